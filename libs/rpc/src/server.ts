@@ -1,0 +1,145 @@
+// Serves typed implementations over grpc-js.
+import type {
+  DescMethodBiDiStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+} from '@bufbuild/protobuf';
+import type { MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
+import {
+  logVerbosity,
+  Server,
+  setLogVerbosity,
+  ServerCredentials,
+  type handleUnaryCall,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { BrokerError } from '@robustmq/errors';
+import { CHANNEL_OPTIONS } from './limits.ts';
+import { serviceDefinition } from './service-definition.ts';
+import { toServiceError } from './status.ts';
+
+// grpc-js prints to stderr on its own; every failure reaches our logs through its error instead.
+setLogVerbosity(logVerbosity.NONE);
+
+/** What a unary implementation may know about its call. */
+export interface UnaryContext {
+  /** Aborted when the caller gave up. */
+  readonly signal: AbortSignal;
+  /** Absolute wall-clock deadline in ms; Infinity without one. */
+  readonly deadlineMs: number;
+}
+
+/** One function per method; streams get the grpc-js stream. Throw BrokerError to fail a unary call. */
+export type ServiceImplementation<S extends DescService> = {
+  [K in keyof S['method']]: S['method'][K] extends DescMethodUnary
+    ? (
+        request: MessageShape<S['method'][K]['input']>,
+        context: UnaryContext,
+      ) => Promise<MessageInitShape<S['method'][K]['output']>> | MessageInitShape<S['method'][K]['output']>
+    : S['method'][K] extends DescMethodServerStreaming
+      ? (
+          stream: ServerWritableStream<
+            MessageShape<S['method'][K]['input']>,
+            MessageShape<S['method'][K]['output']>
+          >,
+        ) => void
+      : S['method'][K] extends DescMethodBiDiStreaming
+        ? (
+            stream: ServerDuplexStream<
+              MessageShape<S['method'][K]['input']>,
+              MessageShape<S['method'][K]['output']>
+            >,
+          ) => void
+        : never;
+};
+
+/** A gRPC server of this process. */
+export class RpcServer {
+  readonly #server = new Server(CHANNEL_OPTIONS);
+  readonly #onUnexpected: (error: unknown, method: string) => void;
+
+  /** @param onUnexpected told of failures that are no BrokerError: bugs, to be logged with their cause. */
+  constructor(onUnexpected: (error: unknown, method: string) => void) {
+    this.#onUnexpected = onUnexpected;
+  }
+
+  /** Adds a service; before {@link listen}. */
+  add<S extends DescService>(service: S, implementation: ServiceImplementation<S>): this {
+    const handlers: UntypedServiceImplementation = {};
+    for (const method of service.methods) {
+      const handler = (
+        implementation as Record<string, (argument: never, context?: UnaryContext) => unknown>
+      )[method.localName];
+      if (handler === undefined) throw new BrokerError('internal', `no implementation of ${method.name}`);
+      handlers[method.localName] =
+        method.methodKind === 'unary'
+          ? this.#unary(
+              method as DescMethodUnary,
+              handler as (request: unknown, context: UnaryContext) => unknown,
+            )
+          : (stream: unknown) => void handler(stream as never);
+    }
+    this.#server.addService(serviceDefinition(service), handlers);
+    return this;
+  }
+
+  #unary(
+    method: DescMethodUnary,
+    handler: (request: unknown, context: UnaryContext) => unknown,
+  ): handleUnaryCall<unknown, unknown> {
+    return (call: ServerUnaryCall<unknown, unknown>, callback) => {
+      const abort = new AbortController();
+      call.on('cancelled', () => abort.abort());
+      const deadline = call.getDeadline();
+      const context = {
+        signal: abort.signal,
+        deadlineMs: typeof deadline === 'number' ? deadline : deadline.getTime(),
+      };
+      // The executor turns a synchronous throw into a rejection.
+      new Promise<unknown>((resolve) => resolve(handler(call.request, context))).then(
+        (response) => callback(null, create(method.output, response as Record<string, unknown>)),
+        (thrown: unknown) => {
+          if (!(thrown instanceof BrokerError)) this.#onUnexpected(thrown, method.name);
+          callback(toServiceError(thrown));
+        },
+      );
+    };
+  }
+
+  /**
+   * Binds and serves; resolves to the port.
+   * @throws BrokerError `unavailable` naming address and `optionName` when the port is taken.
+   */
+  listen(host: string, port: number, optionName: string): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
+        if (error === null) resolve(bound);
+        else {
+          const message = `cannot listen on ${host}:${port} (option ${optionName}): ${error.message}`;
+          reject(
+            new BrokerError('unavailable', message, { cause: error, details: { port, option: optionName } }),
+          );
+        }
+      });
+    });
+  }
+
+  /** Stops taking calls, waits for running ones up to the deadline, then cuts them. */
+  close(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        this.#server.forceShutdown();
+        resolve();
+      }, timeoutMs);
+      this.#server.tryShutdown(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}
