@@ -1,0 +1,121 @@
+// KafkaFramer: cuts a byte stream into size-prefixed frames (int32 size, then that many bytes).
+import { BrokerError } from '@robustmq/errors';
+
+const SIZE_BYTES = 4;
+/** Api key, api version, correlation id: no request is shorter. */
+const MIN_FRAME_BYTES = 8;
+
+/** Limits of a {@link KafkaFramer}. */
+export interface KafkaFramerOptions {
+  /** Largest frame of any API, in bytes. */
+  readonly maxFrameBytes: number;
+  /** Largest frame of one API; asked as soon as the api key has arrived, long before the frame is complete. */
+  readonly maxFrameBytesOf?: (apiKey: number) => number;
+}
+
+/**
+ * Holds only bytes that arrived (a hostile size allocates nothing) and joins the pieces of a frame once, when the last
+ * one is there, so the cost is linear in the input however it is chunked.
+ */
+export class KafkaFramer {
+  readonly #options: KafkaFramerOptions;
+  #chunks: Buffer[] = [];
+  /** Bytes of the first chunk that earlier frames used up. */
+  #offset = 0;
+  #bufferedBytes = 0;
+  #frameBytes = -1;
+  #checkedApi = false;
+
+  constructor(options: KafkaFramerOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes held, for the memory budget of the listener. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
+  /** Takes a chunk, which must not be changed afterwards. */
+  push(chunk: Buffer): void {
+    if (chunk.length === 0) return;
+    this.#chunks.push(chunk);
+    this.#bufferedBytes += chunk.length;
+  }
+
+  /**
+   * The next complete frame without its size, as a view where it arrived in one piece; undefined when there is none.
+   * @throws BrokerError malformed or too_large; the stream cannot be used after that.
+   */
+  next(): Buffer | undefined {
+    if (this.#frameBytes < 0) {
+      if (this.#bufferedBytes < SIZE_BYTES) return undefined;
+      this.#frameBytes = this.#checkSize(this.#take(SIZE_BYTES).readInt32BE(0));
+      this.#checkedApi = false;
+    }
+    if (!this.#checkedApi && this.#bufferedBytes >= 2) this.#checkApi();
+    if (this.#bufferedBytes < this.#frameBytes) return undefined;
+    const frame = this.#take(this.#frameBytes);
+    this.#frameBytes = -1;
+    return frame;
+  }
+
+  #checkSize(sizeBytes: number): number {
+    if (sizeBytes < MIN_FRAME_BYTES) throw new BrokerError('malformed', `frame of ${sizeBytes} bytes`);
+    if (sizeBytes > this.#options.maxFrameBytes) this.#refuse(sizeBytes, this.#options.maxFrameBytes);
+    return sizeBytes;
+  }
+
+  #checkApi(): void {
+    this.#checkedApi = true;
+    const { maxFrameBytesOf } = this.#options;
+    if (maxFrameBytesOf === undefined) return;
+    const limit = maxFrameBytesOf((this.#peek(0) << 8) | this.#peek(1));
+    if (this.#frameBytes > limit) this.#refuse(this.#frameBytes, limit);
+  }
+
+  #refuse(sizeBytes: number, limitBytes: number): never {
+    throw new BrokerError('too_large', `frame of ${sizeBytes} bytes, the limit is ${limitBytes}`, {
+      details: { sizeBytes, limitBytes },
+    });
+  }
+
+  #peek(index: number): number {
+    let at = index + this.#offset;
+    for (const chunk of this.#chunks) {
+      if (at < chunk.length) return chunk[at] ?? 0;
+      at -= chunk.length;
+    }
+    return 0;
+  }
+
+  /** Removes `sizeBytes` bytes, which must be there. */
+  #take(sizeBytes: number): Buffer {
+    this.#bufferedBytes -= sizeBytes;
+    const first = this.#chunks[0];
+    if (first !== undefined && first.length - this.#offset >= sizeBytes) {
+      const view = first.subarray(this.#offset, this.#offset + sizeBytes);
+      this.#offset += sizeBytes;
+      if (this.#offset === first.length) this.#drop(1);
+      return view;
+    }
+    const out = Buffer.allocUnsafe(sizeBytes);
+    let filled = 0;
+    let used = 0;
+    for (const chunk of this.#chunks) {
+      const copied = chunk.copy(out, filled, this.#offset);
+      filled += copied;
+      this.#offset += copied;
+      if (this.#offset < chunk.length) break;
+      used += 1;
+      this.#offset = 0;
+      if (filled === sizeBytes) break;
+    }
+    this.#chunks.splice(0, used);
+    return out;
+  }
+
+  #drop(count: number): void {
+    this.#chunks.splice(0, count);
+    this.#offset = 0;
+  }
+}

@@ -1,0 +1,121 @@
+// Request and response envelopes: which header version goes with which API version (KIP-482, KIP-511).
+import { BrokerError } from '@robustmq/errors';
+import { API_MESSAGES, readRequestHeader, writeRequestHeader } from './generated/index.ts';
+import { KafkaReader } from './reader.ts';
+import { KafkaWriter } from './writer.ts';
+
+/** Key of an API that this codec knows. */
+export type ApiKey = keyof typeof API_MESSAGES;
+
+/** Whether the codec knows the API. */
+export function isApiKey(key: number): key is ApiKey {
+  return Object.hasOwn(API_MESSAGES, key);
+}
+
+const API_VERSIONS = 18;
+
+/** What every request starts with. */
+export interface RequestEnvelope {
+  readonly apiKey: number;
+  readonly apiVersion: number;
+  readonly correlationId: number;
+  readonly clientId: string | null;
+  /** Stands at the body if the API and version are known; undefined if not. */
+  readonly body: KafkaReader | undefined;
+}
+
+/** Version of the request header: 2 (tagged fields) from the API's first flexible version on. */
+export function requestHeaderVersion(apiKey: ApiKey, apiVersion: number): number {
+  return apiVersion >= API_MESSAGES[apiKey].flexibleFrom ? 2 : 1;
+}
+
+/**
+ * Version of the response header. ApiVersions answers always with version 0: the client does not know yet which
+ * versions we speak, so the length of the header may not change (KIP-511).
+ */
+export function responseHeaderVersion(apiKey: ApiKey, apiVersion: number): number {
+  return apiKey !== API_VERSIONS && apiVersion >= API_MESSAGES[apiKey].flexibleFrom ? 1 : 0;
+}
+
+/**
+ * Reads the header of a frame. Unknown APIs and versions are no error here: the caller has to answer them.
+ * @throws BrokerError malformed
+ */
+export function readRequestEnvelope(frame: Buffer): RequestEnvelope {
+  const reader = new KafkaReader(frame);
+  const [apiKey, apiVersion] = [frame.readInt16BE(0), frame.readInt16BE(2)];
+  const known = isApiKey(apiKey);
+  const served = known && isServedVersion(apiKey, apiVersion);
+  const headerVersion = known && served ? requestHeaderVersion(apiKey, apiVersion) : 1;
+  const { correlationId, clientId } = readRequestHeader(reader, headerVersion);
+  return { apiKey, apiVersion, correlationId, clientId, body: served ? reader : undefined };
+}
+
+/** Whether the codec can read the version. */
+export function isServedVersion(apiKey: ApiKey, apiVersion: number): boolean {
+  const { minVersion, maxVersion } = API_MESSAGES[apiKey];
+  return apiVersion >= minVersion && apiVersion <= maxVersion;
+}
+
+/** What a client says in the header of a request. */
+export interface RequestOptions {
+  readonly apiKey: ApiKey;
+  readonly apiVersion: number;
+  readonly correlationId: number;
+  readonly clientId?: string | null;
+}
+
+/** Encodes a request frame with its size: the client's side, for tests and tools. */
+export function encodeRequest(options: RequestOptions, writeBody: (writer: KafkaWriter) => void): Buffer {
+  const { apiKey, apiVersion, correlationId, clientId = null } = options;
+  const writer = new KafkaWriter();
+  writer.int32(0);
+  writeRequestHeader(writer, requestHeaderVersion(apiKey, apiVersion), {
+    requestApiKey: apiKey,
+    requestApiVersion: apiVersion,
+    correlationId,
+    clientId,
+  });
+  writeBody(writer);
+  writer.patchInt32(0, writer.sizeBytes - 4);
+  return writer.finish();
+}
+
+/** Above this size the shared writer is let go, so that one huge answer does not stay allocated for ever. */
+const KEEP_WRITER_BYTES = 1024 * 1024;
+let shared: KafkaWriter | undefined;
+
+/**
+ * Encodes a response frame with its size as chunks to be written in order; record sections are referenced, not copied.
+ */
+export function encodeResponse(
+  correlationId: number,
+  headerVersion: number,
+  writeBody: (writer: KafkaWriter) => void,
+): Buffer[] {
+  // Taken while in use: a failing writeBody must not leave half a frame behind for the next answer.
+  const writer = shared ?? new KafkaWriter(4096);
+  shared = undefined;
+  writer.reset();
+  writer.int32(0);
+  writer.int32(correlationId);
+  if (headerVersion >= 1) writer.noTaggedFields();
+  writeBody(writer);
+  writer.patchInt32(0, writer.sizeBytes - 4);
+  const chunks = writer.chunks();
+  writer.reset();
+  if (writer.capacityBytes <= KEEP_WRITER_BYTES) shared = writer;
+  return chunks;
+}
+
+/** Reads a response frame's header: the client's side. @throws BrokerError malformed */
+export function readResponseEnvelope(
+  frame: Buffer,
+  headerVersion: number,
+): { readonly correlationId: number; readonly body: KafkaReader } {
+  if (frame.length < 4) throw new BrokerError('malformed', `response frame of ${frame.length} bytes`);
+  const body = new KafkaReader(frame);
+  const correlationId = body.int32();
+  if (headerVersion >= 1) body.skipTaggedFields();
+  return { correlationId, body };
+}
