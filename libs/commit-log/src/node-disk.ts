@@ -1,0 +1,159 @@
+import fs from 'node:fs';
+import { promisify } from 'node:util';
+import { BrokerError } from '@robustmq/errors';
+import type { Disk, DiskFile } from './disk.ts';
+
+const fdatasync = promisify(fs.fdatasync);
+const fsync = promisify(fs.fsync);
+const writeAt = promisify(fs.write);
+const readAt = promisify(fs.read);
+
+/** The operating system's file system, over node:fs. */
+export class NodeDisk implements Disk {
+  makeDirectory(directory: string): void {
+    guard('mkdir', directory, () => fs.mkdirSync(directory, { recursive: true }));
+  }
+
+  list(directory: string): string[] {
+    return guard('readdir', directory, () => (fs.existsSync(directory) ? fs.readdirSync(directory) : []));
+  }
+
+  exists(path: string): boolean {
+    return fs.existsSync(path);
+  }
+
+  open(path: string): DiskFile {
+    return guard('open', path, () => new NodeDiskFile(path, fs.openSync(path, 'r+')));
+  }
+
+  create(path: string): DiskFile {
+    return guard('create', path, () => new NodeDiskFile(path, fs.openSync(path, 'wx+')));
+  }
+
+  rename(from: string, to: string): void {
+    guard('rename', from, () => fs.renameSync(from, to));
+  }
+
+  unlink(path: string): void {
+    guard('unlink', path, () => fs.unlinkSync(path));
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    const descriptor = guard('open', directory, () => fs.openSync(directory, 'r'));
+    try {
+      await fsync(descriptor);
+    } catch (error) {
+      throw asBrokerError('fsync', directory, error);
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  }
+}
+
+class NodeDiskFile implements DiskFile {
+  readonly path: string;
+  readonly #descriptor: number;
+  #open = true;
+
+  constructor(path: string, descriptor: number) {
+    this.path = path;
+    this.#descriptor = descriptor;
+  }
+
+  sizeBytes(): number {
+    return guard('stat', this.path, () => fs.fstatSync(this.#descriptor).size);
+  }
+
+  write(bytes: Uint8Array, position: number): void {
+    let written = 0;
+    try {
+      while (written < bytes.length) {
+        written += fs.writeSync(this.#descriptor, bytes, written, bytes.length - written, position + written);
+      }
+    } catch (error) {
+      throw asBrokerError('write', this.path, error);
+    }
+  }
+
+  async writeAsync(bytes: Uint8Array, position: number): Promise<void> {
+    let written = 0;
+    try {
+      while (written < bytes.length) {
+        const part = await writeAt(
+          this.#descriptor,
+          bytes,
+          written,
+          bytes.length - written,
+          position + written,
+        );
+        written += part.bytesWritten;
+      }
+    } catch (error) {
+      throw asBrokerError('write', this.path, error);
+    }
+  }
+
+  read(target: Uint8Array, position: number): number {
+    let total = 0;
+    try {
+      while (total < target.length) {
+        const count = fs.readSync(this.#descriptor, target, total, target.length - total, position + total);
+        if (count === 0) break;
+        total += count;
+      }
+    } catch (error) {
+      throw asBrokerError('read', this.path, error);
+    }
+    return total;
+  }
+
+  async readAsync(target: Uint8Array, position: number): Promise<number> {
+    let total = 0;
+    try {
+      while (total < target.length) {
+        const part = await readAt(this.#descriptor, target, total, target.length - total, position + total);
+        if (part.bytesRead === 0) break;
+        total += part.bytesRead;
+      }
+    } catch (error) {
+      throw asBrokerError('read', this.path, error);
+    }
+    return total;
+  }
+
+  async sync(): Promise<void> {
+    try {
+      await fdatasync(this.#descriptor);
+    } catch (error) {
+      throw asBrokerError('fdatasync', this.path, error);
+    }
+  }
+
+  truncate(sizeBytes: number): void {
+    guard('truncate', this.path, () => fs.ftruncateSync(this.#descriptor, sizeBytes));
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    guard('close', this.path, () => fs.closeSync(this.#descriptor));
+  }
+}
+
+function guard<T>(operation: string, path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw asBrokerError(operation, path, error);
+  }
+}
+
+function asBrokerError(operation: string, path: string, error: unknown): BrokerError {
+  const errno = (error as NodeJS.ErrnoException).code ?? 'unknown';
+  const message = `${operation} of ${path} failed: ${errno}`;
+  if (errno === 'ENOSPC' || errno === 'EDQUOT')
+    return new BrokerError('storage_full', message, { cause: error });
+  if (errno === 'ENOENT') return new BrokerError('not_found', message, { cause: error });
+  if (errno === 'EEXIST') return new BrokerError('already_exists', message, { cause: error });
+  return new BrokerError('storage_failed', message, { cause: error });
+}
