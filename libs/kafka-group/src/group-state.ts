@@ -1,0 +1,202 @@
+// GroupState: the data of one group and the operations on it that are not decisions: members, protocols, leader.
+import { assert } from '@robustmq/errors';
+import type { GroupConfig, GroupSink, GroupStateName, JoinedMember, JoinRequest, Protocol } from './types.ts';
+
+const EMPTY = Buffer.alloc(0);
+
+/** One member of the group. At most one of its two tokens is set. */
+export interface Member {
+  memberId: string;
+  readonly groupInstanceId: string | null;
+  clientId: string;
+  clientHost: string;
+  sessionTimeoutMs: number;
+  rebalanceTimeoutMs: number;
+  protocols: readonly Protocol[];
+  assignment: Buffer;
+  /** Has not been in any generation yet. */
+  isNew: boolean;
+  /** JoinGroup that waits for its answer. */
+  joinToken: number | undefined;
+  /** True from JoinGroup until the generation starts, also when the waiting connection is gone. */
+  rejoined: boolean;
+  /** SyncGroup that waits for its answer. */
+  syncToken: number | undefined;
+  /** Has asked for its assignment of the current generation. */
+  synced: boolean;
+  /** When it is thrown out unless heard from; Infinity while a request of it waits. */
+  deadlineMs: number;
+  supportSkippingAssignment: boolean;
+}
+
+/** How long the rebalance that is being prepared still waits for members. */
+export interface JoinPhase {
+  readonly initial: boolean;
+  deadlineMs: number;
+  /** What the initial delay may still be extended by. */
+  remainingMs: number;
+}
+
+/** See the file head. Changes nothing on its own and answers nobody. */
+export class GroupState {
+  readonly groupId: string;
+  readonly config: GroupConfig;
+  readonly sink: GroupSink;
+  state: GroupStateName = 'Empty';
+  generationId = 0;
+  protocolType = '';
+  protocolName: string | null = null;
+  leaderId: string | null = null;
+  readonly members = new Map<string, Member>();
+  /** Instance id to member id (KIP-345). */
+  readonly staticMembers = new Map<string, string>();
+  /** Member ids handed out by KIP-394 that have not joined yet, with the time until which they may. */
+  readonly pendingMembers = new Map<string, number>();
+  /** Set in PreparingRebalance. */
+  joinPhase: JoinPhase | undefined;
+  /** Set in CompletingRebalance: who has not synced by then is thrown out. */
+  syncDeadlineMs: number | undefined;
+  /** A member joined during the initial delay, which extends it. */
+  newMemberAdded = false;
+  /** Record that SyncGroup waits for. */
+  persistId = 0;
+  syncPersistId: number | undefined;
+
+  constructor(groupId: string, config: GroupConfig, sink: GroupSink) {
+    this.groupId = groupId;
+    this.config = config;
+    this.sink = sink;
+  }
+
+  /** Adds a member that has just asked to join. */
+  addMember(memberId: string, request: JoinRequest, token: number | undefined, deadlineMs: number): Member {
+    assert(!this.members.has(memberId), 'a member is added once');
+    if (this.members.size === 0) this.protocolType = request.protocolType;
+    const member: Member = {
+      memberId,
+      groupInstanceId: request.groupInstanceId,
+      clientId: request.clientId,
+      clientHost: request.clientHost,
+      sessionTimeoutMs: request.sessionTimeoutMs,
+      rebalanceTimeoutMs: request.rebalanceTimeoutMs,
+      protocols: request.protocols,
+      assignment: EMPTY,
+      isNew: true,
+      joinToken: token,
+      rejoined: token !== undefined,
+      syncToken: undefined,
+      synced: false,
+      deadlineMs,
+      supportSkippingAssignment: request.supportSkippingAssignment,
+    };
+    this.insert(member);
+    return member;
+  }
+
+  /** Puts a complete member into the maps; the first one leads. */
+  insert(member: Member): void {
+    this.members.set(member.memberId, member);
+    if (member.groupInstanceId !== null) this.staticMembers.set(member.groupInstanceId, member.memberId);
+    this.leaderId ??= member.memberId;
+  }
+
+  /** Removes a member and elects another leader if it led. */
+  removeMember(member: Member): void {
+    this.members.delete(member.memberId);
+    const { groupInstanceId } = member;
+    if (groupInstanceId !== null && this.staticMembers.get(groupInstanceId) === member.memberId) {
+      this.staticMembers.delete(groupInstanceId);
+    }
+    if (this.leaderId === member.memberId) this.leaderId = this.members.keys().next().value ?? null;
+  }
+
+  /** Gives a static member a new member id; everything else stays (KIP-345). */
+  renameMember(member: Member, memberId: string): void {
+    const led = this.leaderId === member.memberId;
+    this.members.delete(member.memberId);
+    member.memberId = memberId;
+    this.members.set(memberId, member);
+    if (member.groupInstanceId !== null) this.staticMembers.set(member.groupInstanceId, memberId);
+    if (led) this.leaderId = memberId;
+  }
+
+  isLeader(member: Member): boolean {
+    return this.leaderId === member.memberId;
+  }
+
+  /** Whether a member with these protocols could take part. */
+  supports(protocolType: string, protocols: readonly Protocol[]): boolean {
+    if (protocolType === '' || protocols.length === 0) return false;
+    if (this.members.size === 0) return true;
+    if (protocolType !== this.protocolType) return false;
+    const common = this.commonProtocols();
+    return protocols.some(({ name }) => common.has(name));
+  }
+
+  /** Protocols that every member supports. */
+  commonProtocols(): Set<string> {
+    const supporters = new Map<string, number>();
+    for (const { protocols } of this.members.values()) {
+      for (const name of new Set(protocols.map((protocol) => protocol.name))) {
+        supporters.set(name, (supporters.get(name) ?? 0) + 1);
+      }
+    }
+    const common = new Set<string>();
+    for (const [name, count] of supporters) if (count === this.members.size) common.add(name);
+    return common;
+  }
+
+  /** Every member votes for the first of its protocols that all support; the first of the most voted ones wins. */
+  selectProtocol(): string {
+    const common = this.commonProtocols();
+    const votes = new Map<string, number>();
+    for (const { protocols } of this.members.values()) {
+      const vote = protocols.find(({ name }) => common.has(name));
+      if (vote !== undefined) votes.set(vote.name, (votes.get(vote.name) ?? 0) + 1);
+    }
+    let winner: string | undefined;
+    for (const [name, count] of votes) {
+      if (winner === undefined || count > (votes.get(winner) ?? 0)) winner = name;
+    }
+    assert(winner !== undefined, 'members were only admitted with a common protocol');
+    return winner;
+  }
+
+  /** What a member says under the protocol; empty when it does not support it. */
+  metadataOf(member: Member, protocolName: string | null): Buffer {
+    return member.protocols.find(({ name }) => name === protocolName)?.metadata ?? EMPTY;
+  }
+
+  /** The members as the leader sees them. */
+  joinedMembers(): JoinedMember[] {
+    return [...this.members.values()].map((member) => ({
+      memberId: member.memberId,
+      groupInstanceId: member.groupInstanceId,
+      metadata: this.metadataOf(member, this.protocolName),
+    }));
+  }
+
+  /** The longest rebalance timeout of any member: how long a rebalance waits. */
+  rebalanceTimeoutMs(): number {
+    let longest = 0;
+    for (const { rebalanceTimeoutMs } of this.members.values())
+      longest = Math.max(longest, rebalanceTimeoutMs);
+    return longest;
+  }
+
+  /** Whether everyone who is known has asked to join. */
+  allRejoined(): boolean {
+    if (this.pendingMembers.size > 0) return false;
+    for (const { rejoined } of this.members.values()) if (!rejoined) return false;
+    return true;
+  }
+}
+
+/** Whether two lists of protocols are the same, bytes included. */
+export function sameProtocols(a: readonly Protocol[], b: readonly Protocol[]): boolean {
+  if (a.length !== b.length) return false;
+  return a.every((protocol, index) => {
+    const other = b[index];
+    return other !== undefined && other.name === protocol.name && other.metadata.equals(protocol.metadata);
+  });
+}

@@ -1,0 +1,173 @@
+// JoinGroup: who may enter, with which id, and whether that starts a rebalance.
+import { answerJoin, answerSync, joinError, joinSuccess, syncError } from './answers.ts';
+import { sameProtocols, type GroupState, type Member } from './group-state.ts';
+import { maybePrepareRebalance, persist, tryCompleteJoin } from './rebalance.ts';
+import type { GroupError, JoinRequest } from './types.ts';
+
+/** Handles JoinGroup; the answer comes through the sink, now or when the rebalance completes. */
+export function join(group: GroupState, request: JoinRequest, token: number, nowMs: number): void {
+  const refused = refusal(group, request);
+  if (refused !== undefined) {
+    group.sink.joined(token, joinError(request.memberId, refused));
+  } else if (request.memberId === '') {
+    joinNew(group, request, token, nowMs);
+  } else {
+    joinKnown(group, request, token, nowMs);
+  }
+}
+
+function refusal(group: GroupState, request: JoinRequest): GroupError | undefined {
+  const { config } = group;
+  if (group.state === 'Dead') return 'COORDINATOR_NOT_AVAILABLE';
+  const { sessionTimeoutMs } = request;
+  if (sessionTimeoutMs < config.minSessionTimeoutMs || sessionTimeoutMs > config.maxSessionTimeoutMs) {
+    return 'INVALID_SESSION_TIMEOUT';
+  }
+  if (!group.supports(request.protocolType, request.protocols)) return 'INCONSISTENT_GROUP_PROTOCOL';
+  const enters = !group.members.has(request.memberId) && !isKnownInstance(group, request);
+  const pending = group.pendingMembers.has(request.memberId) ? 1 : 0;
+  if (enters && group.members.size + group.pendingMembers.size - pending >= config.maxMembers) {
+    return 'GROUP_MAX_SIZE_REACHED';
+  }
+  return undefined;
+}
+
+function isKnownInstance(group: GroupState, request: JoinRequest): boolean {
+  return request.groupInstanceId !== null && group.staticMembers.has(request.groupInstanceId);
+}
+
+function joinNew(group: GroupState, request: JoinRequest, token: number, nowMs: number): void {
+  const memberId = request.newMemberId;
+  if (request.groupInstanceId !== null) {
+    const old = group.members.get(group.staticMembers.get(request.groupInstanceId) ?? '');
+    if (old === undefined) addAndRebalance(group, memberId, request, token, nowMs);
+    else replaceStatic(group, old, request, token, nowMs);
+  } else if (request.requireKnownMemberId) {
+    // KIP-394: nothing is kept for a client that never comes back but an id with a deadline.
+    group.pendingMembers.set(memberId, nowMs + request.sessionTimeoutMs);
+    group.sink.joined(token, joinError(memberId, 'MEMBER_ID_REQUIRED'));
+  } else {
+    addAndRebalance(group, memberId, request, token, nowMs);
+  }
+}
+
+function joinKnown(group: GroupState, request: JoinRequest, token: number, nowMs: number): void {
+  const { memberId, groupInstanceId } = request;
+  if (group.pendingMembers.has(memberId) && groupInstanceId === null) {
+    group.pendingMembers.delete(memberId);
+    addAndRebalance(group, memberId, request, token, nowMs);
+    return;
+  }
+  const error = checkMember(group, request);
+  const member = group.members.get(memberId);
+  if (error !== 'NONE' || member === undefined) {
+    group.sink.joined(token, joinError(memberId, error === 'NONE' ? 'UNKNOWN_MEMBER_ID' : error));
+    return;
+  }
+  const unchanged = sameProtocols(member.protocols, request.protocols);
+  const waitsForLeader = group.state === 'CompletingRebalance' && unchanged;
+  // A leader that joins again asks for a rebalance; a follower with nothing new only missed the answer.
+  const missedAnswer = group.state === 'Stable' && unchanged && !group.isLeader(member);
+  if (waitsForLeader || missedAnswer) {
+    member.deadlineMs = nowMs + member.sessionTimeoutMs;
+    group.sink.joined(token, joinSuccess(group, member));
+    return;
+  }
+  updateMember(group, member, request, token, nowMs);
+  if (group.state === 'PreparingRebalance') tryCompleteJoin(group, nowMs);
+  else maybePrepareRebalance(group, nowMs);
+}
+
+/** Whether the identity is that of a member: a static one is known by its instance and may have been replaced. */
+export function checkMember(
+  group: GroupState,
+  identity: { readonly memberId: string; readonly groupInstanceId: string | null },
+): GroupError {
+  const { memberId, groupInstanceId } = identity;
+  if (groupInstanceId !== null) {
+    const current = group.staticMembers.get(groupInstanceId);
+    if (current === undefined) return 'UNKNOWN_MEMBER_ID';
+    if (current !== memberId) return 'FENCED_INSTANCE_ID';
+  }
+  return group.members.has(memberId) ? 'NONE' : 'UNKNOWN_MEMBER_ID';
+}
+
+function addAndRebalance(
+  group: GroupState,
+  memberId: string,
+  request: JoinRequest,
+  token: number,
+  nowMs: number,
+): void {
+  if (group.state === 'PreparingRebalance' && group.joinPhase?.initial === true) group.newMemberAdded = true;
+  group.addMember(memberId, request, token, nowMs + group.config.newMemberJoinTimeoutMs);
+  maybePrepareRebalance(group, nowMs);
+  tryCompleteJoin(group, nowMs);
+}
+
+function updateMember(
+  group: GroupState,
+  member: Member,
+  request: JoinRequest,
+  token: number,
+  nowMs: number,
+): void {
+  // The client asked again, so nobody listens to the first question any more.
+  const previous = member.joinToken;
+  if (previous !== undefined) {
+    member.joinToken = undefined;
+    group.sink.joined(previous, joinError(member.memberId, 'REBALANCE_IN_PROGRESS'));
+  }
+  answerSync(group, member, syncError('REBALANCE_IN_PROGRESS'), nowMs);
+  member.protocols = request.protocols;
+  member.sessionTimeoutMs = request.sessionTimeoutMs;
+  member.rebalanceTimeoutMs = request.rebalanceTimeoutMs;
+  member.clientId = request.clientId;
+  member.clientHost = request.clientHost;
+  member.supportSkippingAssignment = request.supportSkippingAssignment;
+  member.joinToken = token;
+  member.rejoined = true;
+  member.deadlineMs = Infinity;
+}
+
+/** A restarted static member takes its old place under a new member id; the old one is fenced (KIP-345). */
+function replaceStatic(
+  group: GroupState,
+  member: Member,
+  request: JoinRequest,
+  token: number,
+  nowMs: number,
+): void {
+  const oldId = member.memberId;
+  const oldLeaderId = group.leaderId;
+  const unchanged = sameProtocols(member.protocols, request.protocols);
+  answerJoin(group, member, joinError(oldId, 'FENCED_INSTANCE_ID'), nowMs);
+  answerSync(group, member, syncError('FENCED_INSTANCE_ID'), nowMs);
+  group.renameMember(member, request.newMemberId);
+  updateMember(group, member, request, token, nowMs);
+  if (group.state === 'Stable' && unchanged) {
+    answerUnchanged(group, member, oldLeaderId, nowMs);
+    return;
+  }
+  if (group.state === 'PreparingRebalance') tryCompleteJoin(group, nowMs);
+  else maybePrepareRebalance(group, nowMs);
+}
+
+/** Nothing changed for the others: no rebalance, but the new id must survive a restart of the coordinator. */
+function answerUnchanged(group: GroupState, member: Member, oldLeaderId: string | null, nowMs: number): void {
+  persist(group);
+  const leads = group.isLeader(member);
+  const skips = leads && member.supportSkippingAssignment;
+  answerJoin(
+    group,
+    member,
+    {
+      ...joinSuccess(group, member),
+      // Before KIP-814 a leader is kept from assigning by naming its old self as the leader.
+      leaderId: leads && !skips ? (oldLeaderId ?? '') : (group.leaderId ?? ''),
+      skipAssignment: skips,
+      members: skips ? group.joinedMembers() : [],
+    },
+    nowMs,
+  );
+}

@@ -1,0 +1,22 @@
+// The subscription that members of protocol type "consumer" send as protocol metadata.
+import { ByteReader } from '@robustmq/bytes';
+import { BrokerError } from '@robustmq/errors';
+
+/**
+ * Topics of a ConsumerProtocolSubscription: int16 version, then an array of strings; later versions append more.
+ * Undefined when the bytes are none.
+ */
+export function subscribedTopics(metadata: Buffer): ReadonlySet<string> | undefined {
+  try {
+    const r = new ByteReader(metadata);
+    if (r.readInt16() < 0) return undefined;
+    const count = r.readInt32();
+    if (count < 0 || count * 2 > r.remaining) return undefined;
+    const topics = new Set<string>();
+    for (let index = 0; index < count; index += 1) topics.add(r.readString(r.readInt16()));
+    return topics;
+  } catch (error) {
+    if (error instanceof BrokerError && error.code === 'malformed') return undefined;
+    throw error;
+  }
+}
