@@ -8,7 +8,7 @@ module.exports = function preset(projectDir, options = {}) {
     testEnvironment: 'node',
     testMatch: ['<rootDir>/{src,test}/**/*.test.ts'],
     transform: {
-      '^.+\\.[cm]?tsx?$': [
+      '(\\.[cm]?tsx?|/node_modules/cookie/.+\\.js)$': [
         '@swc/jest',
         {
           jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
@@ -17,6 +17,8 @@ module.exports = function preset(projectDir, options = {}) {
         },
       ],
     },
+    // Dependencies that ship only ES modules are transformed like our own sources.
+    transformIgnorePatterns: ['/node_modules/(?!\\.pnpm/|cookie/)', '/node_modules/\\.pnpm/(?!cookie@)'],
     testTimeout: options.testTimeoutMs ?? 20_000,
     collectCoverageFrom: ['src/**/*.ts', '!src/**/*.test.ts', '!src/**/generated/**', '!src/**/main.ts'],
     coverageDirectory: path.join(projectDir, 'coverage'),

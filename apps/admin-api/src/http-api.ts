@@ -1,0 +1,70 @@
+// Fastify with zod schemas, OpenAPI 3.1 at /openapi.json, and the routes of version 1 under /api/v1.
+import { BrokerError } from '@robustmq/errors';
+import swagger from '@fastify/swagger';
+import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { requireAdmin } from './authentication.ts';
+import { installErrorHandlers } from './error-response.ts';
+import type { Cluster, VerifyAdmin } from './ports.ts';
+import { clusterRoutes, healthRoutes, streamRoutes, userRoutes } from './routes.ts';
+
+/** What the API is made of. */
+export interface HttpApiOptions {
+  readonly cluster: Cluster;
+  readonly verifyAdmin: VerifyAdmin;
+  readonly version: string;
+  readonly bodyLimitBytes: number;
+  readonly requestTimeoutMs: number;
+  readonly logger?: FastifyBaseLogger;
+}
+
+/** The server, not listening yet. */
+export async function createHttpApi(options: HttpApiOptions): Promise<FastifyInstance> {
+  const base = {
+    bodyLimit: options.bodyLimitBytes,
+    requestTimeout: options.requestTimeoutMs,
+    connectionTimeout: options.requestTimeoutMs,
+  };
+  const app: FastifyInstance =
+    options.logger === undefined
+      ? fastify(base)
+      : fastify({ ...base, loggerInstance: options.logger, disableRequestLogging: true });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  installErrorHandlers(app);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'RobustMQ admin API', version: options.version },
+      components: { securitySchemes: { basic: { type: 'http', scheme: 'basic' } } },
+      security: [{ basic: [] }],
+    },
+    transform: jsonSchemaTransform,
+  });
+  await app.register(
+    (scope, _options, done) => {
+      healthRoutes(scope, options.cluster);
+      done();
+    },
+    { prefix: '/api/v1' },
+  );
+  await app.register(
+    (scope, _options, done) => {
+      requireAdmin(scope, options.verifyAdmin);
+      scope.addHook('onRequest', (_request, _reply, next) => {
+        next(
+          options.cluster.ready()
+            ? undefined
+            : new BrokerError('unavailable', 'the cluster view has not arrived yet'),
+        );
+      });
+      clusterRoutes(scope, options.cluster);
+      streamRoutes(scope, options.cluster);
+      userRoutes(scope, options.cluster);
+      done();
+    },
+    { prefix: '/api/v1' },
+  );
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  return app;
+}

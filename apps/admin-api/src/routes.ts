@@ -1,0 +1,217 @@
+// The HTTP API, version 1. One entry per route; schemas.ts has the shapes.
+import { BrokerError } from '@robustmq/errors';
+import type { FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { clusterHealth, clusterOverview } from './cluster-overview.ts';
+import { errorBody } from './error-response.ts';
+import type { Cluster } from './ports.ts';
+import * as schemas from './schemas.ts';
+
+const failures = { '4xx': errorBody, '5xx': errorBody };
+const nameParams = z.object({ name: z.string().min(1).max(249) });
+
+/** Health for everybody: no names, nothing to probe with. */
+export function healthRoutes(scope: FastifyInstance, cluster: Cluster): void {
+  scope.withTypeProvider<ZodTypeProvider>().get(
+    '/health',
+    {
+      schema: {
+        tags: ['cluster'],
+        summary: 'Cluster health',
+        security: [],
+        response: {
+          200: schemas.healthBody.pick({ status: true }),
+          503: schemas.healthBody.pick({ status: true }),
+        },
+      },
+    },
+    (_request, reply) => {
+      const status = cluster.ready() ? clusterHealth(cluster.snapshot()).status : 'unavailable';
+      void reply.code(status === 'unavailable' ? 503 : 200);
+      return { status };
+    },
+  );
+}
+
+/** Cluster, nodes and what clients left in meta-service. */
+export function clusterRoutes(scope: FastifyInstance, cluster: Cluster): void {
+  const app = scope.withTypeProvider<ZodTypeProvider>();
+  app.get(
+    '/cluster',
+    {
+      schema: {
+        tags: ['cluster'],
+        summary: 'The cluster at a glance',
+        response: { 200: schemas.overviewBody, ...failures },
+      },
+    },
+    () => clusterOverview(cluster.snapshot()),
+  );
+  app.get(
+    '/nodes',
+    {
+      schema: {
+        tags: ['cluster'],
+        summary: 'Processes and their leases',
+        response: { 200: z.object({ items: z.array(schemas.nodeBody).readonly() }), ...failures },
+      },
+    },
+    () => ({ items: cluster.snapshot().nodes }),
+  );
+  app.get(
+    '/sessions',
+    {
+      schema: {
+        tags: ['mqtt'],
+        summary: 'MQTT sessions by client id',
+        querystring: schemas.pageQuery.extend({ prefix: z.string().max(65_535).default('') }),
+        response: {
+          200: z.object({ items: z.array(schemas.sessionBody).readonly(), more: z.boolean() }),
+          ...failures,
+        },
+      },
+    },
+    async ({ query }) => await cluster.listSessions(query.tenant, query.prefix, query.after, query.limit),
+  );
+  app.get(
+    '/groups',
+    {
+      schema: {
+        tags: ['kafka'],
+        summary: 'Kafka consumer groups',
+        querystring: schemas.pageQuery,
+        response: {
+          200: z.object({ items: z.array(schemas.groupBody).readonly(), more: z.boolean() }),
+          ...failures,
+        },
+      },
+    },
+    async ({ query }) => await cluster.listGroups(query.tenant, query.after, query.limit),
+  );
+}
+
+/** Streams, which are Kafka topics. */
+export function streamRoutes(scope: FastifyInstance, cluster: Cluster): void {
+  const app = scope.withTypeProvider<ZodTypeProvider>();
+  app.get(
+    '/streams',
+    {
+      schema: {
+        tags: ['streams'],
+        summary: 'All streams of a tenant',
+        querystring: schemas.tenantQuery,
+        response: { 200: z.object({ items: z.array(schemas.streamBody).readonly() }), ...failures },
+      },
+    },
+    ({ query }) => ({
+      items: cluster.snapshot().streams.filter((stream) => stream.tenant === query.tenant) as z.infer<
+        typeof schemas.streamBody
+      >[],
+    }),
+  );
+  app.get(
+    '/streams/:name',
+    {
+      schema: {
+        tags: ['streams'],
+        summary: 'One stream',
+        params: nameParams,
+        querystring: schemas.tenantQuery,
+        response: { 200: schemas.streamBody, ...failures },
+      },
+    },
+    ({ params, query }) => {
+      const found = cluster
+        .snapshot()
+        .streams.find((stream) => stream.tenant === query.tenant && stream.name === params.name);
+      if (found === undefined)
+        throw new BrokerError('not_found', `no stream ${params.name} in tenant ${query.tenant}`);
+      return found;
+    },
+  );
+  app.post(
+    '/streams',
+    {
+      schema: {
+        tags: ['streams'],
+        summary: 'Create a stream',
+        description: 'Answers once every live mqtt-gateway routes by it.',
+        body: schemas.newStreamBody,
+        response: { 201: schemas.streamBody, ...failures },
+      },
+    },
+    async ({ body }, reply) => reply.code(201).send(await cluster.createStream(body)),
+  );
+  app.delete(
+    '/streams/:name',
+    {
+      schema: {
+        tags: ['streams'],
+        summary: 'Delete a stream and its records',
+        params: nameParams,
+        querystring: schemas.tenantQuery,
+        response: { 204: z.null(), ...failures },
+      },
+    },
+    async ({ params, query }, reply) => {
+      await cluster.deleteStream(query.tenant, params.name);
+      return reply.code(204).send(null);
+    },
+  );
+}
+
+/** Users that may connect or administer. */
+export function userRoutes(scope: FastifyInstance, cluster: Cluster): void {
+  const app = scope.withTypeProvider<ZodTypeProvider>();
+  app.get(
+    '/users',
+    {
+      schema: {
+        tags: ['users'],
+        summary: 'Users of a tenant',
+        querystring: schemas.tenantQuery,
+        response: { 200: z.object({ items: z.array(schemas.userBody).readonly() }), ...failures },
+      },
+    },
+    ({ query }) => ({
+      items: cluster.snapshot().users.filter((user) => user.tenant === query.tenant) as z.infer<
+        typeof schemas.userBody
+      >[],
+    }),
+  );
+  app.put(
+    '/users/:name',
+    {
+      schema: {
+        tags: ['users'],
+        summary: 'Create or replace a user',
+        params: nameParams,
+        querystring: schemas.tenantQuery,
+        body: schemas.putUserBody,
+        response: { 200: schemas.userBody, ...failures },
+      },
+    },
+    async ({ params, query, body }) => {
+      const user = { tenant: query.tenant, name: params.name, superuser: body.superuser };
+      await cluster.putUser({ ...user, password: body.password }, false);
+      return user;
+    },
+  );
+  app.delete(
+    '/users/:name',
+    {
+      schema: {
+        tags: ['users'],
+        summary: 'Delete a user',
+        params: nameParams,
+        querystring: schemas.tenantQuery,
+        response: { 204: z.null(), ...failures },
+      },
+    },
+    async ({ params, query }, reply) => {
+      await cluster.deleteUser(query.tenant, params.name);
+      return reply.code(204).send(null);
+    },
+  );
+}

@@ -1,0 +1,304 @@
+import { BrokerError, ERROR_CODES, type ErrorCode } from '@robustmq/errors';
+import type { FastifyInstance } from 'fastify';
+import { clusterHealth, clusterOverview } from '../src/cluster-overview.ts';
+import { httpStatusOf } from '../src/error-response.ts';
+import { createHttpApi } from '../src/http-api.ts';
+import type { Cluster, ClusterSnapshot, NodeOverview, StreamOverview } from '../src/ports.ts';
+
+const node = (kind: NodeOverview['kind'], live = true): NodeOverview => ({
+  nodeId: `${kind}-0`,
+  kind,
+  incarnation: 1,
+  live,
+  endpoints: { grpc: '127.0.0.1:1' },
+  version: '0.1.0',
+  registeredAtMs: 5,
+});
+
+const stream = (over: Partial<StreamOverview> = {}): StreamOverview => ({
+  streamId: 7,
+  tenant: 'default',
+  name: 'orders',
+  topicId: 'AAAAAAAAAAAAAAAAAAAAAA',
+  mqttFilter: 'orders',
+  ownershipActive: true,
+  internal: false,
+  config: { 'mqtt.filter': 'orders' },
+  shards: [{ shard: 0, leader: 'journal-0', leaderEpoch: 3, replicas: ['journal-0'], isr: ['journal-0'] }],
+  createdAtMs: 9,
+  ...over,
+});
+
+const healthy = [node('journal-server'), node('mqtt-gateway'), node('kafka-gateway')];
+const snapshotOf = (over: Partial<ClusterSnapshot> = {}): ClusterSnapshot => ({
+  clusterId: 'c',
+  revision: 12,
+  nodes: healthy,
+  streams: [stream()],
+  users: [{ tenant: 'default', name: 'admin', superuser: true }],
+  ...over,
+});
+
+/** A cluster in memory that records what was asked of it. */
+class RecordingCluster implements Cluster {
+  current = snapshotOf();
+  isReady = true;
+  readonly calls: unknown[][] = [];
+  failure: BrokerError | undefined;
+  ready = (): boolean => this.isReady;
+  snapshot = (): ClusterSnapshot => this.current;
+  #record(...call: unknown[]): void {
+    if (this.failure !== undefined) throw this.failure;
+    this.calls.push(call);
+  }
+  createStream: Cluster['createStream'] = (wanted) => {
+    this.#record('createStream', wanted);
+    return Promise.resolve(stream({ name: wanted.name }));
+  };
+  deleteStream: Cluster['deleteStream'] = (...call) => Promise.resolve(this.#record('deleteStream', ...call));
+  putUser: Cluster['putUser'] = (...call) => Promise.resolve(this.#record('putUser', ...call));
+  deleteUser: Cluster['deleteUser'] = (...call) => Promise.resolve(this.#record('deleteUser', ...call));
+  listSessions: Cluster['listSessions'] = (...call) => {
+    this.#record('listSessions', ...call);
+    return Promise.resolve({ items: [], more: true });
+  };
+  listGroups: Cluster['listGroups'] = (...call) => {
+    this.#record('listGroups', ...call);
+    return Promise.resolve({
+      items: [{ groupId: 'g', state: 'Stable', protocolType: 'consumer', coordinator: 'k' }],
+      more: false,
+    });
+  };
+}
+
+let cluster: RecordingCluster;
+let app: FastifyInstance;
+const admin = { authorization: `Basic ${Buffer.from('admin:se:cret').toString('base64')}` };
+
+beforeEach(async () => {
+  cluster = new RecordingCluster();
+  app = await createHttpApi({
+    cluster,
+    verifyAdmin: (username, password) => Promise.resolve(username === 'admin' && password === 'se:cret'),
+    version: '0.1.0',
+    bodyLimitBytes: 1024,
+    requestTimeoutMs: 5_000,
+  });
+});
+afterEach(() => app.close());
+
+describe('access', () => {
+  it.each([
+    ['no header', {}],
+    ['a wrong password', { authorization: `Basic ${Buffer.from('admin:no').toString('base64')}` }],
+    ['another scheme', { authorization: 'Bearer x' }],
+    ['no colon', { authorization: `Basic ${Buffer.from('admin').toString('base64')}` }],
+    ['an oversized header', { authorization: `Basic ${'A'.repeat(2000)}` }],
+  ])('%s is refused with a challenge', async (_name, headers) => {
+    const answer = await app.inject({ url: '/api/v1/cluster', headers });
+    expect(answer.statusCode).toBe(401);
+    expect(answer.headers['www-authenticate']).toContain('Basic');
+    expect(answer.json()).toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it('every route but health and the description needs an admin', async () => {
+    const paths = Object.entries(
+      (await app.inject({ url: '/openapi.json' })).json<{ paths: Record<string, object> }>().paths,
+    );
+    expect(paths.length).toBeGreaterThanOrEqual(8);
+    for (const [path, operations] of paths) {
+      for (const method of Object.keys(operations)) {
+        if (path === '/api/v1/health') continue;
+        const url = path.replace('{name}', 'x');
+        const answer = await app.inject({ url, method: method.toUpperCase() as 'GET' });
+        expect({ url, method, status: answer.statusCode }).toEqual({ url, method, status: 401 });
+      }
+    }
+  });
+});
+
+describe('health', () => {
+  it('is public and coarse', async () => {
+    expect((await app.inject({ url: '/api/v1/health' })).json()).toEqual({ status: 'healthy' });
+    cluster.current = snapshotOf({ nodes: [node('journal-server', false)] });
+    const answer = await app.inject({ url: '/api/v1/health' });
+    expect(answer.statusCode).toBe(503);
+    expect(answer.json()).toEqual({ status: 'unavailable' });
+  });
+
+  it('is unavailable, and the rest refused, before the first snapshot', async () => {
+    cluster.isReady = false;
+    expect((await app.inject({ url: '/api/v1/health' })).statusCode).toBe(503);
+    expect((await app.inject({ url: '/api/v1/nodes', headers: admin })).json()).toMatchObject({
+      code: 'unavailable',
+    });
+  });
+
+  it.each([
+    [
+      'a shard without leader',
+      {
+        streams: [stream({ shards: [{ shard: 0, leader: null, leaderEpoch: 1, replicas: ['a'], isr: [] }] })],
+      },
+      'degraded',
+      'without leader',
+    ],
+    ['ownership under way', { streams: [stream({ ownershipActive: false })] }, 'degraded', 'not active'],
+    [
+      'no gateway',
+      { nodes: [node('journal-server'), node('kafka-gateway')] },
+      'unavailable',
+      'no live mqtt-gateway',
+    ],
+  ] as const)('%s', (_name, over, status, problem) => {
+    const health = clusterHealth(snapshotOf(over));
+    expect(health.status).toBe(status);
+    expect(health.problems.join()).toContain(problem);
+  });
+});
+
+describe('cluster', () => {
+  it('is shown at a glance', async () => {
+    cluster.current = snapshotOf({ nodes: [...healthy, node('journal-server', false)] });
+    const answer = (await app.inject({ url: '/api/v1/cluster', headers: admin })).json<
+      Record<string, unknown>
+    >();
+    expect(answer).toMatchObject({
+      clusterId: 'c',
+      revision: 12,
+      streams: 1,
+      users: 1,
+      shards: { total: 1, withoutLeader: 0, underReplicated: 0 },
+    });
+    expect(answer['services']).toMatchObject({ 'journal-server': { live: 1, known: 2 } });
+    expect(clusterOverview(snapshotOf({ nodes: [] })).health.status).toBe('unavailable');
+  });
+
+  it('lists nodes, sessions and groups', async () => {
+    expect(
+      (await app.inject({ url: '/api/v1/nodes', headers: admin })).json<{ items: unknown[] }>().items,
+    ).toHaveLength(3);
+    const sessions = await app.inject({ url: '/api/v1/sessions?prefix=a&limit=5&after=b', headers: admin });
+    expect(sessions.json()).toEqual({ items: [], more: true });
+    expect(cluster.calls).toEqual([['listSessions', 'default', 'a', 'b', 5]]);
+    expect((await app.inject({ url: '/api/v1/groups', headers: admin })).json()).toMatchObject({
+      items: [{ groupId: 'g' }],
+      more: false,
+    });
+  });
+
+  it.each(['limit=0', 'limit=1001', 'limit=x'])('refuses a page of %s', async (query) => {
+    const answer = await app.inject({ url: `/api/v1/sessions?${query}`, headers: admin });
+    expect(answer.statusCode).toBe(400);
+    expect(answer.json()).toMatchObject({
+      code: 'invalid_argument',
+      message: expect.stringContaining('limit') as string,
+    });
+  });
+});
+
+describe('streams', () => {
+  it('are listed by tenant, shown, created and deleted', async () => {
+    expect((await app.inject({ url: '/api/v1/streams?tenant=other', headers: admin })).json()).toEqual({
+      items: [],
+    });
+    expect((await app.inject({ url: '/api/v1/streams/orders', headers: admin })).json()).toMatchObject({
+      streamId: 7,
+    });
+    expect((await app.inject({ url: '/api/v1/streams/none', headers: admin })).statusCode).toBe(404);
+    const created = await app.inject({
+      method: 'POST',
+      url: '/api/v1/streams',
+      headers: admin,
+      payload: { name: 'a', config: { 'mqtt.filter': 'a/#' } },
+    });
+    expect(created.statusCode).toBe(201);
+    expect(
+      (await app.inject({ method: 'DELETE', url: '/api/v1/streams/a', headers: admin })).statusCode,
+    ).toBe(204);
+    expect(cluster.calls).toEqual([
+      ['createStream', { name: 'a', tenant: 'default', shards: 0, config: { 'mqtt.filter': 'a/#' } }],
+      ['deleteStream', 'default', 'a'],
+    ]);
+  });
+
+  it.each([
+    ['an unknown field', { name: 'a', partitions: 3 }],
+    ['no name', {}],
+    ['too many shards', { name: 'a', shards: 1e9 }],
+  ])('%s is refused', async (_name, payload) => {
+    const answer = await app.inject({ method: 'POST', url: '/api/v1/streams', headers: admin, payload });
+    expect(answer.statusCode).toBe(400);
+    expect(cluster.calls).toEqual([]);
+  });
+
+  it('an oversized body is refused before it is parsed', async () => {
+    const payload = { name: 'a', config: { x: 'y'.repeat(2000) } };
+    expect(
+      (await app.inject({ method: 'POST', url: '/api/v1/streams', headers: admin, payload })).statusCode,
+    ).toBe(413);
+  });
+});
+
+describe('users', () => {
+  it('are created without ever showing a password', async () => {
+    const put = await app.inject({
+      method: 'PUT',
+      url: '/api/v1/users/dev',
+      headers: admin,
+      payload: { password: 'longenough' },
+    });
+    expect(put.json()).toEqual({ tenant: 'default', name: 'dev', superuser: false });
+    expect(cluster.calls[0]).toEqual([
+      'putUser',
+      { tenant: 'default', name: 'dev', superuser: false, password: 'longenough' },
+      false,
+    ]);
+    expect((await app.inject({ url: '/api/v1/users', headers: admin })).json()).toEqual({
+      items: [{ tenant: 'default', name: 'admin', superuser: true }],
+    });
+    expect(
+      (await app.inject({ method: 'DELETE', url: '/api/v1/users/dev', headers: admin })).statusCode,
+    ).toBe(204);
+  });
+
+  it('a short password is refused', async () => {
+    expect(
+      (
+        await app.inject({
+          method: 'PUT',
+          url: '/api/v1/users/dev',
+          headers: admin,
+          payload: { password: 'x' },
+        })
+      ).statusCode,
+    ).toBe(400);
+  });
+});
+
+describe('failures', () => {
+  it.each(Object.keys(ERROR_CODES) as ErrorCode[])('%s becomes its status', async (code) => {
+    cluster.failure = new BrokerError(code, 'why', { details: { limit: 1 } });
+    const answer = await app.inject({ method: 'DELETE', url: '/api/v1/streams/a', headers: admin });
+    expect(answer.statusCode).toBe(httpStatusOf(code));
+    expect(answer.json()).toEqual({ code, message: 'why', details: { limit: 1 } });
+  });
+
+  it('an unknown route is a typed 404', async () => {
+    expect((await app.inject({ url: '/nope?x=1' })).json()).toEqual({
+      code: 'not_found',
+      message: 'no route GET /nope',
+    });
+  });
+});
+
+it('describes itself in OpenAPI 3.1', async () => {
+  const description = (await app.inject({ url: '/openapi.json' })).json<{
+    openapi: string;
+    paths: Record<string, object>;
+  }>();
+  expect(description.openapi).toBe('3.1.0');
+  expect(Object.keys(description.paths)).toEqual(
+    expect.arrayContaining(['/api/v1/cluster', '/api/v1/streams/{name}']),
+  );
+});
