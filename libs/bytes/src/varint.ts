@@ -118,6 +118,7 @@ export function sizeOfVarint(value: number): number {
 
 /** Bytes that {@link writeVarlong} takes for a safe integer. */
 export function sizeOfVarlong(value: number): number {
+  if (value >= -0x4000_0000 && value < 0x4000_0000) return sizeOfVarint(value);
   let magnitude = value < 0 ? -(value + 1) : value;
   let size = 1;
   for (magnitude = Math.floor(magnitude / 64); magnitude > 0; magnitude = Math.floor(magnitude / 128)) size++;

@@ -1,0 +1,133 @@
+// What a batch from outside must satisfy before anything else reads it. The checks go from cheap to dear, and none
+// allocates.
+
+import { BrokerError } from '@robustmq/errors';
+import { HeaderCursor, RecordCursor } from './cursor.ts';
+import {
+  BATCH_HEADER_BYTES,
+  CODECS,
+  LOG_OVERHEAD_BYTES,
+  MAGIC_V2,
+  baseOffsetOf,
+  baseSequenceOf,
+  baseTimestampOf,
+  batchSizeBytesOf,
+  codecOf,
+  computeCrc,
+  crcOf,
+  lastOffsetDeltaOf,
+  magicOf,
+  maxTimestampOf,
+  producerEpochOf,
+  producerIdOf,
+  recordCountOf,
+} from './header.ts';
+
+/** Smallest record: length, attributes, two deltas, two null lengths and no headers. */
+const MIN_RECORD_BYTES = 7;
+
+/** Limits and expectations of {@link validateBatch}. */
+export interface BatchLimits {
+  readonly maxBatchBytes: number;
+  /** Accept batches that lost records to compaction or picking; producers must send dense ones. Default false. */
+  readonly sparse?: boolean;
+}
+
+function corrupt(message: string): BrokerError {
+  return new BrokerError('corrupt', message);
+}
+
+/**
+ * Size of the batch at `start`, or 0 when `buffer[start, limit)` ends before it does. Checks nothing else: for walking
+ * over batches that were validated before.
+ */
+export function completeBatchBytes(buffer: Buffer, start: number, limit: number): number {
+  if (limit - start < LOG_OVERHEAD_BYTES) return 0;
+  const sizeBytes = batchSizeBytesOf(buffer, start);
+  return sizeBytes < BATCH_HEADER_BYTES || sizeBytes > limit - start ? 0 : sizeBytes;
+}
+
+/**
+ * Checks lengths, magic, codec, CRC-32C and counts of the batch at `start` and returns its size.
+ * @throws BrokerError corrupt, too_large (above `maxBatchBytes`) or unsupported (other magic or codec).
+ */
+export function validateBatch(buffer: Buffer, start: number, limit: number, limits: BatchLimits): number {
+  const availableBytes = limit - start;
+  // Older formats have their magic at the same place, so they are told apart from damage.
+  if (availableBytes < LOG_OVERHEAD_BYTES + 5) throw corrupt('batch header is cut off');
+  const magic = magicOf(buffer, start);
+  if (magic !== MAGIC_V2) {
+    throw magic > MAGIC_V2 + 1
+      ? corrupt('no record batch')
+      : new BrokerError('unsupported', `magic ${magic}`);
+  }
+  if (availableBytes < BATCH_HEADER_BYTES) throw corrupt('batch header is cut off');
+  const sizeBytes = batchSizeBytesOf(buffer, start);
+  if (sizeBytes < BATCH_HEADER_BYTES) throw corrupt('batch length is too small');
+  if (sizeBytes > limits.maxBatchBytes) {
+    throw new BrokerError(
+      'too_large',
+      `batch of ${sizeBytes} bytes is over the limit of ${limits.maxBatchBytes}`,
+      {
+        details: { sizeBytes, limitBytes: limits.maxBatchBytes },
+      },
+    );
+  }
+  if (sizeBytes > availableBytes) throw corrupt('batch is cut off');
+  if (computeCrc(buffer, start) !== crcOf(buffer, start)) throw corrupt('batch CRC-32C does not match');
+  if (codecOf(buffer, start) >= CODECS.length)
+    throw new BrokerError('unsupported', 'unknown compression codec');
+  validateCounts(buffer, start, sizeBytes, limits.sparse ?? false);
+  return sizeBytes;
+}
+
+function validateCounts(buffer: Buffer, start: number, sizeBytes: number, sparse: boolean): void {
+  const recordCount = recordCountOf(buffer, start);
+  const offsetCount = lastOffsetDeltaOf(buffer, start) + 1;
+  if (offsetCount <= 0 || recordCount < 0) throw corrupt('negative record count');
+  if (sparse ? recordCount > offsetCount : recordCount !== offsetCount) {
+    throw corrupt(`batch of ${offsetCount} offsets holds ${recordCount} records`);
+  }
+  if (codecOf(buffer, start) === 0 && recordCount * MIN_RECORD_BYTES > sizeBytes - BATCH_HEADER_BYTES) {
+    throw corrupt('more records than bytes for them');
+  }
+  try {
+    baseOffsetOf(buffer, start);
+    baseTimestampOf(buffer, start);
+    maxTimestampOf(buffer, start);
+  } catch (error) {
+    throw new BrokerError('corrupt', 'batch header holds an unsafe integer', { cause: error });
+  }
+  const producerId = producerIdOf(buffer, start);
+  if (producerId < -1 || !Number.isSafeInteger(producerId)) throw corrupt('impossible producer id');
+  // KIP-98: an idempotent producer numbers its batches and has an epoch. Control batches carry no sequence.
+  if (producerId >= 0 && producerEpochOf(buffer, start) < 0) throw corrupt('producer id without epoch');
+  if (baseSequenceOf(buffer, start) < -1) throw corrupt('impossible base sequence');
+}
+
+const records = new RecordCursor();
+const headers = new HeaderCursor();
+
+/**
+ * Walks every record and header of a valid, uncompressed batch: offset deltas are 0..n-1 (in sparse batches ascending
+ * up to the last), lengths fit and nothing is left over.
+ * @throws BrokerError corrupt; unsupported for a compressed batch.
+ */
+export function validateRecords(buffer: Buffer, batchStart: number, sparse = false): void {
+  records.reset(buffer, batchStart);
+  const lastOffsetDelta = lastOffsetDeltaOf(buffer, batchStart);
+  let previousDelta = -1;
+  while (records.next()) {
+    const delta = records.offsetDelta;
+    const fits = sparse ? delta > previousDelta && delta <= lastOffsetDelta : delta === previousDelta + 1;
+    if (!fits) throw corrupt('offset deltas are out of order');
+    previousDelta = delta;
+    if (!Number.isSafeInteger(records.timestampMs)) throw corrupt('impossible timestamp');
+    headers.reset(records);
+    while (headers.next());
+    if (headers.position !== records.recordEnd) throw corrupt('bytes left over behind the headers');
+  }
+  if (records.recordEnd !== batchStart + batchSizeBytesOf(buffer, batchStart)) {
+    throw corrupt('bytes left over behind the last record');
+  }
+}
