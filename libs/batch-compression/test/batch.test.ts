@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import {
+  CODECS,
+  RecordBatchBuilder,
+  baseOffsetOf,
+  codecOf,
+  leaderEpochOf,
+  producerIdOf,
+  validateBatch,
+  validateRecords,
+} from '@robustmq/record-batch';
+import {
+  SECTION_CODECS,
+  deflateBatch,
+  deflateBatchAsync,
+  inflateBatch,
+  inflateBatchAsync,
+} from '../src/index.ts';
+
+const LIMIT = 64 * 1024 * 1024;
+const NAMES = Object.keys(SECTION_CODECS) as (keyof typeof SECTION_CODECS)[];
+
+function batchOf(values: readonly Uint8Array[]): Buffer {
+  const builder = new RecordBatchBuilder({ maxBatchBytes: LIMIT });
+  for (const value of values) builder.append(1000, 'key', value);
+  return builder.finishCopy({
+    baseOffset: 42,
+    leaderEpoch: 3,
+    producerId: 9,
+    producerEpoch: 1,
+    baseSequence: 5,
+  });
+}
+
+describe.each(NAMES)('%s', (codec) => {
+  it('gives back the same batch, synchronous or not', async () => {
+    const anyValues = fc.array(fc.uint8Array({ maxLength: 3000 }), { minLength: 1, maxLength: 40 });
+    await fc.assert(
+      fc.asyncProperty(anyValues, async (values) => {
+        const batch = batchOf(values);
+        const deflated = deflateBatch(batch, 0, codec);
+        expect(CODECS[codecOf(deflated, 0)]).toBe(codec);
+        expect(validateBatch(deflated, 0, deflated.length, { maxBatchBytes: LIMIT })).toBe(deflated.length);
+        expect([baseOffsetOf(deflated, 0), leaderEpochOf(deflated, 0), producerIdOf(deflated, 0)]).toEqual([
+          42, 3, 9,
+        ]);
+        expect(inflateBatch(deflated, 0, batch.length)).toEqual(batch);
+        const shifted = Buffer.concat([Buffer.alloc(3), deflated, Buffer.alloc(9)]);
+        expect(await inflateBatchAsync(shifted, 3, batch.length)).toEqual(batch);
+        const again = await deflateBatchAsync(batch, 0, codec);
+        validateRecords(inflateBatch(again, 0, batch.length), 0);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('I8: a bomb is refused before memory is taken for it', async () => {
+    const batch = batchOf([Buffer.alloc(32 * 1024 * 1024)]);
+    const bomb = deflateBatch(batch, 0, codec);
+    expect(bomb.length).toBeLessThan(batch.length / 15);
+    const expected = expect.objectContaining({ code: 'too_large' });
+    expect(() => inflateBatch(bomb, 0, 1024 * 1024)).toThrow(expected);
+    await expect(inflateBatchAsync(bomb, 0, 1024 * 1024)).rejects.toEqual(expected);
+    expect(() => inflateBatch(bomb, 0, batch.length - 1)).toThrow(expected);
+    expect(inflateBatch(bomb, 0, batch.length).length).toBe(batch.length);
+  });
+
+  it('damage is an error or other bytes, never a crash or more than the limit', async () => {
+    const batch = batchOf([Buffer.alloc(2000, 'robust'), Buffer.from('tail')]);
+    const section = deflateBatch(batch, 0, codec).subarray(61);
+    const anyDamage = fc.tuple(
+      fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { minLength: 1, maxLength: 5 }),
+      fc.option(fc.nat()),
+    );
+    await fc.assert(
+      fc.asyncProperty(anyDamage, async ([changes, cut]) => {
+        const bytes = Buffer.from(cut === null ? section : section.subarray(0, cut % section.length));
+        if (bytes.length > 0) for (const [at, value] of changes) bytes[at % bytes.length] = value;
+        const act = (): Buffer => SECTION_CODECS[codec].inflate(bytes, 4096);
+        try {
+          expect(act().length).toBeLessThanOrEqual(4096);
+        } catch (error) {
+          expect(error).toMatchObject({ name: 'BrokerError' });
+        }
+        const outcome = await SECTION_CODECS[codec]
+          .inflateAsync(bytes, 4096)
+          .catch((error: unknown) => error);
+        if (!Buffer.isBuffer(outcome)) expect(outcome).toMatchObject({ name: 'BrokerError' });
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe('batches without compression', () => {
+  it('are views of themselves', async () => {
+    const batch = batchOf([Buffer.from('x')]);
+    expect(inflateBatch(batch, 0, 10).buffer).toBe(batch.buffer);
+    expect(await inflateBatchAsync(batch, 0, 10)).toEqual(batch);
+  });
+
+  it('unknown codecs are unsupported, and nothing is compressed twice', async () => {
+    const batch = batchOf([Buffer.from('x')]);
+    batch[22] = 7;
+    expect(() => inflateBatch(batch, 0, LIMIT)).toThrow(expect.objectContaining({ code: 'unsupported' }));
+    expect(() => deflateBatch(batch, 0, 'gzip')).toThrow(/uncompressed/);
+    await expect(deflateBatchAsync(batch, 0, 'gzip')).rejects.toThrow(/uncompressed/);
+  });
+});
