@@ -153,6 +153,20 @@ export function stampLogAppendTime(buffer: Buffer, batchStart: number, timestamp
   stampCrc(buffer, batchStart);
 }
 
+/** Sets producer id, epoch and base sequence of a batch that is sent again under other numbers, and writes its new CRC. */
+export function stampProducer(
+  buffer: Buffer,
+  batchStart: number,
+  producerId: number,
+  producerEpoch: number,
+  baseSequence: number,
+): void {
+  writeInt64(buffer, batchStart + PRODUCER_ID, producerId);
+  writeInt16(buffer, batchStart + PRODUCER_EPOCH, producerEpoch);
+  writeInt32(buffer, batchStart + BASE_SEQUENCE, baseSequence);
+  stampCrc(buffer, batchStart);
+}
+
 /** Writes the CRC that the content has now. */
 export function stampCrc(buffer: Buffer, batchStart: number): void {
   writeInt32(buffer, batchStart + CRC, computeCrc(buffer, batchStart));

@@ -1,0 +1,451 @@
+// JournalClient: everything a gateway does with the log. One Exchange stream per journal-server; who leads a shard comes
+// from the ShardDirectory; outcomes come back by callback, one per batch, never a promise per message.
+
+import { BrokerError } from '@robustmq/errors';
+import {
+  fromFailure,
+  type ExchangeResponse,
+  type HelloResult,
+  type ServiceKind,
+  type TailFrame,
+} from '@robustmq/rpc';
+import { AppendQueue, type AppendQueueHost } from './append-queue.ts';
+import { AppendSender } from './append-sender.ts';
+import { LinkBacklogs } from './backlogs.ts';
+import { LinkCredit } from './credit.ts';
+import type { ShardDirectory } from './directory.ts';
+import { Fetches } from './fetches.ts';
+import { JournalLink } from './link.ts';
+import { LinkTail, TailPositions, type FilterAnswer } from './tail.ts';
+import type {
+  BacklogCallback,
+  BacklogRequest,
+  FetchCall,
+  FetchCallback,
+  FetchRequest,
+  FilterChange,
+  FilterRegistration,
+  ProduceCallback,
+  ProduceRequest,
+  ShardId,
+  TailBatches,
+  TenantFilter,
+} from './types.ts';
+
+/** Settings of a {@link JournalClient}. */
+export interface JournalClientOptions {
+  readonly directory: ShardDirectory;
+  /** This process, as meta registered it. */
+  readonly identity: { readonly nodeId: string; readonly incarnation: number };
+  readonly kind: ServiceKind;
+  /** This incarnation's own producer ids. */
+  readonly producerIds: { readonly base: number; readonly count: number };
+  /** Committed records that match the registered filters, in offset order per shard. Must not throw. */
+  readonly onTail?: (batches: TailBatches, nodeId: string) => void;
+  /** The stream to a journal broke (tails resume by themselves) or came up. */
+  readonly onLink?: (nodeId: string, up: boolean, error: BrokerError | undefined) => void;
+  /** Shortest distance of two append frames to one journal while there is load; default 3 ms (rule L7). */
+  readonly tickMs?: number;
+  /** Bytes of tail, fetch and backlog data under way per journal; default 64 MiB. */
+  readonly streamCreditBytes?: number;
+  /** Bytes of tail data under way per shard; default 16 MiB. */
+  readonly shardCreditBytes?: number;
+  readonly now?: () => number;
+}
+
+/** Settings of the appends of a gateway's own producer ids. */
+export interface ShardAppenderOptions<T> {
+  /**
+   * One call per batch: the record of `tokens[i]` is at `baseOffset + i`, or all failed. A deadline_exceeded may still
+   * be appended later.
+   */
+  readonly onOutcome: (
+    queue: AppendQueue<T>,
+    tokens: readonly T[],
+    error: BrokerError | undefined,
+    baseOffset: number,
+  ) => void;
+  readonly onUnblocked: (queue: AppendQueue<T>) => void;
+  /** Default 1 MiB. */
+  readonly maxBatchBytes?: number;
+  /** Default 30 s. */
+  readonly deliveryTimeoutMs?: number;
+}
+
+/** Appends under the gateway's own producer ids, one queue per shard. */
+export interface ShardAppender<T> {
+  /** The queue of a shard, made at first use. `acknowledgeInMemory` counts only then (`mqtt.durability=memory`). */
+  queue(
+    streamId: number,
+    shard: number,
+    options?: { readonly acknowledgeInMemory?: boolean },
+  ): AppendQueue<T>;
+  /** Drops the queue of a deleted stream's shard; its tokens hear `not_found`. */
+  drop(streamId: number, shard: number): void;
+}
+
+interface Peer {
+  readonly link: JournalLink;
+  readonly sender: AppendSender;
+  readonly tail: LinkTail;
+  readonly backlogs: LinkBacklogs;
+  readonly credit: LinkCredit;
+}
+
+interface AnyQueue extends ShardId {
+  wake(): void;
+  expire(nowMs: number): void;
+  fail(error: BrokerError): void;
+}
+
+const DEFAULT_TICK_MS = 3;
+const DEFAULT_STREAM_CREDIT_BYTES = 64 * 1024 * 1024;
+const DEFAULT_SHARD_CREDIT_BYTES = 16 * 1024 * 1024;
+const DEFAULT_MAX_BATCH_BYTES = 1024 * 1024;
+const DEFAULT_DELIVERY_TIMEOUT_MS = 30_000;
+/** Deadlines of batches are this coarse. */
+const EXPIRE_SWEEP_MS = 250;
+/** Shards of a stream are far fewer; makes one number of a shard's name. */
+const MAX_SHARDS = 65_536;
+
+/** A gateway's client of all journal-servers. */
+export class JournalClient {
+  readonly #options: JournalClientOptions;
+  readonly #directory: ShardDirectory;
+  readonly #now: () => number;
+  readonly #peers = new Map<string, Peer>();
+  readonly #filters = new Map<number, FilterRegistration>();
+  readonly #positions = new TailPositions();
+  readonly #queues = new Map<number, AnyQueue>();
+  readonly #fetches: Fetches;
+  readonly #stopWatching: () => void;
+  readonly #sweep: NodeJS.Timeout;
+  readonly #leaders = new Map<number, string>();
+  #nextProducer = 0;
+  #closed = false;
+
+  constructor(options: JournalClientOptions) {
+    this.#options = options;
+    this.#directory = options.directory;
+    this.#now = options.now ?? (() => performance.now());
+    this.#fetches = new Fetches(
+      (streamId, shard) => this.#readyPeer(streamId, shard)?.link,
+      () => this.#directory.revision(),
+    );
+    this.#stopWatching = this.#directory.onChange(() => this.#follow());
+    this.#sweep = setInterval(() => this.#expire(), EXPIRE_SWEEP_MS);
+    this.#sweep.unref();
+    this.#follow();
+  }
+
+  /** Whether the stream to at least one journal is up. */
+  get connected(): boolean {
+    for (const peer of this.#peers.values()) if (peer.link.ready) return true;
+    return false;
+  }
+
+  /** Append frames sent so far: what a tick costs is counted in these. */
+  get framesSent(): number {
+    let frames = 0;
+    for (const peer of this.#peers.values()) frames += peer.sender.framesSent;
+    return frames;
+  }
+
+  /** Sends one batch as it is; no repeat, order of calls kept per shard (rule K1). */
+  produce(request: ProduceRequest, callback: ProduceCallback): void {
+    const peer = this.#readyPeer(request.streamId, request.shard);
+    if (peer === undefined) {
+      setImmediate(() =>
+        callback(new BrokerError('not_leader', 'the shard has no reachable leader'), undefined),
+      );
+      return;
+    }
+    peer.sender.enqueue({
+      streamId: request.streamId,
+      shard: request.shard,
+      leaderEpoch: request.leaderEpoch ?? -1,
+      batch: request.batch,
+      acks: request.acks,
+      acknowledgeInMemory: false,
+      timeoutMs: request.timeoutMs,
+      minRevision: this.#directory.revision(),
+      traceparent: request.traceparent ?? '',
+      elidable: false,
+      onOutcome(outcome) {
+        const error = fromFailure(outcome.failure);
+        callback(error, {
+          baseOffset: Number(outcome.baseOffset),
+          logAppendTimeMs: Number(outcome.logAppendTimeMs),
+          logStartOffset: Number(outcome.logStartOffset),
+          leaderEpoch: outcome.leaderEpoch,
+        });
+        return true;
+      },
+      onBroken: (error) => callback(error, undefined),
+    });
+    if (request.acks === 0) setImmediate(() => callback(undefined, undefined));
+  }
+
+  /** Starts a long-polling read. */
+  fetch(request: FetchRequest, callback: FetchCallback): FetchCall {
+    return this.#fetches.start(request, callback);
+  }
+
+  /** Reads what a session missed. */
+  readBacklog(request: BacklogRequest, callback: BacklogCallback): void {
+    const peer = this.#readyPeer(request.streamId, request.shard);
+    if (peer !== undefined) peer.backlogs.start(request, callback);
+    else
+      setImmediate(() =>
+        callback(new BrokerError('not_leader', 'the shard has no reachable leader'), undefined),
+      );
+  }
+
+  /** The appends of this gateway under its own producer ids. */
+  appender<T>(options: ShardAppenderOptions<T>): ShardAppender<T> {
+    const host = (acknowledgeInMemory: boolean): AppendQueueHost<T> => ({
+      maxBatchBytes: options.maxBatchBytes ?? DEFAULT_MAX_BATCH_BYTES,
+      deliveryTimeoutMs: options.deliveryTimeoutMs ?? DEFAULT_DELIVERY_TIMEOUT_MS,
+      acknowledgeInMemory,
+      now: this.#now,
+      revision: () => this.#directory.revision(),
+      senderOf: (queue) => this.#readyPeer(queue.streamId, queue.shard)?.sender,
+      streamExists: (streamId) => this.#directory.hasStream(streamId),
+      nextProducerId: (current) => this.#producerIdAfter(current),
+      onOutcome: options.onOutcome,
+      onUnblocked: options.onUnblocked,
+    });
+    const durable = host(false);
+    const memory = host(true);
+    return {
+      queue: (streamId, shard, queueOptions) => {
+        const key = streamId * MAX_SHARDS + shard;
+        let queue = this.#queues.get(key) as AppendQueue<T> | undefined;
+        if (queue === undefined) {
+          const chosen = queueOptions?.acknowledgeInMemory === true ? memory : durable;
+          queue = new AppendQueue<T>(chosen, { streamId, shard }, this.#options.producerIds.base);
+          this.#queues.set(key, queue);
+        }
+        return queue;
+      },
+      drop: (streamId, shard) => this.#dropQueue(streamId * MAX_SHARDS + shard),
+    };
+  }
+
+  /**
+   * Changes the filters of this gateway on every journal. The callback hears once all connected journals answered, with
+   * the offset per shard from which the tail matches them (rule X5); journals that connect later start with them.
+   */
+  changeFilters(
+    change: FilterChange,
+    callback: (error: BrokerError | undefined, answer: FilterAnswer) => void,
+  ): void {
+    for (const filterId of change.remove ?? []) this.#filters.delete(filterId);
+    for (const entry of change.add ?? []) this.#filters.set(entry.filterId, entry);
+    this.#askAll((peer, answered) => peer.tail.change(change, answered), callback);
+  }
+
+  /** Current marks of every shard that can hold the filters (rule X3: HW at SUBSCRIBE). */
+  marksFor(
+    filters: readonly TenantFilter[],
+    callback: (error: BrokerError | undefined, answer: FilterAnswer) => void,
+  ): void {
+    this.#askAll((peer, answered) => peer.tail.marksFor(filters, answered), callback);
+  }
+
+  /** The unary calls of the journal that leads the shard (ListOffsets and the like); undefined while none is known. */
+  callsOf(streamId: number, shard: number): JournalLink['calls'] | undefined {
+    return this.#peerOf(streamId, shard)?.link.calls;
+  }
+
+  /** Ends all streams; whatever is unanswered hears `cancelled`. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stopWatching();
+    clearInterval(this.#sweep);
+    const error = new BrokerError('cancelled', 'the journal client was closed');
+    for (const peer of this.#peers.values()) peer.link.close(error);
+    this.#peers.clear();
+    for (const key of [...this.#queues.keys()]) this.#dropQueue(key, error);
+  }
+
+  #askAll(
+    ask: (peer: Peer, answered: (error: BrokerError | undefined, answer: FilterAnswer) => void) => void,
+    callback: (error: BrokerError | undefined, answer: FilterAnswer) => void,
+  ): void {
+    const ready = [...this.#peers.values()].filter((peer) => peer.link.ready);
+    const whole: FilterAnswer & { activeFrom: unknown[]; marks: unknown[] } = { activeFrom: [], marks: [] };
+    let missing = ready.length;
+    let failure: BrokerError | undefined;
+    if (missing === 0) {
+      setImmediate(() => callback(new BrokerError('unavailable', 'no journal is connected'), whole));
+      return;
+    }
+    for (const peer of ready) {
+      ask(peer, (error, answer) => {
+        failure ??= error;
+        whole.activeFrom.push(...answer.activeFrom);
+        whole.marks.push(...answer.marks);
+        if (--missing === 0) callback(failure, whole);
+      });
+    }
+  }
+
+  #peerOf(streamId: number, shard: number): Peer | undefined {
+    const leader = this.#directory.leaderOf(streamId, shard);
+    return leader === undefined ? undefined : this.#peers.get(leader.nodeId);
+  }
+
+  #readyPeer(streamId: number, shard: number): Peer | undefined {
+    const peer = this.#peerOf(streamId, shard);
+    return peer?.link.ready === true ? peer : undefined;
+  }
+
+  #producerIdAfter(current: number): number | undefined {
+    const { base, count } = this.#options.producerIds;
+    // Fresh for every shard that asks: it was used by none.
+    this.#nextProducer = Math.max(this.#nextProducer, current - base) + 1;
+    return this.#nextProducer < count ? base + this.#nextProducer : undefined;
+  }
+
+  #dropQueue(key: number, error = new BrokerError('not_found', 'the stream was deleted')): void {
+    const queue = this.#queues.get(key);
+    this.#queues.delete(key);
+    queue?.fail(error);
+  }
+
+  #expire(): void {
+    const nowMs = this.#now();
+    for (const queue of this.#queues.values()) queue.expire(nowMs);
+  }
+
+  /** Brings links in line with the view. */
+  #follow(): void {
+    const live = new Map(this.#directory.journals().map((node) => [node.nodeId, node]));
+    for (const [nodeId, peer] of this.#peers) {
+      if (live.get(nodeId)?.address === peer.link.address) continue;
+      this.#peers.delete(nodeId);
+      peer.link.close(new BrokerError('unavailable', 'the journal is gone'));
+    }
+    for (const node of live.values()) {
+      if (!this.#peers.has(node.nodeId)) this.#peers.set(node.nodeId, this.#connect(node));
+    }
+    this.#positions.keepOnly((streamId) => this.#directory.hasStream(streamId));
+    for (const [key, queue] of this.#queues) {
+      if (!this.#directory.hasStream(queue.streamId)) this.#dropQueue(key);
+      else queue.wake();
+    }
+    this.#followLeaders();
+  }
+
+  /** A tail goes on at the new leader where the old one stopped. */
+  #followLeaders(): void {
+    const moved = new Map<Peer, ReturnType<TailPositions['select']>>();
+    for (const position of this.#positions.select(() => true)) {
+      const leader = this.#directory.leaderOf(position.streamId, position.shard)?.nodeId;
+      const key = position.streamId * MAX_SHARDS + position.shard;
+      const known = this.#leaders.get(key);
+      if (leader === undefined || leader === known) continue;
+      this.#leaders.set(key, leader);
+      const peer = this.#peers.get(leader);
+      if (known === undefined || peer?.link.ready !== true) continue;
+      const positions = moved.get(peer) ?? [];
+      positions.push(position);
+      moved.set(peer, positions);
+    }
+    for (const [peer, positions] of moved) peer.tail.change({}, undefined, positions);
+  }
+
+  #connect(node: { readonly nodeId: string; readonly address: string }): Peer {
+    const { identity, kind, producerIds } = this.#options;
+    const streamCredit = this.#options.streamCreditBytes ?? DEFAULT_STREAM_CREDIT_BYTES;
+    const shardCredit = this.#options.shardCreditBytes ?? DEFAULT_SHARD_CREDIT_BYTES;
+    const link = new JournalLink({
+      nodeId: node.nodeId,
+      address: node.address,
+      hello: {
+        gateway: { nodeId: identity.nodeId, incarnation: BigInt(identity.incarnation) },
+        kind,
+        producerIdBase: BigInt(producerIds.base),
+        producerIdCount: producerIds.count,
+        initialCreditBytes: BigInt(streamCredit),
+        shardCreditBytes: BigInt(shardCredit),
+      },
+      listener: {
+        onOpen: (_link, hello) => this.#opened(peer, hello),
+        onBroken: (_link, error) => this.#broken(peer, error),
+        onFrame: (_link, frame) => this.#frame(peer, frame),
+      },
+    });
+    const sender = new AppendSender(link, this.#options.tickMs ?? DEFAULT_TICK_MS, this.#now);
+    const peer: Peer = {
+      link,
+      sender,
+      tail: new LinkTail(link, sender, this.#positions, () => this.#directory.revision()),
+      backlogs: new LinkBacklogs(link),
+      credit: new LinkCredit(link, Math.min(streamCredit, shardCredit) / 4),
+    };
+    return peer;
+  }
+
+  #opened(peer: Peer, hello: HelloResult): void {
+    peer.sender.creditBytes = Number(hello.appendCreditBytes);
+    peer.credit.reset();
+    if (this.#options.onTail !== undefined) {
+      const { nodeId } = peer.link;
+      const resume = this.#positions.select(
+        ({ streamId, shard }) => this.#directory.leaderOf(streamId, shard)?.nodeId === nodeId,
+      );
+      peer.tail.open(this.#filters.values(), resume);
+    }
+    this.#options.onLink?.(peer.link.nodeId, true, undefined);
+    for (const queue of this.#queues.values()) queue.wake();
+  }
+
+  #broken(peer: Peer, error: BrokerError): void {
+    peer.sender.broken(error);
+    peer.tail.broken(error);
+    peer.backlogs.broken(error);
+    this.#fetches.broken(peer.link, error);
+    this.#options.onLink?.(peer.link.nodeId, false, error);
+  }
+
+  #frame(peer: Peer, frame: ExchangeResponse['frame']): void {
+    switch (frame.case) {
+      case 'append':
+        peer.sender.handle(frame.value.outcomes);
+        return;
+      case 'tail':
+        this.#tailFrame(peer, frame.value);
+        return;
+      case 'fetch':
+        this.#fetches.receive(frame.value);
+        peer.credit.consumed(frame.value.batches.length);
+        return;
+      case 'filters':
+        peer.tail.answered(frame.value);
+        return;
+      case 'backlog':
+        peer.backlogs.receive(frame.value);
+        peer.credit.consumed(frame.value.batches.length);
+        return;
+      default:
+        // `go_away` needs nothing yet: the journal ends the stream when it is done, and the link comes back.
+        return;
+    }
+  }
+
+  #tailFrame(peer: Peer, frame: TailFrame): void {
+    peer.sender.handle(frame.outcomes);
+    const { onTail } = this.#options;
+    if (onTail === undefined) return;
+    try {
+      peer.tail.receive(frame, (batches) => onTail(batches, peer.link.nodeId));
+    } catch (error) {
+      peer.link.restart(BrokerError.from(error));
+      return;
+    }
+    for (const section of frame.sections) peer.credit.consumedOf(section, section.sizeBytes);
+  }
+}

@@ -1,0 +1,12 @@
+// Client of the log: appends, fetches, tail and backlog over one stream per journal-server.
+
+export {
+  JournalClient,
+  type JournalClientOptions,
+  type ShardAppender,
+  type ShardAppenderOptions,
+} from './client.ts';
+export { AppendQueue, MAX_IN_FLIGHT } from './append-queue.ts';
+export type { JournalNode, ShardDirectory, ShardLeader } from './directory.ts';
+export type { FilterAnswer } from './tail.ts';
+export type * from './types.ts';

@@ -1,0 +1,131 @@
+// One Exchange stream to one journal-server: connects, says hello, reconnects with backoff. Each connection is a new
+// instance; what was unanswered on the last one is told to the listener, which decides about repeats.
+
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { BrokerError } from '@robustmq/errors';
+import {
+  createClient,
+  ExchangeRequestSchema,
+  fromServiceError,
+  HelloSchema,
+  JournalService,
+  type ExchangeRequest,
+  type ExchangeResponse,
+  type HelloResult,
+  type ServiceClient,
+} from '@robustmq/rpc';
+
+/** Events of a link, all from its own stream instance. */
+export interface LinkListener {
+  /** Hello was answered: frames may be sent. */
+  onOpen(link: JournalLink, hello: HelloResult): void;
+  /** The instance is gone; nothing sent on it will be answered any more. */
+  onBroken(link: JournalLink, error: BrokerError): void;
+  /** Any frame but hello. */
+  onFrame(link: JournalLink, frame: ExchangeResponse['frame']): void;
+}
+
+/** Where to connect and what to say first. */
+export interface LinkOptions {
+  readonly nodeId: string;
+  readonly address: string;
+  readonly hello: MessageInitShape<typeof HelloSchema>;
+  readonly listener: LinkListener;
+}
+
+const RECONNECT_MIN_MS = 50;
+const RECONNECT_MAX_MS = 1_000;
+
+type Exchange = ReturnType<ServiceClient<typeof JournalService>['exchange']>;
+
+/** A connection that keeps coming back until it is closed. */
+export class JournalLink {
+  readonly nodeId: string;
+  readonly address: string;
+  /** Unary calls to the same server. */
+  readonly calls: ServiceClient<typeof JournalService>;
+  /** Grows with every connection. */
+  instance = 0;
+  ready = false;
+  readonly #options: LinkOptions;
+  #stream: Exchange | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #failures = 0;
+  #closed = false;
+
+  constructor(options: LinkOptions) {
+    this.nodeId = options.nodeId;
+    this.address = options.address;
+    this.#options = options;
+    this.calls = createClient(JournalService, { address: options.address });
+    this.#connect();
+  }
+
+  /** Hands a frame to the stream; only while {@link ready}. */
+  send(frame: ExchangeRequest['frame']): void {
+    this.#stream?.write(create(ExchangeRequestSchema, { frame }));
+  }
+
+  /** Gives up this instance, for a peer that broke the protocol, and connects anew. */
+  restart(error: BrokerError): void {
+    const stream = this.#stream;
+    this.#break(error);
+    stream?.cancel();
+  }
+
+  /** Ends the stream; the listener hears `onBroken` if it was open. */
+  close(error: BrokerError): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    const stream = this.#stream;
+    this.#break(error);
+    stream?.cancel();
+    this.calls.close();
+  }
+
+  #connect(): void {
+    const stream = this.calls.exchange();
+    this.#stream = stream;
+    this.instance++;
+    stream.on('data', (response: ExchangeResponse) => {
+      if (stream === this.#stream) this.#receive(response);
+    });
+    stream.on('error', (error: unknown) => {
+      if (stream === this.#stream) this.#break(fromServiceError(error));
+    });
+    stream.on('end', () => {
+      if (stream === this.#stream)
+        this.#break(new BrokerError('unavailable', 'the journal ended the stream'));
+    });
+    stream.write(
+      create(ExchangeRequestSchema, {
+        frame: { case: 'hello', value: create(HelloSchema, this.#options.hello) },
+      }),
+    );
+  }
+
+  #receive(response: ExchangeResponse): void {
+    const { frame } = response;
+    if (frame.case === 'hello') {
+      this.#failures = 0;
+      this.ready = true;
+      this.#options.listener.onOpen(this, frame.value);
+    } else {
+      this.#options.listener.onFrame(this, frame);
+    }
+  }
+
+  #break(error: BrokerError): void {
+    if (this.#stream === undefined) return;
+    this.#stream = undefined;
+    const wasReady = this.ready;
+    this.ready = false;
+    if (!this.#closed) {
+      const delayMs = Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** Math.min(this.#failures, 10));
+      this.#failures++;
+      this.#retry = setTimeout(() => this.#connect(), delayMs);
+    }
+    if (wasReady) this.#options.listener.onBroken(this, error);
+  }
+}
