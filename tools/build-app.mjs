@@ -21,7 +21,9 @@ await build({
       name: 'npm-packages-stay-external',
       setup(b) {
         b.onResolve({ filter: /^[^./]/ }, (args) =>
-          args.kind === 'entry-point' || args.path.startsWith('@robustmq/') ? undefined : { path: args.path, external: true },
+          args.kind === 'entry-point' || args.path.startsWith('@robustmq/')
+            ? undefined
+            : { path: args.path, external: true },
         );
       },
     },

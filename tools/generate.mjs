@@ -9,7 +9,10 @@ run('buf', ['lint']);
 run('buf', ['format', '--diff', '--exit-code']);
 run('buf', ['generate']);
 if (process.argv.includes('--check')) {
-  const drift = execFileSync('git', ['status', '--porcelain', '--', 'libs/rpc/src/generated'], { cwd: root, encoding: 'utf8' });
+  const drift = execFileSync('git', ['status', '--porcelain', '--', 'libs/rpc/src/generated'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
   if (drift !== '') {
     console.error(`generated contracts differ from proto/: run \`pnpm generate\` and commit\n${drift}`);
     process.exit(1);

@@ -1,0 +1,128 @@
+// What each service is called, which ports it listens on and how its command line reads. The only place that knows.
+
+/** The services that a cluster is made of, in the order in which they start. */
+export const SERVICES = [
+  'meta-service',
+  'journal-server',
+  'mqtt-gateway',
+  'kafka-gateway',
+  'admin-api',
+] as const;
+
+/** One of {@link SERVICES}: also the name of its folder under `apps/`. */
+export type ServiceName = (typeof SERVICES)[number];
+
+/** Which services drain together, in order: those that hold clients first, what they depend on last. */
+export const DRAIN_STAGES: readonly (readonly ServiceName[])[] = [
+  ['admin-api', 'mqtt-gateway', 'kafka-gateway'],
+  ['journal-server'],
+  ['meta-service'],
+];
+
+interface PortFact {
+  /** Name of the endpoint, as in the node's row in meta. */
+  readonly endpoint: string;
+  /** The option that sets it, without dashes. */
+  readonly option: string;
+  readonly defaultPort: number;
+}
+
+interface ServiceFact {
+  /** Start of its node ids: `meta` gives `meta-1`. */
+  readonly nodePrefix: string;
+  readonly ports: readonly PortFact[];
+  /** The endpoint that answers `/readyz`. */
+  readonly healthEndpoint: string;
+  readonly ownsData: boolean;
+  readonly needsMeta: boolean;
+}
+
+/** Facts per service; the default ports are those of `npm start`. */
+export const SERVICE_FACTS: Readonly<Record<ServiceName, ServiceFact>> = {
+  'meta-service': {
+    nodePrefix: 'meta',
+    ports: [
+      { endpoint: 'grpc', option: 'grpc.port', defaultPort: 1228 },
+      { endpoint: 'ops', option: 'ops.port', defaultPort: 58081 },
+    ],
+    healthEndpoint: 'ops',
+    ownsData: true,
+    needsMeta: false,
+  },
+  'journal-server': {
+    nodePrefix: 'journal',
+    ports: [
+      { endpoint: 'grpc', option: 'grpc.port', defaultPort: 1778 },
+      { endpoint: 'ops', option: 'ops.port', defaultPort: 58082 },
+    ],
+    healthEndpoint: 'ops',
+    ownsData: true,
+    needsMeta: true,
+  },
+  'mqtt-gateway': {
+    nodePrefix: 'mqtt',
+    ports: [
+      { endpoint: 'mqtt', option: 'mqtt.port', defaultPort: 1883 },
+      { endpoint: 'ws', option: 'ws.port', defaultPort: 8083 },
+      { endpoint: 'grpc', option: 'grpc.port', defaultPort: 1229 },
+      { endpoint: 'ops', option: 'ops.port', defaultPort: 58083 },
+    ],
+    healthEndpoint: 'ops',
+    ownsData: false,
+    needsMeta: true,
+  },
+  'kafka-gateway': {
+    nodePrefix: 'kafka',
+    ports: [
+      { endpoint: 'kafka', option: 'kafka.port', defaultPort: 9092 },
+      { endpoint: 'ops', option: 'ops.port', defaultPort: 58084 },
+    ],
+    healthEndpoint: 'ops',
+    ownsData: false,
+    needsMeta: true,
+  },
+  'admin-api': {
+    nodePrefix: 'admin',
+    ports: [
+      { endpoint: 'http', option: 'http.port', defaultPort: 58080 },
+      { endpoint: 'ops', option: 'ops.port', defaultPort: 58085 },
+    ],
+    healthEndpoint: 'ops',
+    ownsData: false,
+    needsMeta: true,
+  },
+};
+
+/** `host:port` per endpoint name of one process. */
+export type Addresses = Readonly<Record<string, string>>;
+
+/** Everything that starts one process again: nothing else is remembered about it. */
+export interface ProcessSpec {
+  readonly service: ServiceName;
+  readonly nodeId: string;
+  readonly addresses: Addresses;
+  /** The process's own folder; gateways have one too, empty unless they choose to write there. */
+  readonly dataDir: string;
+  readonly logFile: string;
+  /** The exact program and arguments. */
+  readonly argv: readonly string[];
+  /** What is set on top of the parent's environment. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** The flags of a process that say who and where it is; `extraFlags` follow, so that they win. */
+export function commandLine(
+  service: ServiceName,
+  nodeId: string,
+  dataDir: string,
+  ports: Readonly<Record<string, number>>,
+  metaAddresses: readonly string[],
+  extraFlags: readonly string[],
+): string[] {
+  const facts = SERVICE_FACTS[service];
+  const flags = [`--node.id=${nodeId}`];
+  if (facts.ownsData) flags.push(`--data.dir=${dataDir}`);
+  for (const port of facts.ports) flags.push(`--${port.option}=${ports[port.endpoint] ?? 0}`);
+  if (facts.needsMeta) flags.push(`--meta.addresses=${metaAddresses.join(',')}`);
+  return [...flags, ...extraFlags];
+}
