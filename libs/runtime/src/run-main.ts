@@ -1,0 +1,35 @@
+// The outermost frame of every process: an error that reaches it becomes one readable line and an exit code.
+
+import { BrokerError } from '@robustmq/errors';
+
+/** Exit codes that scripts and Kubernetes see. */
+export const EXIT_CODES = {
+  /** Started wrongly: configuration, a taken port, missing permission. A restart will not help. */
+  misconfigured: 2,
+  failed: 1,
+} as const;
+
+const MISCONFIGURED = new Set(['invalid_argument', 'conflict', 'permission_denied']);
+
+/** Line and exit code for an error that ends the process; only unexpected ones show their stack. */
+export function describeFatal(error: unknown): { readonly text: string; readonly code: number } {
+  if (error instanceof BrokerError) {
+    const code = MISCONFIGURED.has(error.code) ? EXIT_CODES.misconfigured : EXIT_CODES.failed;
+    return { text: `${error.message} [${error.code}]`, code };
+  }
+  return {
+    text: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    code: EXIT_CODES.failed,
+  };
+}
+
+/** Runs `main`; when it fails, prints why to stderr and ends the process with the code of {@link describeFatal}. */
+export async function runMain(name: string, main: () => Promise<void>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    const { text, code } = describeFatal(error);
+    // The callback comes when the line is out, also through a pipe.
+    process.stderr.write(`${name}: ${text}\n`, () => process.exit(code));
+  }
+}
