@@ -41,6 +41,8 @@ export interface Disk {
   rename(from: string, to: string): void;
   /** `not_found` if there is no such file. Open handles stay usable. */
   unlink(path: string): void;
+  /** As {@link unlink}, off the event loop: freeing the blocks of a large file takes long. */
+  unlinkAsync(path: string): Promise<void>;
   /** Makes the names (created, renamed, unlinked) of a directory durable. */
   syncDirectory(directory: string): Promise<void>;
 }

@@ -38,6 +38,14 @@ export class NodeDisk implements Disk {
     guard('unlink', path, () => fs.unlinkSync(path));
   }
 
+  async unlinkAsync(path: string): Promise<void> {
+    try {
+      await fs.promises.unlink(path);
+    } catch (error) {
+      throw asBrokerError('unlink', path, error);
+    }
+  }
+
   async syncDirectory(directory: string): Promise<void> {
     const descriptor = guard('open', directory, () => fs.openSync(directory, 'r'));
     try {

@@ -1,0 +1,210 @@
+// The checkpoint of a data directory (rule L3) in two files written in turn, so that a torn write leaves the other.
+// docs/en/formats/segments.md has the byte table.
+
+import {
+  ByteReader,
+  ByteWriter,
+  crc32c,
+  readInt32,
+  readInt64,
+  writeInt32,
+  writeInt64,
+} from '@robustmq/bytes';
+import { BrokerError } from '@robustmq/errors';
+import type { Disk } from '@robustmq/commit-log';
+import type { EpochStart } from './leader-epochs.ts';
+import type { SegmentCheckpoint } from './segment.ts';
+import type { SegmentLogCheckpoint } from './segment-log.ts';
+
+/** What a checkpoint says of one shard. */
+export interface ShardCheckpoint extends SegmentLogCheckpoint {
+  readonly streamId: number;
+  readonly shard: number;
+  /** Opaque facts of the owner (snapshot names, quarantine marks). */
+  readonly extra: Buffer;
+}
+
+/** Commit-log frames up to `position` are in the segments, which are at least as long as said here. */
+export interface Checkpoint {
+  readonly position: number;
+  readonly shards: readonly ShardCheckpoint[];
+  /** Opaque facts of the owner about the whole directory. */
+  readonly extra: Buffer;
+}
+
+/** "RMCP" */
+const MAGIC = 0x524d4350;
+const VERSION = 1;
+const HEADER_BYTES = 24;
+/** A checkpoint of 100,000 segments takes a few MB; what claims more is damaged. */
+const MAX_PAYLOAD_BYTES = 256 * 1024 * 1024;
+const SLOTS = ['checkpoint-0', 'checkpoint-1'] as const;
+const EMPTY: Checkpoint = { position: 0, shards: [], extra: Buffer.alloc(0) };
+
+/** Loads and saves the checkpoint; one save at a time. */
+export class CheckpointStore {
+  readonly #disk: Disk;
+  readonly #directory: string;
+  #generation = 0;
+  #latest: Checkpoint = EMPTY;
+  #nextSlot = 0;
+
+  private constructor(disk: Disk, directory: string) {
+    this.#disk = disk;
+    this.#directory = directory;
+  }
+
+  /**
+   * Loads the newest readable checkpoint. In a directory without any, an empty one is made durable first: so a
+   * checkpoint that is missing later is damage, not a new directory.
+   * @throws BrokerError corrupt if there are checkpoint files and none is readable.
+   */
+  static async open(disk: Disk, directory: string): Promise<CheckpointStore> {
+    const store = new CheckpointStore(disk, directory);
+    disk.makeDirectory(directory);
+    const present = SLOTS.filter((slot) => disk.exists(`${directory}/${slot}`));
+    for (const slot of present) store.#adopt(slot);
+    if (store.#generation > 0) return store;
+    // The very first save may have been torn: both files are made before it, so a second empty one tells.
+    const damagedSlots = present.filter((slot) => store.#sizeOf(slot) > 0);
+    if (damagedSlots.length > 0 && (damagedSlots.length > 1 || present.length === 1))
+      throw new BrokerError('corrupt', `no readable checkpoint in ${directory}`);
+    for (const slot of SLOTS)
+      if (!disk.exists(`${directory}/${slot}`)) disk.create(`${directory}/${slot}`).close();
+    await disk.syncDirectory(directory);
+    await store.save(EMPTY);
+    await store.save(EMPTY);
+    return store;
+  }
+
+  /** The last checkpoint loaded or saved. */
+  get latest(): Checkpoint {
+    return this.#latest;
+  }
+
+  /** Durable when it resolves; after a rejection the previous one still holds. */
+  async save(checkpoint: Checkpoint): Promise<void> {
+    const payload = encodePayload(checkpoint);
+    const bytes = Buffer.alloc(HEADER_BYTES + payload.length);
+    writeInt32(bytes, 0, MAGIC);
+    writeInt32(bytes, 4, VERSION);
+    writeInt64(bytes, 8, this.#generation + 1);
+    writeInt32(bytes, 16, payload.length);
+    bytes.set(payload, HEADER_BYTES);
+    writeInt32(bytes, 20, crc32c(bytes, HEADER_BYTES, bytes.length, crc32c(bytes, 0, 20)));
+    const file = this.#disk.open(`${this.#directory}/${SLOTS[this.#nextSlot]!}`);
+    try {
+      await file.writeAsync(bytes, 0);
+      await file.sync();
+    } finally {
+      file.close();
+    }
+    this.#generation++;
+    this.#latest = checkpoint;
+    this.#nextSlot = 1 - this.#nextSlot;
+  }
+
+  #adopt(slot: (typeof SLOTS)[number]): void {
+    const file = this.#disk.open(`${this.#directory}/${slot}`);
+    let bytes: Buffer;
+    try {
+      bytes = Buffer.alloc(Math.min(file.sizeBytes(), HEADER_BYTES + MAX_PAYLOAD_BYTES));
+      bytes = bytes.subarray(0, file.read(bytes, 0));
+    } finally {
+      file.close();
+    }
+    const payload = soundPayload(bytes);
+    const generation = payload === undefined ? 0 : readInt64(bytes, 8);
+    if (payload === undefined || generation <= this.#generation) return;
+    this.#latest = decodePayload(payload);
+    this.#generation = generation;
+    this.#nextSlot = 1 - SLOTS.indexOf(slot);
+  }
+
+  #sizeOf(slot: (typeof SLOTS)[number]): number {
+    const file = this.#disk.open(`${this.#directory}/${slot}`);
+    try {
+      return file.sizeBytes();
+    } finally {
+      file.close();
+    }
+  }
+}
+
+function soundPayload(bytes: Buffer): Buffer | undefined {
+  if (bytes.length < HEADER_BYTES || readInt32(bytes, 0) !== MAGIC || readInt32(bytes, 4) !== VERSION)
+    return undefined;
+  const end = HEADER_BYTES + (readInt32(bytes, 16) >>> 0);
+  if (end > bytes.length) return undefined;
+  const crc = crc32c(bytes, HEADER_BYTES, end, crc32c(bytes, 0, 20));
+  return crc === readInt32(bytes, 20) >>> 0 ? bytes.subarray(HEADER_BYTES, end) : undefined;
+}
+
+function encodePayload(checkpoint: Checkpoint): Buffer {
+  const writer = new ByteWriter({ maxBytes: MAX_PAYLOAD_BYTES });
+  writer.writeInt64(checkpoint.position);
+  writeBlob(writer, checkpoint.extra);
+  writer.writeInt32(checkpoint.shards.length);
+  for (const shard of checkpoint.shards) {
+    writer.writeInt32(shard.streamId);
+    writer.writeInt32(shard.shard);
+    writer.writeInt64(shard.logStartOffset);
+    writer.writeInt64(shard.logEndOffset);
+    writer.writeInt32(shard.segments.length);
+    for (const segment of shard.segments) {
+      writer.writeInt64(segment.baseOffset);
+      writer.writeInt64(segment.lengthBytes);
+      writer.writeInt64(segment.maxTimestampMs);
+    }
+    writer.writeInt32(shard.leaderEpochs.length);
+    for (const epoch of shard.leaderEpochs) {
+      writer.writeInt32(epoch.leaderEpoch);
+      writer.writeInt64(epoch.startOffset);
+    }
+    writeBlob(writer, shard.extra);
+  }
+  return writer.finishCopy();
+}
+
+function decodePayload(payload: Buffer): Checkpoint {
+  const reader = new ByteReader(payload);
+  const position = reader.readInt64();
+  const extra = readBlob(reader);
+  const shards: ShardCheckpoint[] = [];
+  for (let left = reader.readUInt32(); left > 0; left--) {
+    const streamId = reader.readUInt32();
+    const shard = reader.readUInt32();
+    const logStartOffset = reader.readInt64();
+    const logEndOffset = reader.readInt64();
+    const segments: SegmentCheckpoint[] = [];
+    for (let more = reader.readUInt32(); more > 0; more--) {
+      const baseOffset = reader.readInt64();
+      const lengthBytes = reader.readInt64();
+      segments.push({ baseOffset, lengthBytes, maxTimestampMs: reader.readInt64() });
+    }
+    const leaderEpochs: EpochStart[] = [];
+    for (let more = reader.readUInt32(); more > 0; more--) {
+      const leaderEpoch = reader.readInt32();
+      leaderEpochs.push({ leaderEpoch, startOffset: reader.readInt64() });
+    }
+    shards.push({
+      streamId,
+      shard,
+      logStartOffset,
+      logEndOffset,
+      segments,
+      leaderEpochs,
+      extra: readBlob(reader),
+    });
+  }
+  return { position, shards, extra };
+}
+
+function writeBlob(writer: ByteWriter, blob: Buffer): void {
+  writer.writeInt32(blob.length);
+  writer.writeBytes(blob);
+}
+
+function readBlob(reader: ByteReader): Buffer {
+  return Buffer.from(reader.readBytes(reader.readUInt32()));
+}
