@@ -1,0 +1,37 @@
+// Remembers what was computed for a topic until the thing it was computed from changes.
+
+/** A bounded map from topic to result, valid for one generation of its source. Oldest entries leave first. */
+export class TopicCache<R> {
+  readonly #entries = new Map<string, R>();
+  readonly #capacity: number;
+  #generation = -1;
+
+  /** @param capacity entries kept; a topic that recurs seldom is cheaper to compute than to keep. */
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  /** The result for this generation of the source, or undefined. A new generation drops everything. */
+  get(topic: string, generation: number): R | undefined {
+    if (generation !== this.#generation) {
+      this.#entries.clear();
+      this.#generation = generation;
+      return undefined;
+    }
+    return this.#entries.get(topic);
+  }
+
+  /** Keeps a result computed from the generation last asked for. */
+  set(topic: string, result: R): void {
+    if (this.#entries.size >= this.#capacity) {
+      const oldest = this.#entries.keys().next();
+      if (oldest.done !== true) this.#entries.delete(oldest.value);
+    }
+    this.#entries.set(topic, result);
+  }
+
+  /** Entries kept now. */
+  get size(): number {
+    return this.#entries.size;
+  }
+}
