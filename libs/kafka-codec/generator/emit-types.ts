@@ -15,6 +15,8 @@ export function typeScriptType(type: FieldType, suffix: string): string {
   if (type.kind === 'array') return `readonly ${wrapUnion(typeScriptType(type.element, suffix))}[]`;
   if (type.name === 'bool') return 'boolean';
   if (type.name === 'string' || type.name === 'uuid') return 'string';
+  // Records may be handed over in pieces, as the log returned them.
+  if (type.name === 'records' && suffix === 'Input') return 'Buffer | readonly Buffer[]';
   if (type.name === 'bytes' || type.name === 'records') return 'Buffer';
   return 'number';
 }

@@ -113,15 +113,26 @@ export class KafkaWriter {
     else this.bytes(value, flexible);
   }
 
-  /** The caller must not change `value` until the chunks have been sent. */
-  nullableRecords(value: Buffer | null, flexible: boolean): void {
-    if (value === null || value.length < REFERENCE_FROM_BYTES) {
-      this.nullableBytes(value, flexible);
+  /** Bytes in one or more pieces; the caller must not change them until the chunks have been sent. */
+  nullableRecords(value: Buffer | readonly Buffer[] | null, flexible: boolean): void {
+    if (value === null || Buffer.isBuffer(value)) {
+      this.#length(value === null ? -1 : value.length, flexible);
+      if (value !== null) this.#reference(value);
       return;
     }
-    this.#length(value.length, flexible);
-    this.#references.push({ position: this.#bytes.position, bytes: value });
-    this.#referencedBytes += value.length;
+    let sizeBytes = 0;
+    for (const piece of value) sizeBytes += piece.length;
+    this.#length(sizeBytes, flexible);
+    for (const piece of value) this.#reference(piece);
+  }
+
+  #reference(bytes: Buffer): void {
+    if (bytes.length < REFERENCE_FROM_BYTES) {
+      this.#bytes.writeBytes(bytes);
+      return;
+    }
+    this.#references.push({ position: this.#bytes.position, bytes });
+    this.#referencedBytes += bytes.length;
   }
 
   array<T>(items: readonly T[], flexible: boolean, write: (item: T) => void): void {

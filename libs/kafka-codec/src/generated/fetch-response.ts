@@ -99,7 +99,7 @@ export interface FetchResponsePartitionDataInput {
   readonly snapshotId?: FetchResponseSnapshotIdInput;
   readonly abortedTransactions?: readonly FetchResponseAbortedTransactionInput[] | null;
   readonly preferredReadReplica?: number;
-  readonly records: Buffer | null;
+  readonly records: Buffer | readonly Buffer[] | null;
 }
 
 /** Struct of FetchResponse as read; fields that its version lacks have their defaults. */

@@ -12,7 +12,7 @@ export interface ProduceRequestPartitionProduceData {
 /** {@link ProduceRequestPartitionProduceData} as written: what has a default may be left out. */
 export interface ProduceRequestPartitionProduceDataInput {
   readonly index: number;
-  readonly records: Buffer | null;
+  readonly records: Buffer | readonly Buffer[] | null;
 }
 
 /** Struct of ProduceRequest as read; fields that its version lacks have their defaults. */

@@ -1,0 +1,82 @@
+// Ties an API of the codec to its handler, with the request and response types that belong together.
+import {
+  API_MESSAGES,
+  type ApiKey,
+  type KafkaReader,
+  type KafkaWriter,
+  KAFKA_ERRORS,
+} from '@robustmq/kafka-codec';
+import type { RequestContext } from './context.ts';
+
+/** The request of an API as handlers get it. */
+export type RequestOf<K extends ApiKey> = ReturnType<(typeof API_MESSAGES)[K]['readRequest']>;
+/** The response of an API as handlers build it. */
+export type ResponseOf<K extends ApiKey> = Parameters<(typeof API_MESSAGES)[K]['writeResponse']>[2];
+
+/** Writes the body of a response. */
+export type WriteBody = (writer: KafkaWriter) => void;
+
+/** How requests on one connection may overlap. Answers leave in the order of the requests in any case. */
+export type Overlap =
+  /** Starts when every earlier request but a Fetch is done, and nothing later starts before it is: the default. */
+  | 'exclusive'
+  /** May overlap with others of its kind: Produce in flight; their order is kept by the journal. */
+  | 'ordered'
+  /** Waits for nothing but exclusive requests and others of its kind, and holds up nobody: Fetch in its long poll. */
+  | 'waiting';
+
+/** What a handler returns instead of a response when none is to be sent (acks=0). */
+export const NO_RESPONSE = Symbol('no response');
+
+/** One served API. */
+export interface ApiRow {
+  readonly apiKey: ApiKey;
+  readonly name: string;
+  readonly minVersion: number;
+  readonly maxVersion: number;
+  readonly overlap: Overlap;
+  /** Reads the request (throws BrokerError malformed) and starts its handler. */
+  run(body: KafkaReader, context: RequestContext): Promise<WriteBody | typeof NO_RESPONSE>;
+  /** The answer to a version that is not served, in the served version nearest to it. */
+  unsupported(version: number): { readonly version: number; readonly write: WriteBody };
+}
+
+/** A handler module's description of its API. */
+export interface ApiDefinition<K extends ApiKey> {
+  readonly overlap?: Overlap;
+  handle(
+    request: RequestOf<K>,
+    context: RequestContext,
+  ): Promise<ResponseOf<K> | typeof NO_RESPONSE> | ResponseOf<K> | typeof NO_RESPONSE;
+  /** An answer without items; it carries the code where the API has a place for it. */
+  failure(errorCode: number): ResponseOf<K>;
+}
+
+/** Builds the table row of an API. */
+export function api<K extends ApiKey>(apiKey: K, definition: ApiDefinition<K>): ApiRow {
+  const messages = API_MESSAGES[apiKey];
+  const write = messages.writeResponse as (w: KafkaWriter, version: number, value: ResponseOf<K>) => void;
+  const { minVersion, maxVersion } = messages;
+  return {
+    apiKey,
+    name: messages.name,
+    minVersion,
+    maxVersion,
+    overlap: definition.overlap ?? 'exclusive',
+    run: (body, context) => {
+      const request = messages.readRequest(body, context.apiVersion) as RequestOf<K>;
+      // The handler starts in this turn, so that appends keep the order of their requests (rule K1).
+      const started = definition.handle(request, context);
+      const finish = (response: ResponseOf<K> | typeof NO_RESPONSE): WriteBody | typeof NO_RESPONSE =>
+        response === NO_RESPONSE
+          ? NO_RESPONSE
+          : (writer) => write(writer, context.apiVersion, response as ResponseOf<K>);
+      return started instanceof Promise ? started.then(finish) : Promise.resolve(finish(started));
+    },
+    unsupported: (version) => {
+      const nearest = Math.min(Math.max(version, minVersion), maxVersion);
+      const response = definition.failure(KAFKA_ERRORS.UNSUPPORTED_VERSION);
+      return { version: nearest, write: (writer) => write(writer, nearest, response) };
+    },
+  };
+}

@@ -1,0 +1,83 @@
+// What a batch from a Kafka client must satisfy before it is passed on untouched.
+import { BrokerError } from '@robustmq/errors';
+import type { KafkaErrorName } from '@robustmq/kafka-codec';
+import {
+  codecOf,
+  isControl,
+  isLogAppendTime,
+  isTransactional,
+  producerIdOf,
+  recordCountOf,
+  validateBatch,
+  validateRecords,
+  baseSequenceOf,
+} from '@robustmq/record-batch';
+import type { NamedError } from './context.ts';
+
+const ZSTD = 4;
+/** KIP-110: clients that speak less than this do not know zstd. */
+const ZSTD_PRODUCE_VERSION = 7;
+
+/** What the topic and the request demand. */
+export interface BatchRules {
+  readonly maxBatchBytes: number;
+  readonly apiVersion: number;
+  readonly isReservedProducerId: (producerId: number) => boolean;
+}
+
+const ERROR_OF: Partial<Record<string, KafkaErrorName>> = {
+  corrupt: 'CORRUPT_MESSAGE',
+  malformed: 'CORRUPT_MESSAGE',
+  out_of_range: 'CORRUPT_MESSAGE',
+  too_large: 'MESSAGE_TOO_LARGE',
+};
+
+/** Why the records section of one partition is refused, or undefined when it is exactly one sound batch. */
+export function batchProblem(records: Buffer | null, rules: BatchRules): NamedError | undefined {
+  if (records === null || records.length === 0) {
+    return { name: 'INVALID_RECORD', message: 'a partition without a record batch' };
+  }
+  try {
+    const sizeBytes = validateBatch(records, 0, records.length, { maxBatchBytes: rules.maxBatchBytes });
+    if (sizeBytes !== records.length) {
+      return { name: 'INVALID_RECORD', message: 'a partition with more than one record batch' };
+    }
+    if (codecOf(records, 0) === 0) validateRecords(records, 0);
+  } catch (error) {
+    return problemOf(error);
+  }
+  return attributeProblem(records, rules);
+}
+
+function problemOf(error: unknown): NamedError {
+  if (!(error instanceof BrokerError)) throw error;
+  if (error.code === 'unsupported') {
+    const name = error.message.startsWith('magic') ? 'INVALID_RECORD' : 'UNSUPPORTED_COMPRESSION_TYPE';
+    return { name, message: error.message };
+  }
+  return { name: ERROR_OF[error.code] ?? 'CORRUPT_MESSAGE', message: error.message };
+}
+
+function attributeProblem(records: Buffer, rules: BatchRules): NamedError | undefined {
+  if (recordCountOf(records, 0) === 0) return { name: 'INVALID_RECORD', message: 'an empty record batch' };
+  if (isControl(records, 0))
+    return { name: 'INVALID_RECORD', message: 'clients may not write control records' };
+  if (isTransactional(records, 0)) {
+    return { name: 'INVALID_TXN_STATE', message: 'transactions are not supported' };
+  }
+  if (isLogAppendTime(records, 0)) {
+    return { name: 'INVALID_TIMESTAMP', message: 'clients may not set LogAppendTime' };
+  }
+  if (codecOf(records, 0) === ZSTD && rules.apiVersion < ZSTD_PRODUCE_VERSION) {
+    return { name: 'UNSUPPORTED_COMPRESSION_TYPE', message: 'zstd needs Produce version 7 (KIP-110)' };
+  }
+  const producerId = producerIdOf(records, 0);
+  if (producerId >= 0 && baseSequenceOf(records, 0) < 0) {
+    return { name: 'INVALID_RECORD', message: 'an idempotent batch without a sequence' };
+  }
+  // Header `mqtt` counts in batches of our own producer ids, so nobody else may use them (rule O7).
+  if (producerId >= 0 && rules.isReservedProducerId(producerId)) {
+    return { name: 'INVALID_PRODUCER_ID_MAPPING', message: 'the producer id is reserved' };
+  }
+  return undefined;
+}

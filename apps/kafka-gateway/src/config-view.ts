@@ -1,0 +1,33 @@
+// Configurations as DescribeConfigs and CreateTopics show them.
+import type { TopicView } from './ports.ts';
+import { CONFIG_TYPES, TOPIC_CONFIG } from './topic-config.ts';
+
+/** Where a value comes from, by Kafka's numbers. */
+export const CONFIG_SOURCE = { DYNAMIC_TOPIC: 1, STATIC_BROKER: 4, DEFAULT: 5 } as const;
+
+/** One configuration with its value. */
+export interface ConfigView {
+  readonly name: string;
+  readonly value: string;
+  readonly readOnly: boolean;
+  readonly configSource: number;
+  readonly configType: number;
+  readonly defaultValue: string;
+  readonly documentation: string;
+}
+
+/** Every configuration of a topic. */
+export function describeTopicConfig(topic: TopicView): ConfigView[] {
+  return [...TOPIC_CONFIG.values()].map((key) => {
+    const own = topic.config[key.name];
+    return {
+      name: key.name,
+      value: own ?? key.default,
+      readOnly: !key.alterable,
+      configSource: own === undefined ? CONFIG_SOURCE.DEFAULT : CONFIG_SOURCE.DYNAMIC_TOPIC,
+      configType: CONFIG_TYPES[key.type],
+      defaultValue: key.default,
+      documentation: key.documentation,
+    };
+  });
+}

@@ -1,0 +1,335 @@
+// KafkaConnection: one client's socket. Cuts frames, starts requests, sends answers in order, and is bounded in every
+// direction: frame size, requests in flight, bytes not taken by the client, time without a complete request.
+import type { Socket } from 'node:net';
+import { BrokerError } from '@robustmq/errors';
+import {
+  encodeResponse,
+  isApiKey,
+  KAFKA_ERRORS,
+  KafkaFramer,
+  readRequestEnvelope,
+  responseHeaderVersion,
+  type RequestEnvelope,
+} from '@robustmq/kafka-codec';
+import { WheelTimer, type TimerWheel } from '@robustmq/runtime';
+import { NO_RESPONSE, type ApiRow, type Overlap, type WriteBody } from './api.ts';
+import { API_TABLE } from './api-table.ts';
+import type { ConnectionInfo, GatewayParts } from './context.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+import { RequestQueue, type QueuedRequest } from './request-queue.ts';
+
+/** Bounds of a connection. */
+export interface ConnectionLimits {
+  readonly maxProduceFrameBytes: number;
+  /** No other request needs more. */
+  readonly maxControlFrameBytes: number;
+  readonly maxRequestsInFlight: number;
+  /** Bytes that the client has not taken, beyond which no further request starts. */
+  readonly maxUnsentBytes: number;
+  readonly firstRequestTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  /** For the rest of a frame that has begun, and for a client that reads nothing. */
+  readonly stallTimeoutMs: number;
+}
+
+/** What a connection shares with the others. */
+export interface ConnectionShared {
+  readonly parts: GatewayParts;
+  readonly limits: ConnectionLimits;
+  readonly wheel: TimerWheel;
+  readonly budget: MemoryBudget;
+}
+
+const PRODUCE = 0;
+const EMPTY: readonly Buffer[] = [];
+
+/** See the file head. */
+export class KafkaConnection implements ConnectionInfo {
+  readonly id: number;
+  readonly clientHost: string;
+  readonly localHost: string;
+  readonly localPort: number;
+  clientSoftware = '';
+  readonly #socket: Socket;
+  readonly #shared: ConnectionShared;
+  readonly #framer: KafkaFramer;
+  readonly #queue = new RequestQueue();
+  readonly #timer: WheelTimer;
+  readonly #resume = (): void => this.#pump();
+  #heldBytes = 0;
+  #abort: AbortController | undefined;
+  #seenRequest = false;
+  #draining = false;
+  #pumping = false;
+
+  constructor(id: number, socket: Socket, shared: ConnectionShared) {
+    this.id = id;
+    this.#socket = socket;
+    this.#shared = shared;
+    this.clientHost = plainHost(socket.remoteAddress);
+    this.localHost = plainHost(socket.localAddress);
+    this.localPort = socket.localPort ?? 0;
+    const { maxProduceFrameBytes, maxControlFrameBytes } = shared.limits;
+    this.#framer = new KafkaFramer({
+      maxFrameBytes: Math.max(maxProduceFrameBytes, maxControlFrameBytes),
+      maxFrameBytesOf: (apiKey) => (apiKey === PRODUCE ? maxProduceFrameBytes : maxControlFrameBytes),
+    });
+    this.#timer = new WheelTimer(() => this.#timedOut());
+    shared.wheel.arm(this.#timer, shared.limits.firstRequestTimeoutMs);
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 60_000);
+    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    socket.on('drain', () => this.#pump());
+    socket.on('end', () => this.#finish());
+    // The close event follows and cleans up.
+    socket.on('error', (error) =>
+      shared.parts.log.debug({ connection: id, err: error }, 'connection failed'),
+    );
+    socket.on('close', () => this.#closed());
+  }
+
+  /** Made on demand: an idle connection needs none. */
+  get closed(): AbortSignal {
+    this.#abort ??= new AbortController();
+    if (this.#socket.destroyed) this.#abort.abort();
+    return this.#abort.signal;
+  }
+
+  /** Requests not answered yet. */
+  get requestsInFlight(): number {
+    return this.#queue.length;
+  }
+
+  /** Takes no further requests; ends once what is under way has been answered. */
+  drain(): void {
+    this.#draining = true;
+    this.#socket.pause();
+    this.#endIfDrained();
+  }
+
+  /** Ends at once. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #received(chunk: Buffer): void {
+    this.#framer.push(chunk);
+    this.#pump();
+  }
+
+  /** Takes frames and starts requests as far as the bounds allow, and sends what is done. */
+  #pump(): void {
+    if (this.#pumping || this.#socket.destroyed) return;
+    this.#pumping = true;
+    try {
+      do {
+        this.#takeFrames();
+        if (this.#unsentBytes() < this.#shared.limits.maxUnsentBytes) this.#queue.startReady();
+        // What was sent makes room for more.
+      } while (this.#send());
+      this.#flow(this.#mayTake());
+    } catch (error) {
+      this.#refuse(error);
+    } finally {
+      this.#pumping = false;
+    }
+  }
+
+  #takeFrames(): void {
+    while (this.#mayTake()) {
+      const frame = this.#framer.next();
+      if (frame === undefined) break;
+      this.#enqueue(frame);
+    }
+    this.#account();
+  }
+
+  #mayTake(): boolean {
+    const { limits, budget } = this.#shared;
+    if (this.#draining || this.#queue.length >= limits.maxRequestsInFlight) return false;
+    return this.#unsentBytes() < limits.maxUnsentBytes && (!budget.exhausted || this.#queue.length === 0);
+  }
+
+  #unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Tells the budget what this connection holds now. */
+  #account(): void {
+    const heldBytes = this.#framer.bufferedBytes + this.#inFlightBytes;
+    this.#shared.budget.add(heldBytes - this.#heldBytes);
+    this.#heldBytes = heldBytes;
+  }
+
+  #inFlightBytes = 0;
+
+  #flow(mayRead: boolean): void {
+    const { budget, limits, wheel } = this.#shared;
+    const busy = this.#queue.length > 0;
+    if (mayRead && !budget.exhausted) this.#socket.resume();
+    else this.#socket.pause();
+    if (budget.exhausted) budget.onRoom(this.#resume);
+    // Whoever reads nothing, or sends half a frame and stops, is let go.
+    const stalls = this.#unsentBytes() > 0 || (mayRead && this.#framer.bufferedBytes > 0);
+    if (stalls) {
+      if (this.#timerKind !== 'stall') this.#arm('stall', limits.stallTimeoutMs);
+    } else if (busy) {
+      wheel.cancel(this.#timer);
+      this.#timerKind = 'none';
+    } else if (this.#seenRequest) {
+      this.#arm('idle', limits.idleTimeoutMs);
+    }
+  }
+
+  #timerKind: 'first' | 'idle' | 'stall' | 'none' = 'first';
+
+  #arm(kind: 'idle' | 'stall', delayMs: number): void {
+    this.#timerKind = kind;
+    this.#bytesMoved = this.#movedBytes();
+    this.#shared.wheel.arm(this.#timer, delayMs);
+  }
+
+  /** Bytes that went either way: tells a slow client from a stalled one. */
+  #movedBytes(): number {
+    return this.#socket.bytesRead + this.#socket.bytesWritten - this.#socket.writableLength;
+  }
+
+  #bytesMoved = 0;
+
+  #timedOut(): void {
+    if (this.#timerKind === 'stall' && this.#movedBytes() !== this.#bytesMoved) {
+      this.#arm('stall', this.#shared.limits.stallTimeoutMs);
+      return;
+    }
+    const { log } = this.#shared.parts;
+    log.debug(
+      { connection: this.id, client: this.clientHost, reason: this.#timerKind },
+      'connection timed out',
+    );
+    this.#socket.destroy();
+  }
+
+  #enqueue(frame: Buffer): void {
+    const { parts } = this.#shared;
+    parts.counters.requests += 1;
+    this.#seenRequest = true;
+    const envelope = readRequestEnvelope(frame);
+    const row = API_TABLE.get(envelope.apiKey);
+    const start =
+      row === undefined || envelope.body === undefined
+        ? () => this.#answerUnsupported(request, envelope, row)
+        : () => this.#run(request, envelope, row);
+    const overlap: Overlap = envelope.body === undefined ? 'exclusive' : (row?.overlap ?? 'exclusive');
+    const request: QueuedRequest = {
+      overlap,
+      sizeBytes: frame.length,
+      start,
+      started: false,
+      answer: undefined,
+    };
+    this.#inFlightBytes += frame.length;
+    this.#queue.push(request);
+  }
+
+  #run(request: QueuedRequest, envelope: RequestEnvelope, row: ApiRow): void {
+    const { apiVersion, clientId, correlationId, body } = envelope;
+    if (body === undefined) return;
+    const context = { gateway: this.#shared.parts, connection: this, apiVersion, clientId: clientId ?? '' };
+    let running: Promise<WriteBody | typeof NO_RESPONSE>;
+    try {
+      running = row.run(body, context);
+    } catch (error) {
+      this.#refuse(error, row.name);
+      return;
+    }
+    running
+      .then((write) => {
+        if (write === NO_RESPONSE) this.#answered(request, EMPTY);
+        else
+          this.#answered(
+            request,
+            encodeResponse(correlationId, responseHeaderVersion(row.apiKey, apiVersion), write),
+          );
+      })
+      .catch((error: unknown) => this.#refuse(error, row.name));
+  }
+
+  /** A bare end of the connection would tell the client nothing, so it gets the nearest answer that there is. */
+  #answerUnsupported(request: QueuedRequest, envelope: RequestEnvelope, row: ApiRow | undefined): void {
+    const { apiKey, apiVersion, correlationId, clientId } = envelope;
+    const { counters, log } = this.#shared.parts;
+    counters.unsupportedVersions += 1;
+    const client = { clientId, software: this.clientSoftware, host: this.clientHost };
+    log.warn(
+      { apiKey, api: row?.name, apiVersion, ...client },
+      'client uses an API version that is not served',
+    );
+    if (row === undefined || !isApiKey(apiKey)) {
+      // Nothing is known of the form; most answers begin with an error code.
+      this.#answered(
+        request,
+        encodeResponse(correlationId, 0, (w) => w.int16(KAFKA_ERRORS.UNSUPPORTED_VERSION)),
+      );
+      return;
+    }
+    const { version, write } = row.unsupported(apiVersion);
+    this.#answered(request, encodeResponse(correlationId, responseHeaderVersion(apiKey, version), write));
+  }
+
+  #answered(request: QueuedRequest, chunks: readonly Buffer[]): void {
+    request.answer = chunks;
+    this.#pump();
+  }
+
+  /** Sends the answers at the head of the queue with one system call; whether there were any. */
+  #send(): boolean {
+    const answered = this.#queue.takeAnswered();
+    if (answered.length === 0) return false;
+    this.#socket.cork();
+    for (const { answer, sizeBytes } of answered) {
+      this.#inFlightBytes -= sizeBytes;
+      for (const chunk of answer ?? EMPTY) this.#socket.write(chunk);
+    }
+    this.#socket.uncork();
+    this.#account();
+    this.#endIfDrained();
+    return true;
+  }
+
+  /** Bad input and failed acks=0 end this connection and nothing else. */
+  #refuse(error: unknown, api?: string): void {
+    const { counters, log } = this.#shared.parts;
+    const where = { connection: this.id, client: this.clientHost, software: this.clientSoftware, api };
+    if (error instanceof BrokerError && error.code !== 'internal') {
+      if (error.code === 'malformed' || error.code === 'too_large') counters.malformedFrames += 1;
+      log.info({ ...where, code: error.code, reason: error.message }, 'connection closed');
+    } else {
+      log.error({ ...where, err: error }, 'request failed unexpectedly');
+    }
+    this.#socket.destroy();
+  }
+
+  /** The client sends no more; what it asked for is still answered. */
+  #finish(): void {
+    this.#draining = true;
+    this.#endIfDrained();
+  }
+
+  #endIfDrained(): void {
+    if (this.#draining && this.#queue.length === 0) this.#socket.end();
+  }
+
+  #closed(): void {
+    this.#shared.wheel.cancel(this.#timer);
+    this.#shared.budget.forget(this.#resume);
+    this.#queue.clear();
+    this.#shared.budget.add(-this.#heldBytes);
+    this.#heldBytes = 0;
+    this.#abort?.abort();
+  }
+}
+
+/** IPv4 addresses arrive mapped into IPv6 on dual-stack sockets. */
+function plainHost(address: string | undefined): string {
+  return (address ?? '').replace(/^::ffff:/, '');
+}

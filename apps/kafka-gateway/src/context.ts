@@ -1,0 +1,81 @@
+// What handlers work with: the gateway's parts, and what is known of the request.
+import type { KafkaErrorName } from '@robustmq/kafka-codec';
+import type { FetchSessionCache } from './fetch-session-cache.ts';
+import type { GroupCoordinator } from './groups/group-coordinator.ts';
+import type { ClusterViewPort, GroupStorePort, JournalPort, TopicCommandsPort } from './ports.ts';
+import type { ProducerIdAllocator } from './producer-id-allocator.ts';
+
+/** Settings that handlers obey; the configuration schema gives names, defaults and limits. */
+export interface GatewaySettings {
+  /** host:port to show to clients, or undefined: the address that the client dialled. */
+  readonly advertisedAddress: { readonly host: string; readonly port: number } | undefined;
+  readonly autoCreateTopics: boolean;
+  readonly allowProduceToMqtt: boolean;
+  readonly maxBatchBytes: number;
+  readonly maxFetchBytes: number;
+  readonly maxFetchWaitMs: number;
+  readonly maxOffsetMetadataBytes: number;
+  readonly defaultPartitions: number;
+}
+
+/** Plain counters; instruments read them. */
+export interface GatewayCounters {
+  connections: number;
+  requests: number;
+  unsupportedVersions: number;
+  malformedFrames: number;
+  producedBatches: number;
+  producedBytes: number;
+  fetchedBytes: number;
+}
+
+/** The parts of the gateway that handlers use. */
+export interface GatewayParts {
+  readonly settings: GatewaySettings;
+  readonly cluster: ClusterViewPort;
+  readonly topics: TopicCommandsPort;
+  readonly journal: JournalPort;
+  readonly groupStore: GroupStorePort;
+  readonly groups: GroupCoordinator;
+  readonly fetchSessions: FetchSessionCache;
+  readonly producerIds: ProducerIdAllocator;
+  readonly counters: GatewayCounters;
+  readonly log: GatewayLog;
+  /** Wall clock in ms. */
+  readonly nowMs: () => number;
+}
+
+/** The part of a pino logger that we use. */
+export interface GatewayLog {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** A client's connection as handlers see it. */
+export interface ConnectionInfo {
+  readonly id: number;
+  readonly clientHost: string;
+  /** The address that the client dialled. */
+  readonly localHost: string;
+  readonly localPort: number;
+  /** Set from ApiVersions, for logs. */
+  clientSoftware: string;
+  /** Aborted when the connection is gone. */
+  readonly closed: AbortSignal;
+}
+
+/** One request. */
+export interface RequestContext {
+  readonly gateway: GatewayParts;
+  readonly connection: ConnectionInfo;
+  readonly apiVersion: number;
+  readonly clientId: string;
+}
+
+/** An error with the text that newer versions carry to the client. */
+export interface NamedError {
+  readonly name: KafkaErrorName;
+  readonly message: string;
+}

@@ -1,0 +1,254 @@
+// GroupCoordinator: the groups that this gateway has claimed (rule K2), each run by the pure core of libs/kafka-group.
+// Requests for a group that is still being claimed and loaded wait for it: clients never see "loading".
+import {
+  ConsumerGroup,
+  type GroupConfig,
+  type GroupError,
+  type JoinRequest,
+  type JoinResult,
+  type SyncRequest,
+  type SyncResult,
+} from '@robustmq/kafka-group';
+import type { GatewayLog } from '../context.ts';
+import { groupErrorOf } from '../error-table.ts';
+import type { GroupStorePort } from '../ports.ts';
+
+/** A claimed group. `ownedBy` stale claims are fenced in meta by the epoch. */
+export interface OwnedGroup {
+  readonly group: ConsumerGroup;
+  readonly coordinatorEpoch: number;
+  usedAtMs: number;
+}
+
+/** What opening a group can end in. */
+export type Opened = OwnedGroup | 'missing' | 'NOT_COORDINATOR' | 'COORDINATOR_NOT_AVAILABLE';
+
+/** What the coordinator needs. */
+export interface GroupCoordinatorOptions {
+  readonly store: GroupStorePort;
+  readonly selfNodeId: string;
+  readonly config: GroupConfig;
+  /** Groups held at most; further ones are refused until some are idle. */
+  readonly maxGroups: number;
+  readonly log: GatewayLog;
+  /** Monotonic, in ms. */
+  readonly nowMs: () => number;
+}
+
+/** Deadlines of members and rebalances are looked at this often. */
+const TICK_MS = 100;
+/** An empty group without requests for this long leaves memory; its claim and offsets stay in meta. */
+const UNLOAD_AFTER_MS = 600_000;
+
+interface Waiting {
+  readonly owned: OwnedGroup;
+  readonly joined?: (result: JoinResult) => void;
+  readonly synced?: (result: SyncResult) => void;
+}
+
+/** See the file head. */
+export class GroupCoordinator {
+  readonly #options: GroupCoordinatorOptions;
+  readonly #groups = new Map<string, OwnedGroup>();
+  readonly #opening = new Map<string, Promise<Opened>>();
+  readonly #waiting = new Map<number, Waiting>();
+  #nextToken = 1;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: GroupCoordinatorOptions) {
+    this.#options = options;
+  }
+
+  /** Groups in memory. */
+  get groupCount(): number {
+    return this.#groups.size;
+  }
+
+  /** Starts the clock that expires members. */
+  start(): void {
+    this.#timer = setInterval(() => this.tick(), TICK_MS);
+    this.#timer.unref();
+  }
+
+  /** Stops the clock and sends everyone away. */
+  stop(): void {
+    clearInterval(this.#timer);
+    this.resignAll();
+  }
+
+  /** The lease of this gateway has ended or is about to: it coordinates nothing any more (rule F1). */
+  resignAll(): void {
+    for (const groupId of [...this.#groups.keys()]) this.#drop(groupId);
+  }
+
+  /** One look at all deadlines; {@link start} calls it on its own. */
+  tick(): void {
+    const nowMs = this.#options.nowMs();
+    for (const [groupId, owned] of this.#groups) {
+      if (owned.group.nextDeadlineMs() <= nowMs) owned.group.tick(nowMs);
+      const idle = owned.group.memberCount === 0 && nowMs - owned.usedAtMs > UNLOAD_AFTER_MS;
+      if (idle || owned.group.state === 'Dead') this.#groups.delete(groupId);
+    }
+  }
+
+  /** The group if it is in memory. */
+  loaded(groupId: string): OwnedGroup | undefined {
+    return this.#groups.get(groupId);
+  }
+
+  /**
+   * The group, claimed and loaded if it has to be. A group that nobody ever claimed is only made when `create` says so;
+   * otherwise it is 'missing'.
+   */
+  async open(groupId: string, create: boolean): Promise<Opened> {
+    const known = this.#groups.get(groupId);
+    if (known !== undefined && known.group.state !== 'Dead') {
+      known.usedAtMs = this.#options.nowMs();
+      return known;
+    }
+    // Whoever comes second waits for the first; one that must create does not settle for 'missing'.
+    const running = this.#opening.get(groupId);
+    if (running !== undefined) {
+      const opened = await running;
+      if (opened !== 'missing' || !create) return opened;
+    }
+    const opening = this.#claim(groupId, create).finally(() => {
+      if (this.#opening.get(groupId) === opening) this.#opening.delete(groupId);
+    });
+    this.#opening.set(groupId, opening);
+    return opening;
+  }
+
+  async #claim(groupId: string, create: boolean): Promise<Opened> {
+    const { store, selfNodeId, log, config, nowMs } = this.#options;
+    if (this.#groups.size >= this.#options.maxGroups) return 'COORDINATOR_NOT_AVAILABLE';
+    try {
+      if (!create) {
+        const [claim] = await store.lookup([groupId]);
+        if (claim === undefined) return 'missing';
+        if (claim.live && claim.nodeId !== selfNodeId) return 'NOT_COORDINATOR';
+      }
+      const { granted, claim, metadata } = await store.claim(groupId);
+      if (!granted) return 'NOT_COORDINATOR';
+      const owned = this.#own(groupId, claim.coordinatorEpoch, config);
+      if (metadata.length > 0) owned.group.restore(metadata, nowMs());
+      this.#groups.set(groupId, owned);
+      return owned;
+    } catch (error) {
+      log.warn({ groupId, err: error }, 'group cannot be claimed');
+      return groupErrorOf(error) === 'NOT_COORDINATOR' ? 'NOT_COORDINATOR' : 'COORDINATOR_NOT_AVAILABLE';
+    }
+  }
+
+  #own(groupId: string, coordinatorEpoch: number, config: GroupConfig): OwnedGroup {
+    const group: ConsumerGroup = new ConsumerGroup(groupId, config, {
+      joined: (token, result) => this.#take(token)?.joined?.(result),
+      synced: (token, result) => this.#take(token)?.synced?.(result),
+      persist: (id, record) => {
+        this.#options.store.putMetadata(groupId, coordinatorEpoch, record).then(
+          () => group.persisted(id, 'NONE', this.#options.nowMs()),
+          (error: unknown) => this.#persistFailed(owned, id, error),
+        );
+      },
+    });
+    const owned: OwnedGroup = { group, coordinatorEpoch, usedAtMs: this.#options.nowMs() };
+    return owned;
+  }
+
+  #persistFailed(owned: OwnedGroup, id: number, error: unknown): void {
+    const { log, nowMs } = this.#options;
+    log.warn({ groupId: owned.group.groupId, err: error }, 'group metadata cannot be stored');
+    if (this.fencedBy(owned, error)) return;
+    owned.group.persisted(id, 'COORDINATOR_NOT_AVAILABLE', nowMs());
+  }
+
+  /** When meta says that another gateway coordinates by now, the group is let go; answers whether it was so. */
+  fencedBy(owned: OwnedGroup, error: unknown): boolean {
+    if (groupErrorOf(error) !== 'NOT_COORDINATOR') return false;
+    if (this.#groups.get(owned.group.groupId) === owned) this.#drop(owned.group.groupId);
+    return true;
+  }
+
+  #drop(groupId: string): void {
+    const owned = this.#groups.get(groupId);
+    this.#groups.delete(groupId);
+    owned?.group.resign(this.#options.nowMs());
+  }
+
+  /** Forgets a group that was deleted. */
+  forget(owned: OwnedGroup): void {
+    if (this.#groups.get(owned.group.groupId) === owned) this.#groups.delete(owned.group.groupId);
+  }
+
+  #take(token: number): Waiting | undefined {
+    const waiting = this.#waiting.get(token);
+    this.#waiting.delete(token);
+    return waiting;
+  }
+
+  /** JoinGroup; resolves when the rebalance has a result, or with REBALANCE_IN_PROGRESS when the client is gone. */
+  join(owned: OwnedGroup, request: JoinRequest, closed: AbortSignal): Promise<JoinResult> {
+    return new Promise((resolve) => {
+      const token = this.#wait({ owned, joined: resolve }, closed, () =>
+        resolve({ ...GONE_JOIN, memberId: request.memberId }),
+      );
+      owned.group.join(request, token, this.#options.nowMs());
+    });
+  }
+
+  /** SyncGroup; resolves once the assignment is stored, or with REBALANCE_IN_PROGRESS when the client is gone. */
+  sync(owned: OwnedGroup, request: SyncRequest, closed: AbortSignal): Promise<SyncResult> {
+    return new Promise((resolve) => {
+      const token = this.#wait({ owned, synced: resolve }, closed, () => resolve(GONE_SYNC));
+      owned.group.sync(request, token, this.#options.nowMs());
+    });
+  }
+
+  #wait(waiting: Waiting, closed: AbortSignal, abandon: () => void): number {
+    const token = this.#nextToken;
+    this.#nextToken += 1;
+    const onClosed = (): void => {
+      if (this.#take(token) === undefined) return;
+      waiting.owned.group.disconnected(new Set([token]), this.#options.nowMs());
+      abandon();
+    };
+    const unhook = <T>(answer: ((result: T) => void) | undefined) =>
+      answer === undefined
+        ? undefined
+        : (result: T): void => {
+            closed.removeEventListener('abort', onClosed);
+            answer(result);
+          };
+    const { owned, joined, synced } = waiting;
+    const [onJoined, onSynced] = [unhook(joined), unhook(synced)];
+    this.#waiting.set(token, {
+      owned,
+      ...(onJoined === undefined ? {} : { joined: onJoined }),
+      ...(onSynced === undefined ? {} : { synced: onSynced }),
+    });
+    closed.addEventListener('abort', onClosed, { once: true });
+    return token;
+  }
+
+  /** Now, on the clock that groups run by. */
+  nowMs(): number {
+    return this.#options.nowMs();
+  }
+}
+
+const GONE: GroupError = 'REBALANCE_IN_PROGRESS';
+const GONE_JOIN = {
+  error: GONE,
+  generationId: -1,
+  protocolType: null,
+  protocolName: null,
+  leaderId: '',
+  skipAssignment: false,
+  members: [],
+} as const;
+const GONE_SYNC: SyncResult = {
+  error: GONE,
+  protocolType: null,
+  protocolName: null,
+  assignment: Buffer.alloc(0),
+};

@@ -1,0 +1,126 @@
+// CreateTopics (19): a topic is a stream; every configuration is enforced or refused by name.
+import {
+  KAFKA_ERRORS,
+  type CreateTopicsRequest,
+  type CreateTopicsResponseInput,
+} from '@robustmq/kafka-codec';
+import { api } from '../api.ts';
+import type { NamedError, RequestContext } from '../context.ts';
+import { topicErrorOf } from '../error-table.ts';
+import { describeTopicConfig } from '../config-view.ts';
+import type { TopicView } from '../ports.ts';
+import { topicConfigProblem } from '../topic-config.ts';
+import { topicNameProblem } from '../topic-name.ts';
+
+type Asked = CreateTopicsRequest['topics'][number];
+type Result = CreateTopicsResponseInput['topics'][number];
+
+const MIN_TIMEOUT_MS = 1_000;
+const MAX_TIMEOUT_MS = 60_000;
+/** Until KIP-464 (version 4) "the cluster's default" could not be asked for. */
+const DEFAULTS_VERSION = 4;
+
+export const createTopics = api(19, {
+  handle: async (request, context): Promise<CreateTopicsResponseInput> => {
+    const counts = new Map<string, number>();
+    for (const { name } of request.topics) counts.set(name, (counts.get(name) ?? 0) + 1);
+    const unique = request.topics.filter(
+      ({ name }, index) => request.topics.findIndex((t) => t.name === name) === index,
+    );
+    const topics = await Promise.all(
+      unique.map((asked): Promise<Result> | Result => {
+        const twice = (counts.get(asked.name) ?? 0) > 1;
+        const problem = twice
+          ? { name: 'INVALID_REQUEST' as const, message: `topic ${asked.name} is named twice` }
+          : problemOf(asked, context);
+        return problem === undefined ? create(asked, request, context) : failed(asked.name, problem);
+      }),
+    );
+    return { throttleTimeMs: 0, topics };
+  },
+  failure: () => ({ topics: [] }),
+});
+
+function problemOf(asked: Asked, context: RequestContext): NamedError | undefined {
+  const nameProblem = topicNameProblem(asked.name);
+  if (nameProblem !== undefined)
+    return { name: 'INVALID_TOPIC_EXCEPTION', message: `topic name: ${nameProblem}` };
+  if (context.gateway.cluster.topicByName(asked.name) !== undefined) {
+    return { name: 'TOPIC_ALREADY_EXISTS', message: `topic ${asked.name} exists` };
+  }
+  if (asked.assignments.length > 0) {
+    return {
+      name: 'INVALID_REPLICA_ASSIGNMENT',
+      message: 'replicas are placed by the cluster, not by the client',
+    };
+  }
+  return countProblem(asked, context.apiVersion) ?? configProblem(asked);
+}
+
+function countProblem(
+  { numPartitions, replicationFactor }: Asked,
+  apiVersion: number,
+): NamedError | undefined {
+  const mayDefault = apiVersion >= DEFAULTS_VERSION;
+  if (numPartitions < 1 && !(mayDefault && numPartitions === -1)) {
+    return { name: 'INVALID_PARTITIONS', message: `a topic cannot have ${numPartitions} partitions` };
+  }
+  if (replicationFactor < 1 && !(mayDefault && replicationFactor === -1)) {
+    return {
+      name: 'INVALID_REPLICATION_FACTOR',
+      message: `the replication factor cannot be ${replicationFactor}`,
+    };
+  }
+  return undefined;
+}
+
+function configProblem({ configs }: Asked): NamedError | undefined {
+  const missing = configs.find(({ value }) => value === null);
+  if (missing !== undefined)
+    return { name: 'INVALID_CONFIG', message: `topic configuration ${missing.name} has no value` };
+  const problem = topicConfigProblem(configOf(configs), false);
+  return problem === undefined ? undefined : { name: 'INVALID_CONFIG', message: problem };
+}
+
+function configOf(configs: Asked['configs']): Record<string, string> {
+  return Object.fromEntries(configs.map(({ name, value }) => [name, value ?? '']));
+}
+
+async function create(asked: Asked, request: CreateTopicsRequest, context: RequestContext): Promise<Result> {
+  try {
+    const topic = await context.gateway.topics.createTopic({
+      name: asked.name,
+      partitions: Math.max(0, asked.numPartitions),
+      replicationFactor: Math.max(0, asked.replicationFactor),
+      config: configOf(asked.configs),
+      validateOnly: request.validateOnly,
+      autoCreated: false,
+      timeoutMs: Math.min(Math.max(request.timeoutMs, MIN_TIMEOUT_MS), MAX_TIMEOUT_MS),
+    });
+    return created(topic);
+  } catch (error) {
+    return failed(asked.name, { name: topicErrorOf(error), message: (error as Error).message });
+  }
+}
+
+function created(topic: TopicView): Result {
+  return {
+    name: topic.name,
+    topicId: topic.topicId,
+    errorCode: KAFKA_ERRORS.NONE,
+    errorMessage: null,
+    numPartitions: topic.partitions.length,
+    replicationFactor: topic.partitions[0]?.replicaCount ?? -1,
+    configs: describeTopicConfig(topic).map(({ name, value, readOnly, configSource }) => ({
+      name,
+      value,
+      readOnly,
+      configSource,
+      isSensitive: false,
+    })),
+  };
+}
+
+function failed(name: string, problem: NamedError): Result {
+  return { name, errorCode: KAFKA_ERRORS[problem.name], errorMessage: problem.message, configs: null };
+}

@@ -1,0 +1,55 @@
+// DeleteTopics (20): by name, or by id from version 6 on.
+import { KAFKA_ERRORS, ZERO_UUID, type DeleteTopicsResponseInput } from '@robustmq/kafka-codec';
+import { api } from '../api.ts';
+import type { NamedError, RequestContext } from '../context.ts';
+import { topicErrorOf } from '../error-table.ts';
+import { MQTT_TOPIC } from '../topic-name.ts';
+
+type Result = DeleteTopicsResponseInput['responses'][number];
+
+interface Target {
+  readonly name: string | null;
+  readonly topicId: string;
+}
+
+export const deleteTopics = api(20, {
+  handle: async (request, context): Promise<DeleteTopicsResponseInput> => {
+    const named = request.topicNames.map((name): Target => ({ name, topicId: ZERO_UUID }));
+    const targets = context.apiVersion >= 6 ? request.topics : named;
+    return {
+      throttleTimeMs: 0,
+      responses: await Promise.all(targets.map((target) => remove(target, context))),
+    };
+  },
+  failure: () => ({ responses: [] }),
+});
+
+async function remove(target: Target, { gateway, apiVersion }: RequestContext): Promise<Result> {
+  const { cluster } = gateway;
+  const byId = target.name === null;
+  if (!byId && target.topicId !== ZERO_UUID) {
+    return failed(target, { name: 'INVALID_REQUEST', message: 'a topic is named by name or id, not both' });
+  }
+  const topic = byId ? cluster.topicById(target.topicId) : cluster.topicByName(target.name ?? '');
+  if (topic === undefined) {
+    const name = byId ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION';
+    return failed(target, { name, message: 'no such topic' });
+  }
+  if (topic.internal || topic.name === MQTT_TOPIC) {
+    return failed(target, { name: 'TOPIC_AUTHORIZATION_FAILED', message: `topic ${topic.name} is built in` });
+  }
+  try {
+    await gateway.topics.deleteTopic(topic);
+  } catch (error) {
+    return failed(target, { name: topicErrorOf(error), message: (error as Error).message });
+  }
+  return {
+    name: topic.name,
+    ...(apiVersion >= 6 ? { topicId: topic.topicId } : {}),
+    errorCode: KAFKA_ERRORS.NONE,
+  };
+}
+
+function failed({ name, topicId }: Target, problem: NamedError): Result {
+  return { name, topicId, errorCode: KAFKA_ERRORS[problem.name], errorMessage: problem.message };
+}

@@ -1,0 +1,35 @@
+// DescribeCluster (60): the live gateways as brokers. Controllers are internal here and answer no clients.
+import { KAFKA_ERRORS, type DescribeClusterResponseInput } from '@robustmq/kafka-codec';
+import { api } from '../api.ts';
+import { endpointOf } from '../brokers.ts';
+
+const BROKERS = 1;
+/** UNSUPPORTED_ENDPOINT_TYPE. */
+const UNSUPPORTED_ENDPOINT_TYPE = 115;
+
+export const describeCluster = api(60, {
+  handle: ({ endpointType }, context): DescribeClusterResponseInput => {
+    if (endpointType !== BROKERS) {
+      return {
+        ...empty(UNSUPPORTED_ENDPOINT_TYPE),
+        errorMessage: 'only brokers can be described here',
+        endpointType,
+      };
+    }
+    const { cluster } = context.gateway;
+    return {
+      ...empty(KAFKA_ERRORS.NONE),
+      clusterId: cluster.clusterId,
+      controllerId: cluster.selfNumber,
+      brokers: cluster.brokers().map((broker) => {
+        const { nodeId, host, port, rack } = endpointOf(broker, context);
+        return { brokerId: nodeId, host, port, rack };
+      }),
+    };
+  },
+  failure: (errorCode) => empty(errorCode),
+});
+
+function empty(errorCode: number): DescribeClusterResponseInput {
+  return { throttleTimeMs: 0, errorCode, clusterId: '', brokers: [] };
+}

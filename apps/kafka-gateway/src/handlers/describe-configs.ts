@@ -1,0 +1,109 @@
+// DescribeConfigs (32): topics in full; of a broker what clients and tools look at.
+import {
+  KAFKA_ERRORS,
+  type DescribeConfigsRequest,
+  type DescribeConfigsResponseInput,
+} from '@robustmq/kafka-codec';
+import { api } from '../api.ts';
+import { CONFIG_SOURCE, describeTopicConfig, type ConfigView } from '../config-view.ts';
+import type { NamedError, RequestContext } from '../context.ts';
+import { CONFIG_TYPES } from '../topic-config.ts';
+import { topicNameProblem } from '../topic-name.ts';
+
+type Asked = DescribeConfigsRequest['resources'][number];
+type Result = DescribeConfigsResponseInput['results'][number];
+
+/** Kafka's numbers of the kinds of things that have configurations. */
+export const RESOURCE_TYPE = { TOPIC: 2, BROKER: 4 } as const;
+
+export const describeConfigs = api(32, {
+  handle: (request, context): DescribeConfigsResponseInput => ({
+    throttleTimeMs: 0,
+    results: request.resources.map((asked) => describe(asked, request, context)),
+  }),
+  failure: () => ({ throttleTimeMs: 0, results: [] }),
+});
+
+function describe(asked: Asked, request: DescribeConfigsRequest, context: RequestContext): Result {
+  const found = configsOf(asked, context);
+  if (!Array.isArray(found)) {
+    return {
+      ...resource(asked),
+      errorCode: KAFKA_ERRORS[found.name],
+      errorMessage: found.message,
+      configs: [],
+    };
+  }
+  const { configurationKeys } = asked;
+  const wanted =
+    configurationKeys === null ? found : found.filter(({ name }) => configurationKeys.includes(name));
+  return {
+    ...resource(asked),
+    errorCode: KAFKA_ERRORS.NONE,
+    errorMessage: null,
+    configs: wanted.map((config) => show(config, request)),
+  };
+}
+
+function resource({ resourceType, resourceName }: Asked): Pick<Result, 'resourceType' | 'resourceName'> {
+  return { resourceType, resourceName };
+}
+
+function show(config: ConfigView, request: DescribeConfigsRequest): Result['configs'][number] {
+  const { name, value, readOnly, configSource, configType, defaultValue, documentation } = config;
+  const own = { name, value, source: configSource };
+  const fallback = { name, value: defaultValue, source: CONFIG_SOURCE.DEFAULT };
+  const synonyms = configSource === CONFIG_SOURCE.DEFAULT ? [own] : [own, fallback];
+  return {
+    name,
+    value,
+    readOnly,
+    configSource,
+    isSensitive: false,
+    synonyms: request.includeSynonyms ? synonyms : [],
+    configType,
+    documentation: request.includeDocumentation ? documentation : null,
+  };
+}
+
+function configsOf(asked: Asked, { gateway }: RequestContext): ConfigView[] | NamedError {
+  if (asked.resourceType === RESOURCE_TYPE.TOPIC) {
+    const topic = gateway.cluster.topicByName(asked.resourceName);
+    if (topic !== undefined) return describeTopicConfig(topic);
+    const legal = topicNameProblem(asked.resourceName) === undefined;
+    return {
+      name: legal ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'INVALID_TOPIC_EXCEPTION',
+      message: 'no such topic',
+    };
+  }
+  if (asked.resourceType === RESOURCE_TYPE.BROKER) return brokerConfigs(asked.resourceName, gateway);
+  return {
+    name: 'INVALID_REQUEST',
+    message: `resources of type ${asked.resourceType} have no configuration here`,
+  };
+}
+
+function brokerConfigs(name: string, gateway: RequestContext['gateway']): ConfigView[] | NamedError {
+  const known = name === '' || gateway.cluster.brokers().some(({ number }) => String(number) === name);
+  if (!known) return { name: 'INVALID_REQUEST', message: `no broker ${name}` };
+  const { settings } = gateway;
+  return [
+    readOnly('auto.create.topics.enable', 'BOOLEAN', String(settings.autoCreateTopics)),
+    readOnly('num.partitions', 'INT', String(settings.defaultPartitions)),
+    readOnly('message.max.bytes', 'INT', String(settings.maxBatchBytes)),
+    readOnly('fetch.max.bytes', 'INT', String(settings.maxFetchBytes)),
+    readOnly('offset.metadata.max.bytes', 'INT', String(settings.maxOffsetMetadataBytes)),
+  ];
+}
+
+function readOnly(name: string, type: keyof typeof CONFIG_TYPES, value: string): ConfigView {
+  return {
+    name,
+    value,
+    readOnly: true,
+    configSource: CONFIG_SOURCE.STATIC_BROKER,
+    configType: CONFIG_TYPES[type],
+    defaultValue: value,
+    documentation: 'Set in the configuration of the gateway.',
+  };
+}

@@ -1,0 +1,77 @@
+// DescribeTopicPartitions (75): topics in name order, page by page.
+import { KAFKA_ERRORS, type DescribeTopicPartitionsResponseInput } from '@robustmq/kafka-codec';
+import { api } from '../api.ts';
+import { partitionBrokers } from '../brokers.ts';
+import type { RequestContext } from '../context.ts';
+import type { PartitionView, TopicView } from '../ports.ts';
+import { topicNameProblem } from '../topic-name.ts';
+
+type Topic = DescribeTopicPartitionsResponseInput['topics'][number];
+type Partition = Topic['partitions'][number];
+
+const MAX_PARTITIONS = 2_000;
+
+export const describeTopicPartitions = api(75, {
+  handle: (request, context): DescribeTopicPartitionsResponseInput => {
+    const { cursor } = request;
+    const names = wantedNames(request.topics, context).filter(
+      (name) => cursor === null || name >= cursor.topicName,
+    );
+    let room = Math.min(Math.max(request.responsePartitionLimit, 1), MAX_PARTITIONS);
+    const topics: Topic[] = [];
+    for (const name of names) {
+      const topic = context.gateway.cluster.topicByName(name);
+      if (topic === undefined) {
+        topics.push(unknownTopic(name));
+        continue;
+      }
+      const from = cursor !== null && cursor.topicName === name ? Math.max(0, cursor.partitionIndex) : 0;
+      if (room === 0) return { topics, nextCursor: { topicName: name, partitionIndex: from } };
+      const page = topic.partitions.slice(from, from + room);
+      room -= page.length;
+      topics.push(describe(topic, page, context));
+      const next = from + page.length;
+      if (next < topic.partitions.length)
+        return { topics, nextCursor: { topicName: name, partitionIndex: next } };
+    }
+    return { topics };
+  },
+  failure: () => ({ topics: [] }),
+});
+
+/** No names means all topics. */
+function wantedNames(asked: readonly { readonly name: string }[], { gateway }: RequestContext): string[] {
+  const names =
+    asked.length === 0 ? gateway.cluster.topics().map(({ name }) => name) : asked.map(({ name }) => name);
+  return [...new Set(names)].sort();
+}
+
+function unknownTopic(name: string): Topic {
+  const legal = topicNameProblem(name) === undefined;
+  const errorCode = KAFKA_ERRORS[legal ? 'UNKNOWN_TOPIC_OR_PARTITION' : 'INVALID_TOPIC_EXCEPTION'];
+  return { errorCode, name, partitions: [] };
+}
+
+function describe(topic: TopicView, page: readonly PartitionView[], context: RequestContext): Topic {
+  const brokers = context.gateway.cluster.brokers();
+  return {
+    errorCode: KAFKA_ERRORS.NONE,
+    name: topic.name,
+    topicId: topic.topicId,
+    isInternal: topic.internal,
+    partitions: page.map((partition): Partition => {
+      const nodes = partitionBrokers(brokers, topic.streamId, partition.shard, partition.replicaCount);
+      return {
+        errorCode: partition.hasLeader ? KAFKA_ERRORS.NONE : KAFKA_ERRORS.LEADER_NOT_AVAILABLE,
+        partitionIndex: partition.shard,
+        leaderId: partition.hasLeader ? (nodes[0] ?? -1) : -1,
+        leaderEpoch: partition.leaderEpoch,
+        replicaNodes: nodes,
+        isrNodes: nodes.slice(0, Math.max(partition.hasLeader ? 1 : 0, partition.isrCount)),
+        eligibleLeaderReplicas: [],
+        lastKnownElr: [],
+        offlineReplicas: [],
+      };
+    }),
+  };
+}

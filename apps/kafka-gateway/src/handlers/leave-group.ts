@@ -1,0 +1,25 @@
+// LeaveGroup (13): one member before version 3, several after it (KIP-345).
+import { KAFKA_ERRORS, type LeaveGroupResponseInput } from '@robustmq/kafka-codec';
+import { api } from '../api.ts';
+import { openForMember } from '../groups/open-for-member.ts';
+
+const SEVERAL_MEMBERS_VERSION = 3;
+
+export const leaveGroup = api(13, {
+  handle: async (request, context): Promise<LeaveGroupResponseInput> => {
+    const owned = await openForMember(request.groupId, false, context);
+    if ('error' in owned) return { errorCode: KAFKA_ERRORS[owned.error] };
+    const nowMs = context.gateway.groups.nowMs();
+    if (context.apiVersion < SEVERAL_MEMBERS_VERSION) {
+      const error = owned.group.leave({ memberId: request.memberId, groupInstanceId: null }, nowMs);
+      return { throttleTimeMs: 0, errorCode: KAFKA_ERRORS[error] };
+    }
+    const members = request.members.map(({ memberId, groupInstanceId }) => ({
+      memberId,
+      groupInstanceId,
+      errorCode: KAFKA_ERRORS[owned.group.leave({ memberId, groupInstanceId }, nowMs)],
+    }));
+    return { throttleTimeMs: 0, errorCode: KAFKA_ERRORS.NONE, members };
+  },
+  failure: (errorCode) => ({ errorCode }),
+});

@@ -1,0 +1,70 @@
+// ListOffsets (2): offsets by time, and Kafka's marks: latest (-1), earliest (-2), max timestamp (-3), earliest local
+// (-4, KIP-405) and latest tiered (-5). Nothing is tiered here, so -4 is the earliest and -5 finds nothing.
+import { KAFKA_ERRORS, type ListOffsetsResponseInput } from '@robustmq/kafka-codec';
+import { api } from '../api.ts';
+import type { RequestContext } from '../context.ts';
+import { kafkaErrorOf } from '../error-table.ts';
+import type { OffsetAnswer, OffsetQuery } from '../ports.ts';
+
+type PartitionResult = ListOffsetsResponseInput['topics'][number]['partitions'][number];
+
+const EARLIEST = -2;
+const EARLIEST_LOCAL = -4;
+const LATEST_TIERED = -5;
+/** KIP-1005 and later marks that this log has no meaning for. */
+const LOWEST_MARK = -6;
+const READ_COMMITTED = 1;
+
+export const listOffsets = api(2, {
+  handle: async (request, context): Promise<ListOffsetsResponseInput> => {
+    const queries: OffsetQuery[] = [];
+    const open: PartitionResult[] = [];
+    const topics = request.topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map((partition): PartitionResult => {
+        const { partitionIndex, currentLeaderEpoch, timestamp } = partition;
+        const result: PartitionResult = {
+          partitionIndex,
+          errorCode: 0,
+          timestamp: -1,
+          offset: -1,
+          leaderEpoch: -1,
+        };
+        const topic = context.gateway.cluster.topicByName(name);
+        if (topic?.partitions[partitionIndex] === undefined) {
+          return Object.assign(result, { errorCode: KAFKA_ERRORS.UNKNOWN_TOPIC_OR_PARTITION });
+        }
+        if (timestamp < LOWEST_MARK)
+          return Object.assign(result, { errorCode: KAFKA_ERRORS.INVALID_REQUEST });
+        if (timestamp === LATEST_TIERED || timestamp === LOWEST_MARK) return result;
+        const timestampMs = timestamp === EARLIEST_LOCAL ? EARLIEST : timestamp;
+        queries.push({ streamId: topic.streamId, shard: partitionIndex, currentLeaderEpoch, timestampMs });
+        open.push(result);
+        return result;
+      }),
+    }));
+    const answers = await ask(queries, request.isolationLevel === READ_COMMITTED, context);
+    open.forEach((result, index) => Object.assign(result, resultOf(answers[index])));
+    return { topics, throttleTimeMs: 0 };
+  },
+  failure: () => ({ topics: [] }),
+});
+
+async function ask(
+  queries: readonly OffsetQuery[],
+  readCommitted: boolean,
+  { gateway }: RequestContext,
+): Promise<readonly (OffsetAnswer | { readonly error: unknown })[]> {
+  if (queries.length === 0) return [];
+  try {
+    return await gateway.journal.listOffsets(queries, readCommitted);
+  } catch (error) {
+    return queries.map(() => ({ error }));
+  }
+}
+
+function resultOf(answer: OffsetAnswer | { readonly error: unknown } | undefined): Partial<PartitionResult> {
+  if (answer === undefined || !('offset' in answer)) return { errorCode: kafkaErrorOf(answer?.error) };
+  if (answer.error !== undefined) return { errorCode: kafkaErrorOf(answer.error) };
+  return { timestamp: answer.timestampMs, offset: answer.offset, leaderEpoch: answer.leaderEpoch };
+}

@@ -1,0 +1,13 @@
+// ListPartitionReassignments (46): replicas move on the journal's side without Kafka's admin protocol, so none is ever
+// under way. kafka-topics --describe asks.
+import { KAFKA_ERRORS, type ListPartitionReassignmentsResponseInput } from '@robustmq/kafka-codec';
+import { api } from '../api.ts';
+
+export const listPartitionReassignments = api(46, {
+  handle: (): ListPartitionReassignmentsResponseInput => answer(KAFKA_ERRORS.NONE),
+  failure: answer,
+});
+
+function answer(errorCode: number): ListPartitionReassignmentsResponseInput {
+  return { throttleTimeMs: 0, errorCode, errorMessage: null, topics: [] };
+}

@@ -1,0 +1,121 @@
+// Metadata (3): brokers, topics and partitions; creates topics on first use where that is allowed.
+import {
+  KAFKA_ERRORS,
+  ZERO_UUID,
+  type KafkaErrorName,
+  type MetadataResponseInput,
+} from '@robustmq/kafka-codec';
+import { api } from '../api.ts';
+import { endpointOf, partitionBrokers } from '../brokers.ts';
+import type { RequestContext } from '../context.ts';
+import { topicErrorOf } from '../error-table.ts';
+import type { TopicView } from '../ports.ts';
+import { topicNameProblem } from '../topic-name.ts';
+
+type ResponseTopic = MetadataResponseInput['topics'][number];
+type ResponsePartition = ResponseTopic['partitions'][number];
+
+const AUTO_CREATE_TIMEOUT_MS = 5_000;
+
+export const metadata = api(3, {
+  handle: async (request, context): Promise<MetadataResponseInput> => {
+    const { cluster } = context.gateway;
+    const topics = await Promise.all(
+      requestedTopics(request.topics, request.allowAutoTopicCreation, context),
+    );
+    return {
+      throttleTimeMs: 0,
+      brokers: cluster.brokers().map((broker) => endpointOf(broker, context)),
+      clusterId: cluster.clusterId,
+      // Any gateway takes commands, so the one that is asked is the controller.
+      controllerId: cluster.selfNumber,
+      topics,
+    };
+  },
+  failure: (errorCode) => ({ brokers: [], topics: [], errorCode }),
+});
+
+function requestedTopics(
+  asked: readonly { readonly topicId: string; readonly name: string | null }[] | null,
+  mayCreate: boolean,
+  context: RequestContext,
+): (ResponseTopic | Promise<ResponseTopic>)[] {
+  const { cluster } = context.gateway;
+  // Version 0 has no null: there an empty list means all topics.
+  if (asked === null || (context.apiVersion === 0 && asked.length === 0)) {
+    return cluster.topics().map((topic) => describeTopic(topic, context));
+  }
+  return asked.map(({ topicId, name }) => {
+    if (name !== null) return byName(name, mayCreate, context);
+    const topic = cluster.topicById(topicId);
+    if (topic !== undefined) return describeTopic(topic, context);
+    return failedTopic('UNKNOWN_TOPIC_ID', context.apiVersion >= 12 ? null : '', topicId);
+  });
+}
+
+function byName(
+  name: string,
+  mayCreate: boolean,
+  context: RequestContext,
+): ResponseTopic | Promise<ResponseTopic> {
+  const topic = context.gateway.cluster.topicByName(name);
+  if (topic !== undefined) return describeTopic(topic, context);
+  if (topicNameProblem(name) !== undefined) return failedTopic('INVALID_TOPIC_EXCEPTION', name);
+  // Before version 4 a client cannot say, and Kafka took it for a yes.
+  const create = context.gateway.settings.autoCreateTopics && (context.apiVersion < 4 || mayCreate);
+  return create ? autoCreate(name, context) : failedTopic('UNKNOWN_TOPIC_OR_PARTITION', name);
+}
+
+async function autoCreate(name: string, context: RequestContext): Promise<ResponseTopic> {
+  const { cluster, topics, log } = context.gateway;
+  try {
+    const topic = await topics.createTopic({
+      name,
+      partitions: 0,
+      replicationFactor: 0,
+      config: {},
+      validateOnly: false,
+      autoCreated: true,
+      timeoutMs: AUTO_CREATE_TIMEOUT_MS,
+    });
+    return describeTopic(topic, context);
+  } catch (error) {
+    // Another client was faster.
+    const topic = cluster.topicByName(name);
+    if (topic !== undefined) return describeTopic(topic, context);
+    log.warn({ topic: name, err: error }, 'topic cannot be created on first use');
+    const reason = topicErrorOf(error);
+    // The one retriable answer that every client knows here.
+    return failedTopic(
+      reason === 'REQUEST_TIMED_OUT' || reason === 'TOPIC_ALREADY_EXISTS' ? 'LEADER_NOT_AVAILABLE' : reason,
+      name,
+    );
+  }
+}
+
+function failedTopic(error: KafkaErrorName, name: string | null, topicId: string = ZERO_UUID): ResponseTopic {
+  return { errorCode: KAFKA_ERRORS[error], name, topicId, isInternal: false, partitions: [] };
+}
+
+function describeTopic(topic: TopicView, context: RequestContext): ResponseTopic {
+  const brokers = context.gateway.cluster.brokers();
+  return {
+    errorCode: KAFKA_ERRORS.NONE,
+    name: topic.name,
+    topicId: topic.topicId,
+    isInternal: topic.internal,
+    partitions: topic.partitions.map((partition): ResponsePartition => {
+      const { shard, hasLeader, leaderEpoch, replicaCount, isrCount } = partition;
+      const nodes = partitionBrokers(brokers, topic.streamId, shard, replicaCount);
+      return {
+        errorCode: hasLeader ? KAFKA_ERRORS.NONE : KAFKA_ERRORS.LEADER_NOT_AVAILABLE,
+        partitionIndex: shard,
+        leaderId: hasLeader ? (nodes[0] ?? -1) : -1,
+        leaderEpoch,
+        replicaNodes: nodes,
+        isrNodes: nodes.slice(0, Math.max(hasLeader ? 1 : 0, isrCount)),
+        offlineReplicas: [],
+      };
+    }),
+  };
+}

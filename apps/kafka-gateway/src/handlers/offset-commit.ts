@@ -1,0 +1,112 @@
+// OffsetCommit (8): checked against the group's generation, stored in meta under the coordinator epoch (rule K2).
+import {
+  KAFKA_ERRORS,
+  type OffsetCommitRequest,
+  type OffsetCommitResponseInput,
+} from '@robustmq/kafka-codec';
+import { api } from '../api.ts';
+import type { RequestContext } from '../context.ts';
+import { groupErrorOf } from '../error-table.ts';
+import type { OwnedGroup } from '../groups/group-coordinator.ts';
+import type { CommittedOffset, TopicView } from '../ports.ts';
+
+type TopicResult = OffsetCommitResponseInput['topics'][number];
+type PartitionResult = TopicResult['partitions'][number];
+
+const TOPIC_ID_VERSION = 10;
+
+export const offsetCommit = api(8, {
+  handle: async (request, context): Promise<OffsetCommitResponseInput> => {
+    const simple = request.generationIdOrMemberEpoch < 0;
+    const opened =
+      request.groupId === ''
+        ? 'INVALID_GROUP_ID'
+        : await context.gateway.groups.open(request.groupId, simple);
+    if (opened === 'missing') return failAll(request, KAFKA_ERRORS.ILLEGAL_GENERATION);
+    if (typeof opened === 'string') return failAll(request, KAFKA_ERRORS[opened]);
+    const { group } = opened;
+    const error = group.checkCommit(
+      request,
+      request.generationIdOrMemberEpoch,
+      context.gateway.groups.nowMs(),
+    );
+    if (error !== 'NONE') return failAll(request, KAFKA_ERRORS[error]);
+    return store(request, opened, context);
+  },
+  failure: () => ({ topics: [] }),
+});
+
+async function store(
+  request: OffsetCommitRequest,
+  owned: OwnedGroup,
+  context: RequestContext,
+): Promise<OffsetCommitResponseInput> {
+  const { gateway, apiVersion } = context;
+  const rows: CommittedOffset[] = [];
+  const stored: PartitionResult[] = [];
+  const topics = request.topics.map(({ name, topicId, partitions }): TopicResult => {
+    const byId = apiVersion >= TOPIC_ID_VERSION;
+    const topic = byId ? gateway.cluster.topicById(topicId) : gateway.cluster.topicByName(name);
+    const unknown = byId ? KAFKA_ERRORS.UNKNOWN_TOPIC_ID : KAFKA_ERRORS.UNKNOWN_TOPIC_OR_PARTITION;
+    return {
+      name,
+      topicId,
+      partitions: partitions.map((partition): PartitionResult => {
+        const { partitionIndex } = partition;
+        if (topic === undefined) return { partitionIndex, errorCode: unknown };
+        const row = rowOf(topic, partition, context);
+        if (typeof row === 'number') return { partitionIndex, errorCode: row };
+        const result = { partitionIndex, errorCode: KAFKA_ERRORS.NONE };
+        rows.push(row);
+        stored.push(result);
+        return result;
+      }),
+    };
+  });
+  const errorCode = rows.length === 0 ? KAFKA_ERRORS.NONE : await commit(owned, rows, context);
+  for (const result of stored) Object.assign(result, { errorCode });
+  return { throttleTimeMs: 0, topics };
+}
+
+function rowOf(
+  topic: TopicView,
+  partition: OffsetCommitRequest['topics'][number]['partitions'][number],
+  { gateway }: RequestContext,
+): CommittedOffset | number {
+  const metadata = partition.committedMetadata ?? '';
+  if (topic.partitions[partition.partitionIndex] === undefined)
+    return KAFKA_ERRORS.UNKNOWN_TOPIC_OR_PARTITION;
+  if (Buffer.byteLength(metadata) > gateway.settings.maxOffsetMetadataBytes)
+    return KAFKA_ERRORS.OFFSET_METADATA_TOO_LARGE;
+  return {
+    streamId: topic.streamId,
+    shard: partition.partitionIndex,
+    offset: partition.committedOffset,
+    leaderEpoch: partition.committedLeaderEpoch,
+    metadata,
+    committedAtMs: gateway.nowMs(),
+  };
+}
+
+async function commit(
+  owned: OwnedGroup,
+  rows: readonly CommittedOffset[],
+  { gateway }: RequestContext,
+): Promise<number> {
+  try {
+    await gateway.groupStore.commitOffsets(owned.group.groupId, owned.coordinatorEpoch, rows);
+    return KAFKA_ERRORS.NONE;
+  } catch (error) {
+    gateway.groups.fencedBy(owned, error);
+    return KAFKA_ERRORS[groupErrorOf(error)];
+  }
+}
+
+function failAll(request: OffsetCommitRequest, errorCode: number): OffsetCommitResponseInput {
+  const topics = request.topics.map(({ name, topicId, partitions }) => ({
+    name,
+    topicId,
+    partitions: partitions.map(({ partitionIndex }) => ({ partitionIndex, errorCode })),
+  }));
+  return { throttleTimeMs: 0, topics };
+}

@@ -1,0 +1,147 @@
+// Produce (0): checks each batch and hands it to the journal untouched. Never retried here, FIFO per connection and
+// shard (rule K1): every append is handed over in the turn in which its request was read.
+import {
+  KAFKA_ERRORS,
+  ZERO_UUID,
+  type ProduceResponseInput,
+  type ProduceRequest,
+} from '@robustmq/kafka-codec';
+import { BrokerError } from '@robustmq/errors';
+import { api, NO_RESPONSE } from '../api.ts';
+import { batchProblem } from '../batch-check.ts';
+import type { NamedError, RequestContext } from '../context.ts';
+import { kafkaErrorNameOf, kafkaErrorOf } from '../error-table.ts';
+import type { AppendOutcomeValue, TopicView } from '../ports.ts';
+import { maxMessageBytesOf } from '../topic-config.ts';
+import { MQTT_TOPIC } from '../topic-name.ts';
+
+type TopicData = ProduceRequest['topicData'][number];
+type PartitionData = TopicData['partitionData'][number];
+type TopicResult = ProduceResponseInput['responses'][number];
+type PartitionResult = TopicResult['partitionResponses'][number];
+
+/** Version from which topics come by id (KIP-516). */
+const TOPIC_ID_VERSION = 13;
+const MAX_TIMEOUT_MS = 60_000;
+const ACKS = new Set([-1, 0, 1]);
+
+export const produce = api(0, {
+  overlap: 'ordered',
+  handle: (request, context) => {
+    const { acks, topicData, transactionalId } = request;
+    const refused = requestProblem(acks, transactionalId);
+    const timeoutMs = Math.min(Math.max(request.timeoutMs, 1), MAX_TIMEOUT_MS);
+    const pending: Promise<void>[] = [];
+    const responses = topicData.map((data): TopicResult => {
+      const topic = topicOf(data, context);
+      return {
+        name: data.name,
+        topicId: data.topicId,
+        partitionResponses: data.partitionData.map((partition): PartitionResult => {
+          const result = emptyResult(partition.index);
+          const problem = refused ?? problemOf(topic, partition, context);
+          if (problem !== undefined) return Object.assign(result, failed(problem));
+          pending.push(append(topic as TopicView, partition, { acks, timeoutMs }, result, context));
+          return result;
+        }),
+      };
+    });
+    return acks === 0 ? fireAndForget(responses, pending) : answer(responses, pending);
+  },
+  failure: () => ({ responses: [] }),
+});
+
+async function answer(responses: TopicResult[], pending: Promise<void>[]): Promise<ProduceResponseInput> {
+  await Promise.all(pending);
+  return { responses, throttleTimeMs: 0 };
+}
+
+/** There is nowhere to report an error to, so the connection ends and the client fetches fresh metadata, as in Kafka. */
+async function fireAndForget(
+  responses: TopicResult[],
+  pending: Promise<void>[],
+): Promise<typeof NO_RESPONSE> {
+  await Promise.all(pending);
+  for (const { partitionResponses } of responses) {
+    const wrong = partitionResponses.find(({ errorCode }) => errorCode !== KAFKA_ERRORS.NONE);
+    if (wrong !== undefined) {
+      throw new BrokerError('cancelled', `acks=0 and error ${wrong.errorCode} on partition ${wrong.index}`);
+    }
+  }
+  return NO_RESPONSE;
+}
+
+function requestProblem(acks: number, transactionalId: string | null): NamedError | undefined {
+  if (!ACKS.has(acks)) return { name: 'INVALID_REQUIRED_ACKS', message: `acks ${acks} is none of -1, 0, 1` };
+  if (transactionalId !== null)
+    return { name: 'INVALID_TXN_STATE', message: 'transactions are not supported' };
+  return undefined;
+}
+
+function topicOf(data: TopicData, { apiVersion, gateway }: RequestContext): TopicView | NamedError {
+  if (apiVersion < TOPIC_ID_VERSION) {
+    const topic = gateway.cluster.topicByName(data.name);
+    return topic ?? { name: 'UNKNOWN_TOPIC_OR_PARTITION', message: `no topic ${data.name}` };
+  }
+  const topic = data.topicId === ZERO_UUID ? undefined : gateway.cluster.topicById(data.topicId);
+  return topic ?? { name: 'UNKNOWN_TOPIC_ID', message: `no topic with id ${data.topicId}` };
+}
+
+function problemOf(
+  topic: TopicView | NamedError,
+  { index, records }: PartitionData,
+  { apiVersion, gateway }: RequestContext,
+): NamedError | undefined {
+  if (!('streamId' in topic)) return topic;
+  if (topic.partitions[index] === undefined) {
+    return { name: 'UNKNOWN_TOPIC_OR_PARTITION', message: `${topic.name} has no partition ${index}` };
+  }
+  if (topic.name === MQTT_TOPIC && !gateway.settings.allowProduceToMqtt) {
+    return { name: 'TOPIC_AUTHORIZATION_FAILED', message: 'topic mqtt is written by MQTT clients only' };
+  }
+  return batchProblem(records, {
+    maxBatchBytes: Math.min(maxMessageBytesOf(topic), gateway.settings.maxBatchBytes),
+    apiVersion,
+    isReservedProducerId: (producerId) => gateway.cluster.isReservedProducerId(producerId),
+  });
+}
+
+function emptyResult(index: number): PartitionResult {
+  return { index, errorCode: KAFKA_ERRORS.NONE, baseOffset: -1, logAppendTimeMs: -1, logStartOffset: -1 };
+}
+
+function failed({ name, message }: NamedError): Partial<PartitionResult> {
+  return { errorCode: KAFKA_ERRORS[name], errorMessage: message };
+}
+
+function append(
+  topic: TopicView,
+  { index, records }: PartitionData,
+  { acks, timeoutMs }: { readonly acks: number; readonly timeoutMs: number },
+  result: PartitionResult,
+  { gateway }: RequestContext,
+): Promise<void> {
+  const batch = records as Buffer;
+  gateway.counters.producedBatches += 1;
+  gateway.counters.producedBytes += batch.length;
+  return new Promise((resolve) => {
+    gateway.journal.produce(
+      { streamId: topic.streamId, shard: index, batch, acks, timeoutMs },
+      (error, outcome) => {
+        Object.assign(result, error === undefined ? appended(outcome) : appendFailed(error));
+        resolve();
+      },
+    );
+  });
+}
+
+function appended(outcome: AppendOutcomeValue | undefined): Partial<PartitionResult> {
+  if (outcome === undefined) return {};
+  const { baseOffset, logAppendTimeMs, logStartOffset } = outcome;
+  return { baseOffset, logAppendTimeMs, logStartOffset };
+}
+
+function appendFailed(error: BrokerError): Partial<PartitionResult> {
+  // A repeat beyond the five remembered batches: the records are in the log, so newer clients take it for a success.
+  return { errorCode: kafkaErrorOf(error), errorMessage: `${kafkaErrorNameOf(error)}: ${error.message}` };
+}

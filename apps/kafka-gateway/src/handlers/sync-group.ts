@@ -1,0 +1,34 @@
+// SyncGroup (14): the leader brings the assignment, everyone takes its part.
+import { EMPTY_BYTES, KAFKA_ERRORS, type SyncGroupResponseInput } from '@robustmq/kafka-codec';
+import { api } from '../api.ts';
+import { openForMember } from '../groups/open-for-member.ts';
+
+export const syncGroup = api(14, {
+  handle: async (request, context): Promise<SyncGroupResponseInput> => {
+    const owned = await openForMember(request.groupId, false, context);
+    if ('error' in owned) return failed(KAFKA_ERRORS[owned.error]);
+    const { generationId, memberId, groupInstanceId, protocolType, protocolName } = request;
+    // The group outlives the frame, so the bytes are copied out of it.
+    const assignments = request.assignments.map((one) => ({
+      memberId: one.memberId,
+      assignment: Buffer.from(one.assignment),
+    }));
+    const result = await context.gateway.groups.sync(
+      owned,
+      { memberId, groupInstanceId, generationId, protocolType, protocolName, assignments },
+      context.connection.closed,
+    );
+    return {
+      throttleTimeMs: 0,
+      errorCode: KAFKA_ERRORS[result.error],
+      protocolType: result.protocolType,
+      protocolName: result.protocolName,
+      assignment: result.assignment,
+    };
+  },
+  failure: failed,
+});
+
+function failed(errorCode: number): SyncGroupResponseInput {
+  return { errorCode, assignment: EMPTY_BYTES };
+}

@@ -1,0 +1,58 @@
+// KafkaListener: accepts connections and ends them in order.
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { listenTcp } from '@robustmq/runtime';
+import { KafkaConnection, type ConnectionShared } from './connection.ts';
+
+/** Where to listen. */
+export interface ListenerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly maxConnections: number;
+}
+
+/** See the file head. */
+export class KafkaListener {
+  readonly #server: Server;
+  readonly #connections = new Set<KafkaConnection>();
+  readonly #options: ListenerOptions;
+  #nextId = 1;
+
+  constructor(shared: ConnectionShared, options: ListenerOptions) {
+    this.#options = options;
+    // Half-open: a client that has sent its last request still reads the answers.
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      const connection = new KafkaConnection(this.#nextId, socket, shared);
+      this.#nextId += 1;
+      this.#connections.add(connection);
+      shared.parts.counters.connections = this.#connections.size;
+      socket.on('close', () => {
+        this.#connections.delete(connection);
+        shared.parts.counters.connections = this.#connections.size;
+      });
+    });
+    this.#server.maxConnections = options.maxConnections;
+  }
+
+  /** Connections that are open. */
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** Starts accepting. @throws BrokerError that names the option when the port is taken */
+  listen(): Promise<AddressInfo> {
+    return listenTcp(this.#server, this.#options.host, this.#options.port, 'kafka.port');
+  }
+
+  /** Accepts no more, lets running requests finish until the signal aborts, then cuts what is left. */
+  async close(deadline: AbortSignal): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const connection of this.#connections) connection.drain();
+    const cut = (): void => {
+      for (const connection of this.#connections) connection.destroy();
+    };
+    if (deadline.aborted) cut();
+    else deadline.addEventListener('abort', cut, { once: true });
+    await closed;
+    deadline.removeEventListener('abort', cut);
+  }
+}

@@ -1,0 +1,39 @@
+// One bound for the bytes of requests that all connections hold together (I8): over it, connections stop reading.
+
+/** Counts bytes; who wants to go on reading while it is exhausted waits for the callback. */
+export class MemoryBudget {
+  readonly #limitBytes: number;
+  #usedBytes = 0;
+  #waiting = new Set<() => void>();
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
+  }
+
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  get exhausted(): boolean {
+    return this.#usedBytes >= this.#limitBytes;
+  }
+
+  /** Counts bytes that are held already; a negative number gives them back. */
+  add(sizeBytes: number): void {
+    this.#usedBytes += sizeBytes;
+    if (this.exhausted || this.#waiting.size === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const resume of waiting) resume();
+  }
+
+  /** Calls back once, when there is room again. */
+  onRoom(resume: () => void): void {
+    this.#waiting.add(resume);
+  }
+
+  /** Forgets a callback. */
+  forget(resume: () => void): void {
+    this.#waiting.delete(resume);
+  }
+}

@@ -1,0 +1,188 @@
+// What the gateway needs of the rest of the system. Production adapters wrap the journal and meta clients; unit tests
+// bring fakes.
+import type {
+  FetchCall,
+  FetchCallback,
+  FetchRequest,
+  ProduceCallback,
+  ProduceRequest,
+  ShardId,
+} from '@robustmq/journal-client';
+import type { BrokerError } from '@robustmq/errors';
+
+export type {
+  AppendOutcomeValue,
+  FetchRequest,
+  FetchSectionResult,
+  ProduceRequest,
+} from '@robustmq/journal-client';
+
+/** One question of ListOffsets: a time in ms, or one of Kafka's negative marks. */
+export interface OffsetQuery extends ShardId {
+  readonly currentLeaderEpoch: number;
+  readonly timestampMs: number;
+}
+
+/** Answer to an {@link OffsetQuery}. */
+export interface OffsetAnswer {
+  readonly error?: BrokerError | undefined;
+  /** -1: none. */
+  readonly offset: number;
+  readonly timestampMs: number;
+  readonly leaderEpoch: number;
+}
+
+/** One question of OffsetForLeaderEpoch. */
+export interface EpochQuery extends ShardId {
+  readonly currentLeaderEpoch: number;
+  readonly leaderEpoch: number;
+}
+
+/** Answer to an {@link EpochQuery}. */
+export interface EpochAnswer {
+  readonly error?: BrokerError | undefined;
+  readonly leaderEpoch: number;
+  readonly endOffset: number;
+}
+
+/** The log. */
+export interface JournalPort {
+  /** Appends in the order of the calls per shard; never retried here (rule K1). */
+  produce(request: ProduceRequest, callback: ProduceCallback): void;
+  fetch(request: FetchRequest, callback: FetchCallback): FetchCall;
+  /** Answers in the order asked. */
+  listOffsets(queries: readonly OffsetQuery[], readCommitted: boolean): Promise<readonly OffsetAnswer[]>;
+  /** Answers in the order asked. */
+  endOffsetsForEpochs(queries: readonly EpochQuery[]): Promise<readonly EpochAnswer[]>;
+}
+
+/** A partition as meta knows it. */
+export interface PartitionView {
+  readonly shard: number;
+  readonly leaderEpoch: number;
+  /** Whether a journal-server leads it now. */
+  readonly hasLeader: boolean;
+  readonly replicaCount: number;
+  readonly isrCount: number;
+}
+
+/** A stream, which is a Kafka topic. */
+export interface TopicView {
+  readonly streamId: number;
+  readonly name: string;
+  /** Kafka's text form of a UUID. */
+  readonly topicId: string;
+  readonly internal: boolean;
+  /** What was set at creation or altered since; defaults are not repeated. */
+  readonly config: Readonly<Record<string, string>>;
+  readonly partitions: readonly PartitionView[];
+}
+
+/** A live kafka-gateway: to clients, a broker. */
+export interface BrokerView {
+  readonly nodeId: string;
+  readonly incarnation: number;
+  /** Kafka's broker id. */
+  readonly number: number;
+  /** host:port that clients reach. */
+  readonly address: string;
+  readonly rack: string | null;
+}
+
+/** The watched state of the cluster; every method answers from memory. */
+export interface ClusterViewPort {
+  readonly clusterId: string;
+  topicByName(name: string): TopicView | undefined;
+  topicById(topicId: string): TopicView | undefined;
+  topicByStreamId(streamId: number): TopicView | undefined;
+  topics(): readonly TopicView[];
+  /** Live kafka-gateways by ascending number, this one included. */
+  brokers(): readonly BrokerView[];
+  /** Broker id of this gateway. */
+  readonly selfNumber: number;
+  readonly selfNodeId: string;
+  /** Whether the id belongs to one of our gateways' own ranges (rule O7). */
+  isReservedProducerId(producerId: number): boolean;
+  /** Dynamic cluster configuration. */
+  config(key: string): string | undefined;
+}
+
+/** What to create. 0 stands for the cluster's default. */
+export interface CreateTopic {
+  readonly name: string;
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  readonly config: Readonly<Record<string, string>>;
+  readonly validateOnly: boolean;
+  readonly autoCreated: boolean;
+  readonly timeoutMs: number;
+}
+
+/** Commands on topics; each resolves once this gateway's view contains the change. Rejects with BrokerError. */
+export interface TopicCommandsPort {
+  createTopic(request: CreateTopic): Promise<TopicView>;
+  deleteTopic(topic: TopicView): Promise<void>;
+  addPartitions(topic: TopicView, totalCount: number, validateOnly: boolean): Promise<void>;
+  alterConfig(
+    topic: TopicView,
+    set: Readonly<Record<string, string>>,
+    remove: readonly string[],
+    validateOnly: boolean,
+  ): Promise<void>;
+  /** A range of producer ids that nobody else gets. */
+  allocateProducerIds(count: number): Promise<{ readonly base: number; readonly count: number }>;
+}
+
+/** Who coordinates a group. */
+export interface GroupClaim {
+  readonly nodeId: string;
+  readonly coordinatorEpoch: number;
+  /** Whether the lease of the claim's incarnation lives. */
+  readonly live: boolean;
+}
+
+/** A committed offset. */
+export interface CommittedOffset extends ShardId {
+  readonly offset: number;
+  readonly leaderEpoch: number;
+  readonly metadata: string;
+  readonly committedAtMs: number;
+}
+
+/** One listed group. */
+export interface GroupSummary {
+  readonly groupId: string;
+  readonly state: string;
+  readonly protocolType: string;
+  readonly claim: GroupClaim | undefined;
+}
+
+/** Groups in meta (rule K2). Every command carries the coordinator epoch; a stale one rejects with `fenced`. */
+export interface GroupStorePort {
+  /** Claims unless another live gateway holds the group. */
+  claim(groupId: string): Promise<{
+    readonly granted: boolean;
+    readonly claim: GroupClaim;
+    /** As last put; empty for a new group. */
+    readonly metadata: Buffer;
+    readonly exists: boolean;
+  }>;
+  /** In the order asked; undefined for a group that nobody ever claimed. */
+  lookup(groupIds: readonly string[]): Promise<readonly (GroupClaim | undefined)[]>;
+  putMetadata(
+    groupId: string,
+    coordinatorEpoch: number,
+    record: { readonly metadata: Buffer; readonly state: string; readonly protocolType: string },
+  ): Promise<void>;
+  commitOffsets(
+    groupId: string,
+    coordinatorEpoch: number,
+    offsets: readonly CommittedOffset[],
+  ): Promise<void>;
+  /** Null: all of the group. */
+  fetchOffsets(groupId: string, shards: readonly ShardId[] | null): Promise<readonly CommittedOffset[]>;
+  deleteOffsets(groupId: string, coordinatorEpoch: number, shards: readonly ShardId[]): Promise<void>;
+  deleteGroup(groupId: string, coordinatorEpoch: number): Promise<void>;
+  /** Every group of the tenant, in pages fetched as the iteration goes on. */
+  list(): AsyncIterable<GroupSummary>;
+}
