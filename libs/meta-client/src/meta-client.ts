@@ -1,0 +1,203 @@
+// The way from any service to meta-service: typed calls, the watched view, and this process's registration.
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { BrokerError } from '@robustmq/errors';
+import {
+  ClusterService,
+  createClient,
+  GroupService,
+  SessionService,
+  type NodeIdentity,
+  type RegisterNodeRequestSchema,
+  type RequestId,
+  type ServiceClient,
+} from '@robustmq/rpc';
+import { retry, systemClock, type Clock } from '@robustmq/runtime';
+import { ClusterView } from './cluster-view.ts';
+import { ClusterWatch } from './cluster-watch.ts';
+import { LeaseKeeper } from './lease.ts';
+import { nodeView, toNumber, type NodeView } from './model.ts';
+
+/** Where meta-service is, and how this client behaves. */
+export interface MetaClientOptions {
+  /** host:port of each meta-service. */
+  readonly addresses: readonly string[];
+  readonly clock?: Clock;
+  /** Deadline of a call that names none. */
+  readonly callTimeoutMs?: number;
+  /** Something broke and is being retried; for the log. */
+  readonly onTrouble?: (what: string, error: unknown) => void;
+}
+
+/** Who this process is. */
+export type NodeDescription = Omit<
+  MessageInitShape<typeof RegisterNodeRequestSchema>,
+  '$typeName' | '$unknown'
+>;
+
+/** One incarnation of this node: from register until release or loss. */
+export interface Registration {
+  readonly node: NodeView;
+  /** As sent in requests. */
+  readonly identity: Pick<NodeIdentity, 'nodeId' | 'incarnation' | 'directoryId'>;
+  /** Revision at which the registration is visible. */
+  readonly revision: number;
+  /** By this process's own clock, 0.2 s early (rule F1). */
+  readonly held: boolean;
+  /** Ends the lease at once; best effort, bounded. */
+  release(): Promise<void>;
+}
+
+const CALL_TIMEOUT_MS = 5_000;
+const RELEASE_TIMEOUT_MS = 1_000;
+const READY_TIMEOUT_MS = 30_000;
+
+interface Clients {
+  readonly cluster: ServiceClient<typeof ClusterService>;
+  readonly sessions: ServiceClient<typeof SessionService>;
+  readonly groups: ServiceClient<typeof GroupService>;
+}
+
+/** A connection to meta-service. */
+export class MetaClient {
+  readonly view = new ClusterView();
+  readonly #clients: readonly Clients[];
+  readonly #watch: ClusterWatch;
+  readonly #clock: Clock;
+  readonly #onTrouble: (what: string, error: unknown) => void;
+  #current = 0;
+  #registration: { readonly nodeId: string; readonly incarnation: bigint } | undefined;
+  #lease: LeaseKeeper | undefined;
+  #sequence = 0n;
+
+  /** Connects lazily and starts the watch. */
+  constructor(options: MetaClientOptions) {
+    if (options.addresses.length === 0)
+      throw new BrokerError('invalid_argument', 'no address of meta-service');
+    const defaultTimeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
+    this.#clock = options.clock ?? systemClock;
+    this.#onTrouble = options.onTrouble ?? (() => undefined);
+    this.#clients = options.addresses.map((address) => ({
+      cluster: createClient(ClusterService, { address, defaultTimeoutMs }),
+      sessions: createClient(SessionService, { address, defaultTimeoutMs }),
+      groups: createClient(GroupService, { address, defaultTimeoutMs }),
+    }));
+    this.#watch = new ClusterWatch(() => this.#now.cluster, this.view, {
+      onBroken: (error) => {
+        this.#current = (this.#current + 1) % this.#clients.length;
+        if (error !== undefined) this.#onTrouble('the watch of the cluster broke', error);
+      },
+    });
+  }
+
+  get #now(): Clients {
+    return this.#clients[this.#current] as Clients;
+  }
+
+  /** Streams, nodes, leases, users. Each call has a deadline and fails with BrokerError. */
+  get cluster(): ServiceClient<typeof ClusterService> {
+    return this.#now.cluster;
+  }
+
+  /** MQTT sessions. */
+  get sessions(): ServiceClient<typeof SessionService> {
+    return this.#now.sessions;
+  }
+
+  /** Kafka groups. */
+  get groups(): ServiceClient<typeof GroupService> {
+    return this.#now.groups;
+  }
+
+  /** Resolves with the first snapshot. @throws BrokerError `deadline_exceeded` */
+  ready(timeoutMs: number = READY_TIMEOUT_MS): Promise<void> {
+    return this.view.waitForRevision(1, timeoutMs);
+  }
+
+  /**
+   * A new request id. Commands that carry it apply once (rule M2), so the same request may be sent again after a failure.
+   * @throws BrokerError `unavailable` before the first registration
+   */
+  requestId(): Pick<RequestId, 'nodeId' | 'incarnation' | 'sequence'> {
+    if (this.#registration === undefined)
+      throw new BrokerError('unavailable', 'not registered with meta-service');
+    this.#sequence++;
+    return { ...this.#registration, sequence: this.#sequence };
+  }
+
+  /**
+   * Repeats a call while meta-service is unreachable or has no leader. Only for reads and for requests with a request id:
+   * make the request once, outside.
+   */
+  persist<T>(call: () => Promise<T>, attempts = 8): Promise<T> {
+    return retry(call, {
+      attempts,
+      maxDelayMs: 1_000,
+      isRetriable: (error) =>
+        error instanceof BrokerError && (error.code === 'unavailable' || error.code === 'not_leader'),
+      onRetry: ({ error }) => this.#onTrouble('a call to meta-service is repeated', error),
+    });
+  }
+
+  /**
+   * Starts a new incarnation of this node and keeps its lease.
+   * @param onLost called once if the lease ends: stop what it covers, then register again or exit.
+   */
+  async register(description: NodeDescription, onLost: (reason: string) => void): Promise<Registration> {
+    this.#lease?.stop();
+    const { sentAtMs, response } = await this.persist(async () => {
+      const at = this.#clock.monotonicMs();
+      return { sentAtMs: at, response: await this.cluster.registerNode(description) };
+    }, 40);
+    if (response.node?.identity === undefined)
+      throw new BrokerError('internal', 'registration without identity');
+    const { nodeId, incarnation, directoryId } = response.node.identity;
+    const identity = { nodeId, incarnation, directoryId };
+    this.#registration = { nodeId, incarnation };
+    this.#sequence = 0n;
+    const lease = new LeaseKeeper(
+      {
+        durationMs: response.leaseDurationMs,
+        renewIntervalMs: response.renewIntervalMs,
+        clock: this.#clock,
+        renew: (timeoutMs) => this.cluster.renewLease({ node: identity }, { timeoutMs }),
+        onLost,
+      },
+      sentAtMs,
+    );
+    this.#lease = lease;
+    return {
+      node: nodeView(response.node),
+      identity,
+      revision: toNumber(response.revision),
+      get held() {
+        return lease.held;
+      },
+      release: async () => {
+        lease.stop();
+        try {
+          await this.cluster.releaseNode({ node: identity }, { timeoutMs: RELEASE_TIMEOUT_MS });
+        } catch (error) {
+          // The lease ends by itself.
+          this.#onTrouble('the lease could not be released', error);
+        }
+      },
+    };
+  }
+
+  /** Tells meta that this gateway routes MQTT topics by an ownership epoch (rule O2). */
+  async acknowledgeOwnership(registration: Registration, ownershipEpoch: number): Promise<void> {
+    const request = { node: registration.identity, ownershipEpoch: BigInt(ownershipEpoch) };
+    await this.persist(() => this.cluster.acknowledgeOwnership(request));
+  }
+
+  /** Ends watch, lease keeping and connections; the lease itself stays with meta until it runs out. */
+  close(): void {
+    this.#lease?.stop();
+    this.#watch.stop();
+    for (const clients of this.#clients) {
+      clients.cluster.close();
+      clients.sessions.close();
+      clients.groups.close();
+    }
+  }
+}
