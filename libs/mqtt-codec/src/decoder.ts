@@ -1,0 +1,300 @@
+// MqttDecoder: the bytes of one connection → its packets. PUBLISH, its acknowledgements and PINGREQ are read here; every
+// other packet is checked and then decoded by mqtt-packet, one whole packet at a time.
+
+import { assert, BrokerError } from '@robustmq/errors';
+import { parser } from 'mqtt-packet';
+import { readAck } from './ack-packet.ts';
+import { PACKET_TYPE, type AckType, type ControlPacket, type ProtocolVersion } from './control-packet.ts';
+import { malformedPacket, packetTooLarge, protocolError } from './decode-error.ts';
+import { readPublish } from './publish-packet.ts';
+import { PublishView } from './publish-view.ts';
+import {
+  checkAuth,
+  checkConnect,
+  checkDisconnect,
+  checkSubscribe,
+  checkUnsubscribe,
+} from './strict-check.ts';
+import type { TopicCache } from './topic-cache.ts';
+
+/** Receives what a {@link MqttDecoder} reads. It may call `pause` and `close` of the decoder. */
+export interface DecoderSink {
+  /** `view` is valid only during the call. */
+  publish(view: PublishView): void;
+  ack(type: AckType, packetId: number, reasonCode: number): void;
+  pingreq(): void;
+  /** CONNECT (once, first), SUBSCRIBE, UNSUBSCRIBE, DISCONNECT (last) or AUTH; its memory is its own. */
+  packet(packet: ControlPacket): void;
+}
+
+/** What a connection's decoder needs. */
+export interface DecoderOptions {
+  readonly topics: TopicCache;
+  /** Whole packet, fixed header included, until {@link MqttDecoder.maxPacketBytes} is set; default 64 KiB. */
+  readonly firstPacketMaxBytes?: number;
+}
+
+/** Room for a CONNECT with long credentials; more is not believed of someone who is not authenticated. */
+export const FIRST_PACKET_MAX_BYTES = 64 * 1024;
+/** First allocation for a packet in pieces; it doubles as bytes arrive, so a header alone claims no memory. */
+const BODY_INITIAL_BYTES = 4096;
+/** The Remaining Length has at most four bytes [MQTT-2.1.4]. */
+const LENGTH_SHIFT_MAX = 21;
+
+/** Low four bits that each packet type must have; 0xff: PUBLISH, read apart; 0xfe: types no client sends. */
+const FIXED_FLAGS = Uint8Array.of(0xfe, 0, 0xfe, 0xff, 0, 0, 2, 0, 2, 0xfe, 2, 0xfe, 0, 0xfe, 0, 0);
+
+/** One per connection. Idle, it holds no buffer. After an error, `close` or a DISCONNECT it ignores its input. */
+export class MqttDecoder {
+  /** Limit for a whole packet; raise it once the client is authenticated. */
+  maxPacketBytes: number;
+  /** Protocol level of the CONNECT, 0 before it. */
+  protocolVersion: ProtocolVersion | 0 = 0;
+  readonly #topics: TopicCache;
+  readonly #view = new PublishView();
+  #closed = false;
+  #paused = false;
+  /** First byte of the packet being read, or -1 between packets. */
+  #first = -1;
+  /** Remaining Length as far as read, and the bits it has so far. */
+  #size = 0;
+  #shift = 0;
+  /** Bytes of a packet that spans chunks. */
+  #body: Buffer | null = null;
+  #filled = 0;
+  /** What arrived while paused. */
+  #held: Buffer | null = null;
+
+  constructor(options: DecoderOptions) {
+    this.#topics = options.topics;
+    this.maxPacketBytes = options.firstPacketMaxBytes ?? FIRST_PACKET_MAX_BYTES;
+  }
+
+  /**
+   * Reads as many packets as `chunk` completes. The chunk may be reused by its owner afterwards.
+   * @throws BrokerError malformed, too_large or unsupported, with the reason code in `details`; it is the last one.
+   */
+  push(chunk: Buffer, sink: DecoderSink): void {
+    if (this.#closed) return;
+    if (this.#paused) {
+      this.#hold(chunk, 0);
+      return;
+    }
+    try {
+      this.#read(chunk, sink);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  /** Stops between packets, also inside a chunk; the rest waits for {@link resume}. The caller stops reading too. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  /** Goes on with what was held. Errors as {@link push}. */
+  resume(sink: DecoderSink): void {
+    this.#paused = false;
+    const held = this.#held;
+    this.#held = null;
+    if (held !== null) this.push(held, sink);
+  }
+
+  /** Drops all state; nothing is read any more. */
+  close(): void {
+    this.#closed = true;
+    this.#body = null;
+    this.#held = null;
+  }
+
+  #read(chunk: Buffer, sink: DecoderSink): void {
+    const length = chunk.length;
+    let at = 0;
+    while (at < length) {
+      if (this.#body !== null) {
+        at = this.#fill(chunk, at, sink);
+      } else {
+        at = this.#readHeader(chunk, at);
+        if (at < 0) return;
+        const end = at + this.#size;
+        if (end > length) {
+          this.#startBody(chunk, at);
+          return;
+        }
+        const first = this.#first;
+        this.#first = -1;
+        this.#dispatch(first, chunk, at, end, sink);
+        at = end;
+      }
+      if (this.#paused || this.#closed) {
+        if (!this.#closed && at < length) this.#hold(chunk, at);
+        return;
+      }
+    }
+  }
+
+  /** Reads the fixed header; returns where the rest of the packet starts, or -1 when the chunk ends first. */
+  #readHeader(chunk: Buffer, start: number): number {
+    let at = start;
+    if (this.#first < 0) {
+      const first = chunk[at++]!;
+      this.#checkFirstByte(first);
+      this.#first = first;
+      this.#size = 0;
+      this.#shift = 0;
+    }
+    for (;;) {
+      if (at >= chunk.length) return -1;
+      const byte = chunk[at++]!;
+      this.#size |= (byte & 0x7f) << this.#shift;
+      if (byte < 0x80) {
+        if (byte === 0 && this.#shift > 0 && this.protocolVersion === 5) {
+          throw malformedPacket('Remaining Length is not minimal [MQTT-1.5.5-1]');
+        }
+        break;
+      }
+      if (this.#shift === LENGTH_SHIFT_MAX)
+        throw malformedPacket('Remaining Length has more than four bytes');
+      this.#shift += 7;
+    }
+    const sizeBytes = 2 + this.#shift / 7 + this.#size;
+    if (sizeBytes > this.maxPacketBytes) throw packetTooLarge(sizeBytes, this.maxPacketBytes);
+    return at;
+  }
+
+  /** Type and flags, before a byte more of the packet is stored. */
+  #checkFirstByte(first: number): void {
+    const type = first >> 4;
+    if ((type === PACKET_TYPE.connect) !== (this.protocolVersion === 0)) {
+      throw protocolError(
+        type === PACKET_TYPE.connect
+          ? 'second CONNECT [MQTT-3.1.0-2]'
+          : 'first packet is not CONNECT [MQTT-3.1.0-1]',
+      );
+    }
+    const flags = FIXED_FLAGS[type]!;
+    if (flags === 0xff) {
+      if ((first & 0x06) === 0x06) throw malformedPacket('QoS is 3 [MQTT-3.3.1-4]');
+      if ((first & 0x0e) === 0x08) throw malformedPacket('DUP at QoS 0 [MQTT-3.3.1-2]');
+      return;
+    }
+    if (flags === 0xfe) throw protocolError(`packet type ${type} from a client`);
+    // MQTT 3.1 sets DUP when it repeats a PUBREL, SUBSCRIBE or UNSUBSCRIBE.
+    const ignored = this.protocolVersion === 3 && flags === 2 ? 0x08 : 0;
+    if ((first & 0x0f & ~ignored) !== flags) {
+      throw malformedPacket(`reserved flags of packet type ${type} are wrong [MQTT-2.1.3-1]`);
+    }
+  }
+
+  #startBody(chunk: Buffer, at: number): void {
+    const have = chunk.length - at;
+    this.#body = Buffer.allocUnsafeSlow(Math.min(this.#size, Math.max(BODY_INITIAL_BYTES, 2 * have)));
+    this.#filled = chunk.copy(this.#body, 0, at);
+  }
+
+  #fill(chunk: Buffer, at: number, sink: DecoderSink): number {
+    let body = this.#body!;
+    const count = Math.min(this.#size - this.#filled, chunk.length - at);
+    if (this.#filled + count > body.length) {
+      const grown = Buffer.allocUnsafeSlow(
+        Math.min(this.#size, Math.max(2 * body.length, this.#filled + count)),
+      );
+      body.copy(grown, 0, 0, this.#filled);
+      this.#body = body = grown;
+    }
+    chunk.copy(body, this.#filled, at, at + count);
+    this.#filled += count;
+    if (this.#filled === this.#size) {
+      const first = this.#first;
+      this.#first = -1;
+      this.#body = null;
+      this.#dispatch(first, body, 0, this.#size, sink);
+    }
+    return at + count;
+  }
+
+  #dispatch(first: number, buffer: Buffer, start: number, end: number, sink: DecoderSink): void {
+    const type = first >> 4;
+    if (type === PACKET_TYPE.publish) {
+      const view = this.#view;
+      readPublish(view, first, buffer, start, end, this.protocolVersion as ProtocolVersion, this.#topics);
+      sink.publish(view);
+      // The view must not keep the socket's memory alive while the connection is idle.
+      view.buffer = NO_BYTES;
+      return;
+    }
+    if (type >= PACKET_TYPE.puback && type <= PACKET_TYPE.pubcomp) {
+      const ack = readAck(type as AckType, buffer, start, end, this.protocolVersion as ProtocolVersion);
+      sink.ack(type as AckType, ack & 0xffff, ack >> 16);
+      return;
+    }
+    if (type === PACKET_TYPE.pingreq) {
+      if (end !== start) throw malformedPacket('PINGREQ is not empty');
+      sink.pingreq();
+      return;
+    }
+    sink.packet(this.#readControlPacket(type, buffer, start, end));
+    if (type === PACKET_TYPE.disconnect) this.close();
+  }
+
+  #readControlPacket(type: number, buffer: Buffer, start: number, end: number): ControlPacket {
+    if (type === PACKET_TYPE.connect) {
+      this.protocolVersion = checkConnect(buffer, start, end);
+      return decodeByLibrary(0x10, buffer, start, end, this.protocolVersion);
+    }
+    const version = this.protocolVersion as ProtocolVersion;
+    if (type === PACKET_TYPE.subscribe) checkSubscribe(buffer, start, end, version);
+    else if (type === PACKET_TYPE.unsubscribe) checkUnsubscribe(buffer, start, end, version);
+    else if (type === PACKET_TYPE.disconnect) checkDisconnect(buffer, start, end, version);
+    else checkAuth(buffer, start, end, version);
+    return decodeByLibrary((type << 4) | FIXED_FLAGS[type]!, buffer, start, end, version);
+  }
+
+  #hold(chunk: Buffer, at: number): void {
+    const held = this.#held;
+    const sizeBytes = (held === null ? 0 : held.length) + chunk.length - at;
+    const limitBytes = Math.max(this.maxPacketBytes, HELD_MIN_BYTES);
+    if (sizeBytes > limitBytes) {
+      this.close();
+      throw new BrokerError('quota_exceeded', `${sizeBytes} bytes arrived while reading was paused`);
+    }
+    const rest = chunk.subarray(at);
+    this.#held = held === null ? Buffer.from(rest) : Buffer.concat([held, rest]);
+  }
+}
+
+const NO_BYTES = Buffer.alloc(0);
+
+/** One socket read of Node is at most 64 KiB, and a few may be on their way when the caller stops reading. */
+const HELD_MIN_BYTES = 1024 * 1024;
+
+/** Has mqtt-packet decode one whole packet that was checked; the packet gets memory of its own. */
+function decodeByLibrary(
+  first: number,
+  buffer: Buffer,
+  start: number,
+  end: number,
+  version: ProtocolVersion,
+): ControlPacket {
+  const size = end - start;
+  const packet = Buffer.allocUnsafe(size + 5);
+  let at = 0;
+  packet[at++] = first;
+  let rest = size;
+  while (rest >= 0x80) {
+    packet[at++] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+  }
+  packet[at++] = rest;
+  buffer.copy(packet, at, start, end);
+  const library = parser({ protocolVersion: version });
+  let decoded: ControlPacket | undefined;
+  let failure: unknown;
+  library.on('packet', (found) => (decoded = found as ControlPacket));
+  library.on('error', (error: unknown) => (failure = error));
+  library.parse(packet.subarray(0, at + size));
+  if (failure !== undefined) throw malformedPacket(`packet is refused: ${String(failure)}`);
+  assert(decoded !== undefined, 'a whole packet decodes to a packet');
+  return decoded;
+}

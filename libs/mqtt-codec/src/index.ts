@@ -1,0 +1,33 @@
+// MQTT 3.1, 3.1.1 and 5.0 on the wire. mqtt-packet is the codec of record; what is frequent has a path of its own that the
+// tests prove equal to it.
+
+export { CLIENT_DISCONNECT_REASONS, REASON, type ReasonCode, type ReasonName } from './reason-code.ts';
+export {
+  PACKET_TYPE,
+  type AckType,
+  type AuthPacket,
+  type ConnectPacket,
+  type ControlPacket,
+  type DisconnectPacket,
+  type ProtocolVersion,
+  type Qos,
+  type SubscribePacket,
+  type UnsubscribePacket,
+} from './control-packet.ts';
+export { malformedPacket, packetTooLarge, protocolError, reasonCodeOf } from './decode-error.ts';
+export { isMqttUtf8 } from './utf8.ts';
+export { TopicCache } from './topic-cache.ts';
+export { ABSENT, PublishView } from './publish-view.ts';
+export { MAX_TOPIC_LEVELS } from './publish-packet.ts';
+export { FIRST_PACKET_MAX_BYTES, MqttDecoder, type DecoderOptions, type DecoderSink } from './decoder.ts';
+export { ACK_MAX_BYTES, encodeAck } from './ack-packet.ts';
+export {
+  encodePublish,
+  encodePublishHead,
+  OutboundPublish,
+  patchPacketId,
+  sizeOfPublish,
+} from './encode-publish.ts';
+export { encodeForwardedProperties, type ForwardedProperties } from './forwarded-properties.ts';
+export { encodePacket, PINGRESP } from './encode-packet.ts';
+export type { Packet } from 'mqtt-packet';

@@ -1,0 +1,223 @@
+// What the specification forbids and mqtt-packet lets pass, checked before it decodes a packet: string encoding, fields
+// that run past the packet, bytes behind its end, packet identifier 0, property rules, CONNECT flags and names.
+
+import { CLIENT_AUTH_REASONS, CLIENT_DISCONNECT_REASONS } from './reason-code.ts';
+import type { ProtocolVersion } from './control-packet.ts';
+import { malformedPacket, protocolError, unsupportedVersion } from './decode-error.ts';
+import { PROPERTY, PropertyWalk } from './property.ts';
+import { hasWildcard } from './publish-view.ts';
+import { isMqttUtf8 } from './utf8.ts';
+
+const connectProperties = new PropertyWalk(
+  new Set([
+    PROPERTY.sessionExpiryInterval,
+    PROPERTY.receiveMaximum,
+    PROPERTY.maximumPacketSize,
+    PROPERTY.topicAliasMaximum,
+    PROPERTY.requestResponseInformation,
+    PROPERTY.requestProblemInformation,
+    PROPERTY.userProperty,
+    PROPERTY.authenticationMethod,
+    PROPERTY.authenticationData,
+  ]),
+);
+const willProperties = new PropertyWalk(
+  new Set([
+    PROPERTY.willDelayInterval,
+    PROPERTY.payloadFormatIndicator,
+    PROPERTY.messageExpiryInterval,
+    PROPERTY.contentType,
+    PROPERTY.responseTopic,
+    PROPERTY.correlationData,
+    PROPERTY.userProperty,
+  ]),
+);
+const subscribeProperties = new PropertyWalk(
+  new Set([PROPERTY.subscriptionIdentifier, PROPERTY.userProperty]),
+);
+const unsubscribeProperties = new PropertyWalk(new Set([PROPERTY.userProperty]));
+const disconnectProperties = new PropertyWalk(
+  new Set([PROPERTY.sessionExpiryInterval, PROPERTY.reasonString, PROPERTY.userProperty]),
+);
+const authProperties = new PropertyWalk(
+  new Set([
+    PROPERTY.authenticationMethod,
+    PROPERTY.authenticationData,
+    PROPERTY.reasonString,
+    PROPERTY.userProperty,
+  ]),
+);
+
+/** A cursor over one packet's variable header and payload; every read is bounded by the packet. */
+class PacketCursor {
+  readonly #buffer: Buffer;
+  at: number;
+  readonly end: number;
+
+  constructor(buffer: Buffer, start: number, end: number) {
+    this.#buffer = buffer;
+    this.at = start;
+    this.end = end;
+  }
+
+  /** Moves on by `size` bytes and returns where they start. */
+  take(size: number): number {
+    const at = this.at;
+    if (at + size > this.end) throw malformedPacket('packet is too short for its fields');
+    this.at = at + size;
+    return at;
+  }
+
+  byte(): number {
+    return this.#buffer[this.take(1)]!;
+  }
+
+  uint16(): number {
+    const at = this.take(2);
+    return (this.#buffer[at]! << 8) | this.#buffer[at + 1]!;
+  }
+
+  /** A string, checked; returns where it starts (it ends at `at`). */
+  string(): number {
+    const start = this.take(this.uint16());
+    if (!isMqttUtf8(this.#buffer, start, this.at)) {
+      throw malformedPacket('string is not valid UTF-8 [MQTT-1.5.4-1] [MQTT-1.5.4-2]');
+    }
+    return start;
+  }
+
+  packetId(): void {
+    if (this.uint16() === 0) throw protocolError('packet identifier is zero [MQTT-2.2.1-3]');
+  }
+
+  /** Checks a property section; answers whether it has Authentication Data without a Method. */
+  properties(walk: PropertyWalk): void {
+    this.at = walk.open(this.#buffer, this.at, this.end);
+    let hasMethod = false;
+    let hasData = false;
+    for (let id = walk.next(); id !== 0; id = walk.next()) {
+      if (id === PROPERTY.authenticationMethod) hasMethod = true;
+      if (id === PROPERTY.authenticationData) hasData = true;
+      if (id === PROPERTY.responseTopic && hasWildcard(this.#buffer, walk.start, walk.end)) {
+        throw protocolError('Response Topic has a wildcard [MQTT-3.3.2-14]');
+      }
+    }
+    if (hasData && !hasMethod) throw protocolError('Authentication Data without Authentication Method');
+  }
+
+  /** Nothing may follow. */
+  finish(): void {
+    if (this.at !== this.end) throw malformedPacket('packet has bytes behind its last field');
+  }
+}
+
+const MQTT = Buffer.from('MQTT');
+const MQISDP = Buffer.from('MQIsdp');
+
+/**
+ * Checks a CONNECT and returns its protocol level.
+ * @throws BrokerError unsupported for another level, malformed otherwise.
+ */
+export function checkConnect(buffer: Buffer, start: number, end: number): ProtocolVersion {
+  const cursor = new PacketCursor(buffer, start, end);
+  const nameStart = cursor.string();
+  const name = buffer.subarray(nameStart, cursor.at);
+  const isMqisdp = name.equals(MQISDP);
+  if (!isMqisdp && !name.equals(MQTT))
+    throw protocolError('protocol name is neither MQTT nor MQIsdp [MQTT-3.1.2-1]');
+  // Bridges of some brokers mark themselves by the high bit, which no specification knows.
+  const level = cursor.byte();
+  if (level !== (isMqisdp ? 3 : level === 4 ? 4 : 5)) throw unsupportedVersion(level);
+  const version = level as ProtocolVersion;
+  const flags = cursor.byte();
+  checkConnectFlags(flags, version);
+  cursor.uint16();
+  if (version === 5) cursor.properties(connectProperties);
+  cursor.string();
+  if ((flags & 0x04) !== 0) {
+    if (version === 5) cursor.properties(willProperties);
+    const topicStart = cursor.string();
+    if (topicStart === cursor.at || hasWildcard(buffer, topicStart, cursor.at)) {
+      throw malformedPacket('Will Topic is no topic name [MQTT-3.1.3-11]');
+    }
+    cursor.take(cursor.uint16());
+  }
+  // MQTT 3.1 allows the flags to announce what a client then leaves out; no client does so any more.
+  if ((flags & 0x80) !== 0) cursor.string();
+  if ((flags & 0x40) !== 0) cursor.take(cursor.uint16());
+  cursor.finish();
+  return version;
+}
+
+function checkConnectFlags(flags: number, version: ProtocolVersion): void {
+  if ((flags & 0x01) !== 0) throw malformedPacket('reserved CONNECT flag is set [MQTT-3.1.2-3]');
+  const willQos = (flags >> 3) & 3;
+  if (willQos === 3) throw malformedPacket('Will QoS is 3 [MQTT-3.1.2-12]');
+  if ((flags & 0x04) === 0 && (flags & 0x38) !== 0) {
+    throw malformedPacket('Will QoS or Will Retain without Will Flag [MQTT-3.1.2-11] [MQTT-3.1.2-13]');
+  }
+  if (version !== 5 && (flags & 0xc0) === 0x40) {
+    throw malformedPacket('password without user name [MQTT-3.1.2-22]');
+  }
+}
+
+/** Checks a SUBSCRIBE (section 3.8). */
+export function checkSubscribe(buffer: Buffer, start: number, end: number, version: ProtocolVersion): void {
+  const cursor = new PacketCursor(buffer, start, end);
+  cursor.packetId();
+  if (version === 5) cursor.properties(subscribeProperties);
+  if (cursor.at === end) throw protocolError('SUBSCRIBE without a topic filter [MQTT-3.8.3-2]');
+  while (cursor.at < end) {
+    cursor.string();
+    const options = cursor.byte();
+    if ((options & 3) === 3) throw protocolError('subscription QoS is 3 [MQTT-3.8.3-4]');
+    if ((options & (version === 5 ? 0xc0 : 0xfc)) !== 0) {
+      throw malformedPacket('reserved subscription option bits are set [MQTT-3.8.3-5]');
+    }
+    if ((options & 0x30) === 0x30) throw protocolError('Retain Handling is 3');
+  }
+}
+
+/** Checks an UNSUBSCRIBE (section 3.10). */
+export function checkUnsubscribe(buffer: Buffer, start: number, end: number, version: ProtocolVersion): void {
+  const cursor = new PacketCursor(buffer, start, end);
+  cursor.packetId();
+  if (version === 5) cursor.properties(unsubscribeProperties);
+  if (cursor.at === end) throw protocolError('UNSUBSCRIBE without a topic filter [MQTT-3.10.3-2]');
+  while (cursor.at < end) cursor.string();
+}
+
+/** Checks a DISCONNECT (section 3.14): empty in 3.x; reason code and properties may be left out in 5. */
+export function checkDisconnect(buffer: Buffer, start: number, end: number, version: ProtocolVersion): void {
+  const cursor = new PacketCursor(buffer, start, end);
+  if (version === 5 && cursor.at < end) {
+    const reasonCode = cursor.byte();
+    if (!CLIENT_DISCONNECT_REASONS.has(reasonCode)) {
+      throw protocolError(`DISCONNECT with reason code ${reasonCode} [MQTT-3.14.2-1]`);
+    }
+    if (cursor.at < end) cursor.properties(disconnectProperties);
+  }
+  cursor.finish();
+}
+
+/** Checks an AUTH (section 3.15), which only MQTT 5 has. */
+export function checkAuth(buffer: Buffer, start: number, end: number, version: ProtocolVersion): void {
+  if (version !== 5) throw protocolError('AUTH before MQTT 5');
+  const cursor = new PacketCursor(buffer, start, end);
+  // An empty AUTH means Success, which only a server may send.
+  if (cursor.at === end || !CLIENT_AUTH_REASONS.has(cursor.byte())) {
+    throw protocolError('AUTH with a reason code that no client may use [MQTT-3.15.2-1]');
+  }
+  if (cursor.at < end) cursor.properties(authProperties);
+  cursor.finish();
+}
+
+const ackProperties = new PropertyWalk(new Set([PROPERTY.reasonString, PROPERTY.userProperty]));
+
+/** Checks the properties of a PUBACK, PUBREC, PUBREL or PUBCOMP, which end the packet. */
+export function checkAckProperties(buffer: Buffer, start: number, end: number): void {
+  if (ackProperties.open(buffer, start, end) !== end) {
+    throw malformedPacket('packet has bytes behind its last field');
+  }
+  while (ackProperties.next() !== 0);
+}
