@@ -45,7 +45,7 @@ class SinkConnection {
       const type = (buffer[at] ?? 0) >> 4;
       if (type === 3) {
         const topicEnd = cursor + 2 + buffer.readUInt16BE(cursor);
-        const to = key(buffer.latin1Slice(cursor + 2, topicEnd));
+        const to = key(buffer.toString('latin1', cursor + 2, topicEnd));
         if (to !== topic) {
           this.#forward(topic, buffer.subarray(runStart, at));
           topic = to;
@@ -68,7 +68,7 @@ class SinkConnection {
     if (type === 1) this.#socket.write(CONNACK);
     if (type === 8) {
       const filterEnd = bodyAt + 4 + buffer.readUInt16BE(bodyAt + 2);
-      const filter = key(buffer.latin1Slice(bodyAt + 4, filterEnd));
+      const filter = key(buffer.toString('latin1', bodyAt + 4, filterEnd));
       subscribers.set(filter, [...(subscribers.get(filter) ?? []), this.#socket]);
       this.#socket.write(Buffer.from([0x90, 3, buffer[bodyAt] ?? 0, buffer[bodyAt + 1] ?? 0, 1]));
     }

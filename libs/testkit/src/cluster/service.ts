@@ -110,7 +110,10 @@ export interface ProcessSpec {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** The flags of a process that say who and where it is; `extraFlags` follow, so that they win. */
+/**
+ * The flags of a process that say who and where it is, and `extraFlags` of the form `--name=value`, which replace ours
+ * of the same name: an app refuses a flag that is given twice.
+ */
 export function commandLine(
   service: ServiceName,
   nodeId: string,
@@ -124,5 +127,6 @@ export function commandLine(
   if (facts.ownsData) flags.push(`--data.dir=${dataDir}`);
   for (const port of facts.ports) flags.push(`--${port.option}=${ports[port.endpoint] ?? 0}`);
   if (facts.needsMeta) flags.push(`--meta.addresses=${metaAddresses.join(',')}`);
-  return [...flags, ...extraFlags];
+  const byName = new Map([...flags, ...extraFlags].map((flag) => [flag.split('=', 1)[0], flag]));
+  return [...byName.values()];
 }
