@@ -238,7 +238,7 @@ export class CommitLog {
         this.#unsynced.push(active);
       }
     } catch (error) {
-      // A full disk before the first frame leaves the log as it was: the same place is written again next time.
+      // A full disk before the first frame leaves the log as it was: nothing but zeros was written.
       if (from === 0 && error instanceof BrokerError && error.code === 'storage_full') throw error;
       throw this.#fail(error);
     }
@@ -247,6 +247,13 @@ export class CommitLog {
   }
 
   #fileWithRoom(blocks: number, sequence: number): LogFile {
+    const file = this.#fileFor(blocks, sequence);
+    const end = (this.#activeBlock + blocks) * BLOCK_BYTES;
+    if (end > file.allocatedBytes) this.#files.extend(file, end);
+    return file;
+  }
+
+  #fileFor(blocks: number, sequence: number): LogFile {
     const active = this.#active;
     if (active !== undefined && this.#activeBlock + blocks <= active.capacityBlocks) {
       if (this.#activeBlock + blocks > active.capacityBlocks * SPARE_BELOW) this.#prepareSpareOnce();

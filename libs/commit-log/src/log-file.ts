@@ -11,6 +11,8 @@ const NAME = /^([0-9a-f]{16})-(\d{6})\.commit$/;
 export interface LogFile {
   readonly file: DiskFile;
   readonly capacityBlocks: number;
+  /** Bytes that have blocks on the disk: a write into them can't meet a full disk. */
+  allocatedBytes: number;
   /** Last sequence written or recovered into it; 0 if none is needed any more. */
   lastSequence: number;
   /** Whether it has writes that no sync covers yet. */
@@ -27,6 +29,9 @@ export interface FilePoolOptions {
   /** Eight bytes that no payload can guess: they mark the frames of this log. */
   readonly newIdentity: () => Uint8Array;
 }
+
+/** Slice by which a file grows that was not pre-allocated in time. */
+const EXTEND_BYTES = 512 * 1024;
 
 /** Finds, creates, pre-allocates and recycles the files. */
 export class FilePool {
@@ -115,6 +120,20 @@ export class FilePool {
     return this.#free.length > 0;
   }
 
+  /**
+   * Gives blocks to a file that was begun before its pre-allocation. With zeros, because a frame that a full disk cuts
+   * may still be whole up to its padding: it would be refused now and recovered later.
+   * @throws BrokerError storage_full.
+   */
+  extend(file: LogFile, toBytes: number): void {
+    const target = Math.min(file.capacityBlocks * BLOCK_BYTES, toBytes + EXTEND_BYTES);
+    try {
+      file.file.write(Buffer.alloc(target - file.allocatedBytes), file.allocatedBytes);
+    } finally {
+      file.allocatedBytes = file.file.sizeBytes();
+    }
+  }
+
   /** Bytes of all files, for the disk watermark. */
   totalBytes(): number {
     let total = 0;
@@ -132,10 +151,11 @@ export class FilePool {
   async #prepareSpare(): Promise<void> {
     const spare = this.#free.shift() ?? this.#adopt(this.#create(), false);
     try {
-      await writeZeros(spare.file, spare.file.sizeBytes(), spare.capacityBlocks * BLOCK_BYTES);
+      await writeZeros(spare.file, spare.allocatedBytes, spare.capacityBlocks * BLOCK_BYTES);
       await spare.file.sync();
       if (!spare.nameDurable) await this.syncName(spare);
     } finally {
+      spare.allocatedBytes = spare.file.sizeBytes();
       // Also after an error: a short file grows when it is written.
       this.#free.unshift(spare);
     }
@@ -152,6 +172,13 @@ export class FilePool {
   #adopt(file: DiskFile, nameDurable: boolean): LogFile {
     const capacityBytes = Math.max(this.#options.fileBytes, file.sizeBytes());
     const capacityBlocks = Math.floor(capacityBytes / BLOCK_BYTES);
-    return { file, capacityBlocks, lastSequence: 0, unsynced: false, nameDurable };
+    return {
+      file,
+      capacityBlocks,
+      allocatedBytes: file.sizeBytes(),
+      lastSequence: 0,
+      unsynced: false,
+      nameDurable,
+    };
   }
 }

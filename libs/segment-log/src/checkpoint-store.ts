@@ -64,7 +64,11 @@ export class CheckpointStore {
     disk.makeDirectory(directory);
     const present = SLOTS.filter((slot) => disk.exists(`${directory}/${slot}`));
     for (const slot of present) store.#adopt(slot);
-    if (store.#generation > 0) return store;
+    if (store.#generation > 0) {
+      // What a failed sync left in memory reads well and is not on the disk (L5): write it again before relying on it.
+      await store.#write(1 - store.#nextSlot, store.#generation, store.#latest);
+      return store;
+    }
     // The very first save may have been torn: both files are made before it, so a second empty one tells.
     const damagedSlots = present.filter((slot) => store.#sizeOf(slot) > 0);
     if (damagedSlots.length > 0 && (damagedSlots.length > 1 || present.length === 1))
@@ -84,24 +88,28 @@ export class CheckpointStore {
 
   /** Durable when it resolves; after a rejection the previous one still holds. */
   async save(checkpoint: Checkpoint): Promise<void> {
+    await this.#write(this.#nextSlot, this.#generation + 1, checkpoint);
+    this.#generation++;
+    this.#latest = checkpoint;
+    this.#nextSlot = 1 - this.#nextSlot;
+  }
+
+  async #write(slot: number, generation: number, checkpoint: Checkpoint): Promise<void> {
     const payload = encodePayload(checkpoint);
     const bytes = Buffer.alloc(HEADER_BYTES + payload.length);
     writeInt32(bytes, 0, MAGIC);
     writeInt32(bytes, 4, VERSION);
-    writeInt64(bytes, 8, this.#generation + 1);
+    writeInt64(bytes, 8, generation);
     writeInt32(bytes, 16, payload.length);
     bytes.set(payload, HEADER_BYTES);
     writeInt32(bytes, 20, crc32c(bytes, HEADER_BYTES, bytes.length, crc32c(bytes, 0, 20)));
-    const file = this.#disk.open(`${this.#directory}/${SLOTS[this.#nextSlot]!}`);
+    const file = this.#disk.open(`${this.#directory}/${SLOTS[slot]!}`);
     try {
       await file.writeAsync(bytes, 0);
       await file.sync();
     } finally {
       file.close();
     }
-    this.#generation++;
-    this.#latest = checkpoint;
-    this.#nextSlot = 1 - this.#nextSlot;
   }
 
   #adopt(slot: (typeof SLOTS)[number]): void {

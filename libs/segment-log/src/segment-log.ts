@@ -162,6 +162,12 @@ export class SegmentLog {
     return this.#segments.map((segment) => segment.checkpoint());
   }
 
+  /** Why the log takes no more appends, if so; the process must restart and recover from the commit log. */
+  get failure(): BrokerError | undefined {
+    return this.#failure;
+  }
+
+  /** Replaces the sizes from the next append on. */
   configure(config: SegmentLogConfig): void {
     this.#config = config;
   }
@@ -384,8 +390,6 @@ export class SegmentLog {
         for (const segment of dirty) {
           // A truncation since then may have dropped it: recovery repeats that.
           if (!this.#segments.includes(segment)) continue;
-          // Cleared before the sync begins: what is written while it runs is for the next one.
-          segment.dirty = false;
           await segment.sync();
         }
         if (this.#namesDirty) {
@@ -406,10 +410,7 @@ export class SegmentLog {
 
   /** Closes the files; unsynced data is left to the commit log. */
   close(): void {
-    for (const segment of this.#segments) {
-      segment.dirty = false;
-      segment.cool();
-    }
+    for (const segment of this.#segments) segment.close();
   }
 
   get #active(): Segment {

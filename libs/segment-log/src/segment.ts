@@ -41,8 +41,8 @@ export class Segment {
   maxTimestampMs: number;
   /** First timestamp appended to this segment by this process; for rolling by time. */
   firstTimestampMs = -1;
-  /** Whether it changed since the last {@link sync} began. */
-  dirty = false;
+  /** Whether the file changed since the last {@link sync} began. */
+  #fileChanged = false;
   /** Asynchronous reads that use the file now. */
   readers = 0;
 
@@ -60,7 +60,7 @@ export class Segment {
     segment.#file = disk.create(segmentPath(directory, baseOffset, 'log'));
     segment.#index = new OffsetIndex();
     segment.#times = new TimeIndex();
-    segment.dirty = true;
+    segment.#fileChanged = true;
     return segment;
   }
 
@@ -76,7 +76,7 @@ export class Segment {
     const sizeBytes = segment.#file.sizeBytes();
     if (sizeBytes > from.lengthBytes) {
       segment.#file.truncate(from.lengthBytes);
-      segment.dirty = true;
+      segment.#fileChanged = true;
     } else if (sizeBytes < from.lengthBytes) {
       segment.#writtenBytes = sizeBytes;
       segment.#suspectFrom = sizeBytes;
@@ -86,6 +86,11 @@ export class Segment {
 
   get sizeBytes(): number {
     return this.#writtenBytes + this.#tailBytes;
+  }
+
+  /** Whether it holds anything that no sync covers: in the file, or still in memory. */
+  get dirty(): boolean {
+    return this.#fileChanged || this.#tailBytes > 0;
   }
 
   /** Whether file and indexes are in memory. */
@@ -104,11 +109,11 @@ export class Segment {
 
   /** Adds one batch, `bytes[start, start + sizeBytes)`, to the memory tail. Indexes see it at once. */
   append(bytes: Buffer, start: number, sizeBytes: number): void {
+    this.#indexes();
     const position = this.sizeBytes;
     if (this.#tailBytes + sizeBytes > this.#tail.length) this.#growTail(sizeBytes);
     bytes.copy(this.#tail, this.#tailBytes, start, start + sizeBytes);
     this.#tailBytes += sizeBytes;
-    this.dirty = true;
     this.#noteBatch(bytes, start, sizeBytes, position);
     if (this.firstTimestampMs < 0) this.firstTimestampMs = maxTimestampOf(bytes, start);
   }
@@ -121,6 +126,7 @@ export class Segment {
   /** Writes the memory tail to the file. After storage_full the tail is still in memory and a later flush may succeed. */
   flush(): void {
     if (this.#tailBytes === 0) return;
+    this.#fileChanged = true;
     this.#opened().write(this.#tail.subarray(0, this.#tailBytes), this.#writtenBytes);
     this.#writtenBytes += this.#tailBytes;
     this.#tailBytes = 0;
@@ -129,6 +135,8 @@ export class Segment {
 
   /** fdatasync of what {@link flush} wrote before. */
   async sync(): Promise<void> {
+    // Cleared before: what is written while the sync runs is for the next one.
+    this.#fileChanged = false;
     await this.#opened().sync();
   }
 
@@ -184,7 +192,7 @@ export class Segment {
     this.#walk(this.#lastEntryPosition(), (bytes, at) => {
       this.maxTimestampMs = Math.max(this.maxTimestampMs, maxTimestampOf(bytes, at));
     });
-    this.dirty = true;
+    this.#fileChanged = true;
   }
 
   /** Position of the first batch whose last offset is at or above `offset`, or the size if there is none. */
@@ -230,6 +238,12 @@ export class Segment {
     this.#index = undefined;
     this.#times = undefined;
     this.#tail = EMPTY;
+  }
+
+  /** Closes without syncing or writing anything more: the commit log has it. */
+  close(): void {
+    this.#file?.close();
+    this.#file = undefined;
   }
 
   /** Takes the files out of the log's view and removes them (L4). */
