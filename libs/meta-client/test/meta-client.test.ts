@@ -1,0 +1,161 @@
+import { create } from '@bufbuild/protobuf';
+import type { ServerWritableStream } from '@grpc/grpc-js';
+import { BrokerError } from '@robustmq/errors';
+import {
+  ClusterService,
+  RpcServer,
+  ServiceKind,
+  WatchClusterResponseSchema,
+  type ServiceImplementation,
+  type WatchClusterRequest,
+  type WatchClusterResponse,
+} from '@robustmq/rpc';
+import { MetaClient } from '../src/index.ts';
+
+type Implementation = ServiceImplementation<typeof ClusterService>;
+type Watch = ServerWritableStream<WatchClusterRequest, WatchClusterResponse>;
+
+/** A meta-service that a test scripts: real gRPC, answers from fields. */
+class ScriptedMeta {
+  readonly server: RpcServer;
+  readonly watches: Watch[] = [];
+  readonly calls: string[] = [];
+  renewal: () => object = () => ({});
+  registration: () => object = () => ({
+    node: {
+      identity: { nodeId: 'n1', incarnation: 4n },
+      kind: ServiceKind.MQTT_GATEWAY,
+      producerIdBase: 9n,
+      producerIdCount: 1,
+    },
+    leaseDurationMs: 600,
+    renewIntervalMs: 50,
+    revision: 3n,
+  });
+  port = 0;
+
+  constructor() {
+    const refuse = (): never => {
+      throw new BrokerError('unsupported', 'not scripted');
+    };
+    const unary: Record<string, unknown> = {};
+    for (const method of ClusterService.methods) unary[method.localName] = refuse;
+    const scripted: Partial<Implementation> = {
+      registerNode: () => (this.calls.push('register'), this.registration()),
+      renewLease: () => (this.calls.push('renew'), this.renewal()),
+      releaseNode: () => (this.calls.push('release'), {}),
+      acknowledgeOwnership: ({ ownershipEpoch }) => (this.calls.push(`ack ${ownershipEpoch}`), {}),
+      watchCluster: (stream: Watch) => void this.watches.push(stream),
+    };
+    this.server = new RpcServer(() => undefined).add(ClusterService, {
+      ...unary,
+      ...scripted,
+    } as Implementation);
+  }
+
+  async listen(): Promise<this> {
+    this.port = await this.server.listen('127.0.0.1', 0, 'grpc.port');
+    return this;
+  }
+
+  send(revision: number): void {
+    const message = create(WatchClusterResponseSchema, {
+      revision: BigInt(revision),
+      snapshot: true,
+      snapshotComplete: true,
+    });
+    this.watches.at(-1)?.write(message);
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+let meta: ScriptedMeta;
+let client: MetaClient;
+let trouble: string[];
+beforeEach(async () => {
+  meta = await new ScriptedMeta().listen();
+  trouble = [];
+  client = new MetaClient({ addresses: [`127.0.0.1:${meta.port}`], onTrouble: (what) => trouble.push(what) });
+});
+afterEach(async () => {
+  client.close();
+  await meta.server.close(100);
+});
+
+it('registers, renews, numbers its requests and releases', async () => {
+  expect(() => client.requestId()).toThrow(expect.objectContaining({ code: 'unavailable' }));
+  const registration = await client.register({ nodeId: 'n1' }, () => undefined);
+  expect(registration).toMatchObject({
+    held: true,
+    revision: 3,
+    node: { incarnation: 4, producerIdBase: 9 },
+  });
+  expect([client.requestId(), client.requestId()]).toEqual([
+    { nodeId: 'n1', incarnation: 4n, sequence: 1n },
+    { nodeId: 'n1', incarnation: 4n, sequence: 2n },
+  ]);
+  await until(() => meta.calls.includes('renew'));
+  await client.acknowledgeOwnership(registration, 12);
+  await registration.release();
+  expect(registration.held).toBe(false);
+  expect(meta.calls).toEqual(expect.arrayContaining(['register', 'ack 12', 'release']));
+});
+
+it('F1: tells when meta has fenced it', async () => {
+  const lost = new Promise<string>((resolve) => void client.register({ nodeId: 'n1' }, resolve));
+  meta.renewal = () => {
+    throw new BrokerError('fenced', 'a younger incarnation');
+  };
+  expect(await lost).toBe('a younger incarnation');
+});
+
+it('repeats a call while meta is unavailable, and only then', async () => {
+  let failures = 2;
+  const scripted = meta.registration;
+  meta.registration = () => {
+    if (failures-- > 0) throw new BrokerError('unavailable', 'no leader');
+    return scripted();
+  };
+  await client.register({ nodeId: 'n1' }, () => undefined);
+  expect(meta.calls.filter((call) => call === 'register')).toHaveLength(3);
+  expect(trouble).toContain('a call to meta-service is repeated');
+  meta.registration = () => {
+    throw new BrokerError('invalid_argument', 'bad');
+  };
+  await expect(client.register({ nodeId: 'n1' }, () => undefined)).rejects.toMatchObject({
+    code: 'invalid_argument',
+  });
+});
+
+it('refuses a registration without identity', async () => {
+  meta.registration = () => ({});
+  await expect(client.register({ nodeId: 'n1' }, () => undefined)).rejects.toMatchObject({
+    code: 'internal',
+  });
+});
+
+it('resumes a broken watch from the revision it reached', async () => {
+  await until(() => meta.watches.length === 1);
+  meta.send(5);
+  await client.ready();
+  meta.watches[0]?.end();
+  await until(() => meta.watches.length === 2);
+  expect(meta.watches[1]?.request.fromRevision).toBe(5n);
+  meta.watches[1]?.emit('error', { code: 13, details: 'broken' });
+  await until(() => meta.watches.length === 3);
+  meta.send(8);
+  await client.view.waitForRevision(8, 5_000);
+});
+
+it('needs an address', () => {
+  expect(() => new MetaClient({ addresses: [] })).toThrow(
+    expect.objectContaining({ code: 'invalid_argument' }),
+  );
+});
+
+it('gives up waiting for a silent meta-service', async () => {
+  await expect(client.ready(20)).rejects.toMatchObject({ code: 'deadline_exceeded' });
+});
