@@ -1,0 +1,3 @@
+export { Authenticator, type AuthenticatorOptions, type Credential, type Verdict } from './authenticator.ts';
+export { hashPassword, MAX_PASSWORD_BYTES, MAX_PENDING_VERIFICATIONS, PasswordVerifier } from './password.ts';
+export { VerifiedCache, type VerifiedCacheOptions } from './verified-cache.ts';
