@@ -1,11 +1,10 @@
 // `npm run cluster`: so many of each service on loopback, described by DIR/cluster.json, until Ctrl-C.
 import path from 'node:path';
 
-import type { Cluster } from '@robustmq/testkit/cluster';
+import { type Cluster, LOOPBACK_DEFAULTS } from '@robustmq/testkit/cluster';
 import { Command, InvalidArgumentError } from 'commander';
 
 import { runInForeground } from './foreground.ts';
-import { LOOPBACK_DEFAULTS } from './loopback-defaults.ts';
 
 interface ClusterOptions {
   readonly meta: number;

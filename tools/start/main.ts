@@ -1,10 +1,15 @@
 // `npm start`: one of each service on loopback with well-known ports, until Ctrl-C.
 import path from 'node:path';
 
-import { SERVICE_FACTS, SERVICES, portOption, ONE_OF_EACH } from '@robustmq/testkit/cluster';
+import {
+  LOOPBACK_DEFAULTS,
+  ONE_OF_EACH,
+  portOption,
+  SERVICE_FACTS,
+  SERVICES,
+} from '@robustmq/testkit/cluster';
 import { Command, InvalidArgumentError } from 'commander';
 
-import { LOOPBACK_DEFAULTS } from '../cluster/loopback-defaults.ts';
 import { runInForeground } from '../cluster/foreground.ts';
 import { welcome } from './welcome.ts';
 

@@ -2,6 +2,7 @@
 export { Cluster } from './cluster.ts';
 export type { ClusterFile, ClusterFileProcess } from './cluster-file.ts';
 export { answersOk, waitUntil } from './conditions.ts';
+export { LOOPBACK_DEFAULTS } from './loopback-defaults.ts';
 export { ManagedProcess, type ProcessExit } from './managed-process.ts';
 export { type Counts, ONE_OF_EACH, type PlanOptions, type PortChoice, portOption } from './plan.ts';
 export { FreePorts, isPortFree } from './ports.ts';

@@ -1,5 +1,5 @@
 // What differs from a production default because everything listens on loopback only and is there to be tried.
-import type { PlanOptions } from '@robustmq/testkit/cluster';
+import type { PlanOptions } from './plan.ts';
 
 /**
  * A new topic owns the MQTT topic of its own name (rule O1), and MQTT clients may come without credentials:

@@ -1,0 +1,53 @@
+// The end-to-end suites of `npm test`: one file each, with what it needs and how long it may take.
+import type { Need } from './install/needs.ts';
+
+const MINUTE_MS = 60_000;
+
+/** One suite: one test file that owns its cluster. */
+export interface Suite {
+  readonly file: string;
+  readonly title: string;
+  readonly needs: readonly Need[];
+  readonly limitMs: number;
+}
+
+/** All suites, in the order in which they run. */
+export const SUITES: readonly Suite[] = [
+  {
+    file: 'cluster/start-stop.test.ts',
+    title: 'start, drain, start again',
+    needs: [],
+    limitMs: 2 * MINUTE_MS,
+  },
+  {
+    file: 'clients/mosquitto.test.ts',
+    title: 'mosquitto_pub, mosquitto_sub',
+    needs: ['mosquitto-clients'],
+    limitMs: 2 * MINUTE_MS,
+  },
+  { file: 'clients/mqttjs.test.ts', title: 'MQTT.js', needs: [], limitMs: 2 * MINUTE_MS },
+  { file: 'clients/paho.test.ts', title: 'paho-mqtt', needs: ['python-clients'], limitMs: 2 * MINUTE_MS },
+  { file: 'clients/kcat.test.ts', title: 'kcat', needs: ['kcat'], limitMs: 2 * MINUTE_MS },
+  { file: 'clients/kafkajs.test.ts', title: 'kafkajs', needs: [], limitMs: 2 * MINUTE_MS },
+  {
+    file: 'clients/confluent.test.ts',
+    title: 'confluent-kafka',
+    needs: ['python-clients'],
+    limitMs: 2 * MINUTE_MS,
+  },
+  {
+    file: 'clients/kafka-java.test.ts',
+    title: 'Apache Kafka 4.3.1 tools and Java client',
+    needs: ['kafka-jars'],
+    limitMs: 4 * MINUTE_MS,
+  },
+  {
+    file: 'clients/one-log.test.ts',
+    title: 'one log under both protocols',
+    needs: [],
+    limitMs: 3 * MINUTE_MS,
+  },
+  { file: 'clients/bad-input.test.ts', title: 'bad input', needs: ['linux'], limitMs: 3 * MINUTE_MS },
+  { file: 'chaos/kill.test.ts', title: 'kill -9', needs: ['linux'], limitMs: 6 * MINUTE_MS },
+  { file: 'chaos/power-cut.test.ts', title: 'power cut', needs: ['loop-devices'], limitMs: 5 * MINUTE_MS },
+];
