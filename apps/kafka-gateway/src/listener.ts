@@ -16,11 +16,16 @@ export class KafkaListener {
   readonly #connections = new Set<KafkaConnection>();
   readonly #options: ListenerOptions;
   #nextId = 1;
+  #open = false;
 
   constructor(shared: ConnectionShared, options: ListenerOptions) {
     this.#options = options;
     // Half-open: a client that has sent its last request still reads the answers.
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      if (!this.#open) {
+        socket.destroy();
+        return;
+      }
       const connection = new KafkaConnection(this.#nextId, socket, shared);
       this.#nextId += 1;
       this.#connections.add(connection);
@@ -38,7 +43,12 @@ export class KafkaListener {
     return this.#connections.size;
   }
 
-  /** Starts accepting. @throws BrokerError that names the option when the port is taken */
+  /** From here on connections are served. */
+  open(): void {
+    this.#open = true;
+  }
+
+  /** Binds the port, before anything is served. @throws BrokerError that names the option when the port is taken */
   listen(): Promise<AddressInfo> {
     return listenTcp(this.#server, this.#options.host, this.#options.port, 'kafka.port');
   }

@@ -18,7 +18,7 @@ export function emitWriters(message: Message): string {
 
 function emitWriter(message: Message, struct: Struct): string {
   const body: string[] = [];
-  for (const field of struct.fields) body.push(...writeField(struct, field));
+  for (const field of struct.fields) body.push(...writeField(message, struct, field));
   const flexible = intersect(message.flexibleVersions, struct.versions);
   if (!isEmpty(flexible)) {
     const guard = covers(message.flexibleVersions, struct.versions) ? '' : 'if (flexible) ';
@@ -45,9 +45,9 @@ function given(field: Field, struct: Struct): string {
   return `(${value} === undefined ? ${fallback} : ${value})`;
 }
 
-function writeField(struct: Struct, field: Field): string[] {
+function writeField(message: Message, struct: Struct, field: Field): string[] {
   const untagged = untaggedCondition(field, struct);
-  const absent = needsCheck(field) ? absentCheck(struct, field) : undefined;
+  const absent = needsCheck(message, field) ? absentCheck(struct, field) : undefined;
   if (untagged === 'false') {
     const present = condition(field.versions, struct.versions);
     return present === undefined || absent === undefined ? [] : [`  if (!(${present})) ${absent}`];
@@ -57,9 +57,12 @@ function writeField(struct: Struct, field: Field): string[] {
   return [`  if (${untagged}) { ${write} }`, ...(absent === undefined ? [] : [`  else ${absent}`])];
 }
 
-/** A value that the version cannot carry is an error of the caller, unless the descriptor says that it may be dropped. */
-function needsCheck(field: Field): boolean {
-  return !field.ignorable && field.type.kind !== 'struct';
+/**
+ * A request that its version cannot carry is an error of the caller, unless the descriptor says that the value may be
+ * dropped. A response has the version that the client chose, so what that client does not know is left out.
+ */
+function needsCheck(message: Message, field: Field): boolean {
+  return message.name.endsWith('Request') && !field.ignorable && field.type.kind !== 'struct';
 }
 
 function absentCheck(struct: Struct, field: Field): string {

@@ -9,6 +9,8 @@ const MIN_FRAME_BYTES = 8;
 export interface KafkaFramerOptions {
   /** Largest frame of any API, in bytes. */
   readonly maxFrameBytes: number;
+  /** Smallest frame; default: that of a request. Responses start with 4 bytes of correlation id. */
+  readonly minFrameBytes?: number;
   /** Largest frame of one API; asked as soon as the api key has arrived, long before the frame is complete. */
   readonly maxFrameBytesOf?: (apiKey: number) => number;
 }
@@ -60,7 +62,8 @@ export class KafkaFramer {
   }
 
   #checkSize(sizeBytes: number): number {
-    if (sizeBytes < MIN_FRAME_BYTES) throw new BrokerError('malformed', `frame of ${sizeBytes} bytes`);
+    if (sizeBytes < (this.#options.minFrameBytes ?? MIN_FRAME_BYTES))
+      throw new BrokerError('malformed', `frame of ${sizeBytes} bytes`);
     if (sizeBytes > this.#options.maxFrameBytes) this.#refuse(sizeBytes, this.#options.maxFrameBytes);
     return sizeBytes;
   }

@@ -17,8 +17,6 @@ type Result = CreateTopicsResponseInput['topics'][number];
 
 const MIN_TIMEOUT_MS = 1_000;
 const MAX_TIMEOUT_MS = 60_000;
-/** Until KIP-464 (version 4) "the cluster's default" could not be asked for. */
-const DEFAULTS_VERSION = 4;
 
 export const createTopics = api(19, {
   handle: async (request, context): Promise<CreateTopicsResponseInput> => {
@@ -54,18 +52,15 @@ function problemOf(asked: Asked, context: RequestContext): NamedError | undefine
       message: 'replicas are placed by the cluster, not by the client',
     };
   }
-  return countProblem(asked, context.apiVersion) ?? configProblem(asked);
+  return countProblem(asked) ?? configProblem(asked);
 }
 
-function countProblem(
-  { numPartitions, replicationFactor }: Asked,
-  apiVersion: number,
-): NamedError | undefined {
-  const mayDefault = apiVersion >= DEFAULTS_VERSION;
-  if (numPartitions < 1 && !(mayDefault && numPartitions === -1)) {
+/** -1 is the cluster's default: KIP-464 came with version 4, but clients send it in older ones as well. */
+function countProblem({ numPartitions, replicationFactor }: Asked): NamedError | undefined {
+  if (numPartitions < 1 && numPartitions !== -1) {
     return { name: 'INVALID_PARTITIONS', message: `a topic cannot have ${numPartitions} partitions` };
   }
-  if (replicationFactor < 1 && !(mayDefault && replicationFactor === -1)) {
+  if (replicationFactor < 1 && replicationFactor !== -1) {
     return {
       name: 'INVALID_REPLICATION_FACTOR',
       message: `the replication factor cannot be ${replicationFactor}`,

@@ -1,7 +1,6 @@
 // Generated from the message descriptors of Apache Kafka 4.3.1 (Apache-2.0); do not edit.
 import type { KafkaReader } from '../reader.ts';
 import type { KafkaWriter } from '../writer.ts';
-import { refuseUnlessDefault } from '../defaults.ts';
 
 /** Struct of DescribeClusterResponse as read; fields that its version lacks have their defaults. */
 export interface DescribeClusterResponseDescribeClusterBroker {
@@ -95,8 +94,7 @@ function writeDescribeClusterResponseDescribeClusterBroker(
   w.nullableString(v.rack ?? null, flexible);
   if (version >= 2) {
     w.bool(v.isFenced ?? false);
-  } else
-    refuseUnlessDefault(v.isFenced, false, version, 'DescribeClusterResponseDescribeClusterBroker.isFenced');
+  }
   w.noTaggedFields();
 }
 
@@ -112,7 +110,7 @@ export function writeDescribeClusterResponse(
   w.nullableString(v.errorMessage ?? null, flexible);
   if (version >= 1) {
     w.int8(v.endpointType ?? 1);
-  } else refuseUnlessDefault(v.endpointType, 1, version, 'DescribeClusterResponse.endpointType');
+  }
   w.string(v.clusterId, flexible);
   w.int32(v.controllerId ?? -1);
   w.array(v.brokers, flexible, (item) => writeDescribeClusterResponseDescribeClusterBroker(w, version, item));

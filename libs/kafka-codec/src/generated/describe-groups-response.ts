@@ -1,7 +1,6 @@
 // Generated from the message descriptors of Apache Kafka 4.3.1 (Apache-2.0); do not edit.
 import type { KafkaReader } from '../reader.ts';
 import type { KafkaWriter } from '../writer.ts';
-import { refuseUnlessDefault } from '../defaults.ts';
 
 /** Struct of DescribeGroupsResponse as read; fields that its version lacks have their defaults. */
 export interface DescribeGroupsResponseDescribedGroupMember {
@@ -138,8 +137,7 @@ function writeDescribeGroupsResponseDescribedGroup(
   w.int16(v.errorCode);
   if (version >= 6) {
     w.nullableString(v.errorMessage ?? null, flexible);
-  } else
-    refuseUnlessDefault(v.errorMessage, null, version, 'DescribeGroupsResponseDescribedGroup.errorMessage');
+  }
   w.string(v.groupId, flexible);
   w.string(v.groupState, flexible);
   w.string(v.protocolType, flexible);
@@ -147,13 +145,7 @@ function writeDescribeGroupsResponseDescribedGroup(
   w.array(v.members, flexible, (item) => writeDescribeGroupsResponseDescribedGroupMember(w, version, item));
   if (version >= 3) {
     w.int32(v.authorizedOperations ?? -2147483648);
-  } else
-    refuseUnlessDefault(
-      v.authorizedOperations,
-      -2147483648,
-      version,
-      'DescribeGroupsResponseDescribedGroup.authorizedOperations',
-    );
+  }
   if (flexible) w.noTaggedFields();
 }
 

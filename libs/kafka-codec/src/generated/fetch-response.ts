@@ -1,7 +1,7 @@
 // Generated from the message descriptors of Apache Kafka 4.3.1 (Apache-2.0); do not edit.
 import type { KafkaReader } from '../reader.ts';
 import type { KafkaWriter } from '../writer.ts';
-import { ZERO_UUID, EMPTY_ARRAY, refuseUnlessDefault, sameValue } from '../defaults.ts';
+import { ZERO_UUID, EMPTY_ARRAY, sameValue } from '../defaults.ts';
 
 /** Struct of FetchResponse as read; fields that its version lacks have their defaults. */
 export interface FetchResponseEpochEndOffset {
@@ -342,13 +342,7 @@ function writeFetchResponsePartitionData(
   );
   if (version >= 11) {
     w.int32(v.preferredReadReplica ?? -1);
-  } else
-    refuseUnlessDefault(
-      v.preferredReadReplica,
-      -1,
-      version,
-      'FetchResponsePartitionData.preferredReadReplica',
-    );
+  }
   w.nullableRecords(v.records, flexible);
   if (flexible) {
     const tags = w.taggedFields();
@@ -424,10 +418,8 @@ export function writeFetchResponse(w: KafkaWriter, version: number, v: FetchResp
   }
   if (version >= 7) {
     w.int32(v.sessionId ?? 0);
-  } else refuseUnlessDefault(v.sessionId, 0, version, 'FetchResponse.sessionId');
+  }
   w.array(v.responses, flexible, (item) => writeFetchResponseFetchableTopicResponse(w, version, item));
-  if (!(version >= 16))
-    refuseUnlessDefault(v.nodeEndpoints, EMPTY_ARRAY, version, 'FetchResponse.nodeEndpoints');
   if (flexible) {
     const tags = w.taggedFields();
     if (version >= 16 && v.nodeEndpoints !== undefined && !sameValue(v.nodeEndpoints, EMPTY_ARRAY)) {

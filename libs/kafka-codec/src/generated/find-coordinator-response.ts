@@ -1,7 +1,7 @@
 // Generated from the message descriptors of Apache Kafka 4.3.1 (Apache-2.0); do not edit.
 import type { KafkaReader } from '../reader.ts';
 import type { KafkaWriter } from '../writer.ts';
-import { EMPTY_ARRAY, refuseUnlessDefault } from '../defaults.ts';
+import { EMPTY_ARRAY } from '../defaults.ts';
 
 /** Struct of FindCoordinatorResponse as read; fields that its version lacks have their defaults. */
 export interface FindCoordinatorResponseCoordinator {
@@ -105,23 +105,23 @@ export function writeFindCoordinatorResponse(
   }
   if (version <= 3) {
     w.int16(v.errorCode ?? 0);
-  } else refuseUnlessDefault(v.errorCode, 0, version, 'FindCoordinatorResponse.errorCode');
+  }
   if (version >= 1 && version <= 3) {
     w.nullableString(v.errorMessage === undefined ? '' : v.errorMessage, flexible);
   }
   if (version <= 3) {
     w.int32(v.nodeId ?? 0);
-  } else refuseUnlessDefault(v.nodeId, 0, version, 'FindCoordinatorResponse.nodeId');
+  }
   if (version <= 3) {
     w.string(v.host ?? '', flexible);
-  } else refuseUnlessDefault(v.host, '', version, 'FindCoordinatorResponse.host');
+  }
   if (version <= 3) {
     w.int32(v.port ?? 0);
-  } else refuseUnlessDefault(v.port, 0, version, 'FindCoordinatorResponse.port');
+  }
   if (version >= 4) {
     w.array(v.coordinators ?? EMPTY_ARRAY, flexible, (item) =>
       writeFindCoordinatorResponseCoordinator(w, version, item),
     );
-  } else refuseUnlessDefault(v.coordinators, EMPTY_ARRAY, version, 'FindCoordinatorResponse.coordinators');
+  }
   if (flexible) w.noTaggedFields();
 }

@@ -1,7 +1,7 @@
 // Generated from the message descriptors of Apache Kafka 4.3.1 (Apache-2.0); do not edit.
 import type { KafkaReader } from '../reader.ts';
 import type { KafkaWriter } from '../writer.ts';
-import { notNull, refuseUnlessDefault } from '../defaults.ts';
+import { notNull } from '../defaults.ts';
 
 /** Struct of JoinGroupResponse as read; fields that its version lacks have their defaults. */
 export interface JoinGroupResponseJoinGroupResponseMember {
@@ -115,7 +115,7 @@ export function writeJoinGroupResponse(w: KafkaWriter, version: number, v: JoinG
   w.string(v.leader, flexible);
   if (version >= 9) {
     w.bool(v.skipAssignment ?? false);
-  } else refuseUnlessDefault(v.skipAssignment, false, version, 'JoinGroupResponse.skipAssignment');
+  }
   w.string(v.memberId, flexible);
   w.array(v.members, flexible, (item) => writeJoinGroupResponseJoinGroupResponseMember(w, version, item));
   if (flexible) w.noTaggedFields();

@@ -1,7 +1,7 @@
 // Generated from the message descriptors of Apache Kafka 4.3.1 (Apache-2.0); do not edit.
 import type { KafkaReader } from '../reader.ts';
 import type { KafkaWriter } from '../writer.ts';
-import { EMPTY_ARRAY, refuseUnlessDefault } from '../defaults.ts';
+import { EMPTY_ARRAY } from '../defaults.ts';
 
 /** Struct of LeaveGroupResponse as read; fields that its version lacks have their defaults. */
 export interface LeaveGroupResponseMemberResponse {
@@ -77,6 +77,6 @@ export function writeLeaveGroupResponse(w: KafkaWriter, version: number, v: Leav
     w.array(v.members ?? EMPTY_ARRAY, flexible, (item) =>
       writeLeaveGroupResponseMemberResponse(w, version, item),
     );
-  } else refuseUnlessDefault(v.members, EMPTY_ARRAY, version, 'LeaveGroupResponse.members');
+  }
   if (flexible) w.noTaggedFields();
 }

@@ -1,7 +1,6 @@
 // Generated from the message descriptors of Apache Kafka 4.3.1 (Apache-2.0); do not edit.
 import type { KafkaReader } from '../reader.ts';
 import type { KafkaWriter } from '../writer.ts';
-import { refuseUnlessDefault } from '../defaults.ts';
 
 /** Struct of ListOffsetsResponse as read; fields that its version lacks have their defaults. */
 export interface ListOffsetsResponseListOffsetsPartitionResponse {
@@ -94,13 +93,7 @@ function writeListOffsetsResponseListOffsetsPartitionResponse(
   w.int64(v.offset ?? -1);
   if (version >= 4) {
     w.int32(v.leaderEpoch ?? -1);
-  } else
-    refuseUnlessDefault(
-      v.leaderEpoch,
-      -1,
-      version,
-      'ListOffsetsResponseListOffsetsPartitionResponse.leaderEpoch',
-    );
+  }
   if (flexible) w.noTaggedFields();
 }
 

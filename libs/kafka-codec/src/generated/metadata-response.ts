@@ -1,7 +1,7 @@
 // Generated from the message descriptors of Apache Kafka 4.3.1 (Apache-2.0); do not edit.
 import type { KafkaReader } from '../reader.ts';
 import type { KafkaWriter } from '../writer.ts';
-import { ZERO_UUID, EMPTY_ARRAY, notNull, refuseUnlessDefault } from '../defaults.ts';
+import { ZERO_UUID, EMPTY_ARRAY, notNull } from '../defaults.ts';
 
 /** Struct of MetadataResponse as read; fields that its version lacks have their defaults. */
 export interface MetadataResponseMetadataResponseBroker {
@@ -201,13 +201,7 @@ function writeMetadataResponseMetadataResponseTopic(
   w.array(v.partitions, flexible, (item) => writeMetadataResponseMetadataResponsePartition(w, version, item));
   if (version >= 8) {
     w.int32(v.topicAuthorizedOperations ?? -2147483648);
-  } else
-    refuseUnlessDefault(
-      v.topicAuthorizedOperations,
-      -2147483648,
-      version,
-      'MetadataResponseMetadataResponseTopic.topicAuthorizedOperations',
-    );
+  }
   if (flexible) w.noTaggedFields();
 }
 
@@ -227,13 +221,7 @@ export function writeMetadataResponse(w: KafkaWriter, version: number, v: Metada
   w.array(v.topics, flexible, (item) => writeMetadataResponseMetadataResponseTopic(w, version, item));
   if (version >= 8 && version <= 10) {
     w.int32(v.clusterAuthorizedOperations ?? -2147483648);
-  } else
-    refuseUnlessDefault(
-      v.clusterAuthorizedOperations,
-      -2147483648,
-      version,
-      'MetadataResponse.clusterAuthorizedOperations',
-    );
+  }
   if (version >= 13) {
     w.int16(v.errorCode ?? 0);
   }

@@ -1,7 +1,7 @@
 // Generated from the message descriptors of Apache Kafka 4.3.1 (Apache-2.0); do not edit.
 import type { KafkaReader } from '../reader.ts';
 import type { KafkaWriter } from '../writer.ts';
-import { ZERO_UUID, EMPTY_ARRAY, refuseUnlessDefault } from '../defaults.ts';
+import { ZERO_UUID, EMPTY_ARRAY } from '../defaults.ts';
 
 /** Struct of OffsetFetchResponse as read; fields that its version lacks have their defaults. */
 export interface OffsetFetchResponseOffsetFetchResponsePartition {
@@ -264,7 +264,7 @@ export function writeOffsetFetchResponse(w: KafkaWriter, version: number, v: Off
     w.array(v.topics ?? EMPTY_ARRAY, flexible, (item) =>
       writeOffsetFetchResponseOffsetFetchResponseTopic(w, version, item),
     );
-  } else refuseUnlessDefault(v.topics, EMPTY_ARRAY, version, 'OffsetFetchResponse.topics');
+  }
   if (version >= 2 && version <= 7) {
     w.int16(v.errorCode ?? 0);
   }
@@ -272,6 +272,6 @@ export function writeOffsetFetchResponse(w: KafkaWriter, version: number, v: Off
     w.array(v.groups ?? EMPTY_ARRAY, flexible, (item) =>
       writeOffsetFetchResponseOffsetFetchResponseGroup(w, version, item),
     );
-  } else refuseUnlessDefault(v.groups, EMPTY_ARRAY, version, 'OffsetFetchResponse.groups');
+  }
   if (flexible) w.noTaggedFields();
 }

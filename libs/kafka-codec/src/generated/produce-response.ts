@@ -1,7 +1,7 @@
 // Generated from the message descriptors of Apache Kafka 4.3.1 (Apache-2.0); do not edit.
 import type { KafkaReader } from '../reader.ts';
 import type { KafkaWriter } from '../writer.ts';
-import { ZERO_UUID, EMPTY_ARRAY, refuseUnlessDefault, sameValue } from '../defaults.ts';
+import { ZERO_UUID, EMPTY_ARRAY, sameValue } from '../defaults.ts';
 
 /** Struct of ProduceResponse as read; fields that its version lacks have their defaults. */
 export interface ProduceResponseBatchIndexAndErrorMessage {
@@ -310,8 +310,6 @@ export function writeProduceResponse(w: KafkaWriter, version: number, v: Produce
   const flexible = version >= 9;
   w.array(v.responses, flexible, (item) => writeProduceResponseTopicProduceResponse(w, version, item));
   w.int32(v.throttleTimeMs ?? 0);
-  if (!(version >= 10))
-    refuseUnlessDefault(v.nodeEndpoints, EMPTY_ARRAY, version, 'ProduceResponse.nodeEndpoints');
   if (flexible) {
     const tags = w.taggedFields();
     if (version >= 10 && v.nodeEndpoints !== undefined && !sameValue(v.nodeEndpoints, EMPTY_ARRAY)) {

@@ -1,0 +1,103 @@
+// Commands on topics through meta-client. Each waits until this gateway's own view shows the change, so that the next
+// request of the same client does, too.
+import { BrokerError } from '@robustmq/errors';
+import { streamView, toNumber, type MetaClient } from '@robustmq/meta-client';
+import type { ClusterAdapter } from './cluster-adapter.ts';
+import type { CreateTopic, TopicCommandsPort, TopicView } from '../ports.ts';
+
+const VIEW_TIMEOUT_MS = 5_000;
+const LEADER_TIMEOUT_MS = 5_000;
+const LEADER_POLL_MS = 10;
+
+/** See the file head. */
+export class TopicCommands implements TopicCommandsPort {
+  readonly #meta: MetaClient;
+  readonly #cluster: ClusterAdapter;
+  readonly #tenant: string;
+
+  constructor(meta: MetaClient, cluster: ClusterAdapter, tenant: string) {
+    this.#meta = meta;
+    this.#cluster = cluster;
+    this.#tenant = tenant;
+  }
+
+  async createTopic(asked: CreateTopic): Promise<TopicView> {
+    const request = {
+      requestId: this.#meta.requestId(),
+      tenant: this.#tenant,
+      name: asked.name,
+      shards: asked.partitions,
+      replicationFactor: asked.replicationFactor,
+      config: { ...asked.config },
+      validateOnly: asked.validateOnly,
+      waitForOwnership: !asked.validateOnly,
+      autoCreated: asked.autoCreated,
+    };
+    const { stream, revision } = await this.#meta.persist(() =>
+      this.#meta.cluster.createStream(request, { timeoutMs: asked.timeoutMs }),
+    );
+    if (stream === undefined) throw new BrokerError('internal', 'meta created a stream and did not show it');
+    if (asked.validateOnly) return this.#cluster.viewOf(streamView(stream));
+    await this.#meta.view.waitForRevision(toNumber(revision), VIEW_TIMEOUT_MS);
+    return this.#withLeaders(stream.streamId, asked.name);
+  }
+
+  /** Clients produce right after the answer; a leader is there within a moment, or the answer goes without it. */
+  async #withLeaders(streamId: number, name: string): Promise<TopicView> {
+    const until = performance.now() + LEADER_TIMEOUT_MS;
+    for (;;) {
+      const topic = this.#cluster.topicByStreamId(streamId);
+      if (topic === undefined) throw new BrokerError('not_found', `topic ${name} was deleted meanwhile`);
+      if (topic.partitions.every(({ hasLeader }) => hasLeader) || performance.now() > until) return topic;
+      await this.#nextChange();
+    }
+  }
+
+  #nextChange(): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        stop();
+        resolve();
+      };
+      // The view may have moved on before anyone listened, so it is looked at again soon.
+      const timer = setTimeout(done, LEADER_POLL_MS);
+      const stop = this.#meta.view.onChange(done);
+    });
+  }
+
+  async deleteTopic({ streamId, name }: TopicView): Promise<void> {
+    const request = { requestId: this.#meta.requestId(), tenant: this.#tenant, name, streamId };
+    const { revision } = await this.#meta.persist(() => this.#meta.cluster.deleteStream(request));
+    await this.#meta.view.waitForRevision(toNumber(revision), VIEW_TIMEOUT_MS);
+  }
+
+  async addPartitions({ streamId }: TopicView, totalShards: number, validateOnly: boolean): Promise<void> {
+    const request = { requestId: this.#meta.requestId(), streamId, totalShards, validateOnly };
+    const { revision } = await this.#meta.persist(() => this.#meta.cluster.addShards(request));
+    if (!validateOnly) await this.#meta.view.waitForRevision(toNumber(revision), VIEW_TIMEOUT_MS);
+  }
+
+  async alterConfig(
+    { streamId }: TopicView,
+    set: Readonly<Record<string, string>>,
+    remove: readonly string[],
+    validateOnly: boolean,
+  ): Promise<void> {
+    const request = {
+      requestId: this.#meta.requestId(),
+      streamId,
+      set: { ...set },
+      remove: [...remove],
+      validateOnly,
+    };
+    const { revision } = await this.#meta.persist(() => this.#meta.cluster.alterStreamConfig(request));
+    if (!validateOnly) await this.#meta.view.waitForRevision(toNumber(revision), VIEW_TIMEOUT_MS);
+  }
+
+  async allocateProducerIds(count: number): Promise<{ readonly base: number; readonly count: number }> {
+    const request = { requestId: this.#meta.requestId(), count };
+    const given = await this.#meta.persist(() => this.#meta.cluster.allocateProducerIds(request));
+    return { base: toNumber(given.base), count: given.count };
+  }
+}

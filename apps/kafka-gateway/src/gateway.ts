@@ -1,0 +1,117 @@
+// KafkaGateway: puts the parts together over its ports. The process around it (main.ts) brings the production ports.
+import { randomInt } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import type { GroupConfig } from '@robustmq/kafka-group';
+import { TimerWheel } from '@robustmq/runtime';
+import type { ConnectionLimits } from './connection.ts';
+import type { GatewayCounters, GatewayLog, GatewayParts, GatewaySettings } from './context.ts';
+import { FetchSessionCache } from './fetch-session-cache.ts';
+import { GroupCoordinator } from './groups/group-coordinator.ts';
+import { KafkaListener, type ListenerOptions } from './listener.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import type { ClusterViewPort, GroupStorePort, JournalPort, TopicCommandsPort } from './ports.ts';
+import { ProducerIdAllocator } from './producer-id-allocator.ts';
+
+/** Everything that a gateway is made of. */
+export interface KafkaGatewayOptions {
+  readonly nodeId: string;
+  readonly settings: GatewaySettings;
+  readonly limits: ConnectionLimits;
+  readonly listener: ListenerOptions;
+  readonly groups: GroupConfig;
+  readonly maxGroups: number;
+  readonly maxFetchSessions: number;
+  /** Partitions that all fetch sessions hold together. */
+  readonly maxFetchSessionPartitions: number;
+  /** Bytes of requests that all connections hold together. */
+  readonly requestMemoryBytes: number;
+  readonly cluster: ClusterViewPort;
+  readonly topics: TopicCommandsPort;
+  readonly journal: JournalPort;
+  readonly groupStore: GroupStorePort;
+  readonly log: GatewayLog;
+}
+
+const MAX_SESSION_ID = 2 ** 31;
+
+/** See the file head. */
+export class KafkaGateway {
+  readonly counters: GatewayCounters = {
+    connections: 0,
+    requests: 0,
+    unsupportedVersions: 0,
+    malformedFrames: 0,
+    producedBatches: 0,
+    producedBytes: 0,
+    fetchedBytes: 0,
+  };
+  readonly groups: GroupCoordinator;
+  readonly #wheel = new TimerWheel();
+  readonly #budget: MemoryBudget;
+  readonly #listener: KafkaListener;
+  readonly #fetchSessions: FetchSessionCache;
+
+  constructor(options: KafkaGatewayOptions) {
+    const { settings, cluster, topics, journal, groupStore, log } = options;
+    this.groups = new GroupCoordinator({
+      store: groupStore,
+      selfNodeId: options.nodeId,
+      config: options.groups,
+      maxGroups: options.maxGroups,
+      log,
+      nowMs: () => performance.now(),
+    });
+    this.#fetchSessions = new FetchSessionCache({
+      maxSessions: options.maxFetchSessions,
+      maxPartitions: options.maxFetchSessionPartitions,
+      nextId: () => randomInt(1, MAX_SESSION_ID),
+    });
+    this.#budget = new MemoryBudget(options.requestMemoryBytes);
+    const parts: GatewayParts = {
+      settings,
+      cluster,
+      topics,
+      journal,
+      groupStore,
+      groups: this.groups,
+      fetchSessions: this.#fetchSessions,
+      producerIds: new ProducerIdAllocator(topics),
+      counters: this.counters,
+      log,
+      nowMs: () => Date.now(),
+    };
+    this.#listener = new KafkaListener(
+      { parts, limits: options.limits, wheel: this.#wheel, budget: this.#budget },
+      options.listener,
+    );
+  }
+
+  /** Bytes of requests held now. */
+  get requestBytes(): number {
+    return this.#budget.usedBytes;
+  }
+
+  /** Fetch sessions held now. */
+  get fetchSessionCount(): number {
+    return this.#fetchSessions.size;
+  }
+
+  /** Binds the port; answers where. Nothing is served before {@link open}. @throws BrokerError when it is taken */
+  bind(): Promise<AddressInfo> {
+    return this.#listener.listen();
+  }
+
+  /** Starts to serve. */
+  open(): void {
+    this.#wheel.start();
+    this.groups.start();
+    this.#listener.open();
+  }
+
+  /** Drains: no new requests, running ones answered until the signal aborts; members of groups are sent elsewhere. */
+  async stop(deadline: AbortSignal): Promise<void> {
+    this.groups.stop();
+    await this.#listener.close(deadline);
+    this.#wheel.stop();
+  }
+}

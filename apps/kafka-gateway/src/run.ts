@@ -1,0 +1,144 @@
+// The process: configuration in, a serving gateway out, and an orderly end.
+import { hostname } from 'node:os';
+import { BrokerError } from '@robustmq/errors';
+import { MetaClient, type Registration } from '@robustmq/meta-client';
+import { ServiceKind } from '@robustmq/rpc';
+import { Shutdown } from '@robustmq/runtime';
+import { startTelemetry, type Telemetry } from '@robustmq/telemetry';
+import { ClusterAdapter, KAFKA_ENDPOINT } from './adapters/cluster-adapter.ts';
+import { GroupStore } from './adapters/group-store.ts';
+import { JournalAdapter } from './adapters/journal.ts';
+import { TopicCommands } from './adapters/topic-commands.ts';
+import { parseAddress } from './brokers.ts';
+import type { KafkaGatewayConfig } from './config.ts';
+import { KafkaGateway, type KafkaGatewayOptions } from './gateway.ts';
+import { Membership } from './membership.ts';
+import { registerGatewayMetrics } from './metrics.ts';
+
+const SERVICE = 'kafka-gateway';
+const STEP_TIMEOUT_MS = 5_000;
+const UNSPECIFIED_HOSTS = new Set(['0.0.0.0', '::', '']);
+
+/** A running process. */
+export interface RunningProcess {
+  readonly port: number;
+  readonly opsPort: number;
+  readonly shutdown: Shutdown;
+}
+
+/** Starts everything; resolves when clients are served. @throws BrokerError */
+export async function run(config: KafkaGatewayConfig, version: string): Promise<RunningProcess> {
+  const telemetry = await startTelemetry({
+    service: SERVICE,
+    nodeId: config.node.id,
+    version,
+    settings: config,
+    onDrain: () => void shutdown.exit('drain asked for'),
+  });
+  const log = telemetry.log.logger;
+  const shutdown = new Shutdown({ log });
+  shutdown.add('telemetry', STEP_TIMEOUT_MS, () => telemetry.stop());
+  const meta = new MetaClient({
+    addresses: config.meta.addresses,
+    onTrouble: (what, error) => log.warn({ err: error }, what),
+  });
+  shutdown.add('meta client', STEP_TIMEOUT_MS, () => Promise.resolve(meta.close()));
+
+  const cluster = new ClusterAdapter(meta.view, config.tenant);
+  const journal = new JournalAdapter(() => meta.view.revision);
+  shutdown.add('journal client', STEP_TIMEOUT_MS, () => Promise.resolve(journal.close()));
+  const registration = (): Registration => {
+    if (membership.registration === undefined) throw new BrokerError('unavailable', 'not registered');
+    return membership.registration;
+  };
+  const gateway = new KafkaGateway({
+    ...gatewayOptions(config),
+    cluster,
+    topics: new TopicCommands(meta, cluster, config.tenant),
+    journal,
+    groupStore: new GroupStore(meta, registration, config.tenant),
+    log,
+  });
+  const { port } = await gateway.bind();
+  const membership = new Membership({
+    meta,
+    cluster,
+    journal,
+    log,
+    description: {
+      nodeId: config.node.id,
+      kind: ServiceKind.KAFKA_GATEWAY,
+      directoryId: '',
+      zone: config.node.zone,
+      version,
+      endpoints: {
+        [KAFKA_ENDPOINT]: endpointFor(config.kafka.host, port, config.kafka.advertised),
+        ops: endpointFor(config.ops.host, telemetry.opsPort, ''),
+      },
+    },
+    onLost: () => gateway.groups.resignAll(),
+  });
+  await meta.ready();
+  await membership.join();
+  shutdown.add('lease', STEP_TIMEOUT_MS, () => membership.leave());
+  gateway.open();
+  shutdown.add('clients', config.drain.timeout, (signal) => {
+    telemetry.health.markDraining();
+    return gateway.stop(signal);
+  });
+  watchHealth(telemetry, membership, journal);
+  registerGatewayMetrics(telemetry.metrics, gateway);
+  shutdown.installSignals();
+  telemetry.health.markStarted();
+  log.info({ host: config.kafka.host, port }, 'serving Kafka clients');
+  return { port, opsPort: telemetry.opsPort, shutdown };
+}
+
+function watchHealth(telemetry: Telemetry, membership: Membership, journal: JournalAdapter): void {
+  telemetry.health.addCheck('lease', () => (membership.held ? null : 'not held'));
+  telemetry.health.addCheck('journal', () => (journal.connected ? null : 'no journal-server is connected'));
+}
+
+/** What other processes dial. */
+function endpointFor(host: string, port: number, advertised: string): string {
+  if (advertised !== '') return advertised;
+  return `${UNSPECIFIED_HOSTS.has(host) ? hostname() : host}:${port}`;
+}
+
+function gatewayOptions(config: KafkaGatewayConfig) {
+  const { kafka, fetch, groups } = config;
+  return {
+    nodeId: config.node.id,
+    settings: {
+      advertisedAddress: kafka.advertised === '' ? undefined : parseAddress(kafka.advertised),
+      autoCreateTopics: kafka.autoCreateTopics,
+      allowProduceToMqtt: kafka.allowProduceToMqtt,
+      maxBatchBytes: kafka.maxBatchBytes,
+      maxFetchBytes: fetch.maxBytes,
+      maxFetchWaitMs: fetch.maxWait,
+      maxOffsetMetadataBytes: groups.maxOffsetMetadataBytes,
+      defaultPartitions: 1,
+    },
+    limits: {
+      maxProduceFrameBytes: kafka.maxRequestBytes,
+      maxControlFrameBytes: kafka.maxControlRequestBytes,
+      maxRequestsInFlight: kafka.maxRequestsInFlight,
+      maxUnsentBytes: kafka.maxUnsentBytes,
+      firstRequestTimeoutMs: kafka.firstRequestTimeout,
+      idleTimeoutMs: kafka.idleTimeout,
+      stallTimeoutMs: kafka.stallTimeout,
+    },
+    listener: { host: kafka.host, port: kafka.port, maxConnections: kafka.maxConnections },
+    groups: {
+      minSessionTimeoutMs: groups.minSessionTimeout,
+      maxSessionTimeoutMs: groups.maxSessionTimeout,
+      initialRebalanceDelayMs: groups.initialRebalanceDelay,
+      newMemberJoinTimeoutMs: 300_000,
+      maxMembers: groups.maxMembers,
+    },
+    maxGroups: groups.maxGroups,
+    maxFetchSessions: fetch.maxSessions,
+    maxFetchSessionPartitions: fetch.maxSessionPartitions,
+    requestMemoryBytes: kafka.requestMemory,
+  } satisfies Partial<KafkaGatewayOptions>;
+}
