@@ -1,44 +1,87 @@
-// How filters relate as sets of topics: which streams may hold what a subscription wants, and who owns a topic (rules O1, O2).
+// Relations between filters as sets of topics: which stream owns a topic (rules O1, O2) is decided by them.
+// A filter is a prefix of levels and, for `#`, a tail of any length; `#` alone means one level or more. The empty topic, which
+// is no Topic Name, counts as one level here: `/#` and `+` are said to meet in it, which errs on the safe side.
 
-/** Whether some Topic Name matches both filters. */
-export function intersects(a: string, b: string): boolean {
-  const x = a.split('/');
-  const y = b.split('/');
-  // A leading wildcard matches no `$` topic [MQTT-4.7.2-1], so it can't meet a filter whose first level is one.
-  if (isWildcard(x[0]) && y[0]?.startsWith('$') === true) return false;
-  if (isWildcard(y[0]) && x[0]?.startsWith('$') === true) return false;
-  for (let i = 0; ; i++) {
-    const l = x[i];
-    const r = y[i];
-    if (l === '#' || r === '#') return true;
-    if (l === undefined && r === undefined) return true;
-    // `a/#` matches `a`: one more level, if it is `#`, was handled above.
-    if (l === undefined || r === undefined) return false;
-    if (l !== r && l !== '+' && r !== '+') return false;
+/** A filter taken apart once, for those that compare many. */
+export class FilterShape {
+  readonly filter: string;
+  /** Levels before `#`; `+` stands for any level. */
+  readonly prefix: readonly string[];
+  /** Whether `#` follows. */
+  readonly hasTail: boolean;
+
+  constructor(filter: string) {
+    const levels = filter.split('/');
+    this.filter = filter;
+    this.hasTail = levels.at(-1) === '#';
+    if (this.hasTail) levels.pop();
+    this.prefix = levels.length === 0 ? ['+'] : levels;
   }
 }
 
-/** Whether every Topic Name that `inner` matches is matched by `outer`. */
-export function contains(outer: string, inner: string): boolean {
-  const x = outer.split('/');
-  const y = inner.split('/');
-  if (isWildcard(x[0]) && y[0]?.startsWith('$') === true) return false;
-  for (let i = 0; ; i++) {
-    const l = x[i];
-    const r = y[i];
-    if (l === '#') return true;
-    if (l === undefined) return r === undefined;
-    if (r === undefined || r === '#') return false;
-    if (l === '+') continue;
-    if (l !== r) return false;
-  }
+function shapeOf(filter: string | FilterShape): FilterShape {
+  return typeof filter === 'string' ? new FilterShape(filter) : filter;
 }
 
-/** Whether two filters share topics although neither contains the other: such owners are refused (rule O1). */
-export function overlapsWithoutContainment(a: string, b: string): boolean {
+/** A first-level `+` leaves out what starts with `$` [MQTT-4.7.2-1]. */
+function plusCovers(level: string, index: number): boolean {
+  return index > 0 || !level.startsWith('$');
+}
+
+/** Whether some topic matches both filters. */
+export function intersects(one: string | FilterShape, other: string | FilterShape): boolean {
+  const a = shapeOf(one);
+  const b = shapeOf(other);
+  if (a.prefix.length > b.prefix.length && !b.hasTail) return false;
+  if (b.prefix.length > a.prefix.length && !a.hasTail) return false;
+  const shared = Math.min(a.prefix.length, b.prefix.length);
+  for (let index = 0; index < shared; index++) {
+    const levelA = a.prefix[index]!;
+    const levelB = b.prefix[index]!;
+    if (levelA === levelB) continue;
+    if (levelA === '+' ? !plusCovers(levelB, index) : levelB !== '+' || !plusCovers(levelA, index))
+      return false;
+  }
+  return true;
+}
+
+/** Whether every topic that `inner` matches is matched by `outer` as well. */
+export function contains(outer: string | FilterShape, inner: string | FilterShape): boolean {
+  const a = shapeOf(outer);
+  const b = shapeOf(inner);
+  if (a.prefix.length > b.prefix.length) return false;
+  if (!a.hasTail && (b.hasTail || a.prefix.length < b.prefix.length)) return false;
+  for (let index = 0; index < a.prefix.length; index++) {
+    const levelA = a.prefix[index]!;
+    const levelB = b.prefix[index]!;
+    if (levelA !== levelB && (levelA !== '+' || !plusCovers(levelB, index))) return false;
+  }
+  return true;
+}
+
+/** Whether two filters share topics and neither contains the other: no most specific one exists, so rule O1 refuses it. */
+export function overlapsWithoutContainment(one: string | FilterShape, other: string | FilterShape): boolean {
+  const a = shapeOf(one);
+  const b = shapeOf(other);
   return intersects(a, b) && !contains(a, b) && !contains(b, a);
 }
 
-function isWildcard(level: string | undefined): boolean {
-  return level === '+' || level === '#';
+/**
+ * Orders filters from the most specific to the least: negative when `one` is strictly inside `other`, and a fixed total
+ * order for filters that are not nested (level by level: literal before `+`, the end before `#`).
+ */
+export function compareSpecificity(one: string | FilterShape, other: string | FilterShape): number {
+  const a = shapeOf(one);
+  const b = shapeOf(other);
+  const shared = Math.min(a.prefix.length, b.prefix.length);
+  for (let index = 0; index < shared; index++) {
+    const levelA = a.prefix[index]!;
+    const levelB = b.prefix[index]!;
+    if (levelA === levelB) continue;
+    if (levelA === '+') return 1;
+    if (levelB === '+') return -1;
+    return levelA < levelB ? -1 : 1;
+  }
+  if (a.prefix.length !== b.prefix.length) return b.prefix.length - a.prefix.length;
+  return Number(a.hasTail) - Number(b.hasTail);
 }

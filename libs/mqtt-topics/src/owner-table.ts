@@ -1,5 +1,5 @@
 // Which stream owns an MQTT topic: the most specific `mqtt.filter` that matches (rule O1).
-import { contains, overlapsWithoutContainment } from './filter-algebra.ts';
+import { compareSpecificity, intersects, overlapsWithoutContainment } from './filter-algebra.ts';
 import { FilterTrie } from './filter-trie.ts';
 import { TopicCache } from './topic-cache.ts';
 
@@ -58,10 +58,16 @@ export class OwnerTable<T> {
     if (known !== undefined) return known?.owner;
     let best: OwnedFilter<T> | null = null;
     this.#trie.match(topic, (owned) => {
-      if (best === null || contains(best.filter, owned.filter)) best = owned;
+      if (best === null || compareSpecificity(owned.filter, best.filter) < 0) best = owned;
     });
     this.#cache.set(topic, best);
     return (best as OwnedFilter<T> | null)?.owner;
+  }
+
+  /** The owners that can hold a topic of `filter`, besides the built-in stream, the most specific first (rule O2). */
+  intersecting(filter: string): OwnedFilter<T>[] {
+    const found = [...this.#byFilter.values()].filter((owned) => intersects(owned.filter, filter));
+    return found.sort((a, b) => compareSpecificity(a.filter, b.filter));
   }
 
   /** Every filter with its owner. */

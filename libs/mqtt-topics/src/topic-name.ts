@@ -48,6 +48,11 @@ function commonProblem(text: string): TopicProblem | undefined {
   return levels > MAX_TOPIC_LEVELS ? 'too_deep' : undefined;
 }
 
+/** Whether a Topic Name or Filter lies under `$SYS`, which belongs to no stream and is not for clients to publish (rule O5). */
+export function isSystemTopic(topic: string): boolean {
+  return topic.startsWith('$SYS') && (topic.length === 4 || topic.charCodeAt(4) === SLASH);
+}
+
 /** Whether a filter has wildcards. */
 export function hasWildcard(filter: string): boolean {
   return filter.includes('+') || filter.includes('#');
