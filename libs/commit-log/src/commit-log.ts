@@ -15,7 +15,7 @@ import {
   type RecoveryPlan,
   type RecoveryRules,
 } from './recovery.ts';
-import { scanFiles } from './scan.ts';
+import { scanFiles, type LogScan } from './scan.ts';
 
 /** Options of {@link CommitLog.open}; all have defaults. */
 export interface CommitLogOptions {
@@ -102,7 +102,7 @@ export class CommitLog {
     for (const { file, header } of plan.live)
       file.lastSequence = Math.max(file.lastSequence, header.sequence);
     files.settle();
-    await makeDurable(files, plan, scan.knownDurable);
+    await makeDurable(files, scan, plan);
     // A full disk must not keep a directory from serving what it has.
     await files.prepareSpare().catch((error: unknown) => reportSpare(options, error));
     const log = new CommitLog(files, options, plan.recovery.lastSequence, scan.maxGeneration);
@@ -322,14 +322,23 @@ function reportSpare(options: CommitLogOptions, error: unknown): void {
   options.onSpareFailure?.(BrokerError.from(error, 'storage_failed'));
 }
 
-/** L5: rewrites what no frame says was durable, so that even pages which a failed sync left clean reach the disk. */
-async function makeDurable(files: FilePool, plan: RecoveryPlan, knownDurable: number): Promise<void> {
+/**
+ * L5: rewrites what no frame says was durable, so that even pages which a failed sync left clean reach the disk. And
+ * takes the headers off the frames behind the end: their sequences are given again, and a checkpoint may outlive the
+ * newer generation that makes them dead.
+ */
+async function makeDurable(files: FilePool, scan: LogScan, plan: RecoveryPlan): Promise<void> {
   if (files.found.length === 0) return;
   const touched = new Set<LogFile>();
+  const write = (file: LogFile, bytes: Buffer, block: number): void => {
+    file.file.write(bytes, block * BLOCK_BYTES);
+    touched.add(file);
+  };
   for (const frame of plan.live) {
-    if (frame.header.sequence <= knownDurable) continue;
-    frame.file.file.write(readFrame(frame), frame.header.block * BLOCK_BYTES);
-    touched.add(frame.file);
+    if (frame.header.sequence > scan.knownDurable) write(frame.file, readFrame(frame), frame.header.block);
+  }
+  for (const { file, header } of scan.frames) {
+    if (header.sequence > plan.recovery.lastSequence) write(file, Buffer.alloc(HEADER_BYTES), header.block);
   }
   for (const file of touched) await file.file.sync();
   await files.syncNames();

@@ -15,7 +15,7 @@ import {
 } from '@robustmq/record-batch';
 import { BatchRead, type ReadRange } from './batch-read.ts';
 import { LeaderEpochs, type EpochEnd, type EpochStart } from './leader-epochs.ts';
-import { baseOffsetsOf, isSegmentFile, LEADER_EPOCH_FILE } from './names.ts';
+import { baseOffsetsOf, isSegmentFile, LEADER_EPOCH_FILE, segmentPath } from './names.ts';
 import { Segment, type SegmentCheckpoint } from './segment.ts';
 import { writeWhole } from './whole-file.ts';
 
@@ -83,7 +83,14 @@ export class SegmentLog {
     this.directory = directory;
     this.#disk = disk;
     this.#config = config;
-    this.#segments = from.segments.map((segment) => Segment.recover(disk, directory, segment));
+    this.#segments = from.segments
+      .filter((segment, i) => {
+        // Below the log start deleteSegments may have removed it since.
+        const endOffset = from.segments[i + 1]?.baseOffset ?? Infinity;
+        const mayBeGone = endOffset <= from.logStartOffset;
+        return !mayBeGone || disk.exists(segmentPath(directory, segment.baseOffset, 'log'));
+      })
+      .map((segment) => Segment.recover(disk, directory, segment));
     for (const sealed of this.#segments.slice(0, -1)) sealed.cool();
     this.#epochs = new LeaderEpochs(from.leaderEpochs);
     this.#logStartOffset = from.logStartOffset;
@@ -322,8 +329,12 @@ export class SegmentLog {
     }
     const active = this.#active;
     const boundary = active.boundaryOf(Math.max(offset, active.baseOffset));
-    active.truncate(boundary, offset);
-    this.#logEndOffset = active.endOffset();
+    // Undecided only in a replay over torn bytes: a later truncation cuts them, or finishRecovery finds them.
+    if (boundary === undefined) this.#logEndOffset = offset;
+    else {
+      active.truncate(boundary, offset);
+      this.#logEndOffset = active.endOffset();
+    }
     this.#epochs.truncateTo(this.#logEndOffset);
     this.#logStartOffset = Math.min(this.#logStartOffset, this.#logEndOffset);
     return this.#logEndOffset;

@@ -180,9 +180,12 @@ export class Segment {
   /** Cuts the segment at a batch boundary. */
   truncate(sizeBytes: number, endOffset: number): void {
     this.#indexes();
-    this.flush();
-    this.#opened().truncate(sizeBytes);
-    this.#writtenBytes = sizeBytes;
+    if (sizeBytes < this.#writtenBytes) {
+      this.#fileChanged = true;
+      this.#opened().truncate(sizeBytes);
+      this.#writtenBytes = sizeBytes;
+    }
+    this.#tailBytes = sizeBytes - this.#writtenBytes;
     if (this.#suspectFrom >= sizeBytes) this.#suspectFrom = Infinity;
     this.#index!.truncate(sizeBytes);
     this.#times!.truncate(endOffset - this.baseOffset);
@@ -192,18 +195,26 @@ export class Segment {
     this.#walk(this.#lastEntryPosition(), (bytes, at) => {
       this.maxTimestampMs = Math.max(this.maxTimestampMs, maxTimestampOf(bytes, at));
     });
-    this.#fileChanged = true;
   }
 
-  /** Position of the first batch whose last offset is at or above `offset`, or the size if there is none. */
-  boundaryOf(offset: number): number {
-    let boundary = this.sizeBytes;
+  /**
+   * Position of the first batch whose last offset is at or above `offset`, or the size if there is none. What a
+   * truncation before the crash has torn up begins exactly at its offset; if the torn bytes begin earlier the answer
+   * is undefined: a later truncation may still explain them, else they are damage.
+   */
+  boundaryOf(offset: number): number | undefined {
+    let boundary = -1;
+    let next = this.baseOffset;
     this.#walk(this.positionFor(offset), (bytes, at, position) => {
-      if (lastOffsetOf(bytes, at) < offset) return true;
-      boundary = position;
-      return false;
+      if (position >= this.#suspectFrom) return false;
+      const lastOffset = lastOffsetOf(bytes, at);
+      if (lastOffset >= offset) boundary = position;
+      else next = lastOffset + 1;
+      return boundary < 0;
     });
-    return boundary;
+    if (boundary >= 0) return boundary;
+    if (this.#suspectFrom === Infinity) return this.sizeBytes;
+    return next === offset ? this.#suspectFrom : undefined;
   }
 
   /** Offset behind the last batch; the base offset if empty. Reads from the last index entry on. */
@@ -216,14 +227,18 @@ export class Segment {
     return end;
   }
 
-  /** Writes the index entries that the files don't have yet; unsynced, for they are rebuildable. */
+  /** Writes the index entries that the files don't have yet; unsynced and given up on a full disk: they are rebuildable. */
   storeIndexes(): void {
     if (this.#index === undefined || this.#times === undefined) return;
     if (this.#index.count === this.#indexEntriesStored) return;
     const from = this.#indexEntriesStored * OFFSET_ENTRY_BYTES;
-    this.#replaceTail('index', this.#index.bytes.subarray(from), from);
-    this.#replaceTail('timeindex', this.#times.encode(), 0);
-    this.#indexEntriesStored = this.#index.count;
+    try {
+      this.#replaceTail('index', this.#index.bytes.subarray(from), from);
+      this.#replaceTail('timeindex', this.#times.encode(), 0);
+      this.#indexEntriesStored = this.#index.count;
+    } catch (error) {
+      if (!(error instanceof BrokerError) || error.code !== 'storage_full') throw error;
+    }
   }
 
   /**
