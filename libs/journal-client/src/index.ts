@@ -7,6 +7,7 @@ export {
   type ShardAppenderOptions,
 } from './client.ts';
 export { AppendQueue, MAX_IN_FLIGHT } from './append-queue.ts';
+export { clusterDirectory } from './cluster-directory.ts';
 export type { JournalNode, ShardDirectory, ShardLeader } from './directory.ts';
 export type { FilterAnswer } from './tail.ts';
 export type * from './types.ts';

@@ -1,0 +1,21 @@
+// What the journal needs of the cluster: its own identity, the view, and a way to claim leaderships.
+
+import type { StreamView } from '@robustmq/meta-client';
+
+/** This run of this server, as meta registered it. */
+export interface JournalIdentity {
+  readonly nodeId: string;
+  readonly incarnation: number;
+  readonly directoryId: string;
+}
+
+/** The cluster view and the calls that change it. */
+export interface ClusterPort {
+  readonly identity: JournalIdentity;
+  /** Revision that the view has reached; 0 before the first snapshot is complete. */
+  revision(): number;
+  streams(): Iterable<StreamView>;
+  onChange(listener: () => void): () => void;
+  /** Asks for a new leader epoch of every shard that this directory may lead (rule R3). */
+  claimLeadership(): Promise<void>;
+}

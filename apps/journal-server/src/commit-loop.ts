@@ -1,0 +1,305 @@
+// The write path (rules L1, L7): appends of all gateways are gathered while a sync runs; then one commit-log frame, the
+// same bytes to the segments, one sync, and one pass that answers and delivers. Nothing here waits per message.
+
+import { BrokerError } from '@robustmq/errors';
+import type { CommitLog, Section } from '@robustmq/commit-log';
+import {
+  lastOffsetDeltaOf,
+  maxTimestampOf,
+  stampBaseOffset,
+  stampLeaderEpoch,
+  stampLogAppendTime,
+} from '@robustmq/record-batch';
+import type { Clock } from '@robustmq/runtime';
+import { checkAppend } from './append-check.ts';
+import type { AppendOrigin, AppendRequest, PendingBatch, RoutedAppend } from './pending.ts';
+import { SECTION_LOG_START, SECTION_RECORDS } from './sections.ts';
+import type { Shard } from './shard.ts';
+
+/** What the loop needs of the server around it. */
+export interface CommitLoopHost {
+  readonly clock: Clock;
+  readonly commitLog: CommitLog;
+  diskIsFull(): boolean;
+  /**
+   * HW of the shard has passed these batches: deliver them. Called within the pass of a commit, after the batches'
+   * senders were answered and before anything is flushed.
+   */
+  committed(shard: Shard, batches: readonly PendingBatch[]): void;
+  /** The pass is over: flush every stream that has something to send. */
+  passEnded(origins: ReadonlySet<AppendOrigin>): void;
+  /** The disk failed: resign everything (rules L5, R3). */
+  storageFailed(error: BrokerError): void;
+}
+
+interface LogStart {
+  readonly offset: number;
+  readonly done: ((error: BrokerError | undefined) => void)[];
+}
+
+interface Assigned {
+  readonly shard: Shard;
+  readonly pending: PendingBatch;
+}
+
+/** A tick takes no more than this: a frame of this size syncs in some ms. */
+const MAX_TICK_BYTES = 8 * 1024 * 1024;
+
+/** The write path of one data directory. */
+export class CommitLoop {
+  /** Frames written and records appended, for metrics. */
+  ticks = 0;
+  appendedBatches = 0;
+  appendedBytes = 0;
+  refused = 0;
+  readonly #host: CommitLoopHost;
+  readonly #queue: RoutedAppend[] = [];
+  readonly #origins = new Set<AppendOrigin>();
+  readonly #advanced = new Set<Shard>();
+  #logStarts = new Map<Shard, LogStart>();
+  #syncing = false;
+  #scheduled = false;
+  #stopped = false;
+
+  constructor(host: CommitLoopHost) {
+    this.#host = host;
+  }
+
+  /** Takes an append; it is written by the next tick. */
+  submit(shard: Shard, request: AppendRequest): void {
+    this.#queue.push({ shard, request });
+    this.#schedule();
+  }
+
+  /** Makes a new log start durable with the next tick (DeleteRecords, retention); resolves when it is in force. */
+  advanceLogStart(shard: Shard, offset: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const known = this.#logStarts.get(shard);
+      const done = known?.done ?? [];
+      done.push((error) => (error === undefined ? resolve() : reject(error)));
+      this.#logStarts.set(shard, { offset: Math.max(offset, known?.offset ?? 0), done });
+      this.#schedule();
+    });
+  }
+
+  /** HW of a shard moved, whatever the cause: its batches are delivered at the end of the pass. */
+  advanced(shard: Shard): void {
+    this.#advanced.add(shard);
+    if (!this.#syncing) this.#schedule();
+  }
+
+  /** Refuses everything queued and takes no more. */
+  stop(error: BrokerError): void {
+    this.#stopped = true;
+    for (const { request } of this.#queue.splice(0)) this.#refuse(request, error);
+    for (const { done } of this.#logStarts.values()) for (const each of done) each(error);
+    this.#logStarts.clear();
+    this.#endPass();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#syncing || this.#stopped) return;
+    this.#scheduled = true;
+    // The rest of this turn may bring more, from other streams too.
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (!this.#syncing && !this.#stopped) this.#tick();
+    });
+  }
+
+  #tick(): void {
+    const taken = this.#take();
+    const assigned: Assigned[] = [];
+    const sections: Section[] = [];
+    for (const routed of taken) {
+      const pending = this.#assign(routed);
+      if (pending === undefined) continue;
+      assigned.push({ shard: routed.shard, pending });
+      const { streamId, shard } = routed.shard;
+      sections.push({ kind: SECTION_RECORDS, key: streamId, subKey: shard, buffers: [pending.bytes] });
+    }
+    const logStarts = this.#logStarts;
+    this.#logStarts = new Map();
+    for (const [shard, { offset }] of logStarts) sections.push(logStartSection(shard, offset));
+    if (sections.length > 0 && this.#write(assigned, logStarts, sections)) this.#sync(assigned, logStarts);
+    this.#endPass();
+  }
+
+  #take(): RoutedAppend[] {
+    let bytes = 0;
+    let count = 0;
+    while (count < this.#queue.length && bytes < MAX_TICK_BYTES)
+      bytes += this.#queue[count++]!.request.bytes.length;
+    return this.#queue.splice(0, count);
+  }
+
+  /** Judges an append and gives it its offset; undefined if it was answered instead. */
+  #assign({ shard, request }: RoutedAppend): PendingBatch | undefined {
+    try {
+      const { producer, repeatOf } = checkAppend(shard, request, this.#host.diskIsFull());
+      if (repeatOf !== undefined) {
+        this.#repeat(shard, request, repeatOf.baseOffset, repeatOf.lastOffset);
+        return undefined;
+      }
+      shard.log.ensureWritable();
+      const { bytes } = request;
+      const baseOffset = shard.nextOffset;
+      const lastOffset = baseOffset + lastOffsetDeltaOf(bytes, 0);
+      const logAppendTimeMs = shard.config.logAppendTime ? this.#host.clock.nowMs() : -1;
+      if (logAppendTimeMs >= 0) stampLogAppendTime(bytes, 0, logAppendTimeMs);
+      stampBaseOffset(bytes, 0, baseOffset);
+      stampLeaderEpoch(bytes, 0, shard.leaderEpoch);
+      shard.nextOffset = lastOffset + 1;
+      if (producer !== undefined)
+        shard.producers.appended(producer, baseOffset, lastOffset, maxTimestampOf(bytes, 0));
+      return {
+        request,
+        bytes,
+        baseOffset,
+        lastOffset,
+        logAppendTimeMs,
+        answered: false,
+        expired: false,
+        topics: undefined,
+      };
+    } catch (error) {
+      this.#refuse(request, BrokerError.from(error));
+      return undefined;
+    }
+  }
+
+  /** Rule R6: a repeat is answered only once HW has passed the first copy. */
+  #repeat(shard: Shard, request: AppendRequest, baseOffset: number, lastOffset: number): void {
+    shard.repeats.push({ request, baseOffset, lastOffset });
+    this.#advanced.add(shard);
+  }
+
+  /** Frame and segments; false if nothing was appended and everything is answered. */
+  #write(
+    assigned: readonly Assigned[],
+    logStarts: ReadonlyMap<Shard, LogStart>,
+    sections: readonly Section[],
+  ): boolean {
+    try {
+      this.#host.commitLog.append(sections);
+    } catch (thrown) {
+      const error = BrokerError.from(thrown, 'storage_failed');
+      for (const { shard } of assigned) shard.rollBack();
+      for (const { pending } of assigned) this.#refuse(pending.request, error);
+      for (const { done } of logStarts.values()) for (const each of done) each(error);
+      if (error.code !== 'storage_full') this.#host.storageFailed(error);
+      return false;
+    }
+    this.ticks++;
+    try {
+      for (const { shard, pending } of assigned) this.#apply(shard, pending);
+      // In force at once, so that a checkpoint never covers a section that it does not show.
+      for (const [shard, { offset }] of logStarts) shard.log.advanceLogStart(offset);
+    } catch (thrown) {
+      this.#host.storageFailed(BrokerError.from(thrown, 'storage_failed'));
+      return false;
+    }
+    return true;
+  }
+
+  #apply(shard: Shard, pending: PendingBatch): void {
+    shard.log.append(pending.bytes);
+    shard.uncommitted.push(pending);
+    shard.leader?.appended(pending.lastOffset + 1);
+    this.appendedBatches++;
+    this.appendedBytes += pending.bytes.length;
+    if (pending.request.acks === 0) pending.answered = true;
+    else if (pending.request.acknowledgeInMemory) this.#answer(shard, pending, true);
+  }
+
+  #sync(assigned: readonly Assigned[], logStarts: ReadonlyMap<Shard, LogStart>): void {
+    const durable = new Map<Shard, number>();
+    for (const { shard, pending } of assigned) durable.set(shard, pending.lastOffset + 1);
+    this.#syncing = true;
+    this.#host.commitLog.sync().then(
+      () => this.#synced(durable, logStarts),
+      (thrown: unknown) => {
+        this.#syncing = false;
+        this.#host.storageFailed(BrokerError.from(thrown, 'storage_failed'));
+      },
+    );
+  }
+
+  #synced(durable: ReadonlyMap<Shard, number>, logStarts: ReadonlyMap<Shard, LogStart>): void {
+    this.#syncing = false;
+    if (this.#stopped) return;
+    for (const { done } of logStarts.values()) for (const each of done) each(undefined);
+    for (const [shard, offset] of durable) {
+      shard.leader?.durable(offset);
+      if (shard.highWatermark < offset) this.#answerLeaderOnly(shard, offset);
+    }
+    this.#endPass();
+    if (this.#queue.length > 0 || this.#logStarts.size > 0) this.#tick();
+  }
+
+  /** acks=1 answers at the leader's durable LEO (rule R8), although HW is behind it. */
+  #answerLeaderOnly(shard: Shard, durableOffset: number): void {
+    for (const pending of shard.uncommitted) {
+      if (pending.lastOffset >= durableOffset) return;
+      if (pending.request.acks === 1 && !pending.answered) this.#answer(shard, pending, false);
+    }
+  }
+
+  /** Answers and delivers what HW has passed, then lets all streams send: one frame per stream and commit. */
+  #endPass(): void {
+    for (const shard of this.#advanced) {
+      const committed = shard.takeCommitted();
+      for (const pending of committed) if (!pending.answered) this.#answer(shard, pending, false);
+      for (const repeat of shard.takeCommittedRepeats()) {
+        repeat.request.origin.answer(repeat.request, this.#answerOf(shard, repeat.baseOffset, -1), false);
+        this.#origins.add(repeat.request.origin);
+      }
+      this.#host.committed(shard, committed);
+    }
+    this.#advanced.clear();
+    this.#host.passEnded(this.#origins);
+    this.#origins.clear();
+  }
+
+  /** Tells senders whose deadline is over; their batches stay in the log and may still be committed. */
+  expire(shards: Iterable<Shard>, nowMs: number): void {
+    for (const shard of shards) {
+      for (const pending of shard.uncommitted) {
+        if (pending.answered || pending.request.deadlineMs > nowMs) continue;
+        pending.answered = true;
+        pending.expired = true;
+        this.#refuse(pending.request, new BrokerError('deadline_exceeded', 'not committed in time'));
+      }
+    }
+    if (this.#origins.size > 0) this.#endPass();
+  }
+
+  #answer(shard: Shard, pending: PendingBatch, inMemory: boolean): void {
+    if (!inMemory) pending.answered = true;
+    const answer = this.#answerOf(shard, pending.baseOffset, pending.logAppendTimeMs);
+    pending.request.origin.answer(pending.request, answer, inMemory);
+    this.#origins.add(pending.request.origin);
+  }
+
+  #answerOf(shard: Shard, baseOffset: number, logAppendTimeMs: number) {
+    return {
+      baseOffset,
+      logAppendTimeMs,
+      logStartOffset: shard.log.logStartOffset,
+      leaderEpoch: shard.leaderEpoch,
+    };
+  }
+
+  #refuse(request: AppendRequest, error: BrokerError): void {
+    this.refused++;
+    if (request.acks === 0) return;
+    request.origin.refuse(request, error);
+    this.#origins.add(request.origin);
+  }
+}
+
+function logStartSection(shard: Shard, offset: number): Section {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigInt64BE(BigInt(offset));
+  return { kind: SECTION_LOG_START, key: shard.streamId, subKey: shard.shard, buffers: [bytes] };
+}

@@ -1,0 +1,55 @@
+// Configuration of journal-server.
+
+import { byteSize, defineConfig, duration, port, section, z } from '@robustmq/config';
+import { telemetrySettings } from '@robustmq/telemetry';
+
+const schema = z.strictObject({
+  node: section({
+    id: z.string().min(1).default('journal-1').describe('Name of this node; stable over restarts'),
+    zone: z.string().default('').describe('Failure zone, for placing replicas'),
+  }),
+  data: section({
+    dir: z.string().min(1).default('./data/journal-1').describe('Folder of the commit log and the segments'),
+  }),
+  grpc: section({
+    host: z.string().default('127.0.0.1').describe('Address to listen on for gateways'),
+    port: port().default(1778).describe('Port for gateways'),
+    advertised: z
+      .string()
+      .default('')
+      .describe('host:port that others connect to; empty: the address listened on'),
+  }),
+  meta: section({
+    addresses: z
+      .array(z.string().min(1))
+      .min(1)
+      .default(['127.0.0.1:1228'])
+      .describe('host:port of each meta-service'),
+  }),
+  ...telemetrySettings(58_082),
+  commitLog: section({
+    fileBytes: byteSize({ min: 1024 * 1024 })
+      .default(64 * 1024 * 1024)
+      .describe('Size of a pre-allocated file'),
+    checkpointBytes: byteSize({ min: 1024 * 1024 })
+      .default(128 * 1024 * 1024)
+      .describe('Appended bytes after which the segments are synced and the commit log recycled'),
+  }),
+  disk: section({
+    refuseBelowFree: byteSize()
+      .default(512 * 1024 * 1024)
+      .describe('Appends are refused while less is free on the disk, beside what the commit log needs'),
+    warnBelowFree: byteSize()
+      .default(2 * 1024 * 1024 * 1024)
+      .describe('A warning is logged while less is free on the disk'),
+  }),
+  shutdown: section({
+    deadline: duration({ min: 100 }).default(10_000).describe('Time to drain before the process ends anyway'),
+  }),
+});
+
+/** The definition; `load` yields the values. */
+export const journalConfig = defineConfig('journal-server', schema);
+
+/** Values in force. */
+export type JournalConfig = z.output<typeof schema>;

@@ -1,0 +1,388 @@
+// One instance of a gateway's Exchange stream: turns frames into calls and answers into frames. It owns nothing that
+// outlives the stream.
+
+import { create } from '@bufbuild/protobuf';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { BrokerError } from '@robustmq/errors';
+import { topicFilterProblem } from '@robustmq/mqtt-topics';
+import {
+  AppendOutcomeSchema,
+  BacklogResultFrameSchema,
+  ExchangeResponseSchema,
+  FilterResultFrameSchema,
+  HelloResultSchema,
+  ShardMarksSchema,
+  ShardPositionSchema,
+  toFailure,
+  toServiceError,
+  type AppendFrame,
+  type BacklogRead,
+  type ExchangeRequest,
+  type ExchangeResponse,
+  type FilterFrame,
+  type Hello,
+  type ShardMarks,
+} from '@robustmq/rpc';
+import { readBacklog, type BacklogIndex } from './backlog.ts';
+import { StreamFetches, type FetchWaiter } from './fetch.ts';
+import { FrameOut } from './frame-out.ts';
+import { GatewayFilters } from './gateway-filters.ts';
+import type { AppendAnswer, AppendOrigin, AppendRequest, PendingBatch } from './pending.ts';
+import type { Shard, StreamFacts } from './shard.ts';
+import { mayHold } from './stream-topics.ts';
+import { GatewayTail } from './tail.ts';
+
+/** What a stream needs of the server. */
+export interface ExchangeHost {
+  readonly identity: { readonly nodeId: string; readonly incarnation: number; readonly directoryId: string };
+  monotonicMs(): number;
+  submit(request: AppendRequest): void;
+  shardOf(streamId: number, shard: number): Shard | BrokerError;
+  /** Shards led here that MQTT can see. */
+  visibleShards(): Iterable<Shard>;
+  whenRevision(revision: number, callback: () => void): void;
+  waiters(shard: Shard): Set<FetchWaiter>;
+  readFailed(shard: Shard, error: BrokerError): void;
+  readonly index: BacklogIndex | undefined;
+}
+
+type Duplex = ServerDuplexStream<ExchangeRequest, ExchangeResponse>;
+
+/** Bytes of appends that a gateway may have unanswered. */
+const APPEND_CREDIT_BYTES = 32 * 1024 * 1024;
+const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+const MAX_FILTERS = 2_000_000;
+/** Backlog reads of one stream that wait. */
+const MAX_QUEUED_READS = 65_536;
+/** Backlog reads of one stream that run at a time. */
+const MAX_RUNNING_READS = 4;
+
+/** One stream instance. */
+export class Exchange implements AppendOrigin {
+  readonly #host: ExchangeHost;
+  readonly #stream: Duplex;
+  readonly #out = new FrameOut((frame) => this.#send(frame));
+  readonly #filters = new GatewayFilters();
+  readonly #fetches: StreamFetches;
+  readonly #reads: BacklogRead[] = [];
+  readonly #filterFrames: FilterFrame[] = [];
+  #filterWait = false;
+  #runningReads = 0;
+  #tail: GatewayTail | undefined;
+  #hello: Hello | undefined;
+  #streamCredit = 0;
+  #closed = false;
+  readonly #onClosed: () => void;
+
+  constructor(stream: Duplex, host: ExchangeHost, onClosed: () => void) {
+    this.#stream = stream;
+    this.#host = host;
+    this.#onClosed = onClosed;
+    this.#fetches = new StreamFetches({
+      shardOf: (streamId, shard) => host.shardOf(streamId, shard),
+      whenRevision: (revision, callback) => host.whenRevision(revision, callback),
+      waiters: (shard) => host.waiters(shard),
+      send: (frame) => this.#send(frame),
+      streamCredit: () => this.#streamCredit,
+      spend: (bytes) => this.#spend(bytes),
+      readFailed: (shard, error) => host.readFailed(shard, error),
+    });
+    stream.on('data', (request: ExchangeRequest) => this.#receive(request));
+    stream.on('error', () => this.close());
+    stream.on('cancelled', () => this.close());
+    stream.on('end', () => {
+      this.close();
+      stream.end();
+    });
+  }
+
+  get gateway(): string {
+    return this.#hello?.gateway?.nodeId ?? '';
+  }
+
+  ownsProducer(producerId: number): boolean {
+    if (this.#hello === undefined) return false;
+    const base = Number(this.#hello.producerIdBase);
+    return producerId >= base && producerId < base + this.#hello.producerIdCount;
+  }
+
+  answer(request: AppendRequest, answer: AppendAnswer, inMemory: boolean): void {
+    this.#out.outcome(
+      create(AppendOutcomeSchema, {
+        correlation: BigInt(request.correlation),
+        baseOffset: BigInt(answer.baseOffset),
+        logAppendTimeMs: BigInt(answer.logAppendTimeMs),
+        logStartOffset: BigInt(answer.logStartOffset),
+        leaderEpoch: answer.leaderEpoch,
+        inMemory,
+      }),
+    );
+  }
+
+  refuse(request: AppendRequest, error: BrokerError): void {
+    this.#out.outcome(
+      create(AppendOutcomeSchema, {
+        correlation: BigInt(request.correlation),
+        failure: toFailure(error),
+        baseOffset: -1n,
+        logAppendTimeMs: -1n,
+        logStartOffset: -1n,
+        leaderEpoch: -1,
+      }),
+    );
+  }
+
+  /** Batches that HW has passed; their answers are in the frame already. */
+  committed(shard: Shard, batches: readonly PendingBatch[]): void {
+    this.#tail?.committed(shard, batches);
+  }
+
+  /** The shard is not led here any more. */
+  dropShard(shard: Shard): void {
+    this.#tail?.drop(shard);
+  }
+
+  reportSkipped(): void {
+    this.#tail?.reportSkipped();
+    this.flush();
+  }
+
+  flush(): void {
+    if (!this.#closed) this.#out.flush();
+  }
+
+  /** Tells the gateway that this server drains, and ends the stream. */
+  goAway(reason: string): void {
+    this.#send({ case: 'goAway', value: { $typeName: 'robustmq.journal.v1.GoAwayFrame', reason } });
+    this.close();
+    this.#stream.end();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#tail?.close();
+    this.#fetches.close();
+    this.#reads.length = 0;
+    this.#onClosed();
+  }
+
+  #send(frame: ExchangeResponse['frame']): void {
+    if (!this.#closed) this.#stream.write(create(ExchangeResponseSchema, { frame }));
+  }
+
+  #fail(error: BrokerError): void {
+    this.close();
+    this.#stream.emit('error', toServiceError(error));
+  }
+
+  #spend(bytes: number): void {
+    this.#streamCredit -= bytes;
+  }
+
+  #receive(request: ExchangeRequest): void {
+    if (this.#closed) return;
+    const { frame } = request;
+    try {
+      if (this.#hello === undefined && frame.case !== 'hello') {
+        throw new BrokerError('malformed', 'the first frame of a stream is hello');
+      }
+      switch (frame.case) {
+        case 'hello':
+          return this.#greet(frame.value);
+        case 'append':
+          return this.#append(frame.value);
+        case 'fetch':
+          return this.#fetches.start(frame.value);
+        case 'cancelFetch':
+          return this.#fetches.cancel(Number(frame.value.requestId));
+        case 'filters':
+          this.#filterFrames.push(frame.value);
+          return this.#nextFilterFrame();
+        case 'backlog':
+          return this.#queueReads(frame.value.reads);
+        case 'credit':
+          return this.#credit(frame.value);
+        default:
+          throw new BrokerError('unsupported', 'unknown frame');
+      }
+    } catch (error) {
+      this.#fail(BrokerError.from(error));
+    }
+  }
+
+  #greet(hello: Hello): void {
+    if (this.#hello !== undefined) throw new BrokerError('malformed', 'a second hello');
+    this.#hello = hello;
+    this.#streamCredit = Number(hello.initialCreditBytes);
+    const { nodeId, incarnation, directoryId } = this.#host.identity;
+    this.#send({
+      case: 'hello',
+      value: create(HelloResultSchema, {
+        journal: { nodeId, incarnation: BigInt(incarnation), directoryId },
+        appendCreditBytes: BigInt(APPEND_CREDIT_BYTES),
+        maxBatchBytes: MAX_BATCH_BYTES,
+      }),
+    });
+  }
+
+  #append(frame: AppendFrame): void {
+    const { batches } = frame;
+    const nowMs = this.#host.monotonicMs();
+    let position = 0;
+    for (const section of frame.sections) {
+      const end = position + section.sizeBytes;
+      if (end > batches.length) throw new BrokerError('malformed', 'sections exceed the frame');
+      this.#host.submit({
+        origin: this,
+        correlation: Number(section.correlation),
+        streamId: section.streamId,
+        shard: section.shard,
+        leaderEpoch: section.leaderEpoch,
+        acks: section.acks,
+        acknowledgeInMemory: section.acknowledgeInMemory,
+        minRevision: Number(section.minRevision),
+        deadlineMs: section.timeoutMs > 0 ? nowMs + section.timeoutMs : Infinity,
+        bytes: Buffer.from(batches.buffer, batches.byteOffset + position, section.sizeBytes),
+      });
+      position = end;
+    }
+  }
+
+  #credit(frame: {
+    readonly streamBytes: bigint;
+    readonly shards: readonly { streamId: number; shard: number; bytes: bigint }[];
+  }): void {
+    const limit = Number(this.#hello?.initialCreditBytes ?? 0n);
+    this.#streamCredit = Math.min(limit, this.#streamCredit + Number(frame.streamBytes));
+    for (const { streamId, shard, bytes } of frame.shards)
+      this.#tail?.creditOf(streamId, shard, Number(bytes));
+    this.#tail?.creditReturned();
+    this.#fetches.creditReturned();
+    this.#runReads();
+  }
+
+  /** Filter frames take effect in order; one that is ahead of the view makes the others wait. */
+  #nextFilterFrame(): void {
+    if (this.#filterWait) return;
+    const frame = this.#filterFrames.shift();
+    if (frame === undefined) return;
+    this.#filterWait = true;
+    this.#host.whenRevision(Number(frame.minRevision), () => {
+      this.#filterWait = false;
+      if (this.#closed) return;
+      this.#applyFilters(frame);
+      this.#nextFilterFrame();
+    });
+  }
+
+  #applyFilters(frame: FilterFrame): void {
+    const failure = this.#changeFilters(frame);
+    const tail = (this.#tail ??= this.#openTail());
+    for (const { streamId, shard, offset } of frame.resume) {
+      const found = this.#host.shardOf(streamId, shard);
+      if (!(found instanceof BrokerError) && found.mqttVisible) tail.resume(found, Number(offset));
+    }
+    const wanted = [...frame.add, ...frame.marksFor];
+    const activeFrom = [];
+    const marks: ShardMarks[] = [];
+    for (const shard of this.#host.visibleShards()) {
+      const stream = shard.stream!;
+      if (!wanted.some(({ tenant, filter }) => tenant === stream.tenant && mayHold(stream, filter))) continue;
+      if (frame.marksFor.length > 0) marks.push(marksOf(shard));
+      else activeFrom.push(positionOf(shard, tail.activeFrom(shard)));
+    }
+    // In the tail, in order: what was skipped up to here leaves first.
+    this.#out.flush();
+    const { requestId } = frame;
+    this.#send({
+      case: 'filters',
+      value: create(FilterResultFrameSchema, {
+        requestId,
+        activeFrom,
+        marks,
+        ...(failure === undefined ? {} : { failure: toFailure(failure) }),
+      }),
+    });
+  }
+
+  #changeFilters(frame: FilterFrame): BrokerError | undefined {
+    for (const filterId of frame.remove) this.#filters.remove(filterId);
+    for (const { filterId, tenant, filter } of frame.add) {
+      if (topicFilterProblem(filter) !== undefined) {
+        return new BrokerError('invalid_argument', 'not a topic filter', { details: { filterId } });
+      }
+      if (this.#filters.size >= MAX_FILTERS) return new BrokerError('quota_exceeded', 'too many filters');
+      this.#filters.add(filterId, tenant, filter);
+    }
+    return undefined;
+  }
+
+  #openTail(): GatewayTail {
+    return new GatewayTail({
+      origin: this,
+      filters: this.#filters,
+      out: this.#out,
+      shardCreditBytes: Number(this.#hello?.shardCreditBytes ?? 0n),
+      streamCredit: () => this.#streamCredit,
+      spend: (bytes) => this.#spend(bytes),
+      readFailed: (shard, error) => this.#host.readFailed(shard, error),
+    });
+  }
+
+  #queueReads(reads: readonly BacklogRead[]): void {
+    if (this.#reads.length + reads.length > MAX_QUEUED_READS) {
+      throw new BrokerError('quota_exceeded', 'too many backlog reads');
+    }
+    this.#reads.push(...reads);
+    this.#runReads();
+  }
+
+  #runReads(): void {
+    while (this.#runningReads < MAX_RUNNING_READS && this.#reads.length > 0 && this.#streamCredit > 0) {
+      const read = this.#reads.shift()!;
+      this.#runningReads++;
+      const shard = this.#host.shardOf(read.streamId, read.shard);
+      void readBacklog(shard, read, this.#host.index).then(({ outcome, pieces, sizeBytes }) => {
+        this.#runningReads--;
+        this.#spend(sizeBytes);
+        const batches = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, sizeBytes);
+        this.#send({
+          case: 'backlog',
+          value: create(BacklogResultFrameSchema, { outcomes: [outcome], batches }),
+        });
+        this.#runReads();
+      });
+    }
+  }
+}
+
+function positionOf(shard: Shard, offset: number) {
+  return create(ShardPositionSchema, {
+    streamId: shard.streamId,
+    shard: shard.shard,
+    leaderEpoch: shard.leaderEpoch,
+    offset: BigInt(offset),
+  });
+}
+
+/** Marks of a shard as its leader knows them. */
+export function marksOf(shard: Shard): ShardMarks {
+  return create(ShardMarksSchema, {
+    streamId: shard.streamId,
+    shard: shard.shard,
+    leaderEpoch: shard.leaderEpoch,
+    logStartOffset: BigInt(shard.log.logStartOffset),
+    highWatermark: BigInt(shard.highWatermark),
+    lastStableOffset: BigInt(shard.lastStableOffset),
+    logEndOffset: BigInt(shard.log.logEndOffset),
+    durableLogEndOffset: BigInt(shard.leader?.durableLogEndOffset ?? shard.log.logEndOffset),
+  });
+}
+
+/** Whether two descriptions of a stream mean the same to its topics. */
+export function sameTopics(left: StreamFacts, right: StreamFacts): boolean {
+  return (
+    left.mqttFilter === right.mqttFilter && left.ownsRest === right.ownsRest && left.tenant === right.tenant
+  );
+}

@@ -1,0 +1,341 @@
+// Long-polling fetches of one stream: read at once if there is enough, else wait for HW of the shards asked for. Bytes
+// of the segments go out as they are; answers wait for credit, one frame at a time.
+
+import { create } from '@bufbuild/protobuf';
+import { BrokerError } from '@robustmq/errors';
+import {
+  EpochEndOffsetSchema,
+  FetchOutcomeSchema,
+  FetchResultFrameSchema,
+  toFailure,
+  type ExchangeResponse,
+  type FetchFrame,
+  type FetchSection,
+  IsolationLevel,
+} from '@robustmq/rpc';
+import type { Shard } from './shard.ts';
+
+/** What fetches need of the stream and the server. */
+export interface FetchHost {
+  /** The shard, or the error its readers get. */
+  shardOf(streamId: number, shard: number): Shard | BrokerError;
+  /** Calls back when the view has reached the revision, or a second has passed. */
+  whenRevision(revision: number, callback: () => void): void;
+  /** Waits for HW of the shard. */
+  waiters(shard: Shard): Set<FetchWaiter>;
+  send(frame: ExchangeResponse['frame']): void;
+  streamCredit(): number;
+  spend(bytes: number): void;
+  readFailed(shard: Shard, error: BrokerError): void;
+}
+
+/** Told that HW of a shard moved. */
+export interface FetchWaiter {
+  advanced(committedBytes: number): void;
+}
+
+interface SectionState {
+  readonly section: FetchSection;
+  shard: Shard | undefined;
+  error: BrokerError | undefined;
+  diverging: { readonly leaderEpoch: number; readonly endOffset: number } | undefined;
+  bytes: Buffer;
+}
+
+/** Largest piece in one frame. */
+const MAX_PIECE_BYTES = 512 * 1024;
+const EMPTY = Buffer.alloc(0);
+/** Fetches of one stream that are read or wait at a time: a gateway has one per consumer connection. */
+const MAX_FETCHES = 20_000;
+
+/** All fetches of one stream instance. */
+export class StreamFetches {
+  readonly #host: FetchHost;
+  readonly #active = new Map<number, Fetch>();
+  readonly #unsent: { readonly frame: ExchangeResponse['frame']; readonly bytes: number }[] = [];
+  #closed = false;
+
+  constructor(host: FetchHost) {
+    this.#host = host;
+  }
+
+  start(frame: FetchFrame): void {
+    const requestId = Number(frame.requestId);
+    if (this.#active.size >= MAX_FETCHES || this.#active.has(requestId)) {
+      this.#refuse(frame, new BrokerError('quota_exceeded', 'too many fetches on this stream'));
+      return;
+    }
+    const fetch = new Fetch(frame, this.#host, (frames) => {
+      this.#active.delete(requestId);
+      if (this.#closed) return;
+      for (const each of frames) this.#unsent.push(each);
+      this.creditReturned();
+    });
+    this.#active.set(requestId, fetch);
+    fetch.begin();
+  }
+
+  /** Answers at once with what there is. */
+  cancel(requestId: number): void {
+    this.#active.get(requestId)?.finish();
+  }
+
+  /** Sends answers that waited for credit. */
+  creditReturned(): void {
+    while (this.#unsent.length > 0 && (this.#host.streamCredit() > 0 || this.#unsent[0]!.bytes === 0)) {
+      const { frame, bytes } = this.#unsent.shift()!;
+      this.#host.spend(bytes);
+      this.#host.send(frame);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const fetch of this.#active.values()) fetch.abandon();
+    this.#active.clear();
+    this.#unsent.length = 0;
+  }
+
+  #refuse(frame: FetchFrame, error: BrokerError): void {
+    const outcomes = frame.sections.map(({ streamId, shard }) =>
+      create(FetchOutcomeSchema, { streamId, shard, failure: toFailure(error) }),
+    );
+    this.#host.send({
+      case: 'fetch',
+      value: create(FetchResultFrameSchema, { requestId: frame.requestId, outcomes, complete: true }),
+    });
+  }
+}
+
+/** One fetch from arrival to answer. */
+class Fetch implements FetchWaiter {
+  readonly #frame: FetchFrame;
+  readonly #host: FetchHost;
+  readonly #done: (frames: { frame: ExchangeResponse['frame']; bytes: number }[]) => void;
+  readonly #states: SectionState[];
+  #timer: NodeJS.Timeout | undefined;
+  #waitingOn: Set<FetchWaiter>[] = [];
+  #availableBytes = 0;
+  #state: 'reading' | 'waiting' | 'last' | 'over' = 'reading';
+  #hurry: boolean;
+  #scheduled = false;
+
+  constructor(
+    frame: FetchFrame,
+    host: FetchHost,
+    done: (frames: { frame: ExchangeResponse['frame']; bytes: number }[]) => void,
+  ) {
+    this.#frame = frame;
+    this.#host = host;
+    this.#done = done;
+    this.#hurry = frame.maxWaitMs <= 0;
+    this.#states = frame.sections.map((section) => ({
+      section,
+      shard: undefined,
+      error: undefined,
+      diverging: undefined,
+      bytes: EMPTY,
+    }));
+  }
+
+  begin(): void {
+    const known = this.#states.every(
+      ({ section }) => !(this.#host.shardOf(section.streamId, section.shard) instanceof BrokerError),
+    );
+    if (known) void this.#attempt();
+    else this.#host.whenRevision(Number(this.#frame.minRevision), () => void this.#attempt());
+  }
+
+  advanced(committedBytes: number): void {
+    this.#availableBytes += committedBytes;
+    if (this.#state !== 'waiting' || this.#availableBytes < this.#frame.minBytes || this.#scheduled) return;
+    // After the pass: results and tail leave before fetched data.
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (this.#state === 'waiting') this.finish();
+    });
+  }
+
+  /** Ends the wait. */
+  finish(): void {
+    this.#hurry = true;
+    if (this.#state !== 'waiting') return;
+    this.#stopWaiting();
+    void this.#attempt();
+  }
+
+  abandon(): void {
+    this.#stopWaiting();
+    this.#state = 'over';
+  }
+
+  async #attempt(): Promise<void> {
+    this.#state = this.#hurry ? 'last' : 'reading';
+    // Registered before the reads: what is committed meanwhile is not missed.
+    const failed = this.#locate();
+    let left = this.#frame.maxBytes;
+    for (const state of this.#states) {
+      if (state.shard === undefined || state.diverging !== undefined) continue;
+      await this.#read(state, left);
+      if (this.#isOver()) return;
+      left -= state.bytes.length;
+    }
+    const readBytes = this.#frame.maxBytes - left;
+    const enough =
+      readBytes >= this.#frame.minBytes ||
+      failed ||
+      this.#states.some((state) => state.error !== undefined || state.diverging !== undefined);
+    if (enough || this.#hurry) {
+      this.#stopWaiting();
+      this.#answer();
+      return;
+    }
+    this.#wait(readBytes);
+  }
+
+  #isOver(): boolean {
+    return this.#state === 'over';
+  }
+
+  /** Finds the shards and judges offsets and epochs; answers whether any section failed. */
+  #locate(): boolean {
+    let failed = false;
+    for (const state of this.#states) {
+      const { section } = state;
+      const found = this.#host.shardOf(section.streamId, section.shard);
+      state.shard = undefined;
+      state.error = undefined;
+      state.bytes = EMPTY;
+      if (found instanceof BrokerError) state.error = found;
+      else {
+        try {
+          found.leaderFor(section.currentLeaderEpoch);
+          state.shard = found;
+          this.#judge(state, found);
+        } catch (error) {
+          state.error = BrokerError.from(error);
+          state.shard = found;
+        }
+      }
+      failed ||= state.error !== undefined;
+    }
+    return failed;
+  }
+
+  #judge(state: SectionState, shard: Shard): void {
+    const { section } = state;
+    const fetchOffset = Number(section.fetchOffset);
+    // KIP-595: does the reader's log part from ours?
+    if (section.lastFetchedEpoch >= 0 && section.lastFetchedEpoch <= shard.leaderEpoch) {
+      const end = shard.log.endOffsetForEpoch(section.lastFetchedEpoch);
+      if (
+        end.leaderEpoch >= 0 &&
+        (end.leaderEpoch < section.lastFetchedEpoch || end.endOffset < fetchOffset)
+      ) {
+        state.diverging = end;
+        return;
+      }
+    }
+    if (fetchOffset < shard.log.logStartOffset || fetchOffset > shard.log.logEndOffset) {
+      throw new BrokerError('out_of_range', 'fetch offset is not in the log', {
+        details: {
+          fetchOffset,
+          logStartOffset: shard.log.logStartOffset,
+          highWatermark: shard.highWatermark,
+        },
+      });
+    }
+  }
+
+  async #read(state: SectionState, left: number): Promise<void> {
+    const { shard, section } = state;
+    if (shard === undefined || state.error !== undefined) return;
+    const committed = this.#frame.isolation === IsolationLevel.READ_COMMITTED;
+    const upToOffset = committed ? shard.lastStableOffset : shard.highWatermark;
+    const fromOffset = Number(section.fetchOffset);
+    if (fromOffset >= upToOffset) return;
+    // The very first section gets at least one batch, whatever its size; later ones only what is left.
+    const isFirst = left === this.#frame.maxBytes;
+    const maxBytes = Math.min(section.maxBytes, left);
+    if (maxBytes <= 0 && !isFirst) return;
+    const range = { fromOffset, upToOffset, maxBytes: Math.max(1, maxBytes) };
+    try {
+      const bytes = shard.log.readHot(range) ?? (await shard.log.read(range));
+      if (isFirst || bytes.length <= maxBytes) state.bytes = bytes;
+    } catch (thrown) {
+      state.error = BrokerError.from(thrown);
+      if (state.error.code === 'corrupt') this.#host.readFailed(shard, state.error);
+    }
+  }
+
+  #wait(readBytes: number): void {
+    this.#state = 'waiting';
+    this.#availableBytes = readBytes;
+    for (const state of this.#states) {
+      if (state.shard === undefined) continue;
+      // What was read is dropped: it is read again with the rest, and bounds what a waiting fetch holds.
+      state.bytes = EMPTY;
+      const waiters = this.#host.waiters(state.shard);
+      waiters.add(this);
+      this.#waitingOn.push(waiters);
+    }
+    this.#timer ??= setTimeout(() => this.finish(), this.#frame.maxWaitMs);
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#timer);
+    for (const waiters of this.#waitingOn) waiters.delete(this);
+    this.#waitingOn = [];
+  }
+
+  #answer(): void {
+    this.#state = 'over';
+    const frames: { frame: ExchangeResponse['frame']; bytes: number }[] = [];
+    const { requestId } = this.#frame;
+    const small: ReturnType<typeof outcomeOf>[] = [];
+    const pieces: Buffer[] = [];
+    let bytes = 0;
+    for (const state of this.#states) {
+      // A large answer is cut into frames; batches may be cut anywhere, the reader lays the pieces end to end.
+      let at = 0;
+      while (state.bytes.length - at > MAX_PIECE_BYTES) {
+        const piece = state.bytes.subarray(at, at + MAX_PIECE_BYTES);
+        at += MAX_PIECE_BYTES;
+        const outcomes = [outcomeOf(state, piece.length)];
+        const value = create(FetchResultFrameSchema, { requestId, outcomes, batches: piece });
+        frames.push({ frame: { case: 'fetch', value }, bytes: piece.length });
+      }
+      const rest = state.bytes.subarray(at);
+      small.push(outcomeOf(state, rest.length));
+      if (rest.length > 0) pieces.push(rest);
+      bytes += rest.length;
+    }
+    const batches = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, bytes);
+    const value = create(FetchResultFrameSchema, { requestId, outcomes: small, batches, complete: true });
+    frames.push({ frame: { case: 'fetch', value }, bytes });
+    this.#done(frames);
+  }
+}
+
+function outcomeOf(state: SectionState, sizeBytes: number) {
+  const { section, shard, error, diverging } = state;
+  return create(FetchOutcomeSchema, {
+    streamId: section.streamId,
+    shard: section.shard,
+    sizeBytes,
+    highWatermark: BigInt(shard?.highWatermark ?? -1),
+    lastStableOffset: BigInt(shard?.lastStableOffset ?? -1),
+    logStartOffset: BigInt(shard?.log.logStartOffset ?? -1),
+    leaderEpoch: shard?.leaderEpoch ?? -1,
+    ...(error === undefined ? {} : { failure: toFailure(error) }),
+    ...(diverging === undefined
+      ? {}
+      : {
+          diverging: create(EpochEndOffsetSchema, {
+            leaderEpoch: diverging.leaderEpoch,
+            endOffset: BigInt(diverging.endOffset),
+          }),
+        }),
+  });
+}

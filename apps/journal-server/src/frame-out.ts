@@ -1,0 +1,102 @@
+// What one pass sends to one gateway: outcomes first, then tail sections, in as few frames as fit.
+
+import { create } from '@bufbuild/protobuf';
+import {
+  AppendResultFrameSchema,
+  TailFrameSchema,
+  TailSectionSchema,
+  type AppendOutcome,
+  type ExchangeResponse,
+  type TailKind,
+  type TailSection,
+} from '@robustmq/rpc';
+import type { Shard } from './shard.ts';
+
+/** A frame leaves when it has reached this size. */
+const MAX_FRAME_BYTES = 512 * 1024;
+
+/** Collects the output of a pass for one stream. */
+export class FrameOut {
+  #outcomes: AppendOutcome[] = [];
+  #sections: TailSection[] = [];
+  #pieces: Buffer[] = [];
+  #pieceBytes = 0;
+  readonly #send: (frame: ExchangeResponse['frame']) => void;
+
+  constructor(send: (frame: ExchangeResponse['frame']) => void) {
+    this.#send = send;
+  }
+
+  get isEmpty(): boolean {
+    return this.#outcomes.length === 0 && this.#sections.length === 0;
+  }
+
+  outcome(outcome: AppendOutcome): void {
+    this.#outcomes.push(outcome);
+  }
+
+  /**
+   * Adds a tail section. Neighbouring sections of one kind and shard become one, except elided ones, which stand for
+   * one batch each. `bytes` may be empty.
+   */
+  section(
+    shard: Shard,
+    kind: TailKind,
+    range: { readonly from: number; readonly next: number; readonly correlation?: number },
+    bytes: Buffer | undefined,
+  ): void {
+    const sizeBytes = bytes?.length ?? 0;
+    const last = this.#sections[this.#sections.length - 1];
+    const joins =
+      range.correlation === undefined &&
+      last !== undefined &&
+      last.kind === kind &&
+      last.streamId === shard.streamId &&
+      last.shard === shard.shard &&
+      Number(last.nextOffset) === range.from;
+    if (joins) {
+      last.nextOffset = BigInt(range.next);
+      last.sizeBytes += sizeBytes;
+    } else {
+      this.#sections.push(
+        create(TailSectionSchema, {
+          streamId: shard.streamId,
+          shard: shard.shard,
+          leaderEpoch: shard.leaderEpoch,
+          kind,
+          fromOffset: BigInt(range.from),
+          nextOffset: BigInt(range.next),
+          sizeBytes,
+          correlation: BigInt(range.correlation ?? 0),
+          highWatermark: BigInt(shard.highWatermark),
+          lastStableOffset: BigInt(shard.lastStableOffset),
+          logStartOffset: BigInt(shard.log.logStartOffset),
+        }),
+      );
+    }
+    if (bytes !== undefined && sizeBytes > 0) {
+      this.#pieces.push(bytes);
+      this.#pieceBytes += sizeBytes;
+      if (this.#pieceBytes >= MAX_FRAME_BYTES) this.flush();
+    }
+  }
+
+  /** Sends what there is. */
+  flush(): void {
+    if (this.isEmpty) return;
+    if (this.#sections.length === 0) {
+      this.#send({ case: 'append', value: create(AppendResultFrameSchema, { outcomes: this.#outcomes }) });
+    } else {
+      const batches =
+        this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces, this.#pieceBytes);
+      this.#send({
+        case: 'tail',
+        value: create(TailFrameSchema, { sections: this.#sections, batches, outcomes: this.#outcomes }),
+      });
+    }
+    this.#outcomes = [];
+    this.#sections = [];
+    this.#pieces = [];
+    this.#pieceBytes = 0;
+  }
+}

@@ -1,0 +1,381 @@
+// One journal-server on one data directory: brings shards in line with the cluster view, routes what arrives to them,
+// and carries out what the commit loop decides.
+
+import { assert, BrokerError } from '@robustmq/errors';
+import type { Disk } from '@robustmq/commit-log';
+import type { StreamView } from '@robustmq/meta-client';
+import type { Clock } from '@robustmq/runtime';
+import { SegmentLog } from '@robustmq/segment-log';
+import type { BacklogIndex } from './backlog.ts';
+import { Checkpointer } from './checkpointer.ts';
+import type { ClusterPort } from './cluster-port.ts';
+import { CommitLoop } from './commit-loop.ts';
+import { Exchange, type ExchangeHost } from './exchange.ts';
+import type { FetchWaiter } from './fetch.ts';
+import { Leaderships } from './leaderships.ts';
+import type { AppendOrigin, AppendRequest, PendingBatch } from './pending.ts';
+import { ProducerTable } from './producer-table.ts';
+import { quarantined } from './quarantine.ts';
+import { shardDirectory, type OpenedDirectory } from './recovery.ts';
+import { RevisionWaits } from './revision-waits.ts';
+import { Shard, shardKey, type ShardEvents, type StreamFacts } from './shard.ts';
+
+/** Where messages for the operator go. */
+export interface JournalLog {
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+}
+
+/** Surroundings of a {@link Journal}. */
+export interface JournalOptions {
+  readonly disk: Disk;
+  readonly dataDirectory: string;
+  readonly clock: Clock;
+  readonly cluster: ClusterPort;
+  readonly log: JournalLog;
+  /** Whether the disk is above its refuse mark (rule L6). */
+  readonly diskIsFull?: () => boolean;
+  /** Removes the directory of a deleted shard. */
+  readonly removeDirectory: (path: string) => Promise<void>;
+  /** The disk failed: this incarnation serves nothing any more (rules L5, R3). */
+  readonly onFatal: (error: BrokerError) => void;
+  readonly checkpointBytes?: number;
+}
+
+/** The name of every tenant's built-in stream. */
+const BUILT_IN_STREAM = 'mqtt';
+const SWEEP_MS = 200;
+
+/** A running journal. */
+export class Journal {
+  readonly shards: Map<number, Shard>;
+  readonly commits: CommitLoop;
+  readonly checkpointer: Checkpointer;
+  readonly exchanges = new Set<Exchange>();
+  readonly waits: RevisionWaits;
+  readonly #options: JournalOptions;
+  readonly #directory: OpenedDirectory;
+  readonly #leaderships: Leaderships;
+  readonly #waiters = new Map<Shard, Set<FetchWaiter>>();
+  readonly #parked = new Map<number, AppendRequest[]>();
+  readonly #stopWatching: () => void;
+  readonly #sweep: NodeJS.Timeout;
+  readonly #removing = new Set<Promise<void>>();
+  index: BacklogIndex | undefined;
+  #fatal: BrokerError | undefined;
+
+  /** @param events the relay that recovery gave to the shards; from here on it reaches this journal. */
+  constructor(options: JournalOptions, directory: OpenedDirectory, events: JournalEvents) {
+    this.#options = options;
+    this.#directory = directory;
+    this.shards = directory.shards;
+    this.waits = new RevisionWaits(() => options.cluster.revision());
+    this.commits = new CommitLoop({
+      clock: options.clock,
+      commitLog: directory.commitLog,
+      diskIsFull: options.diskIsFull ?? (() => false),
+      committed: (shard, batches) => this.#committed(shard, batches),
+      passEnded: (origins) => this.#passEnded(origins),
+      storageFailed: (error) => this.#storageFailed(error),
+    });
+    this.checkpointer = new Checkpointer({
+      commitLog: directory.commitLog,
+      store: directory.store,
+      shards: () => this.shards.values(),
+      clock: options.clock,
+      log: options.log,
+      failed: (error) => this.#storageFailed(error),
+      ...(options.checkpointBytes === undefined ? {} : { checkpointBytes: options.checkpointBytes }),
+      advanceLogStart: (shard, offset) => {
+        this.commits.advanceLogStart(shard, offset).catch((error: unknown) => {
+          options.log.warn({ err: error }, 'could not raise a log start');
+        });
+      },
+    });
+    this.#leaderships = new Leaderships(options.cluster, options.log);
+    events.attach(this);
+    this.#stopWatching = options.cluster.onChange(() => this.follow());
+    this.#sweep = setInterval(() => this.#sweepOnce(), SWEEP_MS);
+    this.follow();
+  }
+
+  get identity() {
+    return this.#options.cluster.identity;
+  }
+
+  /** Why nothing is served any more. */
+  get fatal(): BrokerError | undefined {
+    return this.#fatal;
+  }
+
+  /** What keeps the journal from serving; null when nothing does. */
+  get problem(): string | null {
+    if (this.#fatal !== undefined) return this.#fatal.message;
+    if (this.#options.cluster.revision() === 0) return 'the cluster view is not there yet';
+    return this.#leaderships.claiming ? 'leaderships are being claimed' : null;
+  }
+
+  get logBytes(): number {
+    let bytes = 0;
+    for (const shard of this.shards.values()) bytes += shard.log.sizeBytes;
+    return bytes;
+  }
+
+  get quarantinedShards(): number {
+    return this.#directory.quarantine.all.size;
+  }
+
+  /** HW of a shard moved. */
+  highWatermarkAdvanced(shard: Shard): void {
+    this.commits.advanced(shard);
+  }
+
+  /** Brings shards in line with the view. */
+  follow(): void {
+    if (this.#fatal !== undefined || this.#options.cluster.revision() === 0) return;
+    const { identity } = this.#options.cluster;
+    const placed = new Set<number>();
+    for (const stream of this.#options.cluster.streams()) {
+      const facts = factsOf(stream);
+      for (const row of stream.shards) {
+        const here = row.replicas.some(
+          (replica) => replica.nodeId === identity.nodeId && replica.directoryId === identity.directoryId,
+        );
+        if (!here) continue;
+        const key = shardKey(stream.streamId, row.shard);
+        placed.add(key);
+        const shard = this.shards.get(key) ?? this.#create(key, stream.streamId, row.shard);
+        if (shard === undefined) continue;
+        shard.describe(facts);
+        if (this.#leaderships.follow(shard, row, this.#options.clock.monotonicMs())) this.#unpark(key);
+      }
+    }
+    for (const [key, shard] of this.shards) if (!placed.has(key)) this.#remove(key, shard);
+    this.#leaderships.claimMissing(this.#options.cluster.streams());
+    this.waits.advanced();
+  }
+
+  /** The shard for readers, or their error. */
+  shardOf(streamId: number, shard: number): Shard | BrokerError {
+    if (this.#fatal !== undefined) return this.#fatal;
+    const reason = this.#directory.quarantine.reasonOf(streamId, shard);
+    if (reason !== undefined) return quarantined(reason);
+    const found = this.shards.get(shardKey(streamId, shard));
+    if (found === undefined) return this.#unknown(streamId);
+    return found.failure ?? found;
+  }
+
+  *visibleShards(): Iterable<Shard> {
+    for (const shard of this.shards.values()) {
+      if (shard.leader !== undefined && shard.failure === undefined && shard.mqttVisible) yield shard;
+    }
+  }
+
+  /** Takes an append; one for a shard that is about to be led here waits a second at most. */
+  submit(request: AppendRequest): void {
+    const key = shardKey(request.streamId, request.shard);
+    const parked = this.#parked.get(key);
+    if (parked !== undefined) {
+      parked.push(request);
+      return;
+    }
+    const shard = this.shards.get(key);
+    if (shard?.leader !== undefined || this.#fatal !== undefined) this.#route(request);
+    else {
+      this.#parked.set(key, [request]);
+      this.waits.wait(
+        () => this.#settled(key, request.minRevision),
+        () => this.#unpark(key),
+      );
+    }
+  }
+
+  /** Makes a new log start durable. */
+  advanceLogStart(shard: Shard, offset: number): Promise<void> {
+    return this.commits.advanceLogStart(shard, offset);
+  }
+
+  /** A stream of a gateway. */
+  accept(stream: ConstructorParameters<typeof Exchange>[0]): void {
+    const host: ExchangeHost = {
+      identity: this.identity,
+      monotonicMs: () => this.#options.clock.monotonicMs(),
+      submit: (request) => this.submit(request),
+      shardOf: (streamId, shard) => this.shardOf(streamId, shard),
+      visibleShards: () => this.visibleShards(),
+      whenRevision: (revision, callback) => this.waits.wait(() => this.waits.reached(revision), callback),
+      waiters: (shard) => this.#waitersOf(shard),
+      readFailed: (shard, error) => this.#readFailed(shard, error),
+      index: this.index,
+    };
+    const exchange: Exchange = new Exchange(stream, host, () => this.exchanges.delete(exchange));
+    this.exchanges.add(exchange);
+  }
+
+  /** Drains: tells the gateways, checkpoints, closes the files. */
+  async close(): Promise<void> {
+    this.#stopWatching();
+    clearInterval(this.#sweep);
+    for (const exchange of [...this.exchanges]) exchange.goAway('the journal stops');
+    this.commits.stop(new BrokerError('unavailable', 'the journal stops'));
+    for (const shard of this.shards.values()) shard.leader?.resign();
+    await Promise.all(this.#removing);
+    await this.checkpointer.close();
+    await this.#directory.commitLog.close();
+    for (const shard of this.shards.values()) shard.log.close();
+  }
+
+  /** Lets go of everything without a drain, as a killed process would; for tests. */
+  async abandon(): Promise<void> {
+    this.#stopWatching();
+    clearInterval(this.#sweep);
+    this.#fatal = new BrokerError('unavailable', 'abandoned');
+    for (const exchange of [...this.exchanges]) exchange.close();
+    this.commits.stop(this.#fatal);
+    await this.checkpointer.abandon();
+  }
+
+  /** Whether waiting longer for the shard of a parked append would change nothing. */
+  #settled(key: number, minRevision: number): boolean {
+    const shard = this.shards.get(key);
+    if (shard !== undefined) return shard.leader !== undefined || shard.failure !== undefined;
+    return minRevision > 0 && this.waits.reached(minRevision);
+  }
+
+  #unpark(key: number): void {
+    const parked = this.#parked.get(key);
+    if (parked === undefined) return;
+    this.#parked.delete(key);
+    for (const request of parked) this.#route(request);
+  }
+
+  #route(request: AppendRequest): void {
+    const found = this.shardOf(request.streamId, request.shard);
+    if (found instanceof BrokerError) {
+      if (request.acks !== 0) request.origin.refuse(request, found);
+      request.origin.flush();
+    } else this.commits.submit(found, request);
+  }
+
+  #unknown(streamId: number): BrokerError {
+    for (const stream of this.#options.cluster.streams()) {
+      if (stream.streamId === streamId)
+        return new BrokerError('not_leader', 'the shard is not on this server');
+    }
+    return new BrokerError('not_found', 'no such stream');
+  }
+
+  #create(key: number, streamId: number, shard: number): Shard | undefined {
+    const { quarantine } = this.#directory;
+    if (quarantine.reasonOf(streamId, shard) !== undefined || quarantine.directoryReason !== undefined) {
+      return undefined;
+    }
+    const path = shardDirectory(this.#options.dataDirectory, streamId, shard);
+    const log = SegmentLog.open(this.#options.disk, path, {}, undefined);
+    const made = new Shard({ streamId, shard }, log, new ProducerTable(), this.#eventsOfShards);
+    this.shards.set(key, made);
+    return made;
+  }
+
+  readonly #eventsOfShards: ShardEvents = {
+    highWatermarkAdvanced: (shard) => this.highWatermarkAdvanced(shard),
+    // One replica: there is nobody to add and nobody to remove.
+    proposeIsr: () => assert(false, 'an ISR of one is never changed'),
+  };
+
+  /** The stream is gone from the view, or the replica moved: ids are never reused, so its log may go at once. */
+  #remove(key: number, shard: Shard): void {
+    this.shards.delete(key);
+    shard.leader?.resign();
+    shard.failure = new BrokerError('not_found', 'the stream was deleted');
+    for (const pending of shard.uncommitted.splice(0)) {
+      if (!pending.answered) pending.request.origin.refuse(pending.request, shard.failure);
+      pending.request.origin.flush();
+    }
+    for (const exchange of this.exchanges) exchange.dropShard(shard);
+    for (const waiter of this.#waitersOf(shard)) waiter.advanced(Infinity);
+    this.#waiters.delete(shard);
+    const path = shardDirectory(this.#options.dataDirectory, shard.streamId, shard.shard);
+    const removal = this.checkpointer
+      .withoutCheckpoint(async () => {
+        shard.log.close();
+        await this.#options.removeDirectory(path);
+      })
+      .catch((error: unknown) =>
+        this.#options.log.warn({ err: error, path }, 'could not remove a deleted shard'),
+      )
+      .finally(() => this.#removing.delete(removal));
+    this.#removing.add(removal);
+  }
+
+  #waitersOf(shard: Shard): Set<FetchWaiter> {
+    let waiters = this.#waiters.get(shard);
+    if (waiters === undefined) this.#waiters.set(shard, (waiters = new Set()));
+    return waiters;
+  }
+
+  #committed(shard: Shard, batches: readonly PendingBatch[]): void {
+    if (shard.mqttVisible) for (const exchange of this.exchanges) exchange.committed(shard, batches);
+    const waiters = this.#waiters.get(shard);
+    if (waiters === undefined || waiters.size === 0) return;
+    let bytes = 0;
+    for (const batch of batches) bytes += batch.bytes.length;
+    for (const waiter of waiters) waiter.advanced(bytes);
+  }
+
+  #passEnded(origins: ReadonlySet<AppendOrigin>): void {
+    for (const exchange of this.exchanges) exchange.flush();
+    void origins;
+  }
+
+  #sweepOnce(): void {
+    this.commits.expire(this.shards.values(), this.#options.clock.monotonicMs());
+    for (const exchange of this.exchanges) exchange.reportSkipped();
+  }
+
+  /** Damaged data is never served (rule I9): the shard stops, its mark outlives this process. */
+  #readFailed(shard: Shard, error: BrokerError): void {
+    if (error.code !== 'corrupt' || shard.failure !== undefined) return;
+    shard.failure = quarantined(error.message);
+    shard.leader?.resign();
+    const { streamId, shard: index } = shard;
+    this.#options.log.error({ streamId, shard: index, err: error }, 'shard quarantined: its data is damaged');
+    this.#directory.quarantine
+      .add(streamId, index, error.message)
+      .catch((thrown: unknown) => this.#storageFailed(BrokerError.from(thrown, 'storage_failed')));
+  }
+
+  #storageFailed(error: BrokerError): void {
+    if (this.#fatal !== undefined) return;
+    this.#fatal = error;
+    for (const shard of this.shards.values()) {
+      shard.leader?.resign();
+      shard.failure ??= error;
+    }
+    this.commits.stop(error);
+    this.#options.onFatal(error);
+  }
+}
+
+/** Connects shards that are made before their journal with it. */
+export class JournalEvents implements ShardEvents {
+  #journal: Journal | undefined;
+
+  attach(journal: Journal): void {
+    this.#journal = journal;
+  }
+
+  highWatermarkAdvanced(shard: Shard): void {
+    this.#journal?.highWatermarkAdvanced(shard);
+  }
+
+  proposeIsr(): void {
+    assert(false, 'an ISR of one is never changed');
+  }
+}
+
+function factsOf(stream: StreamView): StreamFacts {
+  const { streamId, tenant, name, mqttFilter, config } = stream;
+  return { streamId, tenant, name, mqttFilter, ownsRest: name === BUILT_IN_STREAM, config };
+}

@@ -1,0 +1,92 @@
+// Which shards this incarnation leads (rule R3): only under an epoch that the view says is its own, and a new one is
+// claimed when the view still names an earlier run of this server.
+
+import { BrokerError } from '@robustmq/errors';
+import type { ShardView, StreamView } from '@robustmq/meta-client';
+import { backoffDelayMs } from '@robustmq/runtime';
+import type { ClusterPort } from './cluster-port.ts';
+import type { Shard } from './shard.ts';
+
+interface ClaimLog {
+  warn(fields: Record<string, unknown>, message: string): void;
+}
+
+/** Follows the view's leaderships. */
+export class Leaderships {
+  readonly #cluster: ClusterPort;
+  readonly #log: ClaimLog;
+  #claiming = false;
+  #failures = 0;
+
+  constructor(cluster: ClusterPort, log: ClaimLog) {
+    this.#cluster = cluster;
+    this.#log = log;
+  }
+
+  /** Whether leaderships are being claimed. */
+  get claiming(): boolean {
+    return this.#claiming;
+  }
+
+  /** Begins, goes on or ends to lead as the view says; true if the shard is led here now. */
+  follow(shard: Shard, row: ShardView, nowMs: number): boolean {
+    const { identity } = this.#cluster;
+    const ours = row.leader === identity.nodeId && row.leaderIncarnation === identity.incarnation;
+    if (!ours) {
+      shard.leader?.resign();
+      shard.leader = undefined;
+      return false;
+    }
+    const members = row.isr.map((nodeId) => ({ nodeId, incarnation: identity.incarnation }));
+    const isr = { members, version: row.isrVersion };
+    if (shard.leader?.leaderEpoch === row.leaderEpoch) {
+      shard.leader.isrCommitted(isr, nowMs);
+      return true;
+    }
+    if (shard.failure !== undefined) return false;
+    const self = { nodeId: identity.nodeId, incarnation: identity.incarnation };
+    shard.lead({ self, leaderEpoch: row.leaderEpoch, isr }, nowMs);
+    return true;
+  }
+
+  /** Claims what the view leaves to an earlier run of this server, or to nobody. */
+  claimMissing(streams: Iterable<StreamView>): void {
+    if (this.#claiming) return;
+    const { identity } = this.#cluster;
+    for (const stream of streams) {
+      for (const row of stream.shards) {
+        const here = row.replicas.some(
+          ({ nodeId, directoryId }) => nodeId === identity.nodeId && directoryId === identity.directoryId,
+        );
+        const stale =
+          row.leader === '' ||
+          (row.leader === identity.nodeId && row.leaderIncarnation !== identity.incarnation);
+        if (here && stale && row.isr.includes(identity.nodeId)) {
+          void this.#claim();
+          return;
+        }
+      }
+    }
+  }
+
+  async #claim(): Promise<void> {
+    this.#claiming = true;
+    try {
+      await this.#cluster.claimLeadership();
+      this.#failures = 0;
+      this.#claiming = false;
+    } catch (thrown) {
+      const error = BrokerError.from(thrown);
+      this.#log.warn({ err: error }, 'could not claim leaderships');
+      this.#failures++;
+      // The next change of the view, or this timer, tries again.
+      setTimeout(
+        () => {
+          this.#claiming = false;
+          this.claimMissing(this.#cluster.streams());
+        },
+        backoffDelayMs(this.#failures, { maxDelayMs: 1_000 }),
+      ).unref();
+    }
+  }
+}

@@ -1,0 +1,164 @@
+// Opens a data directory (rules L2, L3, L5): checkpoint, commit log behind it, damage to quarantine. When it returns,
+// everything that is served was made durable first.
+
+import { CommitLog, type CommitLogOptions, type CommitLogRecovery, type Disk } from '@robustmq/commit-log';
+import { BrokerError } from '@robustmq/errors';
+import { lastOffsetOf, completeBatchBytes } from '@robustmq/record-batch';
+import { CheckpointStore, SegmentLog, type ShardCheckpoint } from '@robustmq/segment-log';
+import { ProducerTable } from './producer-table.ts';
+import { QuarantineMarks } from './quarantine.ts';
+import { SECTION_LOG_START, SECTION_RECORDS, SECTION_TRUNCATION } from './sections.ts';
+import { Shard, shardKey, type ShardEvents } from './shard.ts';
+
+/** An opened data directory. */
+export interface OpenedDirectory {
+  readonly commitLog: CommitLog;
+  readonly store: CheckpointStore;
+  readonly shards: Map<number, Shard>;
+  readonly quarantine: QuarantineMarks;
+  /** What the log says of its end, for the operator's log line. */
+  readonly recovery: CommitLogRecovery;
+  readonly replayedSections: number;
+}
+
+/** Path of a shard's directory. */
+export function shardDirectory(dataDirectory: string, streamId: number, shard: number): string {
+  return `${dataDirectory}/shards/${streamId}-${shard}`;
+}
+
+/**
+ * Recovers all shards of the directory.
+ * @throws BrokerError storage_failed, storage_full; corrupt if no checkpoint is readable.
+ */
+export async function openDirectory(
+  disk: Disk,
+  dataDirectory: string,
+  events: ShardEvents,
+  options: CommitLogOptions = {},
+): Promise<OpenedDirectory> {
+  const store = await CheckpointStore.open(disk, dataDirectory);
+  const { log: commitLog, recovery } = await CommitLog.open(disk, `${dataDirectory}/commit-log`, {
+    ...options,
+    afterPosition: store.latest.position,
+  });
+  const quarantine = await QuarantineMarks.open(disk, dataDirectory);
+  const directory = new Recovering(disk, dataDirectory, events, quarantine);
+  await directory.quarantineDamage(recovery, store.latest.shards);
+  for (const checkpoint of store.latest.shards) directory.open(checkpoint);
+  const replayedSections = directory.replay(recovery);
+  await directory.finish();
+  return { commitLog, store, shards: directory.shards, quarantine, recovery, replayedSections };
+}
+
+class Recovering {
+  readonly shards = new Map<number, Shard>();
+  readonly #disk: Disk;
+  readonly #dataDirectory: string;
+  readonly #events: ShardEvents;
+  readonly #quarantine: QuarantineMarks;
+  /** Shards whose snapshot of producers can't be used: read from the segments. */
+  readonly #withoutProducers = new Set<Shard>();
+
+  constructor(disk: Disk, dataDirectory: string, events: ShardEvents, quarantine: QuarantineMarks) {
+    this.#disk = disk;
+    this.#dataDirectory = dataDirectory;
+    this.#events = events;
+    this.#quarantine = quarantine;
+  }
+
+  /** Marks are durable before anything is cut or recycled: damage stays known over restarts. */
+  async quarantineDamage(recovery: CommitLogRecovery, known: readonly ShardCheckpoint[]): Promise<void> {
+    for (const { key, subKey, sequence } of recovery.damagedSections) {
+      await this.#quarantine.add(key, subKey, `section of commit-log frame ${sequence} is damaged`);
+    }
+    if (recovery.unreadableFrames.length === 0) return;
+    // Whose sections were lost can't be told: all of the directory (rule L2).
+    const reason = 'a durable commit-log frame is unreadable';
+    for (const { streamId, shard } of known) await this.#quarantine.add(streamId, shard, reason);
+    for (const frame of recovery.frames()) {
+      for (const { key, subKey } of frame.sections) await this.#quarantine.add(key, subKey, reason);
+    }
+    await this.#quarantine.addAll(reason);
+  }
+
+  open(checkpoint: ShardCheckpoint): void {
+    const { streamId, shard } = checkpoint;
+    if (this.#quarantine.reasonOf(streamId, shard) !== undefined) return;
+    this.#make(streamId, shard, checkpoint);
+  }
+
+  #make(streamId: number, shard: number, checkpoint: ShardCheckpoint | undefined): Shard {
+    const path = shardDirectory(this.#dataDirectory, streamId, shard);
+    const log = SegmentLog.open(this.#disk, path, {}, checkpoint);
+    const made = new Shard({ streamId, shard }, log, new ProducerTable(), this.#events);
+    if (checkpoint !== undefined && !this.#readProducers(made, checkpoint)) this.#withoutProducers.add(made);
+    this.shards.set(shardKey(streamId, shard), made);
+    return made;
+  }
+
+  #readProducers(shard: Shard, checkpoint: ShardCheckpoint): boolean {
+    if (checkpoint.extra.length === 0) return false;
+    try {
+      const { table, endOffset } = ProducerTable.decode(checkpoint.extra);
+      shard.producers = table;
+      return endOffset === checkpoint.logEndOffset;
+    } catch (error) {
+      if (error instanceof BrokerError && error.code === 'corrupt') return false;
+      throw error;
+    }
+  }
+
+  /** All later sections in log order, truncations included (rule L3). */
+  replay(recovery: CommitLogRecovery): number {
+    let sections = 0;
+    for (const frame of recovery.frames()) {
+      for (const section of frame.sections) {
+        const { key: streamId, subKey } = section;
+        if (section.damaged || this.#quarantine.reasonOf(streamId, subKey) !== undefined) continue;
+        const shard = this.shards.get(shardKey(streamId, subKey)) ?? this.#make(streamId, subKey, undefined);
+        sections++;
+        if (section.kind === SECTION_RECORDS) shard.replay(section.bytes);
+        else if (section.kind === SECTION_TRUNCATION) shard.replayTruncation(readOffset(section.bytes));
+        else if (section.kind === SECTION_LOG_START) shard.log.advanceLogStart(readOffset(section.bytes));
+      }
+    }
+    return sections;
+  }
+
+  async finish(): Promise<void> {
+    for (const [key, shard] of this.shards) {
+      try {
+        shard.log.finishRecovery();
+        if (this.#withoutProducers.has(shard)) await rebuildProducers(shard);
+      } catch (thrown) {
+        const error = BrokerError.from(thrown);
+        if (error.code !== 'corrupt') throw error;
+        await this.#quarantine.add(shard.streamId, shard.shard, error.message);
+        shard.log.close();
+        this.shards.delete(key);
+      }
+    }
+  }
+}
+
+const REBUILD_BYTES = 1024 * 1024;
+
+/** Reads all batch headers of the log: the table is a pure function of them. */
+async function rebuildProducers(shard: Shard): Promise<void> {
+  shard.producers = new ProducerTable();
+  const { log } = shard;
+  let fromOffset = log.physicalStartOffset;
+  while (fromOffset < log.logEndOffset) {
+    const batches = await log.read({ fromOffset, upToOffset: log.logEndOffset, maxBytes: REBUILD_BYTES });
+    if (batches.length === 0) return;
+    shard.noteProducers(batches);
+    for (let at = 0; at < batches.length;) {
+      fromOffset = lastOffsetOf(batches, at) + 1;
+      at += completeBatchBytes(batches, at, batches.length);
+    }
+  }
+}
+
+function readOffset(bytes: Buffer): number {
+  return Number(bytes.readBigInt64BE(0));
+}

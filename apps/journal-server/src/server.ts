@@ -1,0 +1,148 @@
+// Assembles a journal-server: data directory, registration, gRPC. The process around it (signals, exit) is main's.
+
+import { rm } from 'node:fs/promises';
+import { NodeDisk, type Disk } from '@robustmq/commit-log';
+import type { BrokerError } from '@robustmq/errors';
+import { MetaClient, type Registration } from '@robustmq/meta-client';
+import { JournalService, RpcServer, ServiceKind } from '@robustmq/rpc';
+import { systemClock } from '@robustmq/runtime';
+import { JournalCalls } from './calls.ts';
+import type { ClusterPort } from './cluster-port.ts';
+import type { JournalConfig } from './config.ts';
+import { joinCluster, openDirectoryFacts } from './directory-id.ts';
+import { DiskWatermark } from './disk-watermark.ts';
+import { Journal, JournalEvents, type JournalLog } from './journal.ts';
+import { openDirectory } from './recovery.ts';
+
+/** A running server. */
+export interface JournalServer {
+  readonly journal: Journal;
+  /** host:port of gRPC. */
+  readonly address: string;
+  /** Drains and ends; idempotent by its caller. */
+  close(): Promise<void>;
+}
+
+/** What the process lends to the server. */
+export interface ServerSurroundings {
+  readonly log: JournalLog;
+  readonly opsAddress: string;
+  readonly version: string;
+  /** The disk failed or the lease is lost: the process must end, a new incarnation begins. */
+  readonly onFatal: (error: BrokerError | string) => void;
+}
+
+const REVISION_TIMEOUT_MS = 10_000;
+
+/** Starts a journal-server; ready when it resolves and {@link Journal.ready}. */
+export async function startServer(config: JournalConfig, around: ServerSurroundings): Promise<JournalServer> {
+  const { log } = around;
+  const disk = new NodeDisk();
+  const directoryFacts = await openDirectoryFacts(disk, config.data.dir);
+  const events = new JournalEvents();
+  const opened = await openDirectory(disk, config.data.dir, events, {
+    fileBytes: config.commitLog.fileBytes,
+  });
+  log.info(
+    {
+      shards: opened.shards.size,
+      replayedSections: opened.replayedSections,
+      tornTail: opened.recovery.tornTail,
+      quarantined: [...opened.quarantine.all.keys()],
+    },
+    'data directory recovered',
+  );
+  const meta = new MetaClient({
+    addresses: config.meta.addresses,
+    onTrouble: (what, error) => log.warn({ err: error }, what),
+  });
+  await meta.ready();
+  await joinCluster(disk, config.data.dir, directoryFacts, meta.view.clusterId);
+  const rpc = new RpcServer((error, method) => log.error({ err: error, method }, 'call failed unexpectedly'));
+  // Streams that come before the journal is open wait: grpc-js has accepted them, nothing has been read.
+  const opening = Promise.withResolvers<Journal>();
+  addServices(rpc, opening.promise);
+  const port = await rpc.listen(config.grpc.host, config.grpc.port, 'grpc.port');
+  const address = config.grpc.advertised || `${config.grpc.host}:${port}`;
+  const registration = await meta.register(
+    {
+      nodeId: config.node.id,
+      kind: ServiceKind.JOURNAL,
+      directoryId: directoryFacts.directoryId,
+      endpoints: { grpc: address, ops: around.opsAddress },
+      zone: config.node.zone,
+      version: around.version,
+    },
+    (reason) => around.onFatal(reason),
+  );
+  await meta.view.waitForRevision(registration.revision, REVISION_TIMEOUT_MS);
+  const watermark = new DiskWatermark({
+    path: config.data.dir,
+    refuseBelowFreeBytes: config.disk.refuseBelowFree,
+    warnBelowFreeBytes: config.disk.warnBelowFree,
+    reservedBytes: () => opened.commitLog.totalBytes,
+    log,
+  });
+  await watermark.look();
+  const journal = new Journal(
+    {
+      disk: disk satisfies Disk,
+      dataDirectory: config.data.dir,
+      clock: systemClock,
+      cluster: clusterPort(meta, registration),
+      log,
+      diskIsFull: () => watermark.isFull,
+      removeDirectory: (path) => rm(path, { recursive: true, force: true }),
+      onFatal: (error) => around.onFatal(error),
+      checkpointBytes: config.commitLog.checkpointBytes,
+    },
+    opened,
+    events,
+  );
+  opening.resolve(journal);
+  return {
+    journal,
+    address,
+    close: async () => {
+      watermark.close();
+      await journal.close();
+      await registration.release();
+      await rpc.close(1_000);
+      meta.close();
+    },
+  };
+}
+
+/** Registers the services of a journal that may still be opening. */
+export function addServices(rpc: RpcServer, opening: Promise<Journal>): void {
+  let journal: Journal | undefined;
+  let calls: JournalCalls | undefined;
+  void opening.then((opened) => {
+    journal = opened;
+    calls = new JournalCalls(opened);
+  });
+  const ready = async (): Promise<JournalCalls> => calls ?? new JournalCalls(await opening);
+  rpc.add(JournalService, {
+    exchange: (stream) => {
+      if (journal !== undefined) journal.accept(stream);
+      else void opening.then((opened) => opened.accept(stream));
+    },
+    listOffsets: async (request) => (await ready()).listOffsets(request),
+    endOffsetsForEpochs: async (request) => (await ready()).endOffsetsForEpochs(request),
+    describeShards: async (request) => (await ready()).describeShards(request),
+    deleteRecords: async (request) => (await ready()).deleteRecords(request),
+  });
+}
+
+function clusterPort(meta: MetaClient, registration: Registration): ClusterPort {
+  const { nodeId, incarnation, directoryId } = registration.identity;
+  return {
+    identity: { nodeId, incarnation: Number(incarnation), directoryId },
+    revision: () => meta.view.revision,
+    streams: () => meta.view.streams.values(),
+    onChange: (listener) => meta.view.onChange(() => listener()),
+    claimLeadership: async () => {
+      await meta.cluster.claimLeadership({ node: registration.identity });
+    },
+  };
+}

@@ -1,0 +1,217 @@
+// One shard in this directory: its log, its producers, what is appended and not yet committed, and, while this
+// incarnation leads it, the ISR core. Everything here is synchronous; reading is left to the log.
+
+import { BrokerError } from '@robustmq/errors';
+import {
+  baseOffsetOf,
+  baseSequenceOf,
+  completeBatchBytes,
+  lastOffsetOf,
+  lastSequenceOf,
+  maxTimestampOf,
+  producerEpochOf,
+  producerIdOf,
+} from '@robustmq/record-batch';
+import { ShardLeader, type CommittedIsr, type IsrProposal, type Member } from '@robustmq/replication';
+import type { SegmentLog } from '@robustmq/segment-log';
+import type { PendingBatch, PendingRepeat } from './pending.ts';
+import { ProducerTable } from './producer-table.ts';
+import { streamConfigOf, type StreamConfig } from './stream-config.ts';
+
+/** What the cluster view says of a shard's stream. */
+export interface StreamFacts {
+  readonly streamId: number;
+  readonly tenant: string;
+  readonly name: string;
+  /** Topic filter of the stream; empty: not visible to MQTT. Of the tenant's built-in stream it means nothing. */
+  readonly mqttFilter: string;
+  /** The tenant's built-in stream: owns every topic that no other does, those with a leading `$` included. */
+  readonly ownsRest: boolean;
+  readonly config: Readonly<Record<string, string>>;
+}
+
+/** What a leadership begins with. */
+export interface Leadership {
+  readonly self: Member;
+  readonly leaderEpoch: number;
+  readonly isr: CommittedIsr;
+}
+
+/** Told of what a shard decides. */
+export interface ShardEvents {
+  highWatermarkAdvanced(shard: Shard): void;
+  proposeIsr(shard: Shard, proposal: IsrProposal): void;
+}
+
+const REPLICA_LAG_MAX_MS = 5_000;
+
+/** A shard and its state in memory. */
+export class Shard {
+  readonly streamId: number;
+  readonly shard: number;
+  readonly log: SegmentLog;
+  producers: ProducerTable;
+  /** Set once the view knows the stream; a shard without is neither led nor read. */
+  stream: StreamFacts | undefined;
+  config: StreamConfig = streamConfigOf({});
+  leader: ShardLeader | undefined;
+  /** Why it serves nothing: quarantined (rule L2) or its disk failed. */
+  failure: BrokerError | undefined;
+  /** HW known without a leadership: from recovery. */
+  #recoveredHighWatermark: number;
+  /** Offset that the next batch gets; ahead of the log's end only within one tick. */
+  nextOffset: number;
+  readonly uncommitted: PendingBatch[] = [];
+  readonly repeats: PendingRepeat[] = [];
+  readonly #events: ShardEvents;
+
+  constructor(
+    id: { readonly streamId: number; readonly shard: number },
+    log: SegmentLog,
+    producers: ProducerTable,
+    events: ShardEvents,
+  ) {
+    this.streamId = id.streamId;
+    this.shard = id.shard;
+    this.log = log;
+    this.producers = producers;
+    this.nextOffset = log.logEndOffset;
+    this.#recoveredHighWatermark = log.logEndOffset;
+    this.#events = events;
+  }
+
+  get highWatermark(): number {
+    return this.leader?.highWatermark ?? this.#recoveredHighWatermark;
+  }
+
+  /** Same as HW until transactions exist. */
+  get lastStableOffset(): number {
+    return this.highWatermark;
+  }
+
+  get leaderEpoch(): number {
+    return this.leader?.leaderEpoch ?? this.log.latestEpoch;
+  }
+
+  /** Whether MQTT subscribers can see records of it. */
+  get mqttVisible(): boolean {
+    return this.stream !== undefined && (this.stream.ownsRest || this.stream.mqttFilter !== '');
+  }
+
+  describe(stream: StreamFacts): void {
+    this.stream = stream;
+    this.config = streamConfigOf(stream.config);
+    this.log.configure({ segmentBytes: this.config.segmentBytes, segmentMs: this.config.segmentMs });
+    this.leader?.setMinInsyncReplicas(this.config.minInsyncReplicas);
+  }
+
+  /** Begins to lead under an epoch of this incarnation (rule R3). */
+  lead(leadership: Leadership, nowMs: number): void {
+    const highWatermark = this.highWatermark;
+    this.log.assignEpoch(leadership.leaderEpoch);
+    this.leader = new ShardLeader(
+      {
+        ...leadership,
+        logEndOffset: this.log.logEndOffset,
+        durableLogEndOffset: this.log.logEndOffset,
+        highWatermark,
+        minInsyncReplicas: this.config.minInsyncReplicas,
+        replicaLagMaxMs: REPLICA_LAG_MAX_MS,
+      },
+      {
+        highWatermarkAdvanced: () => this.#events.highWatermarkAdvanced(this),
+        proposeIsr: (proposal) => this.#events.proposeIsr(this, proposal),
+      },
+      nowMs,
+    );
+  }
+
+  /**
+   * The leader, if this process may act as it.
+   * @throws BrokerError the failure; not_leader; stale_epoch or unknown_epoch against the caller's epoch (-1: any).
+   */
+  leaderFor(leaderEpoch: number): ShardLeader {
+    if (this.failure !== undefined) throw this.failure;
+    const { leader } = this;
+    if (leader === undefined || leader.resigned)
+      throw new BrokerError('not_leader', 'not the leader of this shard');
+    if (leaderEpoch >= 0 && leaderEpoch < leader.leaderEpoch) {
+      throw new BrokerError('stale_epoch', 'the shard has a newer leader epoch', {
+        details: { leaderEpoch: leader.leaderEpoch },
+      });
+    }
+    if (leaderEpoch > leader.leaderEpoch) {
+      throw new BrokerError('unknown_epoch', 'this leader has not heard of that epoch');
+    }
+    return leader;
+  }
+
+  /** Takes the batches that HW has passed, in order. */
+  takeCommitted(): PendingBatch[] {
+    const { highWatermark, uncommitted } = this;
+    let count = 0;
+    while (count < uncommitted.length && uncommitted[count]!.lastOffset < highWatermark) count++;
+    return uncommitted.splice(0, count);
+  }
+
+  /** Takes the repeats whose first copy HW has passed. */
+  takeCommittedRepeats(): PendingRepeat[] {
+    if (this.repeats.length === 0) return [];
+    const done = this.repeats.filter((repeat) => repeat.lastOffset < this.highWatermark);
+    if (done.length > 0) {
+      const open = this.repeats.filter((repeat) => repeat.lastOffset >= this.highWatermark);
+      this.repeats.splice(0, this.repeats.length, ...open);
+    }
+    return done;
+  }
+
+  /** Feeds batches of a replay into log and producers. */
+  replay(batches: Buffer): void {
+    this.log.append(batches);
+    this.noteProducers(batches);
+    this.nextOffset = this.log.logEndOffset;
+    this.#recoveredHighWatermark = this.log.logEndOffset;
+  }
+
+  /** Brings the producer table up to date with batches that are in the log already. */
+  noteProducers(batches: Buffer): void {
+    for (let at = 0; at < batches.length;) {
+      const sizeBytes = completeBatchBytes(batches, at, batches.length);
+      if (sizeBytes === 0) return;
+      const producerId = producerIdOf(batches, at);
+      if (producerId >= 0 && baseSequenceOf(batches, at) >= 0) {
+        this.producers.appended(
+          {
+            producerId,
+            producerEpoch: producerEpochOf(batches, at),
+            baseSequence: baseSequenceOf(batches, at),
+            lastSequence: lastSequenceOf(batches, at),
+          },
+          baseOffsetOf(batches, at),
+          lastOffsetOf(batches, at),
+          maxTimestampOf(batches, at),
+        );
+      }
+      at += sizeBytes;
+    }
+  }
+
+  /** Replays a truncation (rule R4): producers roll back with the records. */
+  replayTruncation(offset: number): void {
+    const end = this.log.truncateTo(offset);
+    this.producers.truncateTo(end);
+    this.nextOffset = end;
+    this.#recoveredHighWatermark = end;
+  }
+
+  /** A tick could not be written: what it had assigned was never appended. */
+  rollBack(): void {
+    this.nextOffset = this.log.logEndOffset;
+    this.producers.truncateTo(this.nextOffset);
+  }
+}
+
+/** One number for (stream, shard), for maps. */
+export function shardKey(streamId: number, shard: number): number {
+  return streamId * 65_536 + shard;
+}

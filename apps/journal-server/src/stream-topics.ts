@@ -1,0 +1,52 @@
+// Which MQTT topic a record of a stream has (design section 5): the stream's filter if it is one exact topic, else the
+// key if it is a valid topic, else none.
+
+import { isControl, codecOf, RecordCursor } from '@robustmq/record-batch';
+import { hasWildcard, intersects, topicNameProblem } from '@robustmq/mqtt-topics';
+import type { StreamFacts } from './shard.ts';
+
+/** How the records of a stream get their topics. */
+export type TopicRule =
+  | { readonly kind: 'none' }
+  /** Every record has this topic. */
+  | { readonly kind: 'exact'; readonly topic: string }
+  | { readonly kind: 'key' };
+
+/** The rule of a stream. */
+export function topicRuleOf(stream: StreamFacts): TopicRule {
+  if (stream.ownsRest) return { kind: 'key' };
+  if (stream.mqttFilter === '') return { kind: 'none' };
+  return hasWildcard(stream.mqttFilter) ? { kind: 'key' } : { kind: 'exact', topic: stream.mqttFilter };
+}
+
+/** Whether records of the stream may match the filter. */
+export function mayHold(stream: StreamFacts, filter: string): boolean {
+  if (stream.ownsRest) return true;
+  return stream.mqttFilter !== '' && intersects(stream.mqttFilter, filter);
+}
+
+/** Topics of a batch: per record, or none because it can't be told without inflating it. */
+export type BatchTopics = readonly (string | undefined)[] | 'opaque';
+
+const NO_TOPICS: readonly undefined[] = [];
+const cursor = new RecordCursor();
+
+/**
+ * Topics of the records of the batch at `start`, for streams whose rule is `key`. Control batches have none; a
+ * compressed batch is opaque: whoever may want the stream gets it whole and matches it himself (rule X1).
+ */
+export function topicsOfBatch(bytes: Buffer, start: number): BatchTopics {
+  if (isControl(bytes, start)) return NO_TOPICS;
+  if (codecOf(bytes, start) !== 0) return 'opaque';
+  const topics: (string | undefined)[] = [];
+  cursor.reset(bytes, start);
+  while (cursor.next()) topics.push(topicOfKey(bytes, cursor.keyStart, cursor.keyEnd));
+  return topics;
+}
+
+/** The key as topic; undefined if it can't be one. */
+function topicOfKey(bytes: Buffer, start: number, end: number): string | undefined {
+  if (end <= start) return undefined;
+  const topic = bytes.toString('utf8', start, end);
+  return topicNameProblem(topic) === undefined ? topic : undefined;
+}

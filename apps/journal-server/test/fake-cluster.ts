@@ -1,0 +1,96 @@
+// A cluster view in memory: streams with one shard each or more, led by whoever claims, as meta would answer.
+
+import type { ReplicaView, StreamView } from '@robustmq/meta-client';
+import type { ClusterPort, JournalIdentity } from '../src/cluster-port.ts';
+
+/** What outlives a restart of a server: the rows. */
+export class FakeCluster {
+  revision = 1;
+  readonly streams = new Map<number, StreamView>();
+  readonly #listeners = new Set<() => void>();
+
+  /** Adds a stream whose only replica is in the directory. */
+  create(
+    streamId: number,
+    replica: ReplicaView,
+    options: { shards?: number; name?: string; mqttFilter?: string; config?: Record<string, string> } = {},
+  ): void {
+    const shards = Array.from({ length: options.shards ?? 1 }, (_, shard) => ({
+      shard,
+      leaderEpoch: -1,
+      leader: '',
+      leaderIncarnation: 0,
+      replicas: [replica],
+      isr: [replica.nodeId],
+      isrVersion: 1,
+    }));
+    this.streams.set(streamId, {
+      streamId,
+      tenant: 'default',
+      name: options.name ?? `stream-${streamId}`,
+      config: options.config ?? {},
+      mqttFilter: options.mqttFilter ?? '',
+      shardsAtCreation: shards.length,
+      shards,
+      topicId: '',
+      createdAtMs: 0,
+      ownershipEpoch: 0,
+      ownershipActive: true,
+      internal: false,
+    });
+    this.changed();
+  }
+
+  delete(streamId: number): void {
+    this.streams.delete(streamId);
+    this.changed();
+  }
+
+  configure(streamId: number, config: Record<string, string>): void {
+    this.streams.set(streamId, { ...this.streams.get(streamId)!, config });
+    this.changed();
+  }
+
+  changed(): void {
+    this.revision++;
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The port of one incarnation. */
+  port(identity: JournalIdentity): ClusterPort {
+    return {
+      identity,
+      revision: () => this.revision,
+      streams: () => this.streams.values(),
+      onChange: (listener) => this.onChange(listener),
+      claimLeadership: () => {
+        this.claim(identity);
+        return Promise.resolve();
+      },
+    };
+  }
+
+  /** A new leader epoch for every shard that the directory holds. */
+  claim(identity: JournalIdentity): void {
+    for (const [streamId, stream] of this.streams) {
+      const shards = stream.shards.map((shard) =>
+        shard.replicas.some((replica) => replica.directoryId === identity.directoryId) &&
+        shard.leaderIncarnation !== identity.incarnation
+          ? {
+              ...shard,
+              leader: identity.nodeId,
+              leaderIncarnation: identity.incarnation,
+              leaderEpoch: shard.leaderEpoch + 1,
+            }
+          : shard,
+      );
+      this.streams.set(streamId, { ...stream, shards });
+    }
+    this.changed();
+  }
+}

@@ -1,0 +1,116 @@
+// A journal on a real disk or a simulated one, served over gRPC on a free port, with a fake cluster around it.
+
+import { rm } from 'node:fs/promises';
+import { NodeDisk, type Disk } from '@robustmq/commit-log';
+import { JournalClient, type JournalClientOptions, type ShardDirectory } from '@robustmq/journal-client';
+import { RpcServer, ServiceKind } from '@robustmq/rpc';
+import { systemClock } from '@robustmq/runtime';
+import { Journal, JournalEvents, type JournalLog } from '../src/journal.ts';
+import { openDirectory } from '../src/recovery.ts';
+import { addServices } from '../src/server.ts';
+import { FakeCluster } from './fake-cluster.ts';
+
+export const NODE_ID = 'journal-1';
+export const DIRECTORY_ID = 'directory-1';
+export const REPLICA = { nodeId: NODE_ID, directoryId: DIRECTORY_ID };
+export const SILENT: JournalLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/** A running journal-server and what it stands on. */
+export interface RunningJournal {
+  readonly journal: Journal;
+  readonly cluster: FakeCluster;
+  readonly address: string;
+  readonly fatal: () => unknown;
+  directory(): ShardDirectory;
+  client(options?: Partial<JournalClientOptions>): JournalClient;
+  close(): Promise<void>;
+  /** Ends without a drain: what a killed process leaves. */
+  abandon(): Promise<void>;
+}
+
+/** Starts one. The incarnation must grow with every start on the same data. */
+export async function startJournal(options: {
+  dataDirectory: string;
+  cluster: FakeCluster;
+  incarnation: number;
+  disk?: Disk;
+  port?: number;
+  diskIsFull?: () => boolean;
+  log?: JournalLog;
+}): Promise<RunningJournal> {
+  const { cluster, incarnation } = options;
+  const disk = options.disk ?? new NodeDisk();
+  const events = new JournalEvents();
+  const opened = await openDirectory(disk, options.dataDirectory, events, { fileBytes: 8 * 1024 * 1024 });
+  let fatal: unknown;
+  const identity = { nodeId: NODE_ID, incarnation, directoryId: DIRECTORY_ID };
+  const journal = new Journal(
+    {
+      disk,
+      dataDirectory: options.dataDirectory,
+      clock: systemClock,
+      cluster: cluster.port(identity),
+      log: options.log ?? SILENT,
+      removeDirectory: (path) => rm(path, { recursive: true, force: true }),
+      onFatal: (error) => (fatal = error),
+      ...(options.diskIsFull === undefined ? {} : { diskIsFull: options.diskIsFull }),
+    },
+    opened,
+    events,
+  );
+  const unexpected: unknown[] = [];
+  const rpc = new RpcServer((error) => unexpected.push(error));
+  addServices(rpc, Promise.resolve(journal));
+  const port = await rpc.listen('127.0.0.1', options.port ?? 0, 'test');
+  const address = `127.0.0.1:${port}`;
+  const clients: JournalClient[] = [];
+  const directory = (): ShardDirectory => ({
+    revision: () => cluster.revision,
+    leaderOf(streamId, shard) {
+      const row = cluster.streams.get(streamId)?.shards[shard];
+      return row === undefined || row.leader === ''
+        ? undefined
+        : { nodeId: row.leader, leaderEpoch: row.leaderEpoch };
+    },
+    hasStream: (streamId) => cluster.streams.has(streamId),
+    journals: () => [{ nodeId: NODE_ID, address }],
+    onChange: (listener) => cluster.onChange(listener),
+  });
+  return {
+    journal,
+    cluster,
+    address,
+    fatal: () => fatal,
+    directory,
+    client(clientOptions = {}) {
+      const client = new JournalClient({
+        directory: directory(),
+        identity: { nodeId: 'mqtt-1', incarnation: 1 },
+        kind: ServiceKind.MQTT_GATEWAY,
+        producerIds: { base: 1000, count: 100 },
+        ...clientOptions,
+      });
+      clients.push(client);
+      return client;
+    },
+    async close() {
+      for (const client of clients) client.close();
+      await journal.close();
+      await rpc.close(100);
+    },
+    async abandon() {
+      for (const client of clients) client.close();
+      await rpc.close(1);
+      await journal.abandon();
+    },
+  };
+}
+
+/** Waits for a condition, bounded. */
+export async function until(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`waited too long for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
