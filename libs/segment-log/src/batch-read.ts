@@ -9,6 +9,7 @@ import {
   computeCrc,
   crcOf,
   lastOffsetOf,
+  leaderEpochOf,
   MAGIC_V2,
   magicOf,
 } from '@robustmq/record-batch';
@@ -23,6 +24,21 @@ export interface ReadRange {
   readonly maxBytes: number;
 }
 
+/**
+ * What is known of the batches besides their own bytes. The CRC of a batch does not cover its base offset and leader
+ * epoch, so a flipped bit there is seen only against these.
+ */
+export interface ReadChecks {
+  /** Base offset of the batch where the read begins, if known; else -1. */
+  readonly baseOffset: number;
+  /** Last offset of the batch where the read begins, if known; else -1. */
+  readonly lastOffset: number;
+  /** Whether offsets have no gaps: nothing was ever compacted away. */
+  readonly contiguous: boolean;
+  /** Leader epoch that the record at an offset has; -1 if unknown. */
+  epochAt(offset: number): number;
+}
+
 /** Slack of the first read: what the sparse index may point before the wanted batch. */
 const INDEX_SLACK_BYTES = 8192;
 
@@ -30,6 +46,7 @@ const INDEX_SLACK_BYTES = 8192;
 export class BatchRead {
   readonly #range: ReadRange;
   readonly #endPosition: number;
+  readonly #checks: ReadChecks;
   position: number;
   lengthBytes: number;
   /** The batches found; empty if the segment has none in the range. */
@@ -38,7 +55,8 @@ export class BatchRead {
   resultPosition = -1;
   #lastOffset = -1;
 
-  constructor(range: ReadRange, position: number, endPosition: number) {
+  constructor(range: ReadRange, position: number, endPosition: number, checks: ReadChecks) {
+    this.#checks = checks;
     this.#range = range;
     this.#endPosition = endPosition;
     this.position = position;
@@ -60,10 +78,11 @@ export class BatchRead {
         return this.#readOn(at, size);
       }
       const lastOffset = this.#checkOrder(bytes, at);
-      if (lastOffset >= upToOffset) break;
+      if (start >= 0 && (lastOffset >= upToOffset || at + size - start > maxBytes)) break;
       if (lastOffset >= fromOffset) {
-        if (start >= 0 && at + size - start > maxBytes) break;
+        // Also of a batch that seems to lie beyond: its offsets are believed only with its CRC.
         if (computeCrc(bytes, at) !== crcOf(bytes, at)) throw damaged('CRC-32C mismatch', this.position + at);
+        if (lastOffset >= upToOffset) break;
         if (start < 0) start = at;
       }
       at += size;
@@ -84,12 +103,20 @@ export class BatchRead {
   }
 
   #checkOrder(bytes: Buffer, at: number): number {
+    const checks = this.#checks;
     const baseOffset = baseOffsetOf(bytes, at);
     const lastOffset = lastOffsetOf(bytes, at);
-    if (baseOffset <= this.#lastOffset && this.#lastOffset >= 0)
-      throw damaged('offsets go back', this.position + at);
-    if (lastOffset < baseOffset) throw damaged('negative offset delta', this.position + at);
+    const previous = this.#lastOffset;
     this.#lastOffset = lastOffset;
+    const expectedBase = previous >= 0 ? previous + 1 : checks.baseOffset;
+    const gap = baseOffset - expectedBase;
+    const ordered = expectedBase < 0 || gap === 0 || (gap > 0 && !checks.contiguous);
+    const placed = previous >= 0 || checks.lastOffset < 0 || lastOffset === checks.lastOffset;
+    if (!ordered || !placed || lastOffset < baseOffset)
+      throw damaged('offsets out of order', this.position + at);
+    const epoch = checks.epochAt(baseOffset);
+    const stored = leaderEpochOf(bytes, at);
+    if (epoch >= 0 && stored >= 0 && stored !== epoch) throw damaged('leader epoch', this.position + at);
     return lastOffset;
   }
 }

@@ -29,6 +29,14 @@ export class LeaderEpochs {
     return this.#starts.at(-1)?.leaderEpoch ?? -1;
   }
 
+  /** Epoch of the record at `offset`; -1 below the first known start. */
+  at(offset: number): number {
+    let i = this.#starts.length - 1;
+    while (i >= 0 && this.#starts[i]!.startOffset > offset) i--;
+    return this.#starts[i]?.leaderEpoch ?? -1;
+  }
+
+  /** A copy of all. */
   list(): EpochStart[] {
     return [...this.#starts];
   }

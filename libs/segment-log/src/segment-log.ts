@@ -16,7 +16,7 @@ import {
 import { BatchRead, type ReadRange } from './batch-read.ts';
 import { LeaderEpochs, type EpochEnd, type EpochStart } from './leader-epochs.ts';
 import { baseOffsetsOf, isSegmentFile, LEADER_EPOCH_FILE, segmentPath } from './names.ts';
-import { Segment, type SegmentCheckpoint } from './segment.ts';
+import { Segment, type SeekResult, type SegmentCheckpoint } from './segment.ts';
 import { writeWhole } from './whole-file.ts';
 
 /** Sizes of a {@link SegmentLog}; may be replaced while it runs. */
@@ -25,6 +25,8 @@ export interface SegmentLogConfig {
   readonly segmentBytes?: number;
   /** `segment.ms`: a segment whose records span more time is rolled at the next append. Default 7 days. */
   readonly segmentMs?: number;
+  /** Whether offsets may have gaps (compaction, retained records kept). Default false: a gap is damage. */
+  readonly sparse?: boolean;
 }
 
 /** What a checkpoint stores of a shard's log (L3): enough to cut the files back to it. */
@@ -208,7 +210,9 @@ export class SegmentLog {
       assert(sizeBytes > 0, 'append takes whole batches');
       const baseOffset = baseOffsetOf(batches, at);
       const lastOffset = lastOffsetOf(batches, at);
-      assert(baseOffset >= this.#logEndOffset && lastOffset >= baseOffset, 'offsets grow');
+      const gap = baseOffset - this.#logEndOffset;
+      assert(gap === 0 || (gap > 0 && this.#config.sparse === true), 'offsets follow one another');
+      assert(lastOffset >= baseOffset, 'a batch has a record');
       this.#epochs.assign(leaderEpochOf(batches, at), baseOffset);
       this.#segmentFor(sizeBytes, baseOffset, lastOffset, maxTimestampOf(batches, at)).append(
         batches,
@@ -267,11 +271,17 @@ export class SegmentLog {
     if (range.fromOffset >= Math.min(range.upToOffset, this.#logEndOffset)) return EMPTY;
     const active = this.#active;
     if (range.fromOffset < active.baseOffset || range.maxBytes > HOT_READ_BYTES) return undefined;
-    const position = active.positionFor(range.fromOffset);
-    if (position < active.sizeBytes - HOT_BYTES) return undefined;
-    const read = new BatchRead(range, position, active.sizeBytes);
-    while (!read.feed(active.read(read.position, read.lengthBytes)));
-    return read.result;
+    const from = active.seek(range.fromOffset);
+    if (from.position < active.sizeBytes - HOT_BYTES) return undefined;
+    try {
+      const read = this.#beginRead(range, active, from);
+      while (!read.feed(active.read(read.position, read.lengthBytes)));
+      return read.result;
+    } catch (error) {
+      // Perhaps only the index is wrong: the cold read tries again without it.
+      if (from.position > 0 && isCorrupt(error)) return undefined;
+      throw error;
+    }
   }
 
   /**
@@ -471,15 +481,37 @@ export class SegmentLog {
       const segment = this.#segments[index]!;
       if (segment.baseOffset >= range.upToOffset) break;
       this.#touch(segment);
-      const read = new BatchRead(range, segment.positionFor(range.fromOffset), segment.sizeBytes);
-      for (let done = false; !done;) {
-        const bytes = await segment.readAsync(read.position, read.lengthBytes);
-        if (mutations !== this.#mutations) return EMPTY;
-        done = read.feed(bytes);
+      let result: Buffer;
+      try {
+        result = await this.#readSegment(range, segment, mutations);
+      } catch (error) {
+        if (!isCorrupt(error) || mutations !== this.#mutations) throw error;
+        // Indexes are not synced: without a sound one the batches must tell.
+        segment.reindex();
+        result = await this.#readSegment(range, segment, mutations);
       }
-      if (read.result.length > 0) return read.result;
+      if (result.length > 0 || mutations !== this.#mutations) return result;
     }
     return EMPTY;
+  }
+
+  async #readSegment(range: ReadRange, segment: Segment, mutations: number): Promise<Buffer> {
+    const read = this.#beginRead(range, segment, segment.seek(range.fromOffset));
+    for (let done = false; !done;) {
+      const bytes = await segment.readAsync(read.position, read.lengthBytes);
+      if (mutations !== this.#mutations) return EMPTY;
+      done = read.feed(bytes);
+    }
+    return read.result;
+  }
+
+  #beginRead(range: ReadRange, segment: Segment, from: SeekResult): BatchRead {
+    const contiguous = !(this.#config.sparse ?? false);
+    // Where nothing was compacted a segment begins with its base offset.
+    const baseOffset = contiguous ? from.baseOffset : -1;
+    const epochAt = (offset: number): number => this.#epochs.at(offset);
+    const checks = { baseOffset, lastOffset: from.lastOffset, contiguous, epochAt };
+    return new BatchRead(range, from.position, segment.sizeBytes, checks);
   }
 
   /** Keeps a bounded number of closed segments warm. */
@@ -527,6 +559,10 @@ export class SegmentLog {
     this.#failure ??= new BrokerError('storage_failed', `the log in ${this.directory} failed`, { cause });
     return this.#failure;
   }
+}
+
+function isCorrupt(error: unknown): boolean {
+  return error instanceof BrokerError && error.code === 'corrupt';
 }
 
 const EMPTY = Buffer.alloc(0);

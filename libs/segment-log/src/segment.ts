@@ -23,6 +23,13 @@ export interface SegmentCheckpoint {
   readonly maxTimestampMs: number;
 }
 
+/** A batch to begin a read with, and what is known of it (-1: unknown). */
+export interface SeekResult {
+  readonly position: number;
+  readonly baseOffset: number;
+  readonly lastOffset: number;
+}
+
 /** A segment whose file is open on demand. */
 export class Segment {
   readonly baseOffset: number;
@@ -141,10 +148,21 @@ export class Segment {
   }
 
   /** Where to begin to look for the batch with `offset`: at or before it. */
-  positionFor(offset: number): number {
+  seek(offset: number): SeekResult {
     const index = this.#indexes();
     const entry = index.floor(Math.max(0, offset - this.baseOffset));
-    return entry < 0 ? 0 : index.position(entry);
+    if (entry < 0) return { position: 0, baseOffset: this.baseOffset, lastOffset: -1 };
+    const lastOffset = this.baseOffset + index.relativeOffset(entry);
+    return { position: index.position(entry), baseOffset: -1, lastOffset };
+  }
+
+  /** Builds the indexes from the batches alone: the files may have been torn in a way that looks right. */
+  reindex(): void {
+    this.#index = new OffsetIndex();
+    this.#times = new TimeIndex();
+    this.#bytesSinceEntry = 0;
+    this.#indexEntriesStored = 0;
+    this.#walk(0, (bytes, at, position, size) => this.#noteBatch(bytes, at, size, position));
   }
 
   /** Offset from which to look for the first timestamp at or above `timestampMs`. */
@@ -205,7 +223,7 @@ export class Segment {
   boundaryOf(offset: number): number | undefined {
     let boundary = -1;
     let next = this.baseOffset;
-    this.#walk(this.positionFor(offset), (bytes, at, position) => {
+    this.#walk(this.seek(offset).position, (bytes, at, position) => {
       if (position >= this.#suspectFrom) return false;
       const lastOffset = lastOffsetOf(bytes, at);
       if (lastOffset >= offset) boundary = position;
