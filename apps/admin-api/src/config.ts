@@ -1,0 +1,39 @@
+// The configuration of admin-api.
+import { byteSize, defineConfig, duration, port, section, z } from '@robustmq/config';
+import { telemetrySettings } from '@robustmq/telemetry';
+
+/** Every setting with its default, limits and description. */
+export const adminApiConfig = defineConfig(
+  'admin-api',
+  z.strictObject({
+    node: section({
+      id: z
+        .string()
+        .min(1)
+        .default('admin-1')
+        .describe('Name of this process in the cluster; stable over restarts.'),
+      zone: z.string().default('').describe('Zone or rack of this process.'),
+    }),
+    meta: section({
+      addresses: z
+        .array(z.string())
+        .min(1)
+        .default(['127.0.0.1:1228'])
+        .describe('host:port of each meta-service.'),
+    }),
+    http: section({
+      host: z.string().default('127.0.0.1').describe('Address to listen on for the HTTP API.'),
+      port: port().default(58_080).describe('Port of the HTTP API.'),
+      maxBodyBytes: byteSize({ min: 1024 })
+        .default(1024 * 1024)
+        .describe('Largest request body.'),
+      requestTimeout: duration({ min: 100 })
+        .default(30_000)
+        .describe('A request that has not arrived by then is refused.'),
+    }),
+    ...telemetrySettings(58_085),
+  }),
+);
+
+/** Values of {@link adminApiConfig}. */
+export type AdminApiConfig = z.output<typeof adminApiConfig.schema>;

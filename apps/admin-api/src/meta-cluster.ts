@@ -1,0 +1,127 @@
+// The cluster behind the API: reads from the watched view, commands to meta-service.
+import { BrokerError } from '@robustmq/errors';
+import { hashPassword } from '@robustmq/access-control';
+import { toNumber, type MetaClient, type NodeView, type StreamView } from '@robustmq/meta-client';
+import { ServiceKind, type GroupSummary, type SessionState } from '@robustmq/rpc';
+import type { Cluster, GroupOverview, NodeOverview, SessionOverview, StreamOverview } from './ports.ts';
+
+/** CreateStream waits for every gateway to route by the new stream; a gateway that died holds it up for its lease. */
+const CREATE_TIMEOUT_MS = 15_000;
+const VIEW_TIMEOUT_MS = 5_000;
+
+const KIND_NAMES: Record<ServiceKind, NodeOverview['kind']> = {
+  [ServiceKind.UNSPECIFIED]: 'unknown',
+  [ServiceKind.META]: 'meta-service',
+  [ServiceKind.JOURNAL]: 'journal-server',
+  [ServiceKind.MQTT_GATEWAY]: 'mqtt-gateway',
+  [ServiceKind.KAFKA_GATEWAY]: 'kafka-gateway',
+  [ServiceKind.ADMIN_API]: 'admin-api',
+  [ServiceKind.RULE_ENGINE]: 'rule-engine',
+};
+
+/** Binds the API's port to a meta client. */
+export function metaCluster(meta: MetaClient): Cluster {
+  const { view } = meta;
+  return {
+    ready: () => view.ready,
+    snapshot: () => ({
+      clusterId: view.clusterId,
+      revision: view.revision,
+      nodes: [...view.nodes.values()].map(nodeOverview),
+      streams: [...view.streams.values()].map(streamOverview),
+      users: [...view.users.values()].map(({ tenant, name, superuser }) => ({ tenant, name, superuser })),
+    }),
+    createStream: async ({ tenant, name, shards, config }) => {
+      const request = {
+        requestId: meta.requestId(),
+        tenant,
+        name,
+        shards,
+        config: { ...config },
+        waitForOwnership: true,
+      };
+      const answer = await meta.persist(() =>
+        meta.cluster.createStream(request, { timeoutMs: CREATE_TIMEOUT_MS }),
+      );
+      await view.waitForRevision(toNumber(answer.revision), VIEW_TIMEOUT_MS);
+      const stream = view.streamByName(tenant, name);
+      if (stream === undefined) throw new BrokerError('not_found', `stream ${name} was deleted meanwhile`);
+      return streamOverview(stream);
+    },
+    deleteStream: async (tenant, name) => {
+      const request = { requestId: meta.requestId(), tenant, name };
+      const answer = await meta.persist(() => meta.cluster.deleteStream(request));
+      await view.waitForRevision(toNumber(answer.revision), VIEW_TIMEOUT_MS);
+    },
+    putUser: async ({ tenant, name, superuser, password }, createOnly) => {
+      const user = { tenant, name, superuser, passwordHash: await hashPassword(password) };
+      const request = { requestId: meta.requestId(), user, createOnly };
+      const answer = await meta.persist(() => meta.cluster.putUser(request));
+      await view.waitForRevision(toNumber(answer.revision), VIEW_TIMEOUT_MS);
+    },
+    deleteUser: async (tenant, name) => {
+      const request = { requestId: meta.requestId(), tenant, name };
+      const answer = await meta.persist(() => meta.cluster.deleteUser(request));
+      await view.waitForRevision(toNumber(answer.revision), VIEW_TIMEOUT_MS);
+    },
+    listSessions: async (tenant, clientIdPrefix, afterClientId, limit) => {
+      const request = { tenant, clientIdPrefix, afterClientId, limit };
+      const page = await meta.persist(() => meta.sessions.listSessions(request));
+      return { items: page.sessions.map(sessionOverview), more: page.more };
+    },
+    listGroups: async (tenant, afterGroupId, limit) => {
+      const page = await meta.persist(() => meta.groups.listGroups({ tenant, afterGroupId, limit }));
+      return { items: page.groups.map(groupOverview), more: page.more };
+    },
+  };
+}
+
+function nodeOverview(node: NodeView): NodeOverview {
+  const { nodeId, incarnation, live, endpoints, version, registeredAtMs } = node;
+  return { nodeId, kind: KIND_NAMES[node.kind], incarnation, live, endpoints, version, registeredAtMs };
+}
+
+function streamOverview(stream: StreamView): StreamOverview {
+  const { streamId, tenant, name, ownershipActive, internal, config, createdAtMs } = stream;
+  return {
+    streamId,
+    tenant,
+    name,
+    topicId: Buffer.from(stream.topicId.replaceAll('-', ''), 'hex').toString('base64url'),
+    mqttFilter: stream.mqttFilter === '' ? null : stream.mqttFilter,
+    ownershipActive,
+    internal,
+    config,
+    createdAtMs,
+    shards: stream.shards.map((row) => ({
+      shard: row.shard,
+      leader: row.leader === '' ? null : row.leader,
+      leaderEpoch: row.leaderEpoch,
+      replicas: row.replicas.map(({ nodeId }) => nodeId),
+      isr: row.isr,
+    })),
+  };
+}
+
+function sessionOverview(session: SessionState): SessionOverview {
+  return {
+    tenant: session.key?.tenant ?? '',
+    clientId: session.key?.clientId ?? '',
+    connected: session.connected,
+    gateway: session.ownerNodeId,
+    epoch: toNumber(session.key?.epoch ?? 0n),
+    expiryIntervalS: session.expiryIntervalS,
+    // Bits 0 and 1 of the subscription options are the maximum QoS.
+    subscriptions: session.subscriptions.map(({ filter, options }) => ({ filter, qos: options & 3 })),
+  };
+}
+
+function groupOverview(group: GroupSummary): GroupOverview {
+  const claim = group.claim;
+  return {
+    groupId: group.group?.groupId ?? '',
+    state: group.state,
+    protocolType: group.protocolType,
+    coordinator: claim?.live === true ? claim.coordinatorNodeId : null,
+  };
+}

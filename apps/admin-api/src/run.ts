@@ -1,0 +1,130 @@
+// The process: configuration in, a serving API out, and an orderly end.
+import { Authenticator } from '@robustmq/access-control';
+import { BrokerError } from '@robustmq/errors';
+import { MetaClient, type Registration } from '@robustmq/meta-client';
+import { ServiceKind } from '@robustmq/rpc';
+import { explainListenError, Shutdown, systemClock } from '@robustmq/runtime';
+import { startTelemetry } from '@robustmq/telemetry';
+import type { AdminApiConfig } from './config.ts';
+import { createHttpApi } from './http-api.ts';
+import { metaCluster } from './meta-cluster.ts';
+import type { VerifyAdmin } from './ports.ts';
+
+const STEP_TIMEOUT_MS = 5_000;
+
+/** Where a started process listens. */
+export interface RunningAdminApi {
+  readonly port: number;
+  readonly opsPort: number;
+  readonly shutdown: Shutdown;
+}
+
+/** Starts everything; resolves when requests are served. @throws BrokerError */
+export async function run(config: AdminApiConfig, version: string): Promise<RunningAdminApi> {
+  const telemetry = await startTelemetry({
+    service: 'admin-api',
+    nodeId: config.node.id,
+    version,
+    settings: config,
+    onDrain: () => void shutdown.exit('drain asked for'),
+  });
+  const log = telemetry.log.logger;
+  const shutdown = new Shutdown({ log });
+  shutdown.add('telemetry', STEP_TIMEOUT_MS, () => telemetry.stop());
+  const meta = new MetaClient({
+    addresses: config.meta.addresses,
+    onTrouble: (what, error) => log.warn({ err: error }, what),
+  });
+  shutdown.add('meta client', STEP_TIMEOUT_MS, () => Promise.resolve(meta.close()));
+  const app = await createHttpApi({
+    cluster: metaCluster(meta),
+    verifyAdmin: adminVerifier(meta),
+    version,
+    bodyLimitBytes: config.http.maxBodyBytes,
+    requestTimeoutMs: config.http.requestTimeout,
+    logger: log,
+  });
+  const { host } = config.http;
+  const port = await listen(app, host, config.http.port);
+  await meta.ready();
+  const description = {
+    nodeId: config.node.id,
+    kind: ServiceKind.ADMIN_API,
+    zone: config.node.zone,
+    version,
+    endpoints: { http: `${host}:${port}`, ops: `${config.ops.host}:${telemetry.opsPort}` },
+  };
+  const membership = await keepRegistered(meta, description, (reason) =>
+    log.warn({ reason }, 'lease lost, registering again'),
+  );
+  shutdown.add('lease', STEP_TIMEOUT_MS, () => membership.leave());
+  shutdown.add('requests', STEP_TIMEOUT_MS, async () => {
+    telemetry.health.markDraining();
+    await app.close();
+  });
+  telemetry.health.addCheck('cluster', () => (meta.view.ready ? null : 'no view of the cluster yet'));
+  telemetry.health.addCheck('lease', () => (membership.held() ? null : 'no lease'));
+  telemetry.health.markStarted();
+  shutdown.installSignals();
+  log.info({ http: `${host}:${port}` }, 'ready');
+  return { port, opsPort: telemetry.opsPort, shutdown };
+}
+
+async function listen(
+  app: Awaited<ReturnType<typeof createHttpApi>>,
+  host: string,
+  port: number,
+): Promise<number> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    throw explainListenError(error, host, port, 'http.port');
+  }
+  const address = app.server.address();
+  if (address === null || typeof address === 'string')
+    throw new BrokerError('internal', 'no address after listen');
+  return address.port;
+}
+
+/** Registers, and again under a new incarnation whenever the lease is lost: this API holds nothing that a lease covers. */
+async function keepRegistered(
+  meta: MetaClient,
+  description: Parameters<MetaClient['register']>[0],
+  onLost: (reason: string) => void,
+): Promise<{ held(): boolean; leave(): Promise<void> }> {
+  let registration: Registration | undefined;
+  let leaving = false;
+  const join = async (): Promise<void> => {
+    registration = await meta.register(description, (reason) => {
+      onLost(reason);
+      if (!leaving) rejoin();
+    });
+  };
+  const rejoin = (): void => {
+    join().catch((error: unknown) => {
+      onLost(BrokerError.from(error).message);
+      if (!leaving) setTimeout(rejoin, 1_000).unref();
+    });
+  };
+  await join();
+  return {
+    held: () => registration?.held ?? false,
+    leave: async () => {
+      leaving = true;
+      await registration?.release();
+    },
+  };
+}
+
+/** Superusers of tenant `default` administer the cluster. */
+function adminVerifier(meta: MetaClient): VerifyAdmin {
+  const authenticator = new Authenticator({
+    allowAnonymous: false,
+    findUser: (tenant, name) => meta.view.user(tenant, name),
+    nowMs: () => systemClock.nowMs(),
+  });
+  return async (username, password) => {
+    const verdict = await authenticator.authenticate('default', username, Buffer.from(password));
+    return verdict.outcome === 'allowed' && verdict.superuser;
+  };
+}
