@@ -77,6 +77,8 @@ export class SegmentLog {
   #checkpointed: SegmentLogCheckpoint | undefined;
   #storedEpochs = -1;
   #namesDirty = false;
+  /** From open with a checkpoint to finishRecovery: what does not fit is damage on disk, not a bug. */
+  #recovering = false;
   /** Counts what may move bytes under a running asynchronous read. */
   #mutations = 0;
   #failure: BrokerError | undefined;
@@ -102,7 +104,8 @@ export class SegmentLog {
   /**
    * Opens the log as the checkpoint knew it: what was written later is cut, for the commit log has it (L3). Without a
    * checkpoint the log is new and begins at `startOffset`; files found are leftovers that the commit log repeats.
-   * Replay the later sections, truncations included, then call {@link finishRecovery} before anything is served.
+   * Replay the later sections, truncations included, then call {@link finishRecovery} before anything is served. All
+   * three throw \`corrupt\` for damage: quarantine the shard.
    * Call it only when the commit log reported no unreadable frames: cutting must never hide damage (L2).
    */
   static open(
@@ -125,6 +128,7 @@ export class SegmentLog {
     if (checkpoint !== undefined) {
       const log = new SegmentLog(disk, directory, config, checkpoint);
       log.#checkpointed = checkpoint;
+      log.#recovering = true;
       return log;
     }
     const empty = { logStartOffset: startOffset, logEndOffset: startOffset, segments: [], leaderEpochs: [] };
@@ -195,6 +199,7 @@ export class SegmentLog {
         details: { found: end, expected: this.#logEndOffset },
       });
     }
+    this.#recovering = false;
   }
 
   /**
@@ -211,6 +216,8 @@ export class SegmentLog {
       const baseOffset = baseOffsetOf(batches, at);
       const lastOffset = lastOffsetOf(batches, at);
       const gap = baseOffset - this.#logEndOffset;
+      if (gap !== 0 && this.#recovering && this.#config.sparse !== true)
+        throw new BrokerError('corrupt', 'the replay does not fit the segments');
       assert(gap === 0 || (gap > 0 && this.#config.sparse === true), 'offsets follow one another');
       assert(lastOffset >= baseOffset, 'a batch has a record');
       this.#epochs.assign(leaderEpochOf(batches, at), baseOffset);
