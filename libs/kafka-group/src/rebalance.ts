@@ -4,11 +4,10 @@ import type { GroupState, Member } from './group-state.ts';
 import { encodeGroup } from './record.ts';
 import type { GroupStateName } from './types.ts';
 
-/** Stores the group, as it will be in `state`, and returns the id under which `persisted` will be called. */
-export function persist(group: GroupState, state: GroupStateName = group.state): number {
+/** Stores the group, as it will be in `state`, under the next id. */
+export function persist(group: GroupState, state: GroupStateName = group.state): void {
   group.persistId += 1;
   group.sink.persist(group.persistId, encodeGroup(group, state));
-  return group.persistId;
 }
 
 /** Starts a rebalance unless one is being prepared already. */

@@ -52,7 +52,9 @@ function takeAssignment(group: GroupState, request: SyncRequest): void {
   for (const member of group.members.values()) {
     member.assignment = assigned.get(member.memberId) ?? Buffer.alloc(0);
   }
-  group.syncPersistId = persist(group, 'Stable');
+  // Known before the sink is called: it may report back at once.
+  group.syncPersistId = group.persistId + 1;
+  persist(group, 'Stable');
 }
 
 /** The record that SyncGroup waits for has been stored, or could not be. */

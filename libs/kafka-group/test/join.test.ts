@@ -1,0 +1,269 @@
+import { Harness, RANGE, subscription } from './harness.ts';
+
+describe('the first rebalance', () => {
+  test('a single member leads generation 1 and is stable after its own sync', () => {
+    const h = new Harness();
+    const token = h.join();
+    expect(h.joins.get(token)).toMatchObject({
+      error: 'NONE',
+      memberId: 'm1',
+      leaderId: 'm1',
+      generationId: 1,
+      protocolType: 'consumer',
+      protocolName: RANGE,
+      members: [{ memberId: 'm1', metadata: subscription(['t']) }],
+    });
+    expect(h.group.state).toBe('CompletingRebalance');
+    const sync = h.sync({
+      memberId: 'm1',
+      assignments: [{ memberId: 'm1', assignment: Buffer.from('all') }],
+    });
+    expect(h.syncs.get(sync)).toMatchObject({ error: 'NONE', assignment: Buffer.from('all') });
+    expect(h.group.state).toBe('Stable');
+  });
+
+  test('waits the initial delay, and longer while members keep coming, but not past the rebalance timeout', () => {
+    const h = new Harness({ initialRebalanceDelayMs: 3_000 });
+    const first = h.join({ rebalanceTimeoutMs: 7_000 });
+    h.advance(2_000);
+    const second = h.join({ rebalanceTimeoutMs: 7_000 });
+    h.advance(2_000);
+    expect(h.joins.size).toBe(0);
+    const third = h.join({ rebalanceTimeoutMs: 7_000 });
+    h.advance(2_500);
+    const fourth = h.join({ rebalanceTimeoutMs: 7_000 });
+    h.advance(500);
+    for (const token of [first, second, third, fourth]) expect(h.joins.get(token)?.generationId).toBe(1);
+    expect(h.joins.get(first)?.members).toHaveLength(4);
+    expect(h.joins.get(second)?.members).toHaveLength(0);
+  });
+
+  test('ends at the first delay when nobody else comes', () => {
+    const h = new Harness({ initialRebalanceDelayMs: 3_000 });
+    const token = h.join();
+    h.advance(2_999);
+    expect(h.joins.has(token)).toBe(false);
+    h.advance(1);
+    expect(h.joins.get(token)?.error).toBe('NONE');
+  });
+});
+
+describe('member ids (KIP-394)', () => {
+  test('a client gets its id first and joins with it', () => {
+    const h = new Harness();
+    const asked = h.join({ requireKnownMemberId: true });
+    expect(h.joins.get(asked)).toMatchObject({
+      error: 'MEMBER_ID_REQUIRED',
+      memberId: 'm1',
+      generationId: -1,
+    });
+    expect(h.group.state).toBe('Empty');
+    expect(h.group.memberCount).toBe(1);
+    const joined = h.join({ memberId: 'm1', requireKnownMemberId: true });
+    expect(h.joins.get(joined)?.error).toBe('NONE');
+  });
+
+  test('an id that was never used expires with the session timeout', () => {
+    const h = new Harness();
+    h.join({ requireKnownMemberId: true, sessionTimeoutMs: 6_000 });
+    h.advance(6_000);
+    expect(h.group.memberCount).toBe(0);
+    const late = h.join({ memberId: 'm1' });
+    expect(h.joins.get(late)?.error).toBe('UNKNOWN_MEMBER_ID');
+  });
+
+  test('a pending id holds up the rebalance, and leaving ends that', () => {
+    const h = new Harness();
+    const [leader = ''] = h.stable(1);
+    h.join({ requireKnownMemberId: true, newMemberId: 'late' });
+    const again = h.join({ memberId: leader });
+    expect(h.joins.has(again)).toBe(false);
+    expect(h.group.leave({ memberId: 'late', groupInstanceId: null }, h.nowMs)).toBe('NONE');
+    expect(h.joins.get(again)?.error).toBe('NONE');
+  });
+
+  test('an id that was made up is unknown', () => {
+    const h = new Harness();
+    h.stable(1);
+    expect(h.joins.get(h.join({ memberId: 'nobody' }))?.error).toBe('UNKNOWN_MEMBER_ID');
+  });
+});
+
+describe('who may enter', () => {
+  test.each([
+    ['a session timeout below the bound', { sessionTimeoutMs: 5_999 }, 'INVALID_SESSION_TIMEOUT'],
+    ['a session timeout above the bound', { sessionTimeoutMs: 1_800_001 }, 'INVALID_SESSION_TIMEOUT'],
+    ['no protocol', { protocols: [] }, 'INCONSISTENT_GROUP_PROTOCOL'],
+    ['no protocol type', { protocolType: '' }, 'INCONSISTENT_GROUP_PROTOCOL'],
+  ])('%s is refused', (_name, options, error) => {
+    const h = new Harness();
+    expect(h.joins.get(h.join(options))?.error).toBe(error);
+    expect(h.group.memberCount).toBe(0);
+  });
+
+  test.each([
+    ['another protocol type', { protocolType: 'connect' }],
+    ['no protocol in common', { protocols: [{ name: 'sticky', metadata: Buffer.alloc(0) }] }],
+  ])('%s does not fit a group with members', (_name, options) => {
+    const h = new Harness();
+    h.stable(1);
+    expect(h.joins.get(h.join(options))?.error).toBe('INCONSISTENT_GROUP_PROTOCOL');
+  });
+
+  test('a full group takes nobody else, but its own members', () => {
+    const h = new Harness({ maxMembers: 2 });
+    const [leader = '', follower = ''] = h.stable(2);
+    expect(h.joins.get(h.join())?.error).toBe('GROUP_MAX_SIZE_REACHED');
+    const again = h.join({ memberId: leader });
+    h.join({ memberId: follower });
+    expect(h.joins.get(again)?.error).toBe('NONE');
+  });
+
+  test('pending ids count for the bound (I8)', () => {
+    const h = new Harness({ maxMembers: 1 });
+    h.join({ requireKnownMemberId: true });
+    expect(h.joins.get(h.join({ requireKnownMemberId: true }))?.error).toBe('GROUP_MAX_SIZE_REACHED');
+    expect(h.joins.get(h.join({ memberId: 'm1' }))?.error).toBe('NONE');
+  });
+
+  test('the protocol with the most first votes among the common ones is selected', () => {
+    const h = new Harness({ initialRebalanceDelayMs: 1_000 });
+    const named = (...names: string[]) => names.map((name) => ({ name, metadata: Buffer.from(name) }));
+    const first = h.join({ protocols: named('a', 'b', 'c') });
+    h.join({ protocols: named('b', 'c') });
+    h.join({ protocols: named('c', 'b') });
+    h.join({ protocols: named('x', 'c', 'b') });
+    h.advance(3_000);
+    expect(h.joins.get(first)).toMatchObject({ protocolName: 'b' });
+    expect(h.joins.get(first)?.members.map(({ metadata }) => String(metadata))).toEqual(['b', 'b', 'b', 'b']);
+  });
+});
+
+describe('joining again', () => {
+  test('a follower with nothing new gets the current generation, a leader starts a rebalance', () => {
+    const h = new Harness();
+    const [leader = '', follower = ''] = h.stable(2);
+    const { generationId } = h.group;
+    expect(h.joins.get(h.join({ memberId: follower }))).toMatchObject({
+      error: 'NONE',
+      generationId,
+      members: [],
+    });
+    expect(h.group.state).toBe('Stable');
+    h.join({ memberId: leader });
+    expect(h.group.state).toBe('PreparingRebalance');
+    expect(h.heartbeat(follower)).toBe('REBALANCE_IN_PROGRESS');
+  });
+
+  test('a follower with another subscription starts a rebalance', () => {
+    const h = new Harness();
+    const [, follower = ''] = h.stable(2);
+    h.join({ memberId: follower, topics: ['other'] });
+    expect(h.group.state).toBe('PreparingRebalance');
+  });
+
+  test('while assignments are awaited an unchanged member gets the same answer again', () => {
+    const h = new Harness();
+    const first = h.join();
+    const again = h.join({ memberId: 'm1' });
+    expect(h.joins.get(again)).toEqual(h.joins.get(first));
+  });
+
+  test('a second question replaces the first, which gets an answer', () => {
+    const h = new Harness();
+    const [leader = ''] = h.stable(2);
+    const first = h.join({ memberId: leader });
+    const second = h.join({ memberId: leader });
+    expect(h.joins.get(first)?.error).toBe('REBALANCE_IN_PROGRESS');
+    expect(h.joins.has(second)).toBe(false);
+  });
+
+  test('a member that does not come back by the rebalance timeout is out', () => {
+    const h = new Harness();
+    const [leader = '', follower = ''] = h.stable(2, { sessionTimeoutMs: 60_000, rebalanceTimeoutMs: 5_000 });
+    const again = h.join({ memberId: leader, sessionTimeoutMs: 60_000, rebalanceTimeoutMs: 5_000 });
+    h.advance(4_999);
+    expect(h.joins.has(again)).toBe(false);
+    h.advance(1);
+    expect(h.joins.get(again)?.members).toHaveLength(1);
+    expect(h.heartbeat(follower)).toBe('UNKNOWN_MEMBER_ID');
+  });
+
+  test('when the leader stays away another member leads', () => {
+    const h = new Harness();
+    const [, follower = ''] = h.stable(2, { rebalanceTimeoutMs: 5_000 });
+    const again = h.join({ memberId: follower, topics: ['new'], rebalanceTimeoutMs: 5_000 });
+    h.advance(5_000);
+    expect(h.joins.get(again)).toMatchObject({ leaderId: follower, error: 'NONE' });
+  });
+});
+
+describe('static members (KIP-345)', () => {
+  const stay = { groupInstanceId: 'i1' };
+
+  test('a restarted member takes its place without a rebalance, its old self is fenced', () => {
+    const h = new Harness();
+    const [oldId = ''] = h.stable(1, stay);
+    const { generationId } = h.group;
+    const records = h.records.length;
+    const token = h.join(stay);
+    const result = h.joins.get(token);
+    // KIP-814: the leader is told to keep the assignment it made.
+    expect(result).toMatchObject({
+      error: 'NONE',
+      generationId,
+      skipAssignment: true,
+      leaderId: result?.memberId,
+    });
+    expect(result?.memberId).not.toBe(oldId);
+    expect(h.heartbeat(oldId, generationId, 'i1')).toBe('FENCED_INSTANCE_ID');
+    expect(h.heartbeat(result?.memberId ?? '', generationId, 'i1')).toBe('NONE');
+    // The new id must survive a restart of the coordinator.
+    expect(h.records).toHaveLength(records + 1);
+  });
+
+  test('a client before KIP-814 is kept from assigning by the name of its old self', () => {
+    const h = new Harness();
+    const old = { ...stay, supportSkippingAssignment: false };
+    const [oldId = ''] = h.stable(1, old);
+    expect(h.joins.get(h.join(old))).toMatchObject({ leaderId: oldId, skipAssignment: false, members: [] });
+  });
+
+  test('with another subscription it rebalances', () => {
+    const h = new Harness();
+    h.stable(1, stay);
+    h.join({ ...stay, topics: ['other'] });
+    expect(h.group.state).toBe('CompletingRebalance');
+  });
+
+  test('it stays a member through a rebalance that it misses, until its session ends', () => {
+    const h = new Harness();
+    h.stable(1, { ...stay, rebalanceTimeoutMs: 5_000, sessionTimeoutMs: 30_000 });
+    const token = h.join({ rebalanceTimeoutMs: 5_000, sessionTimeoutMs: 30_000 });
+    h.advance(5_000);
+    expect(h.joins.get(token)?.members.map(({ groupInstanceId }) => groupInstanceId)).toEqual(['i1', null]);
+    expect(h.joins.get(token)?.leaderId).toBe(h.joins.get(token)?.memberId);
+  });
+
+  test('a waiting join of its old self is fenced', () => {
+    const h = new Harness();
+    h.stable(2);
+    const waiting = h.join(stay);
+    h.join(stay);
+    expect(h.joins.get(waiting)?.error).toBe('FENCED_INSTANCE_ID');
+  });
+
+  test('an instance nobody knows is unknown', () => {
+    const h = new Harness();
+    const [memberId = ''] = h.stable(1);
+    expect(h.joins.get(h.join({ memberId, groupInstanceId: 'i9' }))?.error).toBe('UNKNOWN_MEMBER_ID');
+  });
+
+  test('it leaves by its instance id alone', () => {
+    const h = new Harness();
+    h.stable(1, stay);
+    expect(h.group.leave({ memberId: '', groupInstanceId: 'i1' }, h.nowMs)).toBe('NONE');
+    expect(h.group.state).toBe('Empty');
+    expect(h.group.leave({ memberId: '', groupInstanceId: 'i1' }, h.nowMs)).toBe('UNKNOWN_MEMBER_ID');
+  });
+});

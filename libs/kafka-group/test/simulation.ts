@@ -1,0 +1,336 @@
+// Clients, a coordinator that crashes, and a store, under one seed. Everything that a member is told is checked against
+// what must hold for groups; a failing seed replays exactly.
+import {
+  DEFAULT_GROUP_CONFIG,
+  type ConsumerGroup,
+  type GroupRecord,
+  type JoinRequest,
+  type JoinResult,
+  type SyncResult,
+} from '../src/index.ts';
+import { subscription } from './harness.ts';
+
+export type GroupClass = typeof ConsumerGroup;
+
+const PARTITIONS = 12;
+const CONFIG = { ...DEFAULT_GROUP_CONFIG, initialRebalanceDelayMs: 500 };
+const SESSION_MS = 10_000;
+const REBALANCE_MS = 15_000;
+
+/** mulberry32: small, seeded, good enough to draw events. */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+interface Client {
+  readonly name: string;
+  readonly instanceId: string | null;
+  alive: boolean;
+  memberId: string;
+  generationId: number;
+  state: 'out' | 'joining' | 'syncing' | 'in';
+  waiting: number | undefined;
+  owned: string;
+  nextHeartbeatMs: number;
+}
+
+/** What went wrong, as an exception that names the seed. */
+export class Violation extends RangeError {}
+
+export class Simulation {
+  readonly #random: () => number;
+  readonly #seed: number;
+  readonly #Group: GroupClass;
+  #group!: ConsumerGroup;
+  #stored: GroupRecord | undefined;
+  readonly #storing: { dueMs: number; run: () => void }[] = [];
+  readonly #clients: Client[] = [];
+  readonly #answers: (() => void)[] = [];
+  readonly #asked = new Map<number, Client>();
+  /**
+   * Leader per coordinator and generation: a generation whose assignment was never stored was given to nobody, so the
+   * next coordinator may use its number again.
+   */
+  readonly #leaders = new Map<string, string>();
+  #token = 0;
+  #ids = 0;
+  #nowMs = 0;
+  #coordinator = 0;
+
+  constructor(seed: number, Group: GroupClass) {
+    this.#seed = seed;
+    this.#Group = Group;
+    this.#random = randomOf(seed);
+    const count = 1 + Math.floor(this.#random() * 5);
+    for (let n = 0; n < count; n += 1) {
+      const instanceId = this.#random() < 0.3 ? `i${n}` : null;
+      this.#clients.push({ name: `c${n}`, instanceId, alive: true, ...FRESH });
+    }
+    this.#startCoordinator();
+  }
+
+  #fail(what: string): never {
+    throw new Violation(`seed ${this.#seed} at ${this.#nowMs} ms: ${what}`);
+  }
+
+  #startCoordinator(): void {
+    this.#coordinator += 1;
+    const coordinator = this.#coordinator;
+    this.#storing.length = 0;
+    // Connections die with the coordinator: nobody hears what it still had to say.
+    for (const client of this.#asked.values()) {
+      client.waiting = undefined;
+      client.state = client.memberId === '' ? 'out' : 'joining';
+    }
+    this.#asked.clear();
+    this.#answers.length = 0;
+    const group: ConsumerGroup = new this.#Group('g', CONFIG, {
+      joined: (token, result) => this.#take(token, (client) => this.#joined(client, result)),
+      synced: (token, result) => this.#take(token, (client) => this.#synced(client, result)),
+      persist: (id, record) => {
+        // Stores answer in order; a crash may come before.
+        const last = this.#storing.at(-1)?.dueMs ?? 0;
+        const dueMs = Math.max(last, this.#nowMs + Math.floor(this.#random() * 300));
+        const fails = this.#random() < 0.05;
+        const run = (): void => {
+          if (coordinator !== this.#coordinator) return;
+          if (!fails) this.#stored = record;
+          group.persisted(id, fails ? 'COORDINATOR_NOT_AVAILABLE' : 'NONE', this.#nowMs);
+        };
+        this.#storing.push({ dueMs, run });
+      },
+    });
+    if (this.#stored !== undefined) group.restore(this.#stored.metadata, this.#nowMs);
+    this.#group = group;
+  }
+
+  #take(token: number, deliver: (client: Client) => void): void {
+    const client = this.#asked.get(token);
+    if (client === undefined) return;
+    this.#asked.delete(token);
+    if (client.waiting !== token)
+      this.#fail(`token ${token} of ${client.name} was replaced and answered late`);
+    this.#answers.push(() => {
+      client.waiting = undefined;
+      if (client.alive) deliver(client);
+    });
+  }
+
+  #ask(client: Client): number {
+    this.#token += 1;
+    client.waiting = this.#token;
+    this.#asked.set(this.#token, client);
+    return this.#token;
+  }
+
+  #join(client: Client): void {
+    this.#ids += 1;
+    const request: JoinRequest = {
+      memberId: client.memberId,
+      groupInstanceId: client.instanceId,
+      clientId: client.name,
+      clientHost: '',
+      sessionTimeoutMs: SESSION_MS,
+      rebalanceTimeoutMs: REBALANCE_MS,
+      protocolType: 'consumer',
+      protocols: [{ name: 'range', metadata: subscription([client.name]) }],
+      requireKnownMemberId: client.instanceId === null,
+      supportSkippingAssignment: true,
+      newMemberId: `${client.name}-${this.#ids}`,
+    };
+    client.state = 'joining';
+    this.#group.join(request, this.#ask(client), this.#nowMs);
+  }
+
+  #joined(client: Client, result: JoinResult): void {
+    if (result.error === 'MEMBER_ID_REQUIRED') {
+      client.memberId = result.memberId;
+    } else if (result.error !== 'NONE') {
+      this.#refused(client, result.error);
+    } else {
+      this.#enter(client, result);
+    }
+  }
+
+  #enter(client: Client, result: JoinResult): void {
+    client.memberId = result.memberId;
+    client.generationId = result.generationId;
+    const leads = result.members.length > 0 && !result.skipAssignment;
+    if (leads) {
+      const key = `${this.#coordinator}/${result.generationId}`;
+      const other = this.#leaders.get(key);
+      if (other !== undefined && other !== client.memberId) {
+        this.#fail(`generation ${result.generationId} has the leaders ${other} and ${client.memberId}`);
+      }
+      this.#leaders.set(key, client.memberId);
+    }
+    client.state = 'syncing';
+    const assignments = leads ? this.#assign(result) : [];
+    this.#group.sync(
+      {
+        memberId: client.memberId,
+        groupInstanceId: client.instanceId,
+        generationId: client.generationId,
+        protocolType: 'consumer',
+        protocolName: 'range',
+        assignments,
+      },
+      this.#ask(client),
+      this.#nowMs,
+    );
+  }
+
+  #assign(result: JoinResult): { memberId: string; assignment: Buffer }[] {
+    const parts = new Map(result.members.map(({ memberId }) => [memberId, [] as number[]]));
+    const ids = [...parts.keys()];
+    for (let partition = 0; partition < PARTITIONS; partition += 1) {
+      parts.get(ids[partition % ids.length] ?? '')?.push(partition);
+    }
+    // The generation is part of what is given, so that a stale assignment shows.
+    const text = new Map([...parts].map(([id, own]) => [id, `${result.generationId}:${own.join(',')}`]));
+    return [...text].map(([memberId, assignment]) => ({ memberId, assignment: Buffer.from(assignment) }));
+  }
+
+  #synced(client: Client, result: SyncResult): void {
+    if (result.error !== 'NONE') {
+      this.#refused(client, result.error);
+      return;
+    }
+    client.state = 'in';
+    client.owned = String(result.assignment);
+    client.nextHeartbeatMs = this.#nowMs + 3_000;
+    this.#checkStored(client);
+  }
+
+  /** K2: what a member acts on is stored, so that the next coordinator knows it. */
+  #checkStored(client: Client): void {
+    const stored = this.#stored;
+    if (stored === undefined) this.#fail(`${client.name} has an assignment and nothing is stored`);
+    const reader: ConsumerGroup = new this.#Group('g', CONFIG, NO_SINK);
+    reader.restore(stored.metadata, this.#nowMs);
+    if (reader.generationId !== client.generationId) return;
+    const own = reader.describe().members.find(({ memberId }) => memberId === client.memberId);
+    if (own !== undefined && String(own.assignment) !== client.owned)
+      this.#fail(`${client.name} owns what is not stored`);
+  }
+
+  #refused(client: Client, error: string): void {
+    client.owned = '';
+    const lost = ['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID'].includes(error);
+    if (lost) Object.assign(client, { memberId: error === 'ILLEGAL_GENERATION' ? client.memberId : '' });
+    client.state = 'out';
+  }
+
+  #heartbeat(client: Client): void {
+    client.nextHeartbeatMs = this.#nowMs + 3_000;
+    const identity = { memberId: client.memberId, groupInstanceId: client.instanceId };
+    const error = this.#group.heartbeat(identity, client.generationId, this.#nowMs);
+    if (error === 'REBALANCE_IN_PROGRESS') client.state = 'out';
+    else if (error !== 'NONE') this.#refused(client, error);
+  }
+
+  /** Two members of one generation never own the same partition, and own what their leader gave. */
+  #checkOwnership(): void {
+    const owners = new Map<string, string>();
+    for (const client of this.#clients) {
+      if (!client.alive || client.state !== 'in' || client.owned === '') continue;
+      const [generation, list] = client.owned.split(':');
+      for (const partition of (list ?? '').split(',').filter((text) => text !== '')) {
+        const key = `${generation}:${partition}`;
+        const other = owners.get(key);
+        if (other !== undefined) this.#fail(`${other} and ${client.name} both own ${key}`);
+        owners.set(key, client.name);
+      }
+    }
+  }
+
+  #step(quiet: boolean): void {
+    this.#nowMs += Math.floor(this.#random() * 200);
+    for (const { dueMs, run } of [...this.#storing]) {
+      if (dueMs > this.#nowMs) break;
+      this.#storing.shift();
+      run();
+    }
+    if (this.#group.nextDeadlineMs() <= this.#nowMs) this.#group.tick(this.#nowMs);
+    for (const answer of this.#answers.splice(0)) answer();
+    if (!quiet) this.#trouble();
+    for (const client of this.#clients) {
+      if (!client.alive || client.waiting !== undefined) continue;
+      if (client.state === 'in' && client.nextHeartbeatMs <= this.#nowMs) this.#heartbeat(client);
+      else if ((client.state === 'out' || client.state === 'joining') && this.#random() < 0.5)
+        this.#join(client);
+    }
+    this.#checkOwnership();
+  }
+
+  #trouble(): void {
+    const client = this.#clients[Math.floor(this.#random() * this.#clients.length)];
+    const dice = this.#random();
+    if (client === undefined) return;
+    if (dice < 0.01) this.#crash(client);
+    else if (dice < 0.02) this.#leave(client);
+    else if (dice < 0.04) this.#restart(client);
+    else if (dice < 0.045) this.#startCoordinator();
+    else if (dice < 0.06 && client.state === 'in') client.state = 'out';
+  }
+
+  #crash(client: Client): void {
+    if (client.waiting !== undefined && this.#random() < 0.5) {
+      this.#group.disconnected(new Set([client.waiting]), this.#nowMs);
+      this.#asked.delete(client.waiting);
+    }
+    Object.assign(client, { ...FRESH, alive: false });
+    this.#forget(client);
+  }
+
+  #leave(client: Client): void {
+    if (client.waiting !== undefined || client.memberId === '') return;
+    this.#group.leave({ memberId: client.memberId, groupInstanceId: client.instanceId }, this.#nowMs);
+    Object.assign(client, FRESH);
+  }
+
+  /** A new process: it knows no member id, its old self may still be a member. */
+  #restart(client: Client): void {
+    if (client.waiting !== undefined) return;
+    Object.assign(client, { ...FRESH, alive: true });
+  }
+
+  #forget(client: Client): void {
+    for (const [token, asked] of this.#asked) if (asked === client) this.#asked.delete(token);
+  }
+
+  /** Trouble first, then quiet in which the group has to become whole. */
+  run(steps = 600): void {
+    for (let step = 0; step < steps; step += 1) this.#step(false);
+    for (const client of this.#clients) client.alive = true;
+    for (let step = 0; step < 1_200; step += 1) this.#step(true);
+    const lost = this.#clients.filter(({ state }) => state !== 'in');
+    if (this.#group.state !== 'Stable' || lost.length > 0) {
+      this.#fail(
+        `the group is ${this.#group.state}, not whole without ${lost.map(({ name }) => name).join(', ')}`,
+      );
+    }
+    const owned = this.#clients.reduce(
+      (sum, client) => sum + client.owned.split(':')[1]!.split(',').filter(Boolean).length,
+      0,
+    );
+    if (owned !== PARTITIONS) this.#fail(`${owned} of ${PARTITIONS} partitions have an owner`);
+  }
+}
+
+const FRESH = {
+  memberId: '',
+  generationId: -1,
+  state: 'out',
+  waiting: undefined,
+  owned: '',
+  nextHeartbeatMs: 0,
+} as const;
+
+const NO_SINK = { joined: () => undefined, synced: () => undefined, persist: () => undefined };
