@@ -331,9 +331,17 @@ export class SegmentLog {
     return undefined;
   }
 
+  /** The log end that {@link truncateTo} would give for `offset`: a batch that spans it goes as a whole. */
+  truncationPoint(offset: number): number {
+    if (offset >= this.#logEndOffset) return this.#logEndOffset;
+    const segment =
+      this.#segments.findLast((candidate) => candidate.baseOffset < offset) ?? this.#segments[0]!;
+    return segment.boundaryOf(Math.max(offset, segment.baseOffset)).endOffset;
+  }
+
   /**
-   * Cuts the log so that it ends at or before `offset` (a batch that spans it goes as a whole); answers the log end.
-   * The caller has made the truncation durable in the commit log first (R4): recovery repeats it, never guesses it.
+   * Cuts the log so that it ends at `offset`, a batch boundary ({@link truncationPoint}); answers the log end. The
+   * caller has made the truncation durable in the commit log first (R4): recovery repeats it, never guesses it.
    */
   truncateTo(offset: number): number {
     if (offset >= this.#logEndOffset) return this.#logEndOffset;
@@ -345,12 +353,15 @@ export class SegmentLog {
       this.#namesDirty = true;
     }
     const active = this.#active;
-    const boundary = active.boundaryOf(Math.max(offset, active.baseOffset));
-    // Undecided only in a replay over torn bytes: a later truncation cuts them, or finishRecovery finds them.
-    if (boundary === undefined) this.#logEndOffset = offset;
-    else {
-      active.truncate(boundary, offset);
-      this.#logEndOffset = active.endOffset();
+    const { position, endOffset } = active.boundaryOf(Math.max(offset, active.baseOffset));
+    if (this.#recovering && endOffset !== offset) {
+      // The files may already show what a later truncation left. That one is in the commit log as well and reaches
+      // further down, to what no truncation has touched; if it does not come, finishRecovery reports damage.
+      active.distrust(position);
+      this.#logEndOffset = offset;
+    } else {
+      active.truncate(position, endOffset);
+      this.#logEndOffset = endOffset;
     }
     this.#epochs.truncateTo(this.#logEndOffset);
     this.#logStartOffset = Math.min(this.#logStartOffset, this.#logEndOffset);

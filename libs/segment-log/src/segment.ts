@@ -3,7 +3,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import type { Disk, DiskFile } from '@robustmq/commit-log';
-import { lastOffsetOf, maxTimestampOf } from '@robustmq/record-batch';
+import { baseOffsetOf, lastOffsetOf, maxTimestampOf } from '@robustmq/record-batch';
 import { damaged, sizeOfBatch } from './batch-read.ts';
 import { segmentPath, SEGMENT_SUFFIXES, type SegmentSuffix } from './names.ts';
 import { OffsetIndex, OFFSET_ENTRY_BYTES, soundOffsetEntries } from './offset-index.ts';
@@ -28,6 +28,12 @@ export interface SeekResult {
   readonly position: number;
   readonly baseOffset: number;
   readonly lastOffset: number;
+}
+
+/** Where a segment can be cut, and the log end that this gives. */
+export interface Boundary {
+  readonly position: number;
+  readonly endOffset: number;
 }
 
 /** A segment whose file is open on demand. */
@@ -215,24 +221,28 @@ export class Segment {
     });
   }
 
-  /**
-   * Position of the first batch whose last offset is at or above `offset`, or the size if there is none. What a
-   * truncation before the crash has torn up begins exactly at its offset; if the torn bytes begin earlier the answer
-   * is undefined: a later truncation may still explain them, else they are damage.
-   */
-  boundaryOf(offset: number): number | undefined {
-    let boundary = -1;
-    let next = this.baseOffset;
-    this.#walk(this.seek(offset).position, (bytes, at, position) => {
-      if (position >= this.#suspectFrom) return false;
+  /** Where a truncation to `offset` would cut: at the first batch that reaches it, at torn bytes, or nowhere. */
+  boundaryOf(offset: number): Boundary {
+    let position = -1;
+    let endOffset = -1;
+    this.#walk(this.seek(offset).position, (bytes, at, batchPosition) => {
+      if (batchPosition >= this.#suspectFrom) return false;
       const lastOffset = lastOffsetOf(bytes, at);
-      if (lastOffset >= offset) boundary = position;
-      else next = lastOffset + 1;
-      return boundary < 0;
+      if (lastOffset < offset) {
+        endOffset = lastOffset + 1;
+        return true;
+      }
+      position = batchPosition;
+      if (endOffset < 0) endOffset = baseOffsetOf(bytes, at);
+      return false;
     });
-    if (boundary >= 0) return boundary;
-    if (this.#suspectFrom === Infinity) return this.sizeBytes;
-    return next === offset ? this.#suspectFrom : undefined;
+    if (position < 0) position = Math.min(this.#suspectFrom, this.sizeBytes);
+    return { position, endOffset: endOffset < 0 ? this.baseOffset : endOffset };
+  }
+
+  /** What lies from `position` on is not what the log says; see {@link assertSound}. */
+  distrust(position: number): void {
+    this.#suspectFrom = Math.min(this.#suspectFrom, position);
   }
 
   /** Offset behind the last batch; the base offset if empty. Reads from the last index entry on. */
