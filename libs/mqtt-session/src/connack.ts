@@ -1,0 +1,58 @@
+// CONNACK (section 3.2).
+
+import { REASON, type Packet } from '@robustmq/mqtt-codec';
+import type { ConnectTerms } from './connect-request.ts';
+import type { SessionPolicy } from './policy.ts';
+import { v3BehaviourOf } from './reason-table.ts';
+
+/** The CONNACK of an accepted client. MQTT 5 is told what this server does not do yet: QoS 2, retained, shared. */
+export function acceptingConnack(
+  terms: ConnectTerms,
+  policy: SessionPolicy,
+  sessionPresent: boolean,
+  userProperties?: Readonly<Record<string, string | string[]>>,
+): Packet {
+  if (terms.version !== 5) {
+    // Bit 0 is reserved in 3.1.
+    return { cmd: 'connack', returnCode: 0, sessionPresent: sessionPresent && terms.version === 4 };
+  }
+  const responseInformation =
+    terms.requestResponseInformation && policy.responseTopicPrefix !== undefined
+      ? `${policy.responseTopicPrefix}/${terms.clientId}`
+      : undefined;
+  return {
+    cmd: 'connack',
+    reasonCode: REASON.success,
+    sessionPresent,
+    properties: {
+      maximumQoS: 1,
+      retainAvailable: false,
+      sharedSubscriptionAvailable: false,
+      receiveMaximum: policy.receiveMaximum,
+      maximumPacketSize: policy.maximumPacketBytes,
+      topicAliasMaximum: policy.topicAliasMaximum,
+      ...(terms.isSessionExpiryOurs ? { sessionExpiryInterval: terms.sessionExpiryIntervalS } : {}),
+      ...(terms.isClientIdAssigned ? { assignedClientIdentifier: terms.clientId } : {}),
+      ...(terms.isKeepAliveOurs ? { serverKeepAlive: terms.keepAliveS } : {}),
+      ...(responseInformation === undefined ? {} : { responseInformation }),
+      ...(userProperties === undefined ? {} : { userProperties: { ...userProperties } }),
+    },
+  };
+}
+
+/**
+ * The CONNACK of a refused client, or null where 3.x has no return code for the reason: the connection then closes
+ * without one. Session Present is 0 [MQTT-3.2.2-6].
+ */
+export function refusingConnack(version: number, reasonCode: number, reasonString?: string): Packet | null {
+  if (version !== 5) {
+    const returnCode = v3BehaviourOf(reasonCode).connack;
+    return returnCode === null ? null : { cmd: 'connack', returnCode, sessionPresent: false };
+  }
+  return {
+    cmd: 'connack',
+    reasonCode,
+    sessionPresent: false,
+    ...(reasonString === undefined ? {} : { properties: { reasonString } }),
+  };
+}

@@ -1,0 +1,28 @@
+// The MQTT session as pure decisions: no socket, no clock, no other service.
+
+export { DEFAULT_SESSION_POLICY, type SessionPolicy } from './policy.ts';
+export {
+  ERROR_REASONS,
+  reasonOfError,
+  V3_BEHAVIOUR,
+  v3BehaviourOf,
+  type ErrorReasons,
+  type V3Behaviour,
+} from './reason-table.ts';
+export { AckQueue, PendingAck, type WriteAck } from './ack-queue.ts';
+export { SendWindow, type InFlight } from './send-window.ts';
+export { InboundTopicAliases, OutboundTopicAliases } from './topic-aliases.ts';
+export { EXPIRED, expiresAtMs, NEVER, remainingExpiryS } from './message-expiry.ts';
+export {
+  subscribeRequestOf,
+  unsubscribeRequestOf,
+  type HeldSubscriptions,
+  type SubscribeEntry,
+  type SubscribeRequest,
+  type SubscriptionOptions,
+  type UnsubscribeEntry,
+  type UnsubscribeRequest,
+} from './subscribe-request.ts';
+export { termsOf, type ConnectTerms } from './connect-request.ts';
+export { acceptingConnack, refusingConnack } from './connack.ts';
+export { MqttSession, type SessionEnd, type SessionSink } from './session.ts';

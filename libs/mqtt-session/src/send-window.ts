@@ -1,0 +1,132 @@
+// QoS 1 messages sent and not acknowledged: Packet Identifier → place in the log. Slots are arrays indexed by the low bits
+// of the identifier, so a message costs no object; they are allocated with the first message and grow with use.
+
+import { assert } from '@robustmq/errors';
+
+const FIRST_SLOTS = 16;
+const MAX_PACKET_ID = 65_535;
+const NO_OFFSETS = new Float64Array(0);
+const NO_IDS = new Uint16Array(0);
+
+/** A message in flight: `offset` of the log that `place` stands for. */
+export interface InFlight<P> {
+  readonly packetId: number;
+  readonly place: P;
+  readonly offset: number;
+}
+
+/**
+ * The window of one session. Invariants: never more than `receiveMaximum` in flight [MQTT-3.3.4-9]; an identifier in
+ * flight is not given out again [MQTT-2.2.1-4].
+ */
+export class SendWindow<P> {
+  /** The client's Receive Maximum, or our bound if that is lower. */
+  readonly receiveMaximum: number;
+  #size = 0;
+  #nextId = 1;
+  #ids: Uint16Array = NO_IDS;
+  #offsets: Float64Array = NO_OFFSETS;
+  #places: (P | null)[] = [];
+
+  constructor(receiveMaximum: number) {
+    this.receiveMaximum = receiveMaximum;
+  }
+
+  /** Messages in flight. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Messages that may be sent now; below 0 when more was restored than a new connection allows. */
+  get room(): number {
+    return this.receiveMaximum - this.#size;
+  }
+
+  /** Takes a message in; its Packet Identifier, or 0 when the window is full. */
+  take(place: P, offset: number): number {
+    if (this.#size >= this.receiveMaximum) return 0;
+    if (this.#size >= this.#ids.length) this.#grow();
+    let id = this.#nextId;
+    // A client that acknowledges out of order leaves old slots taken: look further.
+    while (this.#ids[id & (this.#ids.length - 1)] !== 0) id = nextId(id);
+    this.#put(id, place, offset);
+    this.#nextId = nextId(id);
+    return id;
+  }
+
+  /** Puts back a message that is in flight from an earlier connection, under its own identifier [MQTT-4.4.0-1]. */
+  restore(packetId: number, place: P, offset: number): void {
+    assert(packetId > 0 && packetId <= MAX_PACKET_ID, 'a packet identifier is 1..65535');
+    while (this.#ids.length === 0 || this.#ids[packetId & (this.#ids.length - 1)] !== 0) {
+      assert(!this.#holds(packetId), 'a packet identifier is restored once');
+      this.#grow();
+    }
+    this.#put(packetId, place, offset);
+    if (packetId >= this.#nextId) this.#nextId = nextId(packetId);
+  }
+
+  /** The client acknowledged; false for an identifier that is not in flight. */
+  acknowledge(packetId: number): boolean {
+    if (!this.#holds(packetId)) return false;
+    const slot = packetId & (this.#ids.length - 1);
+    this.#ids[slot] = 0;
+    this.#places[slot] = null;
+    this.#size--;
+    return true;
+  }
+
+  /** Lowest offset in flight of a place; undefined when there is none. */
+  lowestOffset(place: P): number | undefined {
+    if (this.#size === 0) return undefined;
+    let lowest: number | undefined;
+    for (let slot = 0; slot < this.#ids.length; slot++) {
+      if (this.#ids[slot] === 0 || this.#places[slot] !== place) continue;
+      const offset = this.#offsets[slot]!;
+      if (lowest === undefined || offset < lowest) lowest = offset;
+    }
+    return lowest;
+  }
+
+  /** Everything in flight, in no order. */
+  *inFlight(): Generator<InFlight<P>> {
+    for (let slot = 0; slot < this.#ids.length; slot++) {
+      const packetId = this.#ids[slot]!;
+      if (packetId !== 0) yield { packetId, place: this.#places[slot]!, offset: this.#offsets[slot]! };
+    }
+  }
+
+  #holds(packetId: number): boolean {
+    return packetId !== 0 && this.#size > 0 && this.#ids[packetId & (this.#ids.length - 1)] === packetId;
+  }
+
+  #put(id: number, place: P, offset: number): void {
+    const slot = id & (this.#ids.length - 1);
+    this.#ids[slot] = id;
+    this.#offsets[slot] = offset;
+    this.#places[slot] = place;
+    this.#size++;
+  }
+
+  /** Doubles the slots. Identifiers that differed in their low bits still do, so none meets another. */
+  #grow(): void {
+    const ids = this.#ids;
+    const offsets = this.#offsets;
+    const places = this.#places;
+    const capacity = Math.max(FIRST_SLOTS, ids.length * 2);
+    this.#ids = new Uint16Array(capacity);
+    this.#offsets = new Float64Array(capacity);
+    this.#places = new Array<P | null>(capacity).fill(null);
+    for (let slot = 0; slot < ids.length; slot++) {
+      const id = ids[slot]!;
+      if (id === 0) continue;
+      const next = id & (capacity - 1);
+      this.#ids[next] = id;
+      this.#offsets[next] = offsets[slot]!;
+      this.#places[next] = places[slot]!;
+    }
+  }
+}
+
+function nextId(id: number): number {
+  return id === MAX_PACKET_ID ? 1 : id + 1;
+}
