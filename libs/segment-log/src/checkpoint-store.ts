@@ -1,4 +1,5 @@
-// The checkpoint of a data directory (rule L3) in two files written in turn, so that a torn write leaves the other.
+// The checkpoint of a data directory (rule L3) in two equal files written one after the other: a torn write leaves the
+// other, and damage to one later does not bring back an older checkpoint, whose commit log is recycled already.
 // docs/en/formats/segments.md has the byte table.
 
 import {
@@ -47,7 +48,7 @@ export class CheckpointStore {
   readonly #directory: string;
   #generation = 0;
   #latest: Checkpoint = EMPTY;
-  #nextSlot = 0;
+  #newestSlot = 1;
 
   private constructor(disk: Disk, directory: string) {
     this.#disk = disk;
@@ -66,7 +67,8 @@ export class CheckpointStore {
     for (const slot of present) store.#adopt(slot);
     if (store.#generation > 0) {
       // What a failed sync left in memory reads well and is not on the disk (L5): write it again before relying on it.
-      await store.#write(1 - store.#nextSlot, store.#generation, store.#latest);
+      await store.#write(store.#newestSlot, store.#latest);
+      await store.#write(1 - store.#newestSlot, store.#latest);
       return store;
     }
     // The very first save may have been torn: both files are made before it, so a second empty one tells.
@@ -77,7 +79,6 @@ export class CheckpointStore {
       if (!disk.exists(`${directory}/${slot}`)) disk.create(`${directory}/${slot}`).close();
     await disk.syncDirectory(directory);
     await store.save(EMPTY);
-    await store.save(EMPTY);
     return store;
   }
 
@@ -86,20 +87,22 @@ export class CheckpointStore {
     return this.#latest;
   }
 
-  /** Durable when it resolves; after a rejection the previous one still holds. */
+  /** Durable, twice, when it resolves; after a rejection the previous or this one holds, and nothing may be recycled. */
   async save(checkpoint: Checkpoint): Promise<void> {
-    await this.#write(this.#nextSlot, this.#generation + 1, checkpoint);
     this.#generation++;
+    const first = 1 - this.#newestSlot;
+    await this.#write(first, checkpoint);
+    this.#newestSlot = first;
+    await this.#write(1 - first, checkpoint);
     this.#latest = checkpoint;
-    this.#nextSlot = 1 - this.#nextSlot;
   }
 
-  async #write(slot: number, generation: number, checkpoint: Checkpoint): Promise<void> {
+  async #write(slot: number, checkpoint: Checkpoint): Promise<void> {
     const payload = encodePayload(checkpoint);
     const bytes = Buffer.alloc(HEADER_BYTES + payload.length);
     writeInt32(bytes, 0, MAGIC);
     writeInt32(bytes, 4, VERSION);
-    writeInt64(bytes, 8, generation);
+    writeInt64(bytes, 8, this.#generation);
     writeInt32(bytes, 16, payload.length);
     bytes.set(payload, HEADER_BYTES);
     writeInt32(bytes, 20, crc32c(bytes, HEADER_BYTES, bytes.length, crc32c(bytes, 0, 20)));
@@ -126,7 +129,7 @@ export class CheckpointStore {
     if (payload === undefined || generation <= this.#generation) return;
     this.#latest = decodePayload(payload);
     this.#generation = generation;
-    this.#nextSlot = 1 - SLOTS.indexOf(slot);
+    this.#newestSlot = SLOTS.indexOf(slot);
   }
 
   #sizeOf(slot: (typeof SLOTS)[number]): number {
