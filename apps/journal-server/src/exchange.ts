@@ -15,6 +15,7 @@ import {
   ShardPositionSchema,
   toFailure,
   toServiceError,
+  withPieces,
   type AppendFrame,
   type BacklogRead,
   type ExchangeRequest,
@@ -346,11 +347,8 @@ export class Exchange implements AppendOrigin {
       void readBacklog(shard, read, this.#host.index).then(({ outcome, pieces, sizeBytes }) => {
         this.#runningReads--;
         this.#spend(sizeBytes);
-        const batches = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, sizeBytes);
-        this.#send({
-          case: 'backlog',
-          value: create(BacklogResultFrameSchema, { outcomes: [outcome], batches }),
-        });
+        const frame = create(BacklogResultFrameSchema, { outcomes: [outcome] });
+        this.#send({ case: 'backlog', value: withPieces(frame, pieces) });
         this.#runReads();
       });
     }

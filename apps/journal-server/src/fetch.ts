@@ -8,6 +8,7 @@ import {
   FetchOutcomeSchema,
   FetchResultFrameSchema,
   toFailure,
+  withPieces,
   type ExchangeResponse,
   type FetchFrame,
   type FetchSection,
@@ -303,7 +304,7 @@ class Fetch implements FetchWaiter {
         const piece = state.bytes.subarray(at, at + MAX_PIECE_BYTES);
         at += MAX_PIECE_BYTES;
         const outcomes = [outcomeOf(state, piece.length)];
-        const value = create(FetchResultFrameSchema, { requestId, outcomes, batches: piece });
+        const value = withPieces(create(FetchResultFrameSchema, { requestId, outcomes }), [piece]);
         frames.push({ frame: { case: 'fetch', value }, bytes: piece.length });
       }
       const rest = state.bytes.subarray(at);
@@ -311,8 +312,8 @@ class Fetch implements FetchWaiter {
       if (rest.length > 0) pieces.push(rest);
       bytes += rest.length;
     }
-    const batches = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, bytes);
-    const value = create(FetchResultFrameSchema, { requestId, outcomes: small, batches, complete: true });
+    const frame = create(FetchResultFrameSchema, { requestId, outcomes: small, complete: true });
+    const value = withPieces(frame, pieces);
     frames.push({ frame: { case: 'fetch', value }, bytes });
     this.#done(frames);
   }

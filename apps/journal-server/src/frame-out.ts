@@ -5,6 +5,7 @@ import {
   AppendResultFrameSchema,
   TailFrameSchema,
   TailSectionSchema,
+  withPieces,
   type AppendOutcome,
   type ExchangeResponse,
   type TailKind,
@@ -87,12 +88,8 @@ export class FrameOut {
     if (this.#sections.length === 0) {
       this.#send({ case: 'append', value: create(AppendResultFrameSchema, { outcomes: this.#outcomes }) });
     } else {
-      const batches =
-        this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces, this.#pieceBytes);
-      this.#send({
-        case: 'tail',
-        value: create(TailFrameSchema, { sections: this.#sections, batches, outcomes: this.#outcomes }),
-      });
+      const frame = create(TailFrameSchema, { sections: this.#sections, outcomes: this.#outcomes });
+      this.#send({ case: 'tail', value: withPieces(frame, this.#pieces) });
     }
     this.#outcomes = [];
     this.#sections = [];

@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { NodeDisk, type Disk } from '@robustmq/commit-log';
 import type { BrokerError } from '@robustmq/errors';
 import { MetaClient, type Registration } from '@robustmq/meta-client';
-import { JournalService, RpcServer, ServiceKind } from '@robustmq/rpc';
+import { JournalService, registerExchangeCodec, RpcServer, ServiceKind } from '@robustmq/rpc';
 import { systemClock } from '@robustmq/runtime';
 import { JournalCalls } from './calls.ts';
 import type { ClusterPort } from './cluster-port.ts';
@@ -115,6 +115,7 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
 
 /** Registers the services of a journal that may still be opening. */
 export function addServices(rpc: RpcServer, opening: Promise<Journal>): void {
+  registerExchangeCodec();
   let journal: Journal | undefined;
   let calls: JournalCalls | undefined;
   void opening.then((opened) => {

@@ -6,6 +6,7 @@ import type { BrokerError } from '@robustmq/errors';
 import {
   AppendFrameSchema,
   AppendSectionSchema,
+  withPieces,
   type AppendOutcome,
   type AppendSection,
 } from '@robustmq/rpc';
@@ -36,7 +37,7 @@ export interface AppendSource {
 }
 
 /** Frames stay below gRPC's message limit by far; a tick with more becomes several frames. */
-const MAX_FRAME_BYTES = 1024 * 1024;
+const MAX_FRAME_BYTES = 256 * 1024;
 
 /** The append half of one link. */
 export class AppendSender {
@@ -52,6 +53,7 @@ export class AppendSender {
   readonly #sources = new Set<AppendSource>();
   #answered = new Map<number, OutgoingSection>();
   #queued: OutgoingSection[] = [];
+  #queuedBytes = 0;
   #sections: AppendSection[] = [];
   #pieces: Buffer[] = [];
   #frameBytes = 0;
@@ -78,7 +80,9 @@ export class AppendSender {
   /** Queues a finished batch for the next frame; for callers without a source. */
   enqueue(section: OutgoingSection): void {
     this.#queued.push(section);
-    this.#schedule();
+    this.#queuedBytes += section.batch.length;
+    // A frame that is full gains nothing by waiting for the tick.
+    this.#schedule(this.#queuedBytes >= MAX_FRAME_BYTES);
   }
 
   /** Adds a section to the frame being built; only from within `fill`. */
@@ -112,7 +116,11 @@ export class AppendSender {
     if (!this.#link.ready) return;
     this.#lastFlushMs = this.#now();
     let next = 0;
-    while (next < this.#queued.length && this.hasCredit) this.add(this.#queued[next++]!);
+    while (next < this.#queued.length && this.hasCredit) {
+      const section = this.#queued[next++]!;
+      this.#queuedBytes -= section.batch.length;
+      this.add(section);
+    }
     if (next > 0) this.#queued.splice(0, next);
     if (this.#sources.size > 0) {
       const sources = [...this.#sources];
@@ -150,6 +158,7 @@ export class AppendSender {
     this.#pending.clear();
     this.#answered.clear();
     this.#queued = [];
+    this.#queuedBytes = 0;
     this.#sections = [];
     this.#pieces = [];
     this.#frameBytes = 0;
@@ -165,11 +174,9 @@ export class AppendSender {
 
   #sendFrame(): void {
     if (this.#sections.length === 0) return;
-    const batches =
-      this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces, this.#frameBytes);
     this.#link.send({
       case: 'append',
-      value: create(AppendFrameSchema, { sections: this.#sections, batches }),
+      value: withPieces(create(AppendFrameSchema, { sections: this.#sections }), this.#pieces),
     });
     this.framesSent++;
     this.#sections = [];
@@ -177,14 +184,17 @@ export class AppendSender {
     this.#frameBytes = 0;
   }
 
-  #schedule(): void {
-    if (this.#scheduled !== undefined || !this.#link.ready) return;
+  #schedule(atOnce = false): void {
+    if (!this.#link.ready || this.#scheduled?.immediate !== undefined) return;
     const sinceMs = this.#now() - this.#lastFlushMs;
-    // An idle sender still waits for the end of the turn, which gathers what one poll of the sockets brought.
-    this.#scheduled =
-      sinceMs >= this.#tickMs
-        ? { immediate: setImmediate(() => this.flush()) }
-        : { timer: setTimeout(() => this.flush(), Math.max(1, Math.round(this.#tickMs - sinceMs))) };
+    if (atOnce || sinceMs >= this.#tickMs) {
+      this.#cancelSchedule();
+      // The rest of this turn is waited for: it holds what one poll of the sockets brought.
+      this.#scheduled = { immediate: setImmediate(() => this.flush()) };
+    } else {
+      const delayMs = Math.max(1, Math.round(this.#tickMs - sinceMs));
+      this.#scheduled ??= { timer: setTimeout(() => this.flush(), delayMs) };
+    }
   }
 
   #cancelSchedule(): void {

@@ -9,6 +9,7 @@ import {
   fromServiceError,
   HelloSchema,
   JournalService,
+  registerExchangeCodec,
   type ExchangeRequest,
   type ExchangeResponse,
   type HelloResult,
@@ -32,6 +33,8 @@ export interface LinkOptions {
   readonly hello: MessageInitShape<typeof HelloSchema>;
   readonly listener: LinkListener;
 }
+
+registerExchangeCodec();
 
 const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 1_000;
