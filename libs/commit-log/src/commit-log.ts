@@ -4,12 +4,12 @@
 import { randomBytes } from 'node:crypto';
 import { assert, BrokerError } from '@robustmq/errors';
 import type { Disk } from './disk.ts';
+import { eraseDead, needsWitness, rewriteTail } from './durable-tail.ts';
 import { FrameBuffer, sectionBytes } from './frame-buffer.ts';
 import { BLOCK_BYTES, HEADER_BYTES, IDENTITY_BYTES, paddedFrameBytes, type Section } from './frame.ts';
 import { FilePool, type LogFile } from './log-file.ts';
 import {
   planRecovery,
-  readFrame,
   RECOVERY_RULES,
   type CommitLogRecovery,
   type RecoveryPlan,
@@ -64,6 +64,7 @@ export class CommitLog {
   #endPosition: number;
   #durablePosition: number;
   #spareAskedBy = 0;
+  #onDurable: ((position: number) => void) | undefined;
   #unsynced: LogFile[] = [];
   #running: Promise<number> | undefined;
   #following: Promise<number> | undefined;
@@ -102,11 +103,37 @@ export class CommitLog {
     for (const { file, header } of plan.live)
       file.lastSequence = Math.max(file.lastSequence, header.sequence);
     files.settle();
-    await makeDurable(files, scan, plan);
+    await rewriteTail(files, scan, plan);
     // A full disk must not keep a directory from serving what it has.
     await files.prepareSpare().catch((error: unknown) => reportSpare(options, error));
     const log = new CommitLog(files, options, plan.recovery.lastSequence, scan.maxGeneration);
+    await log.#settle(scan, plan);
+    log.#onDurable = options.onDurable;
     return { log, recovery: plan.recovery };
+  }
+
+  /** Goes on behind the last frame in a new generation; leaves a witness of what is durable and erases what is dead. */
+  async #settle(scan: LogScan, plan: RecoveryPlan): Promise<void> {
+    const last = plan.live.at(-1);
+    if (last !== undefined && last.header.sequence === plan.recovery.lastSequence) {
+      this.#active = last.file;
+      this.#activeBlock = last.header.block + paddedFrameBytes(last.header.lengthBytes) / BLOCK_BYTES;
+      this.#generation++;
+      this.#generationStart = this.#endPosition + 1;
+    }
+    const markBlock = this.#activeBlock;
+    if (needsWitness(scan, plan)) {
+      try {
+        this.appendDurableMark();
+        await this.sync();
+      } catch (error) {
+        if (!(error instanceof BrokerError) || error.code !== 'storage_full') throw error;
+      }
+    }
+    await eraseDead(scan, plan, ({ file, header }) => {
+      const from = markBlock < this.#activeBlock ? markBlock : 0;
+      return file === this.#active && header.block >= from && header.block < this.#activeBlock;
+    });
   }
 
   /** Position of the last frame appended. */
@@ -300,7 +327,7 @@ export class CommitLog {
     }
     if (target > this.#durablePosition) {
       this.#durablePosition = target;
-      this.#options.onDurable?.(target);
+      this.#onDurable?.(target);
     }
     return this.#durablePosition;
   }
@@ -320,26 +347,4 @@ export class CommitLog {
 
 function reportSpare(options: CommitLogOptions, error: unknown): void {
   options.onSpareFailure?.(BrokerError.from(error, 'storage_failed'));
-}
-
-/**
- * L5: rewrites what no frame says was durable, so that even pages which a failed sync left clean reach the disk. And
- * takes the headers off the frames behind the end: their sequences are given again, and a checkpoint may outlive the
- * newer generation that makes them dead.
- */
-async function makeDurable(files: FilePool, scan: LogScan, plan: RecoveryPlan): Promise<void> {
-  if (files.found.length === 0) return;
-  const touched = new Set<LogFile>();
-  const write = (file: LogFile, bytes: Buffer, block: number): void => {
-    file.file.write(bytes, block * BLOCK_BYTES);
-    touched.add(file);
-  };
-  for (const frame of plan.live) {
-    if (frame.header.sequence > scan.knownDurable) write(frame.file, readFrame(frame), frame.header.block);
-  }
-  for (const { file, header } of scan.frames) {
-    if (header.sequence > plan.recovery.lastSequence) write(file, Buffer.alloc(HEADER_BYTES), header.block);
-  }
-  for (const file of touched) await file.file.sync();
-  await files.syncNames();
 }

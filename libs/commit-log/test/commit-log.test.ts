@@ -46,7 +46,9 @@ describe('commit log on a real disk', () => {
     await log.sync();
     const { recovery, log: again } = await open({ afterPosition: 2 });
     expect(transcript(recovery)).toEqual(['3 1/0=c']);
-    expect(again.append([text(1, 'd')])).toBe(4);
+    // Number 4 is the mark that says 3 is durable: nothing else did.
+    expect([recovery.lastSequence, again.endPosition]).toEqual([3, 4]);
+    expect(again.append([text(1, 'd')])).toBe(5);
   });
 
   test('a large append becomes several frames, a section is never divided', async () => {
@@ -83,10 +85,10 @@ describe('commit log on a real disk', () => {
     const { recovery, log: again } = await open();
     expect(transcript(recovery)).toEqual(['1 1/0=a']);
     expect(recovery).toMatchObject({ tornTail: true, damagedSections: [], unreadableFrames: [] });
-    // The number of the lost frame is given again, in a new generation that makes the old frame 3 dead.
-    expect(again.append([text(1, 'B')])).toBe(2);
+    // The numbers of the lost frames are given again, in a new generation that makes the old frame 3 dead.
+    expect(again.append([text(1, 'B')])).toBe(3);
     await again.sync();
-    expect(transcript((await open()).recovery)).toEqual(['1 1/0=a', '2 1/0=B']);
+    expect(transcript((await open()).recovery)).toEqual(['1 1/0=a', '2', '3 1/0=B']);
   });
 
   test('a damaged section of a durable frame is reported, the others are kept (L2)', async () => {
@@ -100,7 +102,9 @@ describe('commit log on a real disk', () => {
     expect(transcript(recovery)).toEqual(['1 1/5=? 2/0=bbbb', '2 1/0=c']);
     expect(recovery.damagedSections).toEqual([{ sequence: 1, kind: 1, key: 1, subKey: 5 }]);
     expect(recovery.unreadableFrames).toEqual([]);
-    expect(again.endPosition).toBe(2);
+    expect(again.endPosition).toBe(3);
+    // Opening it twice does not bury the witness of the damage.
+    expect((await open()).recovery.damagedSections).toHaveLength(1);
   });
 
   test.each([
