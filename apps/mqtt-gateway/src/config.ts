@@ -1,0 +1,137 @@
+// Configuration of mqtt-gateway.
+
+import { byteSize, defineConfig, duration, port, section, z } from '@robustmq/config';
+import { telemetrySettings } from '@robustmq/telemetry';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+const schema = z.strictObject({
+  node: section({
+    id: z.string().min(1).default('mqtt-1').describe('Name of this node; stable over restarts.'),
+    zone: z.string().default('').describe('Zone or rack of this process.'),
+  }),
+  meta: section({
+    addresses: z
+      .array(z.string().min(1))
+      .min(1)
+      .default(['127.0.0.1:1228'])
+      .describe('host:port of each meta-service.'),
+  }),
+  tenant: z.string().min(1).default('default').describe('Tenant of the clients of this gateway.'),
+  mqtt: section({
+    host: z.string().default('127.0.0.1').describe('Address to listen on for MQTT over TCP.'),
+    port: port().default(1883).describe('Port for MQTT over TCP.'),
+  }),
+  ws: section({
+    enabled: z.boolean().default(true).describe('Serve MQTT over WebSocket.'),
+    host: z.string().default('127.0.0.1').describe('Address to listen on for MQTT over WebSocket.'),
+    port: port().default(8083).describe('Port for MQTT over WebSocket.'),
+    path: z.string().startsWith('/').default('/mqtt').describe('Path of the WebSocket.'),
+  }),
+  grpc: section({
+    host: z.string().default('127.0.0.1').describe('Address to listen on for other gateways.'),
+    port: port().default(1229).describe('Port for other gateways: mesh and takeover.'),
+    advertised: z
+      .string()
+      .default('')
+      .describe('host:port that other gateways connect to; empty: the address listened on.'),
+  }),
+  auth: section({
+    anonymous: z
+      .boolean()
+      .default(false)
+      .describe('Let clients in that send no username. A username is always verified.'),
+  }),
+  limits: section({
+    maxConnections: z.int().min(1).default(200_000).describe('Connections at once; more are refused.'),
+    maxConnectsPerSecond: z.int().min(1).default(20_000).describe('Connections accepted per second.'),
+    connectTimeout: duration({ min: 100 })
+      .default(10_000)
+      .describe('A connection without a complete CONNECT is closed after this.'),
+    maxPacketBytes: byteSize({ min: 256, max: 8 * MiB })
+      .default(MiB - 64 * KiB)
+      .describe('Largest packet of a client, announced as Maximum Packet Size.'),
+    maxClientIdBytes: z.int().min(23).max(65_535).default(1024).describe('Longest client id in UTF-8.'),
+    receiveMaximum: z
+      .int()
+      .min(1)
+      .max(65_535)
+      .default(1024)
+      .describe('QoS 1 publishes that a client may have unacknowledged.'),
+    sendWindow: z
+      .int()
+      .min(1)
+      .max(65_535)
+      .default(4096)
+      .describe('QoS 1 messages sent to a client and unacknowledged, unless it allows fewer.'),
+    topicAliasMaximum: z.int().min(0).max(65_535).default(64).describe('Topic aliases per connection.'),
+    keepAliveMaxS: z
+      .int()
+      .min(0)
+      .max(65_535)
+      .default(0)
+      .describe('Longest keep alive in seconds for MQTT 5 clients; 0: what the client asks for.'),
+    maxPendingRequests: z
+      .int()
+      .min(1)
+      .default(64)
+      .describe('SUBSCRIBE and UNSUBSCRIBE packets of one client that are not answered yet.'),
+    maxSubscriptionsPerSession: z.int().min(1).default(10_000).describe('Subscriptions of one session.'),
+    slowOutputBytes: byteSize({ min: 64 * KiB })
+      .default(256 * KiB)
+      .describe('Output that may wait for a client before QoS 1 messages are left for later.'),
+    maxOutputBytes: byteSize({ min: 64 * KiB })
+      .default(MiB)
+      .describe('Output that may wait for a client before QoS 0 messages to it are dropped.'),
+  }),
+  session: section({
+    expiryMaxS: z
+      .int()
+      .min(0)
+      .max(0xffff_ffff)
+      .default(604_800)
+      .describe('Longest session expiry in seconds; also that of 3.x sessions without clean session.'),
+    responseTopicPrefix: z
+      .string()
+      .default('responses')
+      .describe('Start of the Response Information of clients that ask for it.'),
+    cursorCommitInterval: duration({ min: 100 })
+      .default(1_000)
+      .describe('How often the cursors of durable sessions are stored.'),
+  }),
+  journal: section({
+    tick: duration({ min: 1, max: 50 })
+      .default(3)
+      .describe('Shortest distance of two append frames to a journal under load.'),
+    appendTimeout: duration({ min: 100 })
+      .default(10_000)
+      .describe('A publish that is not committed by then fails.'),
+    filterTimeout: duration({ min: 100 })
+      .default(5_000)
+      .describe('A subscription that the journals have not confirmed by then fails.'),
+    ringBytesPerShard: byteSize({ min: 64 * KiB })
+      .default(8 * MiB)
+      .describe('Recent records kept per shard for clients that are a little behind.'),
+    backlogReadBytes: byteSize({ min: 4 * KiB, max: 8 * MiB })
+      .default(256 * KiB)
+      .describe('Bytes of one read of what a session missed.'),
+    maxBacklogReads: z.int().min(1).default(64).describe('Reads of missed messages under way at once.'),
+    maxInflatedBatchBytes: byteSize({ min: 64 * KiB })
+      .default(16 * MiB)
+      .describe('A compressed batch that inflates beyond this is not visible to MQTT.'),
+    cachedTopics: z.int().min(1024).default(65_536).describe('Topics whose route is remembered.'),
+  }),
+  shutdown: section({
+    deadline: duration({ min: 100 })
+      .default(10_000)
+      .describe('Time to drain before the process ends anyway.'),
+  }),
+  ...telemetrySettings(58_083),
+});
+
+/** The definition; `load` yields the values. */
+export const mqttGatewayConfig = defineConfig('mqtt-gateway', schema);
+
+/** Values in force. */
+export type MqttGatewayConfig = z.output<typeof schema>;

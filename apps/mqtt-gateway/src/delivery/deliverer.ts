@@ -1,0 +1,182 @@
+// Hands a message to the sessions that receive its topic. QoS 0 copies of one shape share their bytes; copies with a
+// packet identifier are written into the receiver's own output. A session that can't take a QoS 1 copy now falls behind
+// and reads it later (CatchUp); a QoS 0 copy that does not fit is dropped and counted (I5, I8).
+
+import { ABSENT, encodePublish, OutboundPublish, sizeOfPublish, type Qos } from '@robustmq/mqtt-codec';
+import { SharedPages } from '../transport/shared-pages.ts';
+import type { Message } from './message.ts';
+import type { ShardTail } from './shard-tail.ts';
+import { startOf, type OverlappingReceiver, type Receiver } from './subscription.ts';
+import { ALREADY_ACKNOWLEDGED, WINDOW_FULL, type Subscriber } from './subscriber.ts';
+import type { TopicRoute } from './topic-route.ts';
+
+/** Plain integers that instruments read. */
+export interface DeliveryCounters {
+  deliveredQos0: number;
+  deliveredQos1: number;
+  droppedSlow: number;
+  droppedTooLarge: number;
+  droppedExpired: number;
+}
+
+/** Counters at zero. */
+export function newDeliveryCounters(): DeliveryCounters {
+  return { deliveredQos0: 0, deliveredQos1: 0, droppedSlow: 0, droppedTooLarge: 0, droppedExpired: 0 };
+}
+
+/** Shapes of a QoS 0 packet without Subscription Identifiers: version 5 or not, retain or not. */
+const SHAPES = 4;
+const NO_IDENTIFIERS: readonly number[] = [];
+
+/** Delivers one message at a time. */
+export class Deliverer {
+  /** A page per shape: what goes to the same sockets then lies end to end, and leaves as one range. */
+  readonly #pages = Array.from({ length: SHAPES }, () => new SharedPages());
+  readonly #maxOutputBytes: number;
+  readonly #counters: DeliveryCounters;
+  readonly #publish = new OutboundPublish();
+  readonly #sharedBuffers: (Buffer | null)[] = new Array<Buffer | null>(SHAPES).fill(null);
+  readonly #sharedStarts = new Int32Array(SHAPES);
+  readonly #sharedEnds = new Int32Array(SHAPES);
+  #message: Message | null = null;
+
+  /** @param maxOutputBytes bytes that may wait for one client before QoS 0 messages are dropped. */
+  constructor(maxOutputBytes: number, counters: DeliveryCounters) {
+    this.#maxOutputBytes = maxOutputBytes;
+    this.#counters = counters;
+  }
+
+  /** Starts with a message; false when it has expired and must not be delivered [MQTT-3.3.2-5]. */
+  begin(message: Message, nowMs: number): boolean {
+    const publish = this.#publish;
+    publish.messageExpiryIntervalS = ABSENT;
+    if (message.expiresAtMs >= 0) {
+      if (message.expiresAtMs <= nowMs) {
+        this.#counters.droppedExpired++;
+        return false;
+      }
+      // What is left of the interval when it leaves [MQTT-3.3.2-6].
+      publish.messageExpiryIntervalS = Math.ceil((message.expiresAtMs - nowMs) / 1000);
+    }
+    this.#message = message;
+    publish.topic = message.topic;
+    publish.payload = message.payload;
+    publish.payloadStart = message.payloadStart;
+    publish.payloadEnd = message.payloadEnd;
+    publish.forwardedProperties = message.forwardedProperties;
+    for (let shape = 0; shape < SHAPES; shape++) this.#sharedBuffers[shape] = null;
+    return true;
+  }
+
+  /** Delivers the message to all live receivers of its topic; `tail` is null for a message that is in no log. */
+  deliver(route: TopicRoute, tail: ShardTail | null, offset: number): void {
+    const { receivers } = route;
+    if (tail === null) {
+      for (let index = 0; index < receivers.length; index++) this.deliverTo(receivers[index]!, null, 0);
+      return;
+    }
+    for (let index = 0; index < receivers.length; index++) {
+      const receiver = receivers[index]!;
+      const { lag } = receiver.session;
+      if (lag !== null && lag.has(tail.key)) continue;
+      if (!this.deliverTo(receiver, tail, offset)) receiver.session.fallBehind(tail, offset);
+    }
+  }
+
+  /** Delivers the message to one receiver. False: it can't take it now and has to read it again; nothing was sent. */
+  deliverTo(receiver: Receiver, tail: ShardTail | null, offset: number): boolean {
+    const message = this.#message!;
+    const { session } = receiver;
+    if (session.output === null) return true;
+    if (receiver.parts !== null) {
+      const key = tail === null ? -1 : tail.key;
+      const from = tail === null ? Number.MAX_SAFE_INTEGER : offset;
+      if (!(receiver as OverlappingReceiver).select(message.originId, key, from)) return true;
+    } else {
+      if (receiver.noLocal && message.originId === session.originId) return true;
+      if (receiver.starts !== null && tail !== null && offset < startOf(receiver.starts, tail.key))
+        return true;
+    }
+    const retain = message.retain && receiver.retainAsPublished;
+    if (tail === null || message.qos === 0 || receiver.qos === 0) {
+      this.#sendQos0(session, receiver.subscriptionIdentifiers, retain);
+      return true;
+    }
+    return this.#sendQos1(session, receiver.subscriptionIdentifiers, retain, tail, offset);
+  }
+
+  #shape(isVersion5: boolean, qos: Qos, retain: boolean, identifiers: readonly number[] | null): number {
+    const publish = this.#publish;
+    publish.version = isVersion5 ? 5 : 4;
+    publish.qos = qos;
+    publish.retain = retain;
+    publish.dup = false;
+    publish.subscriptionIdentifiers = identifiers ?? NO_IDENTIFIERS;
+    return sizeOfPublish(publish);
+  }
+
+  #sendQos1(
+    session: Subscriber,
+    identifiers: readonly number[] | null,
+    retain: boolean,
+    tail: ShardTail,
+    offset: number,
+  ): boolean {
+    const sizeBytes = this.#shape(session.isVersion5, 1, retain, identifiers);
+    if (sizeBytes > session.maximumPacketBytes) {
+      this.#counters.droppedTooLarge++;
+      return true;
+    }
+    const packetId = session.admit(tail, offset);
+    if (packetId <= 0) return packetId === ALREADY_ACKNOWLEDGED || packetId !== WINDOW_FULL;
+    const publish = this.#publish;
+    publish.packetId = packetId;
+    publish.dup = session.isRedelivery;
+    const output = session.output!;
+    const buffer = output.reserve(sizeBytes);
+    output.advance(encodePublish(buffer, output.position, publish));
+    this.#counters.deliveredQos1++;
+    return true;
+  }
+
+  #sendQos0(session: Subscriber, identifiers: readonly number[] | null, retain: boolean): void {
+    const { isVersion5 } = session;
+    if (isVersion5 && identifiers !== null) {
+      const sizeBytes = this.#shape(true, 0, retain, identifiers);
+      if (!this.#fits(session, sizeBytes)) return;
+      const output = session.output!;
+      const buffer = output.reserve(sizeBytes);
+      output.advance(encodePublish(buffer, output.position, this.#publish));
+      return;
+    }
+    const shape = (isVersion5 ? 1 : 0) | (retain ? 2 : 0);
+    const shared = this.#sharedBuffers[shape] ?? this.#encodeShared(shape, isVersion5, retain);
+    const start = this.#sharedStarts[shape]!;
+    const end = this.#sharedEnds[shape]!;
+    if (this.#fits(session, end - start)) session.output!.share(shared, start, end);
+  }
+
+  /** Whether a QoS 0 packet may be sent; counts what is dropped (I5). */
+  #fits(session: Subscriber, sizeBytes: number): boolean {
+    if (sizeBytes > session.maximumPacketBytes) {
+      this.#counters.droppedTooLarge++;
+      return false;
+    }
+    if (session.output!.waitingBytes + sizeBytes > this.#maxOutputBytes) {
+      this.#counters.droppedSlow++;
+      return false;
+    }
+    this.#counters.deliveredQos0++;
+    return true;
+  }
+
+  #encodeShared(shape: number, isVersion5: boolean, retain: boolean): Buffer {
+    const pages = this.#pages[shape]!;
+    const page = pages.reserve(this.#shape(isVersion5, 0, retain, null));
+    const end = encodePublish(page, pages.position, this.#publish);
+    this.#sharedStarts[shape] = pages.advance(end);
+    this.#sharedEnds[shape] = end;
+    this.#sharedBuffers[shape] = page;
+    return page;
+  }
+}

@@ -1,0 +1,154 @@
+// The gateway's filters in the journals' tails: one registration per filter, however many sessions have it (rule X5).
+// Changes of a turn leave in one request. A filter counts as active from the offset per shard that the journals answer.
+
+import { BrokerError } from '@robustmq/errors';
+import type { FilterAnswer, FilterChange } from '@robustmq/journal-client';
+import { shardKeyOf } from './shard-tail.ts';
+import type { StartOffset } from './subscription.ts';
+
+/** The part of JournalClient that is used. */
+export interface FilterPort {
+  changeFilters(
+    change: FilterChange,
+    callback: (error: BrokerError | undefined, answer: FilterAnswer) => void,
+  ): void;
+}
+
+/** Called once: active, or not by the deadline. */
+export type ActiveCallback = (error: BrokerError | undefined, filter: ActiveFilter | undefined) => void;
+
+/** A filter that the tails match. */
+export interface ActiveFilter {
+  readonly filterId: number;
+  /** Offset per shard from which the tail has what the filter matches. */
+  readonly activeFrom: ReadonlyMap<number, StartOffset>;
+}
+
+interface Registration {
+  readonly filterId: number;
+  readonly tenant: string;
+  readonly filter: string;
+  users: number;
+  active: ActiveFilter | null;
+  waiting: { readonly callback: ActiveCallback; readonly deadlineMs: number }[];
+}
+
+/** Registered filters of this gateway. */
+export class FilterRegistry {
+  readonly #port: FilterPort;
+  readonly #timeoutMs: number;
+  readonly #onPosition: (position: StartOffset) => void;
+  readonly #byName = new Map<string, Registration>();
+  #added: Registration[] = [];
+  #removed: number[] = [];
+  #scheduled = false;
+  #lastId = 0;
+
+  /** @param onPosition told where the tail of each shard starts, before any callback. */
+  constructor(port: FilterPort, timeoutMs: number, onPosition: (position: StartOffset) => void) {
+    this.#port = port;
+    this.#timeoutMs = timeoutMs;
+    this.#onPosition = onPosition;
+  }
+
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  /** Registers one more user of a filter; called back at once when it is active already. */
+  add(tenant: string, filter: string, callback: ActiveCallback): void {
+    const name = nameOf(tenant, filter);
+    let registration = this.#byName.get(name);
+    if (registration === undefined) {
+      registration = { filterId: ++this.#lastId, tenant, filter, users: 0, active: null, waiting: [] };
+      this.#byName.set(name, registration);
+      this.#added.push(registration);
+      this.#schedule();
+    }
+    registration.users++;
+    if (registration.active !== null) callback(undefined, registration.active);
+    else registration.waiting.push({ callback, deadlineMs: performance.now() + this.#timeoutMs });
+  }
+
+  /** One user less; the last one takes the registration with it. */
+  remove(tenant: string, filter: string): void {
+    const name = nameOf(tenant, filter);
+    const registration = this.#byName.get(name);
+    if (registration === undefined || --registration.users > 0) return;
+    this.#byName.delete(name);
+    const unsent = this.#added.indexOf(registration);
+    if (unsent >= 0) {
+      this.#added.splice(unsent, 1);
+      return;
+    }
+    this.#removed.push(registration.filterId);
+    this.#schedule();
+  }
+
+  /** Calls back those whose deadline has passed; called a few times a second. */
+  expire(nowMs: number): void {
+    for (const registration of this.#byName.values()) {
+      if (registration.waiting.length === 0) continue;
+      const late = registration.waiting.filter((entry) => entry.deadlineMs <= nowMs);
+      if (late.length === 0) continue;
+      registration.waiting = registration.waiting.filter((entry) => entry.deadlineMs > nowMs);
+      for (const { callback } of late) callback(lateAnswer(), undefined);
+    }
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#send());
+  }
+
+  #send(): void {
+    this.#scheduled = false;
+    const added = this.#added;
+    const removed = this.#removed;
+    this.#added = [];
+    this.#removed = [];
+    if (added.length === 0 && removed.length === 0) return;
+    this.#port.changeFilters(
+      { add: added.map(({ filterId, tenant, filter }) => ({ filterId, tenant, filter })), remove: removed },
+      (error, answer) => this.#answered(added, error, answer),
+    );
+  }
+
+  #answered(added: readonly Registration[], error: BrokerError | undefined, answer: FilterAnswer): void {
+    if (error !== undefined) {
+      // The client keeps the filters and registers them with every journal that comes up: ask again for where from.
+      const again = added.filter((registration) => registration.users > 0);
+      if (again.length > 0) setTimeout(() => this.#again(again), RETRY_MS).unref();
+      return;
+    }
+    const activeFrom = new Map<number, StartOffset>();
+    for (const position of answer.activeFrom) {
+      this.#onPosition(position);
+      activeFrom.set(shardKeyOf(position.streamId, position.shard), position);
+    }
+    for (const registration of added) {
+      const active = { filterId: registration.filterId, activeFrom };
+      registration.active = active;
+      const { waiting } = registration;
+      registration.waiting = [];
+      for (const { callback } of waiting) callback(undefined, active);
+    }
+  }
+
+  #again(registrations: readonly Registration[]): void {
+    const live = registrations.filter((registration) => registration.users > 0);
+    this.#added.push(...live.filter((registration) => !this.#added.includes(registration)));
+    this.#schedule();
+  }
+}
+
+const RETRY_MS = 100;
+
+function nameOf(tenant: string, filter: string): string {
+  return `${tenant}\0${filter}`;
+}
+
+function lateAnswer(): BrokerError {
+  return new BrokerError('deadline_exceeded', 'the journals did not answer about a filter in time');
+}

@@ -1,0 +1,97 @@
+// Where the tail of a shard has come to, and its last batches. A session that can't take a record keeps only a cursor
+// and reads on from here, so nothing is queued per session (rule X5).
+
+import type { TopicRoute } from './topic-route.ts';
+
+/** Shards of a stream are far fewer; makes one number of a shard's name. */
+const MAX_SHARDS = 65_536;
+
+/** One number for (stream, shard): a Map key that allocates nothing. */
+export function shardKeyOf(streamId: number, shard: number): number {
+  return streamId * MAX_SHARDS + shard;
+}
+
+/** A delivered batch, uncompressed, with what live delivery found out about its records. */
+export interface RingBatch {
+  readonly buffer: Buffer;
+  readonly batchStart: number;
+  readonly fromOffset: number;
+  /** Offsets in [fromOffset, nextOffset) are accounted for. */
+  readonly nextOffset: number;
+  readonly sizeBytes: number;
+  /** Whether the `mqtt` headers of its records count (rule O7). */
+  readonly isTrusted: boolean;
+  /** Per record: where it starts in `buffer`, its offset, and its topic; null for one that is not visible to MQTT. */
+  readonly recordStarts: Int32Array;
+  readonly offsetDeltas: Int32Array;
+  readonly routes: (TopicRoute | null)[];
+}
+
+/** Tail position and ring of one shard. */
+export class ShardTail {
+  readonly streamId: number;
+  readonly shard: number;
+  readonly key: number;
+  leaderEpoch: number;
+  /** Everything below was handed to live sessions. */
+  nextOffset: number;
+  #ringStart: number;
+  #batches: RingBatch[] = [];
+  #first = 0;
+  #bytes = 0;
+
+  constructor(streamId: number, shard: number, leaderEpoch: number, nextOffset: number) {
+    this.streamId = streamId;
+    this.shard = shard;
+    this.key = shardKeyOf(streamId, shard);
+    this.leaderEpoch = leaderEpoch;
+    this.nextOffset = nextOffset;
+    this.#ringStart = nextOffset;
+  }
+
+  /** First offset from which on the ring has everything that matches the gateway's filters. */
+  get ringStart(): number {
+    return this.#ringStart;
+  }
+
+  get sizeBytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes a delivered batch; drops the oldest beyond `maxBytes`, but never the newest. */
+  push(batch: RingBatch, maxBytes: number): void {
+    this.#batches.push(batch);
+    this.#bytes += batch.sizeBytes;
+    while (this.#bytes > maxBytes && this.#first < this.#batches.length - 1) {
+      const oldest = this.#batches[this.#first]!;
+      this.#bytes -= oldest.sizeBytes;
+      this.#ringStart = oldest.nextOffset;
+      this.#first++;
+    }
+    // Moves the array at most once per half of its length.
+    if (this.#first > 32 && this.#first * 2 > this.#batches.length) {
+      this.#batches = this.#batches.slice(this.#first);
+      this.#first = 0;
+    }
+  }
+
+  /** The tail jumped: the log no longer has, or never delivered, what lay between. */
+  restartAt(offset: number): void {
+    this.#batches = [];
+    this.#first = 0;
+    this.#bytes = 0;
+    this.#ringStart = this.nextOffset = offset;
+  }
+
+  /** The first batch with an offset >= `offset`; undefined when there is none. */
+  batchAt(offset: number): RingBatch | undefined {
+    let low = this.#first;
+    let high = this.#batches.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#batches[middle]!.nextOffset <= offset) low = middle + 1;
+      else high = middle;
+    }
+    return this.#batches[low];
+  }
+}

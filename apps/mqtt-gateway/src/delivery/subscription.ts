@@ -1,0 +1,109 @@
+// One subscription of one session, and what a match of a topic yields: receivers, one per session [MQTT-3.3.5-1].
+
+import type { Subscriber } from './subscriber.ts';
+
+/** Subscription options as granted. */
+export interface GrantedOptions {
+  readonly qos: number;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly retainHandling: number;
+  /** 0: none. */
+  readonly subscriptionIdentifier: number;
+}
+
+/** First offset of a shard that a subscription wants (rule X3). */
+export interface StartOffset {
+  readonly streamId: number;
+  readonly shard: number;
+  readonly leaderEpoch: number;
+  readonly offset: number;
+}
+
+/**
+ * A session that gets a copy of a message, with the options that hold for it. A subscription is the receiver itself
+ * when it is the only one of its session that matches.
+ */
+export interface Receiver {
+  readonly session: Subscriber;
+  qos: number;
+  noLocal: boolean;
+  retainAsPublished: boolean;
+  subscriptionIdentifiers: readonly number[] | null;
+  /** By shard key; null once every start lies behind. */
+  starts: ReadonlyMap<number, StartOffset> | null;
+  /** The subscriptions that match, when they are more than one. */
+  parts: readonly Subscription[] | null;
+}
+
+/** A subscription of a session. */
+export class Subscription implements Receiver {
+  readonly session: Subscriber;
+  readonly filter: string;
+  qos = 0;
+  noLocal = false;
+  retainAsPublished = false;
+  retainHandling = 0;
+  subscriptionIdentifier = 0;
+  subscriptionIdentifiers: readonly number[] | null = null;
+  starts: ReadonlyMap<number, StartOffset> | null = null;
+  readonly parts = null;
+  /** Revision of the cluster at which it was made: shards of younger streams start at 0 (rule X4). */
+  createdAtRevision = 0;
+
+  constructor(session: Subscriber, filter: string) {
+    this.session = session;
+    this.filter = filter;
+  }
+
+  /** Takes over options; a repeated SUBSCRIBE changes nothing else (rule X3). */
+  setOptions(options: GrantedOptions): void {
+    this.qos = options.qos;
+    this.noLocal = options.noLocal;
+    this.retainAsPublished = options.retainAsPublished;
+    this.retainHandling = options.retainHandling;
+    this.subscriptionIdentifier = options.subscriptionIdentifier;
+    this.subscriptionIdentifiers =
+      options.subscriptionIdentifier === 0 ? null : [options.subscriptionIdentifier];
+  }
+}
+
+/** The receiver of a session with several matching subscriptions. */
+export class OverlappingReceiver implements Receiver {
+  readonly session: Subscriber;
+  readonly parts: Subscription[] = [];
+  qos = 0;
+  noLocal = false;
+  retainAsPublished = false;
+  subscriptionIdentifiers: readonly number[] | null = null;
+  starts = null;
+
+  constructor(session: Subscriber) {
+    this.session = session;
+  }
+
+  /**
+   * Sets the options that hold for one message: of the parts that want it, the highest QoS and all Subscription
+   * Identifiers [MQTT-3.3.4-4] (rule S5). False when no part wants it.
+   */
+  select(originId: number | undefined, shardKey: number, offset: number): boolean {
+    let qos = -1;
+    let identifiers: number[] | null = null;
+    this.retainAsPublished = false;
+    for (const part of this.parts) {
+      if (part.noLocal && originId === part.session.originId) continue;
+      if (part.starts !== null && offset < startOf(part.starts, shardKey)) continue;
+      qos = Math.max(qos, part.qos);
+      if (part.retainAsPublished) this.retainAsPublished = true;
+      if (part.subscriptionIdentifier > 0) (identifiers ??= []).push(part.subscriptionIdentifier);
+    }
+    this.qos = qos;
+    this.subscriptionIdentifiers = identifiers;
+    return qos >= 0;
+  }
+}
+
+/** First offset wanted of a shard; 0 for one that the vector does not name. */
+export function startOf(starts: ReadonlyMap<number, StartOffset>, shardKey: number): number {
+  return starts.get(shardKey)?.offset ?? 0;
+}

@@ -1,0 +1,153 @@
+// What the gateway knows of a topic: the stream and shard that own it and the sessions that receive it. Looked up once
+// per message; computed when a topic is first seen and after a change that concerns it.
+
+import { partitionForTopic } from '@robustmq/bytes';
+import { FilterTrie, hasWildcard } from '@robustmq/mqtt-topics';
+import { OverlappingReceiver, type Receiver, type Subscription } from './subscription.ts';
+import type { Subscriber } from './subscriber.ts';
+
+/** A stream as far as routing needs it. */
+export interface RoutedStream {
+  readonly streamId: number;
+  readonly name: string;
+  /** Topic filter that it owns. */
+  readonly mqttFilter: string;
+  readonly shardsAtCreation: number;
+  /** The tenant's built-in stream `mqtt`: its QoS 0 publishes go through the mesh. */
+  readonly isDefault: boolean;
+  /** `mqtt.durability=memory` (rule R8). */
+  readonly acknowledgeInMemory: boolean;
+}
+
+const NOBODY: readonly Receiver[] = [];
+/** From this many receivers on, looking for one session uses a map. */
+const SCAN_RECEIVERS = 8;
+
+/** A topic's owner and receivers. */
+export class TopicRoute {
+  readonly topic: string;
+  readonly stream: RoutedStream | undefined;
+  readonly shard: number;
+  /** Set when the route is no longer in the table: it then looks itself up again. */
+  isDetached = false;
+  #table: TopicRoutes;
+  #receivers: readonly Receiver[] = NOBODY;
+  #bySession: Map<Subscriber, Receiver> | null = null;
+  #version = -1;
+
+  constructor(table: TopicRoutes, topic: string, stream: RoutedStream | undefined) {
+    this.#table = table;
+    this.topic = topic;
+    this.stream = stream;
+    this.shard = stream === undefined ? 0 : partitionForTopic(topic, stream.shardsAtCreation);
+  }
+
+  /** Sessions that receive the topic now, each once. */
+  get receivers(): readonly Receiver[] {
+    if (this.#version !== this.#table.version) this.#refresh();
+    return this.#receivers;
+  }
+
+  /** The receiver of one session, for reading its backlog. */
+  receiverOf(session: Subscriber): Receiver | undefined {
+    const { receivers } = this;
+    if (receivers.length <= SCAN_RECEIVERS) {
+      for (const receiver of receivers) if (receiver.session === session) return receiver;
+      return undefined;
+    }
+    this.#bySession ??= new Map(receivers.map((receiver) => [receiver.session, receiver]));
+    return this.#bySession.get(session);
+  }
+
+  /** The subscriptions changed in a way that concerns this topic. */
+  invalidate(): void {
+    this.#version = -1;
+  }
+
+  #refresh(): void {
+    this.#receivers = this.#table.match(this.topic);
+    this.#bySession = null;
+    // A detached route hears of no change to exact filters: it matches anew each time.
+    this.#version = this.isDetached ? -1 : this.#table.version;
+  }
+}
+
+/** Routes and subscriptions of one tenant. */
+export class TopicRoutes {
+  /** Grows when a filter with wildcards changes; a change of an exact filter concerns one topic only. */
+  version = 0;
+  readonly #trie = new FilterTrie<Subscription>();
+  readonly #routes = new Map<string, TopicRoute>();
+  readonly #capacity: number;
+  #ownerOf: (topic: string) => RoutedStream | undefined;
+
+  /** @param capacity topics remembered; the oldest leave first. */
+  constructor(capacity: number, ownerOf: (topic: string) => RoutedStream | undefined) {
+    this.#capacity = capacity;
+    this.#ownerOf = ownerOf;
+  }
+
+  get subscriptionCount(): number {
+    return this.#trie.size;
+  }
+
+  /** The route of a valid Topic Name. */
+  get(topic: string): TopicRoute {
+    return this.#routes.get(topic) ?? this.#create(topic);
+  }
+
+  #create(topic: string): TopicRoute {
+    if (this.#routes.size >= this.#capacity) {
+      for (const [oldest, route] of this.#routes) {
+        route.isDetached = true;
+        route.invalidate();
+        this.#routes.delete(oldest);
+        break;
+      }
+    }
+    const route = new TopicRoute(this, topic, this.#ownerOf(topic));
+    this.#routes.set(topic, route);
+    return route;
+  }
+
+  /** The owners of topics changed (rule O2). */
+  changeOwners(ownerOf: (topic: string) => RoutedStream | undefined): void {
+    this.#ownerOf = ownerOf;
+    for (const route of this.#routes.values()) {
+      route.isDetached = true;
+      route.invalidate();
+    }
+    this.#routes.clear();
+  }
+
+  add(subscription: Subscription): void {
+    if (this.#trie.add(subscription.filter, subscription)) this.#changed(subscription.filter);
+  }
+
+  remove(subscription: Subscription): void {
+    if (this.#trie.remove(subscription.filter, subscription)) this.#changed(subscription.filter);
+  }
+
+  #changed(filter: string): void {
+    if (hasWildcard(filter)) this.version++;
+    else this.#routes.get(filter)?.invalidate();
+  }
+
+  /** Receivers of a topic: subscriptions of one session are joined (rule S5). */
+  match(topic: string): readonly Receiver[] {
+    const bySession = new Map<Subscriber, Receiver>();
+    this.#trie.match(topic, (subscription) => {
+      const other = bySession.get(subscription.session);
+      if (other === undefined) {
+        bySession.set(subscription.session, subscription);
+      } else if (other instanceof OverlappingReceiver) {
+        other.parts.push(subscription);
+      } else {
+        const joined = new OverlappingReceiver(subscription.session);
+        joined.parts.push(other as Subscription, subscription);
+        bySession.set(subscription.session, joined);
+      }
+    });
+    return bySession.size === 0 ? NOBODY : [...bySession.values()];
+  }
+}

@@ -1,0 +1,305 @@
+// mqtt-gateway as one object: listeners that stay, and an incarnation that serves until its lease ends (rule F1). A lost
+// lease ends everything it covered; then the node registers again as a new incarnation.
+
+import { Authenticator } from '@robustmq/access-control';
+import { BrokerError } from '@robustmq/errors';
+import { REASON } from '@robustmq/mqtt-codec';
+import { MetaClient, type ViewChange } from '@robustmq/meta-client';
+import { RpcServer, ServiceKind } from '@robustmq/rpc';
+import { TimerWheel, backoffDelayMs, sleep, systemClock } from '@robustmq/runtime';
+import type { MqttGatewayConfig } from './config.ts';
+import { addGatewayService } from './mesh/mesh.ts';
+import type { MeshPeerAddress } from './mesh/mesh-peer.ts';
+import { Ownership } from './ownership.ts';
+import { ProducerRanges } from './producer-ranges.ts';
+import { newConnectionCounters, type GatewayLimits, type GatewayLog } from './services.ts';
+import { Serving, type ProcessParts } from './serving.ts';
+import { Connection } from './session/connection.ts';
+import { ConnectRate } from './transport/connect-rate.ts';
+import { OutputFlusher } from './transport/output-flusher.ts';
+import type { Transport } from './transport/socket-output.ts';
+import { TcpListener, type ByteSink, type Peer } from './transport/tcp-listener.ts';
+import { WsListener } from './transport/ws-listener.ts';
+
+/** What the process gives its gateway. */
+export interface GatewayOptions {
+  readonly config: MqttGatewayConfig;
+  readonly log: GatewayLog;
+  readonly version: string;
+  readonly opsAddress: string;
+}
+
+/** Where the gateway listens, as host:port. */
+export interface GatewayAddresses {
+  readonly mqtt: string;
+  readonly ws: string | undefined;
+  readonly grpc: string;
+}
+
+const RETAIN_WARNING_MS = 10_000;
+const SERVER_CLOSE_MS = 1_000;
+const RELEASE_WAIT_MS = 3_000;
+const RELEASE_POLL_MS = 10;
+
+function limitsOf(config: MqttGatewayConfig): GatewayLimits {
+  const { limits, session } = config;
+  return {
+    receiveMaximum: limits.receiveMaximum,
+    sendWindowMaximum: limits.sendWindow,
+    maximumPacketBytes: limits.maxPacketBytes,
+    topicAliasMaximum: limits.topicAliasMaximum,
+    keepAliveMaximumS: limits.keepAliveMaxS,
+    sessionExpiryMaximumS: session.expiryMaxS,
+    maximumSubscriptions: limits.maxSubscriptionsPerSession,
+    maximumPendingRequests: limits.maxPendingRequests,
+    maximumClientIdBytes: limits.maxClientIdBytes,
+    connectTimeoutMs: limits.connectTimeout,
+    responseTopicPrefix: session.responseTopicPrefix,
+    maxConnections: limits.maxConnections,
+    maxConnectsPerSecond: limits.maxConnectsPerSecond,
+    slowOutputBytes: limits.slowOutputBytes,
+    maxOutputBytes: limits.maxOutputBytes,
+  };
+}
+
+/** A running gateway. */
+export class Gateway {
+  readonly counters = newConnectionCounters();
+  readonly meta: MetaClient;
+  readonly flusher = new OutputFlusher();
+  readonly #options: GatewayOptions;
+  readonly #limits: GatewayLimits;
+  readonly #ownership: Ownership;
+  readonly #producers = new ProducerRanges();
+  readonly #wheel = new TimerWheel();
+  readonly #rate: ConnectRate;
+  readonly #tcp: TcpListener;
+  readonly #ws: WsListener | undefined;
+  readonly #rpc: RpcServer;
+  readonly #parts: ProcessParts;
+  #addresses: GatewayAddresses | null = null;
+  #serving: Serving | null = null;
+  #isStopping = false;
+  #lastRetainWarningMs = -Infinity;
+  #acknowledgedEpoch = 0;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    const { config, log } = options;
+    this.#limits = limitsOf(config);
+    this.#rate = new ConnectRate(this.#limits.maxConnectsPerSecond);
+    this.#ownership = new Ownership(config.journal.cachedTopics);
+    this.meta = new MetaClient({
+      addresses: config.meta.addresses,
+      onTrouble: (what, err) => log.warn({ err }, what),
+    });
+    this.#parts = {
+      config,
+      limits: this.#limits,
+      clock: systemClock,
+      wheel: this.#wheel,
+      flusher: this.flusher,
+      log,
+      counters: this.counters,
+      meta: this.meta,
+      ownership: this.#ownership,
+      producers: this.#producers,
+      authenticator: new Authenticator({
+        allowAnonymous: config.auth.anonymous,
+        findUser: (tenant, username) => this.meta.view.user(tenant, username),
+        nowMs: () => systemClock.monotonicMs(),
+      }),
+      connectionEnded: () => this.counters.open--,
+      retainIgnored: (connection, topic) => this.#retainIgnored(connection, topic),
+    };
+    const accept = (transport: Transport, peer: Peer): ByteSink | null => this.#accept(transport, peer);
+    this.#tcp = new TcpListener(accept);
+    this.#ws = config.ws.enabled
+      ? new WsListener({ path: config.ws.path, maxFrameBytes: 2 * this.#limits.maximumPacketBytes }, accept)
+      : undefined;
+    this.#rpc = new RpcServer((err, method) => log.error({ err, method }, 'call failed unexpectedly'));
+    addGatewayService(this.#rpc, {
+      mesh: () => this.#serving?.mesh ?? null,
+      stopSession: (tenant, clientId, epoch) => this.#serving?.stopSession(tenant, clientId, epoch) ?? true,
+    });
+  }
+
+  /** What serves now; null between two incarnations. */
+  get serving(): Serving | null {
+    return this.#serving;
+  }
+
+  get addresses(): GatewayAddresses {
+    if (this.#addresses === null) throw new BrokerError('unavailable', 'the gateway does not listen yet');
+    return this.#addresses;
+  }
+
+  /** Why the gateway is not ready; null when it is. */
+  get problem(): string | null {
+    if (this.#serving === null) return 'no lease';
+    if (!this.#serving.journal.connected) return 'no journal is connected';
+    if (!this.#ownership.hasDefault(this.#options.config.tenant)) return 'the built-in stream is missing';
+    return null;
+  }
+
+  /** Listens, waits for the cluster's view and registers. @throws BrokerError when a port is taken or meta is away. */
+  async start(): Promise<void> {
+    const { config } = this.#options;
+    this.#wheel.start();
+    this.meta.view.onChange((changes) => this.#changed(changes));
+    await this.meta.ready();
+    const grpcPort = await this.#rpc.listen(config.grpc.host, config.grpc.port, 'grpc.port');
+    const mqttPort = await this.#tcp.listen({ ...config.mqtt, optionName: 'mqtt.port' });
+    const wsPort = await this.#ws?.listen({ ...config.ws, optionName: 'ws.port' });
+    const advertised = config.grpc.advertised;
+    this.#addresses = {
+      mqtt: `${config.mqtt.host}:${mqttPort}`,
+      ws: wsPort === undefined ? undefined : `${config.ws.host}:${wsPort}`,
+      grpc: advertised === '' ? `${config.grpc.host}:${grpcPort}` : advertised,
+    };
+    await this.#register();
+  }
+
+  async #register(): Promise<void> {
+    const { config, version, opsAddress, log } = this.#options;
+    const { mqtt, ws, grpc } = this.addresses;
+    const registration = await this.meta.register(
+      {
+        nodeId: config.node.id,
+        kind: ServiceKind.MQTT_GATEWAY,
+        directoryId: '',
+        endpoints: { mqtt, grpc, ops: opsAddress, ...(ws === undefined ? {} : { ws }) },
+        zone: config.node.zone,
+        version,
+      },
+      (reason) => this.#leaseLost(reason),
+    );
+    this.#producers.add(registration.node);
+    this.#acknowledgedEpoch = 0;
+    this.#serving = new Serving(this.#parts, registration);
+    log.info({ incarnation: registration.node.incarnation }, 'registered');
+    this.#followMesh();
+    this.#acknowledgeOwnership();
+  }
+
+  /** What the lease covered stops at once; clients come back to the next incarnation or another gateway. */
+  #leaseLost(reason: string): void {
+    this.#options.log.error({ reason }, 'lease lost: sessions of this incarnation end');
+    const serving = this.#serving;
+    this.#serving = null;
+    serving?.disconnectAll(REASON.serverUnavailable);
+    serving?.close();
+    if (!this.#isStopping) void this.#registerAgain();
+  }
+
+  async #registerAgain(): Promise<void> {
+    for (let attempt = 1; !this.#isStopping && this.#serving === null; attempt++) {
+      try {
+        await this.#register();
+      } catch (err) {
+        this.#options.log.warn({ err }, 'registration failed');
+        await sleep(backoffDelayMs(attempt));
+      }
+    }
+  }
+
+  // --- connections ---
+
+  #accept(transport: Transport, peer: Peer): ByteSink | null {
+    const { counters } = this;
+    const serving = this.#serving;
+    const isRefused =
+      serving === null ||
+      counters.open >= this.#limits.maxConnections ||
+      !this.#rate.take(systemClock.monotonicMs());
+    if (isRefused) {
+      counters.refused++;
+      return null;
+    }
+    counters.accepted++;
+    counters.open++;
+    return new Connection(serving.services, transport, peer);
+  }
+
+  #retainIgnored(connection: Connection, topic: string): void {
+    this.counters.retainIgnored++;
+    const nowMs = systemClock.monotonicMs();
+    if (nowMs - this.#lastRetainWarningMs < RETAIN_WARNING_MS) return;
+    this.#lastRetainWarningMs = nowMs;
+    this.#options.log.warn(
+      { client_id: connection.clientId, topic, count: this.counters.retainIgnored },
+      'retained messages are not stored yet: the message was delivered only',
+    );
+  }
+
+  // --- the cluster's view ---
+
+  #changed(changes: readonly ViewChange[]): void {
+    let isMeshChanged = false;
+    for (const change of changes) {
+      if (change.kind === 'stream') this.#ownership.put(change.stream);
+      else if (change.kind === 'streamDeleted') {
+        this.#ownership.delete(change.stream.streamId);
+        this.#serving?.forgetStream(change.stream.streamId);
+      } else if (change.kind === 'node' || change.kind === 'nodeDeleted') {
+        if (change.kind === 'node') this.#producers.add(change.node);
+        isMeshChanged ||= change.node.kind === ServiceKind.MQTT_GATEWAY;
+      }
+    }
+    if (isMeshChanged) this.#followMesh();
+    this.#acknowledgeOwnership();
+  }
+
+  /** Routing has switched already, in the same turn: the new owner may become active (rule O2). */
+  #acknowledgeOwnership(): void {
+    const serving = this.#serving;
+    const epoch = this.meta.view.ownershipEpoch;
+    if (serving === null || epoch <= this.#acknowledgedEpoch) return;
+    this.#acknowledgedEpoch = epoch;
+    this.meta.acknowledgeOwnership(serving.registration, epoch).catch((err: unknown) => {
+      this.#options.log.warn({ err, epoch }, 'ownership could not be acknowledged');
+      // The next change of the view tries again; so does the next incarnation.
+      if (this.#acknowledgedEpoch === epoch) this.#acknowledgedEpoch = 0;
+    });
+  }
+
+  #followMesh(): void {
+    const serving = this.#serving;
+    if (serving === null) return;
+    const peers: MeshPeerAddress[] = [];
+    for (const node of this.meta.view.liveNodes(ServiceKind.MQTT_GATEWAY)) {
+      const address = node.endpoints['grpc'];
+      if (node.nodeId === serving.registration.identity.nodeId || address === undefined) continue;
+      peers.push({ nodeId: node.nodeId, incarnation: node.incarnation, address });
+    }
+    serving.mesh.follow(peers);
+  }
+
+  // --- the end ---
+
+  /** Refuses new clients, tells the connected to go elsewhere, releases their sessions and the lease. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#tcp.stop();
+    this.#ws?.stop();
+    const serving = this.#serving;
+    if (serving !== null) {
+      serving.isDraining = true;
+      serving.disconnectAll(REASON.serverShuttingDown);
+      this.flusher.flush();
+      for (
+        let waitedMs = 0;
+        serving.store.pending > 0 && waitedMs < RELEASE_WAIT_MS;
+        waitedMs += RELEASE_POLL_MS
+      ) {
+        await sleep(RELEASE_POLL_MS);
+      }
+      this.#serving = null;
+      await serving.registration.release();
+      serving.close();
+    }
+    await this.#rpc.close(SERVER_CLOSE_MS);
+    this.meta.close();
+    this.#wheel.stop();
+  }
+}

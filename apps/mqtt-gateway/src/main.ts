@@ -1,0 +1,49 @@
+// mqtt-gateway: the process. Configuration, telemetry, gateway, signals.
+
+import { renderHelp } from '@robustmq/config';
+import { runMain, Shutdown } from '@robustmq/runtime';
+import { startTelemetry } from '@robustmq/telemetry';
+import { mqttGatewayConfig } from './config.ts';
+import { Gateway } from './gateway.ts';
+import { registerMetrics } from './metrics.ts';
+
+const SERVICE = 'mqtt-gateway';
+const VERSION = process.env['ROBUSTMQ_BUILD_VERSION'] ?? '0.0.0';
+
+async function main(): Promise<void> {
+  if (mqttGatewayConfig.wantsHelp()) {
+    process.stdout.write(renderHelp(mqttGatewayConfig));
+    return;
+  }
+  const { values: config, file } = mqttGatewayConfig.load();
+  let shutdown: Shutdown | undefined;
+  const telemetry = await startTelemetry({
+    service: SERVICE,
+    nodeId: config.node.id,
+    version: VERSION,
+    settings: config,
+    onDrain: () => void shutdown?.exit('drain was requested'),
+  });
+  const { logger } = telemetry.log;
+  shutdown = new Shutdown({ log: logger });
+  shutdown.add('telemetry', 2_000, () => telemetry.stop());
+  shutdown.installSignals();
+  logger.info({ version: VERSION, config: mqttGatewayConfig.redact(config), file }, 'starting');
+  const gateway = new Gateway({
+    config,
+    log: logger,
+    version: VERSION,
+    opsAddress: `${config.ops.host}:${telemetry.opsPort}`,
+  });
+  registerMetrics(telemetry.metrics, gateway);
+  telemetry.health.addCheck('gateway', () => gateway.problem);
+  shutdown.add('gateway', config.shutdown.deadline, async () => {
+    telemetry.health.markDraining();
+    await gateway.stop();
+  });
+  await gateway.start();
+  telemetry.health.markStarted();
+  logger.info({ ...gateway.addresses, ops: telemetry.opsPort }, 'mqtt-gateway started');
+}
+
+void runMain(SERVICE, main);

@@ -1,0 +1,191 @@
+// The QoS 0 mesh (design section 5): each gateway authors its own routes; the others keep them as a trie and send what
+// matches, one batch per peer and tick. Memory only: what a broken link or a slow peer costs is counted as mesh_lost.
+
+import { create } from '@bufbuild/protobuf';
+import { FilterTrie, TopicCache } from '@robustmq/mqtt-topics';
+import { RecordBatchBuilder, type MqttFacts, type UserProperty } from '@robustmq/record-batch';
+import {
+  GatewayService,
+  MeshHelloSchema,
+  MeshRequestSchema,
+  PublishFrameSchema,
+  createClient,
+  type MeshRequest,
+  type MeshResponse,
+  type NodeIdentity,
+  type Route,
+  type RouteFrame,
+  type ServiceClient,
+} from '@robustmq/rpc';
+import type { Message } from '../delivery/message.ts';
+
+/** Another live gateway. */
+export interface MeshPeerAddress {
+  readonly nodeId: string;
+  readonly incarnation: number;
+  readonly address: string;
+}
+
+/** Plain integers that instruments read. */
+export interface MeshCounters {
+  sent: number;
+  received: number;
+  framesSent: number;
+  lost: number;
+}
+
+type Identity = Pick<NodeIdentity, 'nodeId' | 'incarnation' | 'directoryId'>;
+type MeshStream = ReturnType<ServiceClient<typeof GatewayService>['mesh']>;
+
+/** Shortest distance of two frames to a peer. */
+const TICK_MS = 2;
+const MAX_BATCH_BYTES = 1024 * 1024;
+const RECONNECT_MS = 100;
+const MATCH_CACHE_TOPICS = 16_384;
+/** Bytes in the stream's own buffer beyond which messages are dropped: the peer does not keep up. */
+const MAX_UNSENT_BYTES = 8 * 1024 * 1024;
+
+/** The way to one peer. */
+export class MeshPeer {
+  readonly nodeId: string;
+  readonly incarnation: number;
+  readonly address: string;
+  readonly calls: ServiceClient<typeof GatewayService>;
+  /** Sequence of the routes that have been applied, for the peer's SUBACKs (rule S6). */
+  readonly #identity: Identity;
+  readonly #counters: MeshCounters;
+  readonly #tries = new Map<string, FilterTrie<true>>();
+  readonly #matches = new Map<string, TopicCache<boolean>>();
+  readonly #open = new Map<string, RecordBatchBuilder>();
+  #stream: MeshStream | null = null;
+  #acknowledged = 0n;
+  #flushTimer: NodeJS.Timeout | null = null;
+  #retryTimer: NodeJS.Timeout | null = null;
+  #isAckDue = false;
+  #closed = false;
+
+  constructor(peer: MeshPeerAddress, identity: Identity, counters: MeshCounters) {
+    this.nodeId = peer.nodeId;
+    this.incarnation = peer.incarnation;
+    this.address = peer.address;
+    this.#identity = identity;
+    this.#counters = counters;
+    this.calls = createClient(GatewayService, { address: peer.address });
+    this.#connect();
+  }
+
+  #connect(): void {
+    const stream = this.calls.mesh();
+    this.#stream = stream;
+    stream.on('data', (response: MeshResponse) => {
+      if (stream === this.#stream && response.frame.case === 'routes') this.#routes(response.frame.value);
+    });
+    const broken = (): void => {
+      if (stream !== this.#stream) return;
+      this.#stream = null;
+      for (const builder of this.#open.values()) this.#counters.lost += builder.recordCount;
+      this.#open.clear();
+      if (!this.#closed) this.#retryTimer = setTimeout(() => this.#connect(), RECONNECT_MS);
+    };
+    stream.on('error', broken);
+    stream.on('end', broken);
+    this.#write({ case: 'hello', value: create(MeshHelloSchema, { gateway: this.#identity }) });
+  }
+
+  #write(frame: MeshRequest['frame']): void {
+    this.#stream?.write(create(MeshRequestSchema, { frame }));
+  }
+
+  #routes(frame: RouteFrame): void {
+    if (frame.snapshot) {
+      this.#tries.clear();
+      this.#matches.clear();
+    }
+    for (const route of frame.add) this.#trieOf(route).add(route.filter, true);
+    for (const route of frame.remove) this.#trieOf(route).remove(route.filter, true);
+    this.#acknowledged = frame.sequence;
+    this.#isAckDue = true;
+    this.#flushSoon();
+  }
+
+  #trieOf(route: Route): FilterTrie<true> {
+    let trie = this.#tries.get(route.tenant);
+    if (trie === undefined) this.#tries.set(route.tenant, (trie = new FilterTrie<true>()));
+    return trie;
+  }
+
+  #wants(tenant: string, topic: string): boolean {
+    const trie = this.#tries.get(tenant);
+    if (trie === undefined || trie.size === 0) return false;
+    let cache = this.#matches.get(tenant);
+    if (cache === undefined) this.#matches.set(tenant, (cache = new TopicCache<boolean>(MATCH_CACHE_TOPICS)));
+    const known = cache.get(topic, trie.generation);
+    if (known !== undefined) return known;
+    let found = false;
+    trie.match(topic, () => {
+      found = true;
+    });
+    cache.set(topic, found);
+    return found;
+  }
+
+  /** Sends the message if the peer has a subscriber for it. */
+  publish(
+    tenant: string,
+    message: Message,
+    facts: MqttFacts,
+    userProperties: readonly UserProperty[] | null,
+    nowMs: number,
+  ): void {
+    if (!this.#wants(tenant, message.topic)) return;
+    if (this.#stream === null || this.#stream.writableLength > MAX_UNSENT_BYTES) {
+      this.#counters.lost++;
+      return;
+    }
+    let builder = this.#open.get(tenant);
+    if (builder === undefined) {
+      builder = new RecordBatchBuilder({ maxBatchBytes: 2 * MAX_BATCH_BYTES });
+      this.#open.set(tenant, builder);
+    }
+    const { payload, payloadStart, payloadEnd } = message;
+    if (builder.sizeBytes + (payloadEnd - payloadStart) > MAX_BATCH_BYTES) this.#flush();
+    builder.appendMqtt(nowMs, message.topic, payload, payloadStart, payloadEnd, facts, userProperties);
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
+    this.#flushTimer ??= setTimeout(() => this.#flush(), TICK_MS);
+  }
+
+  #flush(): void {
+    if (this.#flushTimer !== null) clearTimeout(this.#flushTimer);
+    this.#flushTimer = null;
+    let isSent = false;
+    for (const [tenant, builder] of this.#open) {
+      if (builder.isEmpty) continue;
+      isSent = true;
+      this.#send(tenant, builder.finishCopy(), builder.recordCount);
+      builder.reset();
+    }
+    if (this.#isAckDue && !isSent) this.#send('', Buffer.alloc(0), 0);
+    this.#isAckDue = false;
+  }
+
+  #send(tenant: string, batch: Buffer, count: number): void {
+    this.#counters.sent += count;
+    this.#counters.framesSent++;
+    this.#write({
+      case: 'publish',
+      value: create(PublishFrameSchema, { tenant, batch, count, acknowledgedSequence: this.#acknowledged }),
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#flushTimer !== null) clearTimeout(this.#flushTimer);
+    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
+    this.#stream?.cancel();
+    this.#stream = null;
+    this.calls.close();
+  }
+}

@@ -1,0 +1,141 @@
+// All peers of the mesh, following the cluster's view, and the gRPC service that they call.
+
+import { RecordCursor } from '@robustmq/record-batch';
+import type { MqttFacts, UserProperty } from '@robustmq/record-batch';
+import {
+  GatewayService,
+  type MeshRequest,
+  type NodeIdentity,
+  type PublishFrame,
+  type RpcServer,
+  type TakeOverRequest,
+} from '@robustmq/rpc';
+import type { Deliverer } from '../delivery/deliverer.ts';
+import { Message, readRecord } from '../delivery/message.ts';
+import type { TopicRoutes } from '../delivery/topic-route.ts';
+import type { MeshPort } from '../publish/publisher.ts';
+import { MeshPeer, type MeshCounters, type MeshPeerAddress } from './mesh-peer.ts';
+import { MeshRoutes } from './mesh-routes.ts';
+
+/** What the mesh needs around it. */
+export interface MeshHost {
+  readonly identity: Pick<NodeIdentity, 'nodeId' | 'incarnation' | 'directoryId'>;
+  routesOf(tenant: string): TopicRoutes;
+  /** Wall clock. */
+  now(): number;
+}
+
+/** The mesh of this incarnation. */
+export class Mesh implements MeshPort {
+  readonly counters: MeshCounters = { sent: 0, received: 0, framesSent: 0, lost: 0 };
+  readonly routes = new MeshRoutes();
+  readonly #host: MeshHost;
+  readonly #deliverer: Deliverer;
+  readonly #peers = new Map<string, MeshPeer>();
+  readonly #cursor = new RecordCursor();
+  readonly #message = new Message();
+
+  constructor(host: MeshHost, deliverer: Deliverer) {
+    this.#host = host;
+    this.#deliverer = deliverer;
+  }
+
+  get hasPeers(): boolean {
+    return this.#peers.size > 0;
+  }
+
+  /** Brings the peers in line with the live gateways. */
+  follow(live: readonly MeshPeerAddress[]): void {
+    const wanted = new Map(live.map((peer) => [peer.nodeId, peer]));
+    for (const [nodeId, peer] of this.#peers) {
+      const other = wanted.get(nodeId);
+      if (other?.incarnation === peer.incarnation && other.address === peer.address) continue;
+      this.#peers.delete(nodeId);
+      peer.close();
+    }
+    for (const peer of wanted.values()) {
+      if (this.#peers.has(peer.nodeId)) continue;
+      this.#peers.set(peer.nodeId, new MeshPeer(peer, this.#host.identity, this.counters));
+    }
+  }
+
+  peer(nodeId: string): MeshPeer | undefined {
+    return this.#peers.get(nodeId);
+  }
+
+  publish(
+    tenant: string,
+    message: Message,
+    facts: MqttFacts,
+    userProperties: readonly UserProperty[] | null,
+    nowMs: number,
+  ): void {
+    for (const peer of this.#peers.values()) peer.publish(tenant, message, facts, userProperties, nowMs);
+  }
+
+  /** Delivers what a peer sent. */
+  receive(frame: PublishFrame): void {
+    if (frame.count === 0) return;
+    const { batch } = frame;
+    const buffer = Buffer.from(batch.buffer, batch.byteOffset, batch.length);
+    const routes = this.#host.routesOf(frame.tenant);
+    const cursor = this.#cursor.reset(buffer, 0);
+    const nowMs = this.#host.now();
+    while (cursor.next()) {
+      this.counters.received++;
+      if (cursor.keyStart < 0) continue;
+      const route = routes.get(buffer.toString('utf8', cursor.keyStart, cursor.keyEnd));
+      if (route.receivers.length === 0) continue;
+      readRecord(this.#message, route.topic, cursor, true);
+      if (this.#deliverer.begin(this.#message, nowMs)) this.#deliverer.deliver(route, null, 0);
+    }
+  }
+
+  close(): void {
+    for (const peer of this.#peers.values()) peer.close();
+    this.#peers.clear();
+    this.routes.close();
+  }
+}
+
+/** The part of a gateway that others call; it may change its incarnation under the server. */
+export interface GatewayServiceHost {
+  /** Null while this gateway serves nothing. */
+  mesh(): Mesh | null;
+  /** Stops serving a session; true when it is not served (any more). */
+  stopSession(tenant: string, clientId: string, epoch: bigint): boolean;
+}
+
+/** Adds GatewayService to the server. */
+export function addGatewayService(server: RpcServer, host: GatewayServiceHost): void {
+  server.add(GatewayService, {
+    mesh(stream) {
+      let mesh: Mesh | null = null;
+      const leave = (): void => mesh?.routes.leave(stream);
+      stream.on('data', (request: MeshRequest) => {
+        const { frame } = request;
+        if (frame.case === 'hello') {
+          mesh = host.mesh();
+          if (mesh === null) stream.end();
+          else mesh.routes.join(stream);
+        } else if (frame.case === 'publish' && mesh !== null && mesh === host.mesh()) {
+          mesh.routes.acknowledged(stream, Number(frame.value.acknowledgedSequence));
+          mesh.receive(frame.value);
+        }
+      });
+      stream.on('cancelled', leave);
+      stream.on('error', leave);
+      stream.on('end', () => {
+        leave();
+        stream.end();
+      });
+    },
+    takeOver(request: TakeOverRequest) {
+      return {
+        stopped: request.sessions.map(({ tenant, clientId, epoch }) =>
+          host.stopSession(tenant, clientId, epoch),
+        ),
+      };
+    },
+  });
+}

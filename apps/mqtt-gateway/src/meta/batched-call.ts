@@ -1,0 +1,87 @@
+// Many small requests of many connections in few calls: while a call is under way the next entries gather, and leave
+// together when it ends. An idle caller waits for nothing, a busy one sends large batches.
+
+import { BrokerError } from '@robustmq/errors';
+
+/** Told the outcome of one entry. */
+export type OutcomeCallback<O> = (error: BrokerError | undefined, outcome: O | undefined) => void;
+
+/** Sends a batch; the outcomes are in the order of the entries. */
+export type SendBatch<E, O> = (entries: readonly E[]) => Promise<readonly O[]>;
+
+/** Bounds of a {@link BatchedCall}. */
+export interface BatchedCallOptions {
+  readonly maxBatch: number;
+  /** Calls under way at once. */
+  readonly maxCalls: number;
+  /** Entries that may wait; more are refused as quota_exceeded. */
+  readonly maxWaiting: number;
+}
+
+/** One kind of batched call. */
+export class BatchedCall<E, O> {
+  calls = 0;
+  readonly #send: SendBatch<E, O>;
+  readonly #options: BatchedCallOptions;
+  #entries: E[] = [];
+  #callbacks: OutcomeCallback<O>[] = [];
+  #underWay = 0;
+  #scheduled = false;
+
+  constructor(send: SendBatch<E, O>, options: BatchedCallOptions) {
+    this.#send = send;
+    this.#options = options;
+  }
+
+  /** Entries that wait or are under way. */
+  get pending(): number {
+    return this.#entries.length + this.#underWay;
+  }
+
+  /** Adds an entry to the next call. */
+  add(entry: E, callback: OutcomeCallback<O>): void {
+    if (this.#entries.length >= this.#options.maxWaiting) {
+      callback(new BrokerError('quota_exceeded', 'too many requests wait for meta-service'), undefined);
+      return;
+    }
+    this.#entries.push(entry);
+    this.#callbacks.push(callback);
+    if (this.#scheduled || this.#underWay >= this.#options.maxCalls) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    while (this.#entries.length > 0 && this.#underWay < this.#options.maxCalls) {
+      const entries = this.#entries.splice(0, this.#options.maxBatch);
+      const callbacks = this.#callbacks.splice(0, this.#options.maxBatch);
+      this.#underWay++;
+      this.calls++;
+      this.#send(entries).then(
+        (outcomes) => this.#ended(callbacks, undefined, outcomes),
+        (thrown: unknown) => this.#ended(callbacks, BrokerError.from(thrown), []),
+      );
+    }
+  }
+
+  #ended(
+    callbacks: readonly OutcomeCallback<O>[],
+    error: BrokerError | undefined,
+    outcomes: readonly O[],
+  ): void {
+    this.#underWay--;
+    for (let index = 0; index < callbacks.length; index++) {
+      const outcome = outcomes[index];
+      const missing = error ?? (outcome === undefined ? noOutcome() : undefined);
+      callbacks[index]!(missing, outcome);
+    }
+    this.#next();
+  }
+}
+
+function noOutcome(): BrokerError {
+  return new BrokerError('internal', 'meta-service answered fewer outcomes than entries');
+}

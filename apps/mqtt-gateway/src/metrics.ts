@@ -1,0 +1,82 @@
+// What operators see: the plain integers of the hot paths, read when somebody scrapes.
+
+import type { InstrumentDefinition, Metrics } from '@robustmq/telemetry';
+import type { Gateway } from './gateway.ts';
+import type { Serving } from './serving.ts';
+
+type Read = (serving: Serving) => number;
+
+/** A counter of the present incarnation. */
+function counter(gateway: Gateway, name: string, help: string, read: Read): InstrumentDefinition {
+  return {
+    name: `robustmq_mqtt_${name}_total`,
+    help,
+    read: () => (gateway.serving === null ? 0 : read(gateway.serving)),
+  };
+}
+
+/** Registers the metrics of a gateway. */
+export function registerMetrics(metrics: Metrics, gateway: Gateway): void {
+  const { counters } = gateway;
+  metrics.registerGauges([
+    { name: 'robustmq_mqtt_connections', help: 'Open connections', read: () => counters.open },
+    {
+      name: 'robustmq_mqtt_sessions',
+      help: 'Sessions of connected clients',
+      read: () => gateway.serving?.directory.size ?? 0,
+    },
+    {
+      name: 'robustmq_mqtt_filters',
+      help: 'Topic filters registered with the journals',
+      read: () => gateway.serving?.registry.size ?? 0,
+    },
+    {
+      name: 'robustmq_mqtt_blocked_publishes',
+      help: 'Publishes that wait for room in their shard',
+      read: () => gateway.serving?.blocked.size ?? 0,
+    },
+  ]);
+  const own: readonly (readonly [keyof typeof counters, string, string])[] = [
+    ['accepted', 'connections_accepted', 'Connections accepted'],
+    ['refused', 'connections_refused', 'Connections refused by a limit'],
+    ['connected', 'connects', 'CONNECT packets accepted'],
+    ['deniedLogins', 'logins_denied', 'Logins denied'],
+    ['protocolErrors', 'protocol_errors', 'Connections ended by an error of the client'],
+    ['takenOver', 'takeovers', 'Sessions taken over by a new connection'],
+    ['keepAliveTimeouts', 'keep_alive_timeouts', 'Connections ended by their keep alive'],
+    ['retainIgnored', 'retain_ignored', 'Retained publishes delivered without being stored'],
+  ];
+  metrics.registerCounters(
+    own.map(([key, name, help]) => ({
+      name: `robustmq_mqtt_${name}_total`,
+      help,
+      read: () => counters[key],
+    })),
+  );
+  const c = (name: string, help: string, read: Read): InstrumentDefinition =>
+    counter(gateway, name, help, read);
+  metrics.registerCounters([
+    c('publishes_qos0', 'QoS 0 publishes received', (s) => s.publisher.counters.receivedQos0),
+    c('publishes_qos1', 'QoS 1 publishes received', (s) => s.publisher.counters.receivedQos1),
+    c('appended', 'Publishes appended to a shard', (s) => s.publisher.counters.appended),
+    c('append_failures', 'Publishes that could not be appended', (s) => s.publisher.counters.appendFailed),
+    c('lost_qos0', 'QoS 0 publishes lost by a failed append', (s) => s.publisher.counters.lostQos0),
+    c('deliveries_qos0', 'QoS 0 messages sent', (s) => s.deliveryCounters.deliveredQos0),
+    c('deliveries_qos1', 'QoS 1 messages sent', (s) => s.deliveryCounters.deliveredQos1),
+    c('dropped_slow', 'QoS 0 messages dropped for slow clients', (s) => s.deliveryCounters.droppedSlow),
+    c(
+      'dropped_too_large',
+      'Messages over a client’s Maximum Packet Size',
+      (s) => s.deliveryCounters.droppedTooLarge,
+    ),
+    c('dropped_expired', 'Messages that expired before delivery', (s) => s.deliveryCounters.droppedExpired),
+    c('tail_records', 'Records of the tail with a topic', (s) => s.tails.counters.records),
+    c('not_visible', 'Records without a valid topic of their stream', (s) => s.tails.counters.notVisible),
+    c('bad_batches', 'Batches that could not be read', (s) => s.tails.counters.badBatches),
+    c('backlog_reads', 'Reads of missed messages', (s) => s.catchUp.counters.backlogReads),
+    c('append_frames', 'Append frames sent to journals', (s) => s.journal.framesSent),
+    c('mesh_sent', 'QoS 0 messages sent to other gateways', (s) => s.mesh.counters.sent),
+    c('mesh_received', 'QoS 0 messages received from other gateways', (s) => s.mesh.counters.received),
+    c('mesh_lost', 'QoS 0 messages lost with a link or a slow gateway', (s) => s.mesh.counters.lost),
+  ]);
+}

@@ -1,0 +1,225 @@
+// What becomes of a publish (design section 1, one path per message): QoS 0 on a topic of the built-in stream goes to
+// subscribers at once, here and through the mesh; everything else is appended to the shard that owns the topic, and the
+// tail delivers it.
+
+import { BrokerError } from '@robustmq/errors';
+import type { AppendQueue, ShardAppender } from '@robustmq/journal-client';
+import { ABSENT, REASON, type PublishView } from '@robustmq/mqtt-codec';
+import { reasonOfError, type PendingAck } from '@robustmq/mqtt-session';
+import type { MqttFacts, UserProperty } from '@robustmq/record-batch';
+import type { Clock } from '@robustmq/runtime';
+import type { Deliverer } from '../delivery/deliverer.ts';
+import { Message, readPublish } from '../delivery/message.ts';
+import type { TopicRoute, TopicRoutes } from '../delivery/topic-route.ts';
+
+import type { ClientSession } from '../session/client-session.ts';
+import { HOLD_APPEND, type Connection } from '../session/connection.ts';
+import type { BlockedPublishes } from './blocked-publishes.ts';
+
+/** Token of a record: who waits for its outcome, if anybody. */
+export type AppendToken = PendingAck | null;
+
+/** Hands QoS 0 messages to the other gateways. */
+export interface MeshPort {
+  readonly hasPeers: boolean;
+  publish(
+    tenant: string,
+    message: Message,
+    facts: MqttFacts,
+    userProperties: readonly UserProperty[] | null,
+    nowMs: number,
+  ): void;
+}
+
+/** Plain integers that instruments read. */
+export interface PublishCounters {
+  receivedQos0: number;
+  receivedQos1: number;
+  receivedBytes: number;
+  appended: number;
+  appendFailed: number;
+  /** QoS 0 publishes to other streams than `mqtt` that could not be appended. */
+  lostQos0: number;
+}
+
+/** What the publisher needs around it. */
+export interface PublisherHost {
+  readonly clock: Clock;
+  routesOf(tenant: string): TopicRoutes;
+  /** A retained publish of a 3.x client is delivered but not stored; for a warning in the log. */
+  retainIgnored(connection: Connection, topic: string): void;
+}
+
+/** One per gateway. */
+export class Publisher {
+  readonly counters: PublishCounters = {
+    receivedQos0: 0,
+    receivedQos1: 0,
+    receivedBytes: 0,
+    appended: 0,
+    appendFailed: 0,
+    lostQos0: 0,
+  };
+  readonly #host: PublisherHost;
+  readonly #deliverer: Deliverer;
+  readonly #mesh: MeshPort;
+  readonly #appender: ShardAppender<AppendToken>;
+  readonly #blocked: BlockedPublishes;
+  readonly #message = new Message();
+  /** Filled again for every record; the builder copies what it needs. */
+  readonly #facts: MqttFacts = { qos: 0, retain: false };
+
+  constructor(
+    host: PublisherHost,
+    deliverer: Deliverer,
+    mesh: MeshPort,
+    appender: ShardAppender<AppendToken>,
+    blocked: BlockedPublishes,
+  ) {
+    this.#host = host;
+    this.#deliverer = deliverer;
+    this.#mesh = mesh;
+    this.#appender = appender;
+    this.#blocked = blocked;
+  }
+
+  /** A PUBLISH of QoS 0 or 1 whose topic is known; `view` is valid during the call only. */
+  publish(
+    connection: Connection,
+    session: ClientSession,
+    topic: string,
+    view: PublishView,
+    pending: PendingAck | null,
+  ): void {
+    const { counters } = this;
+    counters.receivedBytes += view.payloadEnd - view.payloadStart;
+    if (view.qos === 0) counters.receivedQos0++;
+    else counters.receivedQos1++;
+    if (view.retain) this.#host.retainIgnored(connection, topic);
+    const { tenant } = session.identity;
+    const route = this.#host.routesOf(tenant).get(topic);
+    if (view.qos === 0 && (route.stream === undefined || route.stream.isDefault)) {
+      this.#deliverNow(session, tenant, route, view);
+      return;
+    }
+    this.#append(connection, session, route, view, pending);
+  }
+
+  #deliverNow(session: ClientSession, tenant: string, route: TopicRoute, view: PublishView): void {
+    const message = this.#message;
+    const nowMs = this.#host.clock.nowMs();
+    readPublish(message, route.topic, view, session.originId, nowMs);
+    message.retain = false;
+    if (route.receivers.length > 0 && this.#deliverer.begin(message, nowMs)) {
+      this.#deliverer.deliver(route, null, 0);
+    }
+    if (this.#mesh.hasPeers) {
+      const properties = this.#readFacts(session, view, nowMs);
+      this.#mesh.publish(tenant, message, this.#facts, properties, nowMs);
+    }
+  }
+
+  #append(
+    connection: Connection,
+    session: ClientSession,
+    route: TopicRoute,
+    view: PublishView,
+    token: AppendToken,
+  ): void {
+    const { stream } = route;
+    if (stream === undefined) {
+      // The tenant's built-in stream does not exist (yet).
+      this.#failed(token, REASON.implementationSpecificError);
+      return;
+    }
+    const queue = this.#appender.queue(stream.streamId, route.shard, stream);
+    const nowMs = this.#host.clock.nowMs();
+    const properties = this.#readFacts(session, view, nowMs);
+    try {
+      const { buffer, payloadStart, payloadEnd } = view;
+      const isTaken =
+        !this.#blocked.isWaiting(queue) &&
+        queue.appendMqtt(
+          nowMs,
+          route.topic,
+          buffer,
+          payloadStart,
+          payloadEnd,
+          this.#facts,
+          properties,
+          token,
+        );
+      if (isTaken) {
+        this.counters.appended++;
+        return;
+      }
+    } catch (thrown) {
+      if (BrokerError.from(thrown).code !== 'too_large') throw thrown;
+      this.#failed(token, REASON.quotaExceeded);
+      return;
+    }
+    connection.hold(HOLD_APPEND);
+    this.#blocked.add(queue, {
+      connection,
+      timestampMs: nowMs,
+      topic: route.topic,
+      payload: Buffer.from(view.payload),
+      facts: { ...this.#facts, correlationData: copyOf(this.#facts.correlationData) },
+      userProperties: properties,
+      token,
+    });
+  }
+
+  #readFacts(session: ClientSession, view: PublishView, nowMs: number): UserProperty[] | null {
+    const facts = this.#facts;
+    facts.qos = view.qos;
+    facts.originSessionId = session.originId;
+    if (view.propertiesStart === view.propertiesEnd) {
+      facts.payloadFormat = undefined;
+      facts.expiresAtMs = undefined;
+      facts.contentType = undefined;
+      facts.responseTopic = undefined;
+      facts.correlationData = undefined;
+      return null;
+    }
+    const { payloadFormatIndicator, messageExpiryIntervalS } = view;
+    facts.payloadFormat = payloadFormatIndicator === ABSENT ? undefined : (payloadFormatIndicator as 0 | 1);
+    facts.expiresAtMs = messageExpiryIntervalS === ABSENT ? undefined : nowMs + messageExpiryIntervalS * 1000;
+    facts.contentType = view.contentType;
+    facts.responseTopic = view.responseTopic;
+    facts.correlationData = view.correlationData;
+    if (view.userPropertyCount === 0) return null;
+    const flat = view.userProperties();
+    const pairs: UserProperty[] = [];
+    for (let index = 0; index + 1 < flat.length; index += 2) pairs.push([flat[index]!, flat[index + 1]!]);
+    return pairs;
+  }
+
+  /** The outcome of a batch; the journal client calls it once per batch. */
+  onOutcome(tokens: readonly AppendToken[], error: BrokerError | undefined): void {
+    if (error === undefined) {
+      for (let index = 0; index < tokens.length; index++) {
+        const token = tokens[index];
+        if (token !== null && token !== undefined) token.settle(REASON.success);
+      }
+      return;
+    }
+    const reasonCode = reasonOfError(error, 'publish');
+    for (const token of tokens) this.#failed(token, reasonCode);
+  }
+
+  /** A shard takes records again. */
+  onUnblocked(queue: AppendQueue<AppendToken>): void {
+    this.#blocked.retry(queue);
+  }
+
+  #failed(token: AppendToken, reasonCode: number): void {
+    this.counters.appendFailed++;
+    if (token === null) this.counters.lostQos0++;
+    else token.settle(reasonCode);
+  }
+}
+
+function copyOf(bytes: Uint8Array | undefined): Uint8Array | undefined {
+  return bytes === undefined ? undefined : Buffer.from(bytes);
+}

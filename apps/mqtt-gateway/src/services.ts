@@ -1,0 +1,94 @@
+// What connections share. Composed once at start; tests compose it with fakes.
+
+import type { Authenticator } from '@robustmq/access-control';
+import type { TopicCache } from '@robustmq/mqtt-codec';
+import type { SessionPolicy } from '@robustmq/mqtt-session';
+import type { Clock, TimerWheel } from '@robustmq/runtime';
+import type { CatchUp } from './delivery/catch-up.ts';
+import type { FilterRegistry } from './delivery/filter-registry.ts';
+import type { TailDelivery } from './delivery/tail-delivery.ts';
+import type { TopicRoutes } from './delivery/topic-route.ts';
+import type { SessionStore } from './meta/session-store.ts';
+import type { Publisher } from './publish/publisher.ts';
+import type { Connection } from './session/connection.ts';
+import type { SessionDirectory } from './session/session-directory.ts';
+import type { OutputFlusher } from './transport/output-flusher.ts';
+
+/** Bounds of what a client may do; values come from the configuration. */
+export interface GatewayLimits extends SessionPolicy {
+  readonly maxConnections: number;
+  readonly maxConnectsPerSecond: number;
+  /** Output that waits for a client before QoS 1 is left for later, and before QoS 0 is dropped. */
+  readonly slowOutputBytes: number;
+  readonly maxOutputBytes: number;
+}
+
+/** Counted in plain integers; instruments read them. */
+export interface ConnectionCounters {
+  open: number;
+  accepted: number;
+  refused: number;
+  connected: number;
+  deniedLogins: number;
+  protocolErrors: number;
+  takenOver: number;
+  keepAliveTimeouts: number;
+  retainIgnored: number;
+}
+
+/** Counters at zero. */
+export function newConnectionCounters(): ConnectionCounters {
+  return {
+    open: 0,
+    accepted: 0,
+    refused: 0,
+    connected: 0,
+    deniedLogins: 0,
+    protocolErrors: 0,
+    takenOver: 0,
+    keepAliveTimeouts: 0,
+    retainIgnored: 0,
+  };
+}
+
+/** The log as connections use it. */
+export interface GatewayLog {
+  debug(fields: Record<string, unknown>, message: string): void;
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+}
+
+/** Everything that a connection needs. */
+export interface GatewayServices {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly flusher: OutputFlusher;
+  readonly topics: TopicCache;
+  readonly limits: GatewayLimits;
+  readonly counters: ConnectionCounters;
+  readonly log: GatewayLog;
+  readonly authenticator: Authenticator;
+  /** Tenant of clients that name none. */
+  readonly defaultTenant: string;
+  readonly directory: SessionDirectory;
+  readonly store: SessionStore;
+  readonly registry: FilterRegistry;
+  readonly tails: TailDelivery;
+  readonly catchUp: CatchUp;
+  readonly publisher: Publisher;
+  routesOf(tenant: string): TopicRoutes;
+  /** Revision at which a stream began to own its topics; 0 for one that is not known (rule X4). */
+  streamRevision(streamId: number): number;
+  /** Revision of the cluster that this gateway has reached (rule X4). */
+  revision(): number;
+  /** Null while sessions may be served; else the Reason Code to refuse CONNECT with. */
+  refusal(): number | null;
+  /** Asks another gateway to stop serving a session (rule S1); resolves to whether it has. */
+  takeOver(nodeId: string, session: { tenant: string; clientId: string; epoch: bigint }): Promise<boolean>;
+  /** Waits until the other gateways route a filter that the mesh serves (rule S6); bounded. */
+  meshReady(tenant: string, filter: string, callback: () => void): void;
+  addMeshFilter(tenant: string, filter: string): void;
+  removeMeshFilter(tenant: string, filter: string): void;
+  connectionEnded(connection: Connection): void;
+}

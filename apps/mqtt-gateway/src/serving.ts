@@ -1,0 +1,222 @@
+// Everything that one incarnation of the gateway serves with. When its lease ends it is closed as a whole and another one
+// is made (rule F1): nothing that an old incarnation knew is believed by the next.
+
+import type { Authenticator } from '@robustmq/access-control';
+import { JournalClient, clusterDirectory } from '@robustmq/journal-client';
+import { REASON, TopicCache } from '@robustmq/mqtt-codec';
+import type { MetaClient, Registration } from '@robustmq/meta-client';
+import { ServiceKind } from '@robustmq/rpc';
+import type { Clock, TimerWheel } from '@robustmq/runtime';
+import type { MqttGatewayConfig } from './config.ts';
+import { CatchUp } from './delivery/catch-up.ts';
+import { Deliverer, newDeliveryCounters } from './delivery/deliverer.ts';
+import { FilterRegistry } from './delivery/filter-registry.ts';
+import { TailDelivery, type TailHost } from './delivery/tail-delivery.ts';
+import { Mesh } from './mesh/mesh.ts';
+import { SessionStore } from './meta/session-store.ts';
+import type { Ownership } from './ownership.ts';
+import type { ProducerRanges } from './producer-ranges.ts';
+import { BlockedPublishes } from './publish/blocked-publishes.ts';
+import { Publisher, type AppendToken } from './publish/publisher.ts';
+import type { ConnectionCounters, GatewayLimits, GatewayLog, GatewayServices } from './services.ts';
+import type { Connection } from './session/connection.ts';
+import { CursorCommits } from './session/cursor-commits.ts';
+import { SessionDirectory } from './session/session-directory.ts';
+import type { OutputFlusher } from './transport/output-flusher.ts';
+
+/** What outlives an incarnation. */
+export interface ProcessParts {
+  readonly config: MqttGatewayConfig;
+  readonly limits: GatewayLimits;
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly flusher: OutputFlusher;
+  readonly log: GatewayLog;
+  readonly counters: ConnectionCounters;
+  readonly meta: MetaClient;
+  readonly ownership: Ownership;
+  readonly authenticator: Authenticator;
+  readonly producers: ProducerRanges;
+  connectionEnded(connection: Connection): void;
+  retainIgnored(connection: Connection, topic: string): void;
+}
+
+/** How often deadlines of subscriptions are looked at. */
+const EXPIRE_MS = 250;
+const TAKE_OVER_TIMEOUT_MS = 500;
+const CATCH_UP_SLICE_MS = 2;
+const CATCH_UP_RETRY_MS = 200;
+
+/** One incarnation. */
+export class Serving {
+  readonly services: GatewayServices;
+  readonly registration: Registration;
+  readonly journal: JournalClient;
+  readonly deliveryCounters = newDeliveryCounters();
+  readonly tails: TailDelivery;
+  readonly catchUp: CatchUp;
+  readonly publisher: Publisher;
+  readonly mesh: Mesh;
+  readonly store: SessionStore;
+  readonly directory = new SessionDirectory();
+  readonly registry: FilterRegistry;
+  readonly blocked = new BlockedPublishes();
+  readonly #parts: ProcessParts;
+  readonly #cursorCommits: CursorCommits;
+  readonly #expiry: NodeJS.Timeout;
+  isDraining = false;
+  #isClosed = false;
+
+  constructor(parts: ProcessParts, registration: Registration) {
+    this.#parts = parts;
+    this.registration = registration;
+    const { config, ownership, clock } = parts;
+    const deliverer = new Deliverer(config.limits.maxOutputBytes, this.deliveryCounters);
+    const host: TailHost = {
+      streamOf: (streamId) => ownership.streamOf(streamId),
+      isGatewayProducer: (producerId) => parts.producers.has(producerId),
+      now: () => clock.nowMs(),
+      onBadBatch: (streamId, shard, err) =>
+        parts.log.error({ stream_id: streamId, shard, err }, 'unreadable batch'),
+    };
+    this.tails = new TailDelivery(host, deliverer, config.journal);
+    this.journal = new JournalClient({
+      directory: clusterDirectory(parts.meta.view),
+      identity: {
+        nodeId: registration.identity.nodeId,
+        incarnation: Number(registration.identity.incarnation),
+      },
+      kind: ServiceKind.MQTT_GATEWAY,
+      producerIds: { base: registration.node.producerIdBase, count: registration.node.producerIdCount },
+      tickMs: config.journal.tick,
+      onTail: (batches) => this.tails.receive(batches),
+      onLink: (nodeId, up, err) =>
+        parts.log.info({ node_id: nodeId, up, ...(err && { err }) }, 'journal link'),
+    });
+    this.catchUp = new CatchUp(this.tails, deliverer, this.journal, host, {
+      maxReadBytes: config.journal.backlogReadBytes,
+      maxInflatedBytes: config.journal.maxInflatedBatchBytes,
+      maxReads: config.journal.maxBacklogReads,
+      sliceMs: CATCH_UP_SLICE_MS,
+      retryMs: CATCH_UP_RETRY_MS,
+    });
+    this.registry = new FilterRegistry(this.journal, config.journal.filterTimeout, (position) =>
+      this.tails.startTail(position.streamId, position.shard, position.leaderEpoch, position.offset),
+    );
+    this.store = new SessionStore(parts.meta, () => registration.identity);
+    this.mesh = new Mesh(
+      {
+        identity: registration.identity,
+        routesOf: (tenant) => ownership.routesOf(tenant),
+        now: () => clock.nowMs(),
+      },
+      deliverer,
+    );
+    this.publisher = this.#makePublisher(deliverer);
+    this.services = this.#makeServices();
+    this.#cursorCommits = new CursorCommits(this.services, config.session.cursorCommitInterval);
+    this.#expiry = setInterval(() => this.registry.expire(performance.now()), EXPIRE_MS);
+    this.#expiry.unref();
+  }
+
+  #makePublisher(deliverer: Deliverer): Publisher {
+    const { config, clock, ownership } = this.#parts;
+    const publisher: Publisher = new Publisher(
+      {
+        clock,
+        routesOf: (tenant) => ownership.routesOf(tenant),
+        retainIgnored: (connection, topic) => this.#parts.retainIgnored(connection, topic),
+      },
+      deliverer,
+      this.mesh,
+      this.journal.appender<AppendToken>({
+        deliveryTimeoutMs: config.journal.appendTimeout,
+        onOutcome: (_queue, tokens, error) => publisher.onOutcome(tokens, error),
+        onUnblocked: (queue) => publisher.onUnblocked(queue),
+      }),
+      this.blocked,
+    );
+    return publisher;
+  }
+
+  #makeServices(): GatewayServices {
+    const parts = this.#parts;
+    const { ownership } = parts;
+    return {
+      clock: parts.clock,
+      wheel: parts.wheel,
+      flusher: parts.flusher,
+      topics: new TopicCache(),
+      limits: parts.limits,
+      counters: parts.counters,
+      log: parts.log,
+      authenticator: parts.authenticator,
+      defaultTenant: parts.config.tenant,
+      directory: this.directory,
+      store: this.store,
+      registry: this.registry,
+      tails: this.tails,
+      catchUp: this.catchUp,
+      publisher: this.publisher,
+      routesOf: (tenant) => ownership.routesOf(tenant),
+      streamRevision: (streamId) => ownership.epochOf(streamId),
+      revision: () => parts.meta.view.ownershipEpoch,
+      refusal: () => this.#refusal(),
+      takeOver: (nodeId, session) => this.#takeOver(nodeId, session),
+      meshReady: (_tenant, _filter, callback) => this.mesh.routes.whenKnown(callback),
+      addMeshFilter: (tenant, filter) => this.mesh.routes.add(tenant, filter),
+      removeMeshFilter: (tenant, filter) => this.mesh.routes.remove(tenant, filter),
+      connectionEnded: (connection) => parts.connectionEnded(connection),
+    };
+  }
+
+  #refusal(): number | null {
+    if (this.isDraining) return REASON.serverShuttingDown;
+    return this.#isClosed || !this.registration.held ? REASON.serverUnavailable : null;
+  }
+
+  /** False when the other gateway does not answer: its lease may still hold, so the client is to come again. */
+  async #takeOver(
+    nodeId: string,
+    session: { tenant: string; clientId: string; epoch: bigint },
+  ): Promise<boolean> {
+    const peer = this.mesh.peer(nodeId);
+    if (peer === undefined) return !(this.#parts.meta.view.nodes.get(nodeId)?.live ?? false);
+    const response = await peer.calls.takeOver(
+      { newOwner: this.registration.identity, sessions: [session] },
+      { timeoutMs: TAKE_OVER_TIMEOUT_MS },
+    );
+    return response.stopped[0] ?? false;
+  }
+
+  /** Stops serving a session that another gateway takes over; true when it is not served here. */
+  stopSession(tenant: string, clientId: string, epoch: bigint): boolean {
+    const connection = this.directory.get(tenant, clientId);
+    const session = connection?.session;
+    if (connection === undefined || session === null || session === undefined) return true;
+    if (session.identity.epoch > epoch) return true;
+    this.#parts.counters.takenOver++;
+    connection.machine.disconnect(REASON.sessionTakenOver);
+    return true;
+  }
+
+  /** A stream is gone. */
+  forgetStream(streamId: number): void {
+    this.tails.forget(streamId);
+  }
+
+  /** Connected clients are told to go; their sessions are released. */
+  disconnectAll(reasonCode: number): void {
+    for (const connection of [...this.directory.connections()]) connection.machine.disconnect(reasonCode);
+  }
+
+  /** Nothing is served any more. Sessions that were not released end with the lease. */
+  close(): void {
+    this.#isClosed = true;
+    clearInterval(this.#expiry);
+    this.#cursorCommits.stop();
+    this.catchUp.stop();
+    this.mesh.close();
+    this.journal.close();
+  }
+}

@@ -1,0 +1,255 @@
+// One client's connection: bytes to the session machine, its decisions to the services, output to the socket. What the
+// protocol allows is decided by MqttSession; this is the shell around it.
+
+import { randomUUID } from 'node:crypto';
+import { BrokerError } from '@robustmq/errors';
+import {
+  ACK_MAX_BYTES,
+  MqttDecoder,
+  PACKET_TYPE,
+  PINGRESP,
+  encodeAck,
+  encodePacket,
+  type Packet,
+  type ProtocolVersion,
+  type PublishView,
+} from '@robustmq/mqtt-codec';
+import {
+  MqttSession,
+  type ConnectTerms,
+  type PendingAck,
+  type SessionEnd,
+  type SessionSink,
+  type SubscribeRequest,
+  type UnsubscribeRequest,
+} from '@robustmq/mqtt-session';
+import { WheelTimer } from '@robustmq/runtime';
+import type { ShardTail } from '../delivery/shard-tail.ts';
+import type { GatewayServices } from '../services.ts';
+import { SocketOutput, type Transport } from '../transport/socket-output.ts';
+import type { ByteSink, Peer } from '../transport/tcp-listener.ts';
+import type { ClientSession } from './client-session.ts';
+import { openSession } from './connect-flow.ts';
+import { endSession } from './session-end.ts';
+import { subscribe, unsubscribe } from './subscribe-flow.ts';
+
+/** Reasons to stop reading; they add up. */
+export const HOLD_CONNECT = 1;
+export const HOLD_APPEND = 2;
+export const HOLD_ACKS = 4;
+export const HOLD_OUTPUT = 8;
+
+/** A peer that does not take the rest of its output is cut after this. */
+const LINGER_MS = 2_000;
+
+/** A connection from accept to close. */
+export class Connection implements ByteSink, SessionSink {
+  readonly services: GatewayServices;
+  readonly peer: Peer;
+  readonly output: SocketOutput;
+  readonly machine: MqttSession<ShardTail>;
+  /** Null until CONNACK, and after the end. */
+  session: ClientSession | null = null;
+  tenant: string;
+  readonly #decoder: MqttDecoder;
+  readonly #timer: WheelTimer;
+  #holds = 0;
+
+  constructor(services: GatewayServices, transport: Transport, peer: Peer) {
+    this.services = services;
+    this.peer = peer;
+    this.tenant = services.defaultTenant;
+    this.output = new SocketOutput(transport, services.flusher);
+    this.#decoder = new MqttDecoder({ topics: services.topics });
+    this.machine = new MqttSession<ShardTail>(this, services.limits, services.clock.monotonicMs());
+    this.#timer = new WheelTimer(() => this.#timeout());
+    services.wheel.arm(this.#timer, services.limits.connectTimeoutMs);
+  }
+
+  get clientId(): string {
+    return this.machine.terms?.clientId ?? '';
+  }
+
+  get version(): ProtocolVersion {
+    return this.machine.terms?.version ?? 4;
+  }
+
+  get isClosed(): boolean {
+    return this.machine.isClosed;
+  }
+
+  // --- bytes ---
+
+  received(bytes: Buffer): void {
+    const { machine } = this;
+    if (machine.isClosed) return;
+    machine.received(this.services.clock.monotonicMs());
+    try {
+      this.#decoder.push(bytes, machine);
+    } catch (thrown) {
+      this.#failed(thrown);
+      return;
+    }
+    // A client that sends but does not read gets no more room than its share.
+    if (this.output.waitingBytes > this.services.limits.maxOutputBytes) this.hold(HOLD_OUTPUT);
+  }
+
+  drained(): void {
+    this.output.drained();
+    this.release(HOLD_OUTPUT);
+    this.session?.drained();
+  }
+
+  closed(): void {
+    this.machine.connectionLost();
+    this.services.wheel.cancel(this.#timer);
+    this.output.destroy();
+  }
+
+  /** An error of the codec or a handler: it ends this connection and nothing else. */
+  #failed(thrown: unknown): void {
+    const error = BrokerError.from(thrown);
+    if (error.code === 'internal') {
+      this.services.log.error({ client_id: this.clientId, err: error }, 'connection handler failed');
+    }
+    this.services.counters.protocolErrors++;
+    this.machine.failed(error);
+  }
+
+  // --- what the machine asks for (SessionSink) ---
+
+  newClientId(): string {
+    return `auto-${randomUUID()}`;
+  }
+
+  open(terms: ConnectTerms): void {
+    this.hold(HOLD_CONNECT);
+    openSession(this, terms);
+  }
+
+  publish(topic: string, view: PublishView, pending: PendingAck | null): void {
+    this.services.publisher.publish(this, this.session!, topic, view, pending);
+  }
+
+  get subscriptionCount(): number {
+    return this.session?.subscriptions.size ?? 0;
+  }
+
+  hasSubscription(filter: string): boolean {
+    return this.session?.subscriptions.has(filter) ?? false;
+  }
+
+  subscribe(request: SubscribeRequest): void {
+    subscribe(this, this.session!, request);
+  }
+
+  unsubscribe(request: UnsubscribeRequest): void {
+    unsubscribe(this, this.session!, request);
+  }
+
+  acknowledged(): void {
+    this.session?.acknowledged();
+  }
+
+  unblocked(): void {
+    // `acknowledged` has asked for more already.
+  }
+
+  pauseReading(): void {
+    this.hold(HOLD_ACKS);
+  }
+
+  resumeReading(): void {
+    // Not from here: what was held would be handled within the batch of outcomes that is being told.
+    setImmediate(() => this.release(HOLD_ACKS));
+  }
+
+  sendPuback(packetId: number, reasonCode: number): void {
+    const { output } = this;
+    const buffer = output.reserve(ACK_MAX_BYTES);
+    output.advance(
+      encodeAck(buffer, output.position, PACKET_TYPE.puback, packetId, reasonCode, this.version),
+    );
+  }
+
+  sendPingresp(): void {
+    this.output.copy(PINGRESP);
+  }
+
+  send(packet: Packet): void {
+    const bytes = encodePacket(packet, this.version, this.machine.terms?.maximumPacketBytes);
+    if (bytes !== null) this.output.copy(bytes);
+  }
+
+  close(end: SessionEnd): void {
+    const { services, session } = this;
+    services.wheel.arm(this.#timer, LINGER_MS);
+    this.#decoder.close();
+    this.session = null;
+    services.log.debug(
+      {
+        client_id: this.clientId,
+        tenant: this.tenant,
+        reason_code: end.reasonCode,
+        by_client: end.isByClient,
+      },
+      'connection ended',
+    );
+    this.output.end();
+    if (session !== null) endSession(this, session, end.sessionExpiryIntervalS);
+    else services.directory.remove(this.tenant, this.clientId, this);
+    services.connectionEnded(this);
+  }
+
+  // --- flow control and time ---
+
+  /** Stops reading for a reason. */
+  hold(reason: number): void {
+    if (this.#holds === 0) {
+      this.#decoder.pause();
+      this.output.transport.pause();
+    }
+    this.#holds |= reason;
+  }
+
+  /** The reason is gone; reading goes on when there is no other. */
+  release(reason: number): void {
+    if ((this.#holds & reason) === 0 || this.machine.isClosed) return;
+    this.#holds &= ~reason;
+    if (this.#holds !== 0) return;
+    this.output.transport.resume();
+    try {
+      this.#decoder.resume(this.machine);
+    } catch (thrown) {
+      this.#failed(thrown);
+    }
+  }
+
+  /** CONNACK was sent: larger packets are believed, and the keep alive counts. */
+  accepted(session: ClientSession): void {
+    this.session = session;
+    this.#decoder.maxPacketBytes = this.services.limits.maximumPacketBytes;
+    this.#rearm(this.services.clock.monotonicMs());
+  }
+
+  #timeout(): void {
+    const { machine, services } = this;
+    if (machine.isClosed) {
+      this.output.destroy();
+      return;
+    }
+    const nowMs = services.clock.monotonicMs();
+    // While we don't read, silence is our own.
+    if (this.#holds !== 0) machine.received(nowMs);
+    machine.expire(nowMs);
+    if (!machine.isClosed) this.#rearm(nowMs);
+    else if (this.session !== null) services.counters.keepAliveTimeouts++;
+  }
+
+  /** Reads only move the machine's deadline; the timer looks again when it fires. */
+  #rearm(nowMs: number): void {
+    const { deadlineMs } = this.machine;
+    if (deadlineMs === Number.POSITIVE_INFINITY) this.services.wheel.cancel(this.#timer);
+    else this.services.wheel.arm(this.#timer, Math.max(1, deadlineMs - nowMs));
+  }
+}

@@ -1,0 +1,40 @@
+// Stores how far durable sessions have read: those whose client acknowledged something, at most once per interval
+// (design section 5).
+
+import type { GatewayServices } from '../services.ts';
+import type { ClientSession } from './client-session.ts';
+import { cursorsOf, keyOf } from './session-end.ts';
+
+/** Commits cursors periodically. */
+export class CursorCommits {
+  readonly #services: GatewayServices;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(services: GatewayServices, intervalMs: number) {
+    this.#services = services;
+    this.#timer = setInterval(() => this.commit(), intervalMs);
+    this.#timer.unref();
+  }
+
+  /** Commits what moved since the last time. */
+  commit(): void {
+    for (const connection of this.#services.directory.connections()) {
+      const { session } = connection;
+      if (session !== null && session.isDurable && session.isCursorDirty) this.#commit(session);
+    }
+  }
+
+  #commit(session: ClientSession): void {
+    session.isCursorDirty = false;
+    const cursors = cursorsOf(this.#services, session);
+    if (cursors.length === 0) return;
+    this.#services.store.commit({ key: keyOf(session), cursors }, (error) => {
+      // The next interval tries again; a crash before that only repeats messages.
+      if (error !== undefined && error.code !== 'fenced') session.isCursorDirty = true;
+    });
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}

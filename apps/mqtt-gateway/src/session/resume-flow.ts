@@ -1,0 +1,132 @@
+// A stored session comes back: its filters are registered, and each shard is read on from its cursor through the index
+// until the ring takes over (rules X4, X5, S3). Nothing is delivered live before every place is known.
+
+import type { SessionState, ShardPosition } from '@robustmq/rpc';
+import type { ActiveFilter } from '../delivery/filter-registry.ts';
+import { shardKeyOf, type ShardTail } from '../delivery/shard-tail.ts';
+import { Subscription, type StartOffset } from '../delivery/subscription.ts';
+import type { ClientSession } from './client-session.ts';
+import type { Connection } from './connection.ts';
+
+const QOS_MASK = 0x03;
+const NO_LOCAL = 0x04;
+const RETAIN_AS_PUBLISHED = 0x08;
+const RETAIN_HANDLING_SHIFT = 4;
+const RETRY_MS = 200;
+
+/** Brings back the subscriptions of `state`, then reads what was missed. */
+export function resumeSession(connection: Connection, session: ClientSession, state: SessionState): void {
+  if (state.subscriptions.length === 0) return;
+  const { services } = connection;
+  const { tenant } = session.identity;
+  session.isReading = false;
+  const actives: ActiveFilter[] = [];
+  let missing = state.subscriptions.length;
+  for (const row of state.subscriptions) {
+    const subscription = new Subscription(session, row.filter);
+    subscription.setOptions({
+      qos: row.options & QOS_MASK,
+      noLocal: (row.options & NO_LOCAL) !== 0,
+      retainAsPublished: (row.options & RETAIN_AS_PUBLISHED) !== 0,
+      retainHandling: (row.options >> RETAIN_HANDLING_SHIFT) & 0x03,
+      subscriptionIdentifier: row.subscriptionIdentifier,
+    });
+    subscription.createdAtRevision = Number(row.createdAtRevision);
+    subscription.starts = startMap(row.start);
+    session.subscriptions.set(row.filter, subscription);
+    services.addMeshFilter(tenant, row.filter);
+    activate(connection, session, subscription, (active) => {
+      actives.push(active);
+      if (--missing === 0) startReading(connection, session, state, actives);
+    });
+  }
+}
+
+/** Registers until the journals answer: the client is connected, and only its reading waits. */
+function activate(
+  connection: Connection,
+  session: ClientSession,
+  subscription: Subscription,
+  done: (active: ActiveFilter) => void,
+): void {
+  const { registry } = connection.services;
+  const { tenant } = session.identity;
+  registry.add(tenant, subscription.filter, (error, active) => {
+    if (error === undefined) {
+      done(active!);
+      return;
+    }
+    setTimeout(() => {
+      if (session.output === null) return;
+      registry.remove(tenant, subscription.filter);
+      activate(connection, session, subscription, done);
+    }, RETRY_MS).unref();
+  });
+}
+
+function startMap(rows: readonly ShardPosition[]): Map<number, StartOffset> {
+  return new Map(
+    rows.map((row) => [
+      shardKeyOf(row.streamId, row.shard),
+      { streamId: row.streamId, shard: row.shard, leaderEpoch: row.leaderEpoch, offset: Number(row.offset) },
+    ]),
+  );
+}
+
+function startReading(
+  connection: Connection,
+  session: ClientSession,
+  state: SessionState,
+  actives: readonly ActiveFilter[],
+): void {
+  if (session.output === null) return;
+  const { services } = connection;
+  const { tenant } = session.identity;
+  const activeFrom = new Map<number, number>();
+  for (const active of actives) {
+    for (const [key, { offset }] of active.activeFrom) {
+      activeFrom.set(key, Math.max(activeFrom.get(key) ?? 0, offset));
+    }
+  }
+  const cursors = startMap(state.cursors);
+  const isAfterCrash = state.connected;
+  for (const tail of services.tails.tails()) {
+    const from = readFrom(session, tail, cursors, services.streamRevision(tail.streamId));
+    const ringFrom = activeFrom.get(tail.key) ?? 0;
+    if (from >= tail.nextOffset) continue;
+    if (isAfterCrash) session.repeatBelow(tail, tail.nextOffset);
+    session.lagFrom(tail, from, ringFrom);
+  }
+  session.takeOver(
+    state.inFlight.flatMap((row) => {
+      const { position } = row;
+      if (position === undefined) return [];
+      const tail = services.tails.tailOf(shardKeyOf(position.streamId, position.shard));
+      return tail === undefined ? [] : [{ packetId: row.packetId, tail, offset: Number(position.offset) }];
+    }),
+  );
+  session.isReading = true;
+  const routes = services.routesOf(tenant);
+  for (const subscription of session.subscriptions.values()) routes.add(subscription);
+}
+
+/**
+ * The first offset to read: the cursor; without one the earliest start among the subscriptions. A shard that a vector does
+ * not name is read from its first offset if its stream is younger than the subscription, else from where it is (X4).
+ */
+function readFrom(
+  session: ClientSession,
+  tail: ShardTail,
+  cursors: ReadonlyMap<number, StartOffset>,
+  streamRevision: number,
+): number {
+  const cursor = cursors.get(tail.key);
+  if (cursor !== undefined) return cursor.offset;
+  let from = tail.nextOffset;
+  for (const subscription of session.subscriptions.values()) {
+    const start = subscription.starts?.get(tail.key);
+    if (start !== undefined) from = Math.min(from, start.offset);
+    else if (streamRevision > subscription.createdAtRevision) from = 0;
+  }
+  return from;
+}

@@ -1,0 +1,166 @@
+// SUBSCRIBE and UNSUBSCRIBE (sections 3.8 to 3.11). Nothing that matches and is published after SUBACK is missed (I5): the
+// filter is active in every tail, the mesh routes it, and a durable session's row has it, before SUBACK leaves (X3, S6).
+
+import { create } from '@bufbuild/protobuf';
+import { REASON } from '@robustmq/mqtt-codec';
+import type { SubscribeEntry, SubscribeRequest, UnsubscribeRequest } from '@robustmq/mqtt-session';
+import { ShardPositionSchema, SubscriptionRowSchema, type SubscriptionRow } from '@robustmq/rpc';
+import type { ActiveFilter } from '../delivery/filter-registry.ts';
+import { Subscription, type StartOffset } from '../delivery/subscription.ts';
+import type { ClientSession } from './client-session.ts';
+import type { Connection } from './connection.ts';
+import { keyOf } from './session-end.ts';
+
+/** SUBSCRIBE under way. */
+interface Pending {
+  readonly connection: Connection;
+  readonly session: ClientSession;
+  readonly request: SubscribeRequest;
+  /** Rows for meta, by the entry that they stand behind. */
+  readonly rows: Map<SubscribeEntry, SubscriptionRow>;
+  /** Entries that have not finished. */
+  missing: number;
+}
+
+/** Serves SUBSCRIBE: entries that were refused already keep their answer. */
+export function subscribe(connection: Connection, session: ClientSession, request: SubscribeRequest): void {
+  const pending: Pending = {
+    connection,
+    session,
+    request,
+    rows: new Map(),
+    missing: request.entries.length,
+  };
+  for (const entry of request.entries) {
+    if (entry.reasonCode >= REASON.unspecifiedError) finishPart(pending);
+    else subscribeOne(pending, entry);
+  }
+}
+
+function subscribeOne(pending: Pending, entry: SubscribeEntry): void {
+  const { filter } = entry;
+  const { session, connection } = pending;
+  const { services } = connection;
+  const { tenant } = session.identity;
+  const existing = session.subscriptions.get(filter);
+  if (existing !== undefined) {
+    // Replaces the options and keeps the start vector [MQTT-3.8.4-3] (rule X3).
+    existing.setOptions(entry);
+    if (session.isDurable) pending.rows.set(entry, rowOf(existing, []));
+    finishPart(pending);
+    return;
+  }
+  const subscription = new Subscription(session, filter);
+  subscription.setOptions(entry);
+  subscription.createdAtRevision = services.revision();
+  session.subscriptions.set(filter, subscription);
+  services.addMeshFilter(tenant, filter);
+  services.registry.add(tenant, filter, (error, active) => {
+    if (session.output === null || session.subscriptions.get(filter) !== subscription) {
+      finishPart(pending);
+      return;
+    }
+    if (error !== undefined) {
+      services.log.warn({ client_id: session.identity.clientId, filter, err: error }, 'filter is not active');
+      undo(connection, session, subscription);
+      entry.reasonCode = REASON.implementationSpecificError;
+      finishPart(pending);
+      return;
+    }
+    const starts = startsOf(connection, active!);
+    // A live session never sees an offset below: only one that reads behind the tail has to compare.
+    if (session.lag !== null) subscription.starts = starts;
+    services.routesOf(tenant).add(subscription);
+    if (session.isDurable) pending.rows.set(entry, rowOf(subscription, [...starts.values()]));
+    services.meshReady(tenant, filter, () => finishPart(pending));
+  });
+}
+
+/** Where a new subscription starts: the filter matches from there on, and what we have delivered already is behind it. */
+function startsOf(connection: Connection, active: ActiveFilter): Map<number, StartOffset> {
+  const starts = new Map<number, StartOffset>();
+  for (const [key, start] of active.activeFrom) {
+    const tail = connection.services.tails.tailOf(key);
+    const offset = Math.max(start.offset, tail?.nextOffset ?? 0);
+    starts.set(key, { ...start, offset });
+  }
+  return starts;
+}
+
+function rowOf(subscription: Subscription, starts: readonly StartOffset[]): SubscriptionRow {
+  return create(SubscriptionRowSchema, {
+    filter: subscription.filter,
+    options:
+      subscription.qos |
+      (subscription.noLocal ? 4 : 0) |
+      (subscription.retainAsPublished ? 8 : 0) |
+      (subscription.retainHandling << 4),
+    subscriptionIdentifier: subscription.subscriptionIdentifier,
+    start: starts.map((start) => create(ShardPositionSchema, { ...start, offset: BigInt(start.offset) })),
+    createdAtRevision: BigInt(subscription.createdAtRevision),
+  });
+}
+
+function undo(connection: Connection, session: ClientSession, subscription: Subscription): void {
+  const { services } = connection;
+  const { tenant } = session.identity;
+  session.subscriptions.delete(subscription.filter);
+  services.routesOf(tenant).remove(subscription);
+  services.registry.remove(tenant, subscription.filter);
+  services.removeMeshFilter(tenant, subscription.filter);
+}
+
+function finishPart(pending: Pending): void {
+  if (--pending.missing > 0) return;
+  const { connection, session, rows, request } = pending;
+  if (rows.size === 0) {
+    connection.machine.subscribed(request);
+    return;
+  }
+  connection.services.store.update({ key: keyOf(session), put: [...rows.values()], remove: [] }, (error) => {
+    if (error !== undefined) notStored(pending, error.code);
+    if (error?.code === 'fenced') connection.machine.disconnect(REASON.sessionTakenOver);
+    else connection.machine.subscribed(request);
+  });
+}
+
+/** Meta did not take the rows: the subscriptions don't hold. */
+function notStored(pending: Pending, code: string): void {
+  const { connection, session } = pending;
+  connection.services.log.warn(
+    { client_id: session.identity.clientId, code },
+    'subscriptions were not stored',
+  );
+  for (const [entry, row] of pending.rows) {
+    const subscription = session.subscriptions.get(row.filter);
+    if (subscription !== undefined && row.start.length > 0) undo(connection, session, subscription);
+    entry.reasonCode = REASON.implementationSpecificError;
+  }
+}
+
+/** Serves UNSUBSCRIBE. */
+export function unsubscribe(
+  connection: Connection,
+  session: ClientSession,
+  request: UnsubscribeRequest,
+): void {
+  const removed: string[] = [];
+  for (const entry of request.entries) {
+    if (entry.reasonCode >= REASON.unspecifiedError) continue;
+    const subscription = session.subscriptions.get(entry.filter);
+    if (subscription === undefined) {
+      entry.reasonCode = REASON.noSubscriptionExisted;
+      continue;
+    }
+    undo(connection, session, subscription);
+    removed.push(entry.filter);
+  }
+  if (!session.isDurable || removed.length === 0) {
+    connection.machine.unsubscribed(request);
+    return;
+  }
+  connection.services.store.update({ key: keyOf(session), put: [], remove: removed }, (error) => {
+    if (error?.code === 'fenced') connection.machine.disconnect(REASON.sessionTakenOver);
+    else connection.machine.unsubscribed(request);
+  });
+}

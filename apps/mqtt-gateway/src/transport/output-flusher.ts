@@ -1,0 +1,45 @@
+// Writes the output of all connections that have some, once per turn of the event loop, and keeps their chunks.
+
+import { CHUNK_BYTES, type SocketOutput } from './socket-output.ts';
+
+/** Chunks kept for reuse; more are left to the garbage collector. */
+const MAX_POOLED_CHUNKS = 256;
+
+/** One per process. */
+export class OutputFlusher {
+  flushes = 0;
+  #dirty: SocketOutput[] = [];
+  #spare: SocketOutput[] = [];
+  readonly #pool: Buffer[] = [];
+  #scheduled = false;
+  /** Called by an output that has become dirty. */
+  add(output: SocketOutput): void {
+    this.#dirty.push(output);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#run);
+  }
+
+  readonly #run = (): void => {
+    this.#scheduled = false;
+    this.flush();
+  };
+
+  /** Writes everything now: before the process ends, and in tests. */
+  flush(): void {
+    const dirty = this.#dirty;
+    this.#dirty = this.#spare;
+    this.#spare = dirty;
+    this.flushes++;
+    for (let index = 0; index < dirty.length; index++) dirty[index]!.flush();
+    dirty.length = 0;
+  }
+
+  borrow(): Buffer {
+    return this.#pool.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  }
+
+  giveBack(chunk: Buffer): void {
+    if (chunk.length === CHUNK_BYTES && this.#pool.length < MAX_POOLED_CHUNKS) this.#pool.push(chunk);
+  }
+}

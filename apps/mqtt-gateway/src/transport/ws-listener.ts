@@ -1,0 +1,117 @@
+// MQTT over WebSocket [MQTT-6.0.0]: binary frames, sub-protocol `mqtt` (3.1 clients say `mqttv3.1`). Packets may span
+// frames and share them, so a frame is nothing but bytes.
+
+import { createServer, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type RawData, type WebSocket } from 'ws';
+import { listenTcp } from '@robustmq/runtime';
+import type { Accept, ByteSink, ListenOptions } from './tcp-listener.ts';
+import type { Transport } from './socket-output.ts';
+
+/** Sub-protocols in the order of preference [MQTT-6.0.0-3]. */
+const SUBPROTOCOLS = ['mqtt', 'mqttv3.1'];
+/** Close code for frames that are not binary [MQTT-6.0.0-1]. */
+const UNSUPPORTED_DATA = 1003;
+/** HTTP upgrade requests are small; a peer that sends none in time is cut. */
+const UPGRADE_TIMEOUT_MS = 10_000;
+
+/** Bounds of the WebSocket listener. */
+export interface WsListenerOptions {
+  readonly path: string;
+  /** A frame larger than this ends the connection; frames carry any number of packets. */
+  readonly maxFrameBytes: number;
+}
+
+class WsTransport implements Transport {
+  readonly #socket: WebSocket;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+  }
+
+  get writableLength(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  write(bytes: Buffer): void {
+    this.#socket.send(bytes, { binary: true });
+  }
+
+  end(): void {
+    this.#socket.close();
+  }
+
+  destroy(): void {
+    this.#socket.terminate();
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+}
+
+/** A listening WebSocket server. */
+export class WsListener {
+  readonly #server: Server;
+
+  constructor(options: WsListenerOptions, accept: Accept) {
+    const webSockets = new WebSocketServer({
+      noServer: true,
+      maxPayload: options.maxFrameBytes,
+      perMessageDeflate: false,
+      skipUTF8Validation: true,
+      handleProtocols: (offered) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,
+    });
+    this.#server = createServer({ requestTimeout: UPGRADE_TIMEOUT_MS }, (_request, response) => {
+      response.writeHead(426, { 'content-type': 'text/plain' }).end('MQTT over WebSocket only\n');
+    });
+    this.#server.on('upgrade', (request, socket: Duplex, head: Buffer) => {
+      const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
+      const path = (request.url ?? '').split('?', 1)[0];
+      if (path !== options.path || !offered.some((name) => SUBPROTOCOLS.includes(name))) {
+        socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+        return;
+      }
+      webSockets.handleUpgrade(request, socket, head, (webSocket) => {
+        const sink = accept(new WsTransport(webSocket), {
+          address: request.socket.remoteAddress ?? '',
+          port: request.socket.remotePort ?? 0,
+          listener: 'ws',
+        });
+        if (sink === null) webSocket.terminate();
+        else attach(webSocket, socket, sink);
+      });
+    });
+  }
+
+  /** As {@link TcpListener.listen}. */
+  async listen({ host, port, optionName }: ListenOptions): Promise<number> {
+    return (await listenTcp(this.#server, host, port, optionName)).port;
+  }
+
+  /** Accepts no more; connections stay. */
+  stop(): void {
+    this.#server.close();
+  }
+}
+
+function attach(webSocket: WebSocket, socket: Duplex, sink: ByteSink): void {
+  webSocket.on('message', (data: RawData, isBinary: boolean) => {
+    if (!isBinary) webSocket.close(UNSUPPORTED_DATA, 'binary frames only');
+    else sink.received(toBuffer(data));
+  });
+  // The WebSocket has no drain of its own; its socket has.
+  socket.on('drain', () => sink.drained());
+  // `close` follows; there is nothing to say about a peer that went away or broke the framing.
+  webSocket.on('error', () => webSocket.terminate());
+  webSocket.on('close', () => sink.closed());
+}
+
+function toBuffer(data: RawData): Buffer {
+  if (Buffer.isBuffer(data)) return data;
+  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+}
