@@ -161,9 +161,15 @@ export class ShardLeader {
     this.#advance();
   }
 
-  /** The controller refused our proposal; it will be made again from a newer state. */
-  isrRefused(): void {
+  /**
+   * The controller refused our proposal and says what holds instead. Only that answer ends the maximal ISR: without it
+   * the proposal may still have been applied, and HW must not pass a member that may be elected.
+   */
+  isrRefused(current: CommittedIsr, nowMs: number): void {
+    if (this.#resigned || current.version < this.#isr.version) return;
+    this.#isr = current;
     this.#proposal = undefined;
+    for (const member of current.members) this.#track(member, nowMs);
     this.#advance();
   }
 
