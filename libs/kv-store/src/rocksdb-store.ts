@@ -1,3 +1,4 @@
+/// <reference path="./rocksdb-native.d.ts" />
 // RocksDB through rocksdb-native (decision 1).
 import { BrokerError } from '@robustmq/errors';
 import RocksDB from 'rocksdb-native';

@@ -1,0 +1,147 @@
+// Nodes, incarnations, leases' ends and leaderships (rules F1, R3, R5).
+import { create } from '@bufbuild/protobuf';
+import { BrokerError } from '@robustmq/errors';
+import {
+  NodeSchema,
+  ServiceKind,
+  type ClaimLeadershipRequest,
+  type Node,
+  type NodeIdentity,
+  type RegisterNodeRequest,
+  type Shard,
+  type Stream,
+} from '@robustmq/rpc';
+import { GATEWAY_PRODUCER_ID_START, type ClusterRows, type ClusterState } from './cluster-state.ts';
+import { settleOwnership } from './ownership.ts';
+
+/** Producer ids per incarnation of an mqtt-gateway: one is used, the rest are for later splits of its load. */
+const PRODUCER_IDS_PER_GATEWAY = 16;
+
+/** The live row of a caller. @throws BrokerError `fenced` when its incarnation is over. */
+export function liveNode(state: ClusterState, identity: NodeIdentity | undefined): Node {
+  const node = identity === undefined ? undefined : state.nodes.get(identity.nodeId);
+  if (node?.live !== true || node.identity?.incarnation !== identity?.incarnation) {
+    throw new BrokerError(
+      'fenced',
+      `incarnation ${identity?.incarnation ?? 0n} of ${identity?.nodeId ?? '(none)'} has ended`,
+    );
+  }
+  return node;
+}
+
+/** A new incarnation of a node; the one before, if any, ends with this very command. */
+export function registerNode(
+  state: ClusterState,
+  rows: ClusterRows,
+  request: RegisterNodeRequest,
+  nowMs: bigint,
+): Node {
+  if (!/^[\w.-]{1,128}$/.test(request.nodeId))
+    throw new BrokerError('invalid_argument', 'a node id is 1 to 128 letters, digits, _ . -');
+  const previous = state.nodes.get(request.nodeId);
+  if (previous !== undefined && previous.kind !== request.kind) {
+    throw new BrokerError('conflict', `node id ${request.nodeId} belongs to another kind of service`);
+  }
+  if (previous?.live === true) endNode(state, rows, previous);
+  const isGateway = request.kind === ServiceKind.MQTT_GATEWAY;
+  const node = create(NodeSchema, {
+    identity: {
+      nodeId: request.nodeId,
+      incarnation: state.meta.nextIncarnation++,
+      directoryId: request.directoryId,
+    },
+    kind: request.kind,
+    endpoints: request.endpoints,
+    zone: request.zone,
+    version: request.version,
+    live: true,
+    registeredAtMs: nowMs,
+    number: previous?.number ?? nextNumber(state, request.kind),
+    // A gateway that comes now reads the current owners before it serves anybody.
+    ownershipEpoch: state.meta.ownershipEpoch,
+    producerIdBase: isGateway ? state.meta.nextGatewayProducerId : 0n,
+    producerIdCount: isGateway ? PRODUCER_IDS_PER_GATEWAY : 0,
+  });
+  if (isGateway) state.meta.nextGatewayProducerId += BigInt(PRODUCER_IDS_PER_GATEWAY);
+  state.nodes.set(request.nodeId, node);
+  rows.nodes.add(request.nodeId);
+  if (request.kind === ServiceKind.JOURNAL) checkDirectory(state, rows, node);
+  return node;
+}
+
+/** Whether a producer id is one of the gateways' own. */
+export function isGatewayProducerId(producerId: bigint): boolean {
+  return producerId >= GATEWAY_PRODUCER_ID_START;
+}
+
+function nextNumber(state: ClusterState, kind: ServiceKind): number {
+  const number = (state.meta.nextNumber[kind] ?? 0) + 1;
+  state.meta.nextNumber[kind] = number;
+  return number;
+}
+
+/** Ends an incarnation: nobody is led by it, and nobody waits for it to route by new owners. */
+export function endNode(state: ClusterState, rows: ClusterRows, node: Node): void {
+  node.live = false;
+  rows.nodes.add(node.identity?.nodeId ?? '');
+  if (node.kind === ServiceKind.JOURNAL) {
+    for (const stream of state.streams.values()) {
+      for (const shard of stream.shards) {
+        if (shard.leader !== node.identity?.nodeId) continue;
+        shard.leader = '';
+        rows.streams.add(stream.streamId);
+      }
+    }
+  }
+  if (node.kind === ServiceKind.MQTT_GATEWAY) settleOwnership(state, rows);
+}
+
+/**
+ * A journal that comes back with another data directory has lost its copies (rule R5): it leaves every ISR. If it was the last
+ * member the shard stays without leader: unavailable, not empty.
+ */
+function checkDirectory(state: ClusterState, rows: ClusterRows, node: Node): void {
+  const nodeId = node.identity?.nodeId ?? '';
+  for (const stream of state.streams.values()) {
+    for (const shard of stream.shards) {
+      const replica = shard.replicas.find((row) => row.nodeId === nodeId);
+      if (replica === undefined || replica.directoryId === node.identity?.directoryId) continue;
+      if (!shard.isr.includes(nodeId) || shard.isr.length === 1) continue;
+      shard.isr = shard.isr.filter((member) => member !== nodeId);
+      shard.isrVersion++;
+      rows.streams.add(stream.streamId);
+    }
+  }
+}
+
+/** Gives a journal a new leader epoch for every shard that it may lead and nobody live does (rule R3). */
+export function claimLeadership(
+  state: ClusterState,
+  rows: ClusterRows,
+  request: ClaimLeadershipRequest,
+): void {
+  const node = liveNode(state, request.node);
+  const wanted = new Set(request.shards.map((ref) => `${ref.streamId}/${ref.shard}`));
+  for (const stream of state.streams.values()) {
+    for (const shard of stream.shards) {
+      if (wanted.size > 0 && !wanted.has(`${stream.streamId}/${shard.shard}`)) continue;
+      if (mayLead(shard, node)) lead(stream, shard, node, rows);
+    }
+  }
+}
+
+function mayLead(shard: Shard, node: Node): boolean {
+  const { nodeId, directoryId, incarnation } = node.identity as NodeIdentity;
+  const holdsCopy = shard.replicas.some((row) => row.nodeId === nodeId && row.directoryId === directoryId);
+  const ledElsewhere = shard.leader !== '' && shard.leader !== nodeId;
+  const ledAlready = shard.leader === nodeId && shard.leaderIncarnation === incarnation;
+  return holdsCopy && shard.isr.includes(nodeId) && !ledElsewhere && !ledAlready;
+}
+
+function lead(stream: Stream, shard: Shard, node: Node, rows: ClusterRows): void {
+  shard.leader = node.identity?.nodeId ?? '';
+  shard.leaderIncarnation = node.identity?.incarnation ?? 0n;
+  shard.leaderEpoch++;
+  shard.isrVersion++;
+  rows.streams.add(stream.streamId);
+}

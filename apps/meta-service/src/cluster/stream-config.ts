@@ -1,0 +1,51 @@
+// The configurations of a stream that exist. Each is enforced; everything else is refused by name.
+
+type Check = (value: string) => boolean;
+
+const integer =
+  (min: number, max: number = Number.MAX_SAFE_INTEGER): Check =>
+  (value) =>
+    /^-?\d+$/.test(value) && Number(value) >= min && Number(value) <= max;
+const oneOf =
+  (...values: string[]): Check =>
+  (value) =>
+    values.includes(value);
+
+const CONFIGS: Readonly<
+  Record<string, { readonly check: Check; readonly expects: string; readonly alterable: boolean }>
+> = {
+  'cleanup.policy': { check: oneOf('delete'), expects: 'delete', alterable: true },
+  'compression.type': { check: oneOf('producer'), expects: 'producer', alterable: true },
+  'max.message.bytes': { check: integer(0, 8 * 1024 * 1024), expects: '0 to 8388608', alterable: true },
+  'message.timestamp.type': {
+    check: oneOf('CreateTime', 'LogAppendTime'),
+    expects: 'CreateTime or LogAppendTime',
+    alterable: true,
+  },
+  'min.insync.replicas': { check: integer(1, 32), expects: '1 to 32', alterable: true },
+  'retention.bytes': { check: integer(-1), expects: '-1 or a number of bytes', alterable: true },
+  'retention.ms': { check: integer(-1), expects: '-1 or a number of milliseconds', alterable: true },
+  'segment.bytes': {
+    check: integer(1_048_576, 2_147_483_647),
+    expects: '1048576 to 2147483647',
+    alterable: true,
+  },
+  'segment.ms': { check: integer(1), expects: 'a number of milliseconds', alterable: true },
+  'mqtt.filter': { check: (value) => value.length <= 65_535, expects: 'a topic filter', alterable: false },
+  'mqtt.durability': { check: oneOf('disk', 'memory'), expects: 'disk or memory', alterable: true },
+};
+
+/** Why these settings are refused (the first bad one, by name), or undefined. An undefined value stands for a removal. */
+export function streamConfigProblem(
+  config: Readonly<Record<string, string | undefined>>,
+  altering: boolean,
+): string | undefined {
+  for (const [name, value] of Object.entries(config)) {
+    const known = Object.hasOwn(CONFIGS, name) ? CONFIGS[name] : undefined;
+    if (known === undefined) return `configuration ${name} is not supported`;
+    if (altering && !known.alterable) return `configuration ${name} is fixed at creation`;
+    if (value !== undefined && !known.check(value))
+      return `configuration ${name} is ${known.expects}, not '${value}'`;
+  }
+  return undefined;
+}

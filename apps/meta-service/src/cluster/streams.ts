@@ -1,0 +1,266 @@
+// Streams and their shards: created, grown, altered, deleted.
+import { create } from '@bufbuild/protobuf';
+import { BrokerError } from '@robustmq/errors';
+import {
+  ServiceKind,
+  ShardSchema,
+  StreamSchema,
+  type AddShardsRequest,
+  type AlterIsrRequest,
+  type AlterStreamConfigRequest,
+  type CreateStreamRequest,
+  type DeleteStreamRequest,
+  type Node,
+  type Shard,
+  type Stream,
+} from '@robustmq/rpc';
+import type { ClusterRows, ClusterState } from './cluster-state.ts';
+import { liveNode } from './nodes.ts';
+import { checkFilter, filterFor, settleOwnership } from './ownership.ts';
+import { streamConfigProblem } from './stream-config.ts';
+
+/** Cluster-wide defaults: dynamic configuration over what the process was started with. */
+export interface StreamDefaults {
+  readonly shards: number;
+  readonly mqttFilter: string;
+}
+
+/** Shards that MQTT sessions may have to watch, over all streams of a tenant (rule O1). */
+export const MAX_MQTT_SHARDS = 256;
+export const MAX_SHARDS_PER_STREAM = 1_000;
+export const MAX_STREAMS = 20_000;
+/** Name of the built-in stream that owns what no other stream owns. */
+export const MQTT_STREAM = 'mqtt';
+
+/** A new stream. @throws BrokerError */
+export function createStream(
+  state: ClusterState,
+  rows: ClusterRows,
+  request: CreateStreamRequest,
+  defaults: StreamDefaults,
+  nowMs: bigint,
+  topicId: Uint8Array,
+): Stream {
+  const { tenant, name } = request;
+  checkNames(tenant, name);
+  if (state.streamByName(tenant, name) !== undefined)
+    throw new BrokerError('already_exists', `stream ${name} exists`);
+  if (state.streams.size >= MAX_STREAMS)
+    throw new BrokerError('quota_exceeded', `at most ${MAX_STREAMS} streams`);
+  const problem = streamConfigProblem(request.config, false);
+  if (problem !== undefined) throw new BrokerError('invalid_argument', problem);
+  const shards = request.shards === 0 ? defaults.shards : request.shards;
+  checkShardCount(shards);
+  const filter = filterFor(name, request.config, defaults.mqttFilter, request.internal);
+  checkFilter(state, tenant, filter);
+  const isMqtt = filter !== '' || name === MQTT_STREAM;
+  if (isMqtt && mqttShards(state, tenant) + shards > MAX_MQTT_SHARDS) {
+    throw new BrokerError(
+      'quota_exceeded',
+      `at most ${MAX_MQTT_SHARDS} shards of a tenant may own MQTT topics`,
+    );
+  }
+  const journals = liveJournals(state);
+  const replicas = request.replicationFactor === 0 ? 1 : request.replicationFactor;
+  if (journals.length < replicas) {
+    throw new BrokerError(
+      'not_enough_replicas',
+      `replication factor ${replicas} with ${journals.length} live journal-servers`,
+    );
+  }
+  const streamId = state.meta.nextStreamId;
+  const ownsNew = filter !== '';
+  const stream = create(StreamSchema, {
+    streamId,
+    tenant,
+    name,
+    config: filter === '' ? request.config : { ...request.config, 'mqtt.filter': filter },
+    mqttFilter: filter,
+    shardsAtCreation: shards,
+    topicId,
+    createdAtMs: nowMs,
+    ownershipEpoch: ownsNew ? state.meta.ownershipEpoch + 1n : state.meta.ownershipEpoch,
+    ownershipActive: !ownsNew,
+    internal: request.internal,
+    shards: Array.from({ length: shards }, (_, shard) => newShard(journals, streamId, shard, replicas)),
+  });
+  if (request.validateOnly) return stream;
+  state.meta.nextStreamId++;
+  state.putStream(stream);
+  rows.streams.add(streamId);
+  if (ownsNew) {
+    state.meta.ownershipEpoch = stream.ownershipEpoch;
+    rows.ownershipEpoch = true;
+    settleOwnership(state, rows);
+  }
+  return stream;
+}
+
+/** The stream of a tenant that owns all other MQTT topics; made when the first journal-server is there. */
+export function ensureMqttStream(
+  state: ClusterState,
+  rows: ClusterRows,
+  tenant: string,
+  shards: number,
+  nowMs: bigint,
+  topicId: Uint8Array,
+): void {
+  if (state.streamByName(tenant, MQTT_STREAM) !== undefined || liveJournals(state).length === 0) return;
+  const request = {
+    tenant,
+    name: MQTT_STREAM,
+    shards,
+    internal: true,
+    config: {},
+    replicationFactor: 1,
+    validateOnly: false,
+  };
+  createStream(
+    state,
+    rows,
+    request as unknown as CreateStreamRequest,
+    { shards, mqttFilter: 'none' },
+    nowMs,
+    topicId,
+  );
+}
+
+/** @throws BrokerError `not_found`, `permission_denied` for built-in streams */
+export function deleteStream(state: ClusterState, rows: ClusterRows, request: DeleteStreamRequest): void {
+  const stream = state.streamByName(request.tenant, request.name);
+  if (stream === undefined || (request.streamId !== 0 && request.streamId !== stream.streamId)) {
+    throw new BrokerError('not_found', `no stream ${request.name}`);
+  }
+  if (stream.internal) throw new BrokerError('permission_denied', `stream ${request.name} is built in`);
+  state.deleteStream(stream);
+  rows.deletedStreams.add(stream.streamId);
+  if (stream.mqttFilter !== '') {
+    state.meta.ownershipEpoch++;
+    rows.ownershipEpoch = true;
+    settleOwnership(state, rows);
+  }
+}
+
+/** More shards; MQTT topics stay where they hash to by the count at creation (rule O4). */
+export function addShards(state: ClusterState, rows: ClusterRows, request: AddShardsRequest): Stream {
+  const stream = state.streams.get(request.streamId);
+  if (stream === undefined) throw new BrokerError('not_found', `no stream ${request.streamId}`);
+  if (request.totalShards <= stream.shards.length) {
+    throw new BrokerError(
+      'invalid_argument',
+      `stream ${stream.name} has ${stream.shards.length} shards already`,
+    );
+  }
+  checkShardCount(request.totalShards);
+  const journals = liveJournals(state);
+  if (journals.length === 0) throw new BrokerError('not_enough_replicas', 'no live journal-server');
+  if (request.validateOnly) return stream;
+  for (let shard = stream.shards.length; shard < request.totalShards; shard++) {
+    stream.shards.push(newShard(journals, stream.streamId, shard, 1));
+  }
+  rows.streams.add(stream.streamId);
+  return stream;
+}
+
+/** Changes configs that may change. */
+export function alterStreamConfig(
+  state: ClusterState,
+  rows: ClusterRows,
+  request: AlterStreamConfigRequest,
+): Stream {
+  const stream = state.streams.get(request.streamId);
+  if (stream === undefined) throw new BrokerError('not_found', `no stream ${request.streamId}`);
+  const removed = Object.fromEntries(request.remove.map((key) => [key, undefined]));
+  const problem = streamConfigProblem(request.set, true) ?? streamConfigProblem(removed, true);
+  if (problem !== undefined) throw new BrokerError('invalid_argument', problem);
+  if (request.validateOnly) return stream;
+  Object.assign(stream.config, request.set);
+  for (const key of request.remove) delete stream.config[key];
+  rows.streams.add(stream.streamId);
+  return stream;
+}
+
+/** Compare-and-set of an ISR (rule R2). */
+export function alterIsr(state: ClusterState, rows: ClusterRows, request: AlterIsrRequest): Shard {
+  const node = liveNode(state, request.node);
+  const shard = state.streams.get(request.shard?.streamId ?? 0)?.shards[request.shard?.shard ?? 0];
+  if (shard === undefined) throw new BrokerError('not_found', 'no such shard');
+  if (shard.leader !== node.identity?.nodeId || shard.leaderEpoch !== request.leaderEpoch) {
+    throw new BrokerError('fenced', `leader epoch ${request.leaderEpoch} is over`);
+  }
+  if (shard.isrVersion !== request.isrVersion)
+    throw new BrokerError('conflict', `ISR is at version ${shard.isrVersion}`);
+  for (const member of request.isr) {
+    const row = state.nodes.get(member.nodeId);
+    const holdsCopy = shard.replicas.some(
+      (replica) => replica.nodeId === member.nodeId && replica.directoryId === row?.identity?.directoryId,
+    );
+    if (row?.live !== true || row.identity?.incarnation !== member.incarnation || !holdsCopy) {
+      throw new BrokerError('fenced', `${member.nodeId} is not the incarnation that holds a copy`);
+    }
+  }
+  if (!request.isr.some((member) => member.nodeId === shard.leader))
+    throw new BrokerError('invalid_argument', 'an ISR contains its leader');
+  shard.isr = request.isr.map((member) => member.nodeId);
+  shard.isrVersion++;
+  rows.streams.add(request.shard?.streamId ?? 0);
+  return shard;
+}
+
+function checkNames(tenant: string, name: string): void {
+  if (!/^[\w-]{1,64}$/.test(tenant))
+    throw new BrokerError('invalid_argument', `'${tenant}' is no tenant: 1 to 64 letters, digits, _ -`);
+  if (!/^[\w.-]{1,249}$/.test(name) || name === '.' || name === '..') {
+    throw new BrokerError('invalid_argument', `'${name}' is no stream name: 1 to 249 letters, digits, _ . -`);
+  }
+}
+
+function checkShardCount(shards: number): void {
+  if (shards < 1 || shards > MAX_SHARDS_PER_STREAM) {
+    throw new BrokerError(
+      'invalid_argument',
+      `a stream has 1 to ${MAX_SHARDS_PER_STREAM} shards, not ${shards}`,
+    );
+  }
+}
+
+function mqttShards(state: ClusterState, tenant: string): number {
+  let count = 0;
+  for (const stream of state.streams.values()) {
+    if (stream.tenant === tenant && (stream.mqttFilter !== '' || stream.name === MQTT_STREAM))
+      count += stream.shards.length;
+  }
+  return count;
+}
+
+function liveJournals(state: ClusterState): Node[] {
+  return [...state.nodes.values()]
+    .filter((node) => node.live && node.kind === ServiceKind.JOURNAL)
+    .sort((a, b) => a.number - b.number);
+}
+
+/** Replicas in turn over the journals, so that leaders spread; the first replica leads. */
+function newShard(
+  journals: readonly Node[],
+  streamId: number,
+  shard: number,
+  replicationFactor: number,
+): Shard {
+  const chosen = Array.from(
+    { length: replicationFactor },
+    (_, i) => journals[(streamId + shard + i) % journals.length] as Node,
+  );
+  const leader = chosen[0]?.identity;
+  return create(ShardSchema, {
+    shard,
+    leaderEpoch: 0,
+    leader: leader?.nodeId ?? '',
+    leaderIncarnation: leader?.incarnation ?? 0n,
+    replicas: chosen.map((node) => ({
+      nodeId: node.identity?.nodeId ?? '',
+      directoryId: node.identity?.directoryId ?? '',
+    })),
+    isr: chosen.map((node) => node.identity?.nodeId ?? ''),
+    isrVersion: 1,
+  });
+}

@@ -1,0 +1,69 @@
+// The configuration of meta-service.
+import { byteSize, defineConfig, duration, port, section, z } from '@robustmq/config';
+import { telemetrySettings } from '@robustmq/telemetry';
+
+const MiB = 1024 * 1024;
+
+/** Every setting with its default, limits and description. */
+export const metaServiceConfig = defineConfig(
+  'meta-service',
+  z.strictObject({
+    node: section({
+      id: z
+        .string()
+        .min(1)
+        .default('meta-1')
+        .describe('Name of this process in the cluster; stable over restarts.'),
+      zone: z.string().default('').describe('Zone or rack of this process.'),
+    }),
+    data: section({
+      dir: z.string().min(1).default('data/meta').describe('Folder of the log and the applied state.'),
+    }),
+    grpc: section({
+      host: z.string().default('127.0.0.1').describe('Address to listen on for the other services.'),
+      port: port().default(1228).describe('Port to listen on for the other services.'),
+    }),
+    groups: section({
+      data: z.int().min(1).max(64).default(4).describe('Data groups; fixed when the data folder is created.'),
+    }),
+    ...telemetrySettings(58_081),
+    commitLog: section({
+      fileBytes: byteSize({ min: MiB, max: 1024 * MiB })
+        .default(16 * MiB)
+        .describe('Size of a pre-allocated file of the log.'),
+    }),
+    lease: section({
+      duration: duration({ min: 500, max: 60_000 })
+        .default(1_500)
+        .describe('A process that does not renew for this long is considered gone.'),
+      renewInterval: duration({ min: 50, max: 20_000 }).default(400).describe('How often processes renew.'),
+    }),
+    mqtt: section({
+      shards: z
+        .int()
+        .min(1)
+        .max(256)
+        .default(1)
+        .describe('Shards of the built-in stream mqtt, fixed when it is created.'),
+    }),
+    streams: section({
+      default: section({
+        partitions: z
+          .int()
+          .min(1)
+          .max(1_000)
+          .default(1)
+          .describe('Shards of a stream that asks for no number.'),
+        mqtt: section({
+          filter: z
+            .enum(['none', 'name'])
+            .default('none')
+            .describe('Whether a new stream owns the MQTT topic of its own name.'),
+        }),
+      }),
+    }),
+  }),
+);
+
+/** Values of {@link metaServiceConfig}. */
+export type MetaServiceConfig = z.output<typeof metaServiceConfig.schema>;

@@ -1,0 +1,66 @@
+// Leases of the nodes, by this process's monotonic clock. Renewals are not logged: a process that takes over (or restarts)
+// gives every live node a full lease again (design section 3).
+import { BrokerError } from '@robustmq/errors';
+import type { NodeIdentity } from '@robustmq/rpc';
+import type { Clock } from '@robustmq/runtime';
+import type { ClusterState } from './cluster/cluster-state.ts';
+import { liveNode } from './cluster/nodes.ts';
+
+/** Deadlines of live incarnations. */
+export class Leases {
+  readonly #state: ClusterState;
+  readonly #clock: Clock;
+  readonly #durationMs: number;
+  readonly #endsAtMs = new Map<string, number>();
+
+  constructor(state: ClusterState, clock: Clock, durationMs: number) {
+    this.#state = state;
+    this.#clock = clock;
+    this.#durationMs = durationMs;
+    for (const node of state.nodes.values()) if (node.live) this.#grant(node.identity);
+  }
+
+  /** Renews, or starts the lease of a node that just registered. @throws BrokerError `fenced` */
+  renew(identity: NodeIdentity | undefined): void {
+    liveNode(this.#state, identity);
+    this.#grant(identity);
+  }
+
+  /** Live incarnations whose lease has run out. */
+  expired(): NodeIdentity[] {
+    const now = this.#clock.monotonicMs();
+    const over: NodeIdentity[] = [];
+    for (const node of this.#state.nodes.values()) {
+      if (!node.live || node.identity === undefined) continue;
+      const endsAtMs = this.#endsAtMs.get(leaseKey(node.identity));
+      if (endsAtMs === undefined) this.#grant(node.identity);
+      else if (endsAtMs <= now) over.push(node.identity);
+    }
+    return over;
+  }
+
+  /** Forgets incarnations that ended. */
+  forget(): void {
+    for (const key of this.#endsAtMs.keys()) {
+      const nodeId = key.slice(key.indexOf('/') + 1);
+      const node = this.#state.nodes.get(nodeId);
+      if (node?.live !== true || node.identity === undefined || leaseKey(node.identity) !== key)
+        this.#endsAtMs.delete(key);
+    }
+  }
+
+  /** Whether an incarnation is live. */
+  isLive(nodeId: string, incarnation: bigint): boolean {
+    const node = this.#state.nodes.get(nodeId);
+    return node?.live === true && node.identity?.incarnation === incarnation;
+  }
+
+  #grant(identity: NodeIdentity | undefined): void {
+    if (identity === undefined) throw new BrokerError('invalid_argument', 'a request names its node');
+    this.#endsAtMs.set(leaseKey(identity), this.#clock.monotonicMs() + this.#durationMs);
+  }
+}
+
+function leaseKey(identity: NodeIdentity): string {
+  return `${identity.incarnation}/${identity.nodeId}`;
+}

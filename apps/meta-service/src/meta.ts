@@ -1,0 +1,195 @@
+// meta-service without its sockets: groups, log, leases, watch, and the periodic work of the leader.
+import { randomBytes, randomUUID } from 'node:crypto';
+import { create, fromBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
+import type { CommitLog, CommitLogRecovery } from '@robustmq/commit-log';
+import { BrokerError } from '@robustmq/errors';
+import type { KeyValueEntry, KeyValueStore } from '@robustmq/kv-store';
+import { CommandSchema, type Command, type NodeIdentity, type RequestId } from '@robustmq/rpc';
+import type { Clock } from '@robustmq/runtime';
+import { ClusterMachine, type ClusterMachineOptions } from './cluster/cluster-machine.ts';
+import { ClusterState } from './cluster/cluster-state.ts';
+import { dataMachine } from './data/data-machine.ts';
+import { applyingOnce } from './group-machine.ts';
+import { Leases } from './leases.ts';
+import { SoloLog, type LogGroup } from './log/solo-log.ts';
+import { SessionReaper } from './session-reaper.ts';
+import { dataGroupOf } from './slots.ts';
+import { WatchHub } from './watch-hub.ts';
+
+/** What meta-service is made of. */
+export interface MetaParts {
+  readonly commitLog: CommitLog;
+  readonly recovery: CommitLogRecovery;
+  readonly store: KeyValueStore;
+  readonly clock: Clock;
+  readonly dataGroups: number;
+  readonly machine: Omit<ClusterMachineOptions, 'onApplied'>;
+  readonly onFatal: (error: BrokerError) => void;
+}
+
+/** Column family of the cluster group; data group i is `data-i`. */
+export const CLUSTER_FAMILY = 'cluster';
+export const dataFamily = (group: number): string => `data-${group}`;
+
+const CLUSTER_GROUP = 0;
+const LOAD_PAGE = 1_000;
+const LEASE_CHECK_MS = 100;
+const REAP_INTERVAL_MS = 1_000;
+const CHECKPOINT_INTERVAL_MS = 5_000;
+
+/** See the file head. */
+export class Meta {
+  readonly watch: WatchHub;
+  readonly leases: Leases;
+  readonly state: ClusterState;
+  readonly dataGroups: number;
+  readonly store: KeyValueStore;
+  readonly #log: SoloLog;
+  readonly #clock: Clock;
+  readonly #reaper: SessionReaper;
+  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #busy = new Set<string>();
+  readonly #onFatal: (error: BrokerError) => void;
+
+  private constructor(parts: MetaParts, state: ClusterState, log: SoloLog, watch: WatchHub) {
+    this.store = parts.store;
+    this.dataGroups = parts.dataGroups;
+    this.state = state;
+    this.watch = watch;
+    this.#log = log;
+    this.#clock = parts.clock;
+    this.#onFatal = parts.onFatal;
+    this.leases = new Leases(state, parts.clock, parts.machine.leaseDurationMs);
+    this.#reaper = new SessionReaper(this);
+  }
+
+  /** Loads the applied state and replays the log over it. */
+  static async open(parts: MetaParts): Promise<Meta> {
+    const state = ClusterState.load(await allRows(parts.store, CLUSTER_FAMILY));
+    const watch = new WatchHub(() => state);
+    const cluster = new ClusterMachine(state, {
+      ...parts.machine,
+      onApplied: (revision, changes) => watch.publish(revision, changes),
+    });
+    const groups: LogGroup[] = [
+      {
+        family: CLUSTER_FAMILY,
+        machine: applyingOnce(cluster),
+        storeRows: (batch, family) => cluster.storeRows(batch, family),
+      },
+    ];
+    for (let i = 0; i < parts.dataGroups; i++)
+      groups.push({ family: dataFamily(i), machine: applyingOnce(dataMachine) });
+    const log = await SoloLog.open(parts.commitLog, parts.recovery, parts.store, groups, {
+      onFatal: parts.onFatal,
+    });
+    return new Meta(parts, state, log, watch);
+  }
+
+  /** Whether the first command of the cluster was applied. */
+  get isBootstrapped(): boolean {
+    return this.state.meta.clusterId !== '';
+  }
+
+  /** Creates the cluster with its first user. */
+  async bootstrap(passwordHash: string): Promise<void> {
+    const admin = { tenant: 'default', name: 'admin', passwordHash, superuser: true };
+    await this.cluster({
+      case: 'bootstrap',
+      value: create(CommandSchema, {
+        command: { case: 'bootstrap', value: { clusterId: randomUUID(), admin } },
+      }).command.value as never,
+    });
+  }
+
+  /** Starts the leader's periodic work. */
+  start(): void {
+    this.#every('leases', LEASE_CHECK_MS, () => this.#endExpiredLeases());
+    this.#every('sessions', REAP_INTERVAL_MS, () => this.#reaper.run());
+    this.#every('checkpoint', CHECKPOINT_INTERVAL_MS, () => this.#log.checkpoint());
+  }
+
+  /** A command of the cluster group; the response's bytes. */
+  cluster(command: Command['command'], requestId?: RequestId): Promise<Uint8Array> {
+    return this.#propose(CLUSTER_GROUP, command, requestId);
+  }
+
+  /** A command of a data group (0-based). */
+  data(group: number, command: Command['command'], requestId?: RequestId): Promise<Uint8Array> {
+    return this.#propose(group + 1, command, requestId);
+  }
+
+  /** Data group of a session or consumer group. */
+  dataGroupOf(tenant: string, id: string): number {
+    return dataGroupOf(tenant, id, this.dataGroups);
+  }
+
+  /** Wall time for rows. */
+  nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
+  /** Ends an incarnation and everything it held. */
+  async endNodes(nodes: NodeIdentity[]): Promise<void> {
+    await this.cluster({ case: 'endNodes', value: { $typeName: 'robustmq.meta.v1.EndNodes', nodes } });
+    this.leases.forget();
+    for (const node of nodes) this.#reaper.incarnationEnded(node);
+  }
+
+  /** Linearizable from here on (I7). */
+  readIndex(): Promise<void> {
+    return this.#log.readIndex();
+  }
+
+  /** Stops the periodic work and waits for running commands. */
+  async stop(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    this.watch.close();
+    await this.#log.drain();
+  }
+
+  #propose(group: number, command: Command['command'], requestId?: RequestId): Promise<Uint8Array> {
+    const nowMs = BigInt(this.#clock.nowMs());
+    return this.#log.propose(
+      group,
+      create(CommandSchema, { nowMs, entropy: randomBytes(16), command, ...(requestId && { requestId }) }),
+    );
+  }
+
+  async #endExpiredLeases(): Promise<void> {
+    const expired = this.leases.expired();
+    if (expired.length > 0) await this.endNodes(expired);
+  }
+
+  /** One run of a kind at a time. */
+  #every(name: string, intervalMs: number, work: () => Promise<void>): void {
+    const timer = setInterval(() => {
+      if (this.#busy.has(name)) return;
+      this.#busy.add(name);
+      work()
+        .catch((thrown: unknown) => {
+          const error = BrokerError.from(thrown);
+          // The log reports its own failure; anything else here is one too.
+          if (error.code !== 'unavailable') this.#onFatal(error);
+        })
+        .finally(() => this.#busy.delete(name));
+    }, intervalMs);
+    this.#timers.push(timer);
+  }
+}
+
+/** Decodes the bytes that a command answered. */
+export function decodeResponse<D extends DescMessage>(schema: D, bytes: Uint8Array): MessageShape<D> {
+  return fromBinary(schema, bytes);
+}
+
+async function allRows(store: KeyValueStore, family: string): Promise<KeyValueEntry[]> {
+  const rows: KeyValueEntry[] = [];
+  for (let from = Buffer.alloc(0); ;) {
+    const page = await store.scan(family, { from, limit: LOAD_PAGE });
+    rows.push(...page);
+    const last = page.at(-1);
+    if (last === undefined || page.length < LOAD_PAGE) return rows;
+    from = Buffer.concat([last.key, Buffer.from([0])]);
+  }
+}

@@ -1,0 +1,51 @@
+// One request may name sessions of several data groups: it is split, each part is one command, the outcomes are put back in order.
+import { BrokerError } from '@robustmq/errors';
+import type { NodeIdentity, RequestId } from '@robustmq/rpc';
+import { liveNode } from '../cluster/nodes.ts';
+import type { Meta } from '../meta.ts';
+
+/** Entries of one request at most. */
+export const MAX_BATCH = 10_000;
+
+/** Whose key an entry has. */
+export interface Keyed {
+  readonly tenant: string;
+  readonly id: string;
+}
+
+/**
+ * Runs a part per data group and merges the outcomes.
+ * @throws BrokerError `fenced` when the caller's incarnation has ended (rule F1)
+ */
+export async function inGroups<E, O>(
+  meta: Meta,
+  node: NodeIdentity | undefined,
+  entries: readonly E[],
+  keyOf: (entry: E) => Keyed,
+  run: (group: number, part: E[]) => Promise<O[]>,
+): Promise<O[]> {
+  liveNode(meta.state, node);
+  if (entries.length > MAX_BATCH)
+    throw new BrokerError('too_large', `at most ${MAX_BATCH} entries at a time`);
+  const parts = new Map<number, { positions: number[]; part: E[] }>();
+  entries.forEach((entry, position) => {
+    const { tenant, id } = keyOf(entry);
+    if (tenant === '' || id === '') throw new BrokerError('invalid_argument', 'an entry names tenant and id');
+    const group = meta.dataGroupOf(tenant, id);
+    let row = parts.get(group);
+    if (row === undefined) parts.set(group, (row = { positions: [], part: [] }));
+    row.positions.push(position);
+    row.part.push(entry);
+  });
+  const outcomes = new Array<O>(entries.length);
+  await Promise.all(
+    [...parts].map(async ([group, { positions, part }]) => {
+      const answered = await run(group, part);
+      positions.forEach((position, i) => (outcomes[position] = answered[i] as O));
+    }),
+  );
+  return outcomes;
+}
+
+/** A request id applies once per group: the groups' windows are their own. */
+export type GroupRequestId = RequestId | undefined;

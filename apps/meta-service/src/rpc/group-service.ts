@@ -1,0 +1,148 @@
+// GroupService over the data groups.
+import { create, fromBinary } from '@bufbuild/protobuf';
+import { BrokerError } from '@robustmq/errors';
+import {
+  ClaimGroupResponseSchema,
+  ClaimGroupSchema,
+  CommitOffsetsResponseSchema,
+  DeleteGroupsResponseSchema,
+  DeleteOffsetsResponseSchema,
+  GroupClaimSchema,
+  OffsetRowSchema,
+  PutGroupMetadataResponseSchema,
+  type Command,
+  type GroupClaim,
+  type GroupKey,
+  type GroupService,
+  type NodeIdentity,
+  type RequestId,
+  type ServiceImplementation,
+} from '@robustmq/rpc';
+import { decodeGroup } from '../data/groups.ts';
+import { afterPrefix, groupKey, offsetKey, offsetsPrefix } from '../data/keys.ts';
+import { liveNode } from '../cluster/nodes.ts';
+import { dataFamily, decodeResponse, type Meta } from '../meta.ts';
+
+const MAX_LISTED = 1_000;
+const MAX_LOOKUPS = 1_000;
+/** Offsets in one answer; a group has one per partition it ever committed. */
+const MAX_OFFSETS = 50_000;
+
+/** The implementation for one meta-service. */
+export function groupService(meta: Meta): ServiceImplementation<typeof GroupService> {
+  const propose = (
+    key: GroupKey | undefined,
+    node: NodeIdentity | undefined,
+    id: RequestId | undefined,
+    command: Command['command'],
+  ): Promise<Uint8Array> => {
+    liveNode(meta.state, node);
+    const { tenant, groupId } = checked(key);
+    return meta.data(meta.dataGroupOf(tenant, groupId), command, id);
+  };
+  return {
+    claimGroup: async ({ node, requestId, group }) => {
+      const claim = await readClaim(meta, checked(group));
+      const isOwn =
+        claim.coordinatorNodeId === node?.nodeId && claim.coordinatorIncarnation === node.incarnation;
+      if (claim.live && !isOwn) return { claim, granted: false };
+      const value = create(ClaimGroupSchema, {
+        expectedEpoch: claim.coordinatorEpoch,
+        ...(group && { group }),
+        ...(node && { node }),
+      });
+      return decodeResponse(
+        ClaimGroupResponseSchema,
+        await propose(group, node, requestId, { case: 'claimGroup', value }),
+      );
+    },
+    lookupGroups: async ({ groups }) => {
+      if (groups.length > MAX_LOOKUPS)
+        throw new BrokerError('too_large', `at most ${MAX_LOOKUPS} groups at a time`);
+      await meta.readIndex();
+      return { claims: await Promise.all(groups.map((group) => readClaim(meta, checked(group)))) };
+    },
+    putGroupMetadata: async (value) =>
+      decodeResponse(
+        PutGroupMetadataResponseSchema,
+        await propose(value.group, value.node, value.requestId, { case: 'putGroupMetadata', value }),
+      ),
+    commitOffsets: async (value) =>
+      decodeResponse(
+        CommitOffsetsResponseSchema,
+        await propose(value.group, value.node, value.requestId, { case: 'commitOffsets', value }),
+      ),
+    fetchOffsets: async ({ group, shards, all }) => {
+      const { tenant, groupId } = checked(group);
+      const family = dataFamily(meta.dataGroupOf(tenant, groupId));
+      await meta.readIndex();
+      if (!all) {
+        const rows = await meta.store.getMany(
+          family,
+          shards.map((ref) => offsetKey(tenant, groupId, ref.streamId, ref.shard)),
+        );
+        return {
+          offsets: rows.flatMap((row) => (row === undefined ? [] : [fromBinary(OffsetRowSchema, row)])),
+        };
+      }
+      const from = offsetsPrefix(tenant, groupId);
+      const rows = await meta.store.scan(family, { from, until: afterPrefix(from), limit: MAX_OFFSETS });
+      return { offsets: rows.map(({ value }) => fromBinary(OffsetRowSchema, value)) };
+    },
+    deleteOffsets: async (value) =>
+      decodeResponse(
+        DeleteOffsetsResponseSchema,
+        await propose(value.group, value.node, value.requestId, { case: 'deleteOffsets', value }),
+      ),
+    deleteGroups: async (value) =>
+      decodeResponse(
+        DeleteGroupsResponseSchema,
+        await propose(value.group, value.node, value.requestId, { case: 'deleteGroups', value }),
+      ),
+    listGroups: async ({ tenant, limit, afterGroupId }) => {
+      await meta.readIndex();
+      const wanted = Math.min(limit === 0 ? MAX_LISTED : limit, MAX_LISTED);
+      const prefix = groupKey(tenant, '');
+      const from =
+        afterGroupId === '' ? prefix : Buffer.concat([groupKey(tenant, afterGroupId), Buffer.from([0])]);
+      const rows = [];
+      for (let group = 0; group < meta.dataGroups; group++) {
+        const page = await meta.store.scan(dataFamily(group), {
+          from,
+          until: afterPrefix(prefix),
+          limit: wanted + 1,
+        });
+        rows.push(...page.map(({ value }) => decodeGroup(value)));
+      }
+      rows.sort((a, b) => ((a.claim?.group?.groupId ?? '') < (b.claim?.group?.groupId ?? '') ? -1 : 1));
+      const groups = rows.slice(0, wanted).map(({ claim, state, protocolType }) => {
+        const live =
+          claim !== undefined && meta.leases.isLive(claim.coordinatorNodeId, claim.coordinatorIncarnation);
+        return {
+          state,
+          protocolType,
+          ...(claim?.group && { group: claim.group }),
+          ...(claim && { claim: { ...claim, live } }),
+        };
+      });
+      return { groups, more: rows.length > wanted };
+    },
+  };
+}
+
+function checked(key: GroupKey | undefined): GroupKey {
+  if (key === undefined || key.tenant === '')
+    throw new BrokerError('invalid_argument', 'a request names its group');
+  return key;
+}
+
+/** The claim as stored, live if its incarnation is; epoch -1 without one. */
+async function readClaim(meta: Meta, key: GroupKey): Promise<GroupClaim> {
+  const bytes = await meta.store.get(
+    dataFamily(meta.dataGroupOf(key.tenant, key.groupId)),
+    groupKey(key.tenant, key.groupId),
+  );
+  const claim = bytes === undefined ? undefined : decodeGroup(bytes).claim;
+  if (claim === undefined) return create(GroupClaimSchema, { group: key, coordinatorEpoch: -1 });
+  return { ...claim, live: meta.leases.isLive(claim.coordinatorNodeId, claim.coordinatorIncarnation) };
+}

@@ -1,0 +1,129 @@
+// The process: configuration in, a serving meta-service out, and an orderly end.
+import path from 'node:path';
+import { hashPassword } from '@robustmq/access-control';
+import { CommitLog, NodeDisk } from '@robustmq/commit-log';
+import { openRocksDb } from '@robustmq/kv-store';
+import {
+  ClusterService,
+  GroupService,
+  RegisterNodeRequestSchema,
+  RegisterNodeResponseSchema,
+  RpcServer,
+  ServiceKind,
+  SessionService,
+} from '@robustmq/rpc';
+import { create } from '@bufbuild/protobuf';
+import { Shutdown, systemClock } from '@robustmq/runtime';
+import { registerGauges, startTelemetry } from '@robustmq/telemetry';
+import type { MetaServiceConfig } from './config.ts';
+import { initialPassword, openDataDirectory } from './data-directory.ts';
+import { CLUSTER_FAMILY, dataFamily, decodeResponse, Meta } from './meta.ts';
+import { clusterService } from './rpc/cluster-service.ts';
+import { groupService } from './rpc/group-service.ts';
+import { sessionService } from './rpc/session-service.ts';
+
+const STEP_TIMEOUT_MS = 10_000;
+
+/** Where a started process listens. */
+export interface RunningMetaService {
+  readonly port: number;
+  readonly opsPort: number;
+  readonly shutdown: Shutdown;
+}
+
+/** Starts everything; resolves when calls are served. @throws BrokerError */
+export async function run(config: MetaServiceConfig, version: string): Promise<RunningMetaService> {
+  const telemetry = await startTelemetry({
+    service: 'meta-service',
+    nodeId: config.node.id,
+    version,
+    settings: config,
+    onDrain: () => void shutdown.exit('drain asked for'),
+  });
+  const log = telemetry.log.logger;
+  const shutdown = new Shutdown({ log });
+  shutdown.add('telemetry', STEP_TIMEOUT_MS, () => telemetry.stop());
+  const { dataGroups } = openDataDirectory(config.data.dir, config.groups.data);
+  const families = [CLUSTER_FAMILY, ...Array.from({ length: dataGroups }, (_, i) => dataFamily(i))];
+  const store = await openRocksDb(path.join(config.data.dir, 'state'), { families });
+  shutdown.add('state', STEP_TIMEOUT_MS, () => store.close());
+  const opened = await CommitLog.open(new NodeDisk(), path.join(config.data.dir, 'log'), {
+    fileBytes: config.commitLog.fileBytes,
+  });
+  shutdown.add('log', STEP_TIMEOUT_MS, () => opened.log.close());
+  const meta = await Meta.open({
+    commitLog: opened.log,
+    recovery: opened.recovery,
+    store,
+    clock: systemClock,
+    dataGroups,
+    machine: {
+      defaults: { shards: config.streams.default.partitions, mqttFilter: config.streams.default.mqtt.filter },
+      mqttShards: config.mqtt.shards,
+      leaseDurationMs: config.lease.duration,
+      renewIntervalMs: config.lease.renewInterval,
+    },
+    onFatal: (error) => {
+      log.fatal({ err: error }, 'the log failed; a restart recovers what is durable');
+      void shutdown.exit('log failed', 1);
+    },
+  });
+  if (!meta.isBootstrapped) await meta.bootstrap(await hashPassword(initialPassword(config.data.dir)));
+  shutdown.add('groups', STEP_TIMEOUT_MS, () => meta.stop());
+  const rpc = new RpcServer((error, method) => log.error({ err: error, method }, 'call failed unexpectedly'))
+    .add(ClusterService, clusterService(meta))
+    .add(SessionService, sessionService(meta))
+    .add(GroupService, groupService(meta));
+  const port = await rpc.listen(config.grpc.host, config.grpc.port, 'grpc.port');
+  shutdown.add('calls', STEP_TIMEOUT_MS, () => rpc.close(1_000));
+  await registerSelf(
+    meta,
+    config,
+    `${config.grpc.host}:${port}`,
+    `${config.ops.host}:${telemetry.opsPort}`,
+    version,
+  );
+  shutdown.add('readiness', STEP_TIMEOUT_MS, () => Promise.resolve(telemetry.health.markDraining()));
+  meta.start();
+  registerGauges(telemetry.metrics.meter, [
+    {
+      name: 'robustmq_meta_watchers',
+      help: 'Processes that follow the cluster.',
+      read: () => meta.watch.watchers,
+    },
+    {
+      name: 'robustmq_meta_revision',
+      help: 'Revision of the cluster group.',
+      read: () => Number(meta.state.meta.revision),
+    },
+    { name: 'robustmq_meta_streams', help: 'Streams of all tenants.', read: () => meta.state.streams.size },
+  ]);
+  telemetry.health.markStarted();
+  shutdown.installSignals();
+  log.info({ grpc: `${config.grpc.host}:${port}`, cluster: meta.state.meta.clusterId }, 'ready');
+  return { port, opsPort: telemetry.opsPort, shutdown };
+}
+
+/** meta-service is a node as well: visible, with an incarnation, and renewing its own lease. */
+async function registerSelf(
+  meta: Meta,
+  config: MetaServiceConfig,
+  grpc: string,
+  ops: string,
+  version: string,
+): Promise<void> {
+  const value = create(RegisterNodeRequestSchema, {
+    nodeId: config.node.id,
+    kind: ServiceKind.META,
+    zone: config.node.zone,
+    version,
+    endpoints: { grpc, ops },
+  });
+  const { node } = decodeResponse(
+    RegisterNodeResponseSchema,
+    await meta.cluster({ case: 'registerNode', value }),
+  );
+  const renew = (): void => meta.leases.renew(node?.identity);
+  renew();
+  setInterval(renew, config.lease.renewInterval).unref();
+}

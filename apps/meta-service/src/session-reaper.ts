@@ -1,0 +1,119 @@
+// Sessions that are over: those of incarnations that ended, and those whose expiry has passed. Bounded steps (rule S1).
+import { create } from '@bufbuild/protobuf';
+import {
+  CloseIncarnationSchema,
+  ExpireSessionsSchema,
+  type NodeIdentity,
+  type SessionKey,
+} from '@robustmq/rpc';
+import { afterPrefix, expiryKey, ownerPrefix, sessionKey } from './data/keys.ts';
+import { decodeSession } from './data/sessions.ts';
+import { dataFamily, type Meta } from './meta.ts';
+
+/** Sessions per command. */
+const STEP = 500;
+/** Commands per run and group. */
+const STEPS_PER_RUN = 4;
+
+/** Finds what is over and proposes its end. */
+export class SessionReaper {
+  readonly #meta: Meta;
+  readonly #ended = new Map<string, NodeIdentity>();
+  #foundOwners = false;
+
+  constructor(meta: Meta) {
+    this.#meta = meta;
+  }
+
+  /** Its sessions are to be closed. */
+  incarnationEnded(node: NodeIdentity): void {
+    this.#ended.set(`${node.nodeId}/${node.incarnation}`, node);
+  }
+
+  /** One bounded run. */
+  async run(): Promise<void> {
+    if (!this.#foundOwners) await this.#findDeadOwners();
+    for (const [name, node] of this.#ended) if (await this.#closeSome(node)) this.#ended.delete(name);
+    for (let group = 0; group < this.#meta.dataGroups; group++) await this.#expireSome(group);
+  }
+
+  /** After a start: rows of incarnations that ended while their sessions were not closed yet. */
+  async #findDeadOwners(): Promise<void> {
+    this.#foundOwners = true;
+    const first: Buffer = Buffer.from('w\u0000');
+    for (let group = 0; group < this.#meta.dataGroups; group++) {
+      for (let from = first; ;) {
+        const page = await this.#meta.store.scan(dataFamily(group), {
+          from,
+          until: afterPrefix(first),
+          limit: 1,
+        });
+        const [, nodeId, incarnation] = page[0]?.key.toString().split('\u0000') ?? [];
+        if (nodeId === undefined || incarnation === undefined) break;
+        if (!this.#meta.leases.isLive(nodeId, BigInt(incarnation))) {
+          this.incarnationEnded({
+            $typeName: 'robustmq.common.v1.NodeIdentity',
+            nodeId,
+            incarnation: BigInt(incarnation),
+            directoryId: '',
+          });
+        }
+        from = afterPrefix(ownerPrefix(nodeId, BigInt(incarnation)));
+      }
+    }
+  }
+
+  /** True when nothing of the incarnation is left. */
+  async #closeSome(node: NodeIdentity): Promise<boolean> {
+    let isDone = true;
+    const prefix = ownerPrefix(node.nodeId, node.incarnation);
+    for (let group = 0; group < this.#meta.dataGroups; group++) {
+      for (let step = 0; ; step++) {
+        const page = await this.#meta.store.scan(dataFamily(group), {
+          from: prefix,
+          until: afterPrefix(prefix),
+          limit: STEP,
+        });
+        if (page.length === 0) break;
+        if (step === STEPS_PER_RUN) {
+          isDone = false;
+          break;
+        }
+        const sessions = page.map(({ key }) => sessionKeyFrom(key, 3));
+        const value = create(CloseIncarnationSchema, { node, sessions });
+        await this.#meta.data(group, { case: 'closeIncarnation', value });
+      }
+    }
+    return isDone;
+  }
+
+  async #expireSome(group: number): Promise<void> {
+    const from = Buffer.from('e\u0000');
+    const until = expiryKey(BigInt(this.#meta.nowMs()), '', '');
+    for (let step = 0; step < STEPS_PER_RUN; step++) {
+      const page = await this.#meta.store.scan(dataFamily(group), { from, until, limit: STEP });
+      if (page.length === 0) return;
+      const named = page.map(({ key }) => sessionKeyFrom(key, 2));
+      const rows = await this.#meta.store.getMany(
+        dataFamily(group),
+        named.map(({ tenant, clientId }) => sessionKey(tenant, clientId)),
+      );
+      const sessions = rows.flatMap((row) =>
+        row === undefined ? [] : [decodeSession(row).key as SessionKey],
+      );
+      if (sessions.length === 0) return;
+      await this.#meta.data(group, {
+        case: 'expireSessions',
+        value: create(ExpireSessionsSchema, { sessions }),
+      });
+    }
+  }
+}
+
+/** Tenant and client id stand at the end of an index key, after `skip` other parts. */
+function sessionKeyFrom(key: Buffer, skip: number): SessionKey {
+  const parts = key.toString().split('\u0000');
+  const tenant = parts[skip] ?? '';
+  const clientId = parts.slice(skip + 1).join('\u0000');
+  return { $typeName: 'robustmq.meta.v1.SessionKey', tenant, clientId, generation: 0n, epoch: 0n };
+}
