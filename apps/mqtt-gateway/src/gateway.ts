@@ -11,7 +11,6 @@ import type { MqttGatewayConfig } from './config.ts';
 import { addGatewayService } from './mesh/mesh.ts';
 import type { MeshPeerAddress } from './mesh/mesh-peer.ts';
 import { Ownership } from './ownership.ts';
-import { ProducerRanges } from './producer-ranges.ts';
 import { newConnectionCounters, type GatewayLimits, type GatewayLog } from './services.ts';
 import { Serving, type ProcessParts } from './serving.ts';
 import { Connection } from './session/connection.ts';
@@ -70,7 +69,6 @@ export class Gateway {
   readonly #options: GatewayOptions;
   readonly #limits: GatewayLimits;
   readonly #ownership: Ownership;
-  readonly #producers = new ProducerRanges();
   readonly #wheel = new TimerWheel();
   readonly #rate: ConnectRate;
   readonly #tcp: TcpListener;
@@ -103,7 +101,6 @@ export class Gateway {
       counters: this.counters,
       meta: this.meta,
       ownership: this.#ownership,
-      producers: this.#producers,
       authenticator: new Authenticator({
         allowAnonymous: config.auth.anonymous,
         findUser: (tenant, username) => this.meta.view.user(tenant, username),
@@ -174,7 +171,6 @@ export class Gateway {
       },
       (reason) => this.#leaseLost(reason),
     );
-    this.#producers.add(registration.node);
     this.#acknowledgedEpoch = 0;
     this.#serving = new Serving(this.#parts, registration);
     log.info({ incarnation: registration.node.incarnation }, 'registered');
@@ -242,7 +238,6 @@ export class Gateway {
         this.#ownership.delete(change.stream.streamId);
         this.#serving?.forgetStream(change.stream.streamId);
       } else if (change.kind === 'node' || change.kind === 'nodeDeleted') {
-        if (change.kind === 'node') this.#producers.add(change.node);
         isMeshChanged ||= change.node.kind === ServiceKind.MQTT_GATEWAY;
       }
     }

@@ -15,7 +15,7 @@ import { TailDelivery, type TailHost } from './delivery/tail-delivery.ts';
 import { Mesh } from './mesh/mesh.ts';
 import { SessionStore } from './meta/session-store.ts';
 import type { Ownership } from './ownership.ts';
-import type { ProducerRanges } from './producer-ranges.ts';
+import { isGatewayProducer } from './gateway-producer.ts';
 import { BlockedPublishes } from './publish/blocked-publishes.ts';
 import { Publisher, type AppendToken } from './publish/publisher.ts';
 import type { ConnectionCounters, GatewayLimits, GatewayLog, GatewayServices } from './services.ts';
@@ -36,7 +36,6 @@ export interface ProcessParts {
   readonly meta: MetaClient;
   readonly ownership: Ownership;
   readonly authenticator: Authenticator;
-  readonly producers: ProducerRanges;
   connectionEnded(connection: Connection): void;
   retainIgnored(connection: Connection, topic: string): void;
 }
@@ -74,7 +73,7 @@ export class Serving {
     const deliverer = new Deliverer(config.limits.maxOutputBytes, this.deliveryCounters);
     const host: TailHost = {
       streamOf: (streamId) => ownership.streamOf(streamId),
-      isGatewayProducer: (producerId) => parts.producers.has(producerId),
+      isGatewayProducer,
       now: () => clock.nowMs(),
       onBadBatch: (streamId, shard, err) =>
         parts.log.error({ stream_id: streamId, shard, err }, 'unreadable batch'),

@@ -1,0 +1,355 @@
+// A meta-service in memory, over real gRPC: enough of the cluster and session services for a gateway and a journal-server
+// to run on, with every call recorded.
+
+import { create } from '@bufbuild/protobuf';
+import type { ServerWritableStream } from '@grpc/grpc-js';
+import { BrokerError } from '@robustmq/errors';
+import {
+  ClusterChangeSchema,
+  ClusterService,
+  FailureSchema,
+  NodeSchema,
+  ReplicaSchema,
+  OpenSessionOutcomeSchema,
+  RpcServer,
+  ServiceKind,
+  SessionKeySchema,
+  SessionService,
+  SessionStateSchema,
+  ShardSchema,
+  StreamSchema,
+  UserSchema,
+  WatchClusterResponseSchema,
+  type ClusterChange,
+  type Node,
+  type OpenSession,
+  type ServiceImplementation,
+  type SessionKey,
+  type SessionState,
+  type Stream,
+  type User,
+  type WatchClusterRequest,
+  type WatchClusterResponse,
+} from '@robustmq/rpc';
+
+type ClusterImplementation = ServiceImplementation<typeof ClusterService>;
+type SessionImplementation = ServiceImplementation<typeof SessionService>;
+type Watch = ServerWritableStream<WatchClusterRequest, WatchClusterResponse>;
+
+/** A stream to begin with. */
+export interface ScriptedStream {
+  readonly name: string;
+  readonly mqttFilter?: string;
+  readonly shards?: number;
+  readonly config?: Record<string, string>;
+}
+
+/** What {@link ScriptedMeta} starts with. */
+export interface ScriptedMetaOptions {
+  readonly streams?: readonly ScriptedStream[];
+  readonly leaseMs?: number;
+}
+
+const PRODUCER_IDS = 1000;
+
+/** One meta-service. */
+export class ScriptedMeta {
+  readonly calls: string[] = [];
+  readonly sessions = new Map<string, SessionState>();
+  readonly #server: RpcServer;
+  readonly #nodes = new Map<string, Node>();
+  readonly #streams = new Map<number, Stream>();
+  readonly #users: User[] = [];
+  readonly #watches = new Set<Watch>();
+  readonly #leaseMs: number;
+  #revision = 1n;
+  #incarnation = 0n;
+  #ownershipEpoch = 1n;
+  #generation = 0n;
+  #nextProducerId = 1n << 40n;
+  acknowledgedEpoch = 0n;
+  /** Fails every session call with this error while set. */
+  sessionError: BrokerError | undefined;
+  /** Answers open as if another incarnation served the session. */
+  previousOwner: { nodeId: string; incarnation: bigint } | undefined;
+  port = 0;
+
+  constructor(options: ScriptedMetaOptions = {}) {
+    this.#leaseMs = options.leaseMs ?? 60_000;
+    for (const stream of options.streams ?? [{ name: 'mqtt' }]) this.#makeStream(stream);
+    this.#server = new RpcServer((error, method) => {
+      this.calls.push(`unexpected ${method} ${String(error)}`);
+    });
+    this.#server.add(ClusterService, this.#cluster());
+    this.#server.add(SessionService, this.#session());
+  }
+
+  async listen(port = 0): Promise<this> {
+    this.port = await this.#server.listen('127.0.0.1', port, 'grpc.port');
+    return this;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  close(): Promise<void> {
+    return this.#server.close(100);
+  }
+
+  addUser(name: string, passwordHash: string): void {
+    const user = create(UserSchema, { tenant: 'default', name, passwordHash });
+    this.#users.push(user);
+    this.#tell([{ case: 'user', value: user }]);
+  }
+
+  /** A stream that begins to own its topics now. */
+  addStream(stream: ScriptedStream): Stream {
+    this.#ownershipEpoch++;
+    const made = this.#makeStream(stream);
+    this.#tell([
+      { case: 'stream', value: made },
+      { case: 'ownershipEpoch', value: this.#ownershipEpoch },
+    ]);
+    return made;
+  }
+
+  #makeStream(stream: ScriptedStream): Stream {
+    const count = stream.shards ?? 1;
+    const streamId = this.#streams.size + 1;
+    const made = create(StreamSchema, {
+      streamId,
+      tenant: 'default',
+      name: stream.name,
+      config: stream.config ?? {},
+      mqttFilter: stream.mqttFilter ?? '',
+      shardsAtCreation: count,
+      shards: Array.from({ length: count }, (_, shard) => create(ShardSchema, { shard })),
+      topicId: Buffer.alloc(16, streamId),
+      ownershipEpoch: this.#ownershipEpoch,
+      ownershipActive: true,
+      internal: stream.name === 'mqtt',
+    });
+    this.#lead(made);
+    this.#streams.set(streamId, made);
+    return made;
+  }
+
+  /** The only journal leads everything, under a new epoch. */
+  #lead(stream: Stream): void {
+    const journal = [...this.#nodes.values()].find((node) => node.kind === ServiceKind.JOURNAL && node.live);
+    if (journal === undefined) return;
+    for (const shard of stream.shards) {
+      shard.leader = journal.identity!.nodeId;
+      shard.leaderIncarnation = journal.identity!.incarnation;
+      shard.leaderEpoch++;
+      shard.isr = [journal.identity!.nodeId];
+      shard.replicas = [
+        create(ReplicaSchema, {
+          nodeId: journal.identity!.nodeId,
+          directoryId: journal.identity!.directoryId,
+        }),
+      ];
+      shard.isrVersion++;
+    }
+  }
+
+  #leadAll(): void {
+    for (const stream of this.#streams.values()) this.#lead(stream);
+    this.#tell([...this.#streams.values()].map((value) => ({ case: 'stream', value })));
+  }
+
+  #tell(changes: ClusterChange['change'][]): void {
+    this.#revision++;
+    const message = create(WatchClusterResponseSchema, {
+      revision: this.#revision,
+      changes: changes.map((change) => create(ClusterChangeSchema, { change })),
+    });
+    for (const watch of this.#watches) watch.write(message);
+  }
+
+  #cluster(): ClusterImplementation {
+    const unsupported = (): never => {
+      throw new BrokerError('unsupported', 'not scripted');
+    };
+    const all: Record<string, unknown> = {};
+    for (const method of ClusterService.methods) all[method.localName] = unsupported;
+    const scripted: Partial<ClusterImplementation> = {
+      registerNode: ({ nodeId, kind, directoryId, endpoints, zone, version }) => {
+        this.calls.push(`register ${nodeId}`);
+        const base = this.#nextProducerId;
+        this.#nextProducerId += BigInt(PRODUCER_IDS);
+        const node = create(NodeSchema, {
+          identity: { nodeId, incarnation: ++this.#incarnation, directoryId },
+          kind,
+          endpoints,
+          zone,
+          version,
+          live: true,
+          number: this.#nodes.size + 1,
+          producerIdBase: base,
+          producerIdCount: PRODUCER_IDS,
+        });
+        this.#nodes.set(nodeId, node);
+        this.#tell([{ case: 'node', value: node }]);
+        if (kind === ServiceKind.JOURNAL) this.#leadAll();
+        return {
+          node,
+          leaseDurationMs: this.#leaseMs,
+          renewIntervalMs: Math.min(400, this.#leaseMs / 3),
+          revision: this.#revision,
+          clusterId: 'test',
+        };
+      },
+      renewLease: ({ node }) => {
+        const known = this.#nodes.get(node!.nodeId);
+        if (known?.identity?.incarnation !== node!.incarnation || !known.live) {
+          throw new BrokerError('fenced', 'the lease has ended');
+        }
+        return { revision: this.#revision };
+      },
+      releaseNode: ({ node }) => (this.calls.push(`releaseNode ${node!.nodeId}`), {}),
+      watchCluster: (stream: Watch) => this.#watch(stream),
+      claimLeadership: () => {
+        this.#leadAll();
+        return { revision: this.#revision };
+      },
+      acknowledgeOwnership: ({ ownershipEpoch }) => {
+        this.acknowledgedEpoch = ownershipEpoch;
+        return {};
+      },
+      createStream: ({ name, config, shards }) => ({
+        stream: this.addStream({
+          name,
+          config,
+          mqttFilter: config['mqtt.filter'] ?? '',
+          shards: shards === 0 ? 1 : shards,
+        }),
+        revision: this.#revision,
+      }),
+    };
+    return { ...all, ...scripted } as ClusterImplementation;
+  }
+
+  /** Ends the lease of a node, as meta does when no renewal came. */
+  endLease(nodeId: string): void {
+    const node = this.#nodes.get(nodeId)!;
+    const ended = create(NodeSchema, { ...node, live: false });
+    this.#nodes.set(nodeId, ended);
+    this.#tell([{ case: 'node', value: ended }]);
+  }
+
+  #watch(stream: Watch): void {
+    stream.write(
+      create(WatchClusterResponseSchema, {
+        revision: this.#revision,
+        snapshot: true,
+        snapshotComplete: true,
+        clusterId: 'test',
+        changes: [
+          ...[...this.#nodes.values()].map((value) => ({ change: { case: 'node' as const, value } })),
+          ...[...this.#streams.values()].map((value) => ({ change: { case: 'stream' as const, value } })),
+          ...this.#users.map((value) => ({ change: { case: 'user' as const, value } })),
+          { change: { case: 'ownershipEpoch' as const, value: this.#ownershipEpoch } },
+        ].map((change) => create(ClusterChangeSchema, change)),
+      }),
+    );
+    this.#watches.add(stream);
+    const over = (): void => void this.#watches.delete(stream);
+    stream.on('cancelled', over);
+    stream.on('error', over);
+  }
+
+  #session(): SessionImplementation {
+    return {
+      openSessions: ({ node, sessions }) => ({
+        outcomes: sessions.map((session) => this.#open(session, node!)),
+      }),
+      releaseSessions: ({ sessions }) => ({
+        outcomes: sessions.map(({ key, expiryIntervalS, cursors, inFlight }) => {
+          const row = this.#row(key!);
+          if (row === undefined) return fenced();
+          row.connected = false;
+          row.expiryIntervalS = expiryIntervalS;
+          row.inFlight = inFlight;
+          if (cursors.length > 0) row.cursors = cursors;
+          if (expiryIntervalS === 0) this.sessions.delete(key!.clientId);
+          this.calls.push(`release ${key!.clientId}`);
+          return create(FailureSchema);
+        }),
+      }),
+      updateSubscriptions: ({ updates }) => ({
+        outcomes: updates.map(({ key, put, remove }) => {
+          const row = this.#row(key!);
+          if (row === undefined) return fenced();
+          if (this.sessionError !== undefined) {
+            return create(FailureSchema, { code: this.sessionError.code, message: 'scripted' });
+          }
+          for (const subscription of put) {
+            const known = row.subscriptions.find(({ filter }) => filter === subscription.filter);
+            if (known === undefined) row.subscriptions.push(subscription);
+            else {
+              known.options = subscription.options;
+              known.subscriptionIdentifier = subscription.subscriptionIdentifier;
+            }
+          }
+          row.subscriptions = row.subscriptions.filter(({ filter }) => !remove.includes(filter));
+          return create(FailureSchema);
+        }),
+      }),
+      commitCursors: ({ commits }) => ({
+        outcomes: commits.map(({ key, cursors }) => {
+          const row = this.#row(key!);
+          if (row === undefined) return fenced();
+          row.cursors = cursors;
+          this.calls.push(`commit ${key!.clientId}`);
+          return create(FailureSchema);
+        }),
+      }),
+      listSessions: () => ({ sessions: [...this.sessions.values()], more: false }),
+    };
+  }
+
+  #row(key: SessionKey): SessionState | undefined {
+    const row = this.sessions.get(key.clientId);
+    return row?.key?.epoch === key.epoch && row.key.generation === key.generation ? row : undefined;
+  }
+
+  #open(session: OpenSession, node: { nodeId: string; incarnation: bigint }) {
+    this.calls.push(`open ${session.clientId}`);
+    if (this.sessionError !== undefined) {
+      return create(OpenSessionOutcomeSchema, {
+        failure: { code: this.sessionError.code, message: this.sessionError.message },
+      });
+    }
+    const known = this.sessions.get(session.clientId);
+    const isPresent = known !== undefined && !session.cleanStart;
+    const row = create(SessionStateSchema, {
+      subscriptions: isPresent ? known.subscriptions : [],
+      cursors: isPresent ? known.cursors : [],
+      inFlight: isPresent ? known.inFlight : [],
+      key: create(SessionKeySchema, {
+        tenant: session.tenant,
+        clientId: session.clientId,
+        generation: isPresent ? known.key!.generation : ++this.#generation,
+        epoch: (known?.key?.epoch ?? 0n) + 1n,
+      }),
+      expiryIntervalS: session.expiryIntervalS,
+      ownerNodeId: node.nodeId,
+      ownerIncarnation: node.incarnation,
+      connected: true,
+    });
+    const answered = create(SessionStateSchema, { ...row, connected: known?.connected ?? false });
+    this.sessions.set(session.clientId, row);
+    const previousOwner = session.previousReleased ? undefined : this.previousOwner;
+    return create(OpenSessionOutcomeSchema, {
+      session: answered,
+      sessionPresent: isPresent,
+      ...(previousOwner === undefined ? {} : { previousOwner, previousEpoch: known?.key?.epoch ?? 0n }),
+    });
+  }
+}
+
+function fenced() {
+  return create(FailureSchema, { code: 'fenced', message: 'another owner' });
+}
