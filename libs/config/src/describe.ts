@@ -49,7 +49,7 @@ export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
         else jsonSchema.required = required;
       }
     },
-  }) as JsonSchema;
+  });
 }
 
 function typeOf(schema: JsonSchema): string {

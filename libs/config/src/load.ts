@@ -50,7 +50,7 @@ function assign(tree: Tree, { setting, value }: Assignment): void {
   for (const key of setting.keys.slice(0, -1)) {
     const next = branch[key];
     // A text where the file should hold a section is reported by the schema only if nothing is assigned below it.
-    branch = isTree(next) ? next : ((branch[key] = {}) as Tree);
+    branch = isTree(next) ? next : (branch[key] = {});
   }
   branch[setting.keys.at(-1)!] = value;
 }

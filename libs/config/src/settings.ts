@@ -72,7 +72,8 @@ function formOf(schema: z.ZodType): TextForm {
 function collect(app: string, schema: z.ZodType, keys: readonly string[], into: Setting[]): void {
   const inner = unwrap(schema);
   if (inner instanceof z.ZodObject) {
-    for (const [key, child] of Object.entries(inner.shape as Record<string, z.ZodType>)) {
+    const shape: Readonly<Record<string, z.ZodType>> = inner.shape;
+    for (const [key, child] of Object.entries(shape)) {
       collect(app, child, [...keys, key], into);
     }
     return;

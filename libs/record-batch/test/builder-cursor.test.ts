@@ -7,7 +7,6 @@ import {
   validateBatch,
   validateRecords,
   type RecordHeader,
-  type UserProperty,
 } from '../src/index.ts';
 import { anyFacts } from './arbitraries.ts';
 
@@ -98,15 +97,7 @@ describe('RecordBatchBuilder and RecordCursor', () => {
           const start = Math.min(skipped, payload.length);
           const builder = new RecordBatchBuilder({ initialBytes: 0 });
           builder.append(5, null, null);
-          builder.appendMqtt(
-            7,
-            topic,
-            payload,
-            start,
-            payload.length,
-            facts,
-            userProperties as UserProperty[] | null,
-          );
+          builder.appendMqtt(7, topic, payload, start, payload.length, facts, userProperties);
           const batch = builder.finish();
           validateBatch(batch, 0, batch.length, limits);
           validateRecords(batch, 0);

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
-import { join } from 'node:path';
 import { z } from '@robustmq/config';
 import { listenTcp } from '@robustmq/runtime';
 import {
@@ -47,7 +46,7 @@ async function start(overrides: Partial<Record<keyof TelemetryValues, object>> =
 
 /** Exit code of trace-export.fixture.ts. */
 function runFixture(endpoint: string): Promise<number> {
-  const path = join(__dirname, 'trace-export.fixture.ts');
+  const path = require.resolve('./trace-export.fixture.ts');
   return new Promise((resolve) => {
     execFile(process.execPath, [path, endpoint], { timeout: 15_000 }, (error) =>
       resolve(error === null ? 0 : Number(error.code ?? -1)),
