@@ -1,6 +1,6 @@
 // CONNACK (section 3.2).
 
-import { REASON, type Packet } from '@robustmq/mqtt-codec';
+import { CONNACK_REASONS, REASON, type Packet } from '@robustmq/mqtt-codec';
 import type { ConnectTerms } from './connect-request.ts';
 import type { SessionPolicy } from './policy.ts';
 import { v3BehaviourOf } from './reason-table.ts';
@@ -42,7 +42,8 @@ export function acceptingConnack(
 
 /**
  * The CONNACK of a refused client, or null where 3.x has no return code for the reason: the connection then closes
- * without one. Session Present is 0 [MQTT-3.2.2-6].
+ * without one. Session Present is 0 [MQTT-3.2.2-6]. A reason that only DISCONNECT may carry, as a takeover while the
+ * session was being opened, becomes Server unavailable: the client may try again.
  */
 export function refusingConnack(version: number, reasonCode: number, reasonString?: string): Packet | null {
   if (version !== 5) {
@@ -51,7 +52,7 @@ export function refusingConnack(version: number, reasonCode: number, reasonStrin
   }
   return {
     cmd: 'connack',
-    reasonCode,
+    reasonCode: CONNACK_REASONS.has(reasonCode) ? reasonCode : REASON.serverUnavailable,
     sessionPresent: false,
     ...(reasonString === undefined ? {} : { properties: { reasonString } }),
   };

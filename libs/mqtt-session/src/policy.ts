@@ -18,7 +18,7 @@ export interface SessionPolicy {
   /** SUBSCRIBE and UNSUBSCRIBE packets of one client that are not answered yet. */
   readonly maximumPendingRequests: number;
   readonly maximumClientIdBytes: number;
-  /** From the connection until CONNECT has been read. */
+  /** From the connection until CONNACK is sent. */
   readonly connectTimeoutMs: number;
   /** Start of the Response Information of a client that asks for it (section 3.2.2.3.15); undefined: none is given. */
   readonly responseTopicPrefix?: string;
@@ -40,6 +40,6 @@ export const DEFAULT_SESSION_POLICY: SessionPolicy = {
   maximumSubscriptions: 1024,
   maximumPendingRequests: 64,
   maximumClientIdBytes: 1024,
-  // TLS is done by then, so an honest client needs one round trip.
+  // A slow login and a takeover whose old owner has to lose its lease first fit in.
   connectTimeoutMs: 10_000,
 };

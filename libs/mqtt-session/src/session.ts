@@ -71,8 +71,11 @@ export interface SessionSink extends HeldSubscriptions {
   resumeReading(): void;
   sendPuback(packetId: number, reasonCode: number): void;
   sendPingresp(): void;
-  /** CONNACK, SUBACK, UNSUBACK, DISCONNECT. One above the client's Maximum Packet Size is not sent [MQTT-3.1.2-24]. */
-  send(packet: Packet): void;
+  /**
+   * CONNACK, SUBACK, UNSUBACK, DISCONNECT, PUBCOMP, to be written as `version` has it. One above the client's Maximum
+   * Packet Size is not sent [MQTT-3.1.2-24].
+   */
+  send(packet: Packet, version: ProtocolVersion): void;
   /** The last call: send what is waiting, close the connection. */
   close(end: SessionEnd): void;
 }
@@ -148,10 +151,10 @@ export class MqttSession<P = unknown> implements DecoderSink {
     if (this.#state === 'connected') this.#deadlineMs = this.#keepAliveDeadline(nowMs);
   }
 
-  /** The deadline may have passed: without CONNECT in time, or past the Keep Alive, the connection ends. */
+  /** The deadline may have passed: without an open session in time, or past the Keep Alive, the connection ends. */
   expire(nowMs: number): void {
     if (nowMs < this.#deadlineMs || this.#state === 'closed') return;
-    this.#end(REASON.keepAliveTimeout);
+    this.#end(this.#state === 'opening' ? REASON.serverUnavailable : REASON.keepAliveTimeout);
   }
 
   #keepAliveDeadline(nowMs: number): number {
@@ -243,11 +246,9 @@ export class MqttSession<P = unknown> implements DecoderSink {
     }
     if (type === PACKET_TYPE.pubrel) {
       // The end of a QoS 2 publish to some other server: nothing is known of it, which lets the client go on.
-      this.#sink.send({
-        cmd: 'pubcomp',
-        messageId: packetId,
-        ...(this.#terms!.version === 5 ? { reasonCode: REASON.packetIdentifierNotFound } : {}),
-      });
+      const { version } = this.#terms!;
+      const reason = version === 5 ? { reasonCode: REASON.packetIdentifierNotFound } : {};
+      this.#sink.send({ cmd: 'pubcomp', messageId: packetId, ...reason }, version);
       return;
     }
     this.failed(protocolError('acknowledgement of a QoS 2 message that was never sent'));
@@ -262,14 +263,13 @@ export class MqttSession<P = unknown> implements DecoderSink {
   failed(error: BrokerError): void {
     if (this.#state === 'closed') return;
     if (this.#state !== 'connecting') {
-      this.#end(reasonOfError(error, 'disconnect'));
+      this.#end(reasonOfError(error, this.#state === 'opening' ? 'connect' : 'disconnect'));
       return;
     }
     const level = error.details['protocolLevel'];
     if (error.code === 'unsupported' && typeof level === 'number') {
       // Clients before MQTT 5, and bridges that set the high bit, know only the short form [MQTT-3.1.2-2].
-      const connack = refusingConnack(level >= 5 && level < 0x80 ? 5 : 4, REASON.unsupportedProtocolVersion);
-      if (connack !== null) this.#sink.send(connack);
+      this.#sendRefusal(level >= 5 && level < 0x80 ? 5 : 4, REASON.unsupportedProtocolVersion);
     }
     this.#close(reasonOfError(error, 'connect'), false);
   }
@@ -288,14 +288,13 @@ export class MqttSession<P = unknown> implements DecoderSink {
     this.#expiryIntervalS = terms.sessionExpiryIntervalS;
     this.#window = new SendWindow<P>(terms.receiveMaximum);
     this.#deadlineMs = this.#keepAliveDeadline(nowMs);
-    this.#sink.send(acceptingConnack(terms, this.#policy, sessionPresent, userProperties));
+    this.#sink.send(acceptingConnack(terms, this.#policy, sessionPresent, userProperties), terms.version);
   }
 
   /** The client may not connect: CONNACK with the reason, and the end [MQTT-3.1.4-2]. */
   refuse(reasonCode: number, reasonString?: string): void {
     if (this.#state !== 'opening') return;
-    const connack = refusingConnack(this.#terms!.version, reasonCode, reasonString);
-    if (connack !== null) this.#sink.send(connack);
+    this.#sendRefusal(this.#terms!.version, reasonCode, reasonString);
     this.#close(reasonCode, false);
   }
 
@@ -307,7 +306,7 @@ export class MqttSession<P = unknown> implements DecoderSink {
     const granted = request.entries.map(({ reasonCode }) =>
       isVersion5 ? reasonCode : v3BehaviourOf(reasonCode).suback,
     );
-    this.#sink.send({ cmd: 'suback', messageId: request.packetId, granted });
+    this.#sink.send({ cmd: 'suback', messageId: request.packetId, granted }, this.#terms!.version);
   }
 
   /** Every entry of an UNSUBSCRIBE has its answer: sends UNSUBACK [MQTT-3.10.4-4]. 3.x has no codes in it. */
@@ -315,7 +314,7 @@ export class MqttSession<P = unknown> implements DecoderSink {
     this.#pendingRequests--;
     if (this.#state !== 'connected') return;
     const granted = this.#terms!.version === 5 ? request.entries.map(({ reasonCode }) => reasonCode) : [];
-    this.#sink.send({ cmd: 'unsuback', messageId: request.packetId, granted });
+    this.#sink.send({ cmd: 'unsuback', messageId: request.packetId, granted }, this.#terms!.version);
   }
 
   // --- messages to the client ---
@@ -345,15 +344,13 @@ export class MqttSession<P = unknown> implements DecoderSink {
     if (this.#state !== 'connecting') throw protocolError('second CONNECT [MQTT-3.1.0-2]');
     const terms = termsOf(packet, this.#policy, () => this.#sink.newClientId());
     if (typeof terms === 'number') {
-      const connack = refusingConnack(packet.protocolVersion ?? 4, terms);
-      if (connack !== null) this.#sink.send(connack);
+      this.#sendRefusal(packet.protocolVersion ?? 4, terms);
       this.#close(terms, false);
       return;
     }
+    // The deadline of CONNECT holds until the session is open, so that no client waits for ever.
     this.#state = 'opening';
     this.#terms = terms;
-    // Whoever opens the session has a deadline of its own.
-    this.#deadlineMs = Number.POSITIVE_INFINITY;
     this.#sink.open(terms);
   }
 
@@ -440,16 +437,17 @@ export class MqttSession<P = unknown> implements DecoderSink {
   #end(reasonCode: number, properties?: { serverReference?: string; reasonString?: string }): void {
     if (this.#state === 'closed') return;
     if (this.#state === 'connected' && this.#terms!.version === 5) {
-      this.#sink.send({
-        cmd: 'disconnect',
-        reasonCode,
-        ...(properties === undefined ? {} : { properties: { ...properties } }),
-      });
+      const details = properties === undefined ? {} : { properties: { ...properties } };
+      this.#sink.send({ cmd: 'disconnect', reasonCode, ...details }, 5);
     } else if (this.#state === 'opening') {
-      const connack = refusingConnack(this.#terms!.version, reasonCode);
-      if (connack !== null) this.#sink.send(connack);
+      this.#sendRefusal(this.#terms!.version, reasonCode);
     }
     this.#close(reasonCode, false);
+  }
+
+  #sendRefusal(version: ProtocolVersion, reasonCode: number, reasonString?: string): void {
+    const connack = refusingConnack(version, reasonCode, reasonString);
+    if (connack !== null) this.#sink.send(connack, version);
   }
 
   #close(reasonCode: number, isByClient: boolean): void {

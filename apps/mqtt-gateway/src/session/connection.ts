@@ -176,8 +176,8 @@ export class Connection implements ByteSink, SessionSink {
     this.output.copy(PINGRESP);
   }
 
-  send(packet: Packet): void {
-    const bytes = encodePacket(packet, this.version, this.machine.terms?.maximumPacketBytes);
+  send(packet: Packet, version: ProtocolVersion): void {
+    const bytes = encodePacket(packet, version, this.machine.terms?.maximumPacketBytes);
     if (bytes !== null) this.output.copy(bytes);
   }
 
