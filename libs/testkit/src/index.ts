@@ -1,0 +1,14 @@
+// What tests share: the simulation (random, clock, disk, runner). The cluster of real processes is
+// `@robustmq/testkit/cluster`.
+
+export { Random } from './simulation/random.ts';
+export { drained, VirtualClock } from './simulation/virtual-clock.ts';
+export { SECTOR_BYTES, type Survival } from './simulation/simulated-file.ts';
+export { SimulatedDisk, type DiskBehaviour } from './simulation/simulated-disk.ts';
+export {
+  firstFailingSeed,
+  InvariantViolation,
+  invariant,
+  simulate,
+  type SimulationOptions,
+} from './simulation/simulate.ts';

@@ -1,0 +1,58 @@
+// Runs a simulation over many seeds and says which one failed, so that it can be run again alone.
+
+/** A property that a simulated run broke. */
+export class InvariantViolation extends Error {
+  override readonly name = 'InvariantViolation';
+}
+
+/** States what must hold in a simulated run; name the rule or invariant (I1, L2) in the message. */
+export function invariant(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new InvariantViolation(message);
+}
+
+/** Which seeds to run. */
+export interface SimulationOptions {
+  readonly seeds: number;
+  /** Default 1. */
+  readonly firstSeed?: number;
+}
+
+/**
+ * Runs one world per seed, one after the other. The first failure is thrown with its seed in the message; the
+ * variable `SIMULATION_SEED` runs that seed alone.
+ */
+export async function simulate(
+  options: SimulationOptions,
+  run: (seed: number) => Promise<void>,
+): Promise<void> {
+  const only = process.env['SIMULATION_SEED'];
+  const first = only === undefined ? (options.firstSeed ?? 1) : Number(only);
+  const last = only === undefined ? first + options.seeds - 1 : first;
+  for (let seed = first; seed <= last; seed++) {
+    try {
+      await run(seed);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new InvariantViolation(`seed ${seed}: ${reason} (run again with SIMULATION_SEED=${seed})`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** The first seed whose run breaks an invariant, or undefined: shows that the simulation catches a planted mutant. */
+export async function firstFailingSeed(
+  options: SimulationOptions,
+  run: (seed: number) => Promise<void>,
+): Promise<number | undefined> {
+  const first = options.firstSeed ?? 1;
+  for (let seed = first; seed < first + options.seeds; seed++) {
+    try {
+      await run(seed);
+    } catch (error) {
+      if (error instanceof InvariantViolation) return seed;
+      throw error;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,214 @@
+// A disk that keeps its promises and no more: what was not synced may be lost, sector by sector, names included.
+// After leveldb's fault_injection_test and tigerbeetle's storage simulator; here whole directories are modelled too.
+
+import { assert, BrokerError } from '@robustmq/errors';
+import type { Disk, DiskFile } from '@robustmq/commit-log';
+import type { Random } from './random.ts';
+import { SimulatedContent, type Survival } from './simulated-file.ts';
+import type { VirtualClock } from './virtual-clock.ts';
+
+/** Behaviour of a {@link SimulatedDisk}; may be changed while it runs. */
+export interface DiskBehaviour {
+  /** Longest duration of a sync; each takes a random time up to it. */
+  syncMs: number;
+  /** Probability that a sync fails. */
+  syncErrorRate: number;
+  /** Bytes of all files together beyond which writes fail with storage_full. */
+  capacityBytes: number;
+}
+
+type NameChange = { readonly path: string; readonly content: SimulatedContent | undefined };
+
+/** Implements the disk port in memory, with power cuts and faults. */
+export class SimulatedDisk implements Disk {
+  readonly behaviour: DiskBehaviour = { syncMs: 2, syncErrorRate: 0, capacityBytes: Infinity };
+  readonly #clock: VirtualClock;
+  readonly #random: Random;
+  /** What programs see. */
+  #names = new Map<string, SimulatedContent>();
+  /** What is on the platter. */
+  #durableNames = new Map<string, SimulatedContent>();
+  /** Changes of names since the last sync of their directory, oldest first; a rename is one entry of two changes. */
+  #unsyncedNames: NameChange[][] = [];
+  /** Grows when the process dies: handles and promises of its life are void. */
+  #life = 0;
+
+  constructor(clock: VirtualClock, random: Random) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  makeDirectory(_directory: string): void {
+    // Directories exist as far as there are files in them.
+  }
+
+  list(directory: string): string[] {
+    const prefix = `${directory}/`;
+    const names = [...this.#names.keys()].filter((path) => path.startsWith(prefix));
+    return names.map((path) => path.slice(prefix.length)).filter((name) => !name.includes('/'));
+  }
+
+  exists(path: string): boolean {
+    return this.#names.has(path);
+  }
+
+  open(path: string): DiskFile {
+    return this.#handle(path, this.#content(path));
+  }
+
+  create(path: string): DiskFile {
+    if (this.#names.has(path)) throw new BrokerError('already_exists', path);
+    if (this.#usedBytes() >= this.behaviour.capacityBytes) throw new BrokerError('storage_full', path);
+    const content = new SimulatedContent();
+    this.#change([{ path, content }]);
+    return this.#handle(path, content);
+  }
+
+  rename(from: string, to: string): void {
+    const content = this.#content(from);
+    this.#change([
+      { path: from, content: undefined },
+      { path: to, content },
+    ]);
+  }
+
+  unlink(path: string): void {
+    this.#content(path);
+    this.#change([{ path, content: undefined }]);
+  }
+
+  async unlinkAsync(path: string): Promise<void> {
+    await this.#pause(this.behaviour.syncMs);
+    this.unlink(path);
+  }
+
+  async syncDirectory(directory: string): Promise<void> {
+    const changes = this.#unsyncedNames.filter((change) => parent(change[0]!.path) === directory);
+    await this.#pause(this.behaviour.syncMs);
+    for (const change of changes) apply(this.#durableNames, change);
+    this.#unsyncedNames = this.#unsyncedNames.filter((change) => !changes.includes(change));
+  }
+
+  /** The process dies, the machine does not: all writes stay visible, none becomes durable by it. */
+  kill(): void {
+    this.#life++;
+    this.#clock.clear();
+  }
+
+  /** Power is cut: of what was not synced, a random part survives. */
+  cutPower(survival: Survival): void {
+    this.kill();
+    const directories = new Set(this.#unsyncedNames.map((change) => parent(change[0]!.path)));
+    for (const directory of directories) {
+      // Names are journaled: a prefix of the changes survives.
+      const changes = this.#unsyncedNames.filter((change) => parent(change[0]!.path) === directory);
+      const kept = this.#random.between(0, changes.length);
+      for (const change of changes.slice(0, kept)) apply(this.#durableNames, change);
+    }
+    this.#unsyncedNames = [];
+    this.#names = new Map(this.#durableNames);
+    for (const content of new Set(this.#names.values())) content.cutPower(this.#random, survival);
+  }
+
+  /** Turns one bit of a file on the platter. */
+  flipBit(path: string, position: number, bit: number): void {
+    const content = this.#content(path);
+    assert(position < content.sizeBytes, 'the bit is in the file');
+    content.flipBit(position, bit);
+  }
+
+  /** Paths of all files, sorted. */
+  paths(): string[] {
+    return [...this.#names.keys()].sort();
+  }
+
+  /** Content of a file as programs see it. */
+  contentOf(path: string): Buffer {
+    return this.#content(path).bytes();
+  }
+
+  #handle(path: string, content: SimulatedContent): DiskFile {
+    const life = this.#life;
+    const alive = (): void => assert(life === this.#life, `${path} is used by a process that died`);
+    const write = (bytes: Uint8Array, position: number): void => {
+      alive();
+      const more = Math.max(0, position + bytes.length - content.sizeBytes);
+      const roomBytes = this.behaviour.capacityBytes - this.#usedBytes();
+      if (more > roomBytes) {
+        // The kernel writes what fits before it says so.
+        const fits = Math.max(0, Math.min(bytes.length, bytes.length - more + Math.max(0, roomBytes)));
+        if (fits > 0) content.write(bytes.subarray(0, fits), position);
+        throw new BrokerError('storage_full', `no space for ${path}`);
+      }
+      content.write(bytes, position);
+    };
+    return {
+      path,
+      sizeBytes: () => content.sizeBytes,
+      write,
+      writeAsync: async (bytes, position) => {
+        await this.#pause(0);
+        write(bytes, position);
+      },
+      read: (target, position) => {
+        alive();
+        return content.read(target, position);
+      },
+      readAsync: async (target, position) => {
+        await this.#pause(0);
+        return content.read(target, position);
+      },
+      sync: () => this.#sync(path, content, alive),
+      truncate: (sizeBytes) => {
+        alive();
+        content.truncate(sizeBytes);
+      },
+      close: () => undefined,
+    };
+  }
+
+  async #sync(path: string, content: SimulatedContent, alive: () => void): Promise<void> {
+    alive();
+    const inFlight = content.beginSync();
+    const fails = this.#random.chance(this.behaviour.syncErrorRate);
+    await this.#pause(this.behaviour.syncMs);
+    if (!fails) return content.completeSync(inFlight);
+    content.failSync(inFlight);
+    throw new BrokerError('storage_failed', `fdatasync of ${path} failed: EIO`);
+  }
+
+  /** Waits a random time; for ever if the process dies meanwhile. */
+  #pause(longestMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.schedule(longestMs === 0 ? 0 : this.#random.between(0, longestMs), resolve);
+    });
+  }
+
+  #content(path: string): SimulatedContent {
+    const content = this.#names.get(path);
+    if (content === undefined) throw new BrokerError('not_found', path);
+    return content;
+  }
+
+  #change(change: NameChange[]): void {
+    apply(this.#names, change);
+    this.#unsyncedNames.push(change);
+  }
+
+  #usedBytes(): number {
+    let total = 0;
+    for (const content of new Set(this.#names.values())) total += content.sizeBytes;
+    return total;
+  }
+}
+
+function apply(names: Map<string, SimulatedContent>, change: readonly NameChange[]): void {
+  for (const { path, content } of change) {
+    if (content === undefined) names.delete(path);
+    else names.set(path, content);
+  }
+}
+
+function parent(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'));
+}
