@@ -16,6 +16,8 @@ export interface CheckpointerOptions {
   readonly commitLog: CommitLog;
   readonly store: CheckpointStore;
   readonly shards: () => Iterable<Shard>;
+  /** Whether a failed shard is marked as quarantined for good: its files stay, checkpoints leave it out. */
+  readonly isQuarantined: (shard: Shard) => boolean;
   readonly clock: Clock;
   readonly log: CheckpointLog;
   readonly failed: (error: BrokerError) => void;
@@ -25,14 +27,15 @@ export interface CheckpointerOptions {
   readonly checkpointBytes?: number;
   readonly checkpointIntervalMs?: number;
   readonly retentionIntervalMs?: number;
+  /** Wait between the syncs of two shards, so that a checkpoint leaves the disk to appends (rule L6). Default 5. */
+  readonly paceMs?: number;
 }
 
 const DEFAULT_CHECKPOINT_BYTES = 128 * 1024 * 1024;
 const DEFAULT_CHECKPOINT_INTERVAL_MS = 60_000;
 const DEFAULT_RETENTION_INTERVAL_MS = 30_000;
 const LOOK_MS = 1_000;
-/** Between the syncs of two shards, so that a checkpoint leaves the disk to appends (rule L6). */
-const PACE_MS = 5;
+const DEFAULT_PACE_MS = 5;
 /** Kafka's `producer.id.expiration.ms`. */
 const PRODUCER_EXPIRATION_MS = 86_400_000;
 
@@ -71,7 +74,9 @@ export class Checkpointer {
     this.#closed = true;
     clearInterval(this.#timer);
     await this.#running;
-    if (this.#options.commitLog.failure === undefined) await this.#checkpointOnce();
+    if (this.#options.commitLog.failure === undefined) {
+      await this.#checkpointOnce().catch((error: unknown) => this.#failed(error));
+    }
   }
 
   /** Stops without a last checkpoint. */
@@ -112,7 +117,11 @@ export class Checkpointer {
   async #checkpointOnce(): Promise<void> {
     const { commitLog, store, clock } = this.#options;
     const startedMs = clock.monotonicMs();
-    const shards = [...this.#options.shards()].filter((shard) => shard.failure === undefined);
+    const shards = [...this.#options.shards()].filter((shard) => !this.#options.isQuarantined(shard));
+    // A checkpoint without a shard forgets it: one that failed must stay in the commit log and the last checkpoint.
+    if (shards.some((shard) => shard.failure !== undefined)) {
+      throw new BrokerError('unavailable', 'no checkpoint while a shard has failed');
+    }
     await runCheckpoint({
       commitLog,
       store,
@@ -123,7 +132,7 @@ export class Checkpointer {
         log: shard.log,
         extra: shard.producers.encode(shard.log.logEndOffset),
       })),
-      pace: () => new Promise((resolve) => setTimeout(resolve, this.#closed ? 0 : PACE_MS)),
+      pace: () => this.#pace(),
     });
     this.#lastMs = clock.monotonicMs();
     this.#bytesAtLast = this.#logBytes();
@@ -157,10 +166,15 @@ export class Checkpointer {
     }
   }
 
+  #pace(): Promise<void> {
+    const paceMs = this.#closed ? 0 : (this.#options.paceMs ?? DEFAULT_PACE_MS);
+    return paceMs === 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, paceMs));
+  }
+
   #failed(thrown: unknown): void {
     const error = BrokerError.from(thrown, 'storage_failed');
     this.#options.log.error({ err: error }, 'checkpoint failed');
     // A full disk keeps everything in the commit log and is tried again; anything else is final (rule L6).
-    if (error.code !== 'storage_full') this.#options.failed(error);
+    if (error.code !== 'storage_full' && error.code !== 'unavailable') this.#options.failed(error);
   }
 }

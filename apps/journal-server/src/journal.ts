@@ -41,6 +41,7 @@ export interface JournalOptions {
   /** The disk failed: this incarnation serves nothing any more (rules L5, R3). */
   readonly onFatal: (error: BrokerError) => void;
   readonly checkpointBytes?: number;
+  readonly checkpointPaceMs?: number;
 }
 
 /** The name of every tenant's built-in stream. */
@@ -83,10 +84,12 @@ export class Journal {
       commitLog: directory.commitLog,
       store: directory.store,
       shards: () => this.shards.values(),
+      isQuarantined: (shard) => directory.quarantine.isDurable(shard.streamId, shard.shard),
       clock: options.clock,
       log: options.log,
       failed: (error) => this.#storageFailed(error),
       ...(options.checkpointBytes === undefined ? {} : { checkpointBytes: options.checkpointBytes }),
+      ...(options.checkpointPaceMs === undefined ? {} : { paceMs: options.checkpointPaceMs }),
       advanceLogStart: (shard, offset) => {
         this.commits.advanceLogStart(shard, offset).catch((error: unknown) => {
           options.log.warn({ err: error }, 'could not raise a log start');
@@ -97,6 +100,7 @@ export class Journal {
     events.attach(this);
     this.#stopWatching = options.cluster.onChange(() => this.follow());
     this.#sweep = setInterval(() => this.#sweepOnce(), SWEEP_MS);
+    this.#sweep.unref();
     this.follow();
   }
 

@@ -11,6 +11,7 @@ export class QuarantineMarks {
   readonly #disk: Disk;
   readonly #directory: string;
   readonly #reasons = new Map<string, string>();
+  readonly #durable = new Set<string>();
 
   private constructor(disk: Disk, directory: string) {
     this.#disk = disk;
@@ -28,6 +29,7 @@ export class QuarantineMarks {
       const read = file.read(bytes, 0);
       file.close();
       marks.#reasons.set(name, bytes.toString('utf8', 0, read));
+      marks.#durable.add(name);
     }
     return marks;
   }
@@ -40,6 +42,11 @@ export class QuarantineMarks {
   /** Why a shard serves nothing; undefined if it is healthy. */
   reasonOf(streamId: number, shard: number): string | undefined {
     return this.#reasons.get(`${streamId}-${shard}`);
+  }
+
+  /** Whether the mark of a shard survives a crash: only then may a checkpoint leave the shard out. */
+  isDurable(streamId: number, shard: number): boolean {
+    return this.#durable.has(`${streamId}-${shard}`);
   }
 
   /** Why nothing that the view places in this directory may begin empty. */
@@ -58,7 +65,7 @@ export class QuarantineMarks {
   }
 
   async #mark(name: string, reason: string): Promise<void> {
-    if (this.#reasons.has(name)) return;
+    if (this.#durable.has(name)) return;
     this.#reasons.set(name, reason);
     const path = `${this.#directory}/${name}`;
     const file = this.#disk.exists(path) ? this.#disk.open(path) : this.#disk.create(path);
@@ -66,6 +73,7 @@ export class QuarantineMarks {
     await file.sync();
     file.close();
     await this.#disk.syncDirectory(this.#directory);
+    this.#durable.add(name);
   }
 }
 

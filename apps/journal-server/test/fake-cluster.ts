@@ -75,8 +75,13 @@ export class FakeCluster {
     };
   }
 
+  /** The bug that rule R3 forbids: a restarted server leads again under its old epoch. */
+  reuse(identity: JournalIdentity): void {
+    this.claim(identity, 0);
+  }
+
   /** A new leader epoch for every shard that the directory holds. */
-  claim(identity: JournalIdentity): void {
+  claim(identity: JournalIdentity, step = 1): void {
     for (const [streamId, stream] of this.streams) {
       const shards = stream.shards.map((shard) =>
         shard.replicas.some((replica) => replica.directoryId === identity.directoryId) &&
@@ -85,7 +90,7 @@ export class FakeCluster {
               ...shard,
               leader: identity.nodeId,
               leaderIncarnation: identity.incarnation,
-              leaderEpoch: shard.leaderEpoch + 1,
+              leaderEpoch: Math.max(0, shard.leaderEpoch + step),
             }
           : shard,
       );

@@ -42,7 +42,9 @@ export async function startJournal(options: {
   const { cluster, incarnation } = options;
   const disk = options.disk ?? new NodeDisk();
   const events = new JournalEvents();
-  const opened = await openDirectory(disk, options.dataDirectory, events, { fileBytes: options.fileBytes ?? 8 * 1024 * 1024 });
+  const opened = await openDirectory(disk, options.dataDirectory, events, {
+    fileBytes: options.fileBytes ?? 8 * 1024 * 1024,
+  });
   let fatal: unknown;
   const identity = { nodeId: NODE_ID, incarnation, directoryId: DIRECTORY_ID };
   const journal = new Journal(
