@@ -4,4 +4,11 @@ export { writeZeros, type Disk, type DiskFile } from './disk.ts';
 export { NodeDisk } from './node-disk.ts';
 export type { Section } from './frame.ts';
 export { CommitLog, type CommitLogOptions, type OpenedCommitLog } from './commit-log.ts';
-export type { CommitLogRecovery, RecoveredFrame, RecoveredSection, SectionDamage } from './recovery.ts';
+export {
+  RECOVERY_RULES,
+  type CommitLogRecovery,
+  type RecoveredFrame,
+  type RecoveredSection,
+  type RecoveryRules,
+  type SectionDamage,
+} from './recovery.ts';

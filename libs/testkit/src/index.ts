@@ -7,8 +7,10 @@ export { SECTOR_BYTES, type Survival } from './simulation/simulated-file.ts';
 export { SimulatedDisk, type DiskBehaviour } from './simulation/simulated-disk.ts';
 export {
   firstFailingSeed,
+  firstFailure,
   InvariantViolation,
   invariant,
   simulate,
+  type FailingSeed,
   type SimulationOptions,
 } from './simulation/simulate.ts';

@@ -40,19 +40,33 @@ export async function simulate(
   }
 }
 
+/** A seed whose run broke an invariant. */
+export interface FailingSeed {
+  readonly seed: number;
+  readonly message: string;
+}
+
 /** The first seed whose run breaks an invariant, or undefined: shows that the simulation catches a planted mutant. */
-export async function firstFailingSeed(
+export async function firstFailure(
   options: SimulationOptions,
   run: (seed: number) => Promise<void>,
-): Promise<number | undefined> {
+): Promise<FailingSeed | undefined> {
   const first = options.firstSeed ?? 1;
   for (let seed = first; seed < first + options.seeds; seed++) {
     try {
       await run(seed);
     } catch (error) {
-      if (error instanceof InvariantViolation) return seed;
+      if (error instanceof InvariantViolation) return { seed, message: error.message };
       throw error;
     }
   }
   return undefined;
+}
+
+/** As {@link firstFailure}, the seed alone. */
+export async function firstFailingSeed(
+  options: SimulationOptions,
+  run: (seed: number) => Promise<void>,
+): Promise<number | undefined> {
+  return (await firstFailure(options, run))?.seed;
 }

@@ -33,3 +33,25 @@ export function readForeignFrames(path: string, bytes: Buffer): ForeignFrame[] {
   }
   return frames;
 }
+
+/** The sections of such a frame. */
+export function readForeignSections(
+  frame: ForeignFrame,
+  bytes: Buffer,
+): { kind: number; key: number; subKey: number; bytes: Buffer; damaged: boolean }[] {
+  const count = bytes.readUInt32BE(frame.start + 48);
+  let start = frame.dataStart;
+  return Array.from({ length: count }, (_, i) => {
+    const entry = frame.start + 64 + 20 * i;
+    const end = start + bytes.readUInt32BE(entry + 12);
+    const section = {
+      kind: bytes.readUInt16BE(entry),
+      key: bytes.readUInt32BE(entry + 4),
+      subKey: bytes.readUInt32BE(entry + 8),
+      bytes: bytes.subarray(start, end),
+      damaged: crc32c(bytes, start, end) !== bytes.readUInt32BE(entry + 16),
+    };
+    start = end;
+    return section;
+  });
+}

@@ -79,6 +79,7 @@ class StorageWorld {
   readonly #busy = new Set<number>();
   readonly #quarantined = new Set<number>();
   #expectDamage = false;
+  #unexpected: BrokerError | undefined;
 
   constructor(seed: number, options: WorldOptions) {
     this.#seed = seed;
@@ -318,10 +319,9 @@ class StorageWorld {
   #fireAndForget(promise: Promise<unknown>): void {
     promise.catch((error: unknown) => {
       if (error instanceof BrokerError && error.code === 'storage_failed') return;
-      this.#unexpected ??= error;
+      this.#unexpected ??= BrokerError.from(error);
     });
   }
-  #unexpected: unknown;
 
   async #end(journal: MiniJournal): Promise<void> {
     if (this.#unexpected !== undefined) throw this.#unexpected;
