@@ -41,6 +41,7 @@ export interface ConnectionShared {
 }
 
 const PRODUCE = 0;
+const SMALL_REQUEST_BYTES = 64 * 1024;
 const EMPTY: readonly Buffer[] = [];
 
 /** See the file head. */
@@ -127,7 +128,7 @@ export class KafkaConnection implements ConnectionInfo {
         if (this.#unsentBytes() < this.#shared.limits.maxUnsentBytes) this.#queue.startReady();
         // What was sent makes room for more.
       } while (this.#send());
-      this.#flow(this.#mayTake());
+      this.#flow(this.#mayRead());
     } catch (error) {
       this.#refuse(error);
     } finally {
@@ -144,10 +145,17 @@ export class KafkaConnection implements ConnectionInfo {
     this.#account();
   }
 
+  /** Frames that have arrived take no more memory when they are worked on, so one at a time always may be. */
   #mayTake(): boolean {
     const { limits, budget } = this.#shared;
     if (this.#draining || this.#queue.length >= limits.maxRequestsInFlight) return false;
-    return this.#unsentBytes() < limits.maxUnsentBytes && (!budget.exhausted || this.#queue.length === 0);
+    if (this.#unsentBytes() >= limits.maxUnsentBytes) return false;
+    return !budget.exhausted || this.#queue.length === 0;
+  }
+
+  /** Without memory to spare a connection may still send something small, so that nobody is shut out. */
+  #mayRead(): boolean {
+    return this.#mayTake() && (!this.#shared.budget.exhausted || this.#heldBytes < SMALL_REQUEST_BYTES);
   }
 
   #unsentBytes(): number {
@@ -166,11 +174,11 @@ export class KafkaConnection implements ConnectionInfo {
   #flow(mayRead: boolean): void {
     const { budget, limits, wheel } = this.#shared;
     const busy = this.#queue.length > 0;
-    if (mayRead && !budget.exhausted) this.#socket.resume();
+    if (mayRead) this.#socket.resume();
     else this.#socket.pause();
     if (budget.exhausted) budget.onRoom(this.#resume);
     // Whoever reads nothing, or sends half a frame and stops, is let go.
-    const stalls = this.#unsentBytes() > 0 || (mayRead && this.#framer.bufferedBytes > 0);
+    const stalls = this.#unsentBytes() > 0 || (!busy && this.#framer.bufferedBytes > 0);
     if (stalls) {
       if (this.#timerKind !== 'stall') this.#arm('stall', limits.stallTimeoutMs);
     } else if (busy) {

@@ -1,0 +1,115 @@
+// The pitfalls of ApiVersions (protocol facts, section 2.3), one test each.
+import {
+  API_MESSAGES,
+  KAFKA_ERRORS,
+  readApiVersionsResponse,
+  readResponseEnvelope,
+} from '@robustmq/kafka-codec';
+import { API_TABLE } from '../src/api-table.ts';
+import { RunningGateway } from './fakes/running-gateway.ts';
+import type { WireClient } from './fakes/wire-client.ts';
+
+const API_VERSIONS = 18;
+const METADATA = 3;
+const SOFTWARE = { clientSoftwareName: 'test-client', clientSoftwareVersion: '1.0' };
+
+describe('ApiVersions', () => {
+  let running: RunningGateway;
+  let client: WireClient;
+
+  beforeEach(async () => {
+    running = await RunningGateway.start();
+    client = await running.client();
+  });
+  afterEach(() => running.stop());
+
+  test.each([0, 1, 2, 3, 4])('version %i is answered', async (version) => {
+    const response = await client.call(API_VERSIONS, version, SOFTWARE);
+    expect(response.errorCode).toBe(KAFKA_ERRORS.NONE);
+    expect(response.apiKeys).toHaveLength(API_TABLE.size);
+    // Features with minimum 0 must not appear below version 4, and none is finalized: Java would take to new transactions.
+    expect(response.supportedFeatures).toEqual([]);
+    expect(response.finalizedFeatures).toEqual([]);
+    expect(response.finalizedFeaturesEpoch).toBe(-1);
+  });
+
+  test('Produce is advertised from 0, or librdkafka silently sends uncompressed', async () => {
+    const { apiKeys } = await client.call(API_VERSIONS, 3, SOFTWARE);
+    expect(apiKeys.find(({ apiKey }) => apiKey === 0)).toEqual({ apiKey: 0, minVersion: 0, maxVersion: 13 });
+  });
+
+  test('an unknown version gets error 35 in the form of version 0, with the list, and the connection lives (KIP-511)', async () => {
+    const frame = client.frame(API_VERSIONS, 4, SOFTWARE);
+    frame.writeInt16BE(99, 6);
+    client.socket.write(frame);
+    const { correlationId, body } = readResponseEnvelope(await client.receiveFrame(), 0);
+    const response = readApiVersionsResponse(body, 0);
+    expect(body.remaining).toBe(0);
+    expect([correlationId, response.errorCode]).toEqual([1, KAFKA_ERRORS.UNSUPPORTED_VERSION]);
+    expect(response.apiKeys).toContainEqual({ apiKey: API_VERSIONS, minVersion: 0, maxVersion: 4 });
+    expect((await client.call(API_VERSIONS, 0, SOFTWARE)).errorCode).toBe(KAFKA_ERRORS.NONE);
+    expect(running.gateway.counters.unsupportedVersions).toBe(1);
+  });
+
+  test('an unknown version of another API is answered in the nearest version and logged with the client', async () => {
+    const frame = client.frame(METADATA, 13, { topics: null });
+    frame.writeInt16BE(14, 6);
+    client.socket.write(frame);
+    const response = await client.receive(METADATA, 13, 1);
+    expect(response.errorCode).toBe(KAFKA_ERRORS.UNSUPPORTED_VERSION);
+    expect(running.lines.find(({ level }) => level === 'warn')?.fields).toMatchObject({
+      apiKey: METADATA,
+      api: 'Metadata',
+      apiVersion: 14,
+      clientId: 'wire-client',
+    });
+    expect((await client.call(METADATA, 12, { topics: null })).topics).toEqual([]);
+  });
+
+  test('an unknown API is answered with error 35', async () => {
+    const frame = client.frame(METADATA, 0, { topics: [] });
+    frame.writeInt16BE(4, 4);
+    client.socket.write(frame);
+    const answer = await client.receiveFrame();
+    expect([answer.readInt32BE(0), answer.readInt16BE(4)]).toEqual([1, KAFKA_ERRORS.UNSUPPORTED_VERSION]);
+  });
+
+  test('every API has an answer to a version that is not served', async () => {
+    for (const row of API_TABLE.values()) {
+      const frame = client.frame(METADATA, 0, { topics: [] });
+      frame.writeInt16BE(row.apiKey, 4);
+      frame.writeInt16BE(row.maxVersion + 1, 6);
+      client.socket.write(frame);
+      expect((await client.receiveFrame()).length).toBeGreaterThan(5);
+    }
+  });
+
+  test.each(['', '-x', 'a b', 'ü'])('client name "%s" is invalid (KIP-511)', async (clientSoftwareName) => {
+    const response = await client.call(API_VERSIONS, 3, { ...SOFTWARE, clientSoftwareName });
+    expect(response.errorCode).toBe(KAFKA_ERRORS.INVALID_REQUEST);
+  });
+
+  test('versions that need topic ids are advertised, because ids are real', async () => {
+    const { apiKeys } = await client.call(API_VERSIONS, 3, SOFTWARE);
+    const max = (key: number) => apiKeys.find(({ apiKey }) => apiKey === key)?.maxVersion;
+    expect([0, 1, 3, 8, 9].map(max)).toEqual([13, 18, 13, 10, 10]);
+  });
+
+  test('librdkafka needs 8 to 14 for its balanced consumer', () => {
+    for (let apiKey = 8; apiKey <= 14; apiKey += 1) expect(API_TABLE.has(apiKey)).toBe(true);
+  });
+
+  test('no API of transactions, KIP-848 or authentication is shown before it is complete', () => {
+    for (const apiKey of [17, 24, 25, 26, 28, 36, 68, 69, 71, 88]) expect(API_TABLE.has(apiKey)).toBe(false);
+  });
+
+  test('what is served is what the codec knows', () => {
+    for (const [apiKey, messages] of Object.entries(API_MESSAGES)) {
+      expect(API_TABLE.get(Number(apiKey))).toMatchObject({
+        name: messages.name,
+        minVersion: messages.minVersion,
+        maxVersion: messages.maxVersion,
+      });
+    }
+  });
+});

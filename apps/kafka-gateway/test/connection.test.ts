@@ -1,0 +1,256 @@
+// One connection: order, overlap and bounds.
+import { connect, type Socket } from 'node:net';
+import { KAFKA_ERRORS } from '@robustmq/kafka-codec';
+import { batchOf } from './fakes/batches.ts';
+import { RunningGateway, type TestOptions } from './fakes/running-gateway.ts';
+import type { WireClient } from './fakes/wire-client.ts';
+
+const PRODUCE = 0;
+const FETCH = 1;
+const METADATA = 3;
+const HEARTBEAT = 12;
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new RangeError('the condition never came true');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+describe('KafkaConnection', () => {
+  let running: RunningGateway;
+  const start = async (options: TestOptions = {}): Promise<WireClient> => {
+    running = await RunningGateway.start(options);
+    return running.client();
+  };
+  afterEach(() => running.stop());
+
+  const produceOf = (index: number, acks = -1) => ({
+    transactionalId: null,
+    acks,
+    timeoutMs: 1000,
+    topicData: [{ name: 't', partitionData: [{ index, records: batchOf([`v${index}`]) }] }],
+  });
+
+  const fetchOf = (maxWaitMs: number) => ({
+    maxWaitMs,
+    minBytes: 1,
+    topics: [{ topic: 't', partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1000 }] }],
+  });
+
+  test('appends of one connection are handed over in the order of the requests, answers too (K1)', async () => {
+    const client = await start();
+    running.meta.add('t', 20);
+    running.journal.hold = true;
+    const ids = Array.from({ length: 10 }, (_, index) => client.send(PRODUCE, 8, produceOf(index)));
+    await until(() => running.journal.produced.length === 10);
+    expect(running.journal.produced.map(({ shard }) => shard)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    // The last one is done first; its answer waits for its turn.
+    for (const answer of running.journal.held.splice(0).reverse()) answer();
+    for (const id of ids) await client.receive(PRODUCE, 8, id);
+  });
+
+  test('an answer that is ready waits for the one before it', async () => {
+    const client = await start();
+    running.meta.add('t');
+    const waiting = client.send(FETCH, 11, fetchOf(300));
+    const quick = client.send(METADATA, 12, { topics: null });
+    await until(() => running.gateway.counters.requests === 2);
+    expect(client.pendingFrames).toBe(0);
+    await client.receive(FETCH, 11, waiting);
+    await client.receive(METADATA, 12, quick);
+  });
+
+  test('a long poll holds up no heartbeat', async () => {
+    const client = await start();
+    running.meta.add('t');
+    client.send(FETCH, 11, fetchOf(60_000));
+    client.send(HEARTBEAT, 4, { groupId: 'g', generationId: 1, memberId: 'm' });
+    const other = await running.client();
+    await until(() => running.gateway.counters.requests === 2);
+    await other.call(PRODUCE, 8, produceOf(0));
+    await client.receive(FETCH, 11);
+    expect((await client.receive(HEARTBEAT, 4)).errorCode).toBe(KAFKA_ERRORS.UNKNOWN_MEMBER_ID);
+  });
+
+  test('one long poll at a time: a client cannot make us hold many answers (I8)', async () => {
+    const client = await start();
+    running.meta.add('t');
+    for (let n = 0; n < 5; n += 1) client.send(FETCH, 11, fetchOf(60_000));
+    await until(() => running.gateway.counters.requests === 5);
+    expect(running.journal.fetched).toHaveLength(1);
+    await (await running.client()).call(PRODUCE, 8, produceOf(0));
+    for (let n = 0; n < 5; n += 1) await client.receive(FETCH, 11);
+  });
+
+  test('acks=0 gets no response, the next request does', async () => {
+    const client = await start();
+    running.meta.add('t');
+    client.send(PRODUCE, 8, produceOf(0, 0));
+    const next = client.send(METADATA, 12, { topics: null });
+    await client.receive(METADATA, 12, next);
+    expect(running.journal.produced).toHaveLength(1);
+  });
+
+  test('a failed acks=0 ends the connection, so that the client looks for the leader', async () => {
+    const client = await start();
+    client.send(PRODUCE, 8, produceOf(0, 0));
+    await client.closed();
+  });
+
+  test.each([
+    ['negative', -1],
+    ['too short', 3],
+    ['huge', 2 ** 31 - 1],
+    ['over the limit of its API', 2 * 1024 * 1024],
+  ])('a frame whose size is %s ends the connection, nobody else (I8)', async (_name, size) => {
+    const client = await start();
+    const other = await running.client();
+    const bytes = Buffer.alloc(12);
+    bytes.writeInt32BE(size);
+    bytes.writeInt16BE(METADATA, 4);
+    client.socket.write(bytes);
+    await client.closed();
+    expect((await other.call(METADATA, 12, { topics: null })).topics).toEqual([]);
+    expect(running.gateway.counters.malformedFrames).toBe(1);
+  });
+
+  test('a body that cannot be read ends the connection', async () => {
+    const client = await start();
+    const frame = client.frame(METADATA, 1, { topics: [{ name: 'abc' }] });
+    // The array count claims far more than there is.
+    frame.writeInt32BE(2 ** 30, frame.length - 9);
+    client.socket.write(frame);
+    await client.closed();
+    expect(running.gateway.counters.malformedFrames).toBe(1);
+  });
+
+  test('half a frame, then nothing: closed after the stall timeout', async () => {
+    const client = await start({ limits: { stallTimeoutMs: 150 } });
+    await client.call(METADATA, 12, { topics: null });
+    client.socket.write(client.frame(METADATA, 12, { topics: null }).subarray(0, 7));
+    await client.closed();
+  });
+
+  test('a connection that says nothing is closed after the first-request timeout', async () => {
+    const client = await start({ limits: { firstRequestTimeoutMs: 150 } });
+    await client.closed();
+  });
+
+  test('an idle connection is closed, a waiting one is not', async () => {
+    const client = await start({ limits: { idleTimeoutMs: 150 } });
+    running.meta.add('t');
+    const waits = await running.client();
+    waits.send(FETCH, 11, fetchOf(600));
+    await client.call(METADATA, 12, { topics: null });
+    await client.closed();
+    await waits.receive(FETCH, 11);
+  });
+
+  test('a client that never reads stops being served and holds a bounded amount (I8)', async () => {
+    const client = await start({ limits: { maxUnsentBytes: 64 * 1024, maxRequestsInFlight: 10 } });
+    const topic = running.meta.add('t');
+    running.journal.shard(topic.streamId, 0);
+    const big = batchOf(['x'.repeat(200_000)]);
+    await client.call(PRODUCE, 8, {
+      ...produceOf(0),
+      topicData: [{ name: 't', partitionData: [{ index: 0, records: big }] }],
+    });
+    client.socket.pause();
+    const request = client.frame(FETCH, 11, {
+      ...fetchOf(0),
+      topics: [{ topic: 't', partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 1_000_000 }] }],
+    });
+    for (let n = 0; n < 500; n += 1) client.socket.write(request);
+    const other = await running.client();
+    let served = -1;
+    // Serving stops by itself: the count of fetches stays where it is while others are served.
+    while (served !== running.journal.fetched.length) {
+      served = running.journal.fetched.length;
+      for (let n = 0; n < 20; n += 1) await other.call(METADATA, 12, { topics: null });
+    }
+    expect(served).toBeLessThan(400);
+    client.socket.resume();
+    for (let n = 0; n < 500; n += 1) await client.receiveFrame();
+  });
+
+  test('many silent connections cost nothing and disturb nobody', async () => {
+    const client = await start();
+    const silent: Socket[] = [];
+    for (let batch = 0; batch < 20; batch += 1) {
+      await Promise.all(
+        Array.from({ length: 50 }, async () => {
+          const socket = connect(running.port, '127.0.0.1');
+          silent.push(socket);
+          await new Promise((resolve) => socket.once('connect', resolve));
+        }),
+      );
+    }
+    await until(() => running.gateway.counters.connections === 1001);
+    expect((await client.call(METADATA, 12, { topics: null })).topics).toEqual([]);
+    expect(running.gateway.requestBytes).toBe(0);
+    for (const socket of silent) socket.destroy();
+    await until(() => running.gateway.counters.connections === 1);
+  });
+
+  test('over the memory for requests connections stop reading, and go on when there is room (I8)', async () => {
+    const client = await start({ requestMemoryBytes: 1_000_000 });
+    running.meta.add('t', 40);
+    running.journal.hold = true;
+    const records = batchOf(['x'.repeat(200_000)]);
+    for (let index = 0; index < 40; index += 1) {
+      client.send(PRODUCE, 8, {
+        ...produceOf(0),
+        topicData: [{ name: 't', partitionData: [{ index, records }] }],
+      });
+    }
+    await until(() => running.gateway.requestBytes >= 1_000_000);
+    // Others with nothing under way are still served, one request at a time.
+    const other = await running.client();
+    for (let n = 0; n < 20; n += 1) await other.call(METADATA, 12, { topics: null });
+    expect(running.gateway.requestBytes).toBeLessThan(2_000_000);
+    running.journal.hold = false;
+    running.journal.release();
+    for (let index = 0; index < 40; index += 1) await client.receive(PRODUCE, 8);
+    await until(() => running.gateway.requestBytes === 0);
+  });
+
+  test('a client that has sent its last request still gets the answers', async () => {
+    const client = await start();
+    running.meta.add('t');
+    running.journal.hold = true;
+    client.send(PRODUCE, 8, produceOf(0));
+    client.socket.end();
+    await until(() => running.journal.held.length === 1);
+    running.journal.release();
+    await client.receive(PRODUCE, 8);
+    await client.closed();
+  });
+
+  test('a stop lets running requests finish', async () => {
+    const client = await start();
+    running.meta.add('t');
+    running.journal.hold = true;
+    client.send(PRODUCE, 8, produceOf(0));
+    await until(() => running.journal.held.length === 1);
+    const stopped = running.gateway.stop(AbortSignal.timeout(5_000));
+    running.journal.release();
+    await client.receive(PRODUCE, 8);
+    await client.closed();
+    await stopped;
+  });
+
+  test('bytes that arrive one by one make the same request', async () => {
+    const client = await start();
+    for (const byte of client.frame(METADATA, 12, { topics: null })) client.socket.write(Buffer.from([byte]));
+    expect((await client.receive(METADATA, 12)).errorCode).toBe(0);
+  });
+
+  test('a connection before the gateway is open is refused', async () => {
+    running = new RunningGateway();
+    running.port = (await running.gateway.bind()).port;
+    const early = await running.client();
+    await early.closed();
+  });
+});
