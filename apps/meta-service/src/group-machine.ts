@@ -24,41 +24,66 @@ export interface GroupMachine {
   apply(command: Command, index: number, view: ApplyView): Uint8Array;
 }
 
-/** Answers kept per incarnation of a caller; it has far fewer requests in flight. */
-const ANSWER_WINDOW = 1_024n;
+/**
+ * Sequences whose answers are kept, behind the newest of an incarnation. Wider than what a caller ever has in flight,
+ * because an older one can't be told from a repeat and is refused.
+ */
+const ANSWER_WINDOW = 8_192n;
+/** Answers are dropped in ranges of this many sequences. */
+const ANSWER_STEP = 1_024n;
 
+const digits = (value: bigint): string => String(value).padStart(20, '0');
 const answerKey = (id: RequestId, sequence: bigint): Buffer =>
-  Buffer.from(
-    `r/${id.nodeId}\u0000${String(id.incarnation).padStart(20, '0')}/${String(sequence).padStart(20, '0')}`,
-  );
-const incarnationKey = (nodeId: string): Buffer => Buffer.from(`i/${nodeId}`);
+  Buffer.from(`r/${id.nodeId}\u0000${digits(id.incarnation)}/${digits(sequence)}`);
+const callerKey = (nodeId: string): Buffer => Buffer.from(`i/${nodeId}`);
 
-/** Adds to a machine that a request applies once (rule M2): a repeat gets the first answer. Failures changed nothing and are tried again. */
+/** The newest incarnation of a caller that this group heard of, and the least sequence whose answer is kept. */
+interface Caller {
+  readonly incarnation: bigint;
+  readonly floor: bigint;
+}
+
+function readCaller(view: ApplyView, nodeId: string): Caller {
+  const [incarnation, floor] = view.get(callerKey(nodeId))?.toString().split('/') ?? [];
+  return { incarnation: BigInt(incarnation ?? 0), floor: BigInt(floor ?? 0) };
+}
+
+function writeCaller(view: ApplyView, nodeId: string, { incarnation, floor }: Caller): void {
+  view.put(callerKey(nodeId), Buffer.from(`${incarnation}/${floor}`));
+}
+
+/**
+ * Adds to a machine that a request applies once (rule M2): a repeat gets the first answer, an earlier incarnation than the
+ * newest is fenced. A failure changed nothing, so its repeat is tried again.
+ */
 export function applyingOnce(machine: GroupMachine): GroupMachine {
   return {
     keysOf: (command) => {
       const keys = machine.keysOf(command);
       const id = command.requestId;
-      if (id !== undefined) keys.push(answerKey(id, id.sequence), incarnationKey(id.nodeId));
+      if (id !== undefined) keys.push(answerKey(id, id.sequence), callerKey(id.nodeId));
       return keys;
     },
     apply: (command, index, view) => {
       const id = command.requestId;
       if (id === undefined) return machine.apply(command, index, view);
+      const caller = readCaller(view, id.nodeId);
+      if (id.incarnation < caller.incarnation)
+        throw new BrokerError('fenced', `incarnation ${id.incarnation} of ${id.nodeId} has ended`);
+      const isNew = id.incarnation > caller.incarnation;
+      const floor = isNew ? 0n : caller.floor;
+      if (id.sequence < floor)
+        throw new BrokerError('duplicate', 'the request is older than any kept answer');
       const known = view.get(answerKey(id, id.sequence));
       if (known !== undefined) return fromBinary(AnswerRowSchema, known).response;
-      const seen = view.get(incarnationKey(id.nodeId));
-      const newest = seen === undefined ? 0n : BigInt(seen.toString());
-      if (id.incarnation < newest)
-        throw new BrokerError('fenced', `incarnation ${id.incarnation} of ${id.nodeId} has ended`);
       const response = machine.apply(command, index, view);
-      if (id.incarnation > newest) {
-        view.deleteRange(Buffer.from(`r/${id.nodeId}\u0000`), Buffer.from(`r/${id.nodeId}\u0001`));
-        view.put(incarnationKey(id.nodeId), Buffer.from(String(id.incarnation)));
-      }
-      const row = toBinary(AnswerRowSchema, create(AnswerRowSchema, { response }));
-      view.put(answerKey(id, id.sequence), row);
-      if (id.sequence > ANSWER_WINDOW) view.delete(answerKey(id, id.sequence - ANSWER_WINDOW));
+      if (isNew) view.deleteRange(Buffer.from(`r/${id.nodeId}\u0000`), Buffer.from(`r/${id.nodeId}\u0001`));
+      const newFloor =
+        id.sequence - ANSWER_WINDOW >= floor + ANSWER_STEP ? id.sequence - ANSWER_WINDOW : floor;
+      if (newFloor > floor) view.deleteRange(answerKey(id, floor), answerKey(id, newFloor));
+      if (isNew || newFloor > floor)
+        writeCaller(view, id.nodeId, { incarnation: id.incarnation, floor: newFloor });
+      view.put(answerKey(id, id.sequence), toBinary(AnswerRowSchema, create(AnswerRowSchema, { response })));
       return response;
     },
   };

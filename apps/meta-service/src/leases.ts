@@ -6,17 +6,23 @@ import type { Clock } from '@robustmq/runtime';
 import type { ClusterState } from './cluster/cluster-state.ts';
 import { liveNode } from './cluster/nodes.ts';
 
+/** Leases are looked at more often than this unless the process stalls. */
+const MAX_CHECK_GAP_MS = 300;
+
 /** Deadlines of live incarnations. */
 export class Leases {
   readonly #state: ClusterState;
   readonly #clock: Clock;
   readonly #durationMs: number;
   readonly #endsAtMs = new Map<string, number>();
+  /** When leases were last looked at. */
+  #checkedAtMs: number;
 
   constructor(state: ClusterState, clock: Clock, durationMs: number) {
     this.#state = state;
     this.#clock = clock;
     this.#durationMs = durationMs;
+    this.#checkedAtMs = clock.monotonicMs();
     for (const node of state.nodes.values()) if (node.live) this.#grant(node.identity);
   }
 
@@ -29,6 +35,11 @@ export class Leases {
   /** Live incarnations whose lease has run out. */
   expired(): NodeIdentity[] {
     const now = this.#clock.monotonicMs();
+    const stalledMs = now - this.#checkedAtMs - MAX_CHECK_GAP_MS;
+    this.#checkedAtMs = now;
+    // This process was stopped or starved: renewals wait unread in its sockets, so their senders get the time back.
+    if (stalledMs > 0)
+      for (const [key, endsAtMs] of this.#endsAtMs) this.#endsAtMs.set(key, endsAtMs + stalledMs);
     const over: NodeIdentity[] = [];
     for (const node of this.#state.nodes.values()) {
       if (!node.live || node.identity === undefined) continue;

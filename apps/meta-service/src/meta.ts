@@ -1,25 +1,32 @@
 // meta-service without its sockets: groups, log, leases, watch, and the periodic work of the leader.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { create, fromBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
-import type { CommitLog, CommitLogRecovery } from '@robustmq/commit-log';
 import { BrokerError } from '@robustmq/errors';
 import type { KeyValueEntry, KeyValueStore } from '@robustmq/kv-store';
-import { CommandSchema, type Command, type NodeIdentity, type RequestId } from '@robustmq/rpc';
+import {
+  BootstrapSchema,
+  CommandSchema,
+  EndNodesSchema,
+  RegisterNodeResponseSchema,
+  type Command,
+  type NodeIdentity,
+  type RegisterNodeRequest,
+  type RegisterNodeResponse,
+  type RequestId,
+} from '@robustmq/rpc';
 import type { Clock } from '@robustmq/runtime';
 import { ClusterMachine, type ClusterMachineOptions } from './cluster/cluster-machine.ts';
 import { ClusterState } from './cluster/cluster-state.ts';
 import { dataMachine } from './data/data-machine.ts';
 import { applyingOnce } from './group-machine.ts';
 import { Leases } from './leases.ts';
-import { SoloLog, type LogGroup } from './log/solo-log.ts';
+import { SoloLog, type LogGroup, type SoloLogParts } from './log/solo-log.ts';
 import { SessionReaper } from './session-reaper.ts';
 import { dataGroupOf } from './slots.ts';
 import { WatchHub } from './watch-hub.ts';
 
 /** What meta-service is made of. */
-export interface MetaParts {
-  readonly commitLog: CommitLog;
-  readonly recovery: CommitLogRecovery;
+export interface MetaParts extends Pick<SoloLogParts, 'openLog' | 'rule' | 'checkpointBytes'> {
   readonly store: KeyValueStore;
   readonly clock: Clock;
   readonly dataGroups: number;
@@ -35,7 +42,7 @@ const CLUSTER_GROUP = 0;
 const LOAD_PAGE = 1_000;
 const LEASE_CHECK_MS = 100;
 const REAP_INTERVAL_MS = 1_000;
-const CHECKPOINT_INTERVAL_MS = 5_000;
+const CHECKPOINT_INTERVAL_MS = 1_000;
 
 /** See the file head. */
 export class Meta {
@@ -80,9 +87,7 @@ export class Meta {
     ];
     for (let i = 0; i < parts.dataGroups; i++)
       groups.push({ family: dataFamily(i), machine: applyingOnce(dataMachine) });
-    const log = await SoloLog.open(parts.commitLog, parts.recovery, parts.store, groups, {
-      onFatal: parts.onFatal,
-    });
+    const log = await SoloLog.open({ ...parts, groups });
     return new Meta(parts, state, log, watch);
   }
 
@@ -96,17 +101,17 @@ export class Meta {
     const admin = { tenant: 'default', name: 'admin', passwordHash, superuser: true };
     await this.cluster({
       case: 'bootstrap',
-      value: create(CommandSchema, {
-        command: { case: 'bootstrap', value: { clusterId: randomUUID(), admin } },
-      }).command.value as never,
+      value: create(BootstrapSchema, { clusterId: randomUUID(), admin }),
     });
   }
 
   /** Starts the leader's periodic work. */
   start(): void {
-    this.#every('leases', LEASE_CHECK_MS, () => this.#endExpiredLeases());
-    this.#every('sessions', REAP_INTERVAL_MS, () => this.#reaper.run());
-    this.#every('checkpoint', CHECKPOINT_INTERVAL_MS, () => this.#log.checkpoint());
+    this.#every('leases', LEASE_CHECK_MS, () => this.endExpiredLeases());
+    this.#every('sessions', REAP_INTERVAL_MS, () => this.reapSessions());
+    this.#every('checkpoint', CHECKPOINT_INTERVAL_MS, () =>
+      this.#log.checkpointDue ? this.#log.checkpoint() : Promise.resolve(),
+    );
   }
 
   /** A command of the cluster group; the response's bytes. */
@@ -131,9 +136,36 @@ export class Meta {
 
   /** Ends an incarnation and everything it held. */
   async endNodes(nodes: NodeIdentity[]): Promise<void> {
-    await this.cluster({ case: 'endNodes', value: { $typeName: 'robustmq.meta.v1.EndNodes', nodes } });
+    await this.cluster({ case: 'endNodes', value: create(EndNodesSchema, { nodes }) });
     this.leases.forget();
     for (const node of nodes) this.#reaper.incarnationEnded(node);
+  }
+
+  /** A new incarnation of a node, with a full lease. It ends the one before, whose sessions are closed from now on. */
+  async register(request: RegisterNodeRequest): Promise<RegisterNodeResponse> {
+    const before = this.state.nodes.get(request.nodeId)?.identity;
+    const bytes = await this.cluster({ case: 'registerNode', value: request });
+    const response = decodeResponse(RegisterNodeResponseSchema, bytes);
+    this.leases.renew(response.node?.identity);
+    this.leases.forget();
+    if (before !== undefined) this.#reaper.incarnationEnded(before);
+    return response;
+  }
+
+  /** Frees what the log no longer needs, now. */
+  checkpoint(): Promise<void> {
+    return this.#log.checkpoint();
+  }
+
+  /** Closes sessions of ended incarnations and deletes expired ones, one bounded run. */
+  reapSessions(): Promise<void> {
+    return this.#reaper.run();
+  }
+
+  /** Ends the incarnations whose lease has run out. */
+  async endExpiredLeases(): Promise<void> {
+    const expired = this.leases.expired();
+    if (expired.length > 0) await this.endNodes(expired);
   }
 
   /** Linearizable from here on (I7). */
@@ -141,11 +173,11 @@ export class Meta {
     return this.#log.readIndex();
   }
 
-  /** Stops the periodic work and waits for running commands. */
+  /** Stops the periodic work, waits for running commands and closes the log; the store is the caller's. */
   async stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     this.watch.close();
-    await this.#log.drain();
+    await this.#log.close();
   }
 
   #propose(group: number, command: Command['command'], requestId?: RequestId): Promise<Uint8Array> {
@@ -154,11 +186,6 @@ export class Meta {
       group,
       create(CommandSchema, { nowMs, entropy: randomBytes(16), command, ...(requestId && { requestId }) }),
     );
-  }
-
-  async #endExpiredLeases(): Promise<void> {
-    const expired = this.leases.expired();
-    if (expired.length > 0) await this.endNodes(expired);
   }
 
   /** One run of a kind at a time. */

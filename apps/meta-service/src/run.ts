@@ -7,7 +7,6 @@ import {
   ClusterService,
   GroupService,
   RegisterNodeRequestSchema,
-  RegisterNodeResponseSchema,
   RpcServer,
   ServiceKind,
   SessionService,
@@ -17,7 +16,7 @@ import { Shutdown, systemClock } from '@robustmq/runtime';
 import { registerGauges, startTelemetry } from '@robustmq/telemetry';
 import type { MetaServiceConfig } from './config.ts';
 import { initialPassword, openDataDirectory } from './data-directory.ts';
-import { CLUSTER_FAMILY, dataFamily, decodeResponse, Meta } from './meta.ts';
+import { CLUSTER_FAMILY, dataFamily, Meta } from './meta.ts';
 import { clusterService } from './rpc/cluster-service.ts';
 import { groupService } from './rpc/group-service.ts';
 import { sessionService } from './rpc/session-service.ts';
@@ -47,13 +46,12 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
   const families = [CLUSTER_FAMILY, ...Array.from({ length: dataGroups }, (_, i) => dataFamily(i))];
   const store = await openRocksDb(path.join(config.data.dir, 'state'), { families });
   shutdown.add('state', STEP_TIMEOUT_MS, () => store.close());
-  const opened = await CommitLog.open(new NodeDisk(), path.join(config.data.dir, 'log'), {
-    fileBytes: config.commitLog.fileBytes,
-  });
-  shutdown.add('log', STEP_TIMEOUT_MS, () => opened.log.close());
   const meta = await Meta.open({
-    commitLog: opened.log,
-    recovery: opened.recovery,
+    openLog: (afterPosition) =>
+      CommitLog.open(new NodeDisk(), path.join(config.data.dir, 'log'), {
+        afterPosition,
+        fileBytes: config.commitLog.fileBytes,
+      }),
     store,
     clock: systemClock,
     dataGroups,
@@ -119,10 +117,7 @@ async function registerSelf(
     version,
     endpoints: { grpc, ops },
   });
-  const { node } = decodeResponse(
-    RegisterNodeResponseSchema,
-    await meta.cluster({ case: 'registerNode', value }),
-  );
+  const { node } = await meta.register(value);
   const renew = (): void => meta.leases.renew(node?.identity);
   renew();
   setInterval(renew, config.lease.renewInterval).unref();

@@ -1,5 +1,5 @@
 // Watchers of the cluster group: a snapshot, then every change, nothing left out (design section 3).
-import { create } from '@bufbuild/protobuf';
+import { clone, create } from '@bufbuild/protobuf';
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import {
   ClusterChangeSchema,
@@ -8,6 +8,7 @@ import {
   type WatchClusterRequest,
   type WatchClusterResponse,
 } from '@robustmq/rpc';
+import { BrokerError } from '@robustmq/errors';
 import type { ClusterState } from './cluster/cluster-state.ts';
 
 type WatchStream = ServerWritableStream<WatchClusterRequest, WatchClusterResponse>;
@@ -16,13 +17,18 @@ type WatchStream = ServerWritableStream<WatchClusterRequest, WatchClusterRespons
 const HISTORY_REVISIONS = 4_096;
 /** Rows per message of a snapshot. */
 const SNAPSHOT_ROWS = 200;
-/** A watcher with more unsent bytes than this is cut off; it resumes where it was, or with a snapshot. */
-const MAX_UNSENT_BYTES = 16 * 1024 * 1024;
+/** Shards that all rows of a snapshot message have together, so that it stays far below the largest message. */
+const SNAPSHOT_SHARDS = 2_000;
+/** Changes kept for all watchers together. */
+const HISTORY_CHANGES = 20_000;
+/** A watcher with more unread messages than this is cut off; it resumes where it was, or with a snapshot. */
+const MAX_UNSENT_MESSAGES = 1_024;
 
 /** Fans changes out. */
 export class WatchHub {
   readonly #state: () => ClusterState;
   readonly #streams = new Set<WatchStream>();
+  #historyChanges = 0;
   #history: { readonly revision: bigint; readonly changes: readonly ClusterChange[] }[] = [];
 
   /** @param state the applied state; its revision is never behind what was published */
@@ -37,10 +43,23 @@ export class WatchHub {
 
   /** A change became visible. */
   publish(revision: bigint, changes: ClusterChange[]): void {
-    this.#history.push({ revision, changes });
-    if (this.#history.length > 2 * HISTORY_REVISIONS) this.#history = this.#history.slice(-HISTORY_REVISIONS);
+    this.#remember(revision, changes);
     const message = create(WatchClusterResponseSchema, { revision, changes });
     for (const stream of this.#streams) this.#send(stream, message);
+  }
+
+  #remember(revision: bigint, changes: readonly ClusterChange[]): void {
+    this.#history.push({ revision, changes });
+    this.#historyChanges += changes.length;
+    if (this.#history.length <= 2 * HISTORY_REVISIONS && this.#historyChanges <= 2 * HISTORY_CHANGES) return;
+    let kept = this.#history.length;
+    let count = 0;
+    while (kept > 0 && this.#history.length - kept < HISTORY_REVISIONS && count <= HISTORY_CHANGES) {
+      kept--;
+      count += this.#history[kept]?.changes.length ?? 0;
+    }
+    this.#history = this.#history.slice(kept);
+    this.#historyChanges = count;
   }
 
   /** Serves a watcher from its revision on. */
@@ -82,11 +101,14 @@ export class WatchHub {
     for (const [key, value] of state.config)
       rows.push({ case: 'config', value: { $typeName: 'robustmq.meta.v1.DynamicConfig', key, value } });
     rows.push({ case: 'ownershipEpoch', value: ownershipEpoch });
-    for (let at = 0; at < rows.length; at += SNAPSHOT_ROWS) {
+    for (let at = 0; at < rows.length;) {
+      const end = endOfPart(rows, at);
+      // The rows are encoded when the stream gets to them: later commands must not change them before.
       const changes = rows
-        .slice(at, at + SNAPSHOT_ROWS)
-        .map((change) => create(ClusterChangeSchema, { change }));
-      const snapshotComplete = at + SNAPSHOT_ROWS >= rows.length;
+        .slice(at, end)
+        .map((change) => clone(ClusterChangeSchema, create(ClusterChangeSchema, { change })));
+      const snapshotComplete = end === rows.length;
+      at = end;
       this.#send(
         stream,
         create(WatchClusterResponseSchema, {
@@ -103,9 +125,22 @@ export class WatchHub {
   #send(stream: WatchStream, message: WatchClusterResponse): void {
     if (stream.cancelled || stream.writableEnded) return;
     stream.write(message);
-    if (stream.writableLength > MAX_UNSENT_BYTES) {
+    // The stream is in object mode: its length counts messages. Their rows are shared by all watchers.
+    if (stream.writableLength > MAX_UNSENT_MESSAGES) {
       this.#streams.delete(stream);
-      stream.end();
+      stream.destroy(new BrokerError('quota_exceeded', 'the watcher reads too slowly'));
     }
   }
+}
+
+/** Where the part of a snapshot that begins at `from` ends. */
+function endOfPart(rows: readonly ClusterChange['change'][], from: number): number {
+  let shards = 0;
+  let end = from;
+  while (end < rows.length && end - from < SNAPSHOT_ROWS && shards < SNAPSHOT_SHARDS) {
+    const row = rows[end];
+    if (row?.case === 'stream') shards += row.value.shards.length;
+    end++;
+  }
+  return end;
 }

@@ -295,7 +295,7 @@ function putUser(
   rows: ClusterRows,
   { user, createOnly }: Pick<PutUserRequest, 'user' | 'createOnly'>,
 ): void {
-  if (user === undefined || !/^[^\u0000-\u001f]{1,128}$/.test(user.name))
+  if (user === undefined || !/^\P{Cc}{1,128}$/u.test(user.name))
     throw new BrokerError('invalid_argument', 'a user name is 1 to 128 characters');
   if (!user.passwordHash.startsWith('$argon2id$'))
     throw new BrokerError('invalid_argument', 'a password hash is an argon2id PHC string');

@@ -42,6 +42,10 @@ export function registerNode(
   if (previous !== undefined && previous.kind !== request.kind) {
     throw new BrokerError('conflict', `node id ${request.nodeId} belongs to another kind of service`);
   }
+  if (request.kind === ServiceKind.UNSPECIFIED)
+    throw new BrokerError('invalid_argument', 'a node says what kind of service it is');
+  if (request.kind === ServiceKind.JOURNAL && request.directoryId === '')
+    throw new BrokerError('invalid_argument', 'a journal-server names its data directory');
   if (previous?.live === true) endNode(state, rows, previous);
   const isGateway = request.kind === ServiceKind.MQTT_GATEWAY;
   const node = create(NodeSchema, {
@@ -57,8 +61,8 @@ export function registerNode(
     live: true,
     registeredAtMs: nowMs,
     number: previous?.number ?? nextNumber(state, request.kind),
-    // A gateway that comes now reads the current owners before it serves anybody.
-    ownershipEpoch: state.meta.ownershipEpoch,
+    // Which owners it routes by is known when it says so: until then no stream becomes active (rule O2).
+    ownershipEpoch: 0n,
     producerIdBase: isGateway ? state.meta.nextGatewayProducerId : 0n,
     producerIdCount: isGateway ? PRODUCER_IDS_PER_GATEWAY : 0,
   });
@@ -80,7 +84,10 @@ function nextNumber(state: ClusterState, kind: ServiceKind): number {
   return number;
 }
 
-/** Ends an incarnation: nobody is led by it, and nobody waits for it to route by new owners. */
+/**
+ * Ends an incarnation: what it led goes to another live member of the ISR, or to nobody, and nobody waits for it to
+ * route by new owners.
+ */
 export function endNode(state: ClusterState, rows: ClusterRows, node: Node): void {
   node.live = false;
   rows.nodes.add(node.identity?.nodeId ?? '');
@@ -90,6 +97,8 @@ export function endNode(state: ClusterState, rows: ClusterRows, node: Node): voi
         if (shard.leader !== node.identity?.nodeId) continue;
         shard.leader = '';
         rows.streams.add(stream.streamId);
+        const successor = successorOf(state, shard);
+        if (successor !== undefined) lead(stream, shard, successor, rows);
       }
     }
   }
@@ -97,8 +106,9 @@ export function endNode(state: ClusterState, rows: ClusterRows, node: Node): voi
 }
 
 /**
- * A journal that comes back with another data directory has lost its copies (rule R5): it leaves every ISR. If it was the last
- * member the shard stays without leader: unavailable, not empty.
+ * A journal that comes back with another data directory has lost its copies (rule R5): it leaves every ISR, and its replica
+ * starts anew in the new directory. If it was the last member the shard keeps naming the lost directory and stays without
+ * leader: unavailable, not empty; it can be led again when that directory comes back.
  */
 function checkDirectory(state: ClusterState, rows: ClusterRows, node: Node): void {
   const nodeId = node.identity?.nodeId ?? '';
@@ -106,15 +116,21 @@ function checkDirectory(state: ClusterState, rows: ClusterRows, node: Node): voi
     for (const shard of stream.shards) {
       const replica = shard.replicas.find((row) => row.nodeId === nodeId);
       if (replica === undefined || replica.directoryId === node.identity?.directoryId) continue;
-      if (!shard.isr.includes(nodeId) || shard.isr.length === 1) continue;
+      const isMember = shard.isr.includes(nodeId);
+      if (isMember && shard.isr.length === 1) continue;
+      replica.directoryId = node.identity?.directoryId ?? '';
+      rows.streams.add(stream.streamId);
+      if (!isMember) continue;
       shard.isr = shard.isr.filter((member) => member !== nodeId);
       shard.isrVersion++;
-      rows.streams.add(stream.streamId);
     }
   }
 }
 
-/** Gives a journal a new leader epoch for every shard that it may lead and nobody live does (rule R3). */
+/**
+ * Gives a journal a new leader epoch (rule R3): for every shard that it may lead and nobody does, or for those that it names,
+ * also if it leads them now, because it dropped a tail.
+ */
 export function claimLeadership(
   state: ClusterState,
   rows: ClusterRows,
@@ -125,17 +141,26 @@ export function claimLeadership(
   for (const stream of state.streams.values()) {
     for (const shard of stream.shards) {
       if (wanted.size > 0 && !wanted.has(`${stream.streamId}/${shard.shard}`)) continue;
-      if (mayLead(shard, node)) lead(stream, shard, node, rows);
+      if (mayLead(shard, node, wanted.size > 0)) lead(stream, shard, node, rows);
     }
   }
 }
 
-function mayLead(shard: Shard, node: Node): boolean {
+function mayLead(shard: Shard, node: Node, isNamed: boolean): boolean {
   const { nodeId, directoryId, incarnation } = node.identity as NodeIdentity;
   const holdsCopy = shard.replicas.some((row) => row.nodeId === nodeId && row.directoryId === directoryId);
   const ledElsewhere = shard.leader !== '' && shard.leader !== nodeId;
   const ledAlready = shard.leader === nodeId && shard.leaderIncarnation === incarnation;
-  return holdsCopy && shard.isr.includes(nodeId) && !ledElsewhere && !ledAlready;
+  return holdsCopy && shard.isr.includes(nodeId) && !ledElsewhere && (isNamed || !ledAlready);
+}
+
+/** The first live member of the ISR that still has the directory of its replica (clean election). */
+function successorOf(state: ClusterState, shard: Shard): Node | undefined {
+  for (const member of shard.isr) {
+    const node = state.nodes.get(member);
+    if (node?.live === true && mayLead(shard, node, false)) return node;
+  }
+  return undefined;
 }
 
 function lead(stream: Stream, shard: Shard, node: Node, rows: ClusterRows): void {

@@ -62,12 +62,7 @@ export function createStream(
   }
   const journals = liveJournals(state);
   const replicas = request.replicationFactor === 0 ? 1 : request.replicationFactor;
-  if (journals.length < replicas) {
-    throw new BrokerError(
-      'not_enough_replicas',
-      `replication factor ${replicas} with ${journals.length} live journal-servers`,
-    );
-  }
+  if (journals.length < replicas) throw tooFewJournals(replicas, journals.length);
   const streamId = state.meta.nextStreamId;
   const ownsNew = filter !== '';
   const stream = create(StreamSchema, {
@@ -153,10 +148,11 @@ export function addShards(state: ClusterState, rows: ClusterRows, request: AddSh
   }
   checkShardCount(request.totalShards);
   const journals = liveJournals(state);
-  if (journals.length === 0) throw new BrokerError('not_enough_replicas', 'no live journal-server');
+  const replicas = stream.shards[0]?.replicas.length ?? 1;
+  if (journals.length < replicas) throw tooFewJournals(replicas, journals.length);
   if (request.validateOnly) return stream;
   for (let shard = stream.shards.length; shard < request.totalShards; shard++) {
-    stream.shards.push(newShard(journals, stream.streamId, shard, 1));
+    stream.shards.push(newShard(journals, stream.streamId, shard, replicas));
   }
   rows.streams.add(stream.streamId);
   return stream;
@@ -185,7 +181,9 @@ export function alterIsr(state: ClusterState, rows: ClusterRows, request: AlterI
   const node = liveNode(state, request.node);
   const shard = state.streams.get(request.shard?.streamId ?? 0)?.shards[request.shard?.shard ?? 0];
   if (shard === undefined) throw new BrokerError('not_found', 'no such shard');
-  if (shard.leader !== node.identity?.nodeId || shard.leaderEpoch !== request.leaderEpoch) {
+  const isLeader =
+    shard.leader === node.identity?.nodeId && shard.leaderIncarnation === node.identity.incarnation;
+  if (!isLeader || shard.leaderEpoch !== request.leaderEpoch) {
     throw new BrokerError('fenced', `leader epoch ${request.leaderEpoch} is over`);
   }
   if (shard.isrVersion !== request.isrVersion)
@@ -228,9 +226,16 @@ function mqttShards(state: ClusterState, tenant: string): number {
   let count = 0;
   for (const stream of state.streams.values()) {
     if (stream.tenant === tenant && (stream.mqttFilter !== '' || stream.name === MQTT_STREAM))
-      count += stream.shards.length;
+      count += stream.shardsAtCreation;
   }
   return count;
+}
+
+function tooFewJournals(replicas: number, live: number): BrokerError {
+  return new BrokerError(
+    'not_enough_replicas',
+    `replication factor ${replicas} with ${live} live journal-servers`,
+  );
 }
 
 function liveJournals(state: ClusterState): Node[] {

@@ -1,10 +1,19 @@
 // The replicated log of one member: group commit on the commit log, then apply to RocksDB (design section 3, rule M1).
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
-import type { CommitLog, CommitLogRecovery, Section } from '@robustmq/commit-log';
+import { toBinary } from '@bufbuild/protobuf';
+import type { CommitLog, CommitLogRecovery } from '@robustmq/commit-log';
 import { assert, BrokerError } from '@robustmq/errors';
 import { KeyValueBatch, type KeyValueStore } from '@robustmq/kv-store';
 import { CommandSchema, type Command } from '@robustmq/rpc';
 import type { GroupMachine } from '../group-machine.ts';
+import { APPLIED_KEY, CHECKPOINT_RULE, type CheckpointRule } from './checkpoint-rule.ts';
+import {
+  decodeMark,
+  entriesOf,
+  entryBytes,
+  sectionsOf,
+  type AppliedMark,
+  type Entry,
+} from './log-entries.ts';
 import { OverlayView } from './overlay-view.ts';
 import type { ReplicatedLog } from './replicated-log.ts';
 
@@ -16,10 +25,18 @@ export interface LogGroup {
   readonly storeRows?: (batch: KeyValueBatch, family: string) => void;
 }
 
-/** What the shell reports. */
-export interface SoloLogEvents {
+/** What a log of one member is made of. */
+export interface SoloLogParts {
+  readonly store: KeyValueStore;
+  readonly groups: readonly LogGroup[];
+  /** Opens the commit log after this position: what the families have applied for sure. */
+  readonly openLog: (afterPosition: number) => Promise<{ log: CommitLog; recovery: CommitLogRecovery }>;
   /** The log can take no more commands: the process must end and start again. */
   readonly onFatal: (error: BrokerError) => void;
+  /** Bytes of entries after which a checkpoint is worth its cost. Default 8 MiB. */
+  readonly checkpointBytes?: number;
+  /** Replaced by tests that plant mutants; never in production. */
+  readonly rule?: CheckpointRule;
 }
 
 interface Proposal {
@@ -30,94 +47,92 @@ interface Proposal {
   readonly reject: (error: BrokerError) => void;
 }
 
-/** Section kind of command entries in the commit log. */
-const ENTRIES = 1;
-/** Key of the applied index in every family. */
-const APPLIED_KEY = Buffer.from('a');
+type IndexedProposal = Proposal & Entry;
+type Outcome = Uint8Array | BrokerError;
+
 /** Commands that may wait; more are refused. */
 const MAX_WAITING = 20_000;
+/** Bytes of commands that may wait. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 /** Largest command: a frame has to hold it. */
 const MAX_COMMAND_BYTES = 8 * 1024 * 1024;
-/** Entry: length u32, log position of the group u48. */
-const ENTRY_HEADER_BYTES = 10;
+/** A round ends after the command that passes this: with the largest command it still fits a frame of 16 MiB. */
+const MAX_ROUND_BYTES = 4 * 1024 * 1024;
+const MAX_ROUND_COMMANDS = 4_096;
+const DEFAULT_CHECKPOINT_BYTES = 8 * 1024 * 1024;
 
-/** See the file head. The applied index of a group counts its commands. */
+/** See the file head. The index of a group counts its entries from 1. */
 export class SoloLog implements ReplicatedLog {
   readonly #log: CommitLog;
   readonly #store: KeyValueStore;
   readonly #groups: readonly LogGroup[];
-  readonly #events: SoloLogEvents;
+  readonly #onFatal: (error: BrokerError) => void;
+  readonly #rule: CheckpointRule;
+  readonly #checkpointBytes: number;
+  /** Index of the last applied entry per group. */
   readonly #applied: number[];
   #waiting: Proposal[] = [];
+  #waitingBytes = 0;
   #round: Promise<void> | undefined;
+  #checkpoint: Promise<void> | undefined;
   #failure: BrokerError | undefined;
-  /** Log position up to which everything is in the store. */
+  /** Frame up to which everything is in the store. */
   #appliedPosition: number;
-  #lastCheckpoint: number;
+  #bytesSinceCheckpoint = 0;
 
-  private constructor(
-    log: CommitLog,
-    store: KeyValueStore,
-    groups: readonly LogGroup[],
-    applied: number[],
-    events: SoloLogEvents,
-  ) {
+  private constructor(parts: SoloLogParts, log: CommitLog, marks: readonly AppliedMark[], position: number) {
     this.#log = log;
-    this.#store = store;
-    this.#groups = groups;
-    this.#applied = applied;
-    this.#events = events;
-    this.#appliedPosition = log.durablePosition;
-    this.#lastCheckpoint = 0;
-  }
-
-  /** The applied index of each group as stored. */
-  static async readApplied(store: KeyValueStore, groups: readonly LogGroup[]): Promise<number[]> {
-    const applied: number[] = [];
-    for (const { family } of groups) {
-      const bytes = await store.get(family, APPLIED_KEY);
-      applied.push(bytes === undefined ? 0 : bytes.readUIntBE(0, 6));
-    }
-    return applied;
+    this.#store = parts.store;
+    this.#groups = parts.groups;
+    this.#onFatal = parts.onFatal;
+    this.#rule = parts.rule ?? CHECKPOINT_RULE;
+    this.#checkpointBytes = parts.checkpointBytes ?? DEFAULT_CHECKPOINT_BYTES;
+    this.#applied = marks.map(({ index }) => index);
+    this.#appliedPosition = position;
   }
 
   /**
-   * Replays what the log holds beyond the applied indexes and takes over.
+   * Opens the commit log, replays what the families have not applied, and takes over.
    * @throws BrokerError `corrupt` when durable entries cannot be read: with one member there is no other copy (rule L2)
    */
-  static async open(
-    log: CommitLog,
-    recovery: CommitLogRecovery,
-    store: KeyValueStore,
-    groups: readonly LogGroup[],
-    events: SoloLogEvents,
-  ): Promise<SoloLog> {
+  static async open(parts: SoloLogParts): Promise<SoloLog> {
+    const { store, groups } = parts;
+    const rule = parts.rule ?? CHECKPOINT_RULE;
+    const marks: AppliedMark[] = [];
+    for (const { family } of groups) {
+      marks.push(decodeMark(await store.get(rule.familyOfMark(family), APPLIED_KEY)));
+    }
+    // After a power cut each family is as of its own last flush: the least of them says where replay begins.
+    const position = Math.min(...marks.map((mark) => mark.position));
+    const { log, recovery } = await parts.openLog(position);
     if (recovery.damagedSections.length > 0 || recovery.unreadableFrames.length > 0) {
       throw new BrokerError(
         'corrupt',
         'durable entries of the meta log are damaged; restore this member from a copy',
       );
     }
-    const solo = new SoloLog(log, store, groups, await SoloLog.readApplied(store, groups), events);
+    const solo = new SoloLog(parts, log, marks, position);
     for (const frame of recovery.frames()) {
-      const commands: { group: number; command: Command; index: number }[] = [];
-      for (const section of frame.sections) {
-        if (section.kind === ENTRIES) commands.push(...readEntries(section.key, section.bytes));
-      }
-      await solo.#applyAll(commands.filter(({ group, index }) => index > (solo.#applied[group] ?? 0)));
+      const entries = frame.sections.flatMap(entriesOf);
+      await solo.#applyAll(
+        entries.filter(({ group, index }) => index > (solo.#applied[group] ?? 0)),
+        frame.sequence,
+      );
+      solo.#bytesSinceCheckpoint += frame.sections.reduce((sum, { bytes }) => sum + bytes.length, 0);
     }
     return solo;
   }
 
   propose(group: number, command: Command): Promise<Uint8Array> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (this.#waiting.length >= MAX_WAITING)
-      return Promise.reject(new BrokerError('quota_exceeded', 'too many commands wait'));
     const bytes = toBinary(CommandSchema, command);
     if (bytes.length > MAX_COMMAND_BYTES)
-      return Promise.reject(new BrokerError('too_large', 'command too large'));
+      return Promise.reject(new BrokerError('too_large', `a command has at most ${MAX_COMMAND_BYTES} bytes`));
+    if (this.#waiting.length >= MAX_WAITING || this.#waitingBytes + bytes.length > MAX_WAITING_BYTES)
+      return Promise.reject(new BrokerError('quota_exceeded', 'too many commands wait'));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ group, command, bytes, resolve, reject });
+      this.#waitingBytes += bytes.length;
       this.#round ??= this.#run();
     });
   }
@@ -132,8 +147,7 @@ export class SoloLog implements ReplicatedLog {
     // Commands of the same turn share the round.
     await new Promise<void>((resolve) => setImmediate(resolve));
     while (this.#waiting.length > 0 && this.#failure === undefined) {
-      const round = this.#waiting;
-      this.#waiting = [];
+      const round = this.#takeRound();
       try {
         await this.#commit(round);
       } catch (thrown) {
@@ -143,35 +157,53 @@ export class SoloLog implements ReplicatedLog {
     this.#round = undefined;
   }
 
-  async #commit(round: readonly Proposal[]): Promise<void> {
+  #takeRound(): IndexedProposal[] {
     const next = [...this.#applied];
-    const indexed = round.map((proposal) => {
+    const round: IndexedProposal[] = [];
+    let sizeBytes = 0;
+    for (const proposal of this.#waiting) {
+      if (sizeBytes > MAX_ROUND_BYTES || round.length === MAX_ROUND_COMMANDS) break;
       const index = (next[proposal.group] ?? 0) + 1;
       next[proposal.group] = index;
-      return { ...proposal, index };
-    });
-    const position = this.#log.append(sectionsOf(indexed));
+      round.push({ ...proposal, index });
+      sizeBytes += entryBytes(proposal.bytes);
+      this.#waitingBytes -= proposal.bytes.length;
+    }
+    this.#waiting = this.#waiting.slice(round.length);
+    this.#bytesSinceCheckpoint += sizeBytes;
+    return round;
+  }
+
+  async #commit(round: readonly IndexedProposal[]): Promise<void> {
+    let position: number;
+    try {
+      position = this.#log.append(sectionsOf(round));
+    } catch (thrown) {
+      if (!(thrown instanceof BrokerError) || thrown.code !== 'storage_full') throw thrown;
+      // Nothing was appended: these commands fail, later ones may find room.
+      for (const proposal of round) proposal.reject(thrown);
+      return;
+    }
+    // What the round reads is what the round before left, so it is fetched while the disk syncs.
+    const fetching = this.#fetchAll(round);
+    fetching.catch(() => undefined);
     await this.#log.sync();
-    const outcomes = await this.#applyAll(indexed);
-    this.#appliedPosition = position;
-    indexed.forEach((proposal, i) => {
+    const outcomes = await this.#applyAll(round, position, await fetching);
+    round.forEach((proposal, i) => {
       const outcome = outcomes[i];
       if (outcome instanceof BrokerError) proposal.reject(outcome);
       else proposal.resolve(outcome as Uint8Array);
     });
   }
 
-  /** Applies in log order; state and applied indexes of all groups are one atomic write, each in its own family (rule M1). */
-  async #applyAll(
-    commands: readonly { group: number; command: Command; index: number }[],
-  ): Promise<(Uint8Array | BrokerError)[]> {
-    if (commands.length === 0) return [];
-    const batch = new KeyValueBatch();
-    const views = new Map<number, OverlayView>();
-    for (const group of new Set(commands.map((entry) => entry.group))) {
-      views.set(group, await this.#fetch(group, commands, batch));
-    }
-    const outcomes = commands.map(({ group, command, index }) => {
+  /**
+   * Applies in log order. Rows and marks of all groups are one atomic write; every group's mark is written, so that the
+   * mark of an idle group does not keep the log from being truncated.
+   */
+  async #applyAll(entries: readonly Entry[], position: number, fetched?: OverlayViews): Promise<Outcome[]> {
+    if (entries.length === 0) return [];
+    const { batch, views } = fetched ?? (await this.#fetchAll(entries));
+    const outcomes = entries.map(({ group, command, index }) => {
       try {
         return this.#group(group).machine.apply(command, index, views.get(group) as OverlayView);
       } catch (thrown) {
@@ -179,57 +211,67 @@ export class SoloLog implements ReplicatedLog {
         return thrown;
       }
     });
-    for (const { group, index } of commands) this.#applied[group] = index;
-    for (const group of views.keys()) {
-      const { family, storeRows } = this.#group(group);
-      storeRows?.(batch, family);
-      const applied = Buffer.alloc(6);
-      applied.writeUIntBE(this.#applied[group] ?? 0, 0, 6);
-      batch.put(family, APPLIED_KEY, applied);
-    }
+    for (const { group, index } of entries) this.#applied[group] = index;
+    this.#groups.forEach(({ family, storeRows }, group) => {
+      if (views.has(group)) storeRows?.(batch, family);
+      this.#rule.mark(batch, family, { index: this.#applied[group] ?? 0, position });
+    });
     await this.#store.write(batch);
+    this.#appliedPosition = position;
     return outcomes;
   }
 
-  async #fetch(
-    group: number,
-    commands: readonly { group: number; command: Command }[],
-    batch: KeyValueBatch,
-  ): Promise<OverlayView> {
-    const { family, machine } = this.#group(group);
-    const view = new OverlayView(batch, family);
-    const keys = new Map<string, Buffer>();
-    for (const entry of commands) {
-      if (entry.group !== group) continue;
-      for (const key of machine.keysOf(entry.command)) keys.set(key.toString('latin1'), key);
+  async #fetchAll(entries: readonly Entry[]): Promise<OverlayViews> {
+    const batch = new KeyValueBatch();
+    const keys = new Map<number, Map<string, Buffer>>();
+    for (const { group, command } of entries) {
+      let wanted = keys.get(group);
+      if (wanted === undefined) keys.set(group, (wanted = new Map<string, Buffer>()));
+      for (const key of this.#group(group).machine.keysOf(command)) wanted.set(key.toString('latin1'), key);
     }
-    const wanted = [...keys.values()];
-    const values = await this.#store.getMany(family, wanted);
-    wanted.forEach((key, i) => view.fetched(key, values[i]));
-    return view;
+    const views = new Map<number, OverlayView>();
+    await Promise.all(
+      Array.from(keys, async ([group, byName]) => {
+        const { family } = this.#group(group);
+        const view = new OverlayView(batch, family);
+        views.set(group, view);
+        const wanted = [...byName.values()];
+        const values = await this.#store.getMany(family, wanted);
+        wanted.forEach((key, i) => view.fetched(key, values[i]));
+      }),
+    );
+    return { batch, views };
   }
 
-  /**
-   * Frees log files (rule M1): the position is read before the flush is called and used after every family's has returned, so
-   * that what is freed was applied to state that is durable now.
-   */
-  async checkpoint(): Promise<void> {
-    const position = this.#appliedPosition;
-    if (position === this.#lastCheckpoint) return;
-    for (const { family } of this.#groups) await this.#store.flush(family);
+  /** Whether enough was written since the last checkpoint to make another. */
+  get checkpointDue(): boolean {
+    return this.#bytesSinceCheckpoint >= this.#checkpointBytes;
+  }
+
+  /** Frees log files whose entries are durable in the store (rule M1). One at a time. */
+  checkpoint(): Promise<void> {
+    this.#checkpoint ??= this.#makeCheckpoint().finally(() => (this.#checkpoint = undefined));
+    return this.#checkpoint;
+  }
+
+  async #makeCheckpoint(): Promise<void> {
+    if (this.#failure !== undefined) return;
+    const coveredBytes = this.#bytesSinceCheckpoint;
+    const families = this.#groups.map(({ family }) => family);
+    const position = await this.#rule.flush(this.#store, families, () => this.#appliedPosition);
     this.#log.recycle(position);
-    this.#lastCheckpoint = position;
+    this.#bytesSinceCheckpoint -= coveredBytes;
   }
 
-  /** Bytes of the log's files. */
-  get logBytes(): number {
-    return this.#log.totalBytes;
-  }
-
-  /** Waits for running rounds; the caller then closes log and store. */
-  async drain(): Promise<void> {
-    await this.#round;
+  /** Waits for running rounds and a running checkpoint, then closes the log; the store is the caller's. */
+  async close(): Promise<void> {
     this.#failure ??= new BrokerError('unavailable', 'meta-service is stopping');
+    const error = this.#failure;
+    await this.#round;
+    for (const proposal of this.#waiting) proposal.reject(error);
+    this.#waiting = [];
+    await this.#checkpoint?.catch(() => undefined);
+    await this.#log.close();
   }
 
   #group(group: number): LogGroup {
@@ -242,35 +284,11 @@ export class SoloLog implements ReplicatedLog {
     this.#failure = error;
     for (const proposal of [...round, ...this.#waiting]) proposal.reject(error);
     this.#waiting = [];
-    this.#events.onFatal(error);
+    this.#onFatal(error);
   }
 }
 
-function sectionsOf(entries: readonly { group: number; bytes: Uint8Array; index: number }[]): Section[] {
-  const buffers = new Map<number, Uint8Array[]>();
-  for (const { group, bytes, index } of entries) {
-    const header = Buffer.alloc(ENTRY_HEADER_BYTES);
-    header.writeUInt32BE(bytes.length, 0);
-    header.writeUIntBE(index, 4, 6);
-    let list = buffers.get(group);
-    if (list === undefined) buffers.set(group, (list = []));
-    list.push(header, bytes);
-  }
-  return [...buffers].map(([key, list]) => ({ kind: ENTRIES, key, subKey: 0, buffers: list }));
-}
-
-function readEntries(group: number, bytes: Buffer): { group: number; command: Command; index: number }[] {
-  const entries: { group: number; command: Command; index: number }[] = [];
-  for (let at = 0; at < bytes.length;) {
-    const lengthBytes = bytes.readUInt32BE(at);
-    const index = bytes.readUIntBE(at + 4, 6);
-    const start = at + ENTRY_HEADER_BYTES;
-    entries.push({
-      group,
-      command: fromBinary(CommandSchema, bytes.subarray(start, start + lengthBytes)),
-      index,
-    });
-    at = start + lengthBytes;
-  }
-  return entries;
+interface OverlayViews {
+  readonly batch: KeyValueBatch;
+  readonly views: ReadonlyMap<number, OverlayView>;
 }

@@ -11,7 +11,6 @@ import {
   DeleteUserResponseSchema,
   PutDynamicConfigResponseSchema,
   PutUserResponseSchema,
-  RegisterNodeResponseSchema,
   type ClusterService,
   type CreateStreamRequest,
   type CreateStreamResponse,
@@ -28,14 +27,7 @@ const OWNERSHIP_POLL_MS = 5;
 /** The implementation for one meta-service. */
 export function clusterService(meta: Meta): ServiceImplementation<typeof ClusterService> {
   return {
-    registerNode: async (value) => {
-      const response = decodeResponse(
-        RegisterNodeResponseSchema,
-        await meta.cluster({ case: 'registerNode', value }),
-      );
-      meta.leases.renew(response.node?.identity);
-      return response;
-    },
+    registerNode: (value) => meta.register(value),
     renewLease: ({ node }) => {
       meta.leases.renew(node);
       return { revision: meta.state.meta.revision };

@@ -1,6 +1,6 @@
 // One request may name sessions of several data groups: it is split, each part is one command, the outcomes are put back in order.
 import { BrokerError } from '@robustmq/errors';
-import type { NodeIdentity, RequestId } from '@robustmq/rpc';
+import type { NodeIdentity } from '@robustmq/rpc';
 import { liveNode } from '../cluster/nodes.ts';
 import type { Meta } from '../meta.ts';
 
@@ -30,7 +30,7 @@ export async function inGroups<E, O>(
   const parts = new Map<number, { positions: number[]; part: E[] }>();
   entries.forEach((entry, position) => {
     const { tenant, id } = keyOf(entry);
-    if (tenant === '' || id === '') throw new BrokerError('invalid_argument', 'an entry names tenant and id');
+    checkKey(tenant, id);
     const group = meta.dataGroupOf(tenant, id);
     let row = parts.get(group);
     if (row === undefined) parts.set(group, (row = { positions: [], part: [] }));
@@ -47,5 +47,8 @@ export async function inGroups<E, O>(
   return outcomes;
 }
 
-/** A request id applies once per group: the groups' windows are their own. */
-export type GroupRequestId = RequestId | undefined;
+/** Keys of rows are texts ended by NUL: what contains one could name another tenant's rows (I10). @throws BrokerError */
+export function checkKey(tenant: string, id: string): void {
+  if (tenant === '' || id === '' || tenant.includes('\0') || id.includes('\0'))
+    throw new BrokerError('invalid_argument', 'a key is a tenant and an id, neither empty nor with NUL');
+}

@@ -13,15 +13,17 @@ import {
   type Command,
   type GroupClaim,
   type GroupKey,
+  type GroupRow,
   type GroupService,
   type NodeIdentity,
   type RequestId,
   type ServiceImplementation,
 } from '@robustmq/rpc';
-import { decodeGroup } from '../data/groups.ts';
+import { decodeGroup, groupExists } from '../data/groups.ts';
 import { afterPrefix, groupKey, offsetKey, offsetsPrefix } from '../data/keys.ts';
 import { liveNode } from '../cluster/nodes.ts';
 import { dataFamily, decodeResponse, type Meta } from '../meta.ts';
+import { checkKey } from './data-batches.ts';
 
 const MAX_LISTED = 1_000;
 const MAX_LOOKUPS = 1_000;
@@ -30,6 +32,12 @@ const MAX_OFFSETS = 50_000;
 
 /** The implementation for one meta-service. */
 export function groupService(meta: Meta): ServiceImplementation<typeof GroupService> {
+  return { ...groupWrites(meta), ...groupReads(meta) };
+}
+
+type Reads = 'lookupGroups' | 'fetchOffsets' | 'listGroups';
+
+function groupWrites(meta: Meta): Omit<ServiceImplementation<typeof GroupService>, Reads> {
   const propose = (
     key: GroupKey | undefined,
     node: NodeIdentity | undefined,
@@ -56,12 +64,6 @@ export function groupService(meta: Meta): ServiceImplementation<typeof GroupServ
         await propose(group, node, requestId, { case: 'claimGroup', value }),
       );
     },
-    lookupGroups: async ({ groups }) => {
-      if (groups.length > MAX_LOOKUPS)
-        throw new BrokerError('too_large', `at most ${MAX_LOOKUPS} groups at a time`);
-      await meta.readIndex();
-      return { claims: await Promise.all(groups.map((group) => readClaim(meta, checked(group)))) };
-    },
     putGroupMetadata: async (value) =>
       decodeResponse(
         PutGroupMetadataResponseSchema,
@@ -72,6 +74,28 @@ export function groupService(meta: Meta): ServiceImplementation<typeof GroupServ
         CommitOffsetsResponseSchema,
         await propose(value.group, value.node, value.requestId, { case: 'commitOffsets', value }),
       ),
+    deleteOffsets: async (value) =>
+      decodeResponse(
+        DeleteOffsetsResponseSchema,
+        await propose(value.group, value.node, value.requestId, { case: 'deleteOffsets', value }),
+      ),
+    deleteGroups: async (value) =>
+      decodeResponse(
+        DeleteGroupsResponseSchema,
+        await propose(value.group, value.node, value.requestId, { case: 'deleteGroups', value }),
+      ),
+  };
+}
+
+/** Reads of applied rows; every answered command is applied, so they are linearizable (I7). */
+function groupReads(meta: Meta): Pick<ServiceImplementation<typeof GroupService>, Reads> {
+  return {
+    lookupGroups: async ({ groups }) => {
+      if (groups.length > MAX_LOOKUPS)
+        throw new BrokerError('too_large', `at most ${MAX_LOOKUPS} groups at a time`);
+      await meta.readIndex();
+      return { claims: await Promise.all(groups.map((group) => readClaim(meta, checked(group)))) };
+    },
     fetchOffsets: async ({ group, shards, all }) => {
       const { tenant, groupId } = checked(group);
       const family = dataFamily(meta.dataGroupOf(tenant, groupId));
@@ -89,32 +113,14 @@ export function groupService(meta: Meta): ServiceImplementation<typeof GroupServ
       const rows = await meta.store.scan(family, { from, until: afterPrefix(from), limit: MAX_OFFSETS });
       return { offsets: rows.map(({ value }) => fromBinary(OffsetRowSchema, value)) };
     },
-    deleteOffsets: async (value) =>
-      decodeResponse(
-        DeleteOffsetsResponseSchema,
-        await propose(value.group, value.node, value.requestId, { case: 'deleteOffsets', value }),
-      ),
-    deleteGroups: async (value) =>
-      decodeResponse(
-        DeleteGroupsResponseSchema,
-        await propose(value.group, value.node, value.requestId, { case: 'deleteGroups', value }),
-      ),
     listGroups: async ({ tenant, limit, afterGroupId }) => {
       await meta.readIndex();
       const wanted = Math.min(limit === 0 ? MAX_LISTED : limit, MAX_LISTED);
-      const prefix = groupKey(tenant, '');
-      const from =
-        afterGroupId === '' ? prefix : Buffer.concat([groupKey(tenant, afterGroupId), Buffer.from([0])]);
-      const rows = [];
-      for (let group = 0; group < meta.dataGroups; group++) {
-        const page = await meta.store.scan(dataFamily(group), {
-          from,
-          until: afterPrefix(prefix),
-          limit: wanted + 1,
-        });
-        rows.push(...page.map(({ value }) => decodeGroup(value)));
-      }
-      rows.sort((a, b) => ((a.claim?.group?.groupId ?? '') < (b.claim?.group?.groupId ?? '') ? -1 : 1));
+      const rows: GroupRow[] = [];
+      for (let group = 0; group < meta.dataGroups; group++)
+        rows.push(...(await existingGroups(meta, dataFamily(group), tenant, afterGroupId, wanted + 1)));
+      // Byte order, as in the store, so that pages follow each other without gaps.
+      rows.sort((a, b) => Buffer.compare(Buffer.from(groupIdOf(a)), Buffer.from(groupIdOf(b))));
       const groups = rows.slice(0, wanted).map(({ claim, state, protocolType }) => {
         const live =
           claim !== undefined && meta.leases.isLive(claim.coordinatorNodeId, claim.coordinatorIncarnation);
@@ -130,9 +136,40 @@ export function groupService(meta: Meta): ServiceImplementation<typeof GroupServ
   };
 }
 
+const groupIdOf = ({ claim }: GroupRow): string => claim?.group?.groupId ?? '';
+
+/** Groups of one family in byte order, without those that were only claimed. */
+async function existingGroups(
+  meta: Meta,
+  family: string,
+  tenant: string,
+  afterGroupId: string,
+  wanted: number,
+): Promise<GroupRow[]> {
+  const prefix = groupKey(tenant, '');
+  const found: GroupRow[] = [];
+  let from = afterGroupId === '' ? prefix : after(groupKey(tenant, afterGroupId));
+  for (;;) {
+    const page = await meta.store.scan(family, { from, until: afterPrefix(prefix), limit: MAX_LISTED });
+    for (const { value } of page) {
+      const row = decodeGroup(value);
+      if (groupExists(row)) found.push(row);
+    }
+    const last = page.at(-1);
+    if (last === undefined || page.length < MAX_LISTED || found.length >= wanted)
+      return found.slice(0, wanted);
+    from = after(last.key);
+  }
+}
+
+/** The least key after this one. */
+function after(key: Buffer): Buffer {
+  return Buffer.concat([key, Buffer.from([0])]);
+}
+
 function checked(key: GroupKey | undefined): GroupKey {
-  if (key === undefined || key.tenant === '')
-    throw new BrokerError('invalid_argument', 'a request names its group');
+  if (key === undefined) throw new BrokerError('invalid_argument', 'a request names its group');
+  checkKey(key.tenant, key.groupId);
   return key;
 }
 

@@ -8,6 +8,7 @@ import {
   ReleaseSessionsResponseSchema,
   UpdateSubscriptionsRequestSchema,
   UpdateSubscriptionsResponseSchema,
+  type ListSessionsRequest,
   type OpenSessionOutcome,
   type ServiceImplementation,
   type SessionKey,
@@ -18,7 +19,7 @@ import { create } from '@bufbuild/protobuf';
 import { afterPrefix, sessionKey } from '../data/keys.ts';
 import { decodeSession } from '../data/sessions.ts';
 import { dataFamily, decodeResponse, type Meta } from '../meta.ts';
-import { inGroups, type Keyed } from './data-batches.ts';
+import { checkKey, inGroups, type Keyed } from './data-batches.ts';
 
 const MAX_LISTED = 1_000;
 
@@ -83,28 +84,33 @@ export function sessionService(meta: Meta): ServiceImplementation<typeof Session
       );
       return { outcomes };
     },
-    listSessions: async ({ tenant, clientIdPrefix, afterClientId, limit }) => {
-      await meta.readIndex();
-      const wanted = Math.min(limit === 0 ? MAX_LISTED : limit, MAX_LISTED);
-      const prefix = sessionKey(tenant, clientIdPrefix);
-      const after =
-        afterClientId === '' ? prefix : Buffer.concat([sessionKey(tenant, afterClientId), Buffer.from([0])]);
-      const from = Buffer.compare(after, prefix) > 0 ? after : prefix;
-      const rows: SessionState[] = [];
-      for (let group = 0; group < meta.dataGroups; group++) {
-        const page = await meta.store.scan(dataFamily(group), {
-          from,
-          until: afterPrefix(prefix),
-          limit: wanted + 1,
-        });
-        rows.push(...page.map(({ value }) => decodeSession(value)));
-      }
-      rows.sort((a, b) =>
-        Buffer.compare(Buffer.from(a.key?.clientId ?? ''), Buffer.from(b.key?.clientId ?? '')),
-      );
-      return { sessions: rows.slice(0, wanted), more: rows.length > wanted };
-    },
+    listSessions: (request) => listSessions(meta, request),
   };
+}
+
+/** A page in byte order of the client ids, over all data groups. */
+async function listSessions(
+  meta: Meta,
+  { tenant, clientIdPrefix, afterClientId, limit }: ListSessionsRequest,
+): Promise<{ sessions: SessionState[]; more: boolean }> {
+  checkKey(tenant, `${clientIdPrefix}${afterClientId}*`);
+  await meta.readIndex();
+  const wanted = Math.min(limit === 0 ? MAX_LISTED : limit, MAX_LISTED);
+  const prefix = sessionKey(tenant, clientIdPrefix);
+  const after =
+    afterClientId === '' ? prefix : Buffer.concat([sessionKey(tenant, afterClientId), Buffer.from([0])]);
+  const from = Buffer.compare(after, prefix) > 0 ? after : prefix;
+  const rows: SessionState[] = [];
+  for (let group = 0; group < meta.dataGroups; group++) {
+    const page = await meta.store.scan(dataFamily(group), {
+      from,
+      until: afterPrefix(prefix),
+      limit: wanted + 1,
+    });
+    rows.push(...page.map(({ value }) => decodeSession(value)));
+  }
+  rows.sort((a, b) => Buffer.compare(Buffer.from(a.key?.clientId ?? ''), Buffer.from(b.key?.clientId ?? '')));
+  return { sessions: rows.slice(0, wanted), more: rows.length > wanted };
 }
 
 function keyed(key: SessionKey | undefined): Keyed {

@@ -4,25 +4,22 @@
 
 // Words that every contract shares: who calls, what is named, what went wrong.
 
-import type { GenEnum, GenFile, GenMessage } from '@bufbuild/protobuf/codegenv2';
-import { enumDesc, fileDesc, messageDesc } from '@bufbuild/protobuf/codegenv2';
-import type { Message } from '@bufbuild/protobuf';
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file robustmq/common/v1/common.proto.
  */
-export const file_robustmq_common_v1_common: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'Ch9yb2J1c3RtcS9jb21tb24vdjEvY29tbW9uLnByb3RvEhJyb2J1c3RtcS5jb21tb24udjEiSgoMTm9kZUlkZW50aXR5Eg8KB25vZGVfaWQYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSFAoMZGlyZWN0b3J5X2lkGAMgASgJIkMKCVJlcXVlc3RJZBIPCgdub2RlX2lkGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEIiwKCFNoYXJkUmVmEhEKCXN0cmVhbV9pZBgBIAEoDRINCgVzaGFyZBgCIAEoDSJXCg1TaGFyZFBvc2l0aW9uEhEKCXN0cmVhbV9pZBgBIAEoDRINCgVzaGFyZBgCIAEoDRIUCgxsZWFkZXJfZXBvY2gYAyABKAUSDgoGb2Zmc2V0GAQgASgDIsoBCgpTaGFyZE1hcmtzEhEKCXN0cmVhbV9pZBgBIAEoDRINCgVzaGFyZBgCIAEoDRIUCgxsZWFkZXJfZXBvY2gYAyABKAUSGAoQbG9nX3N0YXJ0X29mZnNldBgEIAEoAxIWCg5oaWdoX3dhdGVybWFyaxgFIAEoAxIaChJsYXN0X3N0YWJsZV9vZmZzZXQYBiABKAMSFgoObG9nX2VuZF9vZmZzZXQYByABKAMSHgoWZHVyYWJsZV9sb2dfZW5kX29mZnNldBgIIAEoAyKTAQoHRmFpbHVyZRIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSOQoHZGV0YWlscxgDIAMoCzIoLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlLkRldGFpbHNFbnRyeRouCgxEZXRhaWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASrVAQoLU2VydmljZUtpbmQSHAoYU0VSVklDRV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRU0VSVklDRV9LSU5EX01FVEEQARIYChRTRVJWSUNFX0tJTkRfSk9VUk5BTBACEh0KGVNFUlZJQ0VfS0lORF9NUVRUX0dBVEVXQVkQAxIeChpTRVJWSUNFX0tJTkRfS0FGS0FfR0FURVdBWRAEEhoKFlNFUlZJQ0VfS0lORF9BRE1JTl9BUEkQBRIcChhTRVJWSUNFX0tJTkRfUlVMRV9FTkdJTkUQBmIGcHJvdG8z',
-  );
+export const file_robustmq_common_v1_common: GenFile = /*@__PURE__*/
+  fileDesc("Ch9yb2J1c3RtcS9jb21tb24vdjEvY29tbW9uLnByb3RvEhJyb2J1c3RtcS5jb21tb24udjEiSgoMTm9kZUlkZW50aXR5Eg8KB25vZGVfaWQYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSFAoMZGlyZWN0b3J5X2lkGAMgASgJIkMKCVJlcXVlc3RJZBIPCgdub2RlX2lkGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEIiwKCFNoYXJkUmVmEhEKCXN0cmVhbV9pZBgBIAEoDRINCgVzaGFyZBgCIAEoDSJXCg1TaGFyZFBvc2l0aW9uEhEKCXN0cmVhbV9pZBgBIAEoDRINCgVzaGFyZBgCIAEoDRIUCgxsZWFkZXJfZXBvY2gYAyABKAUSDgoGb2Zmc2V0GAQgASgDIsoBCgpTaGFyZE1hcmtzEhEKCXN0cmVhbV9pZBgBIAEoDRINCgVzaGFyZBgCIAEoDRIUCgxsZWFkZXJfZXBvY2gYAyABKAUSGAoQbG9nX3N0YXJ0X29mZnNldBgEIAEoAxIWCg5oaWdoX3dhdGVybWFyaxgFIAEoAxIaChJsYXN0X3N0YWJsZV9vZmZzZXQYBiABKAMSFgoObG9nX2VuZF9vZmZzZXQYByABKAMSHgoWZHVyYWJsZV9sb2dfZW5kX29mZnNldBgIIAEoAyKTAQoHRmFpbHVyZRIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSOQoHZGV0YWlscxgDIAMoCzIoLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlLkRldGFpbHNFbnRyeRouCgxEZXRhaWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASrVAQoLU2VydmljZUtpbmQSHAoYU0VSVklDRV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRU0VSVklDRV9LSU5EX01FVEEQARIYChRTRVJWSUNFX0tJTkRfSk9VUk5BTBACEh0KGVNFUlZJQ0VfS0lORF9NUVRUX0dBVEVXQVkQAxIeChpTRVJWSUNFX0tJTkRfS0FGS0FfR0FURVdBWRAEEhoKFlNFUlZJQ0VfS0lORF9BRE1JTl9BUEkQBRIcChhTRVJWSUNFX0tJTkRfUlVMRV9FTkdJTkUQBmIGcHJvdG8z");
 
 /**
  * One run of a process. Every start is a new incarnation (rules F1, R3); the directory id names the data it holds (R5).
  *
  * @generated from message robustmq.common.v1.NodeIdentity
  */
-export type NodeIdentity = Message<'robustmq.common.v1.NodeIdentity'> & {
+export type NodeIdentity = Message<"robustmq.common.v1.NodeIdentity"> & {
   /**
    * @generated from field: string node_id = 1;
    */
@@ -45,8 +42,7 @@ export type NodeIdentity = Message<'robustmq.common.v1.NodeIdentity'> & {
  * Describes the message robustmq.common.v1.NodeIdentity.
  * Use `create(NodeIdentitySchema)` to create a new message.
  */
-export const NodeIdentitySchema: GenMessage<NodeIdentity> =
-  /*@__PURE__*/
+export const NodeIdentitySchema: GenMessage<NodeIdentity> = /*@__PURE__*/
   messageDesc(file_robustmq_common_v1_common, 0);
 
 /**
@@ -54,7 +50,7 @@ export const NodeIdentitySchema: GenMessage<NodeIdentity> =
  *
  * @generated from message robustmq.common.v1.RequestId
  */
-export type RequestId = Message<'robustmq.common.v1.RequestId'> & {
+export type RequestId = Message<"robustmq.common.v1.RequestId"> & {
   /**
    * @generated from field: string node_id = 1;
    */
@@ -75,8 +71,7 @@ export type RequestId = Message<'robustmq.common.v1.RequestId'> & {
  * Describes the message robustmq.common.v1.RequestId.
  * Use `create(RequestIdSchema)` to create a new message.
  */
-export const RequestIdSchema: GenMessage<RequestId> =
-  /*@__PURE__*/
+export const RequestIdSchema: GenMessage<RequestId> = /*@__PURE__*/
   messageDesc(file_robustmq_common_v1_common, 1);
 
 /**
@@ -84,7 +79,7 @@ export const RequestIdSchema: GenMessage<RequestId> =
  *
  * @generated from message robustmq.common.v1.ShardRef
  */
-export type ShardRef = Message<'robustmq.common.v1.ShardRef'> & {
+export type ShardRef = Message<"robustmq.common.v1.ShardRef"> & {
   /**
    * @generated from field: uint32 stream_id = 1;
    */
@@ -100,8 +95,7 @@ export type ShardRef = Message<'robustmq.common.v1.ShardRef'> & {
  * Describes the message robustmq.common.v1.ShardRef.
  * Use `create(ShardRefSchema)` to create a new message.
  */
-export const ShardRefSchema: GenMessage<ShardRef> =
-  /*@__PURE__*/
+export const ShardRefSchema: GenMessage<ShardRef> = /*@__PURE__*/
   messageDesc(file_robustmq_common_v1_common, 2);
 
 /**
@@ -110,7 +104,7 @@ export const ShardRefSchema: GenMessage<ShardRef> =
  *
  * @generated from message robustmq.common.v1.ShardPosition
  */
-export type ShardPosition = Message<'robustmq.common.v1.ShardPosition'> & {
+export type ShardPosition = Message<"robustmq.common.v1.ShardPosition"> & {
   /**
    * @generated from field: uint32 stream_id = 1;
    */
@@ -136,8 +130,7 @@ export type ShardPosition = Message<'robustmq.common.v1.ShardPosition'> & {
  * Describes the message robustmq.common.v1.ShardPosition.
  * Use `create(ShardPositionSchema)` to create a new message.
  */
-export const ShardPositionSchema: GenMessage<ShardPosition> =
-  /*@__PURE__*/
+export const ShardPositionSchema: GenMessage<ShardPosition> = /*@__PURE__*/
   messageDesc(file_robustmq_common_v1_common, 3);
 
 /**
@@ -145,7 +138,7 @@ export const ShardPositionSchema: GenMessage<ShardPosition> =
  *
  * @generated from message robustmq.common.v1.ShardMarks
  */
-export type ShardMarks = Message<'robustmq.common.v1.ShardMarks'> & {
+export type ShardMarks = Message<"robustmq.common.v1.ShardMarks"> & {
   /**
    * @generated from field: uint32 stream_id = 1;
    */
@@ -191,8 +184,7 @@ export type ShardMarks = Message<'robustmq.common.v1.ShardMarks'> & {
  * Describes the message robustmq.common.v1.ShardMarks.
  * Use `create(ShardMarksSchema)` to create a new message.
  */
-export const ShardMarksSchema: GenMessage<ShardMarks> =
-  /*@__PURE__*/
+export const ShardMarksSchema: GenMessage<ShardMarks> = /*@__PURE__*/
   messageDesc(file_robustmq_common_v1_common, 4);
 
 /**
@@ -200,7 +192,7 @@ export const ShardMarksSchema: GenMessage<ShardMarks> =
  *
  * @generated from message robustmq.common.v1.Failure
  */
-export type Failure = Message<'robustmq.common.v1.Failure'> & {
+export type Failure = Message<"robustmq.common.v1.Failure"> & {
   /**
    * @generated from field: string code = 1;
    */
@@ -221,8 +213,7 @@ export type Failure = Message<'robustmq.common.v1.Failure'> & {
  * Describes the message robustmq.common.v1.Failure.
  * Use `create(FailureSchema)` to create a new message.
  */
-export const FailureSchema: GenMessage<Failure> =
-  /*@__PURE__*/
+export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
   messageDesc(file_robustmq_common_v1_common, 5);
 
 /**
@@ -268,6 +259,6 @@ export enum ServiceKind {
 /**
  * Describes the enum robustmq.common.v1.ServiceKind.
  */
-export const ServiceKindSchema: GenEnum<ServiceKind> =
-  /*@__PURE__*/
+export const ServiceKindSchema: GenEnum<ServiceKind> = /*@__PURE__*/
   enumDesc(file_robustmq_common_v1_common, 0);
+

@@ -4,85 +4,74 @@
 
 // Between mqtt-gateways: the QoS 0 mesh (memory only, lowest latency) and the takeover of sessions.
 
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2';
-import { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2';
-import type { NodeIdentity } from '../../common/v1/common_pb.ts';
-import { file_robustmq_common_v1_common } from '../../common/v1/common_pb.ts';
-import type { Message } from '@bufbuild/protobuf';
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { NodeIdentity } from "../../common/v1/common_pb.ts";
+import { file_robustmq_common_v1_common } from "../../common/v1/common_pb.ts";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file robustmq/gateway/v1/gateway.proto.
  */
-export const file_robustmq_gateway_v1_gateway: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'CiFyb2J1c3RtcS9nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SE3JvYnVzdG1xLmdhdGV3YXkudjEifQoLTWVzaFJlcXVlc3QSLwoFaGVsbG8YASABKAsyHi5yb2J1c3RtcS5nYXRld2F5LnYxLk1lc2hIZWxsb0gAEjQKB3B1Ymxpc2gYAiABKAsyIS5yb2J1c3RtcS5nYXRld2F5LnYxLlB1Ymxpc2hGcmFtZUgAQgcKBWZyYW1lIkoKDE1lc2hSZXNwb25zZRIxCgZyb3V0ZXMYASABKAsyHy5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlRnJhbWVIAEIHCgVmcmFtZSI+CglNZXNoSGVsbG8SMQoHZ2F0ZXdheRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkihQEKClJvdXRlRnJhbWUSEAoIc2VxdWVuY2UYASABKAQSEAoIc25hcHNob3QYAiABKAgSJwoDYWRkGAMgAygLMhoucm9idXN0bXEuZ2F0ZXdheS52MS5Sb3V0ZRIqCgZyZW1vdmUYBCADKAsyGi5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlIicKBVJvdXRlEg4KBnRlbmFudBgBIAEoCRIOCgZmaWx0ZXIYAiABKAkiWwoMUHVibGlzaEZyYW1lEg4KBnRlbmFudBgBIAEoCRINCgViYXRjaBgCIAEoDBINCgVjb3VudBgDIAEoDRIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYBCABKAQifAoPVGFrZU92ZXJSZXF1ZXN0EjMKCW5ld19vd25lchgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSNAoIc2Vzc2lvbnMYAiADKAsyIi5yb2J1c3RtcS5nYXRld2F5LnYxLlRha2VPdmVyRW50cnkiQQoNVGFrZU92ZXJFbnRyeRIOCgZ0ZW5hbnQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEg0KBWVwb2NoGAMgASgEIiMKEFRha2VPdmVyUmVzcG9uc2USDwoHc3RvcHBlZBgBIAMoCDK6AQoOR2F0ZXdheVNlcnZpY2USTwoETWVzaBIgLnJvYnVzdG1xLmdhdGV3YXkudjEuTWVzaFJlcXVlc3QaIS5yb2J1c3RtcS5nYXRld2F5LnYxLk1lc2hSZXNwb25zZSgBMAESVwoIVGFrZU92ZXISJC5yb2J1c3RtcS5nYXRld2F5LnYxLlRha2VPdmVyUmVxdWVzdBolLnJvYnVzdG1xLmdhdGV3YXkudjEuVGFrZU92ZXJSZXNwb25zZWIGcHJvdG8z',
-    [file_robustmq_common_v1_common],
-  );
+export const file_robustmq_gateway_v1_gateway: GenFile = /*@__PURE__*/
+  fileDesc("CiFyb2J1c3RtcS9nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SE3JvYnVzdG1xLmdhdGV3YXkudjEifQoLTWVzaFJlcXVlc3QSLwoFaGVsbG8YASABKAsyHi5yb2J1c3RtcS5nYXRld2F5LnYxLk1lc2hIZWxsb0gAEjQKB3B1Ymxpc2gYAiABKAsyIS5yb2J1c3RtcS5nYXRld2F5LnYxLlB1Ymxpc2hGcmFtZUgAQgcKBWZyYW1lIkoKDE1lc2hSZXNwb25zZRIxCgZyb3V0ZXMYASABKAsyHy5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlRnJhbWVIAEIHCgVmcmFtZSI+CglNZXNoSGVsbG8SMQoHZ2F0ZXdheRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkihQEKClJvdXRlRnJhbWUSEAoIc2VxdWVuY2UYASABKAQSEAoIc25hcHNob3QYAiABKAgSJwoDYWRkGAMgAygLMhoucm9idXN0bXEuZ2F0ZXdheS52MS5Sb3V0ZRIqCgZyZW1vdmUYBCADKAsyGi5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlIicKBVJvdXRlEg4KBnRlbmFudBgBIAEoCRIOCgZmaWx0ZXIYAiABKAkiWwoMUHVibGlzaEZyYW1lEg4KBnRlbmFudBgBIAEoCRINCgViYXRjaBgCIAEoDBINCgVjb3VudBgDIAEoDRIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYBCABKAQifAoPVGFrZU92ZXJSZXF1ZXN0EjMKCW5ld19vd25lchgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSNAoIc2Vzc2lvbnMYAiADKAsyIi5yb2J1c3RtcS5nYXRld2F5LnYxLlRha2VPdmVyRW50cnkiQQoNVGFrZU92ZXJFbnRyeRIOCgZ0ZW5hbnQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEg0KBWVwb2NoGAMgASgEIiMKEFRha2VPdmVyUmVzcG9uc2USDwoHc3RvcHBlZBgBIAMoCDK6AQoOR2F0ZXdheVNlcnZpY2USTwoETWVzaBIgLnJvYnVzdG1xLmdhdGV3YXkudjEuTWVzaFJlcXVlc3QaIS5yb2J1c3RtcS5nYXRld2F5LnYxLk1lc2hSZXNwb25zZSgBMAESVwoIVGFrZU92ZXISJC5yb2J1c3RtcS5nYXRld2F5LnYxLlRha2VPdmVyUmVxdWVzdBolLnJvYnVzdG1xLmdhdGV3YXkudjEuVGFrZU92ZXJSZXNwb25zZWIGcHJvdG8z", [file_robustmq_common_v1_common]);
 
 /**
  * @generated from message robustmq.gateway.v1.MeshRequest
  */
-export type MeshRequest = Message<'robustmq.gateway.v1.MeshRequest'> & {
+export type MeshRequest = Message<"robustmq.gateway.v1.MeshRequest"> & {
   /**
    * @generated from oneof robustmq.gateway.v1.MeshRequest.frame
    */
-  frame:
-    | {
-        /**
-         * @generated from field: robustmq.gateway.v1.MeshHello hello = 1;
-         */
-        value: MeshHello;
-        case: 'hello';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.gateway.v1.PublishFrame publish = 2;
-         */
-        value: PublishFrame;
-        case: 'publish';
-      }
-    | { case: undefined; value?: undefined };
+  frame: {
+    /**
+     * @generated from field: robustmq.gateway.v1.MeshHello hello = 1;
+     */
+    value: MeshHello;
+    case: "hello";
+  } | {
+    /**
+     * @generated from field: robustmq.gateway.v1.PublishFrame publish = 2;
+     */
+    value: PublishFrame;
+    case: "publish";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
  * Describes the message robustmq.gateway.v1.MeshRequest.
  * Use `create(MeshRequestSchema)` to create a new message.
  */
-export const MeshRequestSchema: GenMessage<MeshRequest> =
-  /*@__PURE__*/
+export const MeshRequestSchema: GenMessage<MeshRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_gateway_v1_gateway, 0);
 
 /**
  * @generated from message robustmq.gateway.v1.MeshResponse
  */
-export type MeshResponse = Message<'robustmq.gateway.v1.MeshResponse'> & {
+export type MeshResponse = Message<"robustmq.gateway.v1.MeshResponse"> & {
   /**
    * @generated from oneof robustmq.gateway.v1.MeshResponse.frame
    */
-  frame:
-    | {
-        /**
-         * @generated from field: robustmq.gateway.v1.RouteFrame routes = 1;
-         */
-        value: RouteFrame;
-        case: 'routes';
-      }
-    | { case: undefined; value?: undefined };
+  frame: {
+    /**
+     * @generated from field: robustmq.gateway.v1.RouteFrame routes = 1;
+     */
+    value: RouteFrame;
+    case: "routes";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
  * Describes the message robustmq.gateway.v1.MeshResponse.
  * Use `create(MeshResponseSchema)` to create a new message.
  */
-export const MeshResponseSchema: GenMessage<MeshResponse> =
-  /*@__PURE__*/
+export const MeshResponseSchema: GenMessage<MeshResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_gateway_v1_gateway, 1);
 
 /**
  * @generated from message robustmq.gateway.v1.MeshHello
  */
-export type MeshHello = Message<'robustmq.gateway.v1.MeshHello'> & {
+export type MeshHello = Message<"robustmq.gateway.v1.MeshHello"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity gateway = 1;
    */
@@ -93,8 +82,7 @@ export type MeshHello = Message<'robustmq.gateway.v1.MeshHello'> & {
  * Describes the message robustmq.gateway.v1.MeshHello.
  * Use `create(MeshHelloSchema)` to create a new message.
  */
-export const MeshHelloSchema: GenMessage<MeshHello> =
-  /*@__PURE__*/
+export const MeshHelloSchema: GenMessage<MeshHello> = /*@__PURE__*/
   messageDesc(file_robustmq_gateway_v1_gateway, 2);
 
 /**
@@ -103,7 +91,7 @@ export const MeshHelloSchema: GenMessage<MeshHello> =
  *
  * @generated from message robustmq.gateway.v1.RouteFrame
  */
-export type RouteFrame = Message<'robustmq.gateway.v1.RouteFrame'> & {
+export type RouteFrame = Message<"robustmq.gateway.v1.RouteFrame"> & {
   /**
    * @generated from field: uint64 sequence = 1;
    */
@@ -129,14 +117,13 @@ export type RouteFrame = Message<'robustmq.gateway.v1.RouteFrame'> & {
  * Describes the message robustmq.gateway.v1.RouteFrame.
  * Use `create(RouteFrameSchema)` to create a new message.
  */
-export const RouteFrameSchema: GenMessage<RouteFrame> =
-  /*@__PURE__*/
+export const RouteFrameSchema: GenMessage<RouteFrame> = /*@__PURE__*/
   messageDesc(file_robustmq_gateway_v1_gateway, 3);
 
 /**
  * @generated from message robustmq.gateway.v1.Route
  */
-export type Route = Message<'robustmq.gateway.v1.Route'> & {
+export type Route = Message<"robustmq.gateway.v1.Route"> & {
   /**
    * @generated from field: string tenant = 1;
    */
@@ -152,14 +139,15 @@ export type Route = Message<'robustmq.gateway.v1.Route'> & {
  * Describes the message robustmq.gateway.v1.Route.
  * Use `create(RouteSchema)` to create a new message.
  */
-export const RouteSchema: GenMessage<Route> = /*@__PURE__*/ messageDesc(file_robustmq_gateway_v1_gateway, 4);
+export const RouteSchema: GenMessage<Route> = /*@__PURE__*/
+  messageDesc(file_robustmq_gateway_v1_gateway, 4);
 
 /**
  * QoS 0 messages as one uncompressed Kafka v2 record batch (key = topic, header `mqtt`), never stored.
  *
  * @generated from message robustmq.gateway.v1.PublishFrame
  */
-export type PublishFrame = Message<'robustmq.gateway.v1.PublishFrame'> & {
+export type PublishFrame = Message<"robustmq.gateway.v1.PublishFrame"> & {
   /**
    * @generated from field: string tenant = 1;
    */
@@ -185,14 +173,13 @@ export type PublishFrame = Message<'robustmq.gateway.v1.PublishFrame'> & {
  * Describes the message robustmq.gateway.v1.PublishFrame.
  * Use `create(PublishFrameSchema)` to create a new message.
  */
-export const PublishFrameSchema: GenMessage<PublishFrame> =
-  /*@__PURE__*/
+export const PublishFrameSchema: GenMessage<PublishFrame> = /*@__PURE__*/
   messageDesc(file_robustmq_gateway_v1_gateway, 5);
 
 /**
  * @generated from message robustmq.gateway.v1.TakeOverRequest
  */
-export type TakeOverRequest = Message<'robustmq.gateway.v1.TakeOverRequest'> & {
+export type TakeOverRequest = Message<"robustmq.gateway.v1.TakeOverRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity new_owner = 1;
    */
@@ -208,14 +195,13 @@ export type TakeOverRequest = Message<'robustmq.gateway.v1.TakeOverRequest'> & {
  * Describes the message robustmq.gateway.v1.TakeOverRequest.
  * Use `create(TakeOverRequestSchema)` to create a new message.
  */
-export const TakeOverRequestSchema: GenMessage<TakeOverRequest> =
-  /*@__PURE__*/
+export const TakeOverRequestSchema: GenMessage<TakeOverRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_gateway_v1_gateway, 6);
 
 /**
  * @generated from message robustmq.gateway.v1.TakeOverEntry
  */
-export type TakeOverEntry = Message<'robustmq.gateway.v1.TakeOverEntry'> & {
+export type TakeOverEntry = Message<"robustmq.gateway.v1.TakeOverEntry"> & {
   /**
    * @generated from field: string tenant = 1;
    */
@@ -238,14 +224,13 @@ export type TakeOverEntry = Message<'robustmq.gateway.v1.TakeOverEntry'> & {
  * Describes the message robustmq.gateway.v1.TakeOverEntry.
  * Use `create(TakeOverEntrySchema)` to create a new message.
  */
-export const TakeOverEntrySchema: GenMessage<TakeOverEntry> =
-  /*@__PURE__*/
+export const TakeOverEntrySchema: GenMessage<TakeOverEntry> = /*@__PURE__*/
   messageDesc(file_robustmq_gateway_v1_gateway, 7);
 
 /**
  * @generated from message robustmq.gateway.v1.TakeOverResponse
  */
-export type TakeOverResponse = Message<'robustmq.gateway.v1.TakeOverResponse'> & {
+export type TakeOverResponse = Message<"robustmq.gateway.v1.TakeOverResponse"> & {
   /**
    * In order: true when the callee does not serve that epoch (any more).
    *
@@ -258,8 +243,7 @@ export type TakeOverResponse = Message<'robustmq.gateway.v1.TakeOverResponse'> &
  * Describes the message robustmq.gateway.v1.TakeOverResponse.
  * Use `create(TakeOverResponseSchema)` to create a new message.
  */
-export const TakeOverResponseSchema: GenMessage<TakeOverResponse> =
-  /*@__PURE__*/
+export const TakeOverResponseSchema: GenMessage<TakeOverResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_gateway_v1_gateway, 8);
 
 /**
@@ -272,18 +256,20 @@ export const GatewayService: GenService<{
    * @generated from rpc robustmq.gateway.v1.GatewayService.Mesh
    */
   mesh: {
-    methodKind: 'bidi_streaming';
+    methodKind: "bidi_streaming";
     input: typeof MeshRequestSchema;
     output: typeof MeshResponseSchema;
-  };
+  },
   /**
    * Stop serving these sessions and hand over what only the live owner knows (rule S1, S3).
    *
    * @generated from rpc robustmq.gateway.v1.GatewayService.TakeOver
    */
   takeOver: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof TakeOverRequestSchema;
     output: typeof TakeOverResponseSchema;
-  };
-}> = /*@__PURE__*/ serviceDesc(file_robustmq_gateway_v1_gateway, 0);
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_robustmq_gateway_v1_gateway, 0);
+

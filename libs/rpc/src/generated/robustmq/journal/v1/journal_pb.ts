@@ -6,171 +6,142 @@
 // up; append results, tail, HW and credit down (design section 4). Record data is never a protobuf message: it is
 // Kafka v2 record batches, laid end to end in one `bytes` field per frame, in the order of the frame's sections.
 
-import type { GenEnum, GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2';
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2';
-import type {
-  Failure,
-  NodeIdentity,
-  ServiceKind,
-  ShardMarks,
-  ShardPosition,
-  ShardRef,
-} from '../../common/v1/common_pb.ts';
-import { file_robustmq_common_v1_common } from '../../common/v1/common_pb.ts';
-import type { Message } from '@bufbuild/protobuf';
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Failure, NodeIdentity, ServiceKind, ShardMarks, ShardPosition, ShardRef } from "../../common/v1/common_pb.ts";
+import { file_robustmq_common_v1_common } from "../../common/v1/common_pb.ts";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file robustmq/journal/v1/journal.proto.
  */
-export const file_robustmq_journal_v1_journal: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'CiFyb2J1c3RtcS9qb3VybmFsL3YxL2pvdXJuYWwucHJvdG8SE3JvYnVzdG1xLmpvdXJuYWwudjEiiwMKD0V4Y2hhbmdlUmVxdWVzdBIrCgVoZWxsbxgBIAEoCzIaLnJvYnVzdG1xLmpvdXJuYWwudjEuSGVsbG9IABIyCgZhcHBlbmQYAiABKAsyIC5yb2J1c3RtcS5qb3VybmFsLnYxLkFwcGVuZEZyYW1lSAASMAoFZmV0Y2gYAyABKAsyHy5yb2J1c3RtcS5qb3VybmFsLnYxLkZldGNoRnJhbWVIABIzCgdmaWx0ZXJzGAQgASgLMiAucm9idXN0bXEuam91cm5hbC52MS5GaWx0ZXJGcmFtZUgAEjQKB2JhY2tsb2cYBSABKAsyIS5yb2J1c3RtcS5qb3VybmFsLnYxLkJhY2tsb2dGcmFtZUgAEjIKBmNyZWRpdBgGIAEoCzIgLnJvYnVzdG1xLmpvdXJuYWwudjEuQ3JlZGl0RnJhbWVIABI9CgxjYW5jZWxfZmV0Y2gYByABKAsyJS5yb2J1c3RtcS5qb3VybmFsLnYxLkNhbmNlbEZldGNoRnJhbWVIAEIHCgVmcmFtZSKcAwoQRXhjaGFuZ2VSZXNwb25zZRIxCgVoZWxsbxgBIAEoCzIgLnJvYnVzdG1xLmpvdXJuYWwudjEuSGVsbG9SZXN1bHRIABI4CgZhcHBlbmQYAiABKAsyJi5yb2J1c3RtcS5qb3VybmFsLnYxLkFwcGVuZFJlc3VsdEZyYW1lSAASLgoEdGFpbBgDIAEoCzIeLnJvYnVzdG1xLmpvdXJuYWwudjEuVGFpbEZyYW1lSAASNgoFZmV0Y2gYBCABKAsyJS5yb2J1c3RtcS5qb3VybmFsLnYxLkZldGNoUmVzdWx0RnJhbWVIABI5CgdmaWx0ZXJzGAUgASgLMiYucm9idXN0bXEuam91cm5hbC52MS5GaWx0ZXJSZXN1bHRGcmFtZUgAEjoKB2JhY2tsb2cYBiABKAsyJy5yb2J1c3RtcS5qb3VybmFsLnYxLkJhY2tsb2dSZXN1bHRGcmFtZUgAEjMKB2dvX2F3YXkYByABKAsyIC5yb2J1c3RtcS5qb3VybmFsLnYxLkdvQXdheUZyYW1lSABCBwoFZnJhbWUi2AEKBUhlbGxvEjEKB2dhdGV3YXkYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5Ei0KBGtpbmQYAiABKA4yHy5yb2J1c3RtcS5jb21tb24udjEuU2VydmljZUtpbmQSGAoQcHJvZHVjZXJfaWRfYmFzZRgDIAEoAxIZChFwcm9kdWNlcl9pZF9jb3VudBgEIAEoBRIcChRpbml0aWFsX2NyZWRpdF9ieXRlcxgFIAEoAxIaChJzaGFyZF9jcmVkaXRfYnl0ZXMYBiABKAMidgoLSGVsbG9SZXN1bHQSMQoHam91cm5hbBgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSGwoTYXBwZW5kX2NyZWRpdF9ieXRlcxgCIAEoAxIXCg9tYXhfYmF0Y2hfYnl0ZXMYAyABKA0iVAoLQXBwZW5kRnJhbWUSNAoIc2VjdGlvbnMYASADKAsyIi5yb2J1c3RtcS5qb3VybmFsLnYxLkFwcGVuZFNlY3Rpb24SDwoHYmF0Y2hlcxgCIAEoDCLcAQoNQXBwZW5kU2VjdGlvbhITCgtjb3JyZWxhdGlvbhgBIAEoBBIRCglzdHJlYW1faWQYAiABKA0SDQoFc2hhcmQYAyABKA0SFAoMbGVhZGVyX2Vwb2NoGAQgASgFEhIKCnNpemVfYnl0ZXMYBSABKA0SDAoEYWNrcxgGIAEoERIdChVhY2tub3dsZWRnZV9pbl9tZW1vcnkYByABKAgSFAoMbWluX3JldmlzaW9uGAggASgEEhIKCnRpbWVvdXRfbXMYCSABKAUSEwoLdHJhY2VwYXJlbnQYCiABKAkiSQoRQXBwZW5kUmVzdWx0RnJhbWUSNAoIb3V0Y29tZXMYASADKAsyIi5yb2J1c3RtcS5qb3VybmFsLnYxLkFwcGVuZE91dGNvbWUixgEKDUFwcGVuZE91dGNvbWUSEwoLY29ycmVsYXRpb24YASABKAQSLAoHZmFpbHVyZRgCIAEoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlEhMKC2Jhc2Vfb2Zmc2V0GAMgASgDEhoKEmxvZ19hcHBlbmRfdGltZV9tcxgEIAEoAxIYChBsb2dfc3RhcnRfb2Zmc2V0GAUgASgDEhQKDGxlYWRlcl9lcG9jaBgGIAEoBRIRCglpbl9tZW1vcnkYByABKAgihgEKCVRhaWxGcmFtZRIyCghzZWN0aW9ucxgBIAMoCzIgLnJvYnVzdG1xLmpvdXJuYWwudjEuVGFpbFNlY3Rpb24SDwoHYmF0Y2hlcxgCIAEoDBI0CghvdXRjb21lcxgDIAMoCzIiLnJvYnVzdG1xLmpvdXJuYWwudjEuQXBwZW5kT3V0Y29tZSKTAgoLVGFpbFNlY3Rpb24SEQoJc3RyZWFtX2lkGAEgASgNEg0KBXNoYXJkGAIgASgNEhQKDGxlYWRlcl9lcG9jaBgDIAEoBRIrCgRraW5kGAQgASgOMh0ucm9idXN0bXEuam91cm5hbC52MS5UYWlsS2luZBITCgtmcm9tX29mZnNldBgFIAEoAxITCgtuZXh0X29mZnNldBgGIAEoAxISCgpzaXplX2J5dGVzGAcgASgNEhMKC2NvcnJlbGF0aW9uGAggASgEEhYKDmhpZ2hfd2F0ZXJtYXJrGAkgASgDEhoKEmxhc3Rfc3RhYmxlX29mZnNldBgKIAEoAxIYChBsb2dfc3RhcnRfb2Zmc2V0GAsgASgDIpECCgpGZXRjaEZyYW1lEhIKCnJlcXVlc3RfaWQYASABKAQSEwoLbWF4X3dhaXRfbXMYAiABKAUSEQoJbWluX2J5dGVzGAMgASgFEhEKCW1heF9ieXRlcxgEIAEoBRI2Cglpc29sYXRpb24YBSABKA4yIy5yb2J1c3RtcS5qb3VybmFsLnYxLklzb2xhdGlvbkxldmVsEjMKCHNlY3Rpb25zGAYgAygLMiEucm9idXN0bXEuam91cm5hbC52MS5GZXRjaFNlY3Rpb24SMQoHcmVwbGljYRgHIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSFAoMbWluX3JldmlzaW9uGAggASgEIrMBCgxGZXRjaFNlY3Rpb24SEQoJc3RyZWFtX2lkGAEgASgNEg0KBXNoYXJkGAIgASgNEhwKFGN1cnJlbnRfbGVhZGVyX2Vwb2NoGAMgASgFEhQKDGZldGNoX29mZnNldBgEIAEoAxIRCgltYXhfYnl0ZXMYBSABKAUSGgoSbGFzdF9mZXRjaGVkX2Vwb2NoGAYgASgFEh4KFmR1cmFibGVfbG9nX2VuZF9vZmZzZXQYByABKAMiJgoQQ2FuY2VsRmV0Y2hGcmFtZRISCgpyZXF1ZXN0X2lkGAEgASgEIn4KEEZldGNoUmVzdWx0RnJhbWUSEgoKcmVxdWVzdF9pZBgBIAEoBBIzCghvdXRjb21lcxgCIAMoCzIhLnJvYnVzdG1xLmpvdXJuYWwudjEuRmV0Y2hPdXRjb21lEg8KB2JhdGNoZXMYAyABKAwSEAoIY29tcGxldGUYBCABKAgiyAIKDEZldGNoT3V0Y29tZRIRCglzdHJlYW1faWQYASABKA0SDQoFc2hhcmQYAiABKA0SLAoHZmFpbHVyZRgDIAEoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlEhIKCnNpemVfYnl0ZXMYBCABKA0SFgoOaGlnaF93YXRlcm1hcmsYBSABKAMSGgoSbGFzdF9zdGFibGVfb2Zmc2V0GAYgASgDEhgKEGxvZ19zdGFydF9vZmZzZXQYByABKAMSFAoMbGVhZGVyX2Vwb2NoGAggASgFEjgKB2Fib3J0ZWQYCSADKAsyJy5yb2J1c3RtcS5qb3VybmFsLnYxLkFib3J0ZWRUcmFuc2FjdGlvbhI2CglkaXZlcmdpbmcYCiABKAsyIy5yb2J1c3RtcS5qb3VybmFsLnYxLkVwb2NoRW5kT2Zmc2V0Ij8KEkFib3J0ZWRUcmFuc2FjdGlvbhITCgtwcm9kdWNlcl9pZBgBIAEoAxIUCgxmaXJzdF9vZmZzZXQYAiABKAMiOgoORXBvY2hFbmRPZmZzZXQSFAoMbGVhZGVyX2Vwb2NoGAEgASgFEhIKCmVuZF9vZmZzZXQYAiABKAMi3gEKC0ZpbHRlckZyYW1lEhIKCnJlcXVlc3RfaWQYASABKAQSLQoDYWRkGAIgAygLMiAucm9idXN0bXEuam91cm5hbC52MS5GaWx0ZXJFbnRyeRIOCgZyZW1vdmUYAyADKA0SMQoGcmVzdW1lGAQgAygLMiEucm9idXN0bXEuY29tbW9uLnYxLlNoYXJkUG9zaXRpb24SMwoJbWFya3NfZm9yGAUgAygLMiAucm9idXN0bXEuam91cm5hbC52MS5GaWx0ZXJFbnRyeRIUCgxtaW5fcmV2aXNpb24YBiABKAQiQAoLRmlsdGVyRW50cnkSEQoJZmlsdGVyX2lkGAEgASgNEg4KBnRlbmFudBgCIAEoCRIOCgZmaWx0ZXIYAyABKAkivAEKEUZpbHRlclJlc3VsdEZyYW1lEhIKCnJlcXVlc3RfaWQYASABKAQSNgoLYWN0aXZlX2Zyb20YAiADKAsyIS5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRQb3NpdGlvbhItCgVtYXJrcxgDIAMoCzIeLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZE1hcmtzEiwKB2ZhaWx1cmUYBCABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZSI/CgxCYWNrbG9nRnJhbWUSLwoFcmVhZHMYASADKAsyIC5yb2J1c3RtcS5qb3VybmFsLnYxLkJhY2tsb2dSZWFkIrcBCgtCYWNrbG9nUmVhZBIPCgdyZWFkX2lkGAEgASgEEhEKCXN0cmVhbV9pZBgCIAEoDRINCgVzaGFyZBgDIAEoDRIUCgxsZWFkZXJfZXBvY2gYBCABKAUSEwoLZnJvbV9vZmZzZXQYBSABKAMSEQoJdG9fb2Zmc2V0GAYgASgDEhEKCW1heF9ieXRlcxgHIAEoBRITCgttYXhfcmVjb3JkcxgIIAEoBRIPCgdmaWx0ZXJzGAkgAygJIlwKEkJhY2tsb2dSZXN1bHRGcmFtZRI1CghvdXRjb21lcxgBIAMoCzIjLnJvYnVzdG1xLmpvdXJuYWwudjEuQmFja2xvZ091dGNvbWUSDwoHYmF0Y2hlcxgCIAEoDCLVAQoOQmFja2xvZ091dGNvbWUSDwoHcmVhZF9pZBgBIAEoBBIsCgdmYWlsdXJlGAIgASgLMhsucm9idXN0bXEuY29tbW9uLnYxLkZhaWx1cmUSEwoLZnJvbV9vZmZzZXQYAyABKAMSEwoLbmV4dF9vZmZzZXQYBCABKAMSEgoKc2l6ZV9ieXRlcxgFIAEoDRIWCg5oaWdoX3dhdGVybWFyaxgGIAEoAxIYChBsb2dfc3RhcnRfb2Zmc2V0GAcgASgDEhQKDGxlYWRlcl9lcG9jaBgIIAEoBSJVCgtDcmVkaXRGcmFtZRIUCgxzdHJlYW1fYnl0ZXMYASABKAMSMAoGc2hhcmRzGAIgAygLMiAucm9idXN0bXEuam91cm5hbC52MS5TaGFyZENyZWRpdCI+CgtTaGFyZENyZWRpdBIRCglzdHJlYW1faWQYASABKA0SDQoFc2hhcmQYAiABKA0SDQoFYnl0ZXMYAyABKAMiHQoLR29Bd2F5RnJhbWUSDgoGcmVhc29uGAEgASgJIpoBChJMaXN0T2Zmc2V0c1JlcXVlc3QSNgoHZW50cmllcxgBIAMoCzIlLnJvYnVzdG1xLmpvdXJuYWwudjEuTGlzdE9mZnNldHNFbnRyeRI2Cglpc29sYXRpb24YAiABKA4yIy5yb2J1c3RtcS5qb3VybmFsLnYxLklzb2xhdGlvbkxldmVsEhQKDG1pbl9yZXZpc2lvbhgDIAEoBCJoChBMaXN0T2Zmc2V0c0VudHJ5EhEKCXN0cmVhbV9pZBgBIAEoDRINCgVzaGFyZBgCIAEoDRIcChRjdXJyZW50X2xlYWRlcl9lcG9jaBgDIAEoBRIUCgx0aW1lc3RhbXBfbXMYBCABKAMiUAoTTGlzdE9mZnNldHNSZXNwb25zZRI5CghvdXRjb21lcxgBIAMoCzInLnJvYnVzdG1xLmpvdXJuYWwudjEuTGlzdE9mZnNldHNPdXRjb21lIn4KEkxpc3RPZmZzZXRzT3V0Y29tZRIsCgdmYWlsdXJlGAEgASgLMhsucm9idXN0bXEuY29tbW9uLnYxLkZhaWx1cmUSDgoGb2Zmc2V0GAIgASgDEhQKDHRpbWVzdGFtcF9tcxgDIAEoAxIUCgxsZWFkZXJfZXBvY2gYBCABKAUiZAoaRW5kT2Zmc2V0c0ZvckVwb2Noc1JlcXVlc3QSMAoHcXVlcmllcxgBIAMoCzIfLnJvYnVzdG1xLmpvdXJuYWwudjEuRXBvY2hRdWVyeRIUCgxtaW5fcmV2aXNpb24YAiABKAQiYgoKRXBvY2hRdWVyeRIRCglzdHJlYW1faWQYASABKA0SDQoFc2hhcmQYAiABKA0SHAoUY3VycmVudF9sZWFkZXJfZXBvY2gYAyABKAUSFAoMbGVhZGVyX2Vwb2NoGAQgASgFIlIKG0VuZE9mZnNldHNGb3JFcG9jaHNSZXNwb25zZRIzCghvdXRjb21lcxgBIAMoCzIhLnJvYnVzdG1xLmpvdXJuYWwudjEuRXBvY2hPdXRjb21lImYKDEVwb2NoT3V0Y29tZRIsCgdmYWlsdXJlGAEgASgLMhsucm9idXN0bXEuY29tbW9uLnYxLkZhaWx1cmUSFAoMbGVhZGVyX2Vwb2NoGAIgASgFEhIKCmVuZF9vZmZzZXQYAyABKAMiRQoVRGVzY3JpYmVTaGFyZHNSZXF1ZXN0EiwKBnNoYXJkcxgBIAMoCzIcLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFJlZiJPChZEZXNjcmliZVNoYXJkc1Jlc3BvbnNlEjUKBnNoYXJkcxgBIAMoCzIlLnJvYnVzdG1xLmpvdXJuYWwudjEuU2hhcmREZXNjcmlwdGlvbiK6AQoQU2hhcmREZXNjcmlwdGlvbhItCgVtYXJrcxgBIAEoCzIeLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZE1hcmtzEhIKCnNpemVfYnl0ZXMYAiABKAMSEAoIc2VnbWVudHMYAyABKA0SDgoGbGVhZGVyGAQgASgIEhMKC3F1YXJhbnRpbmVkGAUgASgIEiwKB2ZhaWx1cmUYBiABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZSJJChREZWxldGVSZWNvcmRzUmVxdWVzdBIxCgZiZWZvcmUYASADKAsyIS5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRQb3NpdGlvbiJUChVEZWxldGVSZWNvcmRzUmVzcG9uc2USOwoIb3V0Y29tZXMYASADKAsyKS5yb2J1c3RtcS5qb3VybmFsLnYxLkRlbGV0ZVJlY29yZHNPdXRjb21lIl4KFERlbGV0ZVJlY29yZHNPdXRjb21lEiwKB2ZhaWx1cmUYASABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZRIYChBsb2dfc3RhcnRfb2Zmc2V0GAIgASgDKmkKCFRhaWxLaW5kEhkKFVRBSUxfS0lORF9VTlNQRUNJRklFRBAAEhUKEVRBSUxfS0lORF9CQVRDSEVTEAESFAoQVEFJTF9LSU5EX0VMSURFRBACEhUKEVRBSUxfS0lORF9TS0lQUEVEEAMqewoOSXNvbGF0aW9uTGV2ZWwSHwobSVNPTEFUSU9OX0xFVkVMX1VOU1BFQ0lGSUVEEAASJAogSVNPTEFUSU9OX0xFVkVMX1JFQURfVU5DT01NSVRURUQQARIiCh5JU09MQVRJT05fTEVWRUxfUkVBRF9DT01NSVRURUQQAjKcBAoOSm91cm5hbFNlcnZpY2USWwoIRXhjaGFuZ2USJC5yb2J1c3RtcS5qb3VybmFsLnYxLkV4Y2hhbmdlUmVxdWVzdBolLnJvYnVzdG1xLmpvdXJuYWwudjEuRXhjaGFuZ2VSZXNwb25zZSgBMAESYAoLTGlzdE9mZnNldHMSJy5yb2J1c3RtcS5qb3VybmFsLnYxLkxpc3RPZmZzZXRzUmVxdWVzdBooLnJvYnVzdG1xLmpvdXJuYWwudjEuTGlzdE9mZnNldHNSZXNwb25zZRJ4ChNFbmRPZmZzZXRzRm9yRXBvY2hzEi8ucm9idXN0bXEuam91cm5hbC52MS5FbmRPZmZzZXRzRm9yRXBvY2hzUmVxdWVzdBowLnJvYnVzdG1xLmpvdXJuYWwudjEuRW5kT2Zmc2V0c0ZvckVwb2Noc1Jlc3BvbnNlEmkKDkRlc2NyaWJlU2hhcmRzEioucm9idXN0bXEuam91cm5hbC52MS5EZXNjcmliZVNoYXJkc1JlcXVlc3QaKy5yb2J1c3RtcS5qb3VybmFsLnYxLkRlc2NyaWJlU2hhcmRzUmVzcG9uc2USZgoNRGVsZXRlUmVjb3JkcxIpLnJvYnVzdG1xLmpvdXJuYWwudjEuRGVsZXRlUmVjb3Jkc1JlcXVlc3QaKi5yb2J1c3RtcS5qb3VybmFsLnYxLkRlbGV0ZVJlY29yZHNSZXNwb25zZWIGcHJvdG8z',
-    [file_robustmq_common_v1_common],
-  );
+export const file_robustmq_journal_v1_journal: GenFile = /*@__PURE__*/
+  fileDesc("CiFyb2J1c3RtcS9qb3VybmFsL3YxL2pvdXJuYWwucHJvdG8SE3JvYnVzdG1xLmpvdXJuYWwudjEiiwMKD0V4Y2hhbmdlUmVxdWVzdBIrCgVoZWxsbxgBIAEoCzIaLnJvYnVzdG1xLmpvdXJuYWwudjEuSGVsbG9IABIyCgZhcHBlbmQYAiABKAsyIC5yb2J1c3RtcS5qb3VybmFsLnYxLkFwcGVuZEZyYW1lSAASMAoFZmV0Y2gYAyABKAsyHy5yb2J1c3RtcS5qb3VybmFsLnYxLkZldGNoRnJhbWVIABIzCgdmaWx0ZXJzGAQgASgLMiAucm9idXN0bXEuam91cm5hbC52MS5GaWx0ZXJGcmFtZUgAEjQKB2JhY2tsb2cYBSABKAsyIS5yb2J1c3RtcS5qb3VybmFsLnYxLkJhY2tsb2dGcmFtZUgAEjIKBmNyZWRpdBgGIAEoCzIgLnJvYnVzdG1xLmpvdXJuYWwudjEuQ3JlZGl0RnJhbWVIABI9CgxjYW5jZWxfZmV0Y2gYByABKAsyJS5yb2J1c3RtcS5qb3VybmFsLnYxLkNhbmNlbEZldGNoRnJhbWVIAEIHCgVmcmFtZSKcAwoQRXhjaGFuZ2VSZXNwb25zZRIxCgVoZWxsbxgBIAEoCzIgLnJvYnVzdG1xLmpvdXJuYWwudjEuSGVsbG9SZXN1bHRIABI4CgZhcHBlbmQYAiABKAsyJi5yb2J1c3RtcS5qb3VybmFsLnYxLkFwcGVuZFJlc3VsdEZyYW1lSAASLgoEdGFpbBgDIAEoCzIeLnJvYnVzdG1xLmpvdXJuYWwudjEuVGFpbEZyYW1lSAASNgoFZmV0Y2gYBCABKAsyJS5yb2J1c3RtcS5qb3VybmFsLnYxLkZldGNoUmVzdWx0RnJhbWVIABI5CgdmaWx0ZXJzGAUgASgLMiYucm9idXN0bXEuam91cm5hbC52MS5GaWx0ZXJSZXN1bHRGcmFtZUgAEjoKB2JhY2tsb2cYBiABKAsyJy5yb2J1c3RtcS5qb3VybmFsLnYxLkJhY2tsb2dSZXN1bHRGcmFtZUgAEjMKB2dvX2F3YXkYByABKAsyIC5yb2J1c3RtcS5qb3VybmFsLnYxLkdvQXdheUZyYW1lSABCBwoFZnJhbWUi2AEKBUhlbGxvEjEKB2dhdGV3YXkYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5Ei0KBGtpbmQYAiABKA4yHy5yb2J1c3RtcS5jb21tb24udjEuU2VydmljZUtpbmQSGAoQcHJvZHVjZXJfaWRfYmFzZRgDIAEoAxIZChFwcm9kdWNlcl9pZF9jb3VudBgEIAEoBRIcChRpbml0aWFsX2NyZWRpdF9ieXRlcxgFIAEoAxIaChJzaGFyZF9jcmVkaXRfYnl0ZXMYBiABKAMidgoLSGVsbG9SZXN1bHQSMQoHam91cm5hbBgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSGwoTYXBwZW5kX2NyZWRpdF9ieXRlcxgCIAEoAxIXCg9tYXhfYmF0Y2hfYnl0ZXMYAyABKA0iVAoLQXBwZW5kRnJhbWUSNAoIc2VjdGlvbnMYASADKAsyIi5yb2J1c3RtcS5qb3VybmFsLnYxLkFwcGVuZFNlY3Rpb24SDwoHYmF0Y2hlcxgCIAEoDCLcAQoNQXBwZW5kU2VjdGlvbhITCgtjb3JyZWxhdGlvbhgBIAEoBBIRCglzdHJlYW1faWQYAiABKA0SDQoFc2hhcmQYAyABKA0SFAoMbGVhZGVyX2Vwb2NoGAQgASgFEhIKCnNpemVfYnl0ZXMYBSABKA0SDAoEYWNrcxgGIAEoERIdChVhY2tub3dsZWRnZV9pbl9tZW1vcnkYByABKAgSFAoMbWluX3JldmlzaW9uGAggASgEEhIKCnRpbWVvdXRfbXMYCSABKAUSEwoLdHJhY2VwYXJlbnQYCiABKAkiSQoRQXBwZW5kUmVzdWx0RnJhbWUSNAoIb3V0Y29tZXMYASADKAsyIi5yb2J1c3RtcS5qb3VybmFsLnYxLkFwcGVuZE91dGNvbWUixgEKDUFwcGVuZE91dGNvbWUSEwoLY29ycmVsYXRpb24YASABKAQSLAoHZmFpbHVyZRgCIAEoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlEhMKC2Jhc2Vfb2Zmc2V0GAMgASgDEhoKEmxvZ19hcHBlbmRfdGltZV9tcxgEIAEoAxIYChBsb2dfc3RhcnRfb2Zmc2V0GAUgASgDEhQKDGxlYWRlcl9lcG9jaBgGIAEoBRIRCglpbl9tZW1vcnkYByABKAgihgEKCVRhaWxGcmFtZRIyCghzZWN0aW9ucxgBIAMoCzIgLnJvYnVzdG1xLmpvdXJuYWwudjEuVGFpbFNlY3Rpb24SDwoHYmF0Y2hlcxgCIAEoDBI0CghvdXRjb21lcxgDIAMoCzIiLnJvYnVzdG1xLmpvdXJuYWwudjEuQXBwZW5kT3V0Y29tZSKTAgoLVGFpbFNlY3Rpb24SEQoJc3RyZWFtX2lkGAEgASgNEg0KBXNoYXJkGAIgASgNEhQKDGxlYWRlcl9lcG9jaBgDIAEoBRIrCgRraW5kGAQgASgOMh0ucm9idXN0bXEuam91cm5hbC52MS5UYWlsS2luZBITCgtmcm9tX29mZnNldBgFIAEoAxITCgtuZXh0X29mZnNldBgGIAEoAxISCgpzaXplX2J5dGVzGAcgASgNEhMKC2NvcnJlbGF0aW9uGAggASgEEhYKDmhpZ2hfd2F0ZXJtYXJrGAkgASgDEhoKEmxhc3Rfc3RhYmxlX29mZnNldBgKIAEoAxIYChBsb2dfc3RhcnRfb2Zmc2V0GAsgASgDIpECCgpGZXRjaEZyYW1lEhIKCnJlcXVlc3RfaWQYASABKAQSEwoLbWF4X3dhaXRfbXMYAiABKAUSEQoJbWluX2J5dGVzGAMgASgFEhEKCW1heF9ieXRlcxgEIAEoBRI2Cglpc29sYXRpb24YBSABKA4yIy5yb2J1c3RtcS5qb3VybmFsLnYxLklzb2xhdGlvbkxldmVsEjMKCHNlY3Rpb25zGAYgAygLMiEucm9idXN0bXEuam91cm5hbC52MS5GZXRjaFNlY3Rpb24SMQoHcmVwbGljYRgHIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSFAoMbWluX3JldmlzaW9uGAggASgEIrMBCgxGZXRjaFNlY3Rpb24SEQoJc3RyZWFtX2lkGAEgASgNEg0KBXNoYXJkGAIgASgNEhwKFGN1cnJlbnRfbGVhZGVyX2Vwb2NoGAMgASgFEhQKDGZldGNoX29mZnNldBgEIAEoAxIRCgltYXhfYnl0ZXMYBSABKAUSGgoSbGFzdF9mZXRjaGVkX2Vwb2NoGAYgASgFEh4KFmR1cmFibGVfbG9nX2VuZF9vZmZzZXQYByABKAMiJgoQQ2FuY2VsRmV0Y2hGcmFtZRISCgpyZXF1ZXN0X2lkGAEgASgEIn4KEEZldGNoUmVzdWx0RnJhbWUSEgoKcmVxdWVzdF9pZBgBIAEoBBIzCghvdXRjb21lcxgCIAMoCzIhLnJvYnVzdG1xLmpvdXJuYWwudjEuRmV0Y2hPdXRjb21lEg8KB2JhdGNoZXMYAyABKAwSEAoIY29tcGxldGUYBCABKAgiyAIKDEZldGNoT3V0Y29tZRIRCglzdHJlYW1faWQYASABKA0SDQoFc2hhcmQYAiABKA0SLAoHZmFpbHVyZRgDIAEoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlEhIKCnNpemVfYnl0ZXMYBCABKA0SFgoOaGlnaF93YXRlcm1hcmsYBSABKAMSGgoSbGFzdF9zdGFibGVfb2Zmc2V0GAYgASgDEhgKEGxvZ19zdGFydF9vZmZzZXQYByABKAMSFAoMbGVhZGVyX2Vwb2NoGAggASgFEjgKB2Fib3J0ZWQYCSADKAsyJy5yb2J1c3RtcS5qb3VybmFsLnYxLkFib3J0ZWRUcmFuc2FjdGlvbhI2CglkaXZlcmdpbmcYCiABKAsyIy5yb2J1c3RtcS5qb3VybmFsLnYxLkVwb2NoRW5kT2Zmc2V0Ij8KEkFib3J0ZWRUcmFuc2FjdGlvbhITCgtwcm9kdWNlcl9pZBgBIAEoAxIUCgxmaXJzdF9vZmZzZXQYAiABKAMiOgoORXBvY2hFbmRPZmZzZXQSFAoMbGVhZGVyX2Vwb2NoGAEgASgFEhIKCmVuZF9vZmZzZXQYAiABKAMi3gEKC0ZpbHRlckZyYW1lEhIKCnJlcXVlc3RfaWQYASABKAQSLQoDYWRkGAIgAygLMiAucm9idXN0bXEuam91cm5hbC52MS5GaWx0ZXJFbnRyeRIOCgZyZW1vdmUYAyADKA0SMQoGcmVzdW1lGAQgAygLMiEucm9idXN0bXEuY29tbW9uLnYxLlNoYXJkUG9zaXRpb24SMwoJbWFya3NfZm9yGAUgAygLMiAucm9idXN0bXEuam91cm5hbC52MS5GaWx0ZXJFbnRyeRIUCgxtaW5fcmV2aXNpb24YBiABKAQiQAoLRmlsdGVyRW50cnkSEQoJZmlsdGVyX2lkGAEgASgNEg4KBnRlbmFudBgCIAEoCRIOCgZmaWx0ZXIYAyABKAkivAEKEUZpbHRlclJlc3VsdEZyYW1lEhIKCnJlcXVlc3RfaWQYASABKAQSNgoLYWN0aXZlX2Zyb20YAiADKAsyIS5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRQb3NpdGlvbhItCgVtYXJrcxgDIAMoCzIeLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZE1hcmtzEiwKB2ZhaWx1cmUYBCABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZSI/CgxCYWNrbG9nRnJhbWUSLwoFcmVhZHMYASADKAsyIC5yb2J1c3RtcS5qb3VybmFsLnYxLkJhY2tsb2dSZWFkIrcBCgtCYWNrbG9nUmVhZBIPCgdyZWFkX2lkGAEgASgEEhEKCXN0cmVhbV9pZBgCIAEoDRINCgVzaGFyZBgDIAEoDRIUCgxsZWFkZXJfZXBvY2gYBCABKAUSEwoLZnJvbV9vZmZzZXQYBSABKAMSEQoJdG9fb2Zmc2V0GAYgASgDEhEKCW1heF9ieXRlcxgHIAEoBRITCgttYXhfcmVjb3JkcxgIIAEoBRIPCgdmaWx0ZXJzGAkgAygJIlwKEkJhY2tsb2dSZXN1bHRGcmFtZRI1CghvdXRjb21lcxgBIAMoCzIjLnJvYnVzdG1xLmpvdXJuYWwudjEuQmFja2xvZ091dGNvbWUSDwoHYmF0Y2hlcxgCIAEoDCLVAQoOQmFja2xvZ091dGNvbWUSDwoHcmVhZF9pZBgBIAEoBBIsCgdmYWlsdXJlGAIgASgLMhsucm9idXN0bXEuY29tbW9uLnYxLkZhaWx1cmUSEwoLZnJvbV9vZmZzZXQYAyABKAMSEwoLbmV4dF9vZmZzZXQYBCABKAMSEgoKc2l6ZV9ieXRlcxgFIAEoDRIWCg5oaWdoX3dhdGVybWFyaxgGIAEoAxIYChBsb2dfc3RhcnRfb2Zmc2V0GAcgASgDEhQKDGxlYWRlcl9lcG9jaBgIIAEoBSJVCgtDcmVkaXRGcmFtZRIUCgxzdHJlYW1fYnl0ZXMYASABKAMSMAoGc2hhcmRzGAIgAygLMiAucm9idXN0bXEuam91cm5hbC52MS5TaGFyZENyZWRpdCI+CgtTaGFyZENyZWRpdBIRCglzdHJlYW1faWQYASABKA0SDQoFc2hhcmQYAiABKA0SDQoFYnl0ZXMYAyABKAMiHQoLR29Bd2F5RnJhbWUSDgoGcmVhc29uGAEgASgJIpoBChJMaXN0T2Zmc2V0c1JlcXVlc3QSNgoHZW50cmllcxgBIAMoCzIlLnJvYnVzdG1xLmpvdXJuYWwudjEuTGlzdE9mZnNldHNFbnRyeRI2Cglpc29sYXRpb24YAiABKA4yIy5yb2J1c3RtcS5qb3VybmFsLnYxLklzb2xhdGlvbkxldmVsEhQKDG1pbl9yZXZpc2lvbhgDIAEoBCJoChBMaXN0T2Zmc2V0c0VudHJ5EhEKCXN0cmVhbV9pZBgBIAEoDRINCgVzaGFyZBgCIAEoDRIcChRjdXJyZW50X2xlYWRlcl9lcG9jaBgDIAEoBRIUCgx0aW1lc3RhbXBfbXMYBCABKAMiUAoTTGlzdE9mZnNldHNSZXNwb25zZRI5CghvdXRjb21lcxgBIAMoCzInLnJvYnVzdG1xLmpvdXJuYWwudjEuTGlzdE9mZnNldHNPdXRjb21lIn4KEkxpc3RPZmZzZXRzT3V0Y29tZRIsCgdmYWlsdXJlGAEgASgLMhsucm9idXN0bXEuY29tbW9uLnYxLkZhaWx1cmUSDgoGb2Zmc2V0GAIgASgDEhQKDHRpbWVzdGFtcF9tcxgDIAEoAxIUCgxsZWFkZXJfZXBvY2gYBCABKAUiZAoaRW5kT2Zmc2V0c0ZvckVwb2Noc1JlcXVlc3QSMAoHcXVlcmllcxgBIAMoCzIfLnJvYnVzdG1xLmpvdXJuYWwudjEuRXBvY2hRdWVyeRIUCgxtaW5fcmV2aXNpb24YAiABKAQiYgoKRXBvY2hRdWVyeRIRCglzdHJlYW1faWQYASABKA0SDQoFc2hhcmQYAiABKA0SHAoUY3VycmVudF9sZWFkZXJfZXBvY2gYAyABKAUSFAoMbGVhZGVyX2Vwb2NoGAQgASgFIlIKG0VuZE9mZnNldHNGb3JFcG9jaHNSZXNwb25zZRIzCghvdXRjb21lcxgBIAMoCzIhLnJvYnVzdG1xLmpvdXJuYWwudjEuRXBvY2hPdXRjb21lImYKDEVwb2NoT3V0Y29tZRIsCgdmYWlsdXJlGAEgASgLMhsucm9idXN0bXEuY29tbW9uLnYxLkZhaWx1cmUSFAoMbGVhZGVyX2Vwb2NoGAIgASgFEhIKCmVuZF9vZmZzZXQYAyABKAMiRQoVRGVzY3JpYmVTaGFyZHNSZXF1ZXN0EiwKBnNoYXJkcxgBIAMoCzIcLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFJlZiJPChZEZXNjcmliZVNoYXJkc1Jlc3BvbnNlEjUKBnNoYXJkcxgBIAMoCzIlLnJvYnVzdG1xLmpvdXJuYWwudjEuU2hhcmREZXNjcmlwdGlvbiK6AQoQU2hhcmREZXNjcmlwdGlvbhItCgVtYXJrcxgBIAEoCzIeLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZE1hcmtzEhIKCnNpemVfYnl0ZXMYAiABKAMSEAoIc2VnbWVudHMYAyABKA0SDgoGbGVhZGVyGAQgASgIEhMKC3F1YXJhbnRpbmVkGAUgASgIEiwKB2ZhaWx1cmUYBiABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZSJJChREZWxldGVSZWNvcmRzUmVxdWVzdBIxCgZiZWZvcmUYASADKAsyIS5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRQb3NpdGlvbiJUChVEZWxldGVSZWNvcmRzUmVzcG9uc2USOwoIb3V0Y29tZXMYASADKAsyKS5yb2J1c3RtcS5qb3VybmFsLnYxLkRlbGV0ZVJlY29yZHNPdXRjb21lIl4KFERlbGV0ZVJlY29yZHNPdXRjb21lEiwKB2ZhaWx1cmUYASABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZRIYChBsb2dfc3RhcnRfb2Zmc2V0GAIgASgDKmkKCFRhaWxLaW5kEhkKFVRBSUxfS0lORF9VTlNQRUNJRklFRBAAEhUKEVRBSUxfS0lORF9CQVRDSEVTEAESFAoQVEFJTF9LSU5EX0VMSURFRBACEhUKEVRBSUxfS0lORF9TS0lQUEVEEAMqewoOSXNvbGF0aW9uTGV2ZWwSHwobSVNPTEFUSU9OX0xFVkVMX1VOU1BFQ0lGSUVEEAASJAogSVNPTEFUSU9OX0xFVkVMX1JFQURfVU5DT01NSVRURUQQARIiCh5JU09MQVRJT05fTEVWRUxfUkVBRF9DT01NSVRURUQQAjKcBAoOSm91cm5hbFNlcnZpY2USWwoIRXhjaGFuZ2USJC5yb2J1c3RtcS5qb3VybmFsLnYxLkV4Y2hhbmdlUmVxdWVzdBolLnJvYnVzdG1xLmpvdXJuYWwudjEuRXhjaGFuZ2VSZXNwb25zZSgBMAESYAoLTGlzdE9mZnNldHMSJy5yb2J1c3RtcS5qb3VybmFsLnYxLkxpc3RPZmZzZXRzUmVxdWVzdBooLnJvYnVzdG1xLmpvdXJuYWwudjEuTGlzdE9mZnNldHNSZXNwb25zZRJ4ChNFbmRPZmZzZXRzRm9yRXBvY2hzEi8ucm9idXN0bXEuam91cm5hbC52MS5FbmRPZmZzZXRzRm9yRXBvY2hzUmVxdWVzdBowLnJvYnVzdG1xLmpvdXJuYWwudjEuRW5kT2Zmc2V0c0ZvckVwb2Noc1Jlc3BvbnNlEmkKDkRlc2NyaWJlU2hhcmRzEioucm9idXN0bXEuam91cm5hbC52MS5EZXNjcmliZVNoYXJkc1JlcXVlc3QaKy5yb2J1c3RtcS5qb3VybmFsLnYxLkRlc2NyaWJlU2hhcmRzUmVzcG9uc2USZgoNRGVsZXRlUmVjb3JkcxIpLnJvYnVzdG1xLmpvdXJuYWwudjEuRGVsZXRlUmVjb3Jkc1JlcXVlc3QaKi5yb2J1c3RtcS5qb3VybmFsLnYxLkRlbGV0ZVJlY29yZHNSZXNwb25zZWIGcHJvdG8z", [file_robustmq_common_v1_common]);
 
 /**
  * One frame up. The first frame of a stream is `hello`.
  *
  * @generated from message robustmq.journal.v1.ExchangeRequest
  */
-export type ExchangeRequest = Message<'robustmq.journal.v1.ExchangeRequest'> & {
+export type ExchangeRequest = Message<"robustmq.journal.v1.ExchangeRequest"> & {
   /**
    * @generated from oneof robustmq.journal.v1.ExchangeRequest.frame
    */
-  frame:
-    | {
-        /**
-         * @generated from field: robustmq.journal.v1.Hello hello = 1;
-         */
-        value: Hello;
-        case: 'hello';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.journal.v1.AppendFrame append = 2;
-         */
-        value: AppendFrame;
-        case: 'append';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.journal.v1.FetchFrame fetch = 3;
-         */
-        value: FetchFrame;
-        case: 'fetch';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.journal.v1.FilterFrame filters = 4;
-         */
-        value: FilterFrame;
-        case: 'filters';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.journal.v1.BacklogFrame backlog = 5;
-         */
-        value: BacklogFrame;
-        case: 'backlog';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.journal.v1.CreditFrame credit = 6;
-         */
-        value: CreditFrame;
-        case: 'credit';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.journal.v1.CancelFetchFrame cancel_fetch = 7;
-         */
-        value: CancelFetchFrame;
-        case: 'cancelFetch';
-      }
-    | { case: undefined; value?: undefined };
+  frame: {
+    /**
+     * @generated from field: robustmq.journal.v1.Hello hello = 1;
+     */
+    value: Hello;
+    case: "hello";
+  } | {
+    /**
+     * @generated from field: robustmq.journal.v1.AppendFrame append = 2;
+     */
+    value: AppendFrame;
+    case: "append";
+  } | {
+    /**
+     * @generated from field: robustmq.journal.v1.FetchFrame fetch = 3;
+     */
+    value: FetchFrame;
+    case: "fetch";
+  } | {
+    /**
+     * @generated from field: robustmq.journal.v1.FilterFrame filters = 4;
+     */
+    value: FilterFrame;
+    case: "filters";
+  } | {
+    /**
+     * @generated from field: robustmq.journal.v1.BacklogFrame backlog = 5;
+     */
+    value: BacklogFrame;
+    case: "backlog";
+  } | {
+    /**
+     * @generated from field: robustmq.journal.v1.CreditFrame credit = 6;
+     */
+    value: CreditFrame;
+    case: "credit";
+  } | {
+    /**
+     * @generated from field: robustmq.journal.v1.CancelFetchFrame cancel_fetch = 7;
+     */
+    value: CancelFetchFrame;
+    case: "cancelFetch";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
  * Describes the message robustmq.journal.v1.ExchangeRequest.
  * Use `create(ExchangeRequestSchema)` to create a new message.
  */
-export const ExchangeRequestSchema: GenMessage<ExchangeRequest> =
-  /*@__PURE__*/
+export const ExchangeRequestSchema: GenMessage<ExchangeRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 0);
 
 /**
  * @generated from message robustmq.journal.v1.ExchangeResponse
  */
-export type ExchangeResponse = Message<'robustmq.journal.v1.ExchangeResponse'> & {
+export type ExchangeResponse = Message<"robustmq.journal.v1.ExchangeResponse"> & {
   /**
    * @generated from oneof robustmq.journal.v1.ExchangeResponse.frame
    */
-  frame:
-    | {
-        /**
-         * @generated from field: robustmq.journal.v1.HelloResult hello = 1;
-         */
-        value: HelloResult;
-        case: 'hello';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.journal.v1.AppendResultFrame append = 2;
-         */
-        value: AppendResultFrame;
-        case: 'append';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.journal.v1.TailFrame tail = 3;
-         */
-        value: TailFrame;
-        case: 'tail';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.journal.v1.FetchResultFrame fetch = 4;
-         */
-        value: FetchResultFrame;
-        case: 'fetch';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.journal.v1.FilterResultFrame filters = 5;
-         */
-        value: FilterResultFrame;
-        case: 'filters';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.journal.v1.BacklogResultFrame backlog = 6;
-         */
-        value: BacklogResultFrame;
-        case: 'backlog';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.journal.v1.GoAwayFrame go_away = 7;
-         */
-        value: GoAwayFrame;
-        case: 'goAway';
-      }
-    | { case: undefined; value?: undefined };
+  frame: {
+    /**
+     * @generated from field: robustmq.journal.v1.HelloResult hello = 1;
+     */
+    value: HelloResult;
+    case: "hello";
+  } | {
+    /**
+     * @generated from field: robustmq.journal.v1.AppendResultFrame append = 2;
+     */
+    value: AppendResultFrame;
+    case: "append";
+  } | {
+    /**
+     * @generated from field: robustmq.journal.v1.TailFrame tail = 3;
+     */
+    value: TailFrame;
+    case: "tail";
+  } | {
+    /**
+     * @generated from field: robustmq.journal.v1.FetchResultFrame fetch = 4;
+     */
+    value: FetchResultFrame;
+    case: "fetch";
+  } | {
+    /**
+     * @generated from field: robustmq.journal.v1.FilterResultFrame filters = 5;
+     */
+    value: FilterResultFrame;
+    case: "filters";
+  } | {
+    /**
+     * @generated from field: robustmq.journal.v1.BacklogResultFrame backlog = 6;
+     */
+    value: BacklogResultFrame;
+    case: "backlog";
+  } | {
+    /**
+     * @generated from field: robustmq.journal.v1.GoAwayFrame go_away = 7;
+     */
+    value: GoAwayFrame;
+    case: "goAway";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
  * Describes the message robustmq.journal.v1.ExchangeResponse.
  * Use `create(ExchangeResponseSchema)` to create a new message.
  */
-export const ExchangeResponseSchema: GenMessage<ExchangeResponse> =
-  /*@__PURE__*/
+export const ExchangeResponseSchema: GenMessage<ExchangeResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 1);
 
 /**
  * @generated from message robustmq.journal.v1.Hello
  */
-export type Hello = Message<'robustmq.journal.v1.Hello'> & {
+export type Hello = Message<"robustmq.journal.v1.Hello"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity gateway = 1;
    */
@@ -212,12 +183,13 @@ export type Hello = Message<'robustmq.journal.v1.Hello'> & {
  * Describes the message robustmq.journal.v1.Hello.
  * Use `create(HelloSchema)` to create a new message.
  */
-export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/ messageDesc(file_robustmq_journal_v1_journal, 2);
+export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
+  messageDesc(file_robustmq_journal_v1_journal, 2);
 
 /**
  * @generated from message robustmq.journal.v1.HelloResult
  */
-export type HelloResult = Message<'robustmq.journal.v1.HelloResult'> & {
+export type HelloResult = Message<"robustmq.journal.v1.HelloResult"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity journal = 1;
    */
@@ -240,14 +212,13 @@ export type HelloResult = Message<'robustmq.journal.v1.HelloResult'> & {
  * Describes the message robustmq.journal.v1.HelloResult.
  * Use `create(HelloResultSchema)` to create a new message.
  */
-export const HelloResultSchema: GenMessage<HelloResult> =
-  /*@__PURE__*/
+export const HelloResultSchema: GenMessage<HelloResult> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 3);
 
 /**
  * @generated from message robustmq.journal.v1.AppendFrame
  */
-export type AppendFrame = Message<'robustmq.journal.v1.AppendFrame'> & {
+export type AppendFrame = Message<"robustmq.journal.v1.AppendFrame"> & {
   /**
    * @generated from field: repeated robustmq.journal.v1.AppendSection sections = 1;
    */
@@ -263,8 +234,7 @@ export type AppendFrame = Message<'robustmq.journal.v1.AppendFrame'> & {
  * Describes the message robustmq.journal.v1.AppendFrame.
  * Use `create(AppendFrameSchema)` to create a new message.
  */
-export const AppendFrameSchema: GenMessage<AppendFrame> =
-  /*@__PURE__*/
+export const AppendFrameSchema: GenMessage<AppendFrame> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 4);
 
 /**
@@ -272,7 +242,7 @@ export const AppendFrameSchema: GenMessage<AppendFrame> =
  *
  * @generated from message robustmq.journal.v1.AppendSection
  */
-export type AppendSection = Message<'robustmq.journal.v1.AppendSection'> & {
+export type AppendSection = Message<"robustmq.journal.v1.AppendSection"> & {
   /**
    * Grows by one with each section of this stream instance.
    *
@@ -341,14 +311,13 @@ export type AppendSection = Message<'robustmq.journal.v1.AppendSection'> & {
  * Describes the message robustmq.journal.v1.AppendSection.
  * Use `create(AppendSectionSchema)` to create a new message.
  */
-export const AppendSectionSchema: GenMessage<AppendSection> =
-  /*@__PURE__*/
+export const AppendSectionSchema: GenMessage<AppendSection> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 5);
 
 /**
  * @generated from message robustmq.journal.v1.AppendResultFrame
  */
-export type AppendResultFrame = Message<'robustmq.journal.v1.AppendResultFrame'> & {
+export type AppendResultFrame = Message<"robustmq.journal.v1.AppendResultFrame"> & {
   /**
    * @generated from field: repeated robustmq.journal.v1.AppendOutcome outcomes = 1;
    */
@@ -359,14 +328,13 @@ export type AppendResultFrame = Message<'robustmq.journal.v1.AppendResultFrame'>
  * Describes the message robustmq.journal.v1.AppendResultFrame.
  * Use `create(AppendResultFrameSchema)` to create a new message.
  */
-export const AppendResultFrameSchema: GenMessage<AppendResultFrame> =
-  /*@__PURE__*/
+export const AppendResultFrameSchema: GenMessage<AppendResultFrame> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 6);
 
 /**
  * @generated from message robustmq.journal.v1.AppendOutcome
  */
-export type AppendOutcome = Message<'robustmq.journal.v1.AppendOutcome'> & {
+export type AppendOutcome = Message<"robustmq.journal.v1.AppendOutcome"> & {
   /**
    * @generated from field: uint64 correlation = 1;
    */
@@ -411,8 +379,7 @@ export type AppendOutcome = Message<'robustmq.journal.v1.AppendOutcome'> & {
  * Describes the message robustmq.journal.v1.AppendOutcome.
  * Use `create(AppendOutcomeSchema)` to create a new message.
  */
-export const AppendOutcomeSchema: GenMessage<AppendOutcome> =
-  /*@__PURE__*/
+export const AppendOutcomeSchema: GenMessage<AppendOutcome> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 7);
 
 /**
@@ -420,7 +387,7 @@ export const AppendOutcomeSchema: GenMessage<AppendOutcome> =
  *
  * @generated from message robustmq.journal.v1.TailFrame
  */
-export type TailFrame = Message<'robustmq.journal.v1.TailFrame'> & {
+export type TailFrame = Message<"robustmq.journal.v1.TailFrame"> & {
   /**
    * @generated from field: repeated robustmq.journal.v1.TailSection sections = 1;
    */
@@ -443,8 +410,7 @@ export type TailFrame = Message<'robustmq.journal.v1.TailFrame'> & {
  * Describes the message robustmq.journal.v1.TailFrame.
  * Use `create(TailFrameSchema)` to create a new message.
  */
-export const TailFrameSchema: GenMessage<TailFrame> =
-  /*@__PURE__*/
+export const TailFrameSchema: GenMessage<TailFrame> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 8);
 
 /**
@@ -452,7 +418,7 @@ export const TailFrameSchema: GenMessage<TailFrame> =
  *
  * @generated from message robustmq.journal.v1.TailSection
  */
-export type TailSection = Message<'robustmq.journal.v1.TailSection'> & {
+export type TailSection = Message<"robustmq.journal.v1.TailSection"> & {
   /**
    * @generated from field: uint32 stream_id = 1;
    */
@@ -515,8 +481,7 @@ export type TailSection = Message<'robustmq.journal.v1.TailSection'> & {
  * Describes the message robustmq.journal.v1.TailSection.
  * Use `create(TailSectionSchema)` to create a new message.
  */
-export const TailSectionSchema: GenMessage<TailSection> =
-  /*@__PURE__*/
+export const TailSectionSchema: GenMessage<TailSection> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 9);
 
 /**
@@ -524,7 +489,7 @@ export const TailSectionSchema: GenMessage<TailSection> =
  *
  * @generated from message robustmq.journal.v1.FetchFrame
  */
-export type FetchFrame = Message<'robustmq.journal.v1.FetchFrame'> & {
+export type FetchFrame = Message<"robustmq.journal.v1.FetchFrame"> & {
   /**
    * @generated from field: uint64 request_id = 1;
    */
@@ -572,14 +537,13 @@ export type FetchFrame = Message<'robustmq.journal.v1.FetchFrame'> & {
  * Describes the message robustmq.journal.v1.FetchFrame.
  * Use `create(FetchFrameSchema)` to create a new message.
  */
-export const FetchFrameSchema: GenMessage<FetchFrame> =
-  /*@__PURE__*/
+export const FetchFrameSchema: GenMessage<FetchFrame> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 10);
 
 /**
  * @generated from message robustmq.journal.v1.FetchSection
  */
-export type FetchSection = Message<'robustmq.journal.v1.FetchSection'> & {
+export type FetchSection = Message<"robustmq.journal.v1.FetchSection"> & {
   /**
    * @generated from field: uint32 stream_id = 1;
    */
@@ -620,8 +584,7 @@ export type FetchSection = Message<'robustmq.journal.v1.FetchSection'> & {
  * Describes the message robustmq.journal.v1.FetchSection.
  * Use `create(FetchSectionSchema)` to create a new message.
  */
-export const FetchSectionSchema: GenMessage<FetchSection> =
-  /*@__PURE__*/
+export const FetchSectionSchema: GenMessage<FetchSection> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 11);
 
 /**
@@ -629,7 +592,7 @@ export const FetchSectionSchema: GenMessage<FetchSection> =
  *
  * @generated from message robustmq.journal.v1.CancelFetchFrame
  */
-export type CancelFetchFrame = Message<'robustmq.journal.v1.CancelFetchFrame'> & {
+export type CancelFetchFrame = Message<"robustmq.journal.v1.CancelFetchFrame"> & {
   /**
    * @generated from field: uint64 request_id = 1;
    */
@@ -640,8 +603,7 @@ export type CancelFetchFrame = Message<'robustmq.journal.v1.CancelFetchFrame'> &
  * Describes the message robustmq.journal.v1.CancelFetchFrame.
  * Use `create(CancelFetchFrameSchema)` to create a new message.
  */
-export const CancelFetchFrameSchema: GenMessage<CancelFetchFrame> =
-  /*@__PURE__*/
+export const CancelFetchFrameSchema: GenMessage<CancelFetchFrame> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 12);
 
 /**
@@ -649,7 +611,7 @@ export const CancelFetchFrameSchema: GenMessage<CancelFetchFrame> =
  *
  * @generated from message robustmq.journal.v1.FetchResultFrame
  */
-export type FetchResultFrame = Message<'robustmq.journal.v1.FetchResultFrame'> & {
+export type FetchResultFrame = Message<"robustmq.journal.v1.FetchResultFrame"> & {
   /**
    * @generated from field: uint64 request_id = 1;
    */
@@ -675,14 +637,13 @@ export type FetchResultFrame = Message<'robustmq.journal.v1.FetchResultFrame'> &
  * Describes the message robustmq.journal.v1.FetchResultFrame.
  * Use `create(FetchResultFrameSchema)` to create a new message.
  */
-export const FetchResultFrameSchema: GenMessage<FetchResultFrame> =
-  /*@__PURE__*/
+export const FetchResultFrameSchema: GenMessage<FetchResultFrame> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 13);
 
 /**
  * @generated from message robustmq.journal.v1.FetchOutcome
  */
-export type FetchOutcome = Message<'robustmq.journal.v1.FetchOutcome'> & {
+export type FetchOutcome = Message<"robustmq.journal.v1.FetchOutcome"> & {
   /**
    * @generated from field: uint32 stream_id = 1;
    */
@@ -740,14 +701,13 @@ export type FetchOutcome = Message<'robustmq.journal.v1.FetchOutcome'> & {
  * Describes the message robustmq.journal.v1.FetchOutcome.
  * Use `create(FetchOutcomeSchema)` to create a new message.
  */
-export const FetchOutcomeSchema: GenMessage<FetchOutcome> =
-  /*@__PURE__*/
+export const FetchOutcomeSchema: GenMessage<FetchOutcome> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 14);
 
 /**
  * @generated from message robustmq.journal.v1.AbortedTransaction
  */
-export type AbortedTransaction = Message<'robustmq.journal.v1.AbortedTransaction'> & {
+export type AbortedTransaction = Message<"robustmq.journal.v1.AbortedTransaction"> & {
   /**
    * @generated from field: int64 producer_id = 1;
    */
@@ -763,14 +723,13 @@ export type AbortedTransaction = Message<'robustmq.journal.v1.AbortedTransaction
  * Describes the message robustmq.journal.v1.AbortedTransaction.
  * Use `create(AbortedTransactionSchema)` to create a new message.
  */
-export const AbortedTransactionSchema: GenMessage<AbortedTransaction> =
-  /*@__PURE__*/
+export const AbortedTransactionSchema: GenMessage<AbortedTransaction> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 15);
 
 /**
  * @generated from message robustmq.journal.v1.EpochEndOffset
  */
-export type EpochEndOffset = Message<'robustmq.journal.v1.EpochEndOffset'> & {
+export type EpochEndOffset = Message<"robustmq.journal.v1.EpochEndOffset"> & {
   /**
    * @generated from field: int32 leader_epoch = 1;
    */
@@ -786,8 +745,7 @@ export type EpochEndOffset = Message<'robustmq.journal.v1.EpochEndOffset'> & {
  * Describes the message robustmq.journal.v1.EpochEndOffset.
  * Use `create(EpochEndOffsetSchema)` to create a new message.
  */
-export const EpochEndOffsetSchema: GenMessage<EpochEndOffset> =
-  /*@__PURE__*/
+export const EpochEndOffsetSchema: GenMessage<EpochEndOffset> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 16);
 
 /**
@@ -795,7 +753,7 @@ export const EpochEndOffsetSchema: GenMessage<EpochEndOffset> =
  *
  * @generated from message robustmq.journal.v1.FilterFrame
  */
-export type FilterFrame = Message<'robustmq.journal.v1.FilterFrame'> & {
+export type FilterFrame = Message<"robustmq.journal.v1.FilterFrame"> & {
   /**
    * @generated from field: uint64 request_id = 1;
    */
@@ -835,14 +793,13 @@ export type FilterFrame = Message<'robustmq.journal.v1.FilterFrame'> & {
  * Describes the message robustmq.journal.v1.FilterFrame.
  * Use `create(FilterFrameSchema)` to create a new message.
  */
-export const FilterFrameSchema: GenMessage<FilterFrame> =
-  /*@__PURE__*/
+export const FilterFrameSchema: GenMessage<FilterFrame> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 17);
 
 /**
  * @generated from message robustmq.journal.v1.FilterEntry
  */
-export type FilterEntry = Message<'robustmq.journal.v1.FilterEntry'> & {
+export type FilterEntry = Message<"robustmq.journal.v1.FilterEntry"> & {
   /**
    * Chosen by the gateway, unique among its active filters; 0 in `marks_for`.
    *
@@ -865,14 +822,13 @@ export type FilterEntry = Message<'robustmq.journal.v1.FilterEntry'> & {
  * Describes the message robustmq.journal.v1.FilterEntry.
  * Use `create(FilterEntrySchema)` to create a new message.
  */
-export const FilterEntrySchema: GenMessage<FilterEntry> =
-  /*@__PURE__*/
+export const FilterEntrySchema: GenMessage<FilterEntry> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 18);
 
 /**
  * @generated from message robustmq.journal.v1.FilterResultFrame
  */
-export type FilterResultFrame = Message<'robustmq.journal.v1.FilterResultFrame'> & {
+export type FilterResultFrame = Message<"robustmq.journal.v1.FilterResultFrame"> & {
   /**
    * @generated from field: uint64 request_id = 1;
    */
@@ -900,8 +856,7 @@ export type FilterResultFrame = Message<'robustmq.journal.v1.FilterResultFrame'>
  * Describes the message robustmq.journal.v1.FilterResultFrame.
  * Use `create(FilterResultFrameSchema)` to create a new message.
  */
-export const FilterResultFrameSchema: GenMessage<FilterResultFrame> =
-  /*@__PURE__*/
+export const FilterResultFrameSchema: GenMessage<FilterResultFrame> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 19);
 
 /**
@@ -909,7 +864,7 @@ export const FilterResultFrameSchema: GenMessage<FilterResultFrame> =
  *
  * @generated from message robustmq.journal.v1.BacklogFrame
  */
-export type BacklogFrame = Message<'robustmq.journal.v1.BacklogFrame'> & {
+export type BacklogFrame = Message<"robustmq.journal.v1.BacklogFrame"> & {
   /**
    * @generated from field: repeated robustmq.journal.v1.BacklogRead reads = 1;
    */
@@ -920,14 +875,13 @@ export type BacklogFrame = Message<'robustmq.journal.v1.BacklogFrame'> & {
  * Describes the message robustmq.journal.v1.BacklogFrame.
  * Use `create(BacklogFrameSchema)` to create a new message.
  */
-export const BacklogFrameSchema: GenMessage<BacklogFrame> =
-  /*@__PURE__*/
+export const BacklogFrameSchema: GenMessage<BacklogFrame> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 20);
 
 /**
  * @generated from message robustmq.journal.v1.BacklogRead
  */
-export type BacklogRead = Message<'robustmq.journal.v1.BacklogRead'> & {
+export type BacklogRead = Message<"robustmq.journal.v1.BacklogRead"> & {
   /**
    * @generated from field: uint64 read_id = 1;
    */
@@ -980,14 +934,13 @@ export type BacklogRead = Message<'robustmq.journal.v1.BacklogRead'> & {
  * Describes the message robustmq.journal.v1.BacklogRead.
  * Use `create(BacklogReadSchema)` to create a new message.
  */
-export const BacklogReadSchema: GenMessage<BacklogRead> =
-  /*@__PURE__*/
+export const BacklogReadSchema: GenMessage<BacklogRead> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 21);
 
 /**
  * @generated from message robustmq.journal.v1.BacklogResultFrame
  */
-export type BacklogResultFrame = Message<'robustmq.journal.v1.BacklogResultFrame'> & {
+export type BacklogResultFrame = Message<"robustmq.journal.v1.BacklogResultFrame"> & {
   /**
    * @generated from field: repeated robustmq.journal.v1.BacklogOutcome outcomes = 1;
    */
@@ -1003,8 +956,7 @@ export type BacklogResultFrame = Message<'robustmq.journal.v1.BacklogResultFrame
  * Describes the message robustmq.journal.v1.BacklogResultFrame.
  * Use `create(BacklogResultFrameSchema)` to create a new message.
  */
-export const BacklogResultFrameSchema: GenMessage<BacklogResultFrame> =
-  /*@__PURE__*/
+export const BacklogResultFrameSchema: GenMessage<BacklogResultFrame> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 22);
 
 /**
@@ -1012,7 +964,7 @@ export const BacklogResultFrameSchema: GenMessage<BacklogResultFrame> =
  *
  * @generated from message robustmq.journal.v1.BacklogOutcome
  */
-export type BacklogOutcome = Message<'robustmq.journal.v1.BacklogOutcome'> & {
+export type BacklogOutcome = Message<"robustmq.journal.v1.BacklogOutcome"> & {
   /**
    * @generated from field: uint64 read_id = 1;
    */
@@ -1058,14 +1010,13 @@ export type BacklogOutcome = Message<'robustmq.journal.v1.BacklogOutcome'> & {
  * Describes the message robustmq.journal.v1.BacklogOutcome.
  * Use `create(BacklogOutcomeSchema)` to create a new message.
  */
-export const BacklogOutcomeSchema: GenMessage<BacklogOutcome> =
-  /*@__PURE__*/
+export const BacklogOutcomeSchema: GenMessage<BacklogOutcome> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 23);
 
 /**
  * @generated from message robustmq.journal.v1.CreditFrame
  */
-export type CreditFrame = Message<'robustmq.journal.v1.CreditFrame'> & {
+export type CreditFrame = Message<"robustmq.journal.v1.CreditFrame"> & {
   /**
    * Added to the stream's total.
    *
@@ -1083,14 +1034,13 @@ export type CreditFrame = Message<'robustmq.journal.v1.CreditFrame'> & {
  * Describes the message robustmq.journal.v1.CreditFrame.
  * Use `create(CreditFrameSchema)` to create a new message.
  */
-export const CreditFrameSchema: GenMessage<CreditFrame> =
-  /*@__PURE__*/
+export const CreditFrameSchema: GenMessage<CreditFrame> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 24);
 
 /**
  * @generated from message robustmq.journal.v1.ShardCredit
  */
-export type ShardCredit = Message<'robustmq.journal.v1.ShardCredit'> & {
+export type ShardCredit = Message<"robustmq.journal.v1.ShardCredit"> & {
   /**
    * @generated from field: uint32 stream_id = 1;
    */
@@ -1111,8 +1061,7 @@ export type ShardCredit = Message<'robustmq.journal.v1.ShardCredit'> & {
  * Describes the message robustmq.journal.v1.ShardCredit.
  * Use `create(ShardCreditSchema)` to create a new message.
  */
-export const ShardCreditSchema: GenMessage<ShardCredit> =
-  /*@__PURE__*/
+export const ShardCreditSchema: GenMessage<ShardCredit> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 25);
 
 /**
@@ -1120,7 +1069,7 @@ export const ShardCreditSchema: GenMessage<ShardCredit> =
  *
  * @generated from message robustmq.journal.v1.GoAwayFrame
  */
-export type GoAwayFrame = Message<'robustmq.journal.v1.GoAwayFrame'> & {
+export type GoAwayFrame = Message<"robustmq.journal.v1.GoAwayFrame"> & {
   /**
    * @generated from field: string reason = 1;
    */
@@ -1131,14 +1080,13 @@ export type GoAwayFrame = Message<'robustmq.journal.v1.GoAwayFrame'> & {
  * Describes the message robustmq.journal.v1.GoAwayFrame.
  * Use `create(GoAwayFrameSchema)` to create a new message.
  */
-export const GoAwayFrameSchema: GenMessage<GoAwayFrame> =
-  /*@__PURE__*/
+export const GoAwayFrameSchema: GenMessage<GoAwayFrame> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 26);
 
 /**
  * @generated from message robustmq.journal.v1.ListOffsetsRequest
  */
-export type ListOffsetsRequest = Message<'robustmq.journal.v1.ListOffsetsRequest'> & {
+export type ListOffsetsRequest = Message<"robustmq.journal.v1.ListOffsetsRequest"> & {
   /**
    * @generated from field: repeated robustmq.journal.v1.ListOffsetsEntry entries = 1;
    */
@@ -1159,14 +1107,13 @@ export type ListOffsetsRequest = Message<'robustmq.journal.v1.ListOffsetsRequest
  * Describes the message robustmq.journal.v1.ListOffsetsRequest.
  * Use `create(ListOffsetsRequestSchema)` to create a new message.
  */
-export const ListOffsetsRequestSchema: GenMessage<ListOffsetsRequest> =
-  /*@__PURE__*/
+export const ListOffsetsRequestSchema: GenMessage<ListOffsetsRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 27);
 
 /**
  * @generated from message robustmq.journal.v1.ListOffsetsEntry
  */
-export type ListOffsetsEntry = Message<'robustmq.journal.v1.ListOffsetsEntry'> & {
+export type ListOffsetsEntry = Message<"robustmq.journal.v1.ListOffsetsEntry"> & {
   /**
    * @generated from field: uint32 stream_id = 1;
    */
@@ -1194,14 +1141,13 @@ export type ListOffsetsEntry = Message<'robustmq.journal.v1.ListOffsetsEntry'> &
  * Describes the message robustmq.journal.v1.ListOffsetsEntry.
  * Use `create(ListOffsetsEntrySchema)` to create a new message.
  */
-export const ListOffsetsEntrySchema: GenMessage<ListOffsetsEntry> =
-  /*@__PURE__*/
+export const ListOffsetsEntrySchema: GenMessage<ListOffsetsEntry> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 28);
 
 /**
  * @generated from message robustmq.journal.v1.ListOffsetsResponse
  */
-export type ListOffsetsResponse = Message<'robustmq.journal.v1.ListOffsetsResponse'> & {
+export type ListOffsetsResponse = Message<"robustmq.journal.v1.ListOffsetsResponse"> & {
   /**
    * @generated from field: repeated robustmq.journal.v1.ListOffsetsOutcome outcomes = 1;
    */
@@ -1212,14 +1158,13 @@ export type ListOffsetsResponse = Message<'robustmq.journal.v1.ListOffsetsRespon
  * Describes the message robustmq.journal.v1.ListOffsetsResponse.
  * Use `create(ListOffsetsResponseSchema)` to create a new message.
  */
-export const ListOffsetsResponseSchema: GenMessage<ListOffsetsResponse> =
-  /*@__PURE__*/
+export const ListOffsetsResponseSchema: GenMessage<ListOffsetsResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 29);
 
 /**
  * @generated from message robustmq.journal.v1.ListOffsetsOutcome
  */
-export type ListOffsetsOutcome = Message<'robustmq.journal.v1.ListOffsetsOutcome'> & {
+export type ListOffsetsOutcome = Message<"robustmq.journal.v1.ListOffsetsOutcome"> & {
   /**
    * @generated from field: robustmq.common.v1.Failure failure = 1;
    */
@@ -1247,14 +1192,13 @@ export type ListOffsetsOutcome = Message<'robustmq.journal.v1.ListOffsetsOutcome
  * Describes the message robustmq.journal.v1.ListOffsetsOutcome.
  * Use `create(ListOffsetsOutcomeSchema)` to create a new message.
  */
-export const ListOffsetsOutcomeSchema: GenMessage<ListOffsetsOutcome> =
-  /*@__PURE__*/
+export const ListOffsetsOutcomeSchema: GenMessage<ListOffsetsOutcome> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 30);
 
 /**
  * @generated from message robustmq.journal.v1.EndOffsetsForEpochsRequest
  */
-export type EndOffsetsForEpochsRequest = Message<'robustmq.journal.v1.EndOffsetsForEpochsRequest'> & {
+export type EndOffsetsForEpochsRequest = Message<"robustmq.journal.v1.EndOffsetsForEpochsRequest"> & {
   /**
    * @generated from field: repeated robustmq.journal.v1.EpochQuery queries = 1;
    */
@@ -1270,14 +1214,13 @@ export type EndOffsetsForEpochsRequest = Message<'robustmq.journal.v1.EndOffsets
  * Describes the message robustmq.journal.v1.EndOffsetsForEpochsRequest.
  * Use `create(EndOffsetsForEpochsRequestSchema)` to create a new message.
  */
-export const EndOffsetsForEpochsRequestSchema: GenMessage<EndOffsetsForEpochsRequest> =
-  /*@__PURE__*/
+export const EndOffsetsForEpochsRequestSchema: GenMessage<EndOffsetsForEpochsRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 31);
 
 /**
  * @generated from message robustmq.journal.v1.EpochQuery
  */
-export type EpochQuery = Message<'robustmq.journal.v1.EpochQuery'> & {
+export type EpochQuery = Message<"robustmq.journal.v1.EpochQuery"> & {
   /**
    * @generated from field: uint32 stream_id = 1;
    */
@@ -1303,14 +1246,13 @@ export type EpochQuery = Message<'robustmq.journal.v1.EpochQuery'> & {
  * Describes the message robustmq.journal.v1.EpochQuery.
  * Use `create(EpochQuerySchema)` to create a new message.
  */
-export const EpochQuerySchema: GenMessage<EpochQuery> =
-  /*@__PURE__*/
+export const EpochQuerySchema: GenMessage<EpochQuery> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 32);
 
 /**
  * @generated from message robustmq.journal.v1.EndOffsetsForEpochsResponse
  */
-export type EndOffsetsForEpochsResponse = Message<'robustmq.journal.v1.EndOffsetsForEpochsResponse'> & {
+export type EndOffsetsForEpochsResponse = Message<"robustmq.journal.v1.EndOffsetsForEpochsResponse"> & {
   /**
    * @generated from field: repeated robustmq.journal.v1.EpochOutcome outcomes = 1;
    */
@@ -1321,14 +1263,13 @@ export type EndOffsetsForEpochsResponse = Message<'robustmq.journal.v1.EndOffset
  * Describes the message robustmq.journal.v1.EndOffsetsForEpochsResponse.
  * Use `create(EndOffsetsForEpochsResponseSchema)` to create a new message.
  */
-export const EndOffsetsForEpochsResponseSchema: GenMessage<EndOffsetsForEpochsResponse> =
-  /*@__PURE__*/
+export const EndOffsetsForEpochsResponseSchema: GenMessage<EndOffsetsForEpochsResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 33);
 
 /**
  * @generated from message robustmq.journal.v1.EpochOutcome
  */
-export type EpochOutcome = Message<'robustmq.journal.v1.EpochOutcome'> & {
+export type EpochOutcome = Message<"robustmq.journal.v1.EpochOutcome"> & {
   /**
    * @generated from field: robustmq.common.v1.Failure failure = 1;
    */
@@ -1349,14 +1290,13 @@ export type EpochOutcome = Message<'robustmq.journal.v1.EpochOutcome'> & {
  * Describes the message robustmq.journal.v1.EpochOutcome.
  * Use `create(EpochOutcomeSchema)` to create a new message.
  */
-export const EpochOutcomeSchema: GenMessage<EpochOutcome> =
-  /*@__PURE__*/
+export const EpochOutcomeSchema: GenMessage<EpochOutcome> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 34);
 
 /**
  * @generated from message robustmq.journal.v1.DescribeShardsRequest
  */
-export type DescribeShardsRequest = Message<'robustmq.journal.v1.DescribeShardsRequest'> & {
+export type DescribeShardsRequest = Message<"robustmq.journal.v1.DescribeShardsRequest"> & {
   /**
    * Empty: all on this server.
    *
@@ -1369,14 +1309,13 @@ export type DescribeShardsRequest = Message<'robustmq.journal.v1.DescribeShardsR
  * Describes the message robustmq.journal.v1.DescribeShardsRequest.
  * Use `create(DescribeShardsRequestSchema)` to create a new message.
  */
-export const DescribeShardsRequestSchema: GenMessage<DescribeShardsRequest> =
-  /*@__PURE__*/
+export const DescribeShardsRequestSchema: GenMessage<DescribeShardsRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 35);
 
 /**
  * @generated from message robustmq.journal.v1.DescribeShardsResponse
  */
-export type DescribeShardsResponse = Message<'robustmq.journal.v1.DescribeShardsResponse'> & {
+export type DescribeShardsResponse = Message<"robustmq.journal.v1.DescribeShardsResponse"> & {
   /**
    * @generated from field: repeated robustmq.journal.v1.ShardDescription shards = 1;
    */
@@ -1387,14 +1326,13 @@ export type DescribeShardsResponse = Message<'robustmq.journal.v1.DescribeShards
  * Describes the message robustmq.journal.v1.DescribeShardsResponse.
  * Use `create(DescribeShardsResponseSchema)` to create a new message.
  */
-export const DescribeShardsResponseSchema: GenMessage<DescribeShardsResponse> =
-  /*@__PURE__*/
+export const DescribeShardsResponseSchema: GenMessage<DescribeShardsResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 36);
 
 /**
  * @generated from message robustmq.journal.v1.ShardDescription
  */
-export type ShardDescription = Message<'robustmq.journal.v1.ShardDescription'> & {
+export type ShardDescription = Message<"robustmq.journal.v1.ShardDescription"> & {
   /**
    * @generated from field: robustmq.common.v1.ShardMarks marks = 1;
    */
@@ -1430,14 +1368,13 @@ export type ShardDescription = Message<'robustmq.journal.v1.ShardDescription'> &
  * Describes the message robustmq.journal.v1.ShardDescription.
  * Use `create(ShardDescriptionSchema)` to create a new message.
  */
-export const ShardDescriptionSchema: GenMessage<ShardDescription> =
-  /*@__PURE__*/
+export const ShardDescriptionSchema: GenMessage<ShardDescription> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 37);
 
 /**
  * @generated from message robustmq.journal.v1.DeleteRecordsRequest
  */
-export type DeleteRecordsRequest = Message<'robustmq.journal.v1.DeleteRecordsRequest'> & {
+export type DeleteRecordsRequest = Message<"robustmq.journal.v1.DeleteRecordsRequest"> & {
   /**
    * @generated from field: repeated robustmq.common.v1.ShardPosition before = 1;
    */
@@ -1448,14 +1385,13 @@ export type DeleteRecordsRequest = Message<'robustmq.journal.v1.DeleteRecordsReq
  * Describes the message robustmq.journal.v1.DeleteRecordsRequest.
  * Use `create(DeleteRecordsRequestSchema)` to create a new message.
  */
-export const DeleteRecordsRequestSchema: GenMessage<DeleteRecordsRequest> =
-  /*@__PURE__*/
+export const DeleteRecordsRequestSchema: GenMessage<DeleteRecordsRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 38);
 
 /**
  * @generated from message robustmq.journal.v1.DeleteRecordsResponse
  */
-export type DeleteRecordsResponse = Message<'robustmq.journal.v1.DeleteRecordsResponse'> & {
+export type DeleteRecordsResponse = Message<"robustmq.journal.v1.DeleteRecordsResponse"> & {
   /**
    * @generated from field: repeated robustmq.journal.v1.DeleteRecordsOutcome outcomes = 1;
    */
@@ -1466,14 +1402,13 @@ export type DeleteRecordsResponse = Message<'robustmq.journal.v1.DeleteRecordsRe
  * Describes the message robustmq.journal.v1.DeleteRecordsResponse.
  * Use `create(DeleteRecordsResponseSchema)` to create a new message.
  */
-export const DeleteRecordsResponseSchema: GenMessage<DeleteRecordsResponse> =
-  /*@__PURE__*/
+export const DeleteRecordsResponseSchema: GenMessage<DeleteRecordsResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 39);
 
 /**
  * @generated from message robustmq.journal.v1.DeleteRecordsOutcome
  */
-export type DeleteRecordsOutcome = Message<'robustmq.journal.v1.DeleteRecordsOutcome'> & {
+export type DeleteRecordsOutcome = Message<"robustmq.journal.v1.DeleteRecordsOutcome"> & {
   /**
    * @generated from field: robustmq.common.v1.Failure failure = 1;
    */
@@ -1489,8 +1424,7 @@ export type DeleteRecordsOutcome = Message<'robustmq.journal.v1.DeleteRecordsOut
  * Describes the message robustmq.journal.v1.DeleteRecordsOutcome.
  * Use `create(DeleteRecordsOutcomeSchema)` to create a new message.
  */
-export const DeleteRecordsOutcomeSchema: GenMessage<DeleteRecordsOutcome> =
-  /*@__PURE__*/
+export const DeleteRecordsOutcomeSchema: GenMessage<DeleteRecordsOutcome> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 40);
 
 /**
@@ -1527,7 +1461,8 @@ export enum TailKind {
 /**
  * Describes the enum robustmq.journal.v1.TailKind.
  */
-export const TailKindSchema: GenEnum<TailKind> = /*@__PURE__*/ enumDesc(file_robustmq_journal_v1_journal, 0);
+export const TailKindSchema: GenEnum<TailKind> = /*@__PURE__*/
+  enumDesc(file_robustmq_journal_v1_journal, 0);
 
 /**
  * @generated from enum robustmq.journal.v1.IsolationLevel
@@ -1552,8 +1487,7 @@ export enum IsolationLevel {
 /**
  * Describes the enum robustmq.journal.v1.IsolationLevel.
  */
-export const IsolationLevelSchema: GenEnum<IsolationLevel> =
-  /*@__PURE__*/
+export const IsolationLevelSchema: GenEnum<IsolationLevel> = /*@__PURE__*/
   enumDesc(file_robustmq_journal_v1_journal, 1);
 
 /**
@@ -1564,40 +1498,42 @@ export const JournalService: GenService<{
    * @generated from rpc robustmq.journal.v1.JournalService.Exchange
    */
   exchange: {
-    methodKind: 'bidi_streaming';
+    methodKind: "bidi_streaming";
     input: typeof ExchangeRequestSchema;
     output: typeof ExchangeResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.journal.v1.JournalService.ListOffsets
    */
   listOffsets: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ListOffsetsRequestSchema;
     output: typeof ListOffsetsResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.journal.v1.JournalService.EndOffsetsForEpochs
    */
   endOffsetsForEpochs: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof EndOffsetsForEpochsRequestSchema;
     output: typeof EndOffsetsForEpochsResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.journal.v1.JournalService.DescribeShards
    */
   describeShards: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof DescribeShardsRequestSchema;
     output: typeof DescribeShardsResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.journal.v1.JournalService.DeleteRecords
    */
   deleteRecords: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof DeleteRecordsRequestSchema;
     output: typeof DeleteRecordsResponseSchema;
-  };
-}> = /*@__PURE__*/ serviceDesc(file_robustmq_journal_v1_journal, 0);
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_robustmq_journal_v1_journal, 0);
+

@@ -4,26 +4,22 @@
 
 // The cluster group: nodes and leases, streams, shards, ownership of MQTT topics, users, dynamic configuration.
 
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2';
-import { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2';
-import type { NodeIdentity, RequestId, ServiceKind, ShardRef } from '../../common/v1/common_pb.ts';
-import { file_robustmq_common_v1_common } from '../../common/v1/common_pb.ts';
-import type { Message } from '@bufbuild/protobuf';
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { NodeIdentity, RequestId, ServiceKind, ShardRef } from "../../common/v1/common_pb.ts";
+import { file_robustmq_common_v1_common } from "../../common/v1/common_pb.ts";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file robustmq/meta/v1/cluster.proto.
  */
-export const file_robustmq_meta_v1_cluster: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'Ch5yb2J1c3RtcS9tZXRhL3YxL2NsdXN0ZXIucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEi+gIKBE5vZGUSMgoIaWRlbnRpdHkYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5Ei0KBGtpbmQYAiABKA4yHy5yb2J1c3RtcS5jb21tb24udjEuU2VydmljZUtpbmQSOAoJZW5kcG9pbnRzGAMgAygLMiUucm9idXN0bXEubWV0YS52MS5Ob2RlLkVuZHBvaW50c0VudHJ5EgwKBHpvbmUYBCABKAkSDAoEbGl2ZRgFIAEoCBIYChByZWdpc3RlcmVkX2F0X21zGAYgASgDEg4KBm51bWJlchgHIAEoBRIXCg9vd25lcnNoaXBfZXBvY2gYCCABKAQSGAoQcHJvZHVjZXJfaWRfYmFzZRgJIAEoAxIZChFwcm9kdWNlcl9pZF9jb3VudBgKIAEoBRIPCgd2ZXJzaW9uGAsgASgJGjAKDkVuZHBvaW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi5gIKBlN0cmVhbRIRCglzdHJlYW1faWQYASABKA0SDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSNAoGY29uZmlnGAQgAygLMiQucm9idXN0bXEubWV0YS52MS5TdHJlYW0uQ29uZmlnRW50cnkSEwoLbXF0dF9maWx0ZXIYBSABKAkSGgoSc2hhcmRzX2F0X2NyZWF0aW9uGAYgASgNEicKBnNoYXJkcxgHIAMoCzIXLnJvYnVzdG1xLm1ldGEudjEuU2hhcmQSEAoIdG9waWNfaWQYCCABKAwSFQoNY3JlYXRlZF9hdF9tcxgJIAEoAxIXCg9vd25lcnNoaXBfZXBvY2gYCiABKAQSGAoQb3duZXJzaGlwX2FjdGl2ZRgLIAEoCBIQCghpbnRlcm5hbBgMIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqcBCgVTaGFyZBINCgVzaGFyZBgBIAEoDRIUCgxsZWFkZXJfZXBvY2gYAiABKAUSDgoGbGVhZGVyGAMgASgJEhoKEmxlYWRlcl9pbmNhcm5hdGlvbhgEIAEoBBIrCghyZXBsaWNhcxgFIAMoCzIZLnJvYnVzdG1xLm1ldGEudjEuUmVwbGljYRILCgNpc3IYBiADKAkSEwoLaXNyX3ZlcnNpb24YByABKA0iMAoHUmVwbGljYRIPCgdub2RlX2lkGAEgASgJEhQKDGRpcmVjdG9yeV9pZBgCIAEoCSJOCgRVc2VyEg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJEhUKDXBhc3N3b3JkX2hhc2gYAyABKAkSEQoJc3VwZXJ1c2VyGAQgASgIIoUCChNSZWdpc3Rlck5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSLQoEa2luZBgCIAEoDjIfLnJvYnVzdG1xLmNvbW1vbi52MS5TZXJ2aWNlS2luZBIUCgxkaXJlY3RvcnlfaWQYAyABKAkSRwoJZW5kcG9pbnRzGAQgAygLMjQucm9idXN0bXEubWV0YS52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0LkVuZHBvaW50c0VudHJ5EgwKBHpvbmUYBSABKAkSDwoHdmVyc2lvbhgGIAEoCRowCg5FbmRwb2ludHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIpgBChRSZWdpc3Rlck5vZGVSZXNwb25zZRIkCgRub2RlGAEgASgLMhYucm9idXN0bXEubWV0YS52MS5Ob2RlEhkKEWxlYXNlX2R1cmF0aW9uX21zGAIgASgFEhkKEXJlbmV3X2ludGVydmFsX21zGAMgASgFEhAKCHJldmlzaW9uGAQgASgEEhIKCmNsdXN0ZXJfaWQYBSABKAkiQwoRUmVuZXdMZWFzZVJlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkiJgoSUmVuZXdMZWFzZVJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEIkQKElJlbGVhc2VOb2RlUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSIVChNSZWxlYXNlTm9kZVJlc3BvbnNlIlwKE1dhdGNoQ2x1c3RlclJlcXVlc3QSFQoNZnJvbV9yZXZpc2lvbhgBIAEoBBIuCgRub2RlGAIgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSKbAQoUV2F0Y2hDbHVzdGVyUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSEAoIc25hcHNob3QYAiABKAgSGQoRc25hcHNob3RfY29tcGxldGUYAyABKAgSMAoHY2hhbmdlcxgEIAMoCzIfLnJvYnVzdG1xLm1ldGEudjEuQ2x1c3RlckNoYW5nZRISCgpjbHVzdGVyX2lkGAUgASgJIs4CCg1DbHVzdGVyQ2hhbmdlEiYKBG5vZGUYASABKAsyFi5yb2J1c3RtcS5tZXRhLnYxLk5vZGVIABIqCgZzdHJlYW0YAiABKAsyGC5yb2J1c3RtcS5tZXRhLnYxLlN0cmVhbUgAEhsKEWRlbGV0ZWRfc3RyZWFtX2lkGAMgASgNSAASJgoEdXNlchgEIAEoCzIWLnJvYnVzdG1xLm1ldGEudjEuVXNlckgAEjEKDGRlbGV0ZWRfdXNlchgFIAEoCzIZLnJvYnVzdG1xLm1ldGEudjEuVXNlclJlZkgAEjEKBmNvbmZpZxgGIAEoCzIfLnJvYnVzdG1xLm1ldGEudjEuRHluYW1pY0NvbmZpZ0gAEhkKD293bmVyc2hpcF9lcG9jaBgHIAEoBEgAEhkKD2RlbGV0ZWRfbm9kZV9pZBgIIAEoCUgAQggKBmNoYW5nZSInCgdVc2VyUmVmEg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJIisKDUR5bmFtaWNDb25maWcSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIt8CChNDcmVhdGVTdHJlYW1SZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEg4KBnRlbmFudBgCIAEoCRIMCgRuYW1lGAMgASgJEg4KBnNoYXJkcxgEIAEoDRIaChJyZXBsaWNhdGlvbl9mYWN0b3IYBSABKA0SQQoGY29uZmlnGAYgAygLMjEucm9idXN0bXEubWV0YS52MS5DcmVhdGVTdHJlYW1SZXF1ZXN0LkNvbmZpZ0VudHJ5EhUKDXZhbGlkYXRlX29ubHkYByABKAgSGgoSd2FpdF9mb3Jfb3duZXJzaGlwGAggASgIEhAKCGludGVybmFsGAkgASgIEhQKDGF1dG9fY3JlYXRlZBgKIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlIKFENyZWF0ZVN0cmVhbVJlc3BvbnNlEigKBnN0cmVhbRgBIAEoCzIYLnJvYnVzdG1xLm1ldGEudjEuU3RyZWFtEhAKCHJldmlzaW9uGAIgASgEInkKE0RlbGV0ZVN0cmVhbVJlcXVlc3QSMQoKcmVxdWVzdF9pZBgBIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSEQoJc3RyZWFtX2lkGAQgASgNIigKFERlbGV0ZVN0cmVhbVJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEIoUBChBBZGRTaGFyZHNSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEhEKCXN0cmVhbV9pZBgCIAEoDRIUCgx0b3RhbF9zaGFyZHMYAyABKA0SFQoNdmFsaWRhdGVfb25seRgEIAEoCCJPChFBZGRTaGFyZHNSZXNwb25zZRIoCgZzdHJlYW0YASABKAsyGC5yb2J1c3RtcS5tZXRhLnYxLlN0cmVhbRIQCghyZXZpc2lvbhgCIAEoBCL1AQoYQWx0ZXJTdHJlYW1Db25maWdSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEhEKCXN0cmVhbV9pZBgCIAEoDRJACgNzZXQYAyADKAsyMy5yb2J1c3RtcS5tZXRhLnYxLkFsdGVyU3RyZWFtQ29uZmlnUmVxdWVzdC5TZXRFbnRyeRIOCgZyZW1vdmUYBCADKAkSFQoNdmFsaWRhdGVfb25seRgFIAEoCBoqCghTZXRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlcKGUFsdGVyU3RyZWFtQ29uZmlnUmVzcG9uc2USKAoGc3RyZWFtGAEgASgLMhgucm9idXN0bXEubWV0YS52MS5TdHJlYW0SEAoIcmV2aXNpb24YAiABKAQiZgobQWNrbm93bGVkZ2VPd25lcnNoaXBSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EhcKD293bmVyc2hpcF9lcG9jaBgCIAEoBCIeChxBY2tub3dsZWRnZU93bmVyc2hpcFJlc3BvbnNlInYKFkNsYWltTGVhZGVyc2hpcFJlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSLAoGc2hhcmRzGAIgAygLMhwucm9idXN0bXEuY29tbW9uLnYxLlNoYXJkUmVmIisKF0NsYWltTGVhZGVyc2hpcFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEIsMBCg9BbHRlcklzclJlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSKwoFc2hhcmQYAiABKAsyHC5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRSZWYSFAoMbGVhZGVyX2Vwb2NoGAMgASgFEhMKC2lzcl92ZXJzaW9uGAQgASgNEigKA2lzchgFIAMoCzIbLnJvYnVzdG1xLm1ldGEudjEuSXNyTWVtYmVyIjEKCUlzck1lbWJlchIPCgdub2RlX2lkGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEIjQKEEFsdGVySXNyUmVzcG9uc2USEwoLaXNyX3ZlcnNpb24YASABKA0SCwoDaXNyGAIgAygJIl4KGkFsbG9jYXRlUHJvZHVjZXJJZHNSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEg0KBWNvdW50GAIgASgFIjoKG0FsbG9jYXRlUHJvZHVjZXJJZHNSZXNwb25zZRIMCgRiYXNlGAEgASgDEg0KBWNvdW50GAIgASgFIn4KDlB1dFVzZXJSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEiQKBHVzZXIYAiABKAsyFi5yb2J1c3RtcS5tZXRhLnYxLlVzZXISEwoLY3JlYXRlX29ubHkYAyABKAgiIwoPUHV0VXNlclJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEImQKEURlbGV0ZVVzZXJSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEg4KBnRlbmFudBgCIAEoCRIMCgRuYW1lGAMgASgJIiYKEkRlbGV0ZVVzZXJSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBCJ+ChdQdXREeW5hbWljQ29uZmlnUmVxdWVzdBIxCgpyZXF1ZXN0X2lkGAEgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIwCgdlbnRyaWVzGAIgAygLMh8ucm9idXN0bXEubWV0YS52MS5EeW5hbWljQ29uZmlnIiwKGFB1dER5bmFtaWNDb25maWdSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBDLBCwoOQ2x1c3RlclNlcnZpY2USXQoMUmVnaXN0ZXJOb2RlEiUucm9idXN0bXEubWV0YS52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5SZWdpc3Rlck5vZGVSZXNwb25zZRJXCgpSZW5ld0xlYXNlEiMucm9idXN0bXEubWV0YS52MS5SZW5ld0xlYXNlUmVxdWVzdBokLnJvYnVzdG1xLm1ldGEudjEuUmVuZXdMZWFzZVJlc3BvbnNlEloKC1JlbGVhc2VOb2RlEiQucm9idXN0bXEubWV0YS52MS5SZWxlYXNlTm9kZVJlcXVlc3QaJS5yb2J1c3RtcS5tZXRhLnYxLlJlbGVhc2VOb2RlUmVzcG9uc2USXwoMV2F0Y2hDbHVzdGVyEiUucm9idXN0bXEubWV0YS52MS5XYXRjaENsdXN0ZXJSZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5XYXRjaENsdXN0ZXJSZXNwb25zZTABEl0KDENyZWF0ZVN0cmVhbRIlLnJvYnVzdG1xLm1ldGEudjEuQ3JlYXRlU3RyZWFtUmVxdWVzdBomLnJvYnVzdG1xLm1ldGEudjEuQ3JlYXRlU3RyZWFtUmVzcG9uc2USXQoMRGVsZXRlU3RyZWFtEiUucm9idXN0bXEubWV0YS52MS5EZWxldGVTdHJlYW1SZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5EZWxldGVTdHJlYW1SZXNwb25zZRJUCglBZGRTaGFyZHMSIi5yb2J1c3RtcS5tZXRhLnYxLkFkZFNoYXJkc1JlcXVlc3QaIy5yb2J1c3RtcS5tZXRhLnYxLkFkZFNoYXJkc1Jlc3BvbnNlEmwKEUFsdGVyU3RyZWFtQ29uZmlnEioucm9idXN0bXEubWV0YS52MS5BbHRlclN0cmVhbUNvbmZpZ1JlcXVlc3QaKy5yb2J1c3RtcS5tZXRhLnYxLkFsdGVyU3RyZWFtQ29uZmlnUmVzcG9uc2USdQoUQWNrbm93bGVkZ2VPd25lcnNoaXASLS5yb2J1c3RtcS5tZXRhLnYxLkFja25vd2xlZGdlT3duZXJzaGlwUmVxdWVzdBouLnJvYnVzdG1xLm1ldGEudjEuQWNrbm93bGVkZ2VPd25lcnNoaXBSZXNwb25zZRJmCg9DbGFpbUxlYWRlcnNoaXASKC5yb2J1c3RtcS5tZXRhLnYxLkNsYWltTGVhZGVyc2hpcFJlcXVlc3QaKS5yb2J1c3RtcS5tZXRhLnYxLkNsYWltTGVhZGVyc2hpcFJlc3BvbnNlElEKCEFsdGVySXNyEiEucm9idXN0bXEubWV0YS52MS5BbHRlcklzclJlcXVlc3QaIi5yb2J1c3RtcS5tZXRhLnYxLkFsdGVySXNyUmVzcG9uc2UScgoTQWxsb2NhdGVQcm9kdWNlcklkcxIsLnJvYnVzdG1xLm1ldGEudjEuQWxsb2NhdGVQcm9kdWNlcklkc1JlcXVlc3QaLS5yb2J1c3RtcS5tZXRhLnYxLkFsbG9jYXRlUHJvZHVjZXJJZHNSZXNwb25zZRJOCgdQdXRVc2VyEiAucm9idXN0bXEubWV0YS52MS5QdXRVc2VyUmVxdWVzdBohLnJvYnVzdG1xLm1ldGEudjEuUHV0VXNlclJlc3BvbnNlElcKCkRlbGV0ZVVzZXISIy5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZVVzZXJSZXF1ZXN0GiQucm9idXN0bXEubWV0YS52MS5EZWxldGVVc2VyUmVzcG9uc2USaQoQUHV0RHluYW1pY0NvbmZpZxIpLnJvYnVzdG1xLm1ldGEudjEuUHV0RHluYW1pY0NvbmZpZ1JlcXVlc3QaKi5yb2J1c3RtcS5tZXRhLnYxLlB1dER5bmFtaWNDb25maWdSZXNwb25zZWIGcHJvdG8z',
-    [file_robustmq_common_v1_common],
-  );
+export const file_robustmq_meta_v1_cluster: GenFile = /*@__PURE__*/
+  fileDesc("Ch5yb2J1c3RtcS9tZXRhL3YxL2NsdXN0ZXIucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEi+gIKBE5vZGUSMgoIaWRlbnRpdHkYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5Ei0KBGtpbmQYAiABKA4yHy5yb2J1c3RtcS5jb21tb24udjEuU2VydmljZUtpbmQSOAoJZW5kcG9pbnRzGAMgAygLMiUucm9idXN0bXEubWV0YS52MS5Ob2RlLkVuZHBvaW50c0VudHJ5EgwKBHpvbmUYBCABKAkSDAoEbGl2ZRgFIAEoCBIYChByZWdpc3RlcmVkX2F0X21zGAYgASgDEg4KBm51bWJlchgHIAEoBRIXCg9vd25lcnNoaXBfZXBvY2gYCCABKAQSGAoQcHJvZHVjZXJfaWRfYmFzZRgJIAEoAxIZChFwcm9kdWNlcl9pZF9jb3VudBgKIAEoBRIPCgd2ZXJzaW9uGAsgASgJGjAKDkVuZHBvaW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi5gIKBlN0cmVhbRIRCglzdHJlYW1faWQYASABKA0SDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSNAoGY29uZmlnGAQgAygLMiQucm9idXN0bXEubWV0YS52MS5TdHJlYW0uQ29uZmlnRW50cnkSEwoLbXF0dF9maWx0ZXIYBSABKAkSGgoSc2hhcmRzX2F0X2NyZWF0aW9uGAYgASgNEicKBnNoYXJkcxgHIAMoCzIXLnJvYnVzdG1xLm1ldGEudjEuU2hhcmQSEAoIdG9waWNfaWQYCCABKAwSFQoNY3JlYXRlZF9hdF9tcxgJIAEoAxIXCg9vd25lcnNoaXBfZXBvY2gYCiABKAQSGAoQb3duZXJzaGlwX2FjdGl2ZRgLIAEoCBIQCghpbnRlcm5hbBgMIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqcBCgVTaGFyZBINCgVzaGFyZBgBIAEoDRIUCgxsZWFkZXJfZXBvY2gYAiABKAUSDgoGbGVhZGVyGAMgASgJEhoKEmxlYWRlcl9pbmNhcm5hdGlvbhgEIAEoBBIrCghyZXBsaWNhcxgFIAMoCzIZLnJvYnVzdG1xLm1ldGEudjEuUmVwbGljYRILCgNpc3IYBiADKAkSEwoLaXNyX3ZlcnNpb24YByABKA0iMAoHUmVwbGljYRIPCgdub2RlX2lkGAEgASgJEhQKDGRpcmVjdG9yeV9pZBgCIAEoCSJOCgRVc2VyEg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJEhUKDXBhc3N3b3JkX2hhc2gYAyABKAkSEQoJc3VwZXJ1c2VyGAQgASgIIoUCChNSZWdpc3Rlck5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSLQoEa2luZBgCIAEoDjIfLnJvYnVzdG1xLmNvbW1vbi52MS5TZXJ2aWNlS2luZBIUCgxkaXJlY3RvcnlfaWQYAyABKAkSRwoJZW5kcG9pbnRzGAQgAygLMjQucm9idXN0bXEubWV0YS52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0LkVuZHBvaW50c0VudHJ5EgwKBHpvbmUYBSABKAkSDwoHdmVyc2lvbhgGIAEoCRowCg5FbmRwb2ludHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIpgBChRSZWdpc3Rlck5vZGVSZXNwb25zZRIkCgRub2RlGAEgASgLMhYucm9idXN0bXEubWV0YS52MS5Ob2RlEhkKEWxlYXNlX2R1cmF0aW9uX21zGAIgASgFEhkKEXJlbmV3X2ludGVydmFsX21zGAMgASgFEhAKCHJldmlzaW9uGAQgASgEEhIKCmNsdXN0ZXJfaWQYBSABKAkiQwoRUmVuZXdMZWFzZVJlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkiJgoSUmVuZXdMZWFzZVJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEIkQKElJlbGVhc2VOb2RlUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSIVChNSZWxlYXNlTm9kZVJlc3BvbnNlIlwKE1dhdGNoQ2x1c3RlclJlcXVlc3QSFQoNZnJvbV9yZXZpc2lvbhgBIAEoBBIuCgRub2RlGAIgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSKbAQoUV2F0Y2hDbHVzdGVyUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSEAoIc25hcHNob3QYAiABKAgSGQoRc25hcHNob3RfY29tcGxldGUYAyABKAgSMAoHY2hhbmdlcxgEIAMoCzIfLnJvYnVzdG1xLm1ldGEudjEuQ2x1c3RlckNoYW5nZRISCgpjbHVzdGVyX2lkGAUgASgJIs4CCg1DbHVzdGVyQ2hhbmdlEiYKBG5vZGUYASABKAsyFi5yb2J1c3RtcS5tZXRhLnYxLk5vZGVIABIqCgZzdHJlYW0YAiABKAsyGC5yb2J1c3RtcS5tZXRhLnYxLlN0cmVhbUgAEhsKEWRlbGV0ZWRfc3RyZWFtX2lkGAMgASgNSAASJgoEdXNlchgEIAEoCzIWLnJvYnVzdG1xLm1ldGEudjEuVXNlckgAEjEKDGRlbGV0ZWRfdXNlchgFIAEoCzIZLnJvYnVzdG1xLm1ldGEudjEuVXNlclJlZkgAEjEKBmNvbmZpZxgGIAEoCzIfLnJvYnVzdG1xLm1ldGEudjEuRHluYW1pY0NvbmZpZ0gAEhkKD293bmVyc2hpcF9lcG9jaBgHIAEoBEgAEhkKD2RlbGV0ZWRfbm9kZV9pZBgIIAEoCUgAQggKBmNoYW5nZSInCgdVc2VyUmVmEg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJIisKDUR5bmFtaWNDb25maWcSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIt8CChNDcmVhdGVTdHJlYW1SZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEg4KBnRlbmFudBgCIAEoCRIMCgRuYW1lGAMgASgJEg4KBnNoYXJkcxgEIAEoDRIaChJyZXBsaWNhdGlvbl9mYWN0b3IYBSABKA0SQQoGY29uZmlnGAYgAygLMjEucm9idXN0bXEubWV0YS52MS5DcmVhdGVTdHJlYW1SZXF1ZXN0LkNvbmZpZ0VudHJ5EhUKDXZhbGlkYXRlX29ubHkYByABKAgSGgoSd2FpdF9mb3Jfb3duZXJzaGlwGAggASgIEhAKCGludGVybmFsGAkgASgIEhQKDGF1dG9fY3JlYXRlZBgKIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlIKFENyZWF0ZVN0cmVhbVJlc3BvbnNlEigKBnN0cmVhbRgBIAEoCzIYLnJvYnVzdG1xLm1ldGEudjEuU3RyZWFtEhAKCHJldmlzaW9uGAIgASgEInkKE0RlbGV0ZVN0cmVhbVJlcXVlc3QSMQoKcmVxdWVzdF9pZBgBIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSEQoJc3RyZWFtX2lkGAQgASgNIigKFERlbGV0ZVN0cmVhbVJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEIoUBChBBZGRTaGFyZHNSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEhEKCXN0cmVhbV9pZBgCIAEoDRIUCgx0b3RhbF9zaGFyZHMYAyABKA0SFQoNdmFsaWRhdGVfb25seRgEIAEoCCJPChFBZGRTaGFyZHNSZXNwb25zZRIoCgZzdHJlYW0YASABKAsyGC5yb2J1c3RtcS5tZXRhLnYxLlN0cmVhbRIQCghyZXZpc2lvbhgCIAEoBCL1AQoYQWx0ZXJTdHJlYW1Db25maWdSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEhEKCXN0cmVhbV9pZBgCIAEoDRJACgNzZXQYAyADKAsyMy5yb2J1c3RtcS5tZXRhLnYxLkFsdGVyU3RyZWFtQ29uZmlnUmVxdWVzdC5TZXRFbnRyeRIOCgZyZW1vdmUYBCADKAkSFQoNdmFsaWRhdGVfb25seRgFIAEoCBoqCghTZXRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlcKGUFsdGVyU3RyZWFtQ29uZmlnUmVzcG9uc2USKAoGc3RyZWFtGAEgASgLMhgucm9idXN0bXEubWV0YS52MS5TdHJlYW0SEAoIcmV2aXNpb24YAiABKAQiZgobQWNrbm93bGVkZ2VPd25lcnNoaXBSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EhcKD293bmVyc2hpcF9lcG9jaBgCIAEoBCIeChxBY2tub3dsZWRnZU93bmVyc2hpcFJlc3BvbnNlInYKFkNsYWltTGVhZGVyc2hpcFJlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSLAoGc2hhcmRzGAIgAygLMhwucm9idXN0bXEuY29tbW9uLnYxLlNoYXJkUmVmIisKF0NsYWltTGVhZGVyc2hpcFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEIsMBCg9BbHRlcklzclJlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSKwoFc2hhcmQYAiABKAsyHC5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRSZWYSFAoMbGVhZGVyX2Vwb2NoGAMgASgFEhMKC2lzcl92ZXJzaW9uGAQgASgNEigKA2lzchgFIAMoCzIbLnJvYnVzdG1xLm1ldGEudjEuSXNyTWVtYmVyIjEKCUlzck1lbWJlchIPCgdub2RlX2lkGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEIjQKEEFsdGVySXNyUmVzcG9uc2USEwoLaXNyX3ZlcnNpb24YASABKA0SCwoDaXNyGAIgAygJIl4KGkFsbG9jYXRlUHJvZHVjZXJJZHNSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEg0KBWNvdW50GAIgASgFIjoKG0FsbG9jYXRlUHJvZHVjZXJJZHNSZXNwb25zZRIMCgRiYXNlGAEgASgDEg0KBWNvdW50GAIgASgFIn4KDlB1dFVzZXJSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEiQKBHVzZXIYAiABKAsyFi5yb2J1c3RtcS5tZXRhLnYxLlVzZXISEwoLY3JlYXRlX29ubHkYAyABKAgiIwoPUHV0VXNlclJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEImQKEURlbGV0ZVVzZXJSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEg4KBnRlbmFudBgCIAEoCRIMCgRuYW1lGAMgASgJIiYKEkRlbGV0ZVVzZXJSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBCJ+ChdQdXREeW5hbWljQ29uZmlnUmVxdWVzdBIxCgpyZXF1ZXN0X2lkGAEgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIwCgdlbnRyaWVzGAIgAygLMh8ucm9idXN0bXEubWV0YS52MS5EeW5hbWljQ29uZmlnIiwKGFB1dER5bmFtaWNDb25maWdSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBDLBCwoOQ2x1c3RlclNlcnZpY2USXQoMUmVnaXN0ZXJOb2RlEiUucm9idXN0bXEubWV0YS52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5SZWdpc3Rlck5vZGVSZXNwb25zZRJXCgpSZW5ld0xlYXNlEiMucm9idXN0bXEubWV0YS52MS5SZW5ld0xlYXNlUmVxdWVzdBokLnJvYnVzdG1xLm1ldGEudjEuUmVuZXdMZWFzZVJlc3BvbnNlEloKC1JlbGVhc2VOb2RlEiQucm9idXN0bXEubWV0YS52MS5SZWxlYXNlTm9kZVJlcXVlc3QaJS5yb2J1c3RtcS5tZXRhLnYxLlJlbGVhc2VOb2RlUmVzcG9uc2USXwoMV2F0Y2hDbHVzdGVyEiUucm9idXN0bXEubWV0YS52MS5XYXRjaENsdXN0ZXJSZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5XYXRjaENsdXN0ZXJSZXNwb25zZTABEl0KDENyZWF0ZVN0cmVhbRIlLnJvYnVzdG1xLm1ldGEudjEuQ3JlYXRlU3RyZWFtUmVxdWVzdBomLnJvYnVzdG1xLm1ldGEudjEuQ3JlYXRlU3RyZWFtUmVzcG9uc2USXQoMRGVsZXRlU3RyZWFtEiUucm9idXN0bXEubWV0YS52MS5EZWxldGVTdHJlYW1SZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5EZWxldGVTdHJlYW1SZXNwb25zZRJUCglBZGRTaGFyZHMSIi5yb2J1c3RtcS5tZXRhLnYxLkFkZFNoYXJkc1JlcXVlc3QaIy5yb2J1c3RtcS5tZXRhLnYxLkFkZFNoYXJkc1Jlc3BvbnNlEmwKEUFsdGVyU3RyZWFtQ29uZmlnEioucm9idXN0bXEubWV0YS52MS5BbHRlclN0cmVhbUNvbmZpZ1JlcXVlc3QaKy5yb2J1c3RtcS5tZXRhLnYxLkFsdGVyU3RyZWFtQ29uZmlnUmVzcG9uc2USdQoUQWNrbm93bGVkZ2VPd25lcnNoaXASLS5yb2J1c3RtcS5tZXRhLnYxLkFja25vd2xlZGdlT3duZXJzaGlwUmVxdWVzdBouLnJvYnVzdG1xLm1ldGEudjEuQWNrbm93bGVkZ2VPd25lcnNoaXBSZXNwb25zZRJmCg9DbGFpbUxlYWRlcnNoaXASKC5yb2J1c3RtcS5tZXRhLnYxLkNsYWltTGVhZGVyc2hpcFJlcXVlc3QaKS5yb2J1c3RtcS5tZXRhLnYxLkNsYWltTGVhZGVyc2hpcFJlc3BvbnNlElEKCEFsdGVySXNyEiEucm9idXN0bXEubWV0YS52MS5BbHRlcklzclJlcXVlc3QaIi5yb2J1c3RtcS5tZXRhLnYxLkFsdGVySXNyUmVzcG9uc2UScgoTQWxsb2NhdGVQcm9kdWNlcklkcxIsLnJvYnVzdG1xLm1ldGEudjEuQWxsb2NhdGVQcm9kdWNlcklkc1JlcXVlc3QaLS5yb2J1c3RtcS5tZXRhLnYxLkFsbG9jYXRlUHJvZHVjZXJJZHNSZXNwb25zZRJOCgdQdXRVc2VyEiAucm9idXN0bXEubWV0YS52MS5QdXRVc2VyUmVxdWVzdBohLnJvYnVzdG1xLm1ldGEudjEuUHV0VXNlclJlc3BvbnNlElcKCkRlbGV0ZVVzZXISIy5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZVVzZXJSZXF1ZXN0GiQucm9idXN0bXEubWV0YS52MS5EZWxldGVVc2VyUmVzcG9uc2USaQoQUHV0RHluYW1pY0NvbmZpZxIpLnJvYnVzdG1xLm1ldGEudjEuUHV0RHluYW1pY0NvbmZpZ1JlcXVlc3QaKi5yb2J1c3RtcS5tZXRhLnYxLlB1dER5bmFtaWNDb25maWdSZXNwb25zZWIGcHJvdG8z", [file_robustmq_common_v1_common]);
 
 /**
  * @generated from message robustmq.meta.v1.Node
  */
-export type Node = Message<'robustmq.meta.v1.Node'> & {
+export type Node = Message<"robustmq.meta.v1.Node"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity identity = 1;
    */
@@ -94,12 +90,13 @@ export type Node = Message<'robustmq.meta.v1.Node'> & {
  * Describes the message robustmq.meta.v1.Node.
  * Use `create(NodeSchema)` to create a new message.
  */
-export const NodeSchema: GenMessage<Node> = /*@__PURE__*/ messageDesc(file_robustmq_meta_v1_cluster, 0);
+export const NodeSchema: GenMessage<Node> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_cluster, 0);
 
 /**
  * @generated from message robustmq.meta.v1.Stream
  */
-export type Stream = Message<'robustmq.meta.v1.Stream'> & {
+export type Stream = Message<"robustmq.meta.v1.Stream"> & {
   /**
    * @generated from field: uint32 stream_id = 1;
    */
@@ -175,12 +172,13 @@ export type Stream = Message<'robustmq.meta.v1.Stream'> & {
  * Describes the message robustmq.meta.v1.Stream.
  * Use `create(StreamSchema)` to create a new message.
  */
-export const StreamSchema: GenMessage<Stream> = /*@__PURE__*/ messageDesc(file_robustmq_meta_v1_cluster, 1);
+export const StreamSchema: GenMessage<Stream> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_cluster, 1);
 
 /**
  * @generated from message robustmq.meta.v1.Shard
  */
-export type Shard = Message<'robustmq.meta.v1.Shard'> & {
+export type Shard = Message<"robustmq.meta.v1.Shard"> & {
   /**
    * @generated from field: uint32 shard = 1;
    */
@@ -225,12 +223,13 @@ export type Shard = Message<'robustmq.meta.v1.Shard'> & {
  * Describes the message robustmq.meta.v1.Shard.
  * Use `create(ShardSchema)` to create a new message.
  */
-export const ShardSchema: GenMessage<Shard> = /*@__PURE__*/ messageDesc(file_robustmq_meta_v1_cluster, 2);
+export const ShardSchema: GenMessage<Shard> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_cluster, 2);
 
 /**
  * @generated from message robustmq.meta.v1.Replica
  */
-export type Replica = Message<'robustmq.meta.v1.Replica'> & {
+export type Replica = Message<"robustmq.meta.v1.Replica"> & {
   /**
    * @generated from field: string node_id = 1;
    */
@@ -246,12 +245,13 @@ export type Replica = Message<'robustmq.meta.v1.Replica'> & {
  * Describes the message robustmq.meta.v1.Replica.
  * Use `create(ReplicaSchema)` to create a new message.
  */
-export const ReplicaSchema: GenMessage<Replica> = /*@__PURE__*/ messageDesc(file_robustmq_meta_v1_cluster, 3);
+export const ReplicaSchema: GenMessage<Replica> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_cluster, 3);
 
 /**
  * @generated from message robustmq.meta.v1.User
  */
-export type User = Message<'robustmq.meta.v1.User'> & {
+export type User = Message<"robustmq.meta.v1.User"> & {
   /**
    * @generated from field: string tenant = 1;
    */
@@ -279,12 +279,13 @@ export type User = Message<'robustmq.meta.v1.User'> & {
  * Describes the message robustmq.meta.v1.User.
  * Use `create(UserSchema)` to create a new message.
  */
-export const UserSchema: GenMessage<User> = /*@__PURE__*/ messageDesc(file_robustmq_meta_v1_cluster, 4);
+export const UserSchema: GenMessage<User> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_cluster, 4);
 
 /**
  * @generated from message robustmq.meta.v1.RegisterNodeRequest
  */
-export type RegisterNodeRequest = Message<'robustmq.meta.v1.RegisterNodeRequest'> & {
+export type RegisterNodeRequest = Message<"robustmq.meta.v1.RegisterNodeRequest"> & {
   /**
    * @generated from field: string node_id = 1;
    */
@@ -320,14 +321,13 @@ export type RegisterNodeRequest = Message<'robustmq.meta.v1.RegisterNodeRequest'
  * Describes the message robustmq.meta.v1.RegisterNodeRequest.
  * Use `create(RegisterNodeRequestSchema)` to create a new message.
  */
-export const RegisterNodeRequestSchema: GenMessage<RegisterNodeRequest> =
-  /*@__PURE__*/
+export const RegisterNodeRequestSchema: GenMessage<RegisterNodeRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 5);
 
 /**
  * @generated from message robustmq.meta.v1.RegisterNodeResponse
  */
-export type RegisterNodeResponse = Message<'robustmq.meta.v1.RegisterNodeResponse'> & {
+export type RegisterNodeResponse = Message<"robustmq.meta.v1.RegisterNodeResponse"> & {
   /**
    * @generated from field: robustmq.meta.v1.Node node = 1;
    */
@@ -358,14 +358,13 @@ export type RegisterNodeResponse = Message<'robustmq.meta.v1.RegisterNodeRespons
  * Describes the message robustmq.meta.v1.RegisterNodeResponse.
  * Use `create(RegisterNodeResponseSchema)` to create a new message.
  */
-export const RegisterNodeResponseSchema: GenMessage<RegisterNodeResponse> =
-  /*@__PURE__*/
+export const RegisterNodeResponseSchema: GenMessage<RegisterNodeResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 6);
 
 /**
  * @generated from message robustmq.meta.v1.RenewLeaseRequest
  */
-export type RenewLeaseRequest = Message<'robustmq.meta.v1.RenewLeaseRequest'> & {
+export type RenewLeaseRequest = Message<"robustmq.meta.v1.RenewLeaseRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -376,14 +375,13 @@ export type RenewLeaseRequest = Message<'robustmq.meta.v1.RenewLeaseRequest'> & 
  * Describes the message robustmq.meta.v1.RenewLeaseRequest.
  * Use `create(RenewLeaseRequestSchema)` to create a new message.
  */
-export const RenewLeaseRequestSchema: GenMessage<RenewLeaseRequest> =
-  /*@__PURE__*/
+export const RenewLeaseRequestSchema: GenMessage<RenewLeaseRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 7);
 
 /**
  * @generated from message robustmq.meta.v1.RenewLeaseResponse
  */
-export type RenewLeaseResponse = Message<'robustmq.meta.v1.RenewLeaseResponse'> & {
+export type RenewLeaseResponse = Message<"robustmq.meta.v1.RenewLeaseResponse"> & {
   /**
    * @generated from field: uint64 revision = 1;
    */
@@ -394,14 +392,13 @@ export type RenewLeaseResponse = Message<'robustmq.meta.v1.RenewLeaseResponse'> 
  * Describes the message robustmq.meta.v1.RenewLeaseResponse.
  * Use `create(RenewLeaseResponseSchema)` to create a new message.
  */
-export const RenewLeaseResponseSchema: GenMessage<RenewLeaseResponse> =
-  /*@__PURE__*/
+export const RenewLeaseResponseSchema: GenMessage<RenewLeaseResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 8);
 
 /**
  * @generated from message robustmq.meta.v1.ReleaseNodeRequest
  */
-export type ReleaseNodeRequest = Message<'robustmq.meta.v1.ReleaseNodeRequest'> & {
+export type ReleaseNodeRequest = Message<"robustmq.meta.v1.ReleaseNodeRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -412,27 +409,26 @@ export type ReleaseNodeRequest = Message<'robustmq.meta.v1.ReleaseNodeRequest'> 
  * Describes the message robustmq.meta.v1.ReleaseNodeRequest.
  * Use `create(ReleaseNodeRequestSchema)` to create a new message.
  */
-export const ReleaseNodeRequestSchema: GenMessage<ReleaseNodeRequest> =
-  /*@__PURE__*/
+export const ReleaseNodeRequestSchema: GenMessage<ReleaseNodeRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 9);
 
 /**
  * @generated from message robustmq.meta.v1.ReleaseNodeResponse
  */
-export type ReleaseNodeResponse = Message<'robustmq.meta.v1.ReleaseNodeResponse'> & {};
+export type ReleaseNodeResponse = Message<"robustmq.meta.v1.ReleaseNodeResponse"> & {
+};
 
 /**
  * Describes the message robustmq.meta.v1.ReleaseNodeResponse.
  * Use `create(ReleaseNodeResponseSchema)` to create a new message.
  */
-export const ReleaseNodeResponseSchema: GenMessage<ReleaseNodeResponse> =
-  /*@__PURE__*/
+export const ReleaseNodeResponseSchema: GenMessage<ReleaseNodeResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 10);
 
 /**
  * @generated from message robustmq.meta.v1.WatchClusterRequest
  */
-export type WatchClusterRequest = Message<'robustmq.meta.v1.WatchClusterRequest'> & {
+export type WatchClusterRequest = Message<"robustmq.meta.v1.WatchClusterRequest"> & {
   /**
    * 0: start with a snapshot.
    *
@@ -450,8 +446,7 @@ export type WatchClusterRequest = Message<'robustmq.meta.v1.WatchClusterRequest'
  * Describes the message robustmq.meta.v1.WatchClusterRequest.
  * Use `create(WatchClusterRequestSchema)` to create a new message.
  */
-export const WatchClusterRequestSchema: GenMessage<WatchClusterRequest> =
-  /*@__PURE__*/
+export const WatchClusterRequestSchema: GenMessage<WatchClusterRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 11);
 
 /**
@@ -459,7 +454,7 @@ export const WatchClusterRequestSchema: GenMessage<WatchClusterRequest> =
  *
  * @generated from message robustmq.meta.v1.WatchClusterResponse
  */
-export type WatchClusterResponse = Message<'robustmq.meta.v1.WatchClusterResponse'> & {
+export type WatchClusterResponse = Message<"robustmq.meta.v1.WatchClusterResponse"> & {
   /**
    * @generated from field: uint64 revision = 1;
    */
@@ -490,89 +485,78 @@ export type WatchClusterResponse = Message<'robustmq.meta.v1.WatchClusterRespons
  * Describes the message robustmq.meta.v1.WatchClusterResponse.
  * Use `create(WatchClusterResponseSchema)` to create a new message.
  */
-export const WatchClusterResponseSchema: GenMessage<WatchClusterResponse> =
-  /*@__PURE__*/
+export const WatchClusterResponseSchema: GenMessage<WatchClusterResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 12);
 
 /**
  * @generated from message robustmq.meta.v1.ClusterChange
  */
-export type ClusterChange = Message<'robustmq.meta.v1.ClusterChange'> & {
+export type ClusterChange = Message<"robustmq.meta.v1.ClusterChange"> & {
   /**
    * @generated from oneof robustmq.meta.v1.ClusterChange.change
    */
-  change:
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.Node node = 1;
-         */
-        value: Node;
-        case: 'node';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.Stream stream = 2;
-         */
-        value: Stream;
-        case: 'stream';
-      }
-    | {
-        /**
-         * @generated from field: uint32 deleted_stream_id = 3;
-         */
-        value: number;
-        case: 'deletedStreamId';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.User user = 4;
-         */
-        value: User;
-        case: 'user';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.UserRef deleted_user = 5;
-         */
-        value: UserRef;
-        case: 'deletedUser';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.DynamicConfig config = 6;
-         */
-        value: DynamicConfig;
-        case: 'config';
-      }
-    | {
-        /**
-         * @generated from field: uint64 ownership_epoch = 7;
-         */
-        value: bigint;
-        case: 'ownershipEpoch';
-      }
-    | {
-        /**
-         * @generated from field: string deleted_node_id = 8;
-         */
-        value: string;
-        case: 'deletedNodeId';
-      }
-    | { case: undefined; value?: undefined };
+  change: {
+    /**
+     * @generated from field: robustmq.meta.v1.Node node = 1;
+     */
+    value: Node;
+    case: "node";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.Stream stream = 2;
+     */
+    value: Stream;
+    case: "stream";
+  } | {
+    /**
+     * @generated from field: uint32 deleted_stream_id = 3;
+     */
+    value: number;
+    case: "deletedStreamId";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.User user = 4;
+     */
+    value: User;
+    case: "user";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.UserRef deleted_user = 5;
+     */
+    value: UserRef;
+    case: "deletedUser";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.DynamicConfig config = 6;
+     */
+    value: DynamicConfig;
+    case: "config";
+  } | {
+    /**
+     * @generated from field: uint64 ownership_epoch = 7;
+     */
+    value: bigint;
+    case: "ownershipEpoch";
+  } | {
+    /**
+     * @generated from field: string deleted_node_id = 8;
+     */
+    value: string;
+    case: "deletedNodeId";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
  * Describes the message robustmq.meta.v1.ClusterChange.
  * Use `create(ClusterChangeSchema)` to create a new message.
  */
-export const ClusterChangeSchema: GenMessage<ClusterChange> =
-  /*@__PURE__*/
+export const ClusterChangeSchema: GenMessage<ClusterChange> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 13);
 
 /**
  * @generated from message robustmq.meta.v1.UserRef
  */
-export type UserRef = Message<'robustmq.meta.v1.UserRef'> & {
+export type UserRef = Message<"robustmq.meta.v1.UserRef"> & {
   /**
    * @generated from field: string tenant = 1;
    */
@@ -588,14 +572,13 @@ export type UserRef = Message<'robustmq.meta.v1.UserRef'> & {
  * Describes the message robustmq.meta.v1.UserRef.
  * Use `create(UserRefSchema)` to create a new message.
  */
-export const UserRefSchema: GenMessage<UserRef> =
-  /*@__PURE__*/
+export const UserRefSchema: GenMessage<UserRef> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 14);
 
 /**
  * @generated from message robustmq.meta.v1.DynamicConfig
  */
-export type DynamicConfig = Message<'robustmq.meta.v1.DynamicConfig'> & {
+export type DynamicConfig = Message<"robustmq.meta.v1.DynamicConfig"> & {
   /**
    * @generated from field: string key = 1;
    */
@@ -613,14 +596,13 @@ export type DynamicConfig = Message<'robustmq.meta.v1.DynamicConfig'> & {
  * Describes the message robustmq.meta.v1.DynamicConfig.
  * Use `create(DynamicConfigSchema)` to create a new message.
  */
-export const DynamicConfigSchema: GenMessage<DynamicConfig> =
-  /*@__PURE__*/
+export const DynamicConfigSchema: GenMessage<DynamicConfig> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 15);
 
 /**
  * @generated from message robustmq.meta.v1.CreateStreamRequest
  */
-export type CreateStreamRequest = Message<'robustmq.meta.v1.CreateStreamRequest'> & {
+export type CreateStreamRequest = Message<"robustmq.meta.v1.CreateStreamRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.RequestId request_id = 1;
    */
@@ -684,14 +666,13 @@ export type CreateStreamRequest = Message<'robustmq.meta.v1.CreateStreamRequest'
  * Describes the message robustmq.meta.v1.CreateStreamRequest.
  * Use `create(CreateStreamRequestSchema)` to create a new message.
  */
-export const CreateStreamRequestSchema: GenMessage<CreateStreamRequest> =
-  /*@__PURE__*/
+export const CreateStreamRequestSchema: GenMessage<CreateStreamRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 16);
 
 /**
  * @generated from message robustmq.meta.v1.CreateStreamResponse
  */
-export type CreateStreamResponse = Message<'robustmq.meta.v1.CreateStreamResponse'> & {
+export type CreateStreamResponse = Message<"robustmq.meta.v1.CreateStreamResponse"> & {
   /**
    * @generated from field: robustmq.meta.v1.Stream stream = 1;
    */
@@ -707,14 +688,13 @@ export type CreateStreamResponse = Message<'robustmq.meta.v1.CreateStreamRespons
  * Describes the message robustmq.meta.v1.CreateStreamResponse.
  * Use `create(CreateStreamResponseSchema)` to create a new message.
  */
-export const CreateStreamResponseSchema: GenMessage<CreateStreamResponse> =
-  /*@__PURE__*/
+export const CreateStreamResponseSchema: GenMessage<CreateStreamResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 17);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteStreamRequest
  */
-export type DeleteStreamRequest = Message<'robustmq.meta.v1.DeleteStreamRequest'> & {
+export type DeleteStreamRequest = Message<"robustmq.meta.v1.DeleteStreamRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.RequestId request_id = 1;
    */
@@ -742,14 +722,13 @@ export type DeleteStreamRequest = Message<'robustmq.meta.v1.DeleteStreamRequest'
  * Describes the message robustmq.meta.v1.DeleteStreamRequest.
  * Use `create(DeleteStreamRequestSchema)` to create a new message.
  */
-export const DeleteStreamRequestSchema: GenMessage<DeleteStreamRequest> =
-  /*@__PURE__*/
+export const DeleteStreamRequestSchema: GenMessage<DeleteStreamRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 18);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteStreamResponse
  */
-export type DeleteStreamResponse = Message<'robustmq.meta.v1.DeleteStreamResponse'> & {
+export type DeleteStreamResponse = Message<"robustmq.meta.v1.DeleteStreamResponse"> & {
   /**
    * @generated from field: uint64 revision = 1;
    */
@@ -760,14 +739,13 @@ export type DeleteStreamResponse = Message<'robustmq.meta.v1.DeleteStreamRespons
  * Describes the message robustmq.meta.v1.DeleteStreamResponse.
  * Use `create(DeleteStreamResponseSchema)` to create a new message.
  */
-export const DeleteStreamResponseSchema: GenMessage<DeleteStreamResponse> =
-  /*@__PURE__*/
+export const DeleteStreamResponseSchema: GenMessage<DeleteStreamResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 19);
 
 /**
  * @generated from message robustmq.meta.v1.AddShardsRequest
  */
-export type AddShardsRequest = Message<'robustmq.meta.v1.AddShardsRequest'> & {
+export type AddShardsRequest = Message<"robustmq.meta.v1.AddShardsRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.RequestId request_id = 1;
    */
@@ -793,14 +771,13 @@ export type AddShardsRequest = Message<'robustmq.meta.v1.AddShardsRequest'> & {
  * Describes the message robustmq.meta.v1.AddShardsRequest.
  * Use `create(AddShardsRequestSchema)` to create a new message.
  */
-export const AddShardsRequestSchema: GenMessage<AddShardsRequest> =
-  /*@__PURE__*/
+export const AddShardsRequestSchema: GenMessage<AddShardsRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 20);
 
 /**
  * @generated from message robustmq.meta.v1.AddShardsResponse
  */
-export type AddShardsResponse = Message<'robustmq.meta.v1.AddShardsResponse'> & {
+export type AddShardsResponse = Message<"robustmq.meta.v1.AddShardsResponse"> & {
   /**
    * @generated from field: robustmq.meta.v1.Stream stream = 1;
    */
@@ -816,14 +793,13 @@ export type AddShardsResponse = Message<'robustmq.meta.v1.AddShardsResponse'> & 
  * Describes the message robustmq.meta.v1.AddShardsResponse.
  * Use `create(AddShardsResponseSchema)` to create a new message.
  */
-export const AddShardsResponseSchema: GenMessage<AddShardsResponse> =
-  /*@__PURE__*/
+export const AddShardsResponseSchema: GenMessage<AddShardsResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 21);
 
 /**
  * @generated from message robustmq.meta.v1.AlterStreamConfigRequest
  */
-export type AlterStreamConfigRequest = Message<'robustmq.meta.v1.AlterStreamConfigRequest'> & {
+export type AlterStreamConfigRequest = Message<"robustmq.meta.v1.AlterStreamConfigRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.RequestId request_id = 1;
    */
@@ -854,14 +830,13 @@ export type AlterStreamConfigRequest = Message<'robustmq.meta.v1.AlterStreamConf
  * Describes the message robustmq.meta.v1.AlterStreamConfigRequest.
  * Use `create(AlterStreamConfigRequestSchema)` to create a new message.
  */
-export const AlterStreamConfigRequestSchema: GenMessage<AlterStreamConfigRequest> =
-  /*@__PURE__*/
+export const AlterStreamConfigRequestSchema: GenMessage<AlterStreamConfigRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 22);
 
 /**
  * @generated from message robustmq.meta.v1.AlterStreamConfigResponse
  */
-export type AlterStreamConfigResponse = Message<'robustmq.meta.v1.AlterStreamConfigResponse'> & {
+export type AlterStreamConfigResponse = Message<"robustmq.meta.v1.AlterStreamConfigResponse"> & {
   /**
    * @generated from field: robustmq.meta.v1.Stream stream = 1;
    */
@@ -877,14 +852,13 @@ export type AlterStreamConfigResponse = Message<'robustmq.meta.v1.AlterStreamCon
  * Describes the message robustmq.meta.v1.AlterStreamConfigResponse.
  * Use `create(AlterStreamConfigResponseSchema)` to create a new message.
  */
-export const AlterStreamConfigResponseSchema: GenMessage<AlterStreamConfigResponse> =
-  /*@__PURE__*/
+export const AlterStreamConfigResponseSchema: GenMessage<AlterStreamConfigResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 23);
 
 /**
  * @generated from message robustmq.meta.v1.AcknowledgeOwnershipRequest
  */
-export type AcknowledgeOwnershipRequest = Message<'robustmq.meta.v1.AcknowledgeOwnershipRequest'> & {
+export type AcknowledgeOwnershipRequest = Message<"robustmq.meta.v1.AcknowledgeOwnershipRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -900,27 +874,26 @@ export type AcknowledgeOwnershipRequest = Message<'robustmq.meta.v1.AcknowledgeO
  * Describes the message robustmq.meta.v1.AcknowledgeOwnershipRequest.
  * Use `create(AcknowledgeOwnershipRequestSchema)` to create a new message.
  */
-export const AcknowledgeOwnershipRequestSchema: GenMessage<AcknowledgeOwnershipRequest> =
-  /*@__PURE__*/
+export const AcknowledgeOwnershipRequestSchema: GenMessage<AcknowledgeOwnershipRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 24);
 
 /**
  * @generated from message robustmq.meta.v1.AcknowledgeOwnershipResponse
  */
-export type AcknowledgeOwnershipResponse = Message<'robustmq.meta.v1.AcknowledgeOwnershipResponse'> & {};
+export type AcknowledgeOwnershipResponse = Message<"robustmq.meta.v1.AcknowledgeOwnershipResponse"> & {
+};
 
 /**
  * Describes the message robustmq.meta.v1.AcknowledgeOwnershipResponse.
  * Use `create(AcknowledgeOwnershipResponseSchema)` to create a new message.
  */
-export const AcknowledgeOwnershipResponseSchema: GenMessage<AcknowledgeOwnershipResponse> =
-  /*@__PURE__*/
+export const AcknowledgeOwnershipResponseSchema: GenMessage<AcknowledgeOwnershipResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 25);
 
 /**
  * @generated from message robustmq.meta.v1.ClaimLeadershipRequest
  */
-export type ClaimLeadershipRequest = Message<'robustmq.meta.v1.ClaimLeadershipRequest'> & {
+export type ClaimLeadershipRequest = Message<"robustmq.meta.v1.ClaimLeadershipRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -938,14 +911,13 @@ export type ClaimLeadershipRequest = Message<'robustmq.meta.v1.ClaimLeadershipRe
  * Describes the message robustmq.meta.v1.ClaimLeadershipRequest.
  * Use `create(ClaimLeadershipRequestSchema)` to create a new message.
  */
-export const ClaimLeadershipRequestSchema: GenMessage<ClaimLeadershipRequest> =
-  /*@__PURE__*/
+export const ClaimLeadershipRequestSchema: GenMessage<ClaimLeadershipRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 26);
 
 /**
  * @generated from message robustmq.meta.v1.ClaimLeadershipResponse
  */
-export type ClaimLeadershipResponse = Message<'robustmq.meta.v1.ClaimLeadershipResponse'> & {
+export type ClaimLeadershipResponse = Message<"robustmq.meta.v1.ClaimLeadershipResponse"> & {
   /**
    * @generated from field: uint64 revision = 1;
    */
@@ -956,14 +928,13 @@ export type ClaimLeadershipResponse = Message<'robustmq.meta.v1.ClaimLeadershipR
  * Describes the message robustmq.meta.v1.ClaimLeadershipResponse.
  * Use `create(ClaimLeadershipResponseSchema)` to create a new message.
  */
-export const ClaimLeadershipResponseSchema: GenMessage<ClaimLeadershipResponse> =
-  /*@__PURE__*/
+export const ClaimLeadershipResponseSchema: GenMessage<ClaimLeadershipResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 27);
 
 /**
  * @generated from message robustmq.meta.v1.AlterIsrRequest
  */
-export type AlterIsrRequest = Message<'robustmq.meta.v1.AlterIsrRequest'> & {
+export type AlterIsrRequest = Message<"robustmq.meta.v1.AlterIsrRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -994,14 +965,13 @@ export type AlterIsrRequest = Message<'robustmq.meta.v1.AlterIsrRequest'> & {
  * Describes the message robustmq.meta.v1.AlterIsrRequest.
  * Use `create(AlterIsrRequestSchema)` to create a new message.
  */
-export const AlterIsrRequestSchema: GenMessage<AlterIsrRequest> =
-  /*@__PURE__*/
+export const AlterIsrRequestSchema: GenMessage<AlterIsrRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 28);
 
 /**
  * @generated from message robustmq.meta.v1.IsrMember
  */
-export type IsrMember = Message<'robustmq.meta.v1.IsrMember'> & {
+export type IsrMember = Message<"robustmq.meta.v1.IsrMember"> & {
   /**
    * @generated from field: string node_id = 1;
    */
@@ -1017,14 +987,13 @@ export type IsrMember = Message<'robustmq.meta.v1.IsrMember'> & {
  * Describes the message robustmq.meta.v1.IsrMember.
  * Use `create(IsrMemberSchema)` to create a new message.
  */
-export const IsrMemberSchema: GenMessage<IsrMember> =
-  /*@__PURE__*/
+export const IsrMemberSchema: GenMessage<IsrMember> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 29);
 
 /**
  * @generated from message robustmq.meta.v1.AlterIsrResponse
  */
-export type AlterIsrResponse = Message<'robustmq.meta.v1.AlterIsrResponse'> & {
+export type AlterIsrResponse = Message<"robustmq.meta.v1.AlterIsrResponse"> & {
   /**
    * @generated from field: uint32 isr_version = 1;
    */
@@ -1040,14 +1009,13 @@ export type AlterIsrResponse = Message<'robustmq.meta.v1.AlterIsrResponse'> & {
  * Describes the message robustmq.meta.v1.AlterIsrResponse.
  * Use `create(AlterIsrResponseSchema)` to create a new message.
  */
-export const AlterIsrResponseSchema: GenMessage<AlterIsrResponse> =
-  /*@__PURE__*/
+export const AlterIsrResponseSchema: GenMessage<AlterIsrResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 30);
 
 /**
  * @generated from message robustmq.meta.v1.AllocateProducerIdsRequest
  */
-export type AllocateProducerIdsRequest = Message<'robustmq.meta.v1.AllocateProducerIdsRequest'> & {
+export type AllocateProducerIdsRequest = Message<"robustmq.meta.v1.AllocateProducerIdsRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.RequestId request_id = 1;
    */
@@ -1063,14 +1031,13 @@ export type AllocateProducerIdsRequest = Message<'robustmq.meta.v1.AllocateProdu
  * Describes the message robustmq.meta.v1.AllocateProducerIdsRequest.
  * Use `create(AllocateProducerIdsRequestSchema)` to create a new message.
  */
-export const AllocateProducerIdsRequestSchema: GenMessage<AllocateProducerIdsRequest> =
-  /*@__PURE__*/
+export const AllocateProducerIdsRequestSchema: GenMessage<AllocateProducerIdsRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 31);
 
 /**
  * @generated from message robustmq.meta.v1.AllocateProducerIdsResponse
  */
-export type AllocateProducerIdsResponse = Message<'robustmq.meta.v1.AllocateProducerIdsResponse'> & {
+export type AllocateProducerIdsResponse = Message<"robustmq.meta.v1.AllocateProducerIdsResponse"> & {
   /**
    * @generated from field: int64 base = 1;
    */
@@ -1086,14 +1053,13 @@ export type AllocateProducerIdsResponse = Message<'robustmq.meta.v1.AllocateProd
  * Describes the message robustmq.meta.v1.AllocateProducerIdsResponse.
  * Use `create(AllocateProducerIdsResponseSchema)` to create a new message.
  */
-export const AllocateProducerIdsResponseSchema: GenMessage<AllocateProducerIdsResponse> =
-  /*@__PURE__*/
+export const AllocateProducerIdsResponseSchema: GenMessage<AllocateProducerIdsResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 32);
 
 /**
  * @generated from message robustmq.meta.v1.PutUserRequest
  */
-export type PutUserRequest = Message<'robustmq.meta.v1.PutUserRequest'> & {
+export type PutUserRequest = Message<"robustmq.meta.v1.PutUserRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.RequestId request_id = 1;
    */
@@ -1116,14 +1082,13 @@ export type PutUserRequest = Message<'robustmq.meta.v1.PutUserRequest'> & {
  * Describes the message robustmq.meta.v1.PutUserRequest.
  * Use `create(PutUserRequestSchema)` to create a new message.
  */
-export const PutUserRequestSchema: GenMessage<PutUserRequest> =
-  /*@__PURE__*/
+export const PutUserRequestSchema: GenMessage<PutUserRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 33);
 
 /**
  * @generated from message robustmq.meta.v1.PutUserResponse
  */
-export type PutUserResponse = Message<'robustmq.meta.v1.PutUserResponse'> & {
+export type PutUserResponse = Message<"robustmq.meta.v1.PutUserResponse"> & {
   /**
    * @generated from field: uint64 revision = 1;
    */
@@ -1134,14 +1099,13 @@ export type PutUserResponse = Message<'robustmq.meta.v1.PutUserResponse'> & {
  * Describes the message robustmq.meta.v1.PutUserResponse.
  * Use `create(PutUserResponseSchema)` to create a new message.
  */
-export const PutUserResponseSchema: GenMessage<PutUserResponse> =
-  /*@__PURE__*/
+export const PutUserResponseSchema: GenMessage<PutUserResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 34);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteUserRequest
  */
-export type DeleteUserRequest = Message<'robustmq.meta.v1.DeleteUserRequest'> & {
+export type DeleteUserRequest = Message<"robustmq.meta.v1.DeleteUserRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.RequestId request_id = 1;
    */
@@ -1162,14 +1126,13 @@ export type DeleteUserRequest = Message<'robustmq.meta.v1.DeleteUserRequest'> & 
  * Describes the message robustmq.meta.v1.DeleteUserRequest.
  * Use `create(DeleteUserRequestSchema)` to create a new message.
  */
-export const DeleteUserRequestSchema: GenMessage<DeleteUserRequest> =
-  /*@__PURE__*/
+export const DeleteUserRequestSchema: GenMessage<DeleteUserRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 35);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteUserResponse
  */
-export type DeleteUserResponse = Message<'robustmq.meta.v1.DeleteUserResponse'> & {
+export type DeleteUserResponse = Message<"robustmq.meta.v1.DeleteUserResponse"> & {
   /**
    * @generated from field: uint64 revision = 1;
    */
@@ -1180,14 +1143,13 @@ export type DeleteUserResponse = Message<'robustmq.meta.v1.DeleteUserResponse'> 
  * Describes the message robustmq.meta.v1.DeleteUserResponse.
  * Use `create(DeleteUserResponseSchema)` to create a new message.
  */
-export const DeleteUserResponseSchema: GenMessage<DeleteUserResponse> =
-  /*@__PURE__*/
+export const DeleteUserResponseSchema: GenMessage<DeleteUserResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 36);
 
 /**
  * @generated from message robustmq.meta.v1.PutDynamicConfigRequest
  */
-export type PutDynamicConfigRequest = Message<'robustmq.meta.v1.PutDynamicConfigRequest'> & {
+export type PutDynamicConfigRequest = Message<"robustmq.meta.v1.PutDynamicConfigRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.RequestId request_id = 1;
    */
@@ -1203,14 +1165,13 @@ export type PutDynamicConfigRequest = Message<'robustmq.meta.v1.PutDynamicConfig
  * Describes the message robustmq.meta.v1.PutDynamicConfigRequest.
  * Use `create(PutDynamicConfigRequestSchema)` to create a new message.
  */
-export const PutDynamicConfigRequestSchema: GenMessage<PutDynamicConfigRequest> =
-  /*@__PURE__*/
+export const PutDynamicConfigRequestSchema: GenMessage<PutDynamicConfigRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 37);
 
 /**
  * @generated from message robustmq.meta.v1.PutDynamicConfigResponse
  */
-export type PutDynamicConfigResponse = Message<'robustmq.meta.v1.PutDynamicConfigResponse'> & {
+export type PutDynamicConfigResponse = Message<"robustmq.meta.v1.PutDynamicConfigResponse"> & {
   /**
    * @generated from field: uint64 revision = 1;
    */
@@ -1221,8 +1182,7 @@ export type PutDynamicConfigResponse = Message<'robustmq.meta.v1.PutDynamicConfi
  * Describes the message robustmq.meta.v1.PutDynamicConfigResponse.
  * Use `create(PutDynamicConfigResponseSchema)` to create a new message.
  */
-export const PutDynamicConfigResponseSchema: GenMessage<PutDynamicConfigResponse> =
-  /*@__PURE__*/
+export const PutDynamicConfigResponseSchema: GenMessage<PutDynamicConfigResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 38);
 
 /**
@@ -1235,132 +1195,134 @@ export const ClusterService: GenService<{
    * @generated from rpc robustmq.meta.v1.ClusterService.RegisterNode
    */
   registerNode: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof RegisterNodeRequestSchema;
     output: typeof RegisterNodeResponseSchema;
-  };
+  },
   /**
    * Keeps the lease; answers `fenced` once it has ended.
    *
    * @generated from rpc robustmq.meta.v1.ClusterService.RenewLease
    */
   renewLease: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof RenewLeaseRequestSchema;
     output: typeof RenewLeaseResponseSchema;
-  };
+  },
   /**
    * Ends the lease at once, on a graceful stop.
    *
    * @generated from rpc robustmq.meta.v1.ClusterService.ReleaseNode
    */
   releaseNode: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ReleaseNodeRequestSchema;
     output: typeof ReleaseNodeResponseSchema;
-  };
+  },
   /**
    * A snapshot, then every change in revision order, nothing left out. A revision that is too old restarts with a snapshot.
    *
    * @generated from rpc robustmq.meta.v1.ClusterService.WatchCluster
    */
   watchCluster: {
-    methodKind: 'server_streaming';
+    methodKind: "server_streaming";
     input: typeof WatchClusterRequestSchema;
     output: typeof WatchClusterResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.meta.v1.ClusterService.CreateStream
    */
   createStream: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof CreateStreamRequestSchema;
     output: typeof CreateStreamResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.meta.v1.ClusterService.DeleteStream
    */
   deleteStream: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof DeleteStreamRequestSchema;
     output: typeof DeleteStreamResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.meta.v1.ClusterService.AddShards
    */
   addShards: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof AddShardsRequestSchema;
     output: typeof AddShardsResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.meta.v1.ClusterService.AlterStreamConfig
    */
   alterStreamConfig: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof AlterStreamConfigRequestSchema;
     output: typeof AlterStreamConfigResponseSchema;
-  };
+  },
   /**
    * A gateway routes by this ownership epoch from now on (rule O2).
    *
    * @generated from rpc robustmq.meta.v1.ClusterService.AcknowledgeOwnership
    */
   acknowledgeOwnership: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof AcknowledgeOwnershipRequestSchema;
     output: typeof AcknowledgeOwnershipResponseSchema;
-  };
+  },
   /**
    * A new leader epoch for shards whose replica lives in the caller's directory (rule R3: also after a restart with one replica).
    *
    * @generated from rpc robustmq.meta.v1.ClusterService.ClaimLeadership
    */
   claimLeadership: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ClaimLeadershipRequestSchema;
     output: typeof ClaimLeadershipResponseSchema;
-  };
+  },
   /**
    * Compare-and-set on (leader epoch, ISR version, follower incarnation) (rule R2).
    *
    * @generated from rpc robustmq.meta.v1.ClusterService.AlterIsr
    */
   alterIsr: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof AlterIsrRequestSchema;
     output: typeof AlterIsrResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.meta.v1.ClusterService.AllocateProducerIds
    */
   allocateProducerIds: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof AllocateProducerIdsRequestSchema;
     output: typeof AllocateProducerIdsResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.meta.v1.ClusterService.PutUser
    */
   putUser: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof PutUserRequestSchema;
     output: typeof PutUserResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.meta.v1.ClusterService.DeleteUser
    */
   deleteUser: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof DeleteUserRequestSchema;
     output: typeof DeleteUserResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.meta.v1.ClusterService.PutDynamicConfig
    */
   putDynamicConfig: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof PutDynamicConfigRequestSchema;
     output: typeof PutDynamicConfigResponseSchema;
-  };
-}> = /*@__PURE__*/ serviceDesc(file_robustmq_meta_v1_cluster, 0);
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_robustmq_meta_v1_cluster, 0);
+

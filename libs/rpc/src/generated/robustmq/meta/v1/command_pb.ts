@@ -4,66 +4,30 @@
 
 // What meta-service writes to its log and keeps in RocksDB (docs: formats/meta-log). No service sends these.
 
-import type { GenFile, GenMessage } from '@bufbuild/protobuf/codegenv2';
-import { fileDesc, messageDesc } from '@bufbuild/protobuf/codegenv2';
-import type { Failure, NodeIdentity, RequestId } from '../../common/v1/common_pb.ts';
-import { file_robustmq_common_v1_common } from '../../common/v1/common_pb.ts';
-import type {
-  AcknowledgeOwnershipRequest,
-  AddShardsRequest,
-  AllocateProducerIdsRequest,
-  AlterIsrRequest,
-  AlterStreamConfigRequest,
-  ClaimLeadershipRequest,
-  CreateStreamRequest,
-  DeleteStreamRequest,
-  DeleteUserRequest,
-  PutDynamicConfigRequest,
-  PutUserRequest,
-  RegisterNodeRequest,
-  User,
-} from './cluster_pb.ts';
-import { file_robustmq_meta_v1_cluster } from './cluster_pb.ts';
-import type {
-  CommitOffsetsRequest,
-  DeleteGroupsRequest,
-  DeleteOffsetsRequest,
-  GroupClaim,
-  GroupKey,
-  PutGroupMetadataRequest,
-} from './group_pb.ts';
-import { file_robustmq_meta_v1_group } from './group_pb.ts';
-import type {
-  CommitCursorsRequest,
-  OpenSessionsRequest,
-  ReleaseSessionsRequest,
-  SessionKey,
-  UpdateSubscriptionsRequest,
-} from './session_pb.ts';
-import { file_robustmq_meta_v1_session } from './session_pb.ts';
-import type { Message } from '@bufbuild/protobuf';
+import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Failure, NodeIdentity, RequestId } from "../../common/v1/common_pb.ts";
+import { file_robustmq_common_v1_common } from "../../common/v1/common_pb.ts";
+import type { AcknowledgeOwnershipRequest, AddShardsRequest, AllocateProducerIdsRequest, AlterIsrRequest, AlterStreamConfigRequest, ClaimLeadershipRequest, CreateStreamRequest, DeleteStreamRequest, DeleteUserRequest, PutDynamicConfigRequest, PutUserRequest, RegisterNodeRequest, User } from "./cluster_pb.ts";
+import { file_robustmq_meta_v1_cluster } from "./cluster_pb.ts";
+import type { CommitOffsetsRequest, DeleteGroupsRequest, DeleteOffsetsRequest, GroupClaim, GroupKey, PutGroupMetadataRequest } from "./group_pb.ts";
+import { file_robustmq_meta_v1_group } from "./group_pb.ts";
+import type { CommitCursorsRequest, OpenSessionsRequest, ReleaseSessionsRequest, SessionKey, UpdateSubscriptionsRequest } from "./session_pb.ts";
+import { file_robustmq_meta_v1_session } from "./session_pb.ts";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file robustmq/meta/v1/command.proto.
  */
-export const file_robustmq_meta_v1_command: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'Ch5yb2J1c3RtcS9tZXRhL3YxL2NvbW1hbmQucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEivg0KB0NvbW1hbmQSDgoGbm93X21zGAEgASgDEg8KB2VudHJvcHkYAiABKAwSMQoKcmVxdWVzdF9pZBgDIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSPgoNcmVnaXN0ZXJfbm9kZRgKIAEoCzIlLnJvYnVzdG1xLm1ldGEudjEuUmVnaXN0ZXJOb2RlUmVxdWVzdEgAEi8KCWVuZF9ub2RlcxgLIAEoCzIaLnJvYnVzdG1xLm1ldGEudjEuRW5kTm9kZXNIABI+Cg1jcmVhdGVfc3RyZWFtGAwgASgLMiUucm9idXN0bXEubWV0YS52MS5DcmVhdGVTdHJlYW1SZXF1ZXN0SAASPgoNZGVsZXRlX3N0cmVhbRgNIAEoCzIlLnJvYnVzdG1xLm1ldGEudjEuRGVsZXRlU3RyZWFtUmVxdWVzdEgAEjgKCmFkZF9zaGFyZHMYDiABKAsyIi5yb2J1c3RtcS5tZXRhLnYxLkFkZFNoYXJkc1JlcXVlc3RIABJJChNhbHRlcl9zdHJlYW1fY29uZmlnGA8gASgLMioucm9idXN0bXEubWV0YS52MS5BbHRlclN0cmVhbUNvbmZpZ1JlcXVlc3RIABJOChVhY2tub3dsZWRnZV9vd25lcnNoaXAYECABKAsyLS5yb2J1c3RtcS5tZXRhLnYxLkFja25vd2xlZGdlT3duZXJzaGlwUmVxdWVzdEgAEkQKEGNsYWltX2xlYWRlcnNoaXAYESABKAsyKC5yb2J1c3RtcS5tZXRhLnYxLkNsYWltTGVhZGVyc2hpcFJlcXVlc3RIABI2CglhbHRlcl9pc3IYEiABKAsyIS5yb2J1c3RtcS5tZXRhLnYxLkFsdGVySXNyUmVxdWVzdEgAEk0KFWFsbG9jYXRlX3Byb2R1Y2VyX2lkcxgTIAEoCzIsLnJvYnVzdG1xLm1ldGEudjEuQWxsb2NhdGVQcm9kdWNlcklkc1JlcXVlc3RIABI0CghwdXRfdXNlchgUIAEoCzIgLnJvYnVzdG1xLm1ldGEudjEuUHV0VXNlclJlcXVlc3RIABI6CgtkZWxldGVfdXNlchgVIAEoCzIjLnJvYnVzdG1xLm1ldGEudjEuRGVsZXRlVXNlclJlcXVlc3RIABJHChJwdXRfZHluYW1pY19jb25maWcYFiABKAsyKS5yb2J1c3RtcS5tZXRhLnYxLlB1dER5bmFtaWNDb25maWdSZXF1ZXN0SAASMAoJYm9vdHN0cmFwGBcgASgLMhsucm9idXN0bXEubWV0YS52MS5Cb290c3RyYXBIABI+Cg1vcGVuX3Nlc3Npb25zGCggASgLMiUucm9idXN0bXEubWV0YS52MS5PcGVuU2Vzc2lvbnNSZXF1ZXN0SAASRAoQcmVsZWFzZV9zZXNzaW9ucxgpIAEoCzIoLnJvYnVzdG1xLm1ldGEudjEuUmVsZWFzZVNlc3Npb25zUmVxdWVzdEgAEkwKFHVwZGF0ZV9zdWJzY3JpcHRpb25zGCogASgLMiwucm9idXN0bXEubWV0YS52MS5VcGRhdGVTdWJzY3JpcHRpb25zUmVxdWVzdEgAEkAKDmNvbW1pdF9jdXJzb3JzGCsgASgLMiYucm9idXN0bXEubWV0YS52MS5Db21taXRDdXJzb3JzUmVxdWVzdEgAEjsKD2V4cGlyZV9zZXNzaW9ucxgsIAEoCzIgLnJvYnVzdG1xLm1ldGEudjEuRXhwaXJlU2Vzc2lvbnNIABI/ChFjbG9zZV9pbmNhcm5hdGlvbhgtIAEoCzIiLnJvYnVzdG1xLm1ldGEudjEuQ2xvc2VJbmNhcm5hdGlvbkgAEjMKC2NsYWltX2dyb3VwGC4gASgLMhwucm9idXN0bXEubWV0YS52MS5DbGFpbUdyb3VwSAASRwoScHV0X2dyb3VwX21ldGFkYXRhGC8gASgLMikucm9idXN0bXEubWV0YS52MS5QdXRHcm91cE1ldGFkYXRhUmVxdWVzdEgAEkAKDmNvbW1pdF9vZmZzZXRzGDAgASgLMiYucm9idXN0bXEubWV0YS52MS5Db21taXRPZmZzZXRzUmVxdWVzdEgAEkAKDmRlbGV0ZV9vZmZzZXRzGDEgASgLMiYucm9idXN0bXEubWV0YS52MS5EZWxldGVPZmZzZXRzUmVxdWVzdEgAEj4KDWRlbGV0ZV9ncm91cHMYMiABKAsyJS5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZUdyb3Vwc1JlcXVlc3RIAEIJCgdjb21tYW5kIkYKCUJvb3RzdHJhcBISCgpjbHVzdGVyX2lkGAEgASgJEiUKBWFkbWluGAIgASgLMhYucm9idXN0bXEubWV0YS52MS5Vc2VyIjsKCEVuZE5vZGVzEi8KBW5vZGVzGAEgAygLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSJACg5FeHBpcmVTZXNzaW9ucxIuCghzZXNzaW9ucxgBIAMoCzIcLnJvYnVzdG1xLm1ldGEudjEuU2Vzc2lvbktleSJyChBDbG9zZUluY2FybmF0aW9uEi4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5Ei4KCHNlc3Npb25zGAIgAygLMhwucm9idXN0bXEubWV0YS52MS5TZXNzaW9uS2V5In8KCkNsYWltR3JvdXASLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSKQoFZ3JvdXAYAiABKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5EhYKDmV4cGVjdGVkX2Vwb2NoGAMgASgFIrECCgtDbHVzdGVyTWV0YRISCgpjbHVzdGVyX2lkGAEgASgJEhAKCHJldmlzaW9uGAIgASgEEhYKDm5leHRfc3RyZWFtX2lkGAMgASgNEhgKEG5leHRfaW5jYXJuYXRpb24YBCABKAQSGAoQbmV4dF9wcm9kdWNlcl9pZBgFIAEoAxIgChhuZXh0X2dhdGV3YXlfcHJvZHVjZXJfaWQYBiABKAMSFwoPb3duZXJzaGlwX2Vwb2NoGAcgASgEEkIKC25leHRfbnVtYmVyGAggAygLMi0ucm9idXN0bXEubWV0YS52MS5DbHVzdGVyTWV0YS5OZXh0TnVtYmVyRW50cnkaMQoPTmV4dE51bWJlckVudHJ5EgsKA2tleRgBIAEoBRINCgV2YWx1ZRgCIAEoBToCOAEibwoIR3JvdXBSb3cSKwoFY2xhaW0YASABKAsyHC5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwQ2xhaW0SEAoIbWV0YWRhdGEYAiABKAwSDQoFc3RhdGUYAyABKAkSFQoNcHJvdG9jb2xfdHlwZRgEIAEoCSJLCglBbnN3ZXJSb3cSLAoHZmFpbHVyZRgBIAEoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlEhAKCHJlc3BvbnNlGAIgASgMYgZwcm90bzM',
-    [
-      file_robustmq_common_v1_common,
-      file_robustmq_meta_v1_cluster,
-      file_robustmq_meta_v1_group,
-      file_robustmq_meta_v1_session,
-    ],
-  );
+export const file_robustmq_meta_v1_command: GenFile = /*@__PURE__*/
+  fileDesc("Ch5yb2J1c3RtcS9tZXRhL3YxL2NvbW1hbmQucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEivg0KB0NvbW1hbmQSDgoGbm93X21zGAEgASgDEg8KB2VudHJvcHkYAiABKAwSMQoKcmVxdWVzdF9pZBgDIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSPgoNcmVnaXN0ZXJfbm9kZRgKIAEoCzIlLnJvYnVzdG1xLm1ldGEudjEuUmVnaXN0ZXJOb2RlUmVxdWVzdEgAEi8KCWVuZF9ub2RlcxgLIAEoCzIaLnJvYnVzdG1xLm1ldGEudjEuRW5kTm9kZXNIABI+Cg1jcmVhdGVfc3RyZWFtGAwgASgLMiUucm9idXN0bXEubWV0YS52MS5DcmVhdGVTdHJlYW1SZXF1ZXN0SAASPgoNZGVsZXRlX3N0cmVhbRgNIAEoCzIlLnJvYnVzdG1xLm1ldGEudjEuRGVsZXRlU3RyZWFtUmVxdWVzdEgAEjgKCmFkZF9zaGFyZHMYDiABKAsyIi5yb2J1c3RtcS5tZXRhLnYxLkFkZFNoYXJkc1JlcXVlc3RIABJJChNhbHRlcl9zdHJlYW1fY29uZmlnGA8gASgLMioucm9idXN0bXEubWV0YS52MS5BbHRlclN0cmVhbUNvbmZpZ1JlcXVlc3RIABJOChVhY2tub3dsZWRnZV9vd25lcnNoaXAYECABKAsyLS5yb2J1c3RtcS5tZXRhLnYxLkFja25vd2xlZGdlT3duZXJzaGlwUmVxdWVzdEgAEkQKEGNsYWltX2xlYWRlcnNoaXAYESABKAsyKC5yb2J1c3RtcS5tZXRhLnYxLkNsYWltTGVhZGVyc2hpcFJlcXVlc3RIABI2CglhbHRlcl9pc3IYEiABKAsyIS5yb2J1c3RtcS5tZXRhLnYxLkFsdGVySXNyUmVxdWVzdEgAEk0KFWFsbG9jYXRlX3Byb2R1Y2VyX2lkcxgTIAEoCzIsLnJvYnVzdG1xLm1ldGEudjEuQWxsb2NhdGVQcm9kdWNlcklkc1JlcXVlc3RIABI0CghwdXRfdXNlchgUIAEoCzIgLnJvYnVzdG1xLm1ldGEudjEuUHV0VXNlclJlcXVlc3RIABI6CgtkZWxldGVfdXNlchgVIAEoCzIjLnJvYnVzdG1xLm1ldGEudjEuRGVsZXRlVXNlclJlcXVlc3RIABJHChJwdXRfZHluYW1pY19jb25maWcYFiABKAsyKS5yb2J1c3RtcS5tZXRhLnYxLlB1dER5bmFtaWNDb25maWdSZXF1ZXN0SAASMAoJYm9vdHN0cmFwGBcgASgLMhsucm9idXN0bXEubWV0YS52MS5Cb290c3RyYXBIABI+Cg1vcGVuX3Nlc3Npb25zGCggASgLMiUucm9idXN0bXEubWV0YS52MS5PcGVuU2Vzc2lvbnNSZXF1ZXN0SAASRAoQcmVsZWFzZV9zZXNzaW9ucxgpIAEoCzIoLnJvYnVzdG1xLm1ldGEudjEuUmVsZWFzZVNlc3Npb25zUmVxdWVzdEgAEkwKFHVwZGF0ZV9zdWJzY3JpcHRpb25zGCogASgLMiwucm9idXN0bXEubWV0YS52MS5VcGRhdGVTdWJzY3JpcHRpb25zUmVxdWVzdEgAEkAKDmNvbW1pdF9jdXJzb3JzGCsgASgLMiYucm9idXN0bXEubWV0YS52MS5Db21taXRDdXJzb3JzUmVxdWVzdEgAEjsKD2V4cGlyZV9zZXNzaW9ucxgsIAEoCzIgLnJvYnVzdG1xLm1ldGEudjEuRXhwaXJlU2Vzc2lvbnNIABI/ChFjbG9zZV9pbmNhcm5hdGlvbhgtIAEoCzIiLnJvYnVzdG1xLm1ldGEudjEuQ2xvc2VJbmNhcm5hdGlvbkgAEjMKC2NsYWltX2dyb3VwGC4gASgLMhwucm9idXN0bXEubWV0YS52MS5DbGFpbUdyb3VwSAASRwoScHV0X2dyb3VwX21ldGFkYXRhGC8gASgLMikucm9idXN0bXEubWV0YS52MS5QdXRHcm91cE1ldGFkYXRhUmVxdWVzdEgAEkAKDmNvbW1pdF9vZmZzZXRzGDAgASgLMiYucm9idXN0bXEubWV0YS52MS5Db21taXRPZmZzZXRzUmVxdWVzdEgAEkAKDmRlbGV0ZV9vZmZzZXRzGDEgASgLMiYucm9idXN0bXEubWV0YS52MS5EZWxldGVPZmZzZXRzUmVxdWVzdEgAEj4KDWRlbGV0ZV9ncm91cHMYMiABKAsyJS5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZUdyb3Vwc1JlcXVlc3RIAEIJCgdjb21tYW5kIkYKCUJvb3RzdHJhcBISCgpjbHVzdGVyX2lkGAEgASgJEiUKBWFkbWluGAIgASgLMhYucm9idXN0bXEubWV0YS52MS5Vc2VyIjsKCEVuZE5vZGVzEi8KBW5vZGVzGAEgAygLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSJACg5FeHBpcmVTZXNzaW9ucxIuCghzZXNzaW9ucxgBIAMoCzIcLnJvYnVzdG1xLm1ldGEudjEuU2Vzc2lvbktleSJyChBDbG9zZUluY2FybmF0aW9uEi4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5Ei4KCHNlc3Npb25zGAIgAygLMhwucm9idXN0bXEubWV0YS52MS5TZXNzaW9uS2V5In8KCkNsYWltR3JvdXASLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSKQoFZ3JvdXAYAiABKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5EhYKDmV4cGVjdGVkX2Vwb2NoGAMgASgFIrECCgtDbHVzdGVyTWV0YRISCgpjbHVzdGVyX2lkGAEgASgJEhAKCHJldmlzaW9uGAIgASgEEhYKDm5leHRfc3RyZWFtX2lkGAMgASgNEhgKEG5leHRfaW5jYXJuYXRpb24YBCABKAQSGAoQbmV4dF9wcm9kdWNlcl9pZBgFIAEoAxIgChhuZXh0X2dhdGV3YXlfcHJvZHVjZXJfaWQYBiABKAMSFwoPb3duZXJzaGlwX2Vwb2NoGAcgASgEEkIKC25leHRfbnVtYmVyGAggAygLMi0ucm9idXN0bXEubWV0YS52MS5DbHVzdGVyTWV0YS5OZXh0TnVtYmVyRW50cnkaMQoPTmV4dE51bWJlckVudHJ5EgsKA2tleRgBIAEoBRINCgV2YWx1ZRgCIAEoBToCOAEihAEKCEdyb3VwUm93EisKBWNsYWltGAEgASgLMhwucm9idXN0bXEubWV0YS52MS5Hcm91cENsYWltEhAKCG1ldGFkYXRhGAIgASgMEg0KBXN0YXRlGAMgASgJEhUKDXByb3RvY29sX3R5cGUYBCABKAkSEwoLaGFzX29mZnNldHMYBSABKAgiSwoJQW5zd2VyUm93EiwKB2ZhaWx1cmUYASABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZRIQCghyZXNwb25zZRgCIAEoDGIGcHJvdG8z", [file_robustmq_common_v1_common, file_robustmq_meta_v1_cluster, file_robustmq_meta_v1_group, file_robustmq_meta_v1_session]);
 
 /**
  * One entry of a group's log. Everything that apply may not decide by itself comes with it: time and random bytes.
  *
  * @generated from message robustmq.meta.v1.Command
  */
-export type Command = Message<'robustmq.meta.v1.Command'> & {
+export type Command = Message<"robustmq.meta.v1.Command"> & {
   /**
    * @generated from field: int64 now_ms = 1;
    */
@@ -82,201 +46,176 @@ export type Command = Message<'robustmq.meta.v1.Command'> & {
   /**
    * @generated from oneof robustmq.meta.v1.Command.command
    */
-  command:
-    | {
-        /**
-         * Group `cluster`.
-         *
-         * @generated from field: robustmq.meta.v1.RegisterNodeRequest register_node = 10;
-         */
-        value: RegisterNodeRequest;
-        case: 'registerNode';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.EndNodes end_nodes = 11;
-         */
-        value: EndNodes;
-        case: 'endNodes';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.CreateStreamRequest create_stream = 12;
-         */
-        value: CreateStreamRequest;
-        case: 'createStream';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.DeleteStreamRequest delete_stream = 13;
-         */
-        value: DeleteStreamRequest;
-        case: 'deleteStream';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.AddShardsRequest add_shards = 14;
-         */
-        value: AddShardsRequest;
-        case: 'addShards';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.AlterStreamConfigRequest alter_stream_config = 15;
-         */
-        value: AlterStreamConfigRequest;
-        case: 'alterStreamConfig';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.AcknowledgeOwnershipRequest acknowledge_ownership = 16;
-         */
-        value: AcknowledgeOwnershipRequest;
-        case: 'acknowledgeOwnership';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.ClaimLeadershipRequest claim_leadership = 17;
-         */
-        value: ClaimLeadershipRequest;
-        case: 'claimLeadership';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.AlterIsrRequest alter_isr = 18;
-         */
-        value: AlterIsrRequest;
-        case: 'alterIsr';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.AllocateProducerIdsRequest allocate_producer_ids = 19;
-         */
-        value: AllocateProducerIdsRequest;
-        case: 'allocateProducerIds';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.PutUserRequest put_user = 20;
-         */
-        value: PutUserRequest;
-        case: 'putUser';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.DeleteUserRequest delete_user = 21;
-         */
-        value: DeleteUserRequest;
-        case: 'deleteUser';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.PutDynamicConfigRequest put_dynamic_config = 22;
-         */
-        value: PutDynamicConfigRequest;
-        case: 'putDynamicConfig';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.Bootstrap bootstrap = 23;
-         */
-        value: Bootstrap;
-        case: 'bootstrap';
-      }
-    | {
-        /**
-         * Data groups.
-         *
-         * @generated from field: robustmq.meta.v1.OpenSessionsRequest open_sessions = 40;
-         */
-        value: OpenSessionsRequest;
-        case: 'openSessions';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.ReleaseSessionsRequest release_sessions = 41;
-         */
-        value: ReleaseSessionsRequest;
-        case: 'releaseSessions';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.UpdateSubscriptionsRequest update_subscriptions = 42;
-         */
-        value: UpdateSubscriptionsRequest;
-        case: 'updateSubscriptions';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.CommitCursorsRequest commit_cursors = 43;
-         */
-        value: CommitCursorsRequest;
-        case: 'commitCursors';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.ExpireSessions expire_sessions = 44;
-         */
-        value: ExpireSessions;
-        case: 'expireSessions';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.CloseIncarnation close_incarnation = 45;
-         */
-        value: CloseIncarnation;
-        case: 'closeIncarnation';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.ClaimGroup claim_group = 46;
-         */
-        value: ClaimGroup;
-        case: 'claimGroup';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.PutGroupMetadataRequest put_group_metadata = 47;
-         */
-        value: PutGroupMetadataRequest;
-        case: 'putGroupMetadata';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.CommitOffsetsRequest commit_offsets = 48;
-         */
-        value: CommitOffsetsRequest;
-        case: 'commitOffsets';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.DeleteOffsetsRequest delete_offsets = 49;
-         */
-        value: DeleteOffsetsRequest;
-        case: 'deleteOffsets';
-      }
-    | {
-        /**
-         * @generated from field: robustmq.meta.v1.DeleteGroupsRequest delete_groups = 50;
-         */
-        value: DeleteGroupsRequest;
-        case: 'deleteGroups';
-      }
-    | { case: undefined; value?: undefined };
+  command: {
+    /**
+     * Group `cluster`.
+     *
+     * @generated from field: robustmq.meta.v1.RegisterNodeRequest register_node = 10;
+     */
+    value: RegisterNodeRequest;
+    case: "registerNode";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.EndNodes end_nodes = 11;
+     */
+    value: EndNodes;
+    case: "endNodes";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.CreateStreamRequest create_stream = 12;
+     */
+    value: CreateStreamRequest;
+    case: "createStream";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.DeleteStreamRequest delete_stream = 13;
+     */
+    value: DeleteStreamRequest;
+    case: "deleteStream";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.AddShardsRequest add_shards = 14;
+     */
+    value: AddShardsRequest;
+    case: "addShards";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.AlterStreamConfigRequest alter_stream_config = 15;
+     */
+    value: AlterStreamConfigRequest;
+    case: "alterStreamConfig";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.AcknowledgeOwnershipRequest acknowledge_ownership = 16;
+     */
+    value: AcknowledgeOwnershipRequest;
+    case: "acknowledgeOwnership";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.ClaimLeadershipRequest claim_leadership = 17;
+     */
+    value: ClaimLeadershipRequest;
+    case: "claimLeadership";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.AlterIsrRequest alter_isr = 18;
+     */
+    value: AlterIsrRequest;
+    case: "alterIsr";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.AllocateProducerIdsRequest allocate_producer_ids = 19;
+     */
+    value: AllocateProducerIdsRequest;
+    case: "allocateProducerIds";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.PutUserRequest put_user = 20;
+     */
+    value: PutUserRequest;
+    case: "putUser";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.DeleteUserRequest delete_user = 21;
+     */
+    value: DeleteUserRequest;
+    case: "deleteUser";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.PutDynamicConfigRequest put_dynamic_config = 22;
+     */
+    value: PutDynamicConfigRequest;
+    case: "putDynamicConfig";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.Bootstrap bootstrap = 23;
+     */
+    value: Bootstrap;
+    case: "bootstrap";
+  } | {
+    /**
+     * Data groups.
+     *
+     * @generated from field: robustmq.meta.v1.OpenSessionsRequest open_sessions = 40;
+     */
+    value: OpenSessionsRequest;
+    case: "openSessions";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.ReleaseSessionsRequest release_sessions = 41;
+     */
+    value: ReleaseSessionsRequest;
+    case: "releaseSessions";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.UpdateSubscriptionsRequest update_subscriptions = 42;
+     */
+    value: UpdateSubscriptionsRequest;
+    case: "updateSubscriptions";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.CommitCursorsRequest commit_cursors = 43;
+     */
+    value: CommitCursorsRequest;
+    case: "commitCursors";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.ExpireSessions expire_sessions = 44;
+     */
+    value: ExpireSessions;
+    case: "expireSessions";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.CloseIncarnation close_incarnation = 45;
+     */
+    value: CloseIncarnation;
+    case: "closeIncarnation";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.ClaimGroup claim_group = 46;
+     */
+    value: ClaimGroup;
+    case: "claimGroup";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.PutGroupMetadataRequest put_group_metadata = 47;
+     */
+    value: PutGroupMetadataRequest;
+    case: "putGroupMetadata";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.CommitOffsetsRequest commit_offsets = 48;
+     */
+    value: CommitOffsetsRequest;
+    case: "commitOffsets";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.DeleteOffsetsRequest delete_offsets = 49;
+     */
+    value: DeleteOffsetsRequest;
+    case: "deleteOffsets";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.DeleteGroupsRequest delete_groups = 50;
+     */
+    value: DeleteGroupsRequest;
+    case: "deleteGroups";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
  * Describes the message robustmq.meta.v1.Command.
  * Use `create(CommandSchema)` to create a new message.
  */
-export const CommandSchema: GenMessage<Command> = /*@__PURE__*/ messageDesc(file_robustmq_meta_v1_command, 0);
+export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_command, 0);
 
 /**
  * The first command of a cluster.
  *
  * @generated from message robustmq.meta.v1.Bootstrap
  */
-export type Bootstrap = Message<'robustmq.meta.v1.Bootstrap'> & {
+export type Bootstrap = Message<"robustmq.meta.v1.Bootstrap"> & {
   /**
    * @generated from field: string cluster_id = 1;
    */
@@ -292,8 +231,7 @@ export type Bootstrap = Message<'robustmq.meta.v1.Bootstrap'> & {
  * Describes the message robustmq.meta.v1.Bootstrap.
  * Use `create(BootstrapSchema)` to create a new message.
  */
-export const BootstrapSchema: GenMessage<Bootstrap> =
-  /*@__PURE__*/
+export const BootstrapSchema: GenMessage<Bootstrap> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_command, 1);
 
 /**
@@ -301,7 +239,7 @@ export const BootstrapSchema: GenMessage<Bootstrap> =
  *
  * @generated from message robustmq.meta.v1.EndNodes
  */
-export type EndNodes = Message<'robustmq.meta.v1.EndNodes'> & {
+export type EndNodes = Message<"robustmq.meta.v1.EndNodes"> & {
   /**
    * @generated from field: repeated robustmq.common.v1.NodeIdentity nodes = 1;
    */
@@ -312,8 +250,7 @@ export type EndNodes = Message<'robustmq.meta.v1.EndNodes'> & {
  * Describes the message robustmq.meta.v1.EndNodes.
  * Use `create(EndNodesSchema)` to create a new message.
  */
-export const EndNodesSchema: GenMessage<EndNodes> =
-  /*@__PURE__*/
+export const EndNodesSchema: GenMessage<EndNodes> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_command, 2);
 
 /**
@@ -321,7 +258,7 @@ export const EndNodesSchema: GenMessage<EndNodes> =
  *
  * @generated from message robustmq.meta.v1.ExpireSessions
  */
-export type ExpireSessions = Message<'robustmq.meta.v1.ExpireSessions'> & {
+export type ExpireSessions = Message<"robustmq.meta.v1.ExpireSessions"> & {
   /**
    * @generated from field: repeated robustmq.meta.v1.SessionKey sessions = 1;
    */
@@ -332,8 +269,7 @@ export type ExpireSessions = Message<'robustmq.meta.v1.ExpireSessions'> & {
  * Describes the message robustmq.meta.v1.ExpireSessions.
  * Use `create(ExpireSessionsSchema)` to create a new message.
  */
-export const ExpireSessionsSchema: GenMessage<ExpireSessions> =
-  /*@__PURE__*/
+export const ExpireSessionsSchema: GenMessage<ExpireSessions> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_command, 3);
 
 /**
@@ -341,7 +277,7 @@ export const ExpireSessionsSchema: GenMessage<ExpireSessions> =
  *
  * @generated from message robustmq.meta.v1.CloseIncarnation
  */
-export type CloseIncarnation = Message<'robustmq.meta.v1.CloseIncarnation'> & {
+export type CloseIncarnation = Message<"robustmq.meta.v1.CloseIncarnation"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -357,8 +293,7 @@ export type CloseIncarnation = Message<'robustmq.meta.v1.CloseIncarnation'> & {
  * Describes the message robustmq.meta.v1.CloseIncarnation.
  * Use `create(CloseIncarnationSchema)` to create a new message.
  */
-export const CloseIncarnationSchema: GenMessage<CloseIncarnation> =
-  /*@__PURE__*/
+export const CloseIncarnationSchema: GenMessage<CloseIncarnation> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_command, 4);
 
 /**
@@ -366,7 +301,7 @@ export const CloseIncarnationSchema: GenMessage<CloseIncarnation> =
  *
  * @generated from message robustmq.meta.v1.ClaimGroup
  */
-export type ClaimGroup = Message<'robustmq.meta.v1.ClaimGroup'> & {
+export type ClaimGroup = Message<"robustmq.meta.v1.ClaimGroup"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -387,8 +322,7 @@ export type ClaimGroup = Message<'robustmq.meta.v1.ClaimGroup'> & {
  * Describes the message robustmq.meta.v1.ClaimGroup.
  * Use `create(ClaimGroupSchema)` to create a new message.
  */
-export const ClaimGroupSchema: GenMessage<ClaimGroup> =
-  /*@__PURE__*/
+export const ClaimGroupSchema: GenMessage<ClaimGroup> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_command, 5);
 
 /**
@@ -396,7 +330,7 @@ export const ClaimGroupSchema: GenMessage<ClaimGroup> =
  *
  * @generated from message robustmq.meta.v1.ClusterMeta
  */
-export type ClusterMeta = Message<'robustmq.meta.v1.ClusterMeta'> & {
+export type ClusterMeta = Message<"robustmq.meta.v1.ClusterMeta"> & {
   /**
    * @generated from field: string cluster_id = 1;
    */
@@ -442,14 +376,13 @@ export type ClusterMeta = Message<'robustmq.meta.v1.ClusterMeta'> & {
  * Describes the message robustmq.meta.v1.ClusterMeta.
  * Use `create(ClusterMetaSchema)` to create a new message.
  */
-export const ClusterMetaSchema: GenMessage<ClusterMeta> =
-  /*@__PURE__*/
+export const ClusterMetaSchema: GenMessage<ClusterMeta> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_command, 6);
 
 /**
  * @generated from message robustmq.meta.v1.GroupRow
  */
-export type GroupRow = Message<'robustmq.meta.v1.GroupRow'> & {
+export type GroupRow = Message<"robustmq.meta.v1.GroupRow"> & {
   /**
    * @generated from field: robustmq.meta.v1.GroupClaim claim = 1;
    */
@@ -469,14 +402,20 @@ export type GroupRow = Message<'robustmq.meta.v1.GroupRow'> & {
    * @generated from field: string protocol_type = 4;
    */
   protocolType: string;
+
+  /**
+   * Offsets were committed, so the group exists even without metadata.
+   *
+   * @generated from field: bool has_offsets = 5;
+   */
+  hasOffsets: boolean;
 };
 
 /**
  * Describes the message robustmq.meta.v1.GroupRow.
  * Use `create(GroupRowSchema)` to create a new message.
  */
-export const GroupRowSchema: GenMessage<GroupRow> =
-  /*@__PURE__*/
+export const GroupRowSchema: GenMessage<GroupRow> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_command, 7);
 
 /**
@@ -484,7 +423,7 @@ export const GroupRowSchema: GenMessage<GroupRow> =
  *
  * @generated from message robustmq.meta.v1.AnswerRow
  */
-export type AnswerRow = Message<'robustmq.meta.v1.AnswerRow'> & {
+export type AnswerRow = Message<"robustmq.meta.v1.AnswerRow"> & {
   /**
    * @generated from field: robustmq.common.v1.Failure failure = 1;
    */
@@ -500,6 +439,6 @@ export type AnswerRow = Message<'robustmq.meta.v1.AnswerRow'> & {
  * Describes the message robustmq.meta.v1.AnswerRow.
  * Use `create(AnswerRowSchema)` to create a new message.
  */
-export const AnswerRowSchema: GenMessage<AnswerRow> =
-  /*@__PURE__*/
+export const AnswerRowSchema: GenMessage<AnswerRow> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_command, 8);
+

@@ -4,26 +4,22 @@
 
 // Kafka consumer groups, in the data groups: coordinator claims, metadata and offsets (rule K2).
 
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2';
-import { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2';
-import type { NodeIdentity, RequestId, ShardRef } from '../../common/v1/common_pb.ts';
-import { file_robustmq_common_v1_common } from '../../common/v1/common_pb.ts';
-import type { Message } from '@bufbuild/protobuf';
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { NodeIdentity, RequestId, ShardRef } from "../../common/v1/common_pb.ts";
+import { file_robustmq_common_v1_common } from "../../common/v1/common_pb.ts";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file robustmq/meta/v1/group.proto.
  */
-export const file_robustmq_meta_v1_group: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'Chxyb2J1c3RtcS9tZXRhL3YxL2dyb3VwLnByb3RvEhByb2J1c3RtcS5tZXRhLnYxIiwKCEdyb3VwS2V5Eg4KBnRlbmFudBgBIAEoCRIQCghncm91cF9pZBgCIAEoCSKeAQoKR3JvdXBDbGFpbRIpCgVncm91cBgBIAEoCzIaLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBLZXkSGwoTY29vcmRpbmF0b3Jfbm9kZV9pZBgCIAEoCRIfChdjb29yZGluYXRvcl9pbmNhcm5hdGlvbhgDIAEoBBIZChFjb29yZGluYXRvcl9lcG9jaBgEIAEoBRIMCgRsaXZlGAUgASgIIqEBChFDbGFpbUdyb3VwUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRIxCgpyZXF1ZXN0X2lkGAIgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIpCgVncm91cBgDIAEoCzIaLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBLZXkidAoSQ2xhaW1Hcm91cFJlc3BvbnNlEisKBWNsYWltGAEgASgLMhwucm9idXN0bXEubWV0YS52MS5Hcm91cENsYWltEg8KB2dyYW50ZWQYAiABKAgSEAoIbWV0YWRhdGEYAyABKAwSDgoGZXhpc3RzGAQgASgIIkEKE0xvb2t1cEdyb3Vwc1JlcXVlc3QSKgoGZ3JvdXBzGAEgAygLMhoucm9idXN0bXEubWV0YS52MS5Hcm91cEtleSJEChRMb29rdXBHcm91cHNSZXNwb25zZRIsCgZjbGFpbXMYASADKAsyHC5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwQ2xhaW0i+gEKF1B1dEdyb3VwTWV0YWRhdGFSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EjEKCnJlcXVlc3RfaWQYAiABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEikKBWdyb3VwGAMgASgLMhoucm9idXN0bXEubWV0YS52MS5Hcm91cEtleRIZChFjb29yZGluYXRvcl9lcG9jaBgEIAEoBRIQCghtZXRhZGF0YRgFIAEoDBINCgVzdGF0ZRgGIAEoCRIVCg1wcm90b2NvbF90eXBlGAcgASgJIhoKGFB1dEdyb3VwTWV0YWRhdGFSZXNwb25zZSJ+CglPZmZzZXRSb3cSEQoJc3RyZWFtX2lkGAEgASgNEg0KBXNoYXJkGAIgASgNEg4KBm9mZnNldBgDIAEoAxIUCgxsZWFkZXJfZXBvY2gYBCABKAUSEAoIbWV0YWRhdGEYBSABKAkSFwoPY29tbWl0dGVkX2F0X21zGAYgASgDIu0BChRDb21taXRPZmZzZXRzUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRIxCgpyZXF1ZXN0X2lkGAIgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIpCgVncm91cBgDIAEoCzIaLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBLZXkSGQoRY29vcmRpbmF0b3JfZXBvY2gYBCABKAUSLAoHb2Zmc2V0cxgFIAMoCzIbLnJvYnVzdG1xLm1ldGEudjEuT2Zmc2V0Um93IhcKFUNvbW1pdE9mZnNldHNSZXNwb25zZSJ7ChNGZXRjaE9mZnNldHNSZXF1ZXN0EikKBWdyb3VwGAEgASgLMhoucm9idXN0bXEubWV0YS52MS5Hcm91cEtleRIsCgZzaGFyZHMYAiADKAsyHC5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRSZWYSCwoDYWxsGAMgASgIIkQKFEZldGNoT2Zmc2V0c1Jlc3BvbnNlEiwKB29mZnNldHMYASADKAsyGy5yb2J1c3RtcS5tZXRhLnYxLk9mZnNldFJvdyLtAQoURGVsZXRlT2Zmc2V0c1JlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSMQoKcmVxdWVzdF9pZBgCIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSKQoFZ3JvdXAYAyABKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5EhkKEWNvb3JkaW5hdG9yX2Vwb2NoGAQgASgFEiwKBnNoYXJkcxgFIAMoCzIcLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFJlZiIXChVEZWxldGVPZmZzZXRzUmVzcG9uc2UivgEKE0RlbGV0ZUdyb3Vwc1JlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSMQoKcmVxdWVzdF9pZBgCIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSKQoFZ3JvdXAYAyABKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5EhkKEWNvb3JkaW5hdG9yX2Vwb2NoGAQgASgFIhYKFERlbGV0ZUdyb3Vwc1Jlc3BvbnNlIkoKEUxpc3RHcm91cHNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVsaW1pdBgCIAEoDRIWCg5hZnRlcl9ncm91cF9pZBgDIAEoCSJSChJMaXN0R3JvdXBzUmVzcG9uc2USLgoGZ3JvdXBzGAEgAygLMh4ucm9idXN0bXEubWV0YS52MS5Hcm91cFN1bW1hcnkSDAoEbW9yZRgCIAEoCCKMAQoMR3JvdXBTdW1tYXJ5EikKBWdyb3VwGAEgASgLMhoucm9idXN0bXEubWV0YS52MS5Hcm91cEtleRINCgVzdGF0ZRgCIAEoCRIVCg1wcm90b2NvbF90eXBlGAMgASgJEisKBWNsYWltGAQgASgLMhwucm9idXN0bXEubWV0YS52MS5Hcm91cENsYWltMowGCgxHcm91cFNlcnZpY2USVwoKQ2xhaW1Hcm91cBIjLnJvYnVzdG1xLm1ldGEudjEuQ2xhaW1Hcm91cFJlcXVlc3QaJC5yb2J1c3RtcS5tZXRhLnYxLkNsYWltR3JvdXBSZXNwb25zZRJdCgxMb29rdXBHcm91cHMSJS5yb2J1c3RtcS5tZXRhLnYxLkxvb2t1cEdyb3Vwc1JlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLkxvb2t1cEdyb3Vwc1Jlc3BvbnNlEmkKEFB1dEdyb3VwTWV0YWRhdGESKS5yb2J1c3RtcS5tZXRhLnYxLlB1dEdyb3VwTWV0YWRhdGFSZXF1ZXN0Gioucm9idXN0bXEubWV0YS52MS5QdXRHcm91cE1ldGFkYXRhUmVzcG9uc2USYAoNQ29tbWl0T2Zmc2V0cxImLnJvYnVzdG1xLm1ldGEudjEuQ29tbWl0T2Zmc2V0c1JlcXVlc3QaJy5yb2J1c3RtcS5tZXRhLnYxLkNvbW1pdE9mZnNldHNSZXNwb25zZRJdCgxGZXRjaE9mZnNldHMSJS5yb2J1c3RtcS5tZXRhLnYxLkZldGNoT2Zmc2V0c1JlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLkZldGNoT2Zmc2V0c1Jlc3BvbnNlEmAKDURlbGV0ZU9mZnNldHMSJi5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZU9mZnNldHNSZXF1ZXN0Gicucm9idXN0bXEubWV0YS52MS5EZWxldGVPZmZzZXRzUmVzcG9uc2USXQoMRGVsZXRlR3JvdXBzEiUucm9idXN0bXEubWV0YS52MS5EZWxldGVHcm91cHNSZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5EZWxldGVHcm91cHNSZXNwb25zZRJXCgpMaXN0R3JvdXBzEiMucm9idXN0bXEubWV0YS52MS5MaXN0R3JvdXBzUmVxdWVzdBokLnJvYnVzdG1xLm1ldGEudjEuTGlzdEdyb3Vwc1Jlc3BvbnNlYgZwcm90bzM',
-    [file_robustmq_common_v1_common],
-  );
+export const file_robustmq_meta_v1_group: GenFile = /*@__PURE__*/
+  fileDesc("Chxyb2J1c3RtcS9tZXRhL3YxL2dyb3VwLnByb3RvEhByb2J1c3RtcS5tZXRhLnYxIiwKCEdyb3VwS2V5Eg4KBnRlbmFudBgBIAEoCRIQCghncm91cF9pZBgCIAEoCSKeAQoKR3JvdXBDbGFpbRIpCgVncm91cBgBIAEoCzIaLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBLZXkSGwoTY29vcmRpbmF0b3Jfbm9kZV9pZBgCIAEoCRIfChdjb29yZGluYXRvcl9pbmNhcm5hdGlvbhgDIAEoBBIZChFjb29yZGluYXRvcl9lcG9jaBgEIAEoBRIMCgRsaXZlGAUgASgIIqEBChFDbGFpbUdyb3VwUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRIxCgpyZXF1ZXN0X2lkGAIgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIpCgVncm91cBgDIAEoCzIaLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBLZXkidAoSQ2xhaW1Hcm91cFJlc3BvbnNlEisKBWNsYWltGAEgASgLMhwucm9idXN0bXEubWV0YS52MS5Hcm91cENsYWltEg8KB2dyYW50ZWQYAiABKAgSEAoIbWV0YWRhdGEYAyABKAwSDgoGZXhpc3RzGAQgASgIIkEKE0xvb2t1cEdyb3Vwc1JlcXVlc3QSKgoGZ3JvdXBzGAEgAygLMhoucm9idXN0bXEubWV0YS52MS5Hcm91cEtleSJEChRMb29rdXBHcm91cHNSZXNwb25zZRIsCgZjbGFpbXMYASADKAsyHC5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwQ2xhaW0i+gEKF1B1dEdyb3VwTWV0YWRhdGFSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EjEKCnJlcXVlc3RfaWQYAiABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEikKBWdyb3VwGAMgASgLMhoucm9idXN0bXEubWV0YS52MS5Hcm91cEtleRIZChFjb29yZGluYXRvcl9lcG9jaBgEIAEoBRIQCghtZXRhZGF0YRgFIAEoDBINCgVzdGF0ZRgGIAEoCRIVCg1wcm90b2NvbF90eXBlGAcgASgJIhoKGFB1dEdyb3VwTWV0YWRhdGFSZXNwb25zZSJ+CglPZmZzZXRSb3cSEQoJc3RyZWFtX2lkGAEgASgNEg0KBXNoYXJkGAIgASgNEg4KBm9mZnNldBgDIAEoAxIUCgxsZWFkZXJfZXBvY2gYBCABKAUSEAoIbWV0YWRhdGEYBSABKAkSFwoPY29tbWl0dGVkX2F0X21zGAYgASgDIu0BChRDb21taXRPZmZzZXRzUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRIxCgpyZXF1ZXN0X2lkGAIgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIpCgVncm91cBgDIAEoCzIaLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBLZXkSGQoRY29vcmRpbmF0b3JfZXBvY2gYBCABKAUSLAoHb2Zmc2V0cxgFIAMoCzIbLnJvYnVzdG1xLm1ldGEudjEuT2Zmc2V0Um93IhcKFUNvbW1pdE9mZnNldHNSZXNwb25zZSJ7ChNGZXRjaE9mZnNldHNSZXF1ZXN0EikKBWdyb3VwGAEgASgLMhoucm9idXN0bXEubWV0YS52MS5Hcm91cEtleRIsCgZzaGFyZHMYAiADKAsyHC5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRSZWYSCwoDYWxsGAMgASgIIkQKFEZldGNoT2Zmc2V0c1Jlc3BvbnNlEiwKB29mZnNldHMYASADKAsyGy5yb2J1c3RtcS5tZXRhLnYxLk9mZnNldFJvdyLtAQoURGVsZXRlT2Zmc2V0c1JlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSMQoKcmVxdWVzdF9pZBgCIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSKQoFZ3JvdXAYAyABKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5EhkKEWNvb3JkaW5hdG9yX2Vwb2NoGAQgASgFEiwKBnNoYXJkcxgFIAMoCzIcLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFJlZiIXChVEZWxldGVPZmZzZXRzUmVzcG9uc2UivgEKE0RlbGV0ZUdyb3Vwc1JlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSMQoKcmVxdWVzdF9pZBgCIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSKQoFZ3JvdXAYAyABKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5EhkKEWNvb3JkaW5hdG9yX2Vwb2NoGAQgASgFIhYKFERlbGV0ZUdyb3Vwc1Jlc3BvbnNlIkoKEUxpc3RHcm91cHNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVsaW1pdBgCIAEoDRIWCg5hZnRlcl9ncm91cF9pZBgDIAEoCSJSChJMaXN0R3JvdXBzUmVzcG9uc2USLgoGZ3JvdXBzGAEgAygLMh4ucm9idXN0bXEubWV0YS52MS5Hcm91cFN1bW1hcnkSDAoEbW9yZRgCIAEoCCKMAQoMR3JvdXBTdW1tYXJ5EikKBWdyb3VwGAEgASgLMhoucm9idXN0bXEubWV0YS52MS5Hcm91cEtleRINCgVzdGF0ZRgCIAEoCRIVCg1wcm90b2NvbF90eXBlGAMgASgJEisKBWNsYWltGAQgASgLMhwucm9idXN0bXEubWV0YS52MS5Hcm91cENsYWltMowGCgxHcm91cFNlcnZpY2USVwoKQ2xhaW1Hcm91cBIjLnJvYnVzdG1xLm1ldGEudjEuQ2xhaW1Hcm91cFJlcXVlc3QaJC5yb2J1c3RtcS5tZXRhLnYxLkNsYWltR3JvdXBSZXNwb25zZRJdCgxMb29rdXBHcm91cHMSJS5yb2J1c3RtcS5tZXRhLnYxLkxvb2t1cEdyb3Vwc1JlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLkxvb2t1cEdyb3Vwc1Jlc3BvbnNlEmkKEFB1dEdyb3VwTWV0YWRhdGESKS5yb2J1c3RtcS5tZXRhLnYxLlB1dEdyb3VwTWV0YWRhdGFSZXF1ZXN0Gioucm9idXN0bXEubWV0YS52MS5QdXRHcm91cE1ldGFkYXRhUmVzcG9uc2USYAoNQ29tbWl0T2Zmc2V0cxImLnJvYnVzdG1xLm1ldGEudjEuQ29tbWl0T2Zmc2V0c1JlcXVlc3QaJy5yb2J1c3RtcS5tZXRhLnYxLkNvbW1pdE9mZnNldHNSZXNwb25zZRJdCgxGZXRjaE9mZnNldHMSJS5yb2J1c3RtcS5tZXRhLnYxLkZldGNoT2Zmc2V0c1JlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLkZldGNoT2Zmc2V0c1Jlc3BvbnNlEmAKDURlbGV0ZU9mZnNldHMSJi5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZU9mZnNldHNSZXF1ZXN0Gicucm9idXN0bXEubWV0YS52MS5EZWxldGVPZmZzZXRzUmVzcG9uc2USXQoMRGVsZXRlR3JvdXBzEiUucm9idXN0bXEubWV0YS52MS5EZWxldGVHcm91cHNSZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5EZWxldGVHcm91cHNSZXNwb25zZRJXCgpMaXN0R3JvdXBzEiMucm9idXN0bXEubWV0YS52MS5MaXN0R3JvdXBzUmVxdWVzdBokLnJvYnVzdG1xLm1ldGEudjEuTGlzdEdyb3Vwc1Jlc3BvbnNlYgZwcm90bzM", [file_robustmq_common_v1_common]);
 
 /**
  * @generated from message robustmq.meta.v1.GroupKey
  */
-export type GroupKey = Message<'robustmq.meta.v1.GroupKey'> & {
+export type GroupKey = Message<"robustmq.meta.v1.GroupKey"> & {
   /**
    * @generated from field: string tenant = 1;
    */
@@ -39,12 +35,13 @@ export type GroupKey = Message<'robustmq.meta.v1.GroupKey'> & {
  * Describes the message robustmq.meta.v1.GroupKey.
  * Use `create(GroupKeySchema)` to create a new message.
  */
-export const GroupKeySchema: GenMessage<GroupKey> = /*@__PURE__*/ messageDesc(file_robustmq_meta_v1_group, 0);
+export const GroupKeySchema: GenMessage<GroupKey> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_group, 0);
 
 /**
  * @generated from message robustmq.meta.v1.GroupClaim
  */
-export type GroupClaim = Message<'robustmq.meta.v1.GroupClaim'> & {
+export type GroupClaim = Message<"robustmq.meta.v1.GroupClaim"> & {
   /**
    * @generated from field: robustmq.meta.v1.GroupKey group = 1;
    */
@@ -75,14 +72,13 @@ export type GroupClaim = Message<'robustmq.meta.v1.GroupClaim'> & {
  * Describes the message robustmq.meta.v1.GroupClaim.
  * Use `create(GroupClaimSchema)` to create a new message.
  */
-export const GroupClaimSchema: GenMessage<GroupClaim> =
-  /*@__PURE__*/
+export const GroupClaimSchema: GenMessage<GroupClaim> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 1);
 
 /**
  * @generated from message robustmq.meta.v1.ClaimGroupRequest
  */
-export type ClaimGroupRequest = Message<'robustmq.meta.v1.ClaimGroupRequest'> & {
+export type ClaimGroupRequest = Message<"robustmq.meta.v1.ClaimGroupRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -103,14 +99,13 @@ export type ClaimGroupRequest = Message<'robustmq.meta.v1.ClaimGroupRequest'> & 
  * Describes the message robustmq.meta.v1.ClaimGroupRequest.
  * Use `create(ClaimGroupRequestSchema)` to create a new message.
  */
-export const ClaimGroupRequestSchema: GenMessage<ClaimGroupRequest> =
-  /*@__PURE__*/
+export const ClaimGroupRequestSchema: GenMessage<ClaimGroupRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 2);
 
 /**
  * @generated from message robustmq.meta.v1.ClaimGroupResponse
  */
-export type ClaimGroupResponse = Message<'robustmq.meta.v1.ClaimGroupResponse'> & {
+export type ClaimGroupResponse = Message<"robustmq.meta.v1.ClaimGroupResponse"> & {
   /**
    * The caller's claim, or the live one of another gateway.
    *
@@ -140,14 +135,13 @@ export type ClaimGroupResponse = Message<'robustmq.meta.v1.ClaimGroupResponse'> 
  * Describes the message robustmq.meta.v1.ClaimGroupResponse.
  * Use `create(ClaimGroupResponseSchema)` to create a new message.
  */
-export const ClaimGroupResponseSchema: GenMessage<ClaimGroupResponse> =
-  /*@__PURE__*/
+export const ClaimGroupResponseSchema: GenMessage<ClaimGroupResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 3);
 
 /**
  * @generated from message robustmq.meta.v1.LookupGroupsRequest
  */
-export type LookupGroupsRequest = Message<'robustmq.meta.v1.LookupGroupsRequest'> & {
+export type LookupGroupsRequest = Message<"robustmq.meta.v1.LookupGroupsRequest"> & {
   /**
    * @generated from field: repeated robustmq.meta.v1.GroupKey groups = 1;
    */
@@ -158,14 +152,13 @@ export type LookupGroupsRequest = Message<'robustmq.meta.v1.LookupGroupsRequest'
  * Describes the message robustmq.meta.v1.LookupGroupsRequest.
  * Use `create(LookupGroupsRequestSchema)` to create a new message.
  */
-export const LookupGroupsRequestSchema: GenMessage<LookupGroupsRequest> =
-  /*@__PURE__*/
+export const LookupGroupsRequestSchema: GenMessage<LookupGroupsRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 4);
 
 /**
  * @generated from message robustmq.meta.v1.LookupGroupsResponse
  */
-export type LookupGroupsResponse = Message<'robustmq.meta.v1.LookupGroupsResponse'> & {
+export type LookupGroupsResponse = Message<"robustmq.meta.v1.LookupGroupsResponse"> & {
   /**
    * In the order asked; a group without a claim has an empty coordinator.
    *
@@ -178,14 +171,13 @@ export type LookupGroupsResponse = Message<'robustmq.meta.v1.LookupGroupsRespons
  * Describes the message robustmq.meta.v1.LookupGroupsResponse.
  * Use `create(LookupGroupsResponseSchema)` to create a new message.
  */
-export const LookupGroupsResponseSchema: GenMessage<LookupGroupsResponse> =
-  /*@__PURE__*/
+export const LookupGroupsResponseSchema: GenMessage<LookupGroupsResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 5);
 
 /**
  * @generated from message robustmq.meta.v1.PutGroupMetadataRequest
  */
-export type PutGroupMetadataRequest = Message<'robustmq.meta.v1.PutGroupMetadataRequest'> & {
+export type PutGroupMetadataRequest = Message<"robustmq.meta.v1.PutGroupMetadataRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -228,27 +220,26 @@ export type PutGroupMetadataRequest = Message<'robustmq.meta.v1.PutGroupMetadata
  * Describes the message robustmq.meta.v1.PutGroupMetadataRequest.
  * Use `create(PutGroupMetadataRequestSchema)` to create a new message.
  */
-export const PutGroupMetadataRequestSchema: GenMessage<PutGroupMetadataRequest> =
-  /*@__PURE__*/
+export const PutGroupMetadataRequestSchema: GenMessage<PutGroupMetadataRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 6);
 
 /**
  * @generated from message robustmq.meta.v1.PutGroupMetadataResponse
  */
-export type PutGroupMetadataResponse = Message<'robustmq.meta.v1.PutGroupMetadataResponse'> & {};
+export type PutGroupMetadataResponse = Message<"robustmq.meta.v1.PutGroupMetadataResponse"> & {
+};
 
 /**
  * Describes the message robustmq.meta.v1.PutGroupMetadataResponse.
  * Use `create(PutGroupMetadataResponseSchema)` to create a new message.
  */
-export const PutGroupMetadataResponseSchema: GenMessage<PutGroupMetadataResponse> =
-  /*@__PURE__*/
+export const PutGroupMetadataResponseSchema: GenMessage<PutGroupMetadataResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 7);
 
 /**
  * @generated from message robustmq.meta.v1.OffsetRow
  */
-export type OffsetRow = Message<'robustmq.meta.v1.OffsetRow'> & {
+export type OffsetRow = Message<"robustmq.meta.v1.OffsetRow"> & {
   /**
    * @generated from field: uint32 stream_id = 1;
    */
@@ -284,14 +275,13 @@ export type OffsetRow = Message<'robustmq.meta.v1.OffsetRow'> & {
  * Describes the message robustmq.meta.v1.OffsetRow.
  * Use `create(OffsetRowSchema)` to create a new message.
  */
-export const OffsetRowSchema: GenMessage<OffsetRow> =
-  /*@__PURE__*/
+export const OffsetRowSchema: GenMessage<OffsetRow> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 8);
 
 /**
  * @generated from message robustmq.meta.v1.CommitOffsetsRequest
  */
-export type CommitOffsetsRequest = Message<'robustmq.meta.v1.CommitOffsetsRequest'> & {
+export type CommitOffsetsRequest = Message<"robustmq.meta.v1.CommitOffsetsRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -322,27 +312,26 @@ export type CommitOffsetsRequest = Message<'robustmq.meta.v1.CommitOffsetsReques
  * Describes the message robustmq.meta.v1.CommitOffsetsRequest.
  * Use `create(CommitOffsetsRequestSchema)` to create a new message.
  */
-export const CommitOffsetsRequestSchema: GenMessage<CommitOffsetsRequest> =
-  /*@__PURE__*/
+export const CommitOffsetsRequestSchema: GenMessage<CommitOffsetsRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 9);
 
 /**
  * @generated from message robustmq.meta.v1.CommitOffsetsResponse
  */
-export type CommitOffsetsResponse = Message<'robustmq.meta.v1.CommitOffsetsResponse'> & {};
+export type CommitOffsetsResponse = Message<"robustmq.meta.v1.CommitOffsetsResponse"> & {
+};
 
 /**
  * Describes the message robustmq.meta.v1.CommitOffsetsResponse.
  * Use `create(CommitOffsetsResponseSchema)` to create a new message.
  */
-export const CommitOffsetsResponseSchema: GenMessage<CommitOffsetsResponse> =
-  /*@__PURE__*/
+export const CommitOffsetsResponseSchema: GenMessage<CommitOffsetsResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 10);
 
 /**
  * @generated from message robustmq.meta.v1.FetchOffsetsRequest
  */
-export type FetchOffsetsRequest = Message<'robustmq.meta.v1.FetchOffsetsRequest'> & {
+export type FetchOffsetsRequest = Message<"robustmq.meta.v1.FetchOffsetsRequest"> & {
   /**
    * @generated from field: robustmq.meta.v1.GroupKey group = 1;
    */
@@ -365,14 +354,13 @@ export type FetchOffsetsRequest = Message<'robustmq.meta.v1.FetchOffsetsRequest'
  * Describes the message robustmq.meta.v1.FetchOffsetsRequest.
  * Use `create(FetchOffsetsRequestSchema)` to create a new message.
  */
-export const FetchOffsetsRequestSchema: GenMessage<FetchOffsetsRequest> =
-  /*@__PURE__*/
+export const FetchOffsetsRequestSchema: GenMessage<FetchOffsetsRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 11);
 
 /**
  * @generated from message robustmq.meta.v1.FetchOffsetsResponse
  */
-export type FetchOffsetsResponse = Message<'robustmq.meta.v1.FetchOffsetsResponse'> & {
+export type FetchOffsetsResponse = Message<"robustmq.meta.v1.FetchOffsetsResponse"> & {
   /**
    * @generated from field: repeated robustmq.meta.v1.OffsetRow offsets = 1;
    */
@@ -383,14 +371,13 @@ export type FetchOffsetsResponse = Message<'robustmq.meta.v1.FetchOffsetsRespons
  * Describes the message robustmq.meta.v1.FetchOffsetsResponse.
  * Use `create(FetchOffsetsResponseSchema)` to create a new message.
  */
-export const FetchOffsetsResponseSchema: GenMessage<FetchOffsetsResponse> =
-  /*@__PURE__*/
+export const FetchOffsetsResponseSchema: GenMessage<FetchOffsetsResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 12);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteOffsetsRequest
  */
-export type DeleteOffsetsRequest = Message<'robustmq.meta.v1.DeleteOffsetsRequest'> & {
+export type DeleteOffsetsRequest = Message<"robustmq.meta.v1.DeleteOffsetsRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -421,27 +408,26 @@ export type DeleteOffsetsRequest = Message<'robustmq.meta.v1.DeleteOffsetsReques
  * Describes the message robustmq.meta.v1.DeleteOffsetsRequest.
  * Use `create(DeleteOffsetsRequestSchema)` to create a new message.
  */
-export const DeleteOffsetsRequestSchema: GenMessage<DeleteOffsetsRequest> =
-  /*@__PURE__*/
+export const DeleteOffsetsRequestSchema: GenMessage<DeleteOffsetsRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 13);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteOffsetsResponse
  */
-export type DeleteOffsetsResponse = Message<'robustmq.meta.v1.DeleteOffsetsResponse'> & {};
+export type DeleteOffsetsResponse = Message<"robustmq.meta.v1.DeleteOffsetsResponse"> & {
+};
 
 /**
  * Describes the message robustmq.meta.v1.DeleteOffsetsResponse.
  * Use `create(DeleteOffsetsResponseSchema)` to create a new message.
  */
-export const DeleteOffsetsResponseSchema: GenMessage<DeleteOffsetsResponse> =
-  /*@__PURE__*/
+export const DeleteOffsetsResponseSchema: GenMessage<DeleteOffsetsResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 14);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteGroupsRequest
  */
-export type DeleteGroupsRequest = Message<'robustmq.meta.v1.DeleteGroupsRequest'> & {
+export type DeleteGroupsRequest = Message<"robustmq.meta.v1.DeleteGroupsRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -467,27 +453,26 @@ export type DeleteGroupsRequest = Message<'robustmq.meta.v1.DeleteGroupsRequest'
  * Describes the message robustmq.meta.v1.DeleteGroupsRequest.
  * Use `create(DeleteGroupsRequestSchema)` to create a new message.
  */
-export const DeleteGroupsRequestSchema: GenMessage<DeleteGroupsRequest> =
-  /*@__PURE__*/
+export const DeleteGroupsRequestSchema: GenMessage<DeleteGroupsRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 15);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteGroupsResponse
  */
-export type DeleteGroupsResponse = Message<'robustmq.meta.v1.DeleteGroupsResponse'> & {};
+export type DeleteGroupsResponse = Message<"robustmq.meta.v1.DeleteGroupsResponse"> & {
+};
 
 /**
  * Describes the message robustmq.meta.v1.DeleteGroupsResponse.
  * Use `create(DeleteGroupsResponseSchema)` to create a new message.
  */
-export const DeleteGroupsResponseSchema: GenMessage<DeleteGroupsResponse> =
-  /*@__PURE__*/
+export const DeleteGroupsResponseSchema: GenMessage<DeleteGroupsResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 16);
 
 /**
  * @generated from message robustmq.meta.v1.ListGroupsRequest
  */
-export type ListGroupsRequest = Message<'robustmq.meta.v1.ListGroupsRequest'> & {
+export type ListGroupsRequest = Message<"robustmq.meta.v1.ListGroupsRequest"> & {
   /**
    * @generated from field: string tenant = 1;
    */
@@ -508,14 +493,13 @@ export type ListGroupsRequest = Message<'robustmq.meta.v1.ListGroupsRequest'> & 
  * Describes the message robustmq.meta.v1.ListGroupsRequest.
  * Use `create(ListGroupsRequestSchema)` to create a new message.
  */
-export const ListGroupsRequestSchema: GenMessage<ListGroupsRequest> =
-  /*@__PURE__*/
+export const ListGroupsRequestSchema: GenMessage<ListGroupsRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 17);
 
 /**
  * @generated from message robustmq.meta.v1.ListGroupsResponse
  */
-export type ListGroupsResponse = Message<'robustmq.meta.v1.ListGroupsResponse'> & {
+export type ListGroupsResponse = Message<"robustmq.meta.v1.ListGroupsResponse"> & {
   /**
    * @generated from field: repeated robustmq.meta.v1.GroupSummary groups = 1;
    */
@@ -531,14 +515,13 @@ export type ListGroupsResponse = Message<'robustmq.meta.v1.ListGroupsResponse'> 
  * Describes the message robustmq.meta.v1.ListGroupsResponse.
  * Use `create(ListGroupsResponseSchema)` to create a new message.
  */
-export const ListGroupsResponseSchema: GenMessage<ListGroupsResponse> =
-  /*@__PURE__*/
+export const ListGroupsResponseSchema: GenMessage<ListGroupsResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 18);
 
 /**
  * @generated from message robustmq.meta.v1.GroupSummary
  */
-export type GroupSummary = Message<'robustmq.meta.v1.GroupSummary'> & {
+export type GroupSummary = Message<"robustmq.meta.v1.GroupSummary"> & {
   /**
    * @generated from field: robustmq.meta.v1.GroupKey group = 1;
    */
@@ -564,8 +547,7 @@ export type GroupSummary = Message<'robustmq.meta.v1.GroupSummary'> & {
  * Describes the message robustmq.meta.v1.GroupSummary.
  * Use `create(GroupSummarySchema)` to create a new message.
  */
-export const GroupSummarySchema: GenMessage<GroupSummary> =
-  /*@__PURE__*/
+export const GroupSummarySchema: GenMessage<GroupSummary> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_group, 19);
 
 /**
@@ -578,68 +560,70 @@ export const GroupService: GenService<{
    * @generated from rpc robustmq.meta.v1.GroupService.ClaimGroup
    */
   claimGroup: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ClaimGroupRequestSchema;
     output: typeof ClaimGroupResponseSchema;
-  };
+  },
   /**
    * The live claim, without claiming (FindCoordinator).
    *
    * @generated from rpc robustmq.meta.v1.GroupService.LookupGroups
    */
   lookupGroups: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof LookupGroupsRequestSchema;
     output: typeof LookupGroupsResponseSchema;
-  };
+  },
   /**
    * Opaque to meta; written once per rebalance.
    *
    * @generated from rpc robustmq.meta.v1.GroupService.PutGroupMetadata
    */
   putGroupMetadata: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof PutGroupMetadataRequestSchema;
     output: typeof PutGroupMetadataResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.meta.v1.GroupService.CommitOffsets
    */
   commitOffsets: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof CommitOffsetsRequestSchema;
     output: typeof CommitOffsetsResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.meta.v1.GroupService.FetchOffsets
    */
   fetchOffsets: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof FetchOffsetsRequestSchema;
     output: typeof FetchOffsetsResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.meta.v1.GroupService.DeleteOffsets
    */
   deleteOffsets: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof DeleteOffsetsRequestSchema;
     output: typeof DeleteOffsetsResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.meta.v1.GroupService.DeleteGroups
    */
   deleteGroups: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof DeleteGroupsRequestSchema;
     output: typeof DeleteGroupsResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.meta.v1.GroupService.ListGroups
    */
   listGroups: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ListGroupsRequestSchema;
     output: typeof ListGroupsResponseSchema;
-  };
-}> = /*@__PURE__*/ serviceDesc(file_robustmq_meta_v1_group, 0);
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_robustmq_meta_v1_group, 0);
+

@@ -5,28 +5,24 @@
 // MQTT sessions, in the data groups: who owns a client id, its subscriptions and cursors (rules S1-S4, X3, X4).
 // Every call carries a batch; outcomes answer entry by entry, in order.
 
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2';
-import { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2';
-import type { Failure, NodeIdentity, RequestId, ShardPosition } from '../../common/v1/common_pb.ts';
-import { file_robustmq_common_v1_common } from '../../common/v1/common_pb.ts';
-import type { Message } from '@bufbuild/protobuf';
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Failure, NodeIdentity, RequestId, ShardPosition } from "../../common/v1/common_pb.ts";
+import { file_robustmq_common_v1_common } from "../../common/v1/common_pb.ts";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file robustmq/meta/v1/session.proto.
  */
-export const file_robustmq_meta_v1_session: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'Ch5yb2J1c3RtcS9tZXRhL3YxL3Nlc3Npb24ucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEiUgoKU2Vzc2lvbktleRIOCgZ0ZW5hbnQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEhIKCmdlbmVyYXRpb24YAyABKAQSDQoFZXBvY2gYBCABKAQiogEKD1N1YnNjcmlwdGlvblJvdxIOCgZmaWx0ZXIYASABKAkSDwoHb3B0aW9ucxgCIAEoDRIfChdzdWJzY3JpcHRpb25faWRlbnRpZmllchgDIAEoDRIwCgVzdGFydBgEIAMoCzIhLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFBvc2l0aW9uEhsKE2NyZWF0ZWRfYXRfcmV2aXNpb24YBSABKAQi0AIKDFNlc3Npb25TdGF0ZRIpCgNrZXkYASABKAsyHC5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25LZXkSGQoRZXhwaXJ5X2ludGVydmFsX3MYAiABKA0SOAoNc3Vic2NyaXB0aW9ucxgDIAMoCzIhLnJvYnVzdG1xLm1ldGEudjEuU3Vic2NyaXB0aW9uUm93EjIKB2N1cnNvcnMYBCADKAsyIS5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRQb3NpdGlvbhIwCglpbl9mbGlnaHQYBSADKAsyHS5yb2J1c3RtcS5tZXRhLnYxLkluRmxpZ2h0Um93EhUKDW93bmVyX25vZGVfaWQYBiABKAkSGQoRb3duZXJfaW5jYXJuYXRpb24YByABKAQSEQoJY29ubmVjdGVkGAggASgIEhUKDXVwZGF0ZWRfYXRfbXMYCSABKAMiYgoLSW5GbGlnaHRSb3cSEQoJcGFja2V0X2lkGAEgASgNEjMKCHBvc2l0aW9uGAIgASgLMiEucm9idXN0bXEuY29tbW9uLnYxLlNoYXJkUG9zaXRpb24SCwoDcW9zGAMgASgNIqkBChNPcGVuU2Vzc2lvbnNSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EjEKCnJlcXVlc3RfaWQYAiABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEi8KCHNlc3Npb25zGAMgAygLMh0ucm9idXN0bXEubWV0YS52MS5PcGVuU2Vzc2lvbiJ7CgtPcGVuU2Vzc2lvbhIOCgZ0ZW5hbnQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEhMKC2NsZWFuX3N0YXJ0GAMgASgIEhkKEWV4cGlyeV9pbnRlcnZhbF9zGAQgASgNEhkKEXByZXZpb3VzX3JlbGVhc2VkGAUgASgIIk4KFE9wZW5TZXNzaW9uc1Jlc3BvbnNlEjYKCG91dGNvbWVzGAEgAygLMiQucm9idXN0bXEubWV0YS52MS5PcGVuU2Vzc2lvbk91dGNvbWUi3gEKEk9wZW5TZXNzaW9uT3V0Y29tZRIsCgdmYWlsdXJlGAEgASgLMhsucm9idXN0bXEuY29tbW9uLnYxLkZhaWx1cmUSLwoHc2Vzc2lvbhgCIAEoCzIeLnJvYnVzdG1xLm1ldGEudjEuU2Vzc2lvblN0YXRlEhcKD3Nlc3Npb25fcHJlc2VudBgDIAEoCBI4Cg5wcmV2aW91c19vd25lchgEIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSFgoOcHJldmlvdXNfZXBvY2gYBSABKAQirwEKFlJlbGVhc2VTZXNzaW9uc1JlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSMQoKcmVxdWVzdF9pZBgCIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSMgoIc2Vzc2lvbnMYAyADKAsyIC5yb2J1c3RtcS5tZXRhLnYxLlJlbGVhc2VTZXNzaW9uIrwBCg5SZWxlYXNlU2Vzc2lvbhIpCgNrZXkYASABKAsyHC5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25LZXkSGQoRZXhwaXJ5X2ludGVydmFsX3MYAiABKA0SMgoHY3Vyc29ycxgDIAMoCzIhLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFBvc2l0aW9uEjAKCWluX2ZsaWdodBgEIAMoCzIdLnJvYnVzdG1xLm1ldGEudjEuSW5GbGlnaHRSb3ciSAoXUmVsZWFzZVNlc3Npb25zUmVzcG9uc2USLQoIb3V0Y29tZXMYASADKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZSK2AQoaVXBkYXRlU3Vic2NyaXB0aW9uc1JlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSMQoKcmVxdWVzdF9pZBgCIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSNQoHdXBkYXRlcxgDIAMoCzIkLnJvYnVzdG1xLm1ldGEudjEuU3Vic2NyaXB0aW9uVXBkYXRlIn8KElN1YnNjcmlwdGlvblVwZGF0ZRIpCgNrZXkYASABKAsyHC5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25LZXkSLgoDcHV0GAIgAygLMiEucm9idXN0bXEubWV0YS52MS5TdWJzY3JpcHRpb25Sb3cSDgoGcmVtb3ZlGAMgAygJIkwKG1VwZGF0ZVN1YnNjcmlwdGlvbnNSZXNwb25zZRItCghvdXRjb21lcxgBIAMoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlIqoBChRDb21taXRDdXJzb3JzUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRIxCgpyZXF1ZXN0X2lkGAIgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIvCgdjb21taXRzGAMgAygLMh4ucm9idXN0bXEubWV0YS52MS5DdXJzb3JDb21taXQibQoMQ3Vyc29yQ29tbWl0EikKA2tleRgBIAEoCzIcLnJvYnVzdG1xLm1ldGEudjEuU2Vzc2lvbktleRIyCgdjdXJzb3JzGAIgAygLMiEucm9idXN0bXEuY29tbW9uLnYxLlNoYXJkUG9zaXRpb24iRgoVQ29tbWl0Q3Vyc29yc1Jlc3BvbnNlEi0KCG91dGNvbWVzGAEgAygLMhsucm9idXN0bXEuY29tbW9uLnYxLkZhaWx1cmUiZwoTTGlzdFNlc3Npb25zUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSGAoQY2xpZW50X2lkX3ByZWZpeBgCIAEoCRINCgVsaW1pdBgDIAEoDRIXCg9hZnRlcl9jbGllbnRfaWQYBCABKAkiVgoUTGlzdFNlc3Npb25zUmVzcG9uc2USMAoIc2Vzc2lvbnMYASADKAsyHi5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25TdGF0ZRIMCgRtb3JlGAIgASgIMowECg5TZXNzaW9uU2VydmljZRJdCgxPcGVuU2Vzc2lvbnMSJS5yb2J1c3RtcS5tZXRhLnYxLk9wZW5TZXNzaW9uc1JlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLk9wZW5TZXNzaW9uc1Jlc3BvbnNlEmYKD1JlbGVhc2VTZXNzaW9ucxIoLnJvYnVzdG1xLm1ldGEudjEuUmVsZWFzZVNlc3Npb25zUmVxdWVzdBopLnJvYnVzdG1xLm1ldGEudjEuUmVsZWFzZVNlc3Npb25zUmVzcG9uc2UScgoTVXBkYXRlU3Vic2NyaXB0aW9ucxIsLnJvYnVzdG1xLm1ldGEudjEuVXBkYXRlU3Vic2NyaXB0aW9uc1JlcXVlc3QaLS5yb2J1c3RtcS5tZXRhLnYxLlVwZGF0ZVN1YnNjcmlwdGlvbnNSZXNwb25zZRJgCg1Db21taXRDdXJzb3JzEiYucm9idXN0bXEubWV0YS52MS5Db21taXRDdXJzb3JzUmVxdWVzdBonLnJvYnVzdG1xLm1ldGEudjEuQ29tbWl0Q3Vyc29yc1Jlc3BvbnNlEl0KDExpc3RTZXNzaW9ucxIlLnJvYnVzdG1xLm1ldGEudjEuTGlzdFNlc3Npb25zUmVxdWVzdBomLnJvYnVzdG1xLm1ldGEudjEuTGlzdFNlc3Npb25zUmVzcG9uc2ViBnByb3RvMw',
-    [file_robustmq_common_v1_common],
-  );
+export const file_robustmq_meta_v1_session: GenFile = /*@__PURE__*/
+  fileDesc("Ch5yb2J1c3RtcS9tZXRhL3YxL3Nlc3Npb24ucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEiUgoKU2Vzc2lvbktleRIOCgZ0ZW5hbnQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEhIKCmdlbmVyYXRpb24YAyABKAQSDQoFZXBvY2gYBCABKAQiogEKD1N1YnNjcmlwdGlvblJvdxIOCgZmaWx0ZXIYASABKAkSDwoHb3B0aW9ucxgCIAEoDRIfChdzdWJzY3JpcHRpb25faWRlbnRpZmllchgDIAEoDRIwCgVzdGFydBgEIAMoCzIhLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFBvc2l0aW9uEhsKE2NyZWF0ZWRfYXRfcmV2aXNpb24YBSABKAQi0AIKDFNlc3Npb25TdGF0ZRIpCgNrZXkYASABKAsyHC5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25LZXkSGQoRZXhwaXJ5X2ludGVydmFsX3MYAiABKA0SOAoNc3Vic2NyaXB0aW9ucxgDIAMoCzIhLnJvYnVzdG1xLm1ldGEudjEuU3Vic2NyaXB0aW9uUm93EjIKB2N1cnNvcnMYBCADKAsyIS5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRQb3NpdGlvbhIwCglpbl9mbGlnaHQYBSADKAsyHS5yb2J1c3RtcS5tZXRhLnYxLkluRmxpZ2h0Um93EhUKDW93bmVyX25vZGVfaWQYBiABKAkSGQoRb3duZXJfaW5jYXJuYXRpb24YByABKAQSEQoJY29ubmVjdGVkGAggASgIEhUKDXVwZGF0ZWRfYXRfbXMYCSABKAMiYgoLSW5GbGlnaHRSb3cSEQoJcGFja2V0X2lkGAEgASgNEjMKCHBvc2l0aW9uGAIgASgLMiEucm9idXN0bXEuY29tbW9uLnYxLlNoYXJkUG9zaXRpb24SCwoDcW9zGAMgASgNIqkBChNPcGVuU2Vzc2lvbnNSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EjEKCnJlcXVlc3RfaWQYAiABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEi8KCHNlc3Npb25zGAMgAygLMh0ucm9idXN0bXEubWV0YS52MS5PcGVuU2Vzc2lvbiJ7CgtPcGVuU2Vzc2lvbhIOCgZ0ZW5hbnQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEhMKC2NsZWFuX3N0YXJ0GAMgASgIEhkKEWV4cGlyeV9pbnRlcnZhbF9zGAQgASgNEhkKEXByZXZpb3VzX3JlbGVhc2VkGAUgASgIIk4KFE9wZW5TZXNzaW9uc1Jlc3BvbnNlEjYKCG91dGNvbWVzGAEgAygLMiQucm9idXN0bXEubWV0YS52MS5PcGVuU2Vzc2lvbk91dGNvbWUi3gEKEk9wZW5TZXNzaW9uT3V0Y29tZRIsCgdmYWlsdXJlGAEgASgLMhsucm9idXN0bXEuY29tbW9uLnYxLkZhaWx1cmUSLwoHc2Vzc2lvbhgCIAEoCzIeLnJvYnVzdG1xLm1ldGEudjEuU2Vzc2lvblN0YXRlEhcKD3Nlc3Npb25fcHJlc2VudBgDIAEoCBI4Cg5wcmV2aW91c19vd25lchgEIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSFgoOcHJldmlvdXNfZXBvY2gYBSABKAQirwEKFlJlbGVhc2VTZXNzaW9uc1JlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSMQoKcmVxdWVzdF9pZBgCIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSMgoIc2Vzc2lvbnMYAyADKAsyIC5yb2J1c3RtcS5tZXRhLnYxLlJlbGVhc2VTZXNzaW9uIrwBCg5SZWxlYXNlU2Vzc2lvbhIpCgNrZXkYASABKAsyHC5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25LZXkSGQoRZXhwaXJ5X2ludGVydmFsX3MYAiABKA0SMgoHY3Vyc29ycxgDIAMoCzIhLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFBvc2l0aW9uEjAKCWluX2ZsaWdodBgEIAMoCzIdLnJvYnVzdG1xLm1ldGEudjEuSW5GbGlnaHRSb3ciSAoXUmVsZWFzZVNlc3Npb25zUmVzcG9uc2USLQoIb3V0Y29tZXMYASADKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZSK2AQoaVXBkYXRlU3Vic2NyaXB0aW9uc1JlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSMQoKcmVxdWVzdF9pZBgCIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSNQoHdXBkYXRlcxgDIAMoCzIkLnJvYnVzdG1xLm1ldGEudjEuU3Vic2NyaXB0aW9uVXBkYXRlIn8KElN1YnNjcmlwdGlvblVwZGF0ZRIpCgNrZXkYASABKAsyHC5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25LZXkSLgoDcHV0GAIgAygLMiEucm9idXN0bXEubWV0YS52MS5TdWJzY3JpcHRpb25Sb3cSDgoGcmVtb3ZlGAMgAygJIkwKG1VwZGF0ZVN1YnNjcmlwdGlvbnNSZXNwb25zZRItCghvdXRjb21lcxgBIAMoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlIqoBChRDb21taXRDdXJzb3JzUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRIxCgpyZXF1ZXN0X2lkGAIgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIvCgdjb21taXRzGAMgAygLMh4ucm9idXN0bXEubWV0YS52MS5DdXJzb3JDb21taXQibQoMQ3Vyc29yQ29tbWl0EikKA2tleRgBIAEoCzIcLnJvYnVzdG1xLm1ldGEudjEuU2Vzc2lvbktleRIyCgdjdXJzb3JzGAIgAygLMiEucm9idXN0bXEuY29tbW9uLnYxLlNoYXJkUG9zaXRpb24iRgoVQ29tbWl0Q3Vyc29yc1Jlc3BvbnNlEi0KCG91dGNvbWVzGAEgAygLMhsucm9idXN0bXEuY29tbW9uLnYxLkZhaWx1cmUiZwoTTGlzdFNlc3Npb25zUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSGAoQY2xpZW50X2lkX3ByZWZpeBgCIAEoCRINCgVsaW1pdBgDIAEoDRIXCg9hZnRlcl9jbGllbnRfaWQYBCABKAkiVgoUTGlzdFNlc3Npb25zUmVzcG9uc2USMAoIc2Vzc2lvbnMYASADKAsyHi5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25TdGF0ZRIMCgRtb3JlGAIgASgIMowECg5TZXNzaW9uU2VydmljZRJdCgxPcGVuU2Vzc2lvbnMSJS5yb2J1c3RtcS5tZXRhLnYxLk9wZW5TZXNzaW9uc1JlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLk9wZW5TZXNzaW9uc1Jlc3BvbnNlEmYKD1JlbGVhc2VTZXNzaW9ucxIoLnJvYnVzdG1xLm1ldGEudjEuUmVsZWFzZVNlc3Npb25zUmVxdWVzdBopLnJvYnVzdG1xLm1ldGEudjEuUmVsZWFzZVNlc3Npb25zUmVzcG9uc2UScgoTVXBkYXRlU3Vic2NyaXB0aW9ucxIsLnJvYnVzdG1xLm1ldGEudjEuVXBkYXRlU3Vic2NyaXB0aW9uc1JlcXVlc3QaLS5yb2J1c3RtcS5tZXRhLnYxLlVwZGF0ZVN1YnNjcmlwdGlvbnNSZXNwb25zZRJgCg1Db21taXRDdXJzb3JzEiYucm9idXN0bXEubWV0YS52MS5Db21taXRDdXJzb3JzUmVxdWVzdBonLnJvYnVzdG1xLm1ldGEudjEuQ29tbWl0Q3Vyc29yc1Jlc3BvbnNlEl0KDExpc3RTZXNzaW9ucxIlLnJvYnVzdG1xLm1ldGEudjEuTGlzdFNlc3Npb25zUmVxdWVzdBomLnJvYnVzdG1xLm1ldGEudjEuTGlzdFNlc3Npb25zUmVzcG9uc2ViBnByb3RvMw", [file_robustmq_common_v1_common]);
 
 /**
  * Fences stale owners: only the current (generation, epoch) of the row may change it.
  *
  * @generated from message robustmq.meta.v1.SessionKey
  */
-export type SessionKey = Message<'robustmq.meta.v1.SessionKey'> & {
+export type SessionKey = Message<"robustmq.meta.v1.SessionKey"> & {
   /**
    * @generated from field: string tenant = 1;
    */
@@ -54,14 +50,13 @@ export type SessionKey = Message<'robustmq.meta.v1.SessionKey'> & {
  * Describes the message robustmq.meta.v1.SessionKey.
  * Use `create(SessionKeySchema)` to create a new message.
  */
-export const SessionKeySchema: GenMessage<SessionKey> =
-  /*@__PURE__*/
+export const SessionKeySchema: GenMessage<SessionKey> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 0);
 
 /**
  * @generated from message robustmq.meta.v1.SubscriptionRow
  */
-export type SubscriptionRow = Message<'robustmq.meta.v1.SubscriptionRow'> & {
+export type SubscriptionRow = Message<"robustmq.meta.v1.SubscriptionRow"> & {
   /**
    * @generated from field: string filter = 1;
    */
@@ -100,14 +95,13 @@ export type SubscriptionRow = Message<'robustmq.meta.v1.SubscriptionRow'> & {
  * Describes the message robustmq.meta.v1.SubscriptionRow.
  * Use `create(SubscriptionRowSchema)` to create a new message.
  */
-export const SubscriptionRowSchema: GenMessage<SubscriptionRow> =
-  /*@__PURE__*/
+export const SubscriptionRowSchema: GenMessage<SubscriptionRow> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 1);
 
 /**
  * @generated from message robustmq.meta.v1.SessionState
  */
-export type SessionState = Message<'robustmq.meta.v1.SessionState'> & {
+export type SessionState = Message<"robustmq.meta.v1.SessionState"> & {
   /**
    * @generated from field: robustmq.meta.v1.SessionKey key = 1;
    */
@@ -160,14 +154,13 @@ export type SessionState = Message<'robustmq.meta.v1.SessionState'> & {
  * Describes the message robustmq.meta.v1.SessionState.
  * Use `create(SessionStateSchema)` to create a new message.
  */
-export const SessionStateSchema: GenMessage<SessionState> =
-  /*@__PURE__*/
+export const SessionStateSchema: GenMessage<SessionState> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 2);
 
 /**
  * @generated from message robustmq.meta.v1.InFlightRow
  */
-export type InFlightRow = Message<'robustmq.meta.v1.InFlightRow'> & {
+export type InFlightRow = Message<"robustmq.meta.v1.InFlightRow"> & {
   /**
    * @generated from field: uint32 packet_id = 1;
    */
@@ -188,14 +181,13 @@ export type InFlightRow = Message<'robustmq.meta.v1.InFlightRow'> & {
  * Describes the message robustmq.meta.v1.InFlightRow.
  * Use `create(InFlightRowSchema)` to create a new message.
  */
-export const InFlightRowSchema: GenMessage<InFlightRow> =
-  /*@__PURE__*/
+export const InFlightRowSchema: GenMessage<InFlightRow> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 3);
 
 /**
  * @generated from message robustmq.meta.v1.OpenSessionsRequest
  */
-export type OpenSessionsRequest = Message<'robustmq.meta.v1.OpenSessionsRequest'> & {
+export type OpenSessionsRequest = Message<"robustmq.meta.v1.OpenSessionsRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -216,14 +208,13 @@ export type OpenSessionsRequest = Message<'robustmq.meta.v1.OpenSessionsRequest'
  * Describes the message robustmq.meta.v1.OpenSessionsRequest.
  * Use `create(OpenSessionsRequestSchema)` to create a new message.
  */
-export const OpenSessionsRequestSchema: GenMessage<OpenSessionsRequest> =
-  /*@__PURE__*/
+export const OpenSessionsRequestSchema: GenMessage<OpenSessionsRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 4);
 
 /**
  * @generated from message robustmq.meta.v1.OpenSession
  */
-export type OpenSession = Message<'robustmq.meta.v1.OpenSession'> & {
+export type OpenSession = Message<"robustmq.meta.v1.OpenSession"> & {
   /**
    * @generated from field: string tenant = 1;
    */
@@ -256,14 +247,13 @@ export type OpenSession = Message<'robustmq.meta.v1.OpenSession'> & {
  * Describes the message robustmq.meta.v1.OpenSession.
  * Use `create(OpenSessionSchema)` to create a new message.
  */
-export const OpenSessionSchema: GenMessage<OpenSession> =
-  /*@__PURE__*/
+export const OpenSessionSchema: GenMessage<OpenSession> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 5);
 
 /**
  * @generated from message robustmq.meta.v1.OpenSessionsResponse
  */
-export type OpenSessionsResponse = Message<'robustmq.meta.v1.OpenSessionsResponse'> & {
+export type OpenSessionsResponse = Message<"robustmq.meta.v1.OpenSessionsResponse"> & {
   /**
    * @generated from field: repeated robustmq.meta.v1.OpenSessionOutcome outcomes = 1;
    */
@@ -274,8 +264,7 @@ export type OpenSessionsResponse = Message<'robustmq.meta.v1.OpenSessionsRespons
  * Describes the message robustmq.meta.v1.OpenSessionsResponse.
  * Use `create(OpenSessionsResponseSchema)` to create a new message.
  */
-export const OpenSessionsResponseSchema: GenMessage<OpenSessionsResponse> =
-  /*@__PURE__*/
+export const OpenSessionsResponseSchema: GenMessage<OpenSessionsResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 6);
 
 /**
@@ -284,7 +273,7 @@ export const OpenSessionsResponseSchema: GenMessage<OpenSessionsResponse> =
  *
  * @generated from message robustmq.meta.v1.OpenSessionOutcome
  */
-export type OpenSessionOutcome = Message<'robustmq.meta.v1.OpenSessionOutcome'> & {
+export type OpenSessionOutcome = Message<"robustmq.meta.v1.OpenSessionOutcome"> & {
   /**
    * @generated from field: robustmq.common.v1.Failure failure = 1;
    */
@@ -315,14 +304,13 @@ export type OpenSessionOutcome = Message<'robustmq.meta.v1.OpenSessionOutcome'> 
  * Describes the message robustmq.meta.v1.OpenSessionOutcome.
  * Use `create(OpenSessionOutcomeSchema)` to create a new message.
  */
-export const OpenSessionOutcomeSchema: GenMessage<OpenSessionOutcome> =
-  /*@__PURE__*/
+export const OpenSessionOutcomeSchema: GenMessage<OpenSessionOutcome> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 7);
 
 /**
  * @generated from message robustmq.meta.v1.ReleaseSessionsRequest
  */
-export type ReleaseSessionsRequest = Message<'robustmq.meta.v1.ReleaseSessionsRequest'> & {
+export type ReleaseSessionsRequest = Message<"robustmq.meta.v1.ReleaseSessionsRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -343,14 +331,13 @@ export type ReleaseSessionsRequest = Message<'robustmq.meta.v1.ReleaseSessionsRe
  * Describes the message robustmq.meta.v1.ReleaseSessionsRequest.
  * Use `create(ReleaseSessionsRequestSchema)` to create a new message.
  */
-export const ReleaseSessionsRequestSchema: GenMessage<ReleaseSessionsRequest> =
-  /*@__PURE__*/
+export const ReleaseSessionsRequestSchema: GenMessage<ReleaseSessionsRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 8);
 
 /**
  * @generated from message robustmq.meta.v1.ReleaseSession
  */
-export type ReleaseSession = Message<'robustmq.meta.v1.ReleaseSession'> & {
+export type ReleaseSession = Message<"robustmq.meta.v1.ReleaseSession"> & {
   /**
    * @generated from field: robustmq.meta.v1.SessionKey key = 1;
    */
@@ -378,14 +365,13 @@ export type ReleaseSession = Message<'robustmq.meta.v1.ReleaseSession'> & {
  * Describes the message robustmq.meta.v1.ReleaseSession.
  * Use `create(ReleaseSessionSchema)` to create a new message.
  */
-export const ReleaseSessionSchema: GenMessage<ReleaseSession> =
-  /*@__PURE__*/
+export const ReleaseSessionSchema: GenMessage<ReleaseSession> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 9);
 
 /**
  * @generated from message robustmq.meta.v1.ReleaseSessionsResponse
  */
-export type ReleaseSessionsResponse = Message<'robustmq.meta.v1.ReleaseSessionsResponse'> & {
+export type ReleaseSessionsResponse = Message<"robustmq.meta.v1.ReleaseSessionsResponse"> & {
   /**
    * @generated from field: repeated robustmq.common.v1.Failure outcomes = 1;
    */
@@ -396,14 +382,13 @@ export type ReleaseSessionsResponse = Message<'robustmq.meta.v1.ReleaseSessionsR
  * Describes the message robustmq.meta.v1.ReleaseSessionsResponse.
  * Use `create(ReleaseSessionsResponseSchema)` to create a new message.
  */
-export const ReleaseSessionsResponseSchema: GenMessage<ReleaseSessionsResponse> =
-  /*@__PURE__*/
+export const ReleaseSessionsResponseSchema: GenMessage<ReleaseSessionsResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 10);
 
 /**
  * @generated from message robustmq.meta.v1.UpdateSubscriptionsRequest
  */
-export type UpdateSubscriptionsRequest = Message<'robustmq.meta.v1.UpdateSubscriptionsRequest'> & {
+export type UpdateSubscriptionsRequest = Message<"robustmq.meta.v1.UpdateSubscriptionsRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -424,14 +409,13 @@ export type UpdateSubscriptionsRequest = Message<'robustmq.meta.v1.UpdateSubscri
  * Describes the message robustmq.meta.v1.UpdateSubscriptionsRequest.
  * Use `create(UpdateSubscriptionsRequestSchema)` to create a new message.
  */
-export const UpdateSubscriptionsRequestSchema: GenMessage<UpdateSubscriptionsRequest> =
-  /*@__PURE__*/
+export const UpdateSubscriptionsRequestSchema: GenMessage<UpdateSubscriptionsRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 11);
 
 /**
  * @generated from message robustmq.meta.v1.SubscriptionUpdate
  */
-export type SubscriptionUpdate = Message<'robustmq.meta.v1.SubscriptionUpdate'> & {
+export type SubscriptionUpdate = Message<"robustmq.meta.v1.SubscriptionUpdate"> & {
   /**
    * @generated from field: robustmq.meta.v1.SessionKey key = 1;
    */
@@ -454,14 +438,13 @@ export type SubscriptionUpdate = Message<'robustmq.meta.v1.SubscriptionUpdate'> 
  * Describes the message robustmq.meta.v1.SubscriptionUpdate.
  * Use `create(SubscriptionUpdateSchema)` to create a new message.
  */
-export const SubscriptionUpdateSchema: GenMessage<SubscriptionUpdate> =
-  /*@__PURE__*/
+export const SubscriptionUpdateSchema: GenMessage<SubscriptionUpdate> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 12);
 
 /**
  * @generated from message robustmq.meta.v1.UpdateSubscriptionsResponse
  */
-export type UpdateSubscriptionsResponse = Message<'robustmq.meta.v1.UpdateSubscriptionsResponse'> & {
+export type UpdateSubscriptionsResponse = Message<"robustmq.meta.v1.UpdateSubscriptionsResponse"> & {
   /**
    * @generated from field: repeated robustmq.common.v1.Failure outcomes = 1;
    */
@@ -472,14 +455,13 @@ export type UpdateSubscriptionsResponse = Message<'robustmq.meta.v1.UpdateSubscr
  * Describes the message robustmq.meta.v1.UpdateSubscriptionsResponse.
  * Use `create(UpdateSubscriptionsResponseSchema)` to create a new message.
  */
-export const UpdateSubscriptionsResponseSchema: GenMessage<UpdateSubscriptionsResponse> =
-  /*@__PURE__*/
+export const UpdateSubscriptionsResponseSchema: GenMessage<UpdateSubscriptionsResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 13);
 
 /**
  * @generated from message robustmq.meta.v1.CommitCursorsRequest
  */
-export type CommitCursorsRequest = Message<'robustmq.meta.v1.CommitCursorsRequest'> & {
+export type CommitCursorsRequest = Message<"robustmq.meta.v1.CommitCursorsRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -500,14 +482,13 @@ export type CommitCursorsRequest = Message<'robustmq.meta.v1.CommitCursorsReques
  * Describes the message robustmq.meta.v1.CommitCursorsRequest.
  * Use `create(CommitCursorsRequestSchema)` to create a new message.
  */
-export const CommitCursorsRequestSchema: GenMessage<CommitCursorsRequest> =
-  /*@__PURE__*/
+export const CommitCursorsRequestSchema: GenMessage<CommitCursorsRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 14);
 
 /**
  * @generated from message robustmq.meta.v1.CursorCommit
  */
-export type CursorCommit = Message<'robustmq.meta.v1.CursorCommit'> & {
+export type CursorCommit = Message<"robustmq.meta.v1.CursorCommit"> & {
   /**
    * @generated from field: robustmq.meta.v1.SessionKey key = 1;
    */
@@ -523,14 +504,13 @@ export type CursorCommit = Message<'robustmq.meta.v1.CursorCommit'> & {
  * Describes the message robustmq.meta.v1.CursorCommit.
  * Use `create(CursorCommitSchema)` to create a new message.
  */
-export const CursorCommitSchema: GenMessage<CursorCommit> =
-  /*@__PURE__*/
+export const CursorCommitSchema: GenMessage<CursorCommit> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 15);
 
 /**
  * @generated from message robustmq.meta.v1.CommitCursorsResponse
  */
-export type CommitCursorsResponse = Message<'robustmq.meta.v1.CommitCursorsResponse'> & {
+export type CommitCursorsResponse = Message<"robustmq.meta.v1.CommitCursorsResponse"> & {
   /**
    * @generated from field: repeated robustmq.common.v1.Failure outcomes = 1;
    */
@@ -541,14 +521,13 @@ export type CommitCursorsResponse = Message<'robustmq.meta.v1.CommitCursorsRespo
  * Describes the message robustmq.meta.v1.CommitCursorsResponse.
  * Use `create(CommitCursorsResponseSchema)` to create a new message.
  */
-export const CommitCursorsResponseSchema: GenMessage<CommitCursorsResponse> =
-  /*@__PURE__*/
+export const CommitCursorsResponseSchema: GenMessage<CommitCursorsResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 16);
 
 /**
  * @generated from message robustmq.meta.v1.ListSessionsRequest
  */
-export type ListSessionsRequest = Message<'robustmq.meta.v1.ListSessionsRequest'> & {
+export type ListSessionsRequest = Message<"robustmq.meta.v1.ListSessionsRequest"> & {
   /**
    * @generated from field: string tenant = 1;
    */
@@ -574,14 +553,13 @@ export type ListSessionsRequest = Message<'robustmq.meta.v1.ListSessionsRequest'
  * Describes the message robustmq.meta.v1.ListSessionsRequest.
  * Use `create(ListSessionsRequestSchema)` to create a new message.
  */
-export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> =
-  /*@__PURE__*/
+export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 17);
 
 /**
  * @generated from message robustmq.meta.v1.ListSessionsResponse
  */
-export type ListSessionsResponse = Message<'robustmq.meta.v1.ListSessionsResponse'> & {
+export type ListSessionsResponse = Message<"robustmq.meta.v1.ListSessionsResponse"> & {
   /**
    * @generated from field: repeated robustmq.meta.v1.SessionState sessions = 1;
    */
@@ -597,8 +575,7 @@ export type ListSessionsResponse = Message<'robustmq.meta.v1.ListSessionsRespons
  * Describes the message robustmq.meta.v1.ListSessionsResponse.
  * Use `create(ListSessionsResponseSchema)` to create a new message.
  */
-export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> =
-  /*@__PURE__*/
+export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 18);
 
 /**
@@ -611,46 +588,48 @@ export const SessionService: GenService<{
    * @generated from rpc robustmq.meta.v1.SessionService.OpenSessions
    */
   openSessions: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof OpenSessionsRequestSchema;
     output: typeof OpenSessionsResponseSchema;
-  };
+  },
   /**
    * The owner lets go: on disconnect, takeover or drain. Deletes the session when its expiry is 0.
    *
    * @generated from rpc robustmq.meta.v1.SessionService.ReleaseSessions
    */
   releaseSessions: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ReleaseSessionsRequestSchema;
     output: typeof ReleaseSessionsResponseSchema;
-  };
+  },
   /**
    * Subscriptions, before SUBACK (rule X3).
    *
    * @generated from rpc robustmq.meta.v1.SessionService.UpdateSubscriptions
    */
   updateSubscriptions: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof UpdateSubscriptionsRequestSchema;
     output: typeof UpdateSubscriptionsResponseSchema;
-  };
+  },
   /**
    * At most once a second per session, and at release.
    *
    * @generated from rpc robustmq.meta.v1.SessionService.CommitCursors
    */
   commitCursors: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof CommitCursorsRequestSchema;
     output: typeof CommitCursorsResponseSchema;
-  };
+  },
   /**
    * @generated from rpc robustmq.meta.v1.SessionService.ListSessions
    */
   listSessions: {
-    methodKind: 'unary';
+    methodKind: "unary";
     input: typeof ListSessionsRequestSchema;
     output: typeof ListSessionsResponseSchema;
-  };
-}> = /*@__PURE__*/ serviceDesc(file_robustmq_meta_v1_session, 0);
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_robustmq_meta_v1_session, 0);
+

@@ -1,0 +1,74 @@
+// Meta-service under power cuts and kills, from seeds; and the mutants of rule M1, which the same world must catch.
+import type { Disk, DiskFile } from '@robustmq/commit-log';
+import { firstFailingSeed, simulate } from '@robustmq/testkit';
+import { APPLIED_KEY, CHECKPOINT_RULE, type CheckpointRule } from '../src/log/checkpoint-rule.ts';
+import { encodeMark } from '../src/log/log-entries.ts';
+import { MetaWorld, type WorldOptions } from './support/meta-world.ts';
+
+const SEEDS = 200;
+const LIVES = 4;
+
+const run = (options: WorldOptions) => (seed: number) => new MetaWorld(seed, options).run(LIVES);
+
+test('nothing acknowledged is lost or applied twice (I1, I9, M1, M2)', async () => {
+  let acknowledgements = 0;
+  await simulate({ seeds: SEEDS }, async (seed) => {
+    const world = new MetaWorld(seed);
+    await world.run(LIVES);
+    acknowledgements += world.acknowledgements;
+  });
+  expect(acknowledgements).toBeGreaterThan(SEEDS * 50);
+}, 120_000);
+
+const positionReadDuringFlush: CheckpointRule = {
+  ...CHECKPOINT_RULE,
+  async flush(store, families, appliedPosition) {
+    for (const family of families) await store.flush(family);
+    return appliedPosition();
+  },
+};
+
+const marksInAnotherFamily: CheckpointRule = {
+  mark: (batch, family, mark) => void batch.put(`marks-${family}`, APPLIED_KEY, encodeMark(mark)),
+  familyOfMark: (family) => `marks-${family}`,
+  async flush(store, families, appliedPosition) {
+    const position = appliedPosition();
+    for (const family of families.flatMap((name) => [name, `marks-${name}`])) await store.flush(family);
+    return position;
+  },
+};
+
+const idleFamiliesNotFlushed: CheckpointRule = {
+  ...CHECKPOINT_RULE,
+  async flush(store, families, appliedPosition) {
+    const position = appliedPosition();
+    for (const family of families.slice(1)) await store.flush(family);
+    return position;
+  },
+};
+
+/** A file whose syncs do nothing. */
+function unsynced(disk: Disk): Disk {
+  const lying = (file: DiskFile): DiskFile => ({ ...file, sync: () => Promise.resolve() });
+  return new Proxy(disk, {
+    get(target, name) {
+      if (name === 'open') return (path: string) => lying(target.open(path));
+      if (name === 'create') return (path: string) => lying(target.create(path));
+      const member = Reflect.get(target, name) as unknown;
+      return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+    },
+  });
+}
+
+test.each<[string, WorldOptions]>([
+  ['applied index read during the flush', { rule: positionReadDuringFlush }],
+  ['applied index in another column family', { rule: marksInAnotherFamily }],
+  ['a family that is not flushed', { rule: idleFamiliesNotFlushed }],
+  ['no fdatasync', { wrapDisk: unsynced }],
+])(
+  'the simulation catches: %s',
+  async (_name, options) => {
+    expect(await firstFailingSeed({ seeds: SEEDS }, run(options))).toBeDefined();
+  },
+  120_000,
+);

@@ -1,0 +1,294 @@
+// One meta-service on a simulated disk under load: it is killed, loses power and comes back, and what it acknowledged is
+// compared with what it has (I1 for metadata, M1, M2).
+import { create } from '@bufbuild/protobuf';
+import { CommitLog, type Disk } from '@robustmq/commit-log';
+import { BrokerError } from '@robustmq/errors';
+import {
+  AllocateProducerIdsRequestSchema,
+  ClaimGroupResponseSchema,
+  ClaimGroupSchema,
+  CommitOffsetsRequestSchema,
+  NodeIdentitySchema,
+  OffsetRowSchema,
+  OpenSessionsRequestSchema,
+  OpenSessionsResponseSchema,
+  RegisterNodeRequestSchema,
+  RequestIdSchema,
+  ServiceKind,
+  type Command,
+  type NodeIdentity,
+} from '@robustmq/rpc';
+import { fromBinary } from '@bufbuild/protobuf';
+import {
+  drained,
+  invariant,
+  InvariantViolation,
+  Random,
+  SimulatedDisk,
+  VirtualClock,
+} from '@robustmq/testkit';
+import { decodeSession } from '../../src/data/sessions.ts';
+import { offsetKey, sessionKey } from '../../src/data/keys.ts';
+import type { CheckpointRule } from '../../src/log/checkpoint-rule.ts';
+import { CLUSTER_FAMILY, dataFamily, decodeResponse, Meta } from '../../src/meta.ts';
+import { CrashingStore, StoreImage } from './crashing-store.ts';
+
+/** What a test may plant. */
+export interface WorldOptions {
+  readonly rule?: CheckpointRule;
+  readonly wrapDisk?: (disk: Disk) => Disk;
+}
+
+const DATA_GROUPS = 2;
+const CLIENTS = 6;
+const BLOCK_BYTES = 4096;
+const FAMILIES = [CLUSTER_FAMILY, ...Array.from({ length: DATA_GROUPS }, (_, i) => dataFamily(i))];
+
+/** Acknowledged and attempted, of something that only grows. */
+interface Ledger {
+  acknowledged: number;
+  attempted: number;
+}
+
+/** The world of one seed. */
+export class MetaWorld {
+  readonly #random: Random;
+  readonly #clock = new VirtualClock();
+  readonly #disk: SimulatedDisk;
+  readonly #options: WorldOptions;
+  readonly #epochs = new Map<string, Ledger>();
+  readonly #offsets = new Map<string, Ledger>();
+  readonly #producerIds: Ledger = { acknowledged: 0, attempted: 0 };
+  #image = new StoreImage([...FAMILIES, ...FAMILIES.map((family) => `marks-${family}`)]);
+  #store: CrashingStore | undefined;
+  #meta: Meta | undefined;
+  #node: NodeIdentity | undefined;
+  #sequence = 0;
+  #coordinatorEpoch = -1;
+  #life = 0;
+  /** What a command failed with though nothing had failed. */
+  #broken: InvariantViolation | undefined;
+  acknowledgements = 0;
+
+  constructor(seed: number, options: WorldOptions = {}) {
+    this.#random = new Random(seed);
+    this.#disk = new SimulatedDisk(this.#clock, this.#random);
+    this.#options = options;
+  }
+
+  /** Several lives, each under load, each ended by a crash; then a last look. */
+  async run(lives: number): Promise<void> {
+    for (let i = 0; i < lives; i++) {
+      await this.#start();
+      await this.#load(this.#random.between(5, 60));
+      await this.#crash();
+    }
+    await this.#start();
+  }
+
+  async #start(): Promise<void> {
+    const disk = this.#options.wrapDisk?.(this.#disk) ?? this.#disk;
+    const flushPause = (): Promise<void> =>
+      new Promise((resolve) => this.#clock.schedule(this.#random.between(0, 20), resolve));
+    this.#store = await CrashingStore.open(this.#image, flushPause);
+    const life = ++this.#life;
+    this.#meta = await this.#until(
+      Meta.open({
+        store: this.#store,
+        openLog: (afterPosition) =>
+          CommitLog.open(disk, 'log', {
+            afterPosition,
+            fileBytes: 4 * BLOCK_BYTES,
+            maxFrameBytes: 4 * BLOCK_BYTES,
+            spareFiles: 1,
+          }),
+        clock: this.#clock,
+        dataGroups: DATA_GROUPS,
+        machine: {
+          defaults: { shards: 1, mqttFilter: 'none' },
+          mqttShards: 1,
+          leaseDurationMs: 1_500,
+          renewIntervalMs: 400,
+        },
+        onFatal: (error) => invariant(life !== this.#life, `the log failed: ${error.message}`),
+        ...(this.#options.rule && { rule: this.#options.rule }),
+      }),
+    );
+    await this.#verify();
+    const request = create(RegisterNodeRequestSchema, {
+      nodeId: 'gateway-1',
+      kind: ServiceKind.MQTT_GATEWAY,
+    });
+    const { node } = await this.#until(this.#meta.register(request));
+    this.#node = node?.identity;
+    this.#sequence = 0;
+    await this.#claim();
+  }
+
+  async #claim(): Promise<void> {
+    const expectedEpoch = this.#coordinatorEpoch;
+    for (let epoch = expectedEpoch; ; epoch++) {
+      const value = create(ClaimGroupSchema, { ...this.#owner(), expectedEpoch: epoch });
+      const bytes = await this.#until(this.#meta!.data(this.#groupOf('g'), { case: 'claimGroup', value }));
+      const { granted, claim } = decodeResponse(ClaimGroupResponseSchema, bytes);
+      invariant((claim?.coordinatorEpoch ?? -1) >= expectedEpoch, 'I6: a claim was forgotten');
+      this.#coordinatorEpoch = claim?.coordinatorEpoch ?? -1;
+      if (granted) return;
+    }
+  }
+
+  #owner() {
+    return { node: this.#node ?? create(NodeIdentitySchema), group: { tenant: 't', groupId: 'g' } };
+  }
+
+  #groupOf(id: string): number {
+    return this.#meta!.dataGroupOf('t', id);
+  }
+
+  /** Commands, repeats of commands and checkpoints, as they come. */
+  async #load(steps: number): Promise<void> {
+    for (let i = 0; i < steps; i++) {
+      for (let burst = this.#random.between(0, 4); burst > 0; burst--) this.#command();
+      if (this.#random.chance(0.3)) this.#meta!.checkpoint().catch(() => undefined);
+      await drained();
+      await this.#clock.step();
+    }
+  }
+
+  #command(): void {
+    const kind = this.#random.below(3);
+    if (kind === 0) this.#openSession(`client-${this.#random.below(CLIENTS)}`);
+    else if (kind === 1) this.#commitOffset(this.#random.below(3));
+    else {
+      const count = this.#random.between(1, 9);
+      const value = create(AllocateProducerIdsRequestSchema, { count });
+      this.#submit(this.#producerIds, count, (id) =>
+        this.#meta!.cluster({ case: 'allocateProducerIds', value }, id),
+      );
+    }
+  }
+
+  #openSession(clientId: string): void {
+    const sessions = [{ tenant: 't', clientId, expiryIntervalS: 3_600 }];
+    const value = create(OpenSessionsRequestSchema, { sessions, ...(this.#node && { node: this.#node }) });
+    const ledger = ledgerOf(this.#epochs, clientId);
+    this.#submit(ledger, 1, async (id) => {
+      const bytes = await this.#meta!.data(this.#groupOf(clientId), { case: 'openSessions', value }, id);
+      const outcome = fromBinary(OpenSessionsResponseSchema, bytes).outcomes[0];
+      const epoch = Number(outcome?.session?.key?.epoch ?? 0n);
+      invariant(epoch > 0 && epoch <= ledger.attempted, `M2: epoch ${epoch} of ${ledger.attempted} opens`);
+    });
+  }
+
+  /** An offset names how many commits were attempted: a state may be any of those not older than the last acknowledged. */
+  #commitOffset(shard: number): void {
+    const ledger = ledgerOf(this.#offsets, String(shard));
+    const row = create(OffsetRowSchema, { streamId: 1, shard, offset: BigInt(ledger.attempted + 1) });
+    const command: Command['command'] = {
+      case: 'commitOffsets',
+      value: create(CommitOffsetsRequestSchema, {
+        ...this.#owner(),
+        coordinatorEpoch: this.#coordinatorEpoch,
+        offsets: [row],
+      }),
+    };
+    const target = ledger.attempted + 1;
+    this.#submit(ledger, 1, (id) => this.#meta!.data(this.#groupOf('g'), command, id), target);
+  }
+
+  /** Proposes once or twice with the same request id: it must count once (M2). */
+  #submit(
+    ledger: Ledger,
+    amount: number,
+    propose: (id: ReturnType<typeof create<typeof RequestIdSchema>>) => Promise<unknown>,
+    target?: number,
+  ): void {
+    const { nodeId, incarnation } = this.#node!;
+    const id = create(RequestIdSchema, { nodeId, incarnation, sequence: BigInt(++this.#sequence) });
+    ledger.attempted += amount;
+    const life = this.#life;
+    let acknowledged = false;
+    const done = (): void => {
+      if (acknowledged || life !== this.#life) return;
+      acknowledged = true;
+      this.acknowledgements++;
+      if (target === undefined) ledger.acknowledged += amount;
+      else ledger.acknowledged = Math.max(ledger.acknowledged, target);
+    };
+    const failed = (thrown: unknown): void => {
+      if (life === this.#life || !(thrown instanceof BrokerError))
+        this.#broken ??= new InvariantViolation(`a command failed though nothing had: ${String(thrown)}`);
+    };
+    propose(id).then(done, failed);
+    if (this.#random.chance(0.2)) propose(id).then(done, failed);
+  }
+
+  async #crash(): Promise<void> {
+    if (this.#broken !== undefined) throw this.#broken;
+    this.#life++;
+    const store = this.#store!;
+    const total = store.image.batches.length;
+    const isPowerCut = this.#random.chance(0.7);
+    // After a kill the kernel still has all of it.
+    this.#image = await store.cutPower(isPowerCut ? this.#random.between(0, total) : total);
+    const chances = [0, 0.5, 1];
+    if (isPowerCut)
+      this.#disk.cutPower({ sector: this.#random.pick(chances), size: this.#random.pick(chances) });
+    else this.#disk.kill();
+  }
+
+  async #verify(): Promise<void> {
+    const store = this.#store!;
+    for (const [clientId, ledger] of this.#epochs) {
+      const row = await store.get(dataFamily(this.#groupOf(clientId)), sessionKey('t', clientId));
+      check(
+        ledger,
+        row === undefined ? 0 : Number(decodeSession(row).key?.epoch ?? 0n),
+        `epoch of ${clientId}`,
+      );
+    }
+    for (const [shard, ledger] of this.#offsets) {
+      const row = await store.get(dataFamily(this.#groupOf('g')), offsetKey('t', 'g', 1, Number(shard)));
+      check(
+        ledger,
+        row === undefined ? 0 : Number(fromBinary(OffsetRowSchema, row).offset),
+        `offset of ${shard}`,
+      );
+    }
+    check(this.#producerIds, Number(this.#meta!.state.meta.nextProducerId) - 1, 'producer ids');
+  }
+
+  /** Lets time pass until it is done. */
+  async #until<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const mark = (): void => void (settled = true);
+    promise.then(mark, mark);
+    for (let idle = 0; !settled && idle < 1_000; idle++) {
+      await drained();
+      if (!settled) await this.#clock.step();
+    }
+    invariant(settled, 'it hangs');
+    try {
+      return await promise;
+    } catch (thrown) {
+      invariant(!(thrown instanceof BrokerError), `I9: ${(thrown as Error).message}`);
+      throw thrown;
+    }
+  }
+}
+
+function ledgerOf(ledgers: Map<string, Ledger>, name: string): Ledger {
+  let ledger = ledgers.get(name);
+  if (ledger === undefined) ledgers.set(name, (ledger = { acknowledged: 0, attempted: 0 }));
+  return ledger;
+}
+
+function check(ledger: Ledger, actual: number, what: string): void {
+  invariant(
+    actual >= ledger.acknowledged,
+    `I1: ${what} is ${actual}, ${ledger.acknowledged} were acknowledged`,
+  );
+  invariant(actual <= ledger.attempted, `M2: ${what} is ${actual}, only ${ledger.attempted} were attempted`);
+  // Goes on from what is there.
+  ledger.acknowledged = actual;
+}
