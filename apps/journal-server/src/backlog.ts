@@ -13,6 +13,7 @@ import {
 } from '@robustmq/record-batch';
 import { BacklogOutcomeSchema, toFailure, type BacklogOutcome, type BacklogRead } from '@robustmq/rpc';
 import type { Shard } from './shard.ts';
+import type { IndexAnswer } from './topic-index/shard-index.ts';
 import { topicRuleOf, topicsOfBatch } from './stream-topics.ts';
 
 /** Answer to one read. */
@@ -24,17 +25,8 @@ export interface BacklogAnswer {
 
 /** Where the records of a topic are, without reading the log. */
 export interface BacklogIndex {
-  /**
-   * Offsets in [from, to) that may match one of the filters, ascending, and up to where that is complete; undefined if
-   * the range must be scanned. `complete` > from.
-   */
-  offsetsOf(
-    shard: Shard,
-    filters: readonly string[],
-    from: number,
-    to: number,
-    maxRecords: number,
-  ): Promise<{ readonly offsets: readonly number[]; readonly complete: number } | undefined>;
+  /** What is known of the beginning of [from, to): offsets that may match, or that it must be scanned. */
+  offsetsOf(shard: Shard, filters: readonly string[], from: number, to: number): Promise<IndexAnswer>;
 }
 
 const SLICE_BYTES = 128 * 1024;
@@ -72,6 +64,7 @@ class Scan {
   readonly #pieces: Buffer[] = [];
   #sizeBytes = 0;
   #records = 0;
+  #scannedBytes = 0;
   #next: number;
 
   constructor(shard: Shard, read: BacklogRead) {
@@ -112,16 +105,10 @@ class Scan {
 
   async run(index: BacklogIndex | undefined): Promise<void> {
     if (this.#filters.length === 0) this.#next = Math.max(this.#next, this.#to);
-    while (this.#next < this.#to && !this.#full) {
-      const found = await index?.offsetsOf(
-        this.#shard,
-        this.#filters,
-        this.#next,
-        this.#to,
-        this.#maxRecords - this.#records,
-      );
-      if (found === undefined) return this.#scan(this.#to);
-      await this.#follow(found.offsets, found.complete);
+    while (this.#next < this.#to && !this.#full && this.#scannedBytes < MAX_SCAN_BYTES) {
+      const found = await index?.offsetsOf(this.#shard, this.#filters, this.#next, this.#to);
+      if (found?.kind === 'offsets') await this.#follow(found.offsets, found.complete);
+      else await this.#scan(found?.until ?? this.#to);
     }
   }
 
@@ -139,15 +126,14 @@ class Scan {
 
   /** Walks the log itself. */
   async #scan(to: number): Promise<void> {
-    let scanned = 0;
-    while (this.#next < to && !this.#full && scanned < MAX_SCAN_BYTES) {
+    while (this.#next < to && !this.#full && this.#scannedBytes < MAX_SCAN_BYTES) {
       const bytes = await this.#read(this.#next, SLICE_BYTES);
       // Nothing of the range is left in the log (compaction), or a batch spans its end.
       if (bytes.length === 0) {
         this.#next = to;
         return;
       }
-      scanned += bytes.length;
+      this.#scannedBytes += bytes.length;
       for (let at = 0; at < bytes.length && !this.#full;) {
         const sizeBytes = completeBatchBytes(bytes, at, bytes.length);
         if (sizeBytes === 0) break;

@@ -6,7 +6,6 @@ import type { Disk } from '@robustmq/commit-log';
 import type { StreamView } from '@robustmq/meta-client';
 import type { Clock } from '@robustmq/runtime';
 import { SegmentLog } from '@robustmq/segment-log';
-import type { BacklogIndex } from './backlog.ts';
 import { Checkpointer } from './checkpointer.ts';
 import type { ClusterPort } from './cluster-port.ts';
 import { CommitLoop } from './commit-loop.ts';
@@ -19,6 +18,7 @@ import { quarantined } from './quarantine.ts';
 import { shardDirectory, type OpenedDirectory } from './recovery.ts';
 import { RevisionWaits } from './revision-waits.ts';
 import { Shard, shardKey, type ShardEvents, type StreamFacts } from './shard.ts';
+import type { TopicIndex } from './topic-index/topic-index.ts';
 
 /** Where messages for the operator go. */
 export interface JournalLog {
@@ -42,11 +42,15 @@ export interface JournalOptions {
   readonly onFatal: (error: BrokerError) => void;
   readonly checkpointBytes?: number;
   readonly checkpointPaceMs?: number;
+  /** Absent: backlog reads scan the log. */
+  readonly index?: TopicIndex | undefined;
 }
 
 /** The name of every tenant's built-in stream. */
 const BUILT_IN_STREAM = 'mqtt';
 const SWEEP_MS = 200;
+/** Blocks of the topic index that retention has overtaken go this often. */
+const RETAIN_INDEX_MS = 10_000;
 
 /** A running journal. */
 export class Journal {
@@ -63,13 +67,17 @@ export class Journal {
   readonly #stopWatching: () => void;
   readonly #sweep: NodeJS.Timeout;
   readonly #removing = new Set<Promise<void>>();
-  index: BacklogIndex | undefined;
+  readonly index: TopicIndex | undefined;
+  /** Committed in this pass and not yet indexed: the index waits until the answers have left. */
+  #toIndex: { readonly shard: Shard; readonly batches: readonly PendingBatch[] }[] = [];
+  #lastRetainMs = 0;
   #fatal: BrokerError | undefined;
 
   /** @param events the relay that recovery gave to the shards; from here on it reaches this journal. */
   constructor(options: JournalOptions, directory: OpenedDirectory, events: JournalEvents) {
     this.#options = options;
     this.#directory = directory;
+    this.index = options.index;
     this.shards = directory.shards;
     this.waits = new RevisionWaits(() => options.cluster.revision());
     this.commits = new CommitLoop({
@@ -152,7 +160,10 @@ export class Journal {
         const shard = this.shards.get(key) ?? this.#create(key, stream.streamId, row.shard);
         if (shard === undefined) continue;
         shard.describe(facts);
-        if (this.#leaderships.follow(shard, row, this.#options.clock.monotonicMs())) this.#unpark(key);
+        if (this.#leaderships.follow(shard, row, this.#options.clock.monotonicMs())) {
+          this.index?.attach(shard);
+          this.#unpark(key);
+        }
       }
     }
     for (const [key, shard] of this.shards) if (!placed.has(key)) this.#remove(key, shard);
@@ -226,6 +237,7 @@ export class Journal {
     for (const shard of this.shards.values()) shard.leader?.resign();
     await Promise.all(this.#removing);
     await this.checkpointer.close();
+    await this.index?.close();
     await this.#directory.commitLog.close();
     for (const shard of this.shards.values()) shard.log.close();
   }
@@ -303,6 +315,7 @@ export class Journal {
     const path = shardDirectory(this.#options.dataDirectory, shard.streamId, shard.shard);
     const removal = this.checkpointer
       .withoutCheckpoint(async () => {
+        await this.index?.drop(shard);
         shard.log.close();
         await this.#options.removeDirectory(path);
       })
@@ -320,7 +333,10 @@ export class Journal {
   }
 
   #committed(shard: Shard, batches: readonly PendingBatch[]): void {
-    if (shard.mqttVisible) for (const exchange of this.exchanges) exchange.committed(shard, batches);
+    if (shard.mqttVisible) {
+      for (const exchange of this.exchanges) exchange.committed(shard, batches);
+      if (this.index !== undefined) this.#toIndex.push({ shard, batches });
+    }
     const waiters = this.#waiters.get(shard);
     if (waiters === undefined || waiters.size === 0) return;
     let bytes = 0;
@@ -330,12 +346,22 @@ export class Journal {
 
   #passEnded(origins: ReadonlySet<AppendOrigin>): void {
     for (const exchange of this.exchanges) exchange.flush();
-    void origins;
+    for (const origin of origins) origin.flush();
+    if (this.#toIndex.length === 0) return;
+    const committed = this.#toIndex;
+    this.#toIndex = [];
+    for (const { shard, batches } of committed) this.index?.committed(shard, batches);
   }
 
   #sweepOnce(): void {
     this.commits.expire(this.shards.values(), this.#options.clock.monotonicMs());
     for (const exchange of this.exchanges) exchange.reportSkipped();
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.index === undefined || nowMs - this.#lastRetainMs < RETAIN_INDEX_MS) return;
+    this.#lastRetainMs = nowMs;
+    this.index.retain().catch((error: unknown) => {
+      this.#options.log.warn({ err: error }, 'could not drop old blocks of the topic index');
+    });
   }
 
   /** Damaged data is never served (rule I9): the shard stops, its mark outlives this process. */

@@ -13,6 +13,8 @@ import { joinCluster, openDirectoryFacts } from './directory-id.ts';
 import { DiskWatermark } from './disk-watermark.ts';
 import { Journal, JournalEvents, type JournalLog } from './journal.ts';
 import { openDirectory } from './recovery.ts';
+import { openIndexStore } from './topic-index/index-store.ts';
+import { TopicIndex } from './topic-index/topic-index.ts';
 
 /** A running server. */
 export interface JournalServer {
@@ -84,8 +86,10 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
     log,
   });
   await watermark.look();
+  const index = new TopicIndex(await openIndexStore(`${config.data.dir}/index`, log), log);
   const journal = new Journal(
     {
+      index,
       disk: disk satisfies Disk,
       dataDirectory: config.data.dir,
       clock: systemClock,

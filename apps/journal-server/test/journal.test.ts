@@ -180,6 +180,8 @@ describe('backlog', () => {
       );
     }
     await until(() => outcomes.flatMap((outcome) => outcome.tokens).length === 50, 'appends');
+    const shard = running.journal.shards.get(65_536)!;
+    await running.journal.index!.settled(shard);
     const found: string[] = [];
     let next = 0;
     while (next < 50) {

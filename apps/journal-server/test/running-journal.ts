@@ -2,12 +2,15 @@
 
 import { rm } from 'node:fs/promises';
 import { NodeDisk, type Disk } from '@robustmq/commit-log';
+import { MemoryStore } from '@robustmq/kv-store';
 import { JournalClient, type JournalClientOptions, type ShardDirectory } from '@robustmq/journal-client';
 import { RpcServer, ServiceKind } from '@robustmq/rpc';
 import { systemClock } from '@robustmq/runtime';
 import { Journal, JournalEvents, type JournalLog } from '../src/journal.ts';
 import { openDirectory } from '../src/recovery.ts';
 import { addServices } from '../src/server.ts';
+import { INDEX_FAMILY } from '../src/topic-index/rows.ts';
+import { TopicIndex } from '../src/topic-index/topic-index.ts';
 import { FakeCluster } from './fake-cluster.ts';
 
 export const NODE_ID = 'journal-1';
@@ -47,8 +50,10 @@ export async function startJournal(options: {
   });
   let fatal: unknown;
   const identity = { nodeId: NODE_ID, incarnation, directoryId: DIRECTORY_ID };
+  const index = new TopicIndex(new MemoryStore([INDEX_FAMILY]), options.log ?? SILENT);
   const journal = new Journal(
     {
+      index,
       disk,
       dataDirectory: options.dataDirectory,
       clock: systemClock,
