@@ -1,0 +1,170 @@
+// A session with a sink that writes down what it is asked for.
+
+import {
+  PublishView,
+  type ConnectPacket,
+  type Packet,
+  type ProtocolVersion,
+  type SubscribePacket,
+} from '@robustmq/mqtt-codec';
+import {
+  DEFAULT_SESSION_POLICY,
+  MqttSession,
+  type ConnectTerms,
+  type PendingAck,
+  type SessionEnd,
+  type SessionPolicy,
+  type SessionSink,
+  type SubscribeRequest,
+  type UnsubscribeRequest,
+} from '../src/index.ts';
+
+/** One call of the sink, as data. */
+export type Call =
+  | { readonly call: 'send'; readonly packet: Packet; readonly version: ProtocolVersion }
+  | { readonly call: 'puback'; readonly packetId: number; readonly reasonCode: number }
+  | { readonly call: 'publish'; readonly topic: string; readonly packetId: number }
+  | { readonly call: 'acknowledged'; readonly packetId: number }
+  | {
+      readonly call:
+        'pingresp' | 'unblocked' | 'pauseReading' | 'resumeReading' | 'subscribe' | 'unsubscribe';
+    }
+  | { readonly call: 'open'; readonly terms: ConnectTerms }
+  | { readonly call: 'close'; readonly end: SessionEnd };
+
+export class RecordingSink implements SessionSink {
+  readonly calls: Call[] = [];
+  readonly pending: PendingAck[] = [];
+  readonly subscribes: SubscribeRequest[] = [];
+  readonly unsubscribes: UnsubscribeRequest[] = [];
+  readonly held = new Set<string>();
+  subscriptionCount = 0;
+
+  newClientId(): string {
+    return 'assigned';
+  }
+  hasSubscription(filter: string): boolean {
+    return this.held.has(filter);
+  }
+  open(terms: ConnectTerms): void {
+    this.calls.push({ call: 'open', terms });
+  }
+  publish(topic: string, view: PublishView, pending: PendingAck | null): void {
+    this.calls.push({ call: 'publish', topic, packetId: view.packetId });
+    if (pending !== null) this.pending.push(pending);
+  }
+  subscribe(request: SubscribeRequest): void {
+    this.calls.push({ call: 'subscribe' });
+    this.subscribes.push(request);
+  }
+  unsubscribe(request: UnsubscribeRequest): void {
+    this.calls.push({ call: 'unsubscribe' });
+    this.unsubscribes.push(request);
+  }
+  acknowledged(packetId: number): void {
+    this.calls.push({ call: 'acknowledged', packetId });
+  }
+  unblocked(): void {
+    this.calls.push({ call: 'unblocked' });
+  }
+  pauseReading(): void {
+    this.calls.push({ call: 'pauseReading' });
+  }
+  resumeReading(): void {
+    this.calls.push({ call: 'resumeReading' });
+  }
+  sendPuback(packetId: number, reasonCode: number): void {
+    this.calls.push({ call: 'puback', packetId, reasonCode });
+  }
+  sendPingresp(): void {
+    this.calls.push({ call: 'pingresp' });
+  }
+  send(packet: Packet, version: ProtocolVersion): void {
+    this.calls.push({ call: 'send', packet, version });
+  }
+  close(end: SessionEnd): void {
+    this.calls.push({ call: 'close', end });
+  }
+
+  /** Packets sent, pubacks among them, in order. */
+  sent(): Record<string, unknown>[] {
+    return this.calls.flatMap((call): Record<string, unknown>[] => {
+      if (call.call === 'send') return [{ ...call.packet }];
+      if (call.call === 'puback')
+        return [{ cmd: 'puback', messageId: call.packetId, reasonCode: call.reasonCode }];
+      return call.call === 'pingresp' ? [{ cmd: 'pingresp' }] : [];
+    });
+  }
+
+  /** How it ended; undefined while it has not. */
+  get end(): SessionEnd | undefined {
+    const last = this.calls.at(-1);
+    return last?.call === 'close' ? last.end : undefined;
+  }
+
+  count(name: Call['call']): number {
+    return this.calls.filter((call) => call.call === name).length;
+  }
+}
+
+/** Everything a test needs of one session. */
+export class Fixture {
+  readonly sink = new RecordingSink();
+  readonly session: MqttSession<string>;
+  readonly policy: SessionPolicy;
+  readonly #view = new PublishView();
+
+  constructor(policy: Partial<SessionPolicy> = {}) {
+    this.policy = { ...DEFAULT_SESSION_POLICY, ...policy };
+    this.session = new MqttSession<string>(this.sink, this.policy, 0);
+  }
+
+  connect(version: ProtocolVersion, fields: Partial<ConnectPacket> = {}): void {
+    this.session.packet({
+      cmd: 'connect',
+      protocolId: version === 3 ? 'MQIsdp' : 'MQTT',
+      protocolVersion: version,
+      clientId: 'client',
+      clean: true,
+      keepalive: 0,
+      ...fields,
+    });
+  }
+
+  publish(fields: Partial<Pick<PublishView, 'topic' | 'qos' | 'retain' | 'packetId' | 'topicAlias'>>): void {
+    const view = this.#view;
+    view.clearProperties(0);
+    view.topic = fields.topic ?? '';
+    view.qos = fields.qos ?? 0;
+    view.retain = fields.retain ?? false;
+    view.packetId = fields.packetId ?? (view.qos === 0 ? 0 : 1);
+    view.topicAlias = fields.topicAlias ?? 0;
+    this.session.publish(view);
+  }
+
+  subscribe(
+    subscriptions: SubscribePacket['subscriptions'],
+    properties?: SubscribePacket['properties'],
+    messageId = 1,
+  ): void {
+    this.session.packet({
+      cmd: 'subscribe',
+      messageId,
+      subscriptions,
+      ...(properties === undefined ? {} : { properties }),
+    });
+  }
+}
+
+/** A session past CONNACK; what came before is forgotten. */
+export function connected(
+  version: ProtocolVersion,
+  fields: Partial<ConnectPacket> = {},
+  policy: Partial<SessionPolicy> = {},
+): Fixture {
+  const fixture = new Fixture(policy);
+  fixture.connect(version, fields);
+  fixture.session.accept(false, 0);
+  fixture.sink.calls.length = 0;
+  return fixture;
+}

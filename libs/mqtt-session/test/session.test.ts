@@ -1,0 +1,287 @@
+// A connected session: a row per normative statement.
+
+import { BrokerError } from '@robustmq/errors';
+import { REASON, type ProtocolVersion } from '@robustmq/mqtt-codec';
+import { connected, type Fixture } from './session-fixture.ts';
+
+const versions = [3, 4, 5] as ProtocolVersion[];
+
+describe('PUBLISH from the client', () => {
+  test('[MQTT-3.3.4-1]: QoS 1 is acknowledged when its append is committed, not before (I1)', () => {
+    const { sink, publish } = bound(connected(5));
+    publish({ topic: 'a', qos: 1, packetId: 7 });
+    expect(sink.sent()).toEqual([]);
+    sink.pending[0]!.settle(REASON.success);
+    expect(sink.sent()).toEqual([{ cmd: 'puback', messageId: 7, reasonCode: 0 }]);
+  });
+
+  test('[MQTT-4.6.0-2]: acknowledgements leave in the order of the publishes (S5)', () => {
+    const { sink, publish, session } = bound(connected(4));
+    for (const packetId of [5, 3, 9]) publish({ topic: 'a', qos: 1, packetId });
+    sink.pending[2]!.settle(REASON.success);
+    sink.pending[1]!.settle(REASON.success);
+    expect(sink.sent()).toEqual([]);
+    expect(session.unacknowledgedCount).toBe(3);
+    sink.pending[0]!.settle(REASON.success);
+    expect(sink.sent().map((packet) => packet['messageId'])).toEqual([5, 3, 9]);
+    sink.pending[0]!.settle(REASON.success);
+    expect(sink.sent()).toHaveLength(3);
+  });
+
+  test.each([
+    [5, REASON.qosNotSupported],
+    [4, undefined],
+    [3, undefined],
+  ] as const)('[MQTT-3.2.2-11]: QoS 2 ends a connection of level %d', (version, reasonCode) => {
+    const { sink, publish } = bound(connected(version));
+    publish({ topic: 'a', qos: 2 });
+    expect(sink.sent()).toEqual(reasonCode === undefined ? [] : [{ cmd: 'disconnect', reasonCode }]);
+    expect(sink.end).toMatchObject({ reasonCode: 0x9b, isByClient: false });
+    expect(sink.count('publish')).toBe(0);
+  });
+
+  test('[MQTT-3.2.2-14]: a retained publish ends an MQTT 5 connection; 3.x was not told, so it passes', () => {
+    const five = bound(connected(5));
+    five.publish({ topic: 'a', retain: true });
+    expect(five.sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode: 0x9a }]);
+    const four = bound(connected(4));
+    four.publish({ topic: 'a', retain: true });
+    expect(four.sink.count('publish')).toBe(1);
+  });
+
+  test('[MQTT-3.3.2-12]: a topic alias stands for the topic that set it', () => {
+    const { sink, publish } = bound(connected(5, {}, { topicAliasMaximum: 2 }));
+    publish({ topic: 'first', topicAlias: 1 });
+    publish({ topicAlias: 1 });
+    publish({ topic: 'second', topicAlias: 1 });
+    publish({ topicAlias: 1 });
+    expect(sink.calls.map((call) => call.call === 'publish' && call.topic)).toEqual([
+      'first',
+      'first',
+      'second',
+      'second',
+    ]);
+  });
+
+  test.each([
+    ['[MQTT-3.3.2-9]: above the maximum', { topic: 'a', topicAlias: 3 }, 0x94],
+    ['3.3.2.3.4: never set', { topicAlias: 2 }, 0x82],
+  ])('topic alias %s', (_name, fields, reasonCode) => {
+    const { sink, publish } = bound(connected(5, {}, { topicAliasMaximum: 2 }));
+    publish(fields);
+    expect(sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode }]);
+    expect(sink.count('publish')).toBe(0);
+  });
+
+  test('[MQTT-3.3.4-7] [MQTT-3.3.4-8]: more than Receive Maximum unacknowledged ends the connection', () => {
+    const { sink, publish } = bound(connected(5, {}, { receiveMaximum: 2 }));
+    publish({ topic: 'a', qos: 1, packetId: 1 });
+    publish({ topic: 'a', qos: 1, packetId: 2 });
+    publish({ topic: 'a', qos: 0 });
+    expect(sink.end).toBeUndefined();
+    publish({ topic: 'a', qos: 1, packetId: 3 });
+    expect(sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode: 0x93 }]);
+  });
+
+  test('3.x knows no Receive Maximum: reading stops at the bound and goes on at half of it (I8)', () => {
+    const { sink, publish } = bound(connected(4, {}, { receiveMaximum: 4 }));
+    for (let packetId = 1; packetId <= 4; packetId++) publish({ topic: 'a', qos: 1, packetId });
+    expect(sink.count('pauseReading')).toBe(1);
+    sink.pending[0]!.settle(0);
+    expect(sink.count('resumeReading')).toBe(0);
+    sink.pending[1]!.settle(0);
+    expect(sink.count('resumeReading')).toBe(1);
+  });
+
+  test('O5: nobody publishes under $SYS, other $ topics are free', () => {
+    const { sink, publish } = bound(connected(5));
+    publish({ topic: '$SYS/x', qos: 1, packetId: 4 });
+    publish({ topic: '$SYS/x' });
+    publish({ topic: '$other' });
+    expect(sink.sent()).toEqual([{ cmd: 'puback', messageId: 4, reasonCode: REASON.notAuthorized }]);
+    expect(sink.count('publish')).toBe(1);
+  });
+
+  test.each([
+    [5, REASON.quotaExceeded, 'puback', false],
+    [5, REASON.notAuthorized, 'puback', false],
+    [4, REASON.notAuthorized, 'puback', false], // [MQTT-3.3.5-2] of 3.1.1
+    [4, REASON.quotaExceeded, undefined, true],
+    [3, REASON.implementationSpecificError, undefined, true],
+  ] as const)(
+    '[MQTT-3.3.5-2]: level %d, outcome %d: sends %s, closes %s',
+    (version, reason, sent, closes) => {
+      const { sink, publish } = bound(connected(version));
+      publish({ topic: 'a', qos: 1, packetId: 1 });
+      publish({ topic: 'a', qos: 1, packetId: 2 });
+      sink.pending[1]!.settle(0);
+      sink.pending[0]!.settle(reason);
+      expect(sink.sent()[0]?.['cmd']).toBe(sent);
+      // A failed publish is never acknowledged, nor anything behind it.
+      expect(sink.sent()).toHaveLength(closes ? 0 : 2);
+      expect(sink.end !== undefined).toBe(closes);
+    },
+  );
+
+  test('an outcome after the end is of no interest', () => {
+    const { sink, publish, session } = bound(connected(5));
+    publish({ topic: 'a', qos: 1, packetId: 1 });
+    session.connectionLost();
+    const count = sink.calls.length;
+    sink.pending[0]!.settle(0);
+    publish({ topic: 'a' });
+    session.pingreq();
+    session.connectionLost();
+    expect(sink.calls).toHaveLength(count);
+  });
+});
+
+describe('messages to the client', () => {
+  test('[MQTT-3.3.4-9]: no more in flight than the client’s Receive Maximum', () => {
+    const { session, sink } = connected(5, { properties: { receiveMaximum: 2 } });
+    expect([session.admit('log', 10), session.admit('log', 11), session.admit('log', 12)]).toEqual([1, 2, 0]);
+    session.ack(4, 2, 0);
+    expect(sink.calls).toEqual([{ call: 'acknowledged', packetId: 2 }, { call: 'unblocked' }]);
+    expect(session.admit('log', 12)).toBe(3);
+    expect(session.window.lowestOffset('log')).toBe(10);
+  });
+
+  test('unblocked comes only after a refusal, and once', () => {
+    const { session, sink } = connected(5, { properties: { receiveMaximum: 1 } });
+    session.admit('log', 1);
+    session.ack(4, 1, 0);
+    expect(sink.count('unblocked')).toBe(0);
+  });
+
+  test('an acknowledgement of nothing is ignored', () => {
+    const { session, sink } = connected(4);
+    session.ack(4, 99, 0);
+    expect(sink.calls).toEqual([]);
+  });
+
+  test.each([
+    [5, { cmd: 'pubcomp', messageId: 9, reasonCode: 0x92 }],
+    [4, { cmd: 'pubcomp', messageId: 9 }],
+  ] as const)('3.7.2.1: PUBREL of something unknown, level %d', (version, packet) => {
+    const { session, sink } = connected(version);
+    session.ack(6, 9, 0);
+    expect(sink.sent()).toEqual([packet]);
+  });
+
+  test.each([5, 7] as const)(
+    'an acknowledgement of type %d is of a QoS 2 message that was never sent',
+    (type) => {
+      const { session, sink } = connected(5);
+      session.ack(type, 1, 0);
+      expect(sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode: 0x82 }]);
+    },
+  );
+
+  test('aliases towards the client are as many as it allows [MQTT-3.1.2-26]', () => {
+    const { session } = connected(5, { properties: { topicAliasMaximum: 1 } });
+    expect(session.outboundAliases.assign('a')).toBe(1);
+    expect(session.outboundAliases.assign('b')).toBe(0);
+    expect(connected(4).session.outboundAliases.assign('a')).toBe(0);
+  });
+});
+
+describe('keep alive', () => {
+  test.each(versions)('[MQTT-3.1.2-22]: one and a half times without a packet ends level %d', (version) => {
+    const { session, sink } = connected(version, { keepalive: 10 });
+    expect(session.deadlineMs).toBe(15_000);
+    session.received(2_000);
+    session.expire(16_999);
+    expect(sink.end).toBeUndefined();
+    session.expire(17_000);
+    expect(sink.sent()).toEqual(version === 5 ? [{ cmd: 'disconnect', reasonCode: 0x8d }] : []);
+    expect(sink.end).toMatchObject({ reasonCode: 0x8d });
+    session.expire(99_000);
+    expect(sink.count('close')).toBe(1);
+  });
+
+  test('none of it means for ever', () => {
+    const { session } = connected(4, { keepalive: 0 });
+    session.received(5);
+    expect(session.deadlineMs).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test('[MQTT-3.12.4-1]: PINGREQ is answered', () => {
+    const { session, sink } = connected(4);
+    session.pingreq();
+    expect(sink.sent()).toEqual([{ cmd: 'pingresp' }]);
+  });
+});
+
+describe('the end', () => {
+  test('[MQTT-3.14.4-3]: DISCONNECT closes; nothing is sent', () => {
+    const { session, sink } = connected(4, { clean: false });
+    session.packet({ cmd: 'disconnect' });
+    expect(sink.calls).toEqual([
+      { call: 'close', end: { reasonCode: 0, isByClient: true, sessionExpiryIntervalS: 604_800 } },
+    ]);
+  });
+
+  test.each([
+    ['lower', 100, 5, 5],
+    ['zero', 100, 0, 0],
+    ['beyond our bound', 100, 0xffff_ffff, 604_800],
+  ])('3.14.2.2.2: DISCONNECT changes the expiry, %s', (_name, before, asked, expected) => {
+    const { session, sink } = connected(5, { properties: { sessionExpiryInterval: before } });
+    session.packet({ cmd: 'disconnect', reasonCode: 0, properties: { sessionExpiryInterval: asked } });
+    expect(sink.end).toMatchObject({ sessionExpiryIntervalS: expected });
+  });
+
+  test('3.14.2.2.2: a session that was to end can not be kept', () => {
+    const { session, sink } = connected(5);
+    session.packet({ cmd: 'disconnect', reasonCode: 0, properties: { sessionExpiryInterval: 1 } });
+    expect(sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode: 0x82 }]);
+    expect(sink.end).toMatchObject({ isByClient: false, sessionExpiryIntervalS: 0 });
+  });
+
+  test.each([
+    [5, [{ cmd: 'disconnect', reasonCode: 0x8e }]],
+    [4, []],
+  ] as const)('[MQTT-3.1.4-3]: takeover of level %d', (version, sent) => {
+    const { session, sink } = connected(version);
+    session.disconnect(REASON.sessionTakenOver);
+    expect(sink.sent()).toEqual(sent);
+    expect(sink.end).toMatchObject({ reasonCode: 0x8e });
+  });
+
+  test('Server moved names the other server', () => {
+    const { session, sink } = connected(5);
+    session.disconnect(REASON.serverMoved, { serverReference: 'other:1883' });
+    expect(sink.sent()).toEqual([
+      { cmd: 'disconnect', reasonCode: 0x9d, properties: { serverReference: 'other:1883' } },
+    ]);
+  });
+
+  test('[MQTT-4.13.1-1]: an error of the codec says why in MQTT 5 and closes in 3.x', () => {
+    const error = new BrokerError('too_large', 'x', { details: { reasonCode: 0x95 } });
+    const five = connected(5);
+    five.session.failed(error);
+    five.session.failed(error);
+    expect(five.sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode: 0x95 }]);
+    const four = connected(4);
+    four.session.failed(error);
+    expect(four.sink.calls).toMatchObject([{ call: 'close' }]);
+  });
+
+  test('[MQTT-4.12.0-6]: AUTH without a method is a protocol error', () => {
+    const { session, sink } = connected(5);
+    session.packet({ cmd: 'auth', reasonCode: 0x19 });
+    expect(sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode: 0x82 }]);
+    session.packet({ cmd: 'auth', reasonCode: 0x19 });
+    expect(sink.count('close')).toBe(1);
+  });
+});
+
+/** The fixture's parts, with `publish` free to be taken out of it. */
+function bound(fixture: Fixture) {
+  const { sink, session } = fixture;
+  return {
+    sink,
+    session,
+    publish: (...fields: Parameters<Fixture['publish']>) => fixture.publish(...fields),
+  };
+}

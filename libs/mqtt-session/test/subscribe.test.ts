@@ -1,0 +1,175 @@
+// SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK (sections 3.8 to 3.11), a row per normative statement.
+
+import { REASON, type ProtocolVersion, type SubscribePacket } from '@robustmq/mqtt-codec';
+import { connected } from './session-fixture.ts';
+
+interface Row {
+  readonly anchor: string;
+  readonly version: ProtocolVersion;
+  readonly asked: SubscribePacket['subscriptions'];
+  readonly granted: number[];
+}
+
+const deep = new Array<string>(129).fill('a').join('/');
+
+const rows: Row[] = [
+  {
+    anchor: '[MQTT-3.8.4-5]: in order',
+    version: 5,
+    asked: [
+      { topic: 'a', qos: 0 },
+      { topic: '#', qos: 1 },
+    ],
+    granted: [0, 1],
+  },
+  { anchor: '[MQTT-3.8.4-8]: QoS 1 at most', version: 5, asked: [{ topic: 'a', qos: 2 }], granted: [1] },
+  { anchor: '[MQTT-3.8.4-8]: QoS 1 at most', version: 4, asked: [{ topic: 'a', qos: 2 }], granted: [1] },
+  {
+    anchor: '[MQTT-4.7.1-1]: invalid filter',
+    version: 5,
+    asked: [
+      { topic: 'a#', qos: 0 },
+      { topic: 'b', qos: 1 },
+    ],
+    granted: [0x8f, 1],
+  },
+  {
+    anchor: '[MQTT-4.7.1-1]: invalid filter',
+    version: 4,
+    asked: [{ topic: 'a/#/b', qos: 0 }],
+    granted: [0x80],
+  },
+  { anchor: '[MQTT-4.7.3-1]: empty filter', version: 5, asked: [{ topic: '', qos: 0 }], granted: [0x8f] },
+  { anchor: 'levels are bounded', version: 5, asked: [{ topic: deep, qos: 0 }], granted: [0x8f] },
+  {
+    anchor: 'no shared subscriptions yet',
+    version: 5,
+    asked: [{ topic: '$share/g/a', qos: 1 }],
+    granted: [0x9e],
+  },
+  {
+    anchor: 'no shared subscriptions yet',
+    version: 4,
+    asked: [{ topic: '$share/g/a', qos: 1 }],
+    granted: [0x80],
+  },
+  {
+    anchor: '[MQTT-4.8.2-2]: malformed share',
+    version: 5,
+    asked: [{ topic: '$share/+/a', qos: 1 }],
+    granted: [0x8f],
+  },
+  {
+    anchor: '[MQTT-4.8.2-1]: empty share name',
+    version: 3,
+    asked: [{ topic: '$share//a', qos: 1 }],
+    granted: [0x80],
+  },
+];
+
+test.each(rows)('$anchor (level $version)', ({ version, asked, granted }) => {
+  const fixture = connected(version);
+  fixture.subscribe(asked, undefined, 77);
+  fixture.session.subscribed(fixture.sink.subscribes[0]!);
+  // [MQTT-3.8.4-2]: the identifier of the SUBSCRIBE; [MQTT-3.9.3-1]: a code per filter in their order.
+  expect(fixture.sink.sent()).toEqual([{ cmd: 'suback', messageId: 77, granted }]);
+});
+
+test('subscription options of MQTT 5 reach whoever serves the request', () => {
+  const fixture = connected(5);
+  fixture.subscribe([{ topic: 'a', qos: 2, nl: true, rap: true, rh: 2 }], { subscriptionIdentifier: 12 });
+  expect(fixture.sink.subscribes[0]!.entries).toEqual([
+    {
+      filter: 'a',
+      qos: 1,
+      noLocal: true,
+      retainAsPublished: true,
+      retainHandling: 2,
+      subscriptionIdentifier: 12,
+      reasonCode: 1,
+    },
+  ]);
+});
+
+test('3.x has no options, whatever a packet seems to carry', () => {
+  const fixture = connected(4);
+  fixture.subscribe([{ topic: 'a', qos: 1, nl: true, rap: true, rh: 2 }]);
+  expect(fixture.sink.subscribes[0]!.entries[0]).toMatchObject({
+    noLocal: false,
+    retainAsPublished: false,
+    retainHandling: 0,
+    subscriptionIdentifier: 0,
+  });
+});
+
+test('[MQTT-3.8.3-4]: No Local on a shared subscription is a protocol error', () => {
+  const fixture = connected(5);
+  fixture.subscribe([{ topic: '$share/g/a', qos: 0, nl: true }]);
+  expect(fixture.sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode: 0x82 }]);
+});
+
+test('who serves the request may refuse an entry', () => {
+  const fixture = connected(5);
+  fixture.subscribe([
+    { topic: 'secret', qos: 1 },
+    { topic: 'open', qos: 1 },
+  ]);
+  const request = fixture.sink.subscribes[0]!;
+  request.entries[0]!.reasonCode = REASON.notAuthorized;
+  fixture.session.subscribed(request);
+  expect(fixture.sink.sent()).toEqual([{ cmd: 'suback', messageId: 1, granted: [0x87, 1] }]);
+});
+
+test('subscriptions of a session are bounded; replacing one is free [MQTT-3.8.4-3] (I8)', () => {
+  const fixture = connected(5, {}, { maximumSubscriptions: 3 });
+  fixture.sink.subscriptionCount = 2;
+  fixture.sink.held.add('held');
+  fixture.subscribe([
+    { topic: 'new', qos: 0 },
+    { topic: 'new', qos: 1 },
+    { topic: 'more', qos: 0 },
+    { topic: 'held', qos: 0 },
+  ]);
+  expect(fixture.sink.subscribes[0]!.entries.map((entry) => entry.reasonCode)).toEqual([0, 1, 0x97, 0]);
+});
+
+describe('requests without an answer are bounded (I8)', () => {
+  test('SUBSCRIBE: SUBACK with Quota exceeded, and others again once some are answered', () => {
+    const fixture = connected(5, {}, { maximumPendingRequests: 1 });
+    fixture.subscribe([{ topic: 'a', qos: 0 }], undefined, 1);
+    fixture.subscribe([{ topic: 'b', qos: 0 }], undefined, 2);
+    expect(fixture.sink.sent()).toEqual([{ cmd: 'suback', messageId: 2, granted: [0x97] }]);
+    fixture.session.subscribed(fixture.sink.subscribes[0]!);
+    fixture.subscribe([{ topic: 'c', qos: 0 }], undefined, 3);
+    expect(fixture.sink.subscribes).toHaveLength(2);
+  });
+
+  test('UNSUBSCRIBE: the connection ends', () => {
+    const fixture = connected(5, {}, { maximumPendingRequests: 1 });
+    fixture.session.packet({ cmd: 'unsubscribe', messageId: 1, unsubscriptions: ['a'] });
+    fixture.session.packet({ cmd: 'unsubscribe', messageId: 2, unsubscriptions: ['a'] });
+    expect(fixture.sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode: 0x97 }]);
+  });
+});
+
+test.each([
+  [5, [0, 0x11, 0x8f]],
+  [4, []],
+] as const)('[MQTT-3.10.4-4] [MQTT-3.11.3-1]: UNSUBACK of level %d has the codes %j', (version, granted) => {
+  const fixture = connected(version);
+  fixture.session.packet({ cmd: 'unsubscribe', messageId: 9, unsubscriptions: ['a', 'b', 'c#'] });
+  const request = fixture.sink.unsubscribes[0]!;
+  request.entries[1]!.reasonCode = REASON.noSubscriptionExisted;
+  fixture.session.unsubscribed(request);
+  expect(fixture.sink.sent()).toEqual([{ cmd: 'unsuback', messageId: 9, granted }]);
+});
+
+test('an answer after the end is of no interest', () => {
+  const fixture = connected(5);
+  fixture.subscribe([{ topic: 'a', qos: 0 }]);
+  fixture.session.packet({ cmd: 'unsubscribe', messageId: 2, unsubscriptions: ['a'] });
+  fixture.session.connectionLost();
+  fixture.session.subscribed(fixture.sink.subscribes[0]!);
+  fixture.session.unsubscribed(fixture.sink.unsubscribes[0]!);
+  expect(fixture.sink.sent()).toEqual([]);
+});
