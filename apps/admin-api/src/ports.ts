@@ -1,6 +1,4 @@
 // What the HTTP API needs from the cluster. main.ts binds it to meta-client; tests bind it to plain objects.
-import type { BrokerError } from '@robustmq/errors';
-
 /** A process of the cluster, as meta-service knows it. */
 export interface NodeOverview {
   readonly nodeId: string;
@@ -92,7 +90,7 @@ export interface NewStream {
   readonly config: Readonly<Record<string, string>>;
 }
 
-/** Reads come from the watched view, writes go to meta-service. Failures are {@link BrokerError}. */
+/** Reads come from the watched view, writes go to meta-service. Failures are BrokerError. */
 export interface Cluster {
   /** False until the first snapshot has arrived. */
   ready(): boolean;

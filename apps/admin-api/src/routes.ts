@@ -105,9 +105,7 @@ export function streamRoutes(scope: FastifyInstance, cluster: Cluster): void {
       },
     },
     ({ query }) => ({
-      items: cluster.snapshot().streams.filter((stream) => stream.tenant === query.tenant) as z.infer<
-        typeof schemas.streamBody
-      >[],
+      items: cluster.snapshot().streams.filter((stream) => stream.tenant === query.tenant),
     }),
   );
   app.get(
@@ -175,9 +173,7 @@ export function userRoutes(scope: FastifyInstance, cluster: Cluster): void {
       },
     },
     ({ query }) => ({
-      items: cluster.snapshot().users.filter((user) => user.tenant === query.tenant) as z.infer<
-        typeof schemas.userBody
-      >[],
+      items: cluster.snapshot().users.filter((user) => user.tenant === query.tenant),
     }),
   );
   app.put(

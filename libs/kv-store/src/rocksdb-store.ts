@@ -1,6 +1,6 @@
-/// <reference path="./rocksdb-native.d.ts" />
 // RocksDB through rocksdb-native (decision 1).
 import { BrokerError } from '@robustmq/errors';
+import type {} from './rocksdb-native.d.ts';
 import RocksDB from 'rocksdb-native';
 import type {
   KeyRange,

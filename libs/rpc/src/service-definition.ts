@@ -6,8 +6,8 @@ import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
 
 /** Overrides the codec of one message type: hot messages pass their bytes through or are written by hand. */
 export interface MessageCodec<T> {
-  serialize(message: T): Buffer;
-  deserialize(bytes: Buffer): T;
+  readonly serialize: (message: T) => Buffer;
+  readonly deserialize: (bytes: Buffer) => T;
 }
 
 const codecs = new Map<string, MessageCodec<never>>();

@@ -85,7 +85,7 @@ function readDetails(metadata: Metadata): Record<string, string | number | boole
     if (typeof parsed !== 'object' || parsed === null) return {};
     return Object.fromEntries(
       Object.entries(parsed).filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value)),
-    ) as Record<string, string | number | boolean>;
+    );
   } catch (cause) {
     return { undecodable: String(cause) };
   }
