@@ -1,6 +1,7 @@
 // RocksDB through rocksdb-native (decision 1).
 import { BrokerError } from '@robustmq/errors';
-import type {} from './rocksdb-native.d.ts';
+// Types only: the package ships none.
+import './rocksdb-native.d.ts';
 import RocksDB from 'rocksdb-native';
 import type {
   KeyRange,
