@@ -51,9 +51,31 @@ export class Subscription implements Receiver {
   /** Revision of the cluster at which it was made: shards of younger streams start at 0 (rule X4). */
   createdAtRevision = 0;
 
+  /** Whether the tails match the filter, so that nothing published from now on is missed. */
+  isActive = false;
+  #waiting: (() => void)[] = [];
+
   constructor(session: Subscriber, filter: string) {
     this.session = session;
     this.filter = filter;
+  }
+
+  /** Calls back once the filter is active, or was given up. */
+  whenSettled(callback: () => void): void {
+    if (this.isActive) callback();
+    else this.#waiting.push(callback);
+  }
+
+  activated(): void {
+    this.isActive = true;
+    this.settled();
+  }
+
+  /** The filter is active, or will never be. */
+  settled(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const callback of waiting) callback();
   }
 
   /** Takes over options; a repeated SUBSCRIBE changes nothing else (rule X3). */

@@ -52,8 +52,6 @@ export class ClientSession implements LaggingSession {
   readonly #slowOutputBytes: number;
   /** Handed-over messages that were not sent again yet, by shard key and offset. */
   #handedOver: Map<number, Map<number, number>> | null = null;
-  /** Offsets below were sent by an owner that crashed, so copies carry DUP; by shard key. */
-  #repeatBelow: Map<number, number> | null = null;
   expiredOffsets = 0;
 
   constructor(
@@ -97,9 +95,7 @@ export class ClientSession implements LaggingSession {
       const packetId = this.#takeHandedOver(tail, offset);
       if (packetId !== WINDOW_FULL) return packetId;
     }
-    const packetId = this.machine.admit(tail, offset);
-    if (this.#repeatBelow !== null) this.isRedelivery = offset < (this.#repeatBelow.get(tail.key) ?? 0);
-    return packetId;
+    return this.machine.admit(tail, offset);
   }
 
   /** The original identifier with DUP; what else lies up to the last handed-over offset was acknowledged (rule S3). */
@@ -131,11 +127,6 @@ export class ClientSession implements LaggingSession {
       if (offsets === undefined) this.#handedOver.set(tail.key, (offsets = new Map()));
       offsets.set(offset, packetId);
     }
-  }
-
-  /** The previous owner crashed: what lies below may have been sent. */
-  repeatBelow(tail: ShardTail, offset: number): void {
-    (this.#repeatBelow ??= new Map()).set(tail.key, offset);
   }
 
   /** The client acknowledged a message. */

@@ -242,8 +242,8 @@ export class Connection implements ByteSink, SessionSink {
     // While we don't read, silence is our own.
     if (this.#holds !== 0) machine.received(nowMs);
     machine.expire(nowMs);
-    if (!machine.isClosed) this.#rearm(nowMs);
-    else if (this.session !== null) services.counters.keepAliveTimeouts++;
+    if (machine.isClosed) services.counters.keepAliveTimeouts++;
+    else this.#rearm(nowMs);
   }
 
   /** Reads only move the machine's deadline; the timer looks again when it fires. */

@@ -89,12 +89,10 @@ function startReading(
     }
   }
   const cursors = startMap(state.cursors);
-  const isAfterCrash = state.connected;
   for (const tail of services.tails.tails()) {
     const from = readFrom(session, tail, cursors, services.streamRevision(tail.streamId));
     const ringFrom = activeFrom.get(tail.key) ?? 0;
     if (from >= tail.nextOffset) continue;
-    if (isAfterCrash) session.repeatBelow(tail, tail.nextOffset);
     session.lagFrom(tail, from, ringFrom);
   }
   session.takeOver(
@@ -107,7 +105,10 @@ function startReading(
   );
   session.isReading = true;
   const routes = services.routesOf(tenant);
-  for (const subscription of session.subscriptions.values()) routes.add(subscription);
+  for (const subscription of session.subscriptions.values()) {
+    routes.add(subscription);
+    subscription.activated();
+  }
 }
 
 /**

@@ -47,7 +47,10 @@ function subscribeOne(pending: Pending, entry: SubscribeEntry): void {
     // Replaces the options and keeps the start vector [MQTT-3.8.4-3] (rule X3).
     existing.setOptions(entry);
     if (session.isDurable) pending.rows.set(entry, rowOf(existing, []));
-    finishPart(pending);
+    existing.whenSettled(() => {
+      if (!existing.isActive) entry.reasonCode = REASON.implementationSpecificError;
+      finishPart(pending);
+    });
     return;
   }
   const subscription = new Subscription(session, filter);
@@ -71,6 +74,7 @@ function subscribeOne(pending: Pending, entry: SubscribeEntry): void {
     // A live session never sees an offset below: only one that reads behind the tail has to compare.
     if (session.lag !== null) subscription.starts = starts;
     services.routesOf(tenant).add(subscription);
+    subscription.activated();
     if (session.isDurable) pending.rows.set(entry, rowOf(subscription, [...starts.values()]));
     services.meshReady(tenant, filter, () => finishPart(pending));
   });
@@ -105,6 +109,7 @@ function undo(connection: Connection, session: ClientSession, subscription: Subs
   const { services } = connection;
   const { tenant } = session.identity;
   session.subscriptions.delete(subscription.filter);
+  subscription.settled();
   services.routesOf(tenant).remove(subscription);
   services.registry.remove(tenant, subscription.filter);
   services.removeMeshFilter(tenant, subscription.filter);

@@ -1,0 +1,294 @@
+// A journal-server in memory, over real gRPC: appends, tail, filters and backlog for one server that leads everything.
+// Tests decide when and how appends are answered.
+
+import { create } from '@bufbuild/protobuf';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { matchesFilter } from '@robustmq/mqtt-topics';
+import {
+  RecordCursor,
+  lastOffsetOf,
+  pickRecords,
+  recordCountOf,
+  stampBaseOffset,
+} from '@robustmq/record-batch';
+import {
+  AppendOutcomeSchema,
+  BacklogOutcomeSchema,
+  BacklogResultFrameSchema,
+  ExchangeResponseSchema,
+  FailureSchema,
+  FilterResultFrameSchema,
+  HelloResultSchema,
+  JournalService,
+  RpcServer,
+  ShardPositionSchema,
+  TailFrameSchema,
+  TailKind,
+  TailSectionSchema,
+  type AppendFrame,
+  type BacklogFrame,
+  type ExchangeRequest,
+  type ExchangeResponse,
+  type FilterFrame,
+  type TailSection,
+} from '@robustmq/rpc';
+
+type Exchange = ServerDuplexStream<ExchangeRequest, ExchangeResponse>;
+
+interface StoredShard {
+  readonly streamId: number;
+  readonly shard: number;
+  readonly batches: Buffer[];
+  nextOffset: number;
+}
+
+interface Gateway {
+  readonly stream: Exchange;
+  readonly filters: Map<number, string>;
+}
+
+/** An append that waits for the test's answer. */
+export interface HeldAppend {
+  commit(): void;
+  fail(code: string): void;
+}
+
+/** One journal-server. */
+export class ScriptedJournal {
+  /** Appends are kept in {@link held} instead of being committed at once. */
+  holdAppends = false;
+  /** Filter changes are not answered. */
+  ignoreFilters = false;
+  readonly held: HeldAppend[] = [];
+  readonly #server: RpcServer;
+  readonly #shards = new Map<string, StoredShard>();
+  readonly #gateways = new Set<Gateway>();
+  port = 0;
+
+  constructor() {
+    this.#server = new RpcServer(() => undefined);
+    const unsupported = (): never => {
+      throw new Error('not scripted');
+    };
+    this.#server.add(JournalService, {
+      exchange: (stream: Exchange) => this.#exchange(stream),
+      listOffsets: unsupported,
+      endOffsetsForEpochs: unsupported,
+      describeShards: unsupported,
+      deleteRecords: unsupported,
+    });
+  }
+
+  async listen(): Promise<this> {
+    this.port = await this.#server.listen('127.0.0.1', 0, 'grpc.port');
+    return this;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  close(): Promise<void> {
+    return this.#server.close(50);
+  }
+
+  /** Breaks every stream, as a restart does. */
+  breakStreams(): void {
+    for (const { stream } of this.#gateways) stream.destroy();
+    this.#gateways.clear();
+  }
+
+  /** Appends a batch as a Kafka producer would and tells the tails. */
+  produce(streamId: number, shard: number, batch: Buffer): void {
+    const stored = this.#shard(streamId, shard);
+    const from = stored.nextOffset;
+    this.#store(stored, batch);
+    for (const gateway of this.#gateways) {
+      this.#write(gateway, {
+        case: 'tail',
+        value: create(TailFrameSchema, {
+          sections: [this.#section(stored, from, TailKind.BATCHES, batch.length, 0n)],
+          batches: batch,
+        }),
+      });
+    }
+  }
+
+  /** Topics and values of everything stored in a shard. */
+  records(streamId: number, shard = 0): { key: string; value: string }[] {
+    const found: { key: string; value: string }[] = [];
+    const cursor = new RecordCursor();
+    for (const batch of this.#shard(streamId, shard).batches) {
+      cursor.reset(batch, 0);
+      while (cursor.next()) {
+        found.push({ key: cursor.key?.toString() ?? '', value: cursor.value?.toString() ?? '' });
+      }
+    }
+    return found;
+  }
+
+  #exchange(stream: Exchange): void {
+    const gateway: Gateway = { stream, filters: new Map() };
+    stream.on('data', ({ frame }: ExchangeRequest) => {
+      if (frame.case === 'hello') {
+        this.#gateways.add(gateway);
+        this.#write(gateway, {
+          case: 'hello',
+          value: create(HelloResultSchema, { appendCreditBytes: 64n << 20n, maxBatchBytes: 1 << 20 }),
+        });
+      } else if (frame.case === 'append') this.#append(gateway, frame.value);
+      else if (frame.case === 'filters') this.#filters(gateway, frame.value);
+      else if (frame.case === 'backlog') this.#backlog(gateway, frame.value);
+    });
+    const over = (): void => void this.#gateways.delete(gateway);
+    stream.on('cancelled', over);
+    stream.on('error', over);
+    stream.on('end', () => {
+      over();
+      stream.end();
+    });
+  }
+
+  #write({ stream }: Gateway, frame: ExchangeResponse['frame']): void {
+    stream.write(create(ExchangeResponseSchema, { frame }));
+  }
+
+  #shard(streamId: number, shard: number): StoredShard {
+    const name = `${streamId}/${shard}`;
+    let stored = this.#shards.get(name);
+    if (stored === undefined) {
+      stored = { streamId, shard, batches: [], nextOffset: 0 };
+      this.#shards.set(name, stored);
+    }
+    return stored;
+  }
+
+  #store(stored: StoredShard, batch: Buffer): void {
+    stampBaseOffset(batch, 0, stored.nextOffset);
+    stored.batches.push(batch);
+    stored.nextOffset = lastOffsetOf(batch, 0) + 1;
+  }
+
+  #append(gateway: Gateway, frame: AppendFrame): void {
+    let at = 0;
+    const bytes = Buffer.from(frame.batches);
+    for (const section of frame.sections) {
+      const batch = Buffer.from(bytes.subarray(at, at + section.sizeBytes));
+      at += section.sizeBytes;
+      const { correlation } = section;
+      const held = {
+        commit: () => this.#commit(gateway, section.streamId, section.shard, batch, correlation),
+        fail: (code: string) => {
+          const failure = create(FailureSchema, { code, message: 'scripted' });
+          this.#write(gateway, {
+            case: 'append',
+            value: {
+              $typeName: 'robustmq.journal.v1.AppendResultFrame',
+              outcomes: [create(AppendOutcomeSchema, { correlation, failure })],
+            },
+          });
+        },
+      };
+      if (this.holdAppends) this.held.push(held);
+      else held.commit();
+    }
+  }
+
+  #commit(gateway: Gateway, streamId: number, shard: number, batch: Buffer, correlation: bigint): void {
+    const stored = this.#shard(streamId, shard);
+    const from = stored.nextOffset;
+    this.#store(stored, batch);
+    const outcome = create(AppendOutcomeSchema, { correlation, baseOffset: BigInt(from), leaderEpoch: 1 });
+    for (const other of this.#gateways) {
+      const isOwn = other === gateway;
+      this.#write(other, {
+        case: 'tail',
+        value: create(TailFrameSchema, {
+          outcomes: isOwn ? [outcome] : [],
+          sections: [
+            this.#section(
+              stored,
+              from,
+              isOwn ? TailKind.ELIDED : TailKind.BATCHES,
+              isOwn ? 0 : batch.length,
+              isOwn ? correlation : 0n,
+            ),
+          ],
+          batches: isOwn ? Buffer.alloc(0) : batch,
+        }),
+      });
+    }
+  }
+
+  #section(
+    stored: StoredShard,
+    from: number,
+    kind: TailKind,
+    sizeBytes: number,
+    correlation: bigint,
+  ): TailSection {
+    return create(TailSectionSchema, {
+      streamId: stored.streamId,
+      shard: stored.shard,
+      leaderEpoch: 1,
+      kind,
+      fromOffset: BigInt(from),
+      nextOffset: BigInt(stored.nextOffset),
+      sizeBytes,
+      correlation,
+      highWatermark: BigInt(stored.nextOffset),
+    });
+  }
+
+  #filters(gateway: Gateway, frame: FilterFrame): void {
+    for (const { filterId, filter } of frame.add) gateway.filters.set(filterId, filter);
+    for (const filterId of frame.remove) gateway.filters.delete(filterId);
+    if (this.ignoreFilters) return;
+    const activeFrom = [
+      ...this.#shards.values(),
+      ...(this.#shards.size === 0 ? [this.#shard(1, 0)] : []),
+    ].map(({ streamId, shard, nextOffset }) =>
+      create(ShardPositionSchema, { streamId, shard, leaderEpoch: 1, offset: BigInt(nextOffset) }),
+    );
+    this.#write(gateway, {
+      case: 'filters',
+      value: create(FilterResultFrameSchema, { requestId: frame.requestId, activeFrom }),
+    });
+  }
+
+  #backlog(gateway: Gateway, frame: BacklogFrame): void {
+    const pieces: Buffer[] = [];
+    const outcomes = frame.reads.map((read) => {
+      const stored = this.#shard(read.streamId, read.shard);
+      const to = read.toOffset < 0n ? stored.nextOffset : Number(read.toOffset);
+      let next = Number(read.fromOffset);
+      let sizeBytes = 0;
+      let records = 0;
+      for (const batch of stored.batches) {
+        const last = lastOffsetOf(batch, 0);
+        if (last < next || last >= to || records >= read.maxRecords) continue;
+        const picked = pickRecords(batch, 0, (record) => {
+          if (record.offset < next) return false;
+          const topic = record.key?.toString() ?? '';
+          return read.filters.some((filter) => matchesFilter(filter, topic));
+        });
+        next = last + 1;
+        if (recordCountOf(picked, 0) === 0) continue;
+        records += recordCountOf(picked, 0);
+        pieces.push(picked);
+        sizeBytes += picked.length;
+      }
+      return create(BacklogOutcomeSchema, {
+        readId: read.readId,
+        fromOffset: read.fromOffset,
+        nextOffset: BigInt(records >= read.maxRecords ? next : Math.max(next, to)),
+        sizeBytes,
+        highWatermark: BigInt(stored.nextOffset),
+      });
+    });
+    this.#write(gateway, {
+      case: 'backlog',
+      value: create(BacklogResultFrameSchema, { outcomes, batches: Buffer.concat(pieces) }),
+    });
+  }
+}
