@@ -16,21 +16,21 @@ async function main(): Promise<void> {
     return;
   }
   const { values: config, file } = journalConfig.load();
-  let shutdown: Shutdown | undefined;
+  const draining: { shutdown?: Shutdown } = {};
   const telemetry = await startTelemetry({
     service: SERVICE,
     nodeId: config.node.id,
     version: VERSION,
     settings: config,
-    onDrain: () => void shutdown?.exit('drain was requested'),
+    onDrain: () => void draining.shutdown?.exit('drain was requested'),
   });
   const { logger } = telemetry.log;
-  shutdown = new Shutdown({ log: logger });
+  const shutdown = new Shutdown({ log: logger });
+  draining.shutdown = shutdown;
   const { health } = telemetry;
   shutdown.add('telemetry', 2_000, () => telemetry.stop());
   shutdown.installSignals();
   logger.info({ version: VERSION, config: journalConfig.redact(config), file }, 'starting');
-  const ending = shutdown;
   const server = await startServer(config, {
     log: logger,
     opsAddress: `${config.ops.host}:${telemetry.opsPort}`,
@@ -41,7 +41,7 @@ async function main(): Promise<void> {
       logger.flush(() => process.exit(1));
     },
   });
-  ending.add('server', config.shutdown.deadline, async () => {
+  shutdown.add('server', config.shutdown.deadline, async () => {
     health.markDraining();
     await server.close();
   });

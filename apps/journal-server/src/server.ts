@@ -12,7 +12,7 @@ import type { JournalConfig } from './config.ts';
 import { joinCluster, openDirectoryFacts } from './directory-id.ts';
 import { DiskWatermark } from './disk-watermark.ts';
 import { Journal, JournalEvents, type JournalLog } from './journal.ts';
-import { openDirectory } from './recovery.ts';
+import { openDirectory, type OpenedDirectory } from './recovery.ts';
 import { openIndexStore } from './topic-index/index-store.ts';
 import { TopicIndex } from './topic-index/topic-index.ts';
 
@@ -45,15 +45,7 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
   const opened = await openDirectory(disk, config.data.dir, events, {
     fileBytes: config.commitLog.fileBytes,
   });
-  log.info(
-    {
-      shards: opened.shards.size,
-      replayedSections: opened.replayedSections,
-      tornTail: opened.recovery.tornTail,
-      quarantined: [...opened.quarantine.all.keys()],
-    },
-    'data directory recovered',
-  );
+  logRecovery(opened, log);
   const meta = new MetaClient({
     addresses: config.meta.addresses,
     onTrouble: (what, error) => log.warn({ err: error }, what),
@@ -66,17 +58,15 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
   addServices(rpc, opening.promise);
   const port = await rpc.listen(config.grpc.host, config.grpc.port, 'grpc.port');
   const address = config.grpc.advertised || `${config.grpc.host}:${port}`;
-  const registration = await meta.register(
-    {
-      nodeId: config.node.id,
-      kind: ServiceKind.JOURNAL,
-      directoryId: directoryFacts.directoryId,
-      endpoints: { grpc: address, ops: around.opsAddress },
-      zone: config.node.zone,
-      version: around.version,
-    },
-    (reason) => around.onFatal(reason),
-  );
+  const description = {
+    nodeId: config.node.id,
+    kind: ServiceKind.JOURNAL,
+    directoryId: directoryFacts.directoryId,
+    endpoints: { grpc: address, ops: around.opsAddress },
+    zone: config.node.zone,
+    version: around.version,
+  };
+  const registration = await meta.register(description, (reason) => around.onFatal(reason));
   await meta.view.waitForRevision(registration.revision, REVISION_TIMEOUT_MS);
   const watermark = new DiskWatermark({
     path: config.data.dir,
@@ -115,6 +105,16 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
       meta.close();
     },
   };
+}
+
+function logRecovery(opened: OpenedDirectory, log: JournalLog): void {
+  const fields = {
+    shards: opened.shards.size,
+    replayedSections: opened.replayedSections,
+    tornTail: opened.recovery.tornTail,
+    quarantined: [...opened.quarantine.all.keys()],
+  };
+  log.info(fields, 'data directory recovered');
 }
 
 /** Registers the services of a journal that may still be opening. */

@@ -15,7 +15,7 @@ import {
 import { ShardLeader, type CommittedIsr, type IsrProposal, type Member } from '@robustmq/replication';
 import type { SegmentLog } from '@robustmq/segment-log';
 import type { PendingBatch, PendingRepeat } from './pending.ts';
-import { ProducerTable } from './producer-table.ts';
+import { type ProducerTable } from './producer-table.ts';
 import { streamConfigOf, type StreamConfig } from './stream-config.ts';
 
 /** What the cluster view says of a shard's stream. */

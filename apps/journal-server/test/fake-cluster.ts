@@ -13,11 +13,17 @@ export class FakeCluster {
   create(
     streamId: number,
     replica: ReplicaView,
-    options: { shards?: number; name?: string; mqttFilter?: string; config?: Record<string, string> } = {},
+    options: {
+      shards?: number;
+      name?: string;
+      mqttFilter?: string;
+      config?: Record<string, string>;
+      leaderEpoch?: number;
+    } = {},
   ): void {
     const shards = Array.from({ length: options.shards ?? 1 }, (_, shard) => ({
       shard,
-      leaderEpoch: -1,
+      leaderEpoch: (options.leaderEpoch ?? 0) - 1,
       leader: '',
       leaderIncarnation: 0,
       replicas: [replica],

@@ -11,7 +11,7 @@ import { openDirectory } from '../src/recovery.ts';
 import { addServices } from '../src/server.ts';
 import { INDEX_FAMILY } from '../src/topic-index/rows.ts';
 import { TopicIndex } from '../src/topic-index/topic-index.ts';
-import { FakeCluster } from './fake-cluster.ts';
+import { type FakeCluster } from './fake-cluster.ts';
 
 export const NODE_ID = 'journal-1';
 export const DIRECTORY_ID = 'directory-1';

@@ -2,7 +2,7 @@
 // what they saw. Everything comes from one seed.
 
 import type { CommitLog } from '@robustmq/commit-log';
-import { BrokerError } from '@robustmq/errors';
+import { type BrokerError } from '@robustmq/errors';
 import {
   baseOffsetOf,
   completeBatchBytes,
@@ -60,7 +60,7 @@ export class SimulatedJournal {
   #incarnation = 0;
   #values = 0;
   #fatal = false;
-  #violation: unknown;
+  #violation: Error | undefined;
   acknowledged = 0;
   crashes = 0;
 
@@ -167,7 +167,7 @@ export class SimulatedJournal {
     try {
       check();
     } catch (error) {
-      this.#violation ??= error;
+      this.#violation ??= error instanceof Error ? error : new Error(String(error));
     }
   }
 

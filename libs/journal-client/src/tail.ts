@@ -46,7 +46,10 @@ export class TailPositions {
 
   moved(streamId: number, shard: number, leaderEpoch: number, offset: number): void {
     let shards = this.#shards.get(streamId);
-    if (shards === undefined) this.#shards.set(streamId, (shards = new Map()));
+    if (shards === undefined) {
+      shards = new Map<number, ShardPositionValue>();
+      this.#shards.set(streamId, shards);
+    }
     shards.set(shard, { streamId, shard, leaderEpoch, offset });
   }
 
