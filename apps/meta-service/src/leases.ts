@@ -35,11 +35,10 @@ export class Leases {
   /** Live incarnations whose lease has run out. */
   expired(): NodeIdentity[] {
     const now = this.#clock.monotonicMs();
-    const stalledMs = now - this.#checkedAtMs - MAX_CHECK_GAP_MS;
+    const hasStalled = now - this.#checkedAtMs > MAX_CHECK_GAP_MS;
     this.#checkedAtMs = now;
-    // This process was stopped or starved: renewals wait unread in its sockets, so their senders get the time back.
-    if (stalledMs > 0)
-      for (const [key, endsAtMs] of this.#endsAtMs) this.#endsAtMs.set(key, endsAtMs + stalledMs);
+    // This process was stopped or starved: renewals wait unread in its sockets. As after a restart, all leases are whole.
+    if (hasStalled) for (const key of this.#endsAtMs.keys()) this.#endsAtMs.set(key, now + this.#durationMs);
     const over: NodeIdentity[] = [];
     for (const node of this.#state.nodes.values()) {
       if (!node.live || node.identity === undefined) continue;

@@ -50,6 +50,7 @@ function groupWrites(meta: Meta): Omit<ServiceImplementation<typeof GroupService
   };
   return {
     claimGroup: async ({ node, requestId, group }) => {
+      liveNode(meta.state, node);
       const claim = await readClaim(meta, checked(group));
       const isOwn =
         claim.coordinatorNodeId === node?.nodeId && claim.coordinatorIncarnation === node.incarnation;

@@ -1,0 +1,153 @@
+import {
+  ClaimGroupRequestSchema,
+  CommitOffsetsRequestSchema,
+  DeleteGroupsRequestSchema,
+  DeleteOffsetsRequestSchema,
+  FetchOffsetsRequestSchema,
+  ListGroupsRequestSchema,
+  LookupGroupsRequestSchema,
+  PutGroupMetadataRequestSchema,
+  ServiceKind,
+  type ClaimGroupResponse,
+  type GroupClaim,
+  type GroupSummary,
+  type NodeIdentity,
+  type OffsetRow,
+} from '@robustmq/rpc';
+import { CONTEXT, failing, message, TestMeta } from './support/test-meta.ts';
+
+describe('consumer groups (K2)', () => {
+  let world: TestMeta;
+  let a: NodeIdentity;
+  let b: NodeIdentity;
+  beforeEach(async () => {
+    world = await TestMeta.open();
+    a = (await world.register('kafka-1', ServiceKind.KAFKA_GATEWAY)).identity!;
+    b = (await world.register('kafka-2', ServiceKind.KAFKA_GATEWAY)).identity!;
+  });
+  afterEach(() => world.remove());
+
+  const group = (groupId: string) => ({ tenant: 't', groupId });
+  const claim = async (node: NodeIdentity, groupId = 'g') => {
+    const request = message(ClaimGroupRequestSchema, {
+      node,
+      group: group(groupId),
+      requestId: world.requestId(node),
+    });
+    return (await world.groups.claimGroup(request, CONTEXT)) as ClaimGroupResponse;
+  };
+  const lookup = async (groupId = 'g'): Promise<GroupClaim> => {
+    const request = message(LookupGroupsRequestSchema, { groups: [group(groupId)] });
+    return (await world.groups.lookupGroups(request, CONTEXT)).claims![0] as GroupClaim;
+  };
+  const commit = (node: NodeIdentity, coordinatorEpoch: number, offset: bigint, groupId = 'g', shard = 0) => {
+    const offsets = [{ streamId: 1, shard, offset, leaderEpoch: 2, metadata: 'm' }];
+    const init = { node, coordinatorEpoch, group: group(groupId), requestId: world.requestId(node), offsets };
+    return world.groups.commitOffsets(message(CommitOffsetsRequestSchema, init), CONTEXT);
+  };
+  const fetch = async (groupId = 'g', shards?: { streamId: number; shard: number }[]) => {
+    const init = { group: group(groupId), all: shards === undefined, shards: shards ?? [] };
+    const { offsets } = await world.groups.fetchOffsets(message(FetchOffsetsRequestSchema, init), CONTEXT);
+    return (offsets as OffsetRow[]).map(({ shard, offset }) => `${shard}:${offset}`);
+  };
+  const put = (node: NodeIdentity, coordinatorEpoch: number, text: string, groupId = 'g') => {
+    const metadata = Buffer.from(text);
+    const init = {
+      node,
+      coordinatorEpoch,
+      group: group(groupId),
+      metadata,
+      state: 'Stable',
+      protocolType: 'consumer',
+    };
+    return world.groups.putGroupMetadata(message(PutGroupMetadataRequestSchema, init), CONTEXT);
+  };
+  const list = async (init: object = {}) => {
+    const request = message(ListGroupsRequestSchema, { tenant: 't', ...init });
+    const page = await world.groups.listGroups(request, CONTEXT);
+    return { ids: (page.groups as GroupSummary[]).map((row) => row.group!.groupId), more: page.more };
+  };
+
+  test('a claim holds while its incarnation lives, and its end raises the epoch', async () => {
+    expect(await lookup()).toMatchObject({ coordinatorNodeId: '', live: false });
+    expect(await claim(a)).toMatchObject({ granted: true, exists: false, claim: { coordinatorEpoch: 0 } });
+    expect(await claim(b)).toMatchObject({
+      granted: false,
+      claim: { coordinatorNodeId: 'kafka-1', coordinatorEpoch: 0, live: true },
+    });
+    await world.meta.endNodes([a]);
+    expect(await lookup()).toMatchObject({ coordinatorNodeId: 'kafka-1', live: false });
+    expect(await claim(b)).toMatchObject({ granted: true, claim: { coordinatorEpoch: 1, live: true } });
+    await expect(claim(a)).rejects.toEqual(failing('fenced'));
+  });
+
+  test('two that claim at once get one coordinator (I6)', async () => {
+    const answers = await Promise.all([claim(a), claim(b)]);
+    expect(answers.filter(({ granted }) => granted).length).toBe(1);
+    const holder = answers.find(({ granted }) => granted)!.claim!.coordinatorNodeId;
+    expect(answers.map((answer) => answer.claim!.coordinatorNodeId)).toEqual([holder, holder]);
+  });
+
+  test('only the current claim writes', async () => {
+    await claim(a);
+    await commit(a, 0, 5n);
+    await world.meta.endNodes([a]);
+    await claim(b);
+    await expect(commit(b, 0, 9n)).rejects.toEqual(failing('not_coordinator'));
+    await expect(put(b, 0, 'x')).rejects.toEqual(failing('not_coordinator'));
+    await expect(commit(a, 0, 9n)).rejects.toEqual(failing('fenced'));
+    await expect(commit(b, 1, 1n, 'never claimed')).rejects.toEqual(failing('not_coordinator'));
+    expect(await fetch()).toEqual(['0:5']);
+  });
+
+  test('a deleted group forgets offsets and metadata, and its old coordinator stays fenced', async () => {
+    await claim(a);
+    await commit(a, 0, 5n);
+    await put(a, 0, 'x');
+    const init = { node: a, group: group('g'), coordinatorEpoch: 0 };
+    await world.groups.deleteGroups(message(DeleteGroupsRequestSchema, init), CONTEXT);
+    expect(await fetch()).toEqual([]);
+    expect(await claim(b)).toMatchObject({ granted: true, exists: false, claim: { coordinatorEpoch: 0 } });
+    await expect(commit(a, 0, 9n)).rejects.toEqual(failing('not_coordinator'));
+  });
+
+  test('metadata comes back with the claim', async () => {
+    await claim(a);
+    await put(a, 0, 'members');
+    await world.meta.endNodes([a]);
+    const answer = await claim(b);
+    expect([Buffer.from(answer.metadata).toString(), answer.exists]).toEqual(['members', true]);
+  });
+
+  test('offsets: all, some, deleted ones', async () => {
+    await claim(a);
+    for (const shard of [0, 1, 2]) await commit(a, 0, BigInt(shard * 10), 'g', shard);
+    await commit(a, 0, 11n, 'g', 1);
+    expect(await fetch()).toEqual(['0:0', '1:11', '2:20']);
+    expect(
+      await fetch('g', [
+        { streamId: 1, shard: 2 },
+        { streamId: 7, shard: 0 },
+      ]),
+    ).toEqual(['2:20']);
+    const shards = [{ streamId: 1, shard: 0 }];
+    const init = { node: a, group: group('g'), coordinatorEpoch: 0, shards };
+    await world.groups.deleteOffsets(message(DeleteOffsetsRequestSchema, init), CONTEXT);
+    expect(await fetch()).toEqual(['1:11', '2:20']);
+    expect(await fetch('gg')).toEqual([]);
+  });
+
+  test('lists groups that exist, in pages; one that was only asked for does not', async () => {
+    for (const groupId of ['a', 'b', 'c', 'd']) await claim(a, groupId);
+    for (const groupId of ['a', 'b', 'd']) await commit(a, 0, 1n, groupId);
+    expect(await list()).toEqual({ ids: ['a', 'b', 'd'], more: false });
+    expect(await list({ limit: 2 })).toEqual({ ids: ['a', 'b'], more: true });
+    expect(await list({ limit: 2, afterGroupId: 'b' })).toEqual({ ids: ['d'], more: false });
+    expect(await list({ tenant: 'other' })).toEqual({ ids: [], more: false });
+  });
+
+  test('refuses a group id that could name other rows (I10)', async () => {
+    for (const groupId of ['', 'g\0x'])
+      await expect(claim(a, groupId)).rejects.toEqual(failing('invalid_argument'));
+  });
+});

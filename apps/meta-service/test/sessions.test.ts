@@ -1,0 +1,226 @@
+import {
+  CommitCursorsRequestSchema,
+  ListSessionsRequestSchema,
+  OpenSessionsRequestSchema,
+  ReleaseSessionsRequestSchema,
+  UpdateSubscriptionsRequestSchema,
+  type Failure,
+  type NodeIdentity,
+  type OpenSessionOutcome,
+  type SessionKey,
+  type SessionState,
+} from '@robustmq/rpc';
+import { CONTEXT, failing, message, TestMeta } from './support/test-meta.ts';
+
+const NEVER = 0xffff_ffff;
+
+describe('sessions', () => {
+  let world: TestMeta;
+  let a: NodeIdentity;
+  let b: NodeIdentity;
+  beforeEach(async () => {
+    world = await TestMeta.open();
+    a = await world.gateway('mqtt-1');
+    b = await world.gateway('mqtt-2');
+  });
+  afterEach(() => world.remove());
+
+  const release = async (node: NodeIdentity, key: SessionKey | undefined, expiryIntervalS = 60) => {
+    const sessions = [{ ...(key && { key }), expiryIntervalS }];
+    const request = message(ReleaseSessionsRequestSchema, { node, sessions });
+    return codes((await world.sessions.releaseSessions(request, CONTEXT)).outcomes);
+  };
+  const subscribe = async (node: NodeIdentity, key: SessionKey, filter: string, options = 1, start = 5n) => {
+    const put = [{ filter, options, start: [{ streamId: 1, shard: 0, offset: start }] }];
+    const request = message(UpdateSubscriptionsRequestSchema, { node, updates: [{ key, put }] });
+    return codes((await world.sessions.updateSubscriptions(request, CONTEXT)).outcomes);
+  };
+  const commit = async (node: NodeIdentity, key: SessionKey, offset: bigint, leaderEpoch = 0) => {
+    const cursors = [{ streamId: 1, shard: 0, offset, leaderEpoch }];
+    const request = message(CommitCursorsRequestSchema, { node, commits: [{ key, cursors }] });
+    return codes((await world.sessions.commitCursors(request, CONTEXT)).outcomes);
+  };
+  const list = async (init: object = {}): Promise<SessionState[]> => {
+    const request = message(ListSessionsRequestSchema, { tenant: 't', ...init });
+    return (await world.sessions.listSessions(request, CONTEXT)).sessions as SessionState[];
+  };
+  const codes = (outcomes: unknown): string[] => (outcomes as Failure[]).map(({ code }) => code);
+
+  // What CONNECT finds [MQTT-3.1.2-4..6] and whether the state goes on; `before` is what happened to the session before.
+  test.each<[string, { before: string; cleanStart?: boolean }, { present: boolean; owner: boolean }]>([
+    ['first connect', { before: 'nothing' }, { present: false, owner: false }],
+    ['resumes an offline session', { before: 'released' }, { present: true, owner: false }],
+    ['clean start discards it', { before: 'released', cleanStart: true }, { present: false, owner: false }],
+    ['takes over a connected one', { before: 'connected' }, { present: true, owner: true }],
+    [
+      'takes over with clean start',
+      { before: 'connected', cleanStart: true },
+      { present: false, owner: true },
+    ],
+    ['expired meanwhile', { before: 'expired' }, { present: false, owner: false }],
+    ['never expires', { before: 'released for ever' }, { present: true, owner: false }],
+    ['ended with its connection (expiry 0)', { before: 'ended' }, { present: false, owner: false }],
+    ['expiry 0 ends by takeover', { before: 'connected, expiry 0' }, { present: false, owner: true }],
+    ['owner has died', { before: 'owner died' }, { present: true, owner: false }],
+  ])('S1: %s', async (_name, { before, cleanStart }, expected) => {
+    const expiryIntervalS = before === 'ended' || before.endsWith('expiry 0') ? 0 : 60;
+    let key: SessionKey | undefined;
+    if (before !== 'nothing') {
+      key = (await world.openSession(a, { clientId: 'c', expiryIntervalS })).session!.key!;
+      await subscribe(a, key, 'f');
+    }
+    if (before === 'released' || before === 'expired') await release(a, key);
+    if (before === 'released for ever') await release(a, key, NEVER);
+    if (before === 'ended') await release(a, key, 0);
+    if (before === 'expired') world.clock.advance(60_000);
+    if (before === 'released for ever') world.clock.advance(1e12);
+    if (before === 'owner died') await world.meta.endNodes([a]);
+    const outcome = await world.openSession(b, { clientId: 'c', ...(cleanStart && { cleanStart }) });
+    expect(outcome.sessionPresent).toBe(expected.present);
+    expect(outcome.previousOwner?.nodeId).toBe(expected.owner ? 'mqtt-1' : undefined);
+    expect(outcome.session!.subscriptions.map(({ filter }) => filter)).toEqual(expected.present ? ['f'] : []);
+    const opened = outcome.session!.key!;
+    if (key === undefined) return;
+    if (expected.present) expect(opened).toMatchObject({ generation: key.generation, epoch: key.epoch + 1n });
+    else expect(opened.generation).toBeGreaterThan(key.generation);
+  });
+
+  test('I6: after a takeover the old owner can do nothing', async () => {
+    const old = (await world.openSession(a, { clientId: 'c' })).session!.key!;
+    const { session, previousEpoch } = await world.openSession(b, { clientId: 'c' });
+    expect(previousEpoch).toBe(old.epoch);
+    expect(await release(a, old)).toEqual(['fenced']);
+    expect(await subscribe(a, old, 'f')).toEqual(['fenced']);
+    expect(await commit(a, old, 1n)).toEqual(['fenced']);
+    expect(await commit(b, session!.key!, 1n)).toEqual(['']);
+  });
+
+  test('S1: the old owner that answered, and the same owner, are not named again', async () => {
+    await world.openSession(a, { clientId: 'c' });
+    expect((await world.openSession(a, { clientId: 'c' })).previousOwner).toBeUndefined();
+    const outcome = await world.openSession(b, { clientId: 'c', previousReleased: true });
+    expect(outcome.previousOwner).toBeUndefined();
+  });
+
+  test('generations are never used twice, not after a deletion, not within a batch', async () => {
+    const seen = new Set<bigint>();
+    for (let i = 0; i < 4; i++) {
+      const key = (await world.openSession(a, { clientId: 'c', cleanStart: true, expiryIntervalS: 0 }))
+        .session!.key!;
+      seen.add(key.generation);
+      if (i % 2 === 0) await release(a, key, 0);
+    }
+    expect(seen.size).toBe(4);
+    const twice = [1, 2].map(() => ({ tenant: 't', clientId: 'd', cleanStart: true, expiryIntervalS: 60 }));
+    const request = message(OpenSessionsRequestSchema, { node: a, sessions: twice });
+    const { outcomes } = await world.sessions.openSessions(request, CONTEXT);
+    const [one, two] = (outcomes as OpenSessionOutcome[]).map(({ session }) => session!.key!);
+    expect(two!.generation).toBe(one!.generation + 1n);
+  });
+
+  test('F1: an incarnation that has ended opens nothing', async () => {
+    await world.meta.endNodes([a]);
+    await expect(world.openSession(a, { clientId: 'c' })).rejects.toEqual(failing('fenced'));
+  });
+
+  test('X3: a subscription that is replaced keeps its start and changes its options', async () => {
+    const { key } = (await world.openSession(a, { clientId: 'c' })).session!;
+    await subscribe(a, key!, 'f', 0, 5n);
+    await subscribe(a, key!, 'f', 2, 99n);
+    const [row] = (await list())[0]!.subscriptions;
+    expect([row!.options, row!.start[0]!.offset]).toEqual([2, 5n]);
+    const request = message(UpdateSubscriptionsRequestSchema, {
+      node: a,
+      updates: [{ key: key!, remove: ['f', 'never there'] }],
+    });
+    await world.sessions.updateSubscriptions(request, CONTEXT);
+    expect((await list())[0]!.subscriptions).toEqual([]);
+  });
+
+  test('cursors never go back within a leader epoch', async () => {
+    const { key } = (await world.openSession(a, { clientId: 'c' })).session!;
+    const at = async (): Promise<bigint> => (await list())[0]!.cursors[0]!.offset;
+    await commit(a, key!, 7n);
+    await commit(a, key!, 3n);
+    expect(await at()).toBe(7n);
+    await commit(a, key!, 3n, 1);
+    expect(await at()).toBe(3n);
+  });
+
+  test('S3: a graceful release hands over what was in flight', async () => {
+    const { key } = (await world.openSession(a, { clientId: 'c' })).session!;
+    const inFlight = [{ packetId: 9, qos: 1, position: { streamId: 1, shard: 0, offset: 4n } }];
+    const sessions = [{ key: key!, expiryIntervalS: 60, inFlight }];
+    await world.sessions.releaseSessions(
+      message(ReleaseSessionsRequestSchema, { node: a, sessions }),
+      CONTEXT,
+    );
+    const { session } = await world.openSession(b, { clientId: 'c' });
+    expect(session!.inFlight.map(({ packetId }) => packetId)).toEqual([9]);
+  });
+
+  test('S1: rows of an ended incarnation are closed in steps; those with expiry 0 go', async () => {
+    const open = (clientId: string, expiryIntervalS: number) =>
+      world.openSession(a, { clientId, expiryIntervalS });
+    await Promise.all(Array.from({ length: 700 }, (_, i) => open(`c${i}`, i % 2 === 0 ? 60 : 0)));
+    await world.meta.endNodes([a]);
+    await world.meta.reapSessions();
+    const rows = await list({ limit: 1_000 });
+    expect(rows.length).toBe(350);
+    expect(rows.every(({ connected }) => !connected)).toBe(true);
+    world.clock.advance(60_001);
+    await world.meta.reapSessions();
+    expect(await list()).toEqual([]);
+    expect((await world.dump()).filter((row) => / [swe]\0/.test(row))).toEqual([]);
+  });
+
+  test('S1: a gateway that registers again ends the sessions of its earlier incarnation', async () => {
+    await world.openSession(a, { clientId: 'c', expiryIntervalS: 0 });
+    await world.gateway('mqtt-1');
+    await world.meta.reapSessions();
+    expect(await list()).toEqual([]);
+  });
+
+  test('S1: sessions of an incarnation that ended unnoticed are found after a restart', async () => {
+    await world.openSession(a, { clientId: 'c' });
+    await world.meta.endNodes([a]);
+    world = await world.restart();
+    await world.meta.reapSessions();
+    expect((await list()).map(({ connected }) => connected)).toEqual([false]);
+  });
+
+  test('a session that is resumed before its expiry is swept stays', async () => {
+    const { key } = (await world.openSession(a, { clientId: 'c' })).session!;
+    await release(a, key!, 1);
+    world.clock.advance(900);
+    await world.openSession(b, { clientId: 'c' });
+    world.clock.advance(10_000);
+    await world.meta.reapSessions();
+    expect((await list()).length).toBe(1);
+  });
+
+  test('lists pages in byte order over all data groups, one tenant only (I10)', async () => {
+    const names = ['a', 'aa', 'b', 'é', '\u{1f600}', '\uffee'];
+    for (const clientId of names) await world.openSession(a, { clientId });
+    await world.openSession(a, { tenant: 't2', clientId: 'other' });
+    const found: string[] = [];
+    for (let after = ''; ;) {
+      const request = message(ListSessionsRequestSchema, { tenant: 't', limit: 2, afterClientId: after });
+      const page = await world.sessions.listSessions(request, CONTEXT);
+      found.push(...(page.sessions as SessionState[]).map(({ key }) => key!.clientId));
+      after = found.at(-1)!;
+      if (page.more !== true) break;
+    }
+    expect(found).toEqual(['a', 'aa', 'b', 'é', '\uffee', '\u{1f600}']);
+    expect((await list({ clientIdPrefix: 'a' })).length).toBe(2);
+  });
+
+  test.each([
+    ['', 'c'],
+    ['t', ''],
+    ['t\0x', 'c'],
+    ['t', 'c\0d'],
+  ])('refuses the key %j %j (I10)', async (tenant, clientId) => {
+    await expect(world.openSession(a, { tenant, clientId })).rejects.toEqual(failing('invalid_argument'));
+  });
+});
