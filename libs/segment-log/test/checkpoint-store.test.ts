@@ -1,0 +1,84 @@
+import fs from 'node:fs';
+import { NodeDisk } from '@robustmq/commit-log';
+import { CheckpointStore, type Checkpoint } from '../src/index.ts';
+import { scratchDirectory } from './batches.ts';
+
+const disk = new NodeDisk();
+
+function checkpoint(position: number): Checkpoint {
+  return {
+    position,
+    extra: Buffer.from('directory'),
+    shards: [
+      {
+        streamId: 7,
+        shard: 3,
+        logStartOffset: 5,
+        logEndOffset: 90,
+        segments: [
+          { baseOffset: 0, lengthBytes: 1000, maxTimestampMs: 1_700_000_000_000 },
+          { baseOffset: 50, lengthBytes: 0, maxTimestampMs: -1 },
+        ],
+        leaderEpochs: [{ leaderEpoch: 2, startOffset: 0 }],
+        extra: Buffer.alloc(0),
+      },
+    ],
+  };
+}
+
+describe('checkpoint store (L3)', () => {
+  let directory: string;
+  let remove: () => void;
+  beforeEach(() => ({ directory, remove } = scratchDirectory()));
+  afterEach(() => remove());
+
+  const slot = (i: number): string => `${directory}/checkpoint-${i}`;
+
+  test('a new directory has an empty checkpoint', async () => {
+    expect((await CheckpointStore.open(disk, directory)).latest).toEqual({
+      position: 0,
+      shards: [],
+      extra: Buffer.alloc(0),
+    });
+  });
+
+  test('the last one saved is loaded, shorter ones included', async () => {
+    const store = await CheckpointStore.open(disk, directory);
+    await store.save(checkpoint(10));
+    expect((await CheckpointStore.open(disk, directory)).latest).toEqual(checkpoint(10));
+    await store.save({ position: 11, shards: [], extra: Buffer.alloc(0) });
+    expect((await CheckpointStore.open(disk, directory)).latest.position).toBe(11);
+  });
+
+  test.each([0, 1])('one damaged copy changes nothing (slot %i)', async (damaged) => {
+    const store = await CheckpointStore.open(disk, directory);
+    await store.save(checkpoint(10));
+    const bytes = fs.readFileSync(slot(damaged));
+    bytes[30]! ^= 1;
+    fs.writeFileSync(slot(damaged), bytes);
+    const again = await CheckpointStore.open(disk, directory);
+    expect(again.latest).toEqual(checkpoint(10));
+    // It mends the copy.
+    expect(fs.readFileSync(slot(0)).equals(fs.readFileSync(slot(1)))).toBe(true);
+  });
+
+  test('a torn write leaves the checkpoint before', async () => {
+    const store = await CheckpointStore.open(disk, directory);
+    await store.save(checkpoint(10));
+    const before = fs.readFileSync(slot(1));
+    await store.save(checkpoint(20));
+    fs.writeFileSync(slot(1), before);
+    fs.writeFileSync(slot(0), fs.readFileSync(slot(0)).subarray(0, 40));
+    expect((await CheckpointStore.open(disk, directory)).latest.position).toBe(10);
+  });
+
+  test('both damaged, or one damaged and one gone, is not a new directory', async () => {
+    const store = await CheckpointStore.open(disk, directory);
+    await store.save(checkpoint(10));
+    fs.writeFileSync(slot(0), 'nonsense');
+    fs.unlinkSync(slot(1));
+    await expect(CheckpointStore.open(disk, directory)).rejects.toMatchObject({ code: 'corrupt' });
+    fs.writeFileSync(slot(1), 'nonsense');
+    await expect(CheckpointStore.open(disk, directory)).rejects.toMatchObject({ code: 'corrupt' });
+  });
+});
