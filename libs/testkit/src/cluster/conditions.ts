@@ -1,4 +1,5 @@
 // Waiting for something to become true, with a limit. The one place of tests and tools that polls.
+import { get } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { BrokerError } from '@robustmq/errors';
@@ -28,15 +29,19 @@ export async function waitUntil<T>(
   }
 }
 
-/** Whether an HTTP GET of `url` answers 2xx within `timeoutMs`. A refused connection is `false`, not an error. */
-export async function answersOk(url: string, timeoutMs: number): Promise<boolean> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
-    await response.arrayBuffer();
-    return response.ok;
-  } catch (error) {
-    if (error instanceof TypeError || (error instanceof DOMException && error.name === 'TimeoutError'))
-      return false;
-    throw error;
-  }
+/** Whether an HTTP GET of `url` answers 2xx within `timeoutMs`. A refused or broken connection is `false`, not an error. */
+export function answersOk(url: string, timeoutMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = get(url, { agent: false, timeout: timeoutMs }, (response) => {
+      response.resume();
+      resolve(response.statusCode !== undefined && response.statusCode >= 200 && response.statusCode < 300);
+    });
+    request.once('timeout', () => request.destroy());
+    request.once('error', () => {
+      resolve(false);
+    });
+    request.once('close', () => {
+      resolve(false);
+    });
+  });
 }
