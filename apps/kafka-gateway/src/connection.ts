@@ -92,7 +92,7 @@ export class KafkaConnection implements ConnectionInfo {
   /** Made on demand: an idle connection needs none. */
   get closed(): AbortSignal {
     this.#abort ??= new AbortController();
-    if (this.#socket.destroyed) this.#abort.abort();
+    if (this.#socket.destroyed || this.#ended) this.#abort.abort();
     return this.#abort.signal;
   }
 
@@ -317,9 +317,13 @@ export class KafkaConnection implements ConnectionInfo {
     this.#socket.destroy();
   }
 
-  /** The client sends no more; what it asked for is still answered. */
+  #ended = false;
+
+  /** The client sends no more: what it asked for is still answered, but nothing is waited for on its behalf. */
   #finish(): void {
+    this.#ended = true;
     this.#draining = true;
+    this.#abort?.abort();
     this.#endIfDrained();
   }
 
