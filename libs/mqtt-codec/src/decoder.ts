@@ -290,11 +290,11 @@ function decodeByLibrary(
   buffer.copy(packet, at, start, end);
   const library = parser({ protocolVersion: version });
   let decoded: ControlPacket | undefined;
-  let failure: unknown;
+  let failure: Error | undefined;
   library.on('packet', (found) => (decoded = found as ControlPacket));
-  library.on('error', (error: unknown) => (failure = error));
+  library.on('error', (error: Error) => (failure = error));
   library.parse(packet.subarray(0, at + size));
-  if (failure !== undefined) throw malformedPacket(`packet is refused: ${String(failure)}`);
+  if (failure !== undefined) throw malformedPacket(`packet is refused: ${failure.message}`);
   assert(decoded !== undefined, 'a whole packet decodes to a packet');
   return decoded;
 }

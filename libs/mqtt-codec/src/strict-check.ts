@@ -128,7 +128,7 @@ export function checkConnect(buffer: Buffer, start: number, end: number): Protoc
   // Bridges of some brokers mark themselves by the high bit, which no specification knows.
   const level = cursor.byte();
   if (level !== (isMqisdp ? 3 : level === 4 ? 4 : 5)) throw unsupportedVersion(level);
-  const version = level as ProtocolVersion;
+  const version = level;
   const flags = cursor.byte();
   checkConnectFlags(flags, version);
   cursor.uint16();

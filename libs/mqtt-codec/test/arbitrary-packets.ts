@@ -64,7 +64,7 @@ export function publishPacket(version: ProtocolVersion): fc.Arbitrary<Packet> {
       dup: fields.dup && fields.qos > 0,
       ...(fields.qos > 0 ? { messageId } : {}),
       ...(version === 5 ? { properties } : {}),
-    })) as fc.Arbitrary<Packet>;
+    }));
 }
 
 export function ackPacket(version: ProtocolVersion): fc.Arbitrary<Packet> {
@@ -87,7 +87,7 @@ export function ackPacket(version: ProtocolVersion): fc.Arbitrary<Packet> {
     )
     .map((packet) =>
       packet.cmd === 'pubcomp' && packet.reasonCode === 0x97 ? { ...packet, reasonCode: 0x92 } : packet,
-    ) as fc.Arbitrary<Packet>;
+    );
 }
 
 function subscribePacket(version: ProtocolVersion): fc.Arbitrary<Packet> {
@@ -109,7 +109,7 @@ function subscribePacket(version: ProtocolVersion): fc.Arbitrary<Packet> {
     ...(version === 5
       ? { properties: fc.record({ subscriptionIdentifier: fc.integer({ min: 1, max: 268_435_455 }) }) }
       : {}),
-  }) as fc.Arbitrary<Packet>;
+  });
 }
 
 function unsubscribePacket(): fc.Arbitrary<Packet> {
@@ -117,7 +117,7 @@ function unsubscribePacket(): fc.Arbitrary<Packet> {
     cmd: fc.constant('unsubscribe'),
     messageId: packetId,
     unsubscriptions: fc.array(topicName, { minLength: 1, maxLength: 4 }),
-  }) as fc.Arbitrary<Packet>;
+  });
 }
 
 /** Any packet that a connected client may send but DISCONNECT. */
@@ -127,7 +127,7 @@ export function clientPacket(version: ProtocolVersion): fc.Arbitrary<Packet> {
     { weight: 3, arbitrary: ackPacket(version) },
     { weight: 1, arbitrary: subscribePacket(version) },
     { weight: 1, arbitrary: unsubscribePacket() },
-    { weight: 1, arbitrary: fc.constant({ cmd: 'pingreq' } as Packet) },
+    { weight: 1, arbitrary: fc.constant({ cmd: 'pingreq' }) },
   );
 }
 
@@ -164,5 +164,5 @@ export function connectPacket(version: ProtocolVersion): fc.Arbitrary<Packet> {
       ...fields,
       ...(fields.username === undefined ? {} : { password }),
       ...(version === 5 ? { properties } : {}),
-    })) as fc.Arbitrary<Packet>;
+    }));
 }

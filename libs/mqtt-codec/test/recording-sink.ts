@@ -20,7 +20,7 @@ export class RecordingSink implements DecoderSink {
   readonly packets: Plain[] = [];
 
   publish(view: PublishView): void {
-    const pairs: Record<string, string | string[]> = {};
+    const pairs = Object.create(null) as Record<string, string | string[]>;
     const flat = view.userProperties();
     for (let index = 0; index < flat.length; index += 2) {
       const [name, value] = [flat[index]!, flat[index + 1]!];

@@ -1,0 +1,217 @@
+// What the specification forbids, a row per normative statement; the same bytes split in two end in the same error.
+
+import { REASON, reasonCodeOf, type ProtocolVersion } from '../src/index.ts';
+import { MqttDecoder, TopicCache } from '../src/index.ts';
+import { bytes, connectBytes, connectedDecoder, errorOf, packet, section } from './wire.ts';
+
+const MALFORMED = REASON.malformedPacket;
+const PROTOCOL = REASON.protocolError;
+
+type Row = readonly [anchor: string, version: ProtocolVersion, input: Buffer, reasonCode: number];
+
+const deep = new Array<string>(129).fill('a').join('/');
+const noProperties = Buffer.of(0);
+
+const rows: readonly Row[] = [
+  // Fixed header
+  ['[MQTT-2.1.3-1] flags of PUBACK', 4, packet(0x41, 0, 1), MALFORMED],
+  ['[MQTT-2.1.3-1] flags of PUBREL', 5, packet(0x60, 0, 1), MALFORMED],
+  ['[MQTT-3.8.1-1] flags of SUBSCRIBE', 5, packet(0x80, 0, 1, noProperties, 'a', 0), MALFORMED],
+  ['[MQTT-3.10.1-1] flags of UNSUBSCRIBE', 4, packet(0xa0, 0, 1, 'a'), MALFORMED],
+  ['[MQTT-2.1.3-1] flags of PINGREQ', 4, packet(0xc1), MALFORMED],
+  ['[MQTT-3.14.1-1] flags of DISCONNECT', 4, packet(0xe1), MALFORMED],
+  ['type 0 is reserved', 4, packet(0x00), PROTOCOL],
+  ['CONNACK from a client', 4, packet(0x20, 0, 0), PROTOCOL],
+  ['SUBACK from a client', 4, packet(0x90, 0, 1, 0), PROTOCOL],
+  ['PINGRESP from a client', 4, packet(0xd0), PROTOCOL],
+  ['[MQTT-3.1.0-2] second CONNECT', 5, connectBytes(5), PROTOCOL],
+  ['1.5.5: remaining length of five bytes', 4, bytes(0x30, 0xff, 0xff, 0xff, 0xff, 0x01), MALFORMED],
+  ['[MQTT-1.5.5-1] remaining length that is not minimal', 5, bytes(0xc0, 0x80, 0x00), MALFORMED],
+  ['3.1.2.11.4: packet above the limit', 4, bytes(0x30, 0xff, 0xff, 0xff, 0x7f), REASON.packetTooLarge],
+  // PUBLISH
+  ['[MQTT-3.3.1-4] QoS 3', 4, packet(0x36, 'a', 0, 1), MALFORMED],
+  ['[MQTT-3.3.1-2] DUP at QoS 0', 4, packet(0x38, 'a'), MALFORMED],
+  ['PUBLISH without a topic', 4, packet(0x30), MALFORMED],
+  ['topic beyond the packet', 4, packet(0x30, 0, 5, 0x61), MALFORMED],
+  ['[MQTT-3.3.2-2] wildcard #', 4, packet(0x30, 'a/#'), REASON.topicNameInvalid],
+  ['[MQTT-3.3.2-2] wildcard +', 5, packet(0x30, '+', noProperties), REASON.topicNameInvalid],
+  ['[MQTT-4.7.3-1] empty topic', 4, packet(0x30, ''), PROTOCOL],
+  ['3.3.2.1: empty topic without an alias', 5, packet(0x30, '', noProperties), PROTOCOL],
+  ['[MQTT-4.7.3-2] U+0000 in the topic', 4, packet(0x30, 'a\0b'), MALFORMED],
+  ['[MQTT-1.5.4-1] surrogate in the topic', 4, packet(0x30, 0, 3, 0xed, 0xa0, 0x80), MALFORMED],
+  ['[MQTT-1.5.4-1] overlong slash', 4, packet(0x30, 0, 2, 0xc0, 0xaf), MALFORMED],
+  ['[MQTT-1.5.4-1] cut sequence', 4, packet(0x30, 0, 2, 0x61, 0xe2), MALFORMED],
+  ['levels are bounded', 4, packet(0x30, deep), REASON.topicNameInvalid],
+  ['[MQTT-2.2.1-3] packet identifier 0', 4, packet(0x32, 'a', 0, 0), PROTOCOL],
+  ['packet identifier missing', 4, packet(0x32, 'a', 1), MALFORMED],
+  ['properties missing', 5, packet(0x30, 'a'), MALFORMED],
+  ['properties missing at QoS 1', 5, packet(0x32, 'a', 0, 1), MALFORMED],
+  ['properties beyond the packet', 5, packet(0x30, 'a', 9, 0x01, 0), MALFORMED],
+  ['[MQTT-1.5.5-1] property length that is not minimal', 5, packet(0x30, 'a', 0x80, 0), MALFORMED],
+  ['unknown property', 5, packet(0x30, 'a', section(0x7f, 0)), MALFORMED],
+  ['property of another packet', 5, packet(0x30, 'a', section(0x11, 0, 0, 0, 1)), PROTOCOL],
+  ['[MQTT-3.3.4-6] subscription identifier from a client', 5, packet(0x30, 'a', section(0x0b, 1)), PROTOCOL],
+  ['property twice', 5, packet(0x30, 'a', section(0x01, 0, 0x01, 0)), PROTOCOL],
+  ['property above 0x1f twice', 5, packet(0x30, 'a', section(0x23, 0, 1, 0x23, 0, 1)), PROTOCOL],
+  ['value beyond the properties', 5, packet(0x30, 'a', section(0x02, 0, 0), 0, 0), MALFORMED],
+  ['payload format indicator 2', 5, packet(0x30, 'a', section(0x01, 2)), PROTOCOL],
+  ['[MQTT-3.3.2-8] topic alias 0', 5, packet(0x30, 'a', section(0x23, 0, 0)), REASON.topicAliasInvalid],
+  ['[MQTT-3.3.2-14] wildcard in the response topic', 5, packet(0x30, 'a', section(0x08, 'b/+')), PROTOCOL],
+  ['[MQTT-4.7.3-1] empty response topic', 5, packet(0x30, 'a', section(0x08, '')), MALFORMED],
+  ['[MQTT-3.3.2-13] response topic is no UTF-8', 5, packet(0x30, 'a', section(0x08, 0, 1, 0xff)), MALFORMED],
+  [
+    '[MQTT-1.5.7-1] user property is no UTF-8',
+    5,
+    packet(0x30, 'a', section(0x26, 'k', 0, 1, 0xc0)),
+    MALFORMED,
+  ],
+  ['user property without a value', 5, packet(0x30, 'a', section(0x26, 'k')), MALFORMED],
+  // Acknowledgements
+  ['PUBACK too short', 4, packet(0x40, 1), MALFORMED],
+  ['PUBACK too long for 3.1.1', 4, packet(0x40, 0, 1, 0), MALFORMED],
+  ['[MQTT-2.2.1-3] PUBACK of 0', 4, packet(0x40, 0, 0), PROTOCOL],
+  ['[MQTT-3.4.2-1] reason code of PUBACK', 5, packet(0x40, 0, 1, 0x92), PROTOCOL],
+  ['[MQTT-3.7.2-1] reason code of PUBCOMP', 5, packet(0x70, 0, 1, 0x87), PROTOCOL],
+  ['bytes behind PUBACK', 5, packet(0x40, 0, 1, 0, noProperties, 1), MALFORMED],
+  ['property of another packet in PUBACK', 5, packet(0x40, 0, 1, 0, section(0x01, 0)), PROTOCOL],
+  ['reason string twice', 5, packet(0x40, 0, 1, 0, section(0x1f, 'a', 0x1f, 'b')), PROTOCOL],
+  ['PINGREQ with content', 4, packet(0xc0, 0), MALFORMED],
+  // SUBSCRIBE, UNSUBSCRIBE
+  ['[MQTT-3.8.3-2] no filter', 4, packet(0x82, 0, 1), PROTOCOL],
+  ['[MQTT-3.8.3-2] no filter', 5, packet(0x82, 0, 1, noProperties), PROTOCOL],
+  ['[MQTT-2.2.1-3] SUBSCRIBE 0', 4, packet(0x82, 0, 0, 'a', 0), PROTOCOL],
+  ['filter without options', 4, packet(0x82, 0, 1, 'a'), MALFORMED],
+  ['filter beyond the packet', 4, packet(0x82, 0, 1, 0, 9, 0x61, 0), MALFORMED],
+  ['[MQTT-3.8.3-1] filter is no UTF-8', 4, packet(0x82, 0, 1, 0, 1, 0xff, 0), MALFORMED],
+  ['[MQTT-3.8.3-4] of 3.1.1: options', 4, packet(0x82, 0, 1, 'a', 0x04), MALFORMED],
+  ['[MQTT-3.8.3-5] reserved options', 5, packet(0x82, 0, 1, noProperties, 'a', 0x40), MALFORMED],
+  ['3.8.3.1: QoS 3', 5, packet(0x82, 0, 1, noProperties, 'a', 0x03), PROTOCOL],
+  ['3.8.3.1: Retain Handling 3', 5, packet(0x82, 0, 1, noProperties, 'a', 0x30), PROTOCOL],
+  ['3.8.2.1.2: subscription identifier 0', 5, packet(0x82, 0, 1, section(0x0b, 0), 'a', 0), PROTOCOL],
+  [
+    '3.8.2.1.2: subscription identifier twice',
+    5,
+    packet(0x82, 0, 1, section(0x0b, 1, 0x0b, 2), 'a', 0),
+    PROTOCOL,
+  ],
+  [
+    'subscription identifier of five bytes',
+    5,
+    packet(0x82, 0, 1, section(0x0b, 0x80, 0x80, 0x80, 0x80, 1), 'a', 0),
+    MALFORMED,
+  ],
+  ['[MQTT-3.10.3-2] no filter', 4, packet(0xa2, 0, 1), PROTOCOL],
+  ['UNSUBSCRIBE 0', 4, packet(0xa2, 0, 0, 'a'), PROTOCOL],
+  ['UNSUBSCRIBE cut', 4, packet(0xa2, 0, 1, 0, 2, 0x61), MALFORMED],
+  // DISCONNECT, AUTH
+  ['DISCONNECT of 3.1.1 is empty', 4, packet(0xe0, 0), MALFORMED],
+  ['[MQTT-3.14.2-1] reason code of DISCONNECT', 5, packet(0xe0, 0x8e), PROTOCOL],
+  ['bytes behind DISCONNECT', 5, packet(0xe0, 0, noProperties, 0), MALFORMED],
+  ['[MQTT-3.14.2-2] server reference from a client', 5, packet(0xe0, 0, section(0x1c, 's')), PROTOCOL],
+  ['AUTH before MQTT 5', 4, packet(0xf0, 0x18), PROTOCOL],
+  ['[MQTT-3.15.2-1] AUTH with success', 5, packet(0xf0, 0x00), PROTOCOL],
+  ['AUTH without anything', 5, packet(0xf0), PROTOCOL],
+  ['AUTH data without method', 5, packet(0xf0, 0x18, section(0x16, 0, 1, 9)), PROTOCOL],
+];
+
+test.each(rows)('%s (level %d)', (_anchor, version, input, reasonCode) => {
+  const error = errorOf(connectedDecoder(version, 65_536), input);
+  expect(error?.code).toBe(reasonCode === REASON.packetTooLarge ? 'too_large' : 'malformed');
+  expect(reasonCodeOf(error!)).toBe(reasonCode);
+  for (let cut = 1; cut < input.length; cut++) {
+    const decoder = connectedDecoder(version, 65_536);
+    const split = errorOf(decoder, input.subarray(0, cut)) ?? errorOf(decoder, input.subarray(cut));
+    expect(reasonCodeOf(split!)).toBe(reasonCode);
+    // After an error nothing is read any more.
+    expect(errorOf(decoder, packet(0x00))).toBeNull();
+  }
+});
+
+const name = bytes('MQTT');
+
+const connects: readonly (readonly [anchor: string, input: Buffer, reasonCode: number, code: string])[] = [
+  ['[MQTT-3.1.0-1] something else first', packet(0x30, 'a'), PROTOCOL, 'malformed'],
+  ['[MQTT-3.1.2-1] protocol name', packet(0x10, 'MQTt', 4, 2, 0, 0, 'c'), PROTOCOL, 'malformed'],
+  ['[MQTT-3.1.2-2] level 6', packet(0x10, name, 6, 2, 0, 0, 0, 'c'), 0x84, 'unsupported'],
+  ['[MQTT-3.1.2-2] level 3 of MQTT', packet(0x10, name, 3, 2, 0, 0, 'c'), 0x84, 'unsupported'],
+  ['[MQTT-3.1.2-2] level 4 of MQIsdp', packet(0x10, 'MQIsdp', 4, 2, 0, 0, 'c'), 0x84, 'unsupported'],
+  ['[MQTT-3.1.2-2] bridge bit', packet(0x10, name, 0x84, 2, 0, 0, 'c'), 0x84, 'unsupported'],
+  ['[MQTT-3.1.2-3] reserved flag', packet(0x10, name, 4, 3, 0, 0, 'c'), MALFORMED, 'malformed'],
+  ['[MQTT-3.1.2-11] will QoS without will', packet(0x10, name, 4, 0x0a, 0, 0, 'c'), MALFORMED, 'malformed'],
+  [
+    '[MQTT-3.1.2-13] will retain without will',
+    packet(0x10, name, 4, 0x22, 0, 0, 'c'),
+    MALFORMED,
+    'malformed',
+  ],
+  ['[MQTT-3.1.2-12] will QoS 3', packet(0x10, name, 4, 0x1e, 0, 0, 'c', 'w', ''), MALFORMED, 'malformed'],
+  [
+    '[MQTT-3.1.2-22] of 3.1.1: password alone',
+    packet(0x10, name, 4, 0x42, 0, 0, 'c', 'p'),
+    MALFORMED,
+    'malformed',
+  ],
+  ['will topic with a wildcard', packet(0x10, name, 4, 6, 0, 0, 'c', 'w/#', ''), MALFORMED, 'malformed'],
+  [
+    '[MQTT-3.1.3-4] client id is no UTF-8',
+    packet(0x10, name, 4, 2, 0, 0, 0, 1, 0xff),
+    MALFORMED,
+    'malformed',
+  ],
+  [
+    '[MQTT-3.1.3-12] user name is no UTF-8',
+    packet(0x10, name, 4, 0x82, 0, 0, 'c', 0, 1, 0),
+    MALFORMED,
+    'malformed',
+  ],
+  ['user name missing', packet(0x10, name, 4, 0x82, 0, 0, 'c'), MALFORMED, 'malformed'],
+  ['bytes behind the last field', packet(0x10, name, 4, 2, 0, 0, 'c', 0), MALFORMED, 'malformed'],
+  ['cut in the keep alive', packet(0x10, name, 4, 2, 0), MALFORMED, 'malformed'],
+  [
+    '3.1.2.11.3: receive maximum 0',
+    packet(0x10, name, 5, 2, 0, 0, section(0x21, 0, 0), 'c'),
+    PROTOCOL,
+    'malformed',
+  ],
+  [
+    '3.1.2.11.4: maximum packet size 0',
+    packet(0x10, name, 5, 2, 0, 0, section(0x27, 0, 0, 0, 0), 'c'),
+    PROTOCOL,
+    'malformed',
+  ],
+  [
+    '3.1.2.11.7: request problem information 2',
+    packet(0x10, name, 5, 2, 0, 0, section(0x17, 2), 'c'),
+    PROTOCOL,
+    'malformed',
+  ],
+  [
+    '3.1.2.11.10: data without method',
+    packet(0x10, name, 5, 2, 0, 0, section(0x16, 0, 1, 1), 'c'),
+    PROTOCOL,
+    'malformed',
+  ],
+  [
+    'will properties: response topic with a wildcard',
+    packet(0x10, name, 5, 6, 0, 0, 0, 'c', section(0x08, '#'), 'w', ''),
+    PROTOCOL,
+    'malformed',
+  ],
+];
+
+test.each(connects)('CONNECT, %s', (_anchor, input, reasonCode, code) => {
+  const error = errorOf(new MqttDecoder({ topics: new TopicCache() }), input);
+  expect(error?.code).toBe(code);
+  expect(reasonCodeOf(error!)).toBe(reasonCode);
+});
+
+test('before authentication a packet is small; afterwards it may be large (I8)', () => {
+  const decoder = new MqttDecoder({ topics: new TopicCache(), firstPacketMaxBytes: 100 });
+  expect(errorOf(decoder, bytes(0x10, 0xe8, 0x07))?.details).toMatchObject({
+    sizeBytes: 1003,
+    limitBytes: 100,
+  });
+  const large = packet(0x30, 'a', Buffer.alloc(70_000));
+  expect(errorOf(connectedDecoder(4, large.length), large)).toBeNull();
+  expect(errorOf(connectedDecoder(4, large.length - 1), large)?.code).toBe('too_large');
+});

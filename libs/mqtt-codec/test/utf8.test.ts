@@ -1,0 +1,55 @@
+import fc from 'fast-check';
+import { isUtf8 } from 'node:buffer';
+import { isMqttUtf8, TopicCache } from '../src/index.ts';
+
+test('agrees with the runtime on random bytes, apart from U+0000 [MQTT-1.5.4-1] [MQTT-1.5.4-2]', () => {
+  // Bytes around the edges of table 3-7, so that valid and almost valid sequences are common.
+  const byte = fc.constantFrom(
+    ...[0x00, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf],
+    ...[0xe0, 0xe1, 0xec, 0xed, 0xee, 0xef, 0xf0, 0xf1, 0xf3, 0xf4, 0xf5, 0xff],
+  );
+  fc.assert(
+    fc.property(fc.array(byte, { maxLength: 8 }), (array) => {
+      const bytes = Buffer.from(array);
+      expect(isMqttUtf8(bytes, 0, bytes.length)).toBe(isUtf8(bytes) && !bytes.includes(0));
+    }),
+    { numRuns: 20_000 },
+  );
+});
+
+test('looks only at its range', () => {
+  const bytes = Buffer.of(0xff, 0x41, 0xff);
+  expect(isMqttUtf8(bytes, 1, 2)).toBe(true);
+  expect(isMqttUtf8(bytes, 1, 3)).toBe(false);
+  expect(isMqttUtf8(bytes, 1, 1)).toBe(true);
+});
+
+describe('topic cache', () => {
+  test('gives back what was kept, and nothing else', () => {
+    const cache = new TopicCache();
+    fc.assert(
+      fc.property(fc.array(fc.string({ maxLength: 300 }), { maxLength: 20 }), (texts) => {
+        for (const text of texts) {
+          const bytes = Buffer.from(text);
+          const known = cache.lookup(bytes, 0, bytes.length);
+          if (known !== undefined) expect(known).toBe(text);
+          cache.keep(bytes, 0, bytes.length, text);
+        }
+      }),
+    );
+  });
+
+  test('keeps short ASCII only', () => {
+    const cache = new TopicCache();
+    for (const [text, kept] of [
+      ['a/b', true],
+      ['ä', false],
+      ['x'.repeat(256), true],
+      ['x'.repeat(257), false],
+    ] as const) {
+      const bytes = Buffer.from(text);
+      cache.keep(bytes, 0, bytes.length, text);
+      expect(cache.lookup(bytes, 0, bytes.length)).toBe(kept ? text : undefined);
+    }
+  });
+});
