@@ -45,7 +45,9 @@ for (const language of ['en', 'zh'] as const) {
     writeFileSync(file, text);
   } else if (read(file) !== text) {
     drifted = true;
-    process.stderr.write(`${path.relative(root, file)} differs from the schemas: run \`npx pnpm docs:generate\`\n`);
+    process.stderr.write(
+      `${path.relative(root, file)} differs from the schemas: run \`npx pnpm docs:generate\`\n`,
+    );
   }
 }
 if (drifted) process.exitCode = 1;
