@@ -4,6 +4,7 @@
 import { systemClock, type Clock } from '@robustmq/runtime';
 import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 import { LogFilter, type LogSubject } from './log-filter.ts';
+import { openStdoutSink } from './log-sink.ts';
 
 /** Levels that can be configured. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
@@ -43,7 +44,7 @@ export function createLog(options: LogOptions): Log {
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: stdSerializers.err },
     },
-    options.destination ?? pino.destination({ dest: 1, sync: false, maxLength: MAX_WAITING_BYTES }),
+    options.destination ?? openStdoutSink(MAX_WAITING_BYTES),
   );
   const filter = new LogFilter(clock);
   // A child has a level of its own, so the chosen subjects pass while everyone else's debug lines stay off.

@@ -103,7 +103,6 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
         if (outcome.status === 'rejected')
           log.logger.warn({ err: outcome.reason as unknown }, 'telemetry was not sent');
       }
-      log.logger.flush();
     },
   };
 }
