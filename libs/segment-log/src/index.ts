@@ -11,8 +11,8 @@ export {
   type PendingCheckpoint,
   type SegmentLogCheckpoint,
   type SegmentLogConfig,
-  type TimestampHit,
 } from './segment-log.ts';
+export type { TimestampHit } from './segment-reads.ts';
 export {
   decodeTransactions,
   encodeTransactions,

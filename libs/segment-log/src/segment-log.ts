@@ -5,18 +5,16 @@ import { assert, BrokerError } from '@robustmq/errors';
 import type { Disk } from '@robustmq/commit-log';
 import {
   baseOffsetOf,
-  baseTimestampOf,
-  codecOf,
   completeBatchBytes,
   lastOffsetOf,
   leaderEpochOf,
   maxTimestampOf,
-  RecordCursor,
 } from '@robustmq/record-batch';
-import { BatchRead, type ReadRange } from './batch-read.ts';
+import type { ReadRange } from './batch-read.ts';
 import { LeaderEpochs, type EpochEnd, type EpochStart } from './leader-epochs.ts';
 import { baseOffsetsOf, isSegmentFile, LEADER_EPOCH_FILE, segmentPath } from './names.ts';
-import { Segment, type SeekResult, type SegmentCheckpoint } from './segment.ts';
+import { SegmentReads, type TimestampHit } from './segment-reads.ts';
+import { Segment, type SegmentCheckpoint } from './segment.ts';
 import { writeWhole } from './whole-file.ts';
 
 /** Sizes of a {@link SegmentLog}; may be replaced while it runs. */
@@ -38,12 +36,6 @@ export interface SegmentLogCheckpoint {
   readonly leaderEpochs: readonly EpochStart[];
 }
 
-/** A record found by its timestamp. */
-export interface TimestampHit {
-  readonly offset: number;
-  readonly timestampMs: number;
-}
-
 /** A checkpoint in the making: the record is fixed, {@link PendingCheckpoint.sync} makes it true. */
 export interface PendingCheckpoint {
   readonly record: SegmentLogCheckpoint;
@@ -55,15 +47,6 @@ const DEFAULT_SEGMENT_BYTES = 1024 ** 3;
 const DEFAULT_SEGMENT_MS = 7 * 24 * 3600 * 1000;
 /** The index stores offsets relative to the base and positions as unsigned 32-bit numbers. */
 const MAX_RELATIVE = 2 ** 31 - 1;
-/** Closed segments per log that keep their file open and their indexes in memory. */
-const WARM_SEGMENTS = 4;
-/** So close to the end of the active segment what is read was just written: it is in the page cache. */
-const HOT_BYTES = 8 * 1024 * 1024;
-/** Larger reads leave the event loop even when hot. */
-const HOT_READ_BYTES = 512 * 1024;
-/** A read that finds the log changed under it looks again so many times. */
-const READ_ATTEMPTS = 4;
-
 /** One owner; appends and truncations are synchronous, so no lock is needed. */
 export class SegmentLog {
   readonly directory: string;
@@ -71,7 +54,7 @@ export class SegmentLog {
   #config: SegmentLogConfig;
   readonly #segments: Segment[];
   readonly #epochs: LeaderEpochs;
-  #warm: Segment[] = [];
+  readonly #reads: SegmentReads;
   #logStartOffset: number;
   #logEndOffset: number;
   #checkpointed: SegmentLogCheckpoint | undefined;
@@ -99,13 +82,21 @@ export class SegmentLog {
     this.#epochs = new LeaderEpochs(from.leaderEpochs);
     this.#logStartOffset = from.logStartOffset;
     this.#logEndOffset = from.logEndOffset;
+    this.#reads = new SegmentReads({
+      segments: this.#segments,
+      epochs: this.#epochs,
+      logStartOffset: () => this.#logStartOffset,
+      logEndOffset: () => this.#logEndOffset,
+      sparse: () => this.#config.sparse ?? false,
+      mutations: () => this.#mutations,
+    });
   }
 
   /**
    * Opens the log as the checkpoint knew it: what was written later is cut, for the commit log has it (L3). Without a
    * checkpoint the log is new and begins at `startOffset`; files found are leftovers that the commit log repeats.
    * Replay the later sections, truncations included, then call {@link finishRecovery} before anything is served. All
-   * three throw \`corrupt\` for damage: quarantine the shard.
+   * three throw `corrupt` for damage: quarantine the shard.
    * Call it only when the commit log reported no unreadable frames: cutting must never hide damage (L2).
    */
   static open(
@@ -257,78 +248,29 @@ export class SegmentLog {
    * @throws BrokerError out_of_range below the physical start or beyond the log end; corrupt for damaged batches,
    * which are never returned; unavailable if truncations kept moving the range.
    */
-  async read(range: ReadRange): Promise<Buffer> {
-    for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
-      const hot = this.readHot(range);
-      if (hot !== undefined) return hot;
-      const mutations = this.#mutations;
-      try {
-        const result = await this.#readCold(range, mutations);
-        if (mutations === this.#mutations) return result;
-      } catch (error) {
-        if (mutations === this.#mutations) throw error;
-      }
-    }
-    throw new BrokerError('unavailable', 'the log keeps changing under the read');
+  read(range: ReadRange): Promise<Buffer> {
+    return this.#reads.read(range);
   }
 
   /** As {@link read}, at once; undefined if it needs data that may not be in the page cache. Errors as {@link read}. */
   readHot(range: ReadRange): Buffer | undefined {
-    this.#checkRange(range.fromOffset);
-    if (range.fromOffset >= Math.min(range.upToOffset, this.#logEndOffset)) return EMPTY;
-    const active = this.#active;
-    if (range.fromOffset < active.baseOffset || range.maxBytes > HOT_READ_BYTES) return undefined;
-    const from = active.seek(range.fromOffset);
-    if (from.position < active.sizeBytes - HOT_BYTES) return undefined;
-    try {
-      const read = this.#beginRead(range, active, from);
-      while (!read.feed(active.read(read.position, read.lengthBytes)));
-      return read.result;
-    } catch (error) {
-      // Perhaps only the index is wrong: the cold read tries again without it.
-      if (from.position > 0 && isCorrupt(error)) return undefined;
-      throw error;
-    }
+    return this.#reads.readHot(range);
   }
 
   /**
    * The first record at or above `timestampMs`, or undefined. In a compressed batch the answer is the batch's base
    * offset with its base timestamp; {@link batchForTimestamp} gives the batch to those who can inflate it.
    */
-  async offsetForTimestamp(
+  offsetForTimestamp(
     timestampMs: number,
     upToOffset = this.#logEndOffset,
   ): Promise<TimestampHit | undefined> {
-    const batch = await this.batchForTimestamp(timestampMs, upToOffset);
-    if (batch === undefined) return undefined;
-    if (codecOf(batch, 0) !== 0)
-      return { offset: baseOffsetOf(batch, 0), timestampMs: baseTimestampOf(batch, 0) };
-    const cursor = new RecordCursor().reset(batch, 0);
-    while (cursor.next()) {
-      if (cursor.timestampMs >= timestampMs)
-        return { offset: cursor.offset, timestampMs: cursor.timestampMs };
-    }
-    throw new BrokerError('corrupt', 'the maximal timestamp of a batch is higher than that of its records');
+    return this.#reads.offsetForTimestamp(timestampMs, upToOffset);
   }
 
   /** The first batch at or above the log start whose maximal timestamp is at or above `timestampMs`. */
-  async batchForTimestamp(timestampMs: number, upToOffset = this.#logEndOffset): Promise<Buffer | undefined> {
-    for (const segment of [...this.#segments]) {
-      if (segment.maxTimestampMs < timestampMs || segment.baseOffset >= upToOffset) continue;
-      this.#touch(segment);
-      let fromOffset = Math.max(this.#logStartOffset, segment.offsetToSearch(timestampMs));
-      while (fromOffset < upToOffset) {
-        const batches = await this.read({ fromOffset, upToOffset, maxBytes: SEARCH_BYTES });
-        if (batches.length === 0) break;
-        for (let at = 0; at < batches.length; at += completeBatchBytes(batches, at, batches.length)) {
-          if (maxTimestampOf(batches, at) >= timestampMs) {
-            return batches.subarray(at, at + completeBatchBytes(batches, at, batches.length));
-          }
-          fromOffset = lastOffsetOf(batches, at) + 1;
-        }
-      }
-    }
-    return undefined;
+  batchForTimestamp(timestampMs: number, upToOffset = this.#logEndOffset): Promise<Buffer | undefined> {
+    return this.#reads.batchForTimestamp(timestampMs, upToOffset);
   }
 
   /** The log end that {@link truncateTo} would give for `offset`: a batch that spans it goes as a whole. */
@@ -348,7 +290,7 @@ export class SegmentLog {
     this.#mutations++;
     while (this.#segments.length > 1 && this.#active.baseOffset >= offset) {
       const dropped = this.#segments.pop()!;
-      this.#forget(dropped);
+      this.#reads.forget(dropped);
       for (const path of dropped.rename()) this.#disk.unlink(path);
       this.#namesDirty = true;
     }
@@ -372,7 +314,7 @@ export class SegmentLog {
   restartAt(offset: number): void {
     this.#mutations++;
     for (const segment of this.#segments.splice(0)) {
-      this.#forget(segment);
+      this.#reads.forget(segment);
       for (const path of segment.rename()) this.#disk.unlink(path);
     }
     this.#segments.push(Segment.create(this.#disk, this.directory, offset));
@@ -401,7 +343,7 @@ export class SegmentLog {
     this.#mutations++;
     this.#namesDirty = true;
     this.#epochs.advanceStart(this.physicalStartOffset);
-    for (const segment of doomed) this.#forget(segment);
+    for (const segment of doomed) this.#reads.forget(segment);
     for (const segment of doomed) await segment.remove();
     return doomed.length;
   }
@@ -481,69 +423,8 @@ export class SegmentLog {
       this.#segments.push(next);
     });
     this.#namesDirty = true;
-    this.#touch(sealed);
+    this.#reads.touch(sealed);
     return this.#active;
-  }
-
-  #checkRange(fromOffset: number): void {
-    if (fromOffset >= this.physicalStartOffset && fromOffset <= this.#logEndOffset) return;
-    throw new BrokerError('out_of_range', 'offset is not in the log', {
-      details: { fromOffset, startOffset: this.physicalStartOffset, endOffset: this.#logEndOffset },
-    });
-  }
-
-  async #readCold(range: ReadRange, mutations: number): Promise<Buffer> {
-    let index = this.#segments.length - 1;
-    while (index > 0 && this.#segments[index]!.baseOffset > range.fromOffset) index--;
-    for (; index < this.#segments.length; index++) {
-      const segment = this.#segments[index]!;
-      if (segment.baseOffset >= range.upToOffset) break;
-      this.#touch(segment);
-      let result: Buffer;
-      try {
-        result = await this.#readSegment(range, segment, mutations);
-      } catch (error) {
-        if (!isCorrupt(error) || mutations !== this.#mutations) throw error;
-        // Indexes are not synced: without a sound one the batches must tell.
-        segment.reindex();
-        result = await this.#readSegment(range, segment, mutations);
-      }
-      if (result.length > 0 || mutations !== this.#mutations) return result;
-    }
-    return EMPTY;
-  }
-
-  async #readSegment(range: ReadRange, segment: Segment, mutations: number): Promise<Buffer> {
-    const read = this.#beginRead(range, segment, segment.seek(range.fromOffset));
-    for (let done = false; !done;) {
-      const bytes = await segment.readAsync(read.position, read.lengthBytes);
-      if (mutations !== this.#mutations) return EMPTY;
-      done = read.feed(bytes);
-    }
-    return read.result;
-  }
-
-  #beginRead(range: ReadRange, segment: Segment, from: SeekResult): BatchRead {
-    const contiguous = !(this.#config.sparse ?? false);
-    // Where nothing was compacted a segment begins with its base offset.
-    const baseOffset = contiguous ? from.baseOffset : -1;
-    const epochAt = (offset: number): number => this.#epochs.at(offset);
-    const checks = { baseOffset, lastOffset: from.lastOffset, contiguous, epochAt };
-    return new BatchRead(range, from.position, segment.sizeBytes, checks);
-  }
-
-  /** Keeps a bounded number of closed segments warm. */
-  #touch(segment: Segment): void {
-    if (segment === this.#active) return;
-    this.#forget(segment);
-    this.#warm.push(segment);
-    for (let i = 0; this.#warm.length - i > WARM_SEGMENTS; i++) this.#warm[i]!.cool();
-    this.#warm = this.#warm.filter((kept, i) => kept.warm || i >= this.#warm.length - WARM_SEGMENTS);
-  }
-
-  #forget(segment: Segment): void {
-    const at = this.#warm.indexOf(segment);
-    if (at >= 0) this.#warm.splice(at, 1);
   }
 
   #flushOrKeep(): void {
@@ -578,10 +459,3 @@ export class SegmentLog {
     return this.#failure;
   }
 }
-
-function isCorrupt(error: unknown): boolean {
-  return error instanceof BrokerError && error.code === 'corrupt';
-}
-
-const EMPTY = Buffer.alloc(0);
-const SEARCH_BYTES = 64 * 1024;
