@@ -3,7 +3,6 @@
 import { parser, type Packet } from 'mqtt-packet';
 import {
   ABSENT,
-  PACKET_TYPE,
   type AckType,
   type ControlPacket,
   type DecoderSink,
@@ -112,6 +111,3 @@ function plain(packet: Packet): Plain {
       return plainControlPacket(packet);
   }
 }
-
-/** Types by number, for messages of failed tests. */
-export const TYPE_NAMES = Object.fromEntries(Object.entries(PACKET_TYPE).map(([name, type]) => [type, name]));
