@@ -48,6 +48,17 @@ export const SUITES: readonly Suite[] = [
     limitMs: 3 * MINUTE_MS,
   },
   { file: 'clients/bad-input.test.ts', title: 'bad input', needs: ['linux'], limitMs: 3 * MINUTE_MS },
-  { file: 'chaos/kill.test.ts', title: 'kill -9', needs: ['linux'], limitMs: 6 * MINUTE_MS },
-  { file: 'chaos/power-cut.test.ts', title: 'power cut', needs: ['loop-devices'], limitMs: 5 * MINUTE_MS },
+  { file: 'chaos/ledger.test.ts', title: 'the judge of the fault suites', needs: [], limitMs: MINUTE_MS },
+  {
+    file: 'chaos/kill.test.ts',
+    title: 'kill -9',
+    needs: ['linux', 'kcat', 'python-clients'],
+    limitMs: 6 * MINUTE_MS,
+  },
+  {
+    file: 'chaos/power-cut.test.ts',
+    title: 'power cut',
+    needs: ['loop-devices', 'kcat', 'python-clients'],
+    limitMs: 5 * MINUTE_MS,
+  },
 ];

@@ -81,29 +81,6 @@ test('a publish that needs no matching subscriber is acknowledged', async () => 
   expect(await publish('-d', '-q', '1', '-t', 'mosquitto/nobody', '-m', 'x')).toContain('received PUBACK');
 });
 
-test('the second connection with a client id takes over from the first [MQTT-3.1.4-3]', async () => {
-  const first = new Program('stdbuf', [
-    '-oL',
-    'mosquitto_sub',
-    '-p',
-    port,
-    '-d',
-    '-V',
-    'mqttv5',
-    '-i',
-    'taken-over',
-    '-t',
-    'mosquitto/taken',
-    '--retry-delay',
-    '0',
-  ]);
-  await first.waitForText('Subscribed (mid');
-  const second = await subscriber('-V', 'mqttv5', '-i', 'taken-over', '-t', 'mosquitto/taken');
-  await first.waitForText('142');
-  await first.stop();
-  await second.stop();
-});
-
 test('user properties, content type and response topic arrive as they were sent [MQTT-3.3.2-15..18]', async () => {
   const program = await subscriber(
     '-V',
