@@ -27,6 +27,10 @@ export interface RunningJournal {
   directory(): ShardDirectory;
   client(options?: Partial<JournalClientOptions>): JournalClient;
   close(): Promise<void>;
+  /** The server only; its clients go on trying. */
+  stopServer(): Promise<void>;
+  abandonServer(): Promise<void>;
+  closeClients(): void;
   /** Ends without a drain: what a killed process leaves. */
   abandon(): Promise<void>;
 }
@@ -84,6 +88,17 @@ export async function startJournal(options: {
     journals: () => [{ nodeId: NODE_ID, address }],
     onChange: (listener) => cluster.onChange(listener),
   });
+  const closeClients = (): void => {
+    for (const client of clients) client.close();
+  };
+  const stopServer = async (): Promise<void> => {
+    await journal.close();
+    await rpc.close(100);
+  };
+  const abandonServer = async (): Promise<void> => {
+    await rpc.close(1);
+    await journal.abandon();
+  };
   return {
     journal,
     cluster,
@@ -101,15 +116,16 @@ export async function startJournal(options: {
       clients.push(client);
       return client;
     },
+    closeClients,
+    stopServer,
+    abandonServer,
     async close() {
-      for (const client of clients) client.close();
-      await journal.close();
-      await rpc.close(100);
+      closeClients();
+      await stopServer();
     },
     async abandon() {
-      for (const client of clients) client.close();
-      await rpc.close(1);
-      await journal.abandon();
+      closeClients();
+      await abandonServer();
     },
   };
 }

@@ -53,6 +53,11 @@ export class TailPositions {
     shards.set(shard, { streamId, shard, leaderEpoch, offset });
   }
 
+  /** Where a tail begins, as far as nothing is known of it yet. */
+  began({ streamId, shard, leaderEpoch, offset }: ShardPositionValue): void {
+    if (this.#shards.get(streamId)?.has(shard) !== true) this.moved(streamId, shard, leaderEpoch, offset);
+  }
+
   /** All positions of shards that the predicate takes. */
   select(takes: (shard: ShardPositionValue) => boolean): ShardPositionValue[] {
     const positions: ShardPositionValue[] = [];
@@ -131,16 +136,19 @@ export class LinkTail {
   /** The answer to a request. */
   answered(frame: FilterResultFrame): void {
     const requestId = Number(frame.requestId);
+    const activeFrom = frame.activeFrom.map((position) => ({
+      streamId: position.streamId,
+      shard: position.shard,
+      leaderEpoch: position.leaderEpoch,
+      offset: Number(position.offset),
+    }));
+    // A stream that breaks before the first section of a shard must not lose what was committed meanwhile.
+    for (const position of activeFrom) this.#positions.began(position);
     const callback = this.#pending.get(requestId);
     if (callback === undefined) return;
     this.#pending.delete(requestId);
     callback(fromFailure(frame.failure), {
-      activeFrom: frame.activeFrom.map((position) => ({
-        streamId: position.streamId,
-        shard: position.shard,
-        leaderEpoch: position.leaderEpoch,
-        offset: Number(position.offset),
-      })),
+      activeFrom,
       marks: frame.marks.map((marks) => ({
         streamId: marks.streamId,
         shard: marks.shard,

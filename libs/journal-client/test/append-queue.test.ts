@@ -1,0 +1,239 @@
+// Appends under a gateway's own producer ids (rule R6): in order, five in flight, repeated in order after errors and
+// reconnects, numbered anew when a batch is given up.
+
+import type { BrokerError } from '@robustmq/errors';
+import { RecordBatchBuilder } from '@robustmq/record-batch';
+import type { AppendQueue, JournalClient, ShardAppenderOptions } from '../src/index.ts';
+import { connect, TestDirectory } from './connected.ts';
+import { ScriptedJournal, until } from './scripted-journal.ts';
+
+const FACTS = { qos: 1, retain: false };
+let journal: ScriptedJournal;
+let directory: TestDirectory;
+let client: JournalClient;
+let outcomes: { tokens: readonly string[]; code: string; baseOffset: number }[];
+let unblocked: number;
+
+beforeEach(async () => {
+  journal = new ScriptedJournal();
+  await journal.start();
+  directory = new TestDirectory(journal);
+  client = connect(directory);
+  outcomes = [];
+  unblocked = 0;
+  await until(() => client.connected, 'connection');
+});
+
+afterEach(async () => {
+  client.close();
+  await journal.close();
+});
+
+function queueOf(more: Partial<ShardAppenderOptions<string>> = {}, memory = false): AppendQueue<string> {
+  const appender = client.appender<string>({
+    onOutcome: (_queue, tokens, error: BrokerError | undefined, baseOffset) =>
+      outcomes.push({ tokens, code: error?.code ?? '', baseOffset }),
+    onUnblocked: () => unblocked++,
+    ...more,
+  });
+  return appender.queue(1, 0, { acknowledgeInMemory: memory });
+}
+
+function append(queue: AppendQueue<string>, value: string): boolean {
+  return queue.appendMqtt(1, 't', Buffer.from(value), 0, value.length, FACTS, null, value);
+}
+
+/** Appends values that leave in a batch each. */
+async function appendApart(queue: AppendQueue<string>, values: readonly string[]): Promise<void> {
+  for (const value of values) {
+    const before = journal.appends.length;
+    append(queue, value);
+    await until(() => journal.appends.length > before, `batch of ${value}`);
+  }
+}
+
+function batchOf(value: string): Buffer {
+  const builder = new RecordBatchBuilder();
+  builder.append(1, null, Buffer.from(value));
+  return builder.finishCopy();
+}
+
+const sentValues = (): string[] => journal.appends.map((each) => each.values.join());
+const sequences = (): number[] => journal.appends.map((each) => each.baseSequence);
+
+test('what is appended in one turn is one batch, and its tokens get one outcome', async () => {
+  const queue = queueOf();
+  for (const value of ['a', 'b', 'c']) expect(append(queue, value)).toBe(true);
+  await until(() => journal.appends.length === 1, 'batch');
+  expect(journal.appends[0]).toMatchObject({ values: ['a', 'b', 'c'], baseSequence: 0, producerId: 1000 });
+  expect(journal.appends[0]!.section).toMatchObject({ acks: -1, minRevision: 7n, streamId: 1 });
+  journal.answer(journal.appends[0]!, { baseOffset: 40n });
+  await until(() => outcomes.length === 1, 'outcome');
+  expect(outcomes).toEqual([{ tokens: ['a', 'b', 'c'], code: '', baseOffset: 40 }]);
+  expect(queue.unacknowledgedRecords).toBe(0);
+});
+
+test('five batches are in flight; the open one grows until one is answered', async () => {
+  const queue = queueOf();
+  await appendApart(queue, ['a', 'b', 'c', 'd', 'e']);
+  for (const value of ['f', 'g', 'h']) append(queue, value);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(sentValues()).toEqual(['a', 'b', 'c', 'd', 'e']);
+  journal.answer(journal.appends[0]!);
+  await until(() => journal.appends.length === 6, 'the sixth');
+  expect(sentValues()[5]).toBe('f,g,h');
+  expect(sequences()).toEqual([0, 1, 2, 3, 4, 5]);
+});
+
+test('a full open batch blocks, and unblocks with the next answer', async () => {
+  const queue = queueOf({ maxBatchBytes: 300 });
+  await appendApart(queue, ['a', 'b', 'c', 'd', 'e']);
+  let taken = 0;
+  while (append(queue, `v${taken}`.padEnd(50, '.'))) taken++;
+  expect(queue.blocked).toBe(true);
+  expect(append(queue, 'x')).toBe(false);
+  expect(taken).toBeGreaterThan(1);
+  journal.answer(journal.appends[0]!);
+  await until(() => unblocked === 1, 'unblocked');
+  expect(append(queue, 'x')).toBe(true);
+});
+
+test('a record that no batch can hold is refused at once', () => {
+  const queue = queueOf({ maxBatchBytes: 300 });
+  expect(() => append(queue, 'y'.repeat(400))).toThrow('limit');
+});
+
+test('after a retriable error all unacknowledged batches go again, in order, before anything new', async () => {
+  const queue = queueOf();
+  await appendApart(queue, ['a', 'b', 'c']);
+  const [a, b, c] = journal.appends;
+  journal.answer(a!, { failure: { code: 'not_leader' } });
+  // The answer to a produce behind it shows that the refusal has arrived.
+  const produced = new Promise<void>((resolve) => {
+    const request = { streamId: 2, shard: 0, batch: Buffer.from(batchOf('p')), acks: -1, timeoutMs: 100 };
+    client.produce(request, () => resolve());
+  });
+  await until(() => journal.appends.length === 4, 'produce');
+  journal.answer(journal.appends.pop()!);
+  await produced;
+  append(queue, 'new');
+  journal.answer(b!, { failure: { code: 'out_of_order' } });
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  // Nothing moves before the last answer is there.
+  expect(journal.appends).toHaveLength(3);
+  journal.answer(c!, { failure: { code: 'out_of_order' } });
+  await until(() => journal.appends.length === 7, 'repeats');
+  expect(sentValues().slice(3)).toEqual(['a', 'b', 'c', 'new']);
+  expect(sequences().slice(3)).toEqual([0, 1, 2, 3]);
+  expect(outcomes).toEqual([]);
+});
+
+test('a batch that can never succeed fails alone; its successors are numbered anew', async () => {
+  const queue = queueOf();
+  await appendApart(queue, ['a', 'b', 'c']);
+  const [a, b, c] = journal.appends;
+  journal.answer(a!, { baseOffset: 0n });
+  journal.answer(b!, { failure: { code: 'too_large' } });
+  journal.answer(c!, { failure: { code: 'out_of_order' } });
+  await until(() => journal.appends.length === 4, 'repeat');
+  expect(journal.appends[3]).toMatchObject({ values: ['c'], baseSequence: 1 });
+  await until(() => outcomes.length === 2, 'outcomes');
+  expect(outcomes.map((each) => [each.tokens.join(), each.code])).toEqual([
+    ['a', ''],
+    ['b', 'too_large'],
+  ]);
+});
+
+test('a gap that only the journal sees: a fresh producer id of the range, then none is left', async () => {
+  const queue = queueOf();
+  journal.onAppend = () => ({ failure: { code: 'out_of_order' } });
+  append(queue, 'a');
+  await until(() => outcomes.length === 1, 'failure');
+  expect(journal.appends.map((each) => [each.producerId, each.baseSequence])).toEqual([
+    [1000, 0],
+    [1001, 0],
+    [1002, 0],
+  ]);
+  expect(outcomes[0]!.code).toBe('out_of_order');
+});
+
+test('a fenced producer gives up everything', async () => {
+  const queue = queueOf();
+  await appendApart(queue, ['a', 'b']);
+  for (const each of [...journal.appends]) journal.answer(each, { failure: { code: 'fenced' } });
+  await until(() => outcomes.length === 2, 'failures');
+  expect(outcomes.map((each) => each.code)).toEqual(['fenced', 'fenced']);
+});
+
+test('a broken stream: the same batches again on the next one', async () => {
+  const queue = queueOf();
+  await appendApart(queue, ['a', 'b']);
+  journal.breakStream();
+  append(queue, 'c');
+  await until(() => journal.appends.length >= 2, 'repeats');
+  await until(() => sentValues().join() === 'a,b,c', 'all three');
+  expect(journal.streams).toBe(2);
+  expect(sequences()).toEqual([0, 1, 2]);
+  for (const each of [...journal.appends]) journal.answer(each);
+  await until(() => outcomes.length === 3, 'outcomes');
+});
+
+test('a repeat that the journal no longer remembers counts as appended', async () => {
+  const queue = queueOf();
+  await appendApart(queue, ['a']);
+  journal.answer(journal.appends[0]!, { failure: { code: 'duplicate' }, baseOffset: -1n });
+  await until(() => outcomes.length === 1, 'outcome');
+  expect(outcomes[0]!.code).toBe('');
+});
+
+test('a deadline tells the tokens once; the batch is still repeated (its sequence is taken)', async () => {
+  let nowMs = 0;
+  client.close();
+  client = connect(directory, { now: () => nowMs });
+  await until(() => client.connected, 'connection');
+  const queue = queueOf({ deliveryTimeoutMs: 1000 });
+  nowMs = 10;
+  append(queue, 'a');
+  await until(() => journal.appends.length === 1, 'batch');
+  nowMs = 2000;
+  await until(() => outcomes.length === 1, 'deadline');
+  expect(outcomes[0]).toMatchObject({ tokens: ['a'], code: 'deadline_exceeded' });
+  journal.answer(journal.appends[0]!);
+  await until(() => queue.unacknowledgedRecords === 0, 'late answer');
+  expect(outcomes).toHaveLength(1);
+});
+
+test('memory durability: told at the first answer, kept until the second (R8)', async () => {
+  const queue = queueOf({}, true);
+  await appendApart(queue, ['a']);
+  expect(journal.appends[0]!.section.acknowledgeInMemory).toBe(true);
+  journal.answer(journal.appends[0]!, { inMemory: true });
+  await until(() => outcomes.length === 1, 'first answer');
+  expect(queue.unacknowledgedRecords).toBe(1);
+  journal.breakStream();
+  await until(() => journal.appends.length === 1, 'repeat');
+  expect(journal.appends[0]!.baseSequence).toBe(0);
+  journal.answer(journal.appends[0]!);
+  await until(() => queue.unacknowledgedRecords === 0, 'second answer');
+  expect(outcomes).toHaveLength(1);
+});
+
+test('a deleted stream fails its queue', async () => {
+  const queue = queueOf();
+  await appendApart(queue, ['a']);
+  append(queue, 'b');
+  directory.streams.delete(1);
+  directory.changed();
+  await until(() => outcomes.length === 2, 'failures');
+  expect(outcomes.map((each) => [each.tokens.join(), each.code])).toEqual([
+    ['a', 'not_found'],
+    ['b', 'not_found'],
+  ]);
+});
+
+test('a record with key and headers', async () => {
+  const queue = queueOf();
+  expect(queue.append(1, 'k', Buffer.from('v'), [['h', 'x']], 'token')).toBe(true);
+  await until(() => journal.appends.length === 1, 'batch');
+  expect(journal.appends[0]!.values).toEqual(['v']);
+});

@@ -1,0 +1,425 @@
+// Produce, fetch, tail, filters, backlog and credit of a client on a scripted journal.
+
+import type { BrokerError } from '@robustmq/errors';
+import { RecordBatchBuilder, baseOffsetOf } from '@robustmq/record-batch';
+import { TailKind } from '@robustmq/rpc';
+import type {
+  BacklogResult,
+  FetchSectionResult,
+  FilterAnswer,
+  JournalClient,
+  TailBatches,
+} from '../src/index.ts';
+import { connect, TestDirectory } from './connected.ts';
+import { outcomeOf, ScriptedJournal, until } from './scripted-journal.ts';
+
+let journal: ScriptedJournal;
+let directory: TestDirectory;
+let client: JournalClient;
+let tails: TailBatches[];
+
+beforeEach(async () => {
+  journal = new ScriptedJournal();
+  await journal.start();
+  directory = new TestDirectory(journal);
+  tails = [];
+  client = connect(directory, {
+    onTail: (batches) => tails.push(batches),
+    streamCreditBytes: 4000,
+    shardCreditBytes: 4000,
+  });
+  await until(() => client.connected, 'connection');
+});
+
+afterEach(async () => {
+  client.close();
+  await journal.close();
+});
+
+function batch(value = 'x'): Buffer {
+  const builder = new RecordBatchBuilder();
+  builder.append(1, null, Buffer.from(value));
+  return builder.finishCopy();
+}
+
+function framesOf<C extends string>(kind: C) {
+  return journal.frames.filter((frame) => frame.case === kind);
+}
+
+function fetch(streams: readonly number[], results: FetchSectionResult[][]) {
+  const sections = streams.map((streamId) => ({ streamId, shard: 0, fetchOffset: 5, maxBytes: 1000 }));
+  return client.fetch(
+    { maxWaitMs: 1000, minBytes: 1, maxBytes: 10_000, readCommitted: true, sections },
+    (all) => results.push([...all]),
+  );
+}
+
+describe('produce', () => {
+  test('passes through once: answers, refusals and a broken stream reach the caller (K1)', async () => {
+    const seen: (string | number)[] = [];
+    const produce = (): void =>
+      client.produce({ streamId: 1, shard: 0, batch: batch(), acks: -1, timeoutMs: 100 }, (error, outcome) =>
+        seen.push(error?.code ?? outcome!.baseOffset),
+      );
+    for (let n = 0; n < 3; n++) produce();
+    await until(() => journal.appends.length === 3, 'appends');
+    journal.answer(journal.appends[0]!, { baseOffset: 9n });
+    journal.answer(journal.appends[1]!, { failure: { code: 'corrupt' } });
+    await until(() => seen.length === 2, 'answers');
+    journal.breakStream();
+    await until(() => seen.length === 3, 'failure');
+    expect(seen).toEqual([9, 'corrupt', 'unavailable']);
+    await until(() => client.connected, 'reconnection');
+    expect(journal.appends).toEqual([]);
+  });
+
+  test('acks=0 is answered when handed over; no leader fails at once', async () => {
+    const codes: string[] = [];
+    client.produce({ streamId: 1, shard: 0, batch: batch(), acks: 0, timeoutMs: 100 }, (error) =>
+      codes.push(error?.code ?? 'ok'),
+    );
+    await until(() => codes.length === 1, 'answer');
+    directory.leaders.set(1, 'nobody');
+    client.produce({ streamId: 1, shard: 0, batch: batch(), acks: -1, timeoutMs: 100 }, (error) =>
+      codes.push(error?.code ?? 'ok'),
+    );
+    await until(() => codes.length === 2, 'refusal');
+    expect(codes).toEqual(['ok', 'not_leader']);
+  });
+
+  test('bytes beyond the credit wait for answers', async () => {
+    let answered = 0;
+    for (let n = 0; n < 3; n++) {
+      client.produce(
+        { streamId: 1, shard: 0, batch: batch('x'.repeat(600_000)), acks: -1, timeoutMs: 100 },
+        () => answered++,
+      );
+    }
+    await until(() => journal.appends.length === 2, 'two');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(journal.appends).toHaveLength(2);
+    journal.answer(journal.appends[0]!);
+    journal.answer(journal.appends[1]!);
+    await until(() => journal.appends.length === 3, 'the third');
+    expect(answered).toBe(2);
+  });
+});
+
+describe('fetch', () => {
+  test('pieces are collected until complete', async () => {
+    const results: FetchSectionResult[][] = [];
+    fetch([1, 2], results);
+    await until(() => framesOf('fetch').length === 1, 'request');
+    const frame = framesOf('fetch')[0]!;
+    const { requestId } = frame.value as { requestId: bigint };
+    const marks = { shard: 0, highWatermark: 50n, lastStableOffset: 50n, logStartOffset: 1n, leaderEpoch: 4 };
+    journal.send({
+      case: 'fetch',
+      value: { requestId, outcomes: [{ ...marks, streamId: 1, sizeBytes: 3 }], batches: Buffer.from('abc') },
+    });
+    journal.send({
+      case: 'fetch',
+      value: {
+        requestId,
+        outcomes: [
+          {
+            ...marks,
+            streamId: 1,
+            sizeBytes: 2,
+            aborted: [{ producerId: 8n, firstOffset: 9n }],
+            diverging: { leaderEpoch: 2, endOffset: 3n },
+          },
+          { streamId: 2, shard: 0, failure: { code: 'out_of_range' } },
+        ],
+        batches: Buffer.from('de'),
+        complete: true,
+      },
+    });
+    await until(() => results.length === 1, 'result');
+    const [one, two] = results[0]!;
+    expect(Buffer.concat(one!.batches).toString()).toBe('abcde');
+    expect(one).toMatchObject({
+      sizeBytes: 5,
+      highWatermark: 50,
+      leaderEpoch: 4,
+      aborted: [{ producerId: 8, firstOffset: 9 }],
+      diverging: { leaderEpoch: 2, endOffset: 3 },
+    });
+    expect(two!.error?.code).toBe('out_of_range');
+  });
+
+  test('cancelling asks for what there is; a broken stream fails the sections', async () => {
+    const results: FetchSectionResult[][] = [];
+    const call = fetch([1], results);
+    await until(() => framesOf('fetch').length === 1, 'request');
+    call.cancel();
+    call.cancel();
+    await until(() => framesOf('cancelFetch').length === 1, 'cancel');
+    journal.breakStream();
+    await until(() => results.length === 1, 'failure');
+    expect(results[0]![0]!.error?.code).toBe('unavailable');
+  });
+
+  test('sections without a leader fail, the others do not wait', async () => {
+    const results: FetchSectionResult[][] = [];
+    directory.leaders.set(2, 'nobody');
+    fetch([2], results);
+    await until(() => results.length === 1, 'result');
+    expect(results[0]![0]!.error?.code).toBe('not_leader');
+    fetch([1, 2], results);
+    await until(() => framesOf('fetch').length === 1, 'request');
+    expect(framesOf('fetch')[0]!.value).toMatchObject({ maxWaitMs: 0 });
+  });
+
+  test('two journals: the first answer hurries the second', async () => {
+    const other = new ScriptedJournal();
+    await other.start();
+    directory.nodes = [...directory.nodes, { nodeId: 'journal-2', address: other.address }];
+    directory.leaders.set(2, 'journal-2');
+    directory.changed();
+    await until(() => other.streams === 1 && other.frames.length > 0, 'second connection');
+    const results: FetchSectionResult[][] = [];
+    fetch([1, 2], results);
+    await until(
+      () => framesOf('fetch').length === 1 && other.frames.some((frame) => frame.case === 'fetch'),
+      'requests',
+    );
+    const { requestId } = framesOf('fetch')[0]!.value as { requestId: bigint };
+    journal.send({
+      case: 'fetch',
+      value: { requestId, outcomes: [{ streamId: 1, shard: 0 }], complete: true },
+    });
+    await until(() => other.frames.some((frame) => frame.case === 'cancelFetch'), 'cancel');
+    directory.nodes = directory.nodes.slice(0, 1);
+    directory.changed();
+    await until(() => results.length === 1, 'result');
+    expect(results[0]!.map((each) => each.error?.code)).toEqual([undefined, 'unavailable']);
+    await other.close();
+  });
+});
+
+describe('tail and filters', () => {
+  function answerFilters(more: object = {}): void {
+    const frame = framesOf('filters').at(-1)!;
+    const { requestId } = frame.value as { requestId: bigint };
+    journal.send({ case: 'filters', value: { requestId, ...more } });
+  }
+
+  test('the callback hears where filters are active; many filters travel in slices', async () => {
+    await until(() => framesOf('filters').length === 1, 'the first frame of a stream');
+    const add = Array.from({ length: 2000 }, (_, filterId) => ({
+      filterId,
+      tenant: 't',
+      filter: `some/long/filter/${filterId}/#`.padEnd(60, 'x'),
+    }));
+    const answers: FilterAnswer[] = [];
+    client.changeFilters({ add }, (_error, answer) => answers.push(answer));
+    await until(
+      () => framesOf('filters').flatMap((frame) => (frame.value as { add: unknown[] }).add).length === 2000,
+      'slices',
+    );
+    expect(framesOf('filters').length).toBeGreaterThan(2);
+    answerFilters({ activeFrom: [{ streamId: 1, shard: 0, leaderEpoch: 2, offset: 10n }] });
+    await until(() => answers.length === 1, 'answer');
+    expect(answers[0]!.activeFrom).toEqual([{ streamId: 1, shard: 0, leaderEpoch: 2, offset: 10 }]);
+  });
+
+  test('marks', async () => {
+    const answers: FilterAnswer[] = [];
+    client.marksFor([{ tenant: 't', filter: 'a' }], (_error, answer) => answers.push(answer));
+    await until(() => framesOf('filters').length === 2, 'question');
+    answerFilters({ marks: [{ streamId: 1, shard: 0, highWatermark: 77n }] });
+    await until(() => answers.length === 1, 'answer');
+    expect(answers[0]!.marks[0]).toMatchObject({ streamId: 1, highWatermark: 77 });
+  });
+
+  test('after a reconnect filters are registered again and tails resume where they stopped', async () => {
+    client.changeFilters(
+      {
+        add: [
+          { filterId: 1, tenant: 't', filter: 'a' },
+          { filterId: 2, tenant: 't', filter: 'b' },
+        ],
+      },
+      () => undefined,
+    );
+    client.changeFilters({ remove: [2] }, () => undefined);
+    await until(() => framesOf('filters').length === 3, 'filters');
+    journal.send({
+      case: 'tail',
+      value: {
+        sections: [
+          { streamId: 1, shard: 0, leaderEpoch: 5, kind: TailKind.SKIPPED, fromOffset: 0n, nextOffset: 12n },
+        ],
+      },
+    });
+    await until(() => tails.length === 1, 'tail');
+    const failures: BrokerError[] = [];
+    client.marksFor([{ tenant: 't', filter: 'a' }], (error) => failures.push(error!));
+    journal.breakStream();
+    await until(() => framesOf('filters').length === 1, 'first frame of the next stream');
+    expect(framesOf('filters')[0]!.value).toMatchObject({
+      add: [{ filterId: 1, tenant: 't', filter: 'a' }],
+      resume: [{ streamId: 1, shard: 0, leaderEpoch: 5, offset: 12n }],
+    });
+    expect(failures[0]!.code).toBe('unavailable');
+  });
+
+  test('elided batches come back from memory, stamped; data is cut by section', async () => {
+    const appender = client.appender<string>({ onOutcome: () => undefined, onUnblocked: () => undefined });
+    appender.queue(1, 0).append(1, 'k', Buffer.from('own'), [], 'token');
+    await until(() => journal.appends.length === 1, 'append');
+    const own = journal.appends[0]!;
+    const foreign = batch('foreign');
+    journal.send({
+      case: 'tail',
+      value: {
+        outcomes: [outcomeOf(own, { baseOffset: 30n })],
+        sections: [
+          {
+            streamId: 2,
+            shard: 0,
+            kind: TailKind.BATCHES,
+            fromOffset: 1n,
+            nextOffset: 2n,
+            sizeBytes: foreign.length,
+          },
+          {
+            streamId: 1,
+            shard: 0,
+            kind: TailKind.ELIDED,
+            fromOffset: 30n,
+            nextOffset: 31n,
+            leaderEpoch: 4,
+            correlation: own.section.correlation,
+          },
+        ],
+        batches: foreign,
+      },
+    });
+    await until(() => tails.length === 2, 'tail');
+    expect(tails[0]).toMatchObject({ kind: 'batches', fromOffset: 1, nextOffset: 2 });
+    expect(tails[0]!.batches.equals(foreign)).toBe(true);
+    expect(tails[1]!.kind).toBe('elided');
+    expect(baseOffsetOf(tails[1]!.batches, 0)).toBe(30);
+  });
+
+  test('a journal that elides what we do not have is given up, and the tail resumes', async () => {
+    journal.send({
+      case: 'tail',
+      value: {
+        sections: [
+          { streamId: 1, shard: 0, kind: TailKind.ELIDED, fromOffset: 3n, nextOffset: 4n, correlation: 99n },
+        ],
+      },
+    });
+    await until(() => journal.streams === 2, 'a new stream');
+    expect(tails).toEqual([]);
+  });
+
+  test('consumed bytes are given back', async () => {
+    const data = batch('x'.repeat(1500));
+    journal.send({
+      case: 'tail',
+      value: {
+        sections: [
+          {
+            streamId: 1,
+            shard: 0,
+            kind: TailKind.BATCHES,
+            fromOffset: 0n,
+            nextOffset: 1n,
+            sizeBytes: data.length,
+          },
+        ],
+        batches: data,
+      },
+    });
+    await until(() => framesOf('credit').length === 1, 'credit');
+    expect(framesOf('credit')[0]!.value).toMatchObject({
+      streamBytes: BigInt(data.length),
+      shards: [{ streamId: 1, shard: 0, bytes: BigInt(data.length) }],
+    });
+  });
+
+  test('without any journal questions fail', async () => {
+    directory.nodes = [];
+    directory.changed();
+    const codes: string[] = [];
+    client.changeFilters({ add: [] }, (error) => codes.push(error?.code ?? ''));
+    await until(() => codes.length === 1, 'failure');
+    expect(codes).toEqual(['unavailable']);
+    expect(client.callsOf(1, 0)).toBeUndefined();
+  });
+});
+
+test('backlog reads of a turn share a frame and are answered apart', async () => {
+  const seen: (string | BacklogResult)[] = [];
+  const read = (): void =>
+    client.readBacklog(
+      { streamId: 1, shard: 0, fromOffset: 3, toOffset: -1, maxBytes: 10, maxRecords: 5, filters: ['a/#'] },
+      (error, result) => seen.push(error?.code ?? result!),
+    );
+  read();
+  read();
+  read();
+  await until(() => framesOf('backlog').length === 1, 'frame');
+  const { reads } = framesOf('backlog')[0]!.value as { reads: { readId: bigint; filters: string[] }[] };
+  expect(reads).toHaveLength(3);
+  journal.send({
+    case: 'backlog',
+    value: {
+      outcomes: [
+        { readId: reads[1]!.readId, failure: { code: 'not_leader' } },
+        { readId: reads[0]!.readId, fromOffset: 3n, nextOffset: 9n, sizeBytes: 4, highWatermark: 20n },
+      ],
+      batches: Buffer.from('data'),
+    },
+  });
+  await until(() => seen.length === 2, 'answers');
+  expect(seen[0]).toBe('not_leader');
+  expect(seen[1]).toMatchObject({ fromOffset: 3, nextOffset: 9, highWatermark: 20 });
+  expect((seen[1] as BacklogResult).batches.toString()).toBe('data');
+  journal.breakStream();
+  await until(() => seen.length === 3, 'failure');
+  expect(seen[2]).toBe('unavailable');
+  directory.leaders.set(1, 'nobody');
+  read();
+  await until(() => seen.length === 4, 'refusal');
+  expect(seen[3]).toBe('not_leader');
+});
+
+test('a leader that moves takes the tail along', async () => {
+  const other = new ScriptedJournal();
+  await other.start();
+  directory.nodes = [...directory.nodes, { nodeId: 'journal-2', address: other.address }];
+  directory.changed();
+  await until(() => other.frames.some((frame) => frame.case === 'filters'), 'second connection');
+  journal.send({
+    case: 'tail',
+    value: { sections: [{ streamId: 1, shard: 0, kind: TailKind.SKIPPED, fromOffset: 0n, nextOffset: 8n }] },
+  });
+  await until(() => tails.length === 1, 'tail');
+  directory.changed();
+  directory.leaders.set(1, 'journal-2');
+  directory.changed();
+  await until(() => other.frames.filter((frame) => frame.case === 'filters').length === 2, 'resume');
+  expect(other.frames.at(-1)!.value).toMatchObject({ resume: [{ streamId: 1, offset: 8n }] });
+  await other.close();
+});
+
+test('closing tells everyone who waits', async () => {
+  const codes: string[] = [];
+  const appender = client.appender<string>({
+    onOutcome: (_queue, _tokens, error) => codes.push(error?.code ?? ''),
+    onUnblocked: () => undefined,
+  });
+  appender.queue(1, 0).append(1, null, Buffer.from('x'), [], 'token');
+  await until(() => journal.appends.length === 1, 'append');
+  client.produce({ streamId: 2, shard: 0, batch: batch(), acks: -1, timeoutMs: 100 }, (error) =>
+    codes.push(error?.code ?? ''),
+  );
+  client.close();
+  client.close();
+  expect(codes.sort()).toEqual(['cancelled', 'cancelled']);
+});

@@ -1,0 +1,55 @@
+// A client on a scripted journal.
+
+import { ServiceKind } from '@robustmq/rpc';
+import { JournalClient, type JournalClientOptions, type ShardDirectory } from '../src/index.ts';
+import type { ScriptedJournal } from './scripted-journal.ts';
+
+/** A directory that a test changes. */
+export class TestDirectory implements ShardDirectory {
+  nodes: { nodeId: string; address: string }[];
+  readonly streams = new Set([1, 2]);
+  readonly leaders = new Map<number, string>();
+  readonly #listeners = new Set<() => void>();
+
+  constructor(journal: ScriptedJournal, nodeId = 'journal-1') {
+    this.nodes = [{ nodeId, address: journal.address }];
+  }
+
+  revision(): number {
+    return 7;
+  }
+
+  leaderOf(streamId: number): { nodeId: string; leaderEpoch: number } | undefined {
+    const nodeId = this.leaders.get(streamId) ?? this.nodes[0]?.nodeId;
+    return nodeId === undefined ? undefined : { nodeId, leaderEpoch: 0 };
+  }
+
+  hasStream(streamId: number): boolean {
+    return this.streams.has(streamId);
+  }
+
+  journals(): readonly { nodeId: string; address: string }[] {
+    return this.nodes;
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  changed(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Connects a client. */
+export function connect(directory: ShardDirectory, more: Partial<JournalClientOptions> = {}): JournalClient {
+  return new JournalClient({
+    directory,
+    identity: { nodeId: 'mqtt-1', incarnation: 3 },
+    kind: ServiceKind.MQTT_GATEWAY,
+    producerIds: { base: 1000, count: 3 },
+    tickMs: 1,
+    ...more,
+  });
+}
