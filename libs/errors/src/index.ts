@@ -68,7 +68,11 @@ export class BrokerError extends Error {
    * Any thrown value as a BrokerError: itself, or `fallback` with the value kept as cause.
    * The foreign message is not copied, so that it can't leak to a peer.
    */
-  static from(thrown: unknown, fallback: ErrorCode = 'internal', message = 'unexpected failure'): BrokerError {
+  static from(
+    thrown: unknown,
+    fallback: ErrorCode = 'internal',
+    message = 'unexpected failure',
+  ): BrokerError {
     return thrown instanceof BrokerError ? thrown : new BrokerError(fallback, message, { cause: thrown });
   }
 }

@@ -7,7 +7,9 @@ describe('BrokerError', () => {
     expect(error).toMatchObject({ code: 'unavailable', cause, retriable: true });
     expect(error.message).not.toContain('secret');
     expect(BrokerError.from(error)).toBe(error);
-    expect(new BrokerError('too_large', 'frame', { details: { limitBytes: 5 } }).details).toEqual({ limitBytes: 5 });
+    expect(new BrokerError('too_large', 'frame', { details: { limitBytes: 5 } }).details).toEqual({
+      limitBytes: 5,
+    });
   });
 
   it.each(Object.entries(ERROR_CODES))('%s says whether a retry may help', (code, { retriable }) => {
