@@ -4,7 +4,6 @@ import {
   CommandSchema,
   RequestIdSchema,
   type AllocateProducerIdsResponse,
-  type Command,
   type NodeIdentity,
 } from '@robustmq/rpc';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
@@ -201,10 +200,7 @@ describe('apply is deterministic', () => {
         fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 }),
         async (all, rounds) => {
           const bytes = all.map((init, i) =>
-            toBinary(
-              CommandSchema,
-              create(CommandSchema, { ...init, nowMs: BigInt(i * 400) } as never) as Command,
-            ),
+            toBinary(CommandSchema, create(CommandSchema, { ...init, nowMs: BigInt(i * 400) } as never)),
           );
           const machine = applyingOnce(dataMachine);
           expect(await apply(machine, bytes, rounds)).toEqual(await apply(machine, bytes, [1]));
@@ -218,10 +214,7 @@ describe('apply is deterministic', () => {
     await fc.assert(
       fc.asyncProperty(history, async (all) => {
         const bytes = all.map((init, i) =>
-          toBinary(
-            CommandSchema,
-            create(CommandSchema, { ...init, nowMs: BigInt(i * 400) } as never) as Command,
-          ),
+          toBinary(CommandSchema, create(CommandSchema, { ...init, nowMs: BigInt(i * 400) } as never)),
         );
         const rows = (await apply(applyingOnce(dataMachine), bytes, [3])).map((row) => row.split(' ')[0]!);
         const named = (letter: string) =>
