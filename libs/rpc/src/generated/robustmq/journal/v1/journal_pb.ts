@@ -238,7 +238,8 @@ export const AppendFrameSchema: GenMessage<AppendFrame> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 4);
 
 /**
- * One record batch for one shard. Sections of a shard are appended and answered in the order sent.
+ * One record batch for one shard. Sections of a shard are appended in the order sent; a refusal does not wait for the
+ * answers before it.
  *
  * @generated from message robustmq.journal.v1.AppendSection
  */
