@@ -68,9 +68,7 @@ export function api<K extends ApiKey>(apiKey: K, definition: ApiDefinition<K>): 
       // The handler starts in this turn, so that appends keep the order of their requests (rule K1).
       const started = definition.handle(request, context);
       const finish = (response: ResponseOf<K> | typeof NO_RESPONSE): WriteBody | typeof NO_RESPONSE =>
-        response === NO_RESPONSE
-          ? NO_RESPONSE
-          : (writer) => write(writer, context.apiVersion, response as ResponseOf<K>);
+        response === NO_RESPONSE ? NO_RESPONSE : (writer) => write(writer, context.apiVersion, response);
       return started instanceof Promise ? started.then(finish) : Promise.resolve(finish(started));
     },
     unsupported: (version) => {

@@ -18,7 +18,7 @@ function mutant(
       ...jest.requireActual<object>(module),
       ...change(jest.requireActual(module)),
     }));
-    Group = (require('../src/consumer-group.ts') as { ConsumerGroup: GroupClass }).ConsumerGroup;
+    Group = jest.requireActual<{ ConsumerGroup: GroupClass }>('../src/consumer-group.ts').ConsumerGroup;
     jest.dontMock(module);
   });
   return Group as GroupClass;

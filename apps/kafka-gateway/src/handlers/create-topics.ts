@@ -26,7 +26,7 @@ export const createTopics = api(19, {
       ({ name }, index) => request.topics.findIndex((t) => t.name === name) === index,
     );
     const topics = await Promise.all(
-      unique.map((asked): Promise<Result> | Result => {
+      unique.map(async (asked): Promise<Result> => {
         const twice = (counts.get(asked.name) ?? 0) > 1;
         const problem = twice
           ? { name: 'INVALID_REQUEST' as const, message: `topic ${asked.name} is named twice` }

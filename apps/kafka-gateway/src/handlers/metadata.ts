@@ -39,13 +39,13 @@ function requestedTopics(
   asked: readonly { readonly topicId: string; readonly name: string | null }[] | null,
   mayCreate: boolean,
   context: RequestContext,
-): (ResponseTopic | Promise<ResponseTopic>)[] {
+): Promise<ResponseTopic>[] {
   const { cluster } = context.gateway;
   // Version 0 has no null: there an empty list means all topics.
   if (asked === null || (context.apiVersion === 0 && asked.length === 0)) {
-    return cluster.topics().map((topic) => describeTopic(topic, context));
+    return cluster.topics().map((topic) => Promise.resolve(describeTopic(topic, context)));
   }
-  return asked.map(({ topicId, name }) => {
+  return asked.map(async ({ topicId, name }) => {
     if (name !== null) return byName(name, mayCreate, context);
     const topic = cluster.topicById(topicId);
     if (topic !== undefined) return describeTopic(topic, context);
