@@ -183,7 +183,7 @@ export class Gateway {
     this.#options.log.error({ reason }, 'lease lost: sessions of this incarnation end');
     const serving = this.#serving;
     this.#serving = null;
-    serving?.disconnectAll(REASON.serverUnavailable);
+    serving?.disconnectAll(REASON.serverShuttingDown);
     serving?.close();
     if (!this.#isStopping) void this.#registerAgain();
   }

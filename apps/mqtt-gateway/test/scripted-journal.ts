@@ -94,7 +94,7 @@ export class ScriptedJournal {
 
   /** Breaks every stream, as a restart does. */
   breakStreams(): void {
-    for (const { stream } of this.#gateways) stream.destroy();
+    for (const { stream } of this.#gateways) stream.end();
     this.#gateways.clear();
   }
 

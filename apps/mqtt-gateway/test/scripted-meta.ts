@@ -196,7 +196,7 @@ export class ScriptedMeta {
         return {
           node,
           leaseDurationMs: this.#leaseMs,
-          renewIntervalMs: Math.min(400, this.#leaseMs / 3),
+          renewIntervalMs: Math.min(400, Math.floor(this.#leaseMs / 3)),
           revision: this.#revision,
           clusterId: 'test',
         };
