@@ -53,7 +53,6 @@ export class Membership {
         directory: shardDirectory(meta.view),
         identity: { nodeId, incarnation },
         kind: ServiceKind.KAFKA_GATEWAY,
-        tickMs: 1,
 
         producerIds: { base: producerIdBase, count: producerIdCount },
         onLink: (journalId, up, error) => log.info({ journal: journalId, up, err: error }, 'link to journal'),
