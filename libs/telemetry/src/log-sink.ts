@@ -1,15 +1,16 @@
-// LogSink: writes log lines to a descriptor, off the loop and within a bound. Why not pino's own destination: when the
-// reader of a pipe is gone, its flush at exit repeats the failing write for ever, and the process never ends.
+// LogSink: writes log lines to a descriptor once per turn of the loop, within a bound. Why not pino's own destination:
+// when the reader of a pipe is gone, its flush at exit repeats the failing write for ever, and the process never ends.
+// Why not the thread pool: what is under way there when the process exits is lost or lands beside what is written then.
 
-import { write, writeSync } from 'node:fs';
+import { writeSync } from 'node:fs';
 
 /** Settings of a {@link LogSink}. */
 export interface LogSinkOptions {
+  /** Pipes and sockets should be non-blocking, or a reader that stops reading stops the process. */
   readonly fd: number;
   /** Lines that would make more than this wait for a slow reader are dropped and counted (I8). */
   readonly maxWaitingBytes: number;
-  /** How to write; tests put failing disks here. */
-  readonly write?: typeof write;
+  /** How to write; tests put failing descriptors here. */
   readonly writeSync?: typeof writeSync;
 }
 
@@ -17,6 +18,7 @@ export interface LogSinkOptions {
 const RETRY_MS = 10;
 /** Tries at exit while the pipe is full: about a second. */
 const EXIT_TRIES = 100;
+const NOTHING = Buffer.alloc(0);
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 
 function codeOf(error: unknown): unknown {
@@ -25,18 +27,20 @@ function codeOf(error: unknown): unknown {
 
 /** A destination for pino. Lines of one turn leave in one write. */
 export class LogSink {
-  readonly #options: LogSinkOptions;
-  readonly #write: typeof write;
+  readonly #fd: number;
+  readonly #maxWaitingBytes: number;
   readonly #writeSync: typeof writeSync;
   #waiting: string[] = [];
   #waitingBytes = 0;
-  #isBusy = false;
+  /** What a full pipe left over of earlier lines; it goes first. */
+  #rest: Buffer = NOTHING;
+  #isScheduled = false;
   #isBroken = false;
   #droppedLines = 0;
 
   constructor(options: LogSinkOptions) {
-    this.#options = options;
-    this.#write = options.write ?? write;
+    this.#fd = options.fd;
+    this.#maxWaitingBytes = options.maxWaitingBytes;
     this.#writeSync = options.writeSync ?? writeSync;
   }
 
@@ -46,73 +50,60 @@ export class LogSink {
   }
 
   write(line: string): void {
-    if (this.#isBroken || this.#waitingBytes + line.length > this.#options.maxWaitingBytes) {
+    if (this.#isBroken || this.#rest.length + this.#waitingBytes + line.length > this.#maxWaitingBytes) {
       this.#droppedLines++;
       return;
     }
     this.#waiting.push(line);
     this.#waitingBytes += line.length;
-    if (this.#isBusy) return;
-    this.#isBusy = true;
-    setImmediate(() => this.#writeWaiting());
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#onTurn());
   }
 
-  #writeWaiting(): void {
-    if (this.#waiting.length === 0) {
-      this.#isBusy = false;
-      return;
+  #onTurn(): void {
+    if (this.#writeWaiting()) this.#isScheduled = false;
+    else setTimeout(() => this.#onTurn(), RETRY_MS).unref();
+  }
+
+  /** Writes all that waits; false when the pipe is full before. */
+  #writeWaiting(): boolean {
+    try {
+      for (;;) {
+        // New lines join only an empty rest, so that a full pipe costs no copying.
+        if (this.#rest.length === 0) this.#rest = this.#take();
+        if (this.#rest.length === 0) return true;
+        this.#rest = this.#rest.subarray(this.#writeSync(this.#fd, this.#rest));
+      }
+    } catch (error) {
+      if (codeOf(error) === 'EAGAIN') return false;
+      // Nobody reads any more, and there is nowhere to say so.
+      this.#isBroken = true;
+      this.#rest = NOTHING;
+      return true;
     }
-    const bytes = this.#take();
-    this.#writeBytes(bytes, 0);
   }
 
   #take(): Buffer {
-    const bytes = Buffer.from(this.#waiting.join(''), 'utf8');
+    if (this.#waiting.length === 0) return NOTHING;
+    const lines = Buffer.from(this.#waiting.join(''), 'utf8');
     this.#waiting = [];
     this.#waitingBytes = 0;
-    return bytes;
-  }
-
-  #writeBytes(bytes: Buffer, start: number): void {
-    this.#write(this.#options.fd, bytes, start, bytes.length - start, null, (error, written) => {
-      if (error === null) {
-        const end = start + written;
-        if (end < bytes.length) this.#writeBytes(bytes, end);
-        else this.#writeWaiting();
-      } else if (codeOf(error) === 'EAGAIN') {
-        setTimeout(() => this.#writeBytes(bytes, start), RETRY_MS).unref();
-      } else {
-        // Nobody reads any more, and there is nowhere to say so.
-        this.#isBroken = true;
-        this.#droppedLines += this.#waiting.length;
-        this.#waiting = [];
-      }
-    });
+    return lines;
   }
 
   /** Writes what waits at once: for the exit of the process. Gives up on a reader that does not read for a second. */
   flushSync(): void {
-    if (this.#isBroken || this.#waiting.length === 0) return;
-    const bytes = this.#take();
-    let tries = EXIT_TRIES;
-    for (let start = 0; start < bytes.length && tries > 0;) {
-      try {
-        start += this.#writeSync(this.#options.fd, bytes, start, bytes.length - start);
-      } catch (error) {
-        if (codeOf(error) !== 'EAGAIN') {
-          this.#isBroken = true;
-          return;
-        }
-        tries--;
-        Atomics.wait(sleeper, 0, 0, RETRY_MS);
-      }
+    for (let tries = EXIT_TRIES; tries > 0 && !this.#isBroken && !this.#writeWaiting(); tries--) {
+      Atomics.wait(sleeper, 0, 0, RETRY_MS);
     }
   }
 }
 
 /** The sink of a process's stdout; what waits is written when the process exits. */
 export function openStdoutSink(maxWaitingBytes: number): LogSink {
-  const sink = new LogSink({ fd: 1, maxWaitingBytes });
+  // Opening the stream makes a pipe or socket non-blocking; files and terminals stay as they are.
+  const sink = new LogSink({ fd: process.stdout.fd, maxWaitingBytes });
   process.once('exit', () => sink.flushSync());
   return sink;
 }

@@ -1,50 +1,32 @@
 import { spawn } from 'node:child_process';
-import type { write, writeSync } from 'node:fs';
+import type { writeSync } from 'node:fs';
 import fc from 'fast-check';
 import { LogSink } from '../src/log-sink.ts';
-
-type WriteCallback = (error: NodeJS.ErrnoException | null, written: number) => void;
 
 function failure(code: string): NodeJS.ErrnoException {
   return Object.assign(new RangeError(code), { code });
 }
 
-/** A descriptor that takes what `plan` says: a number of bytes, or an error code. */
+/** A descriptor that takes what `plan` says: a number of bytes, or an error code; then everything. */
 function descriptor(plan: (number | string)[]): {
   text: () => string;
-  write: typeof write;
+  sizes: number[];
   writeSync: typeof writeSync;
 } {
   const taken: Buffer[] = [];
-  const take = (bytes: Buffer, start: number, length: number): number => {
-    const step = plan.shift() ?? length;
+  const sizes: number[] = [];
+  const take = (_fd: number, bytes: Buffer): number => {
+    const step = plan.shift() ?? bytes.length;
     if (typeof step === 'string') throw failure(step);
-    const written = Math.min(step, length);
-    taken.push(Buffer.from(bytes.subarray(start, start + written)));
-    return written;
+    const piece = Buffer.from(bytes.subarray(0, step));
+    sizes.push(piece.length);
+    taken.push(piece);
+    return piece.length;
   };
-  const writeFake = (
-    _fd: number,
-    bytes: Buffer,
-    start: number,
-    length: number,
-    _at: null,
-    done: WriteCallback,
-  ): void => {
-    setImmediate(() => {
-      try {
-        done(null, take(bytes, start, length));
-      } catch (error) {
-        done(error as NodeJS.ErrnoException, 0);
-      }
-    });
-  };
-  const writeSyncFake = (_fd: number, bytes: Buffer, start: number, length: number): number =>
-    take(bytes, start, length);
   return {
     text: () => Buffer.concat(taken).toString(),
-    write: writeFake as unknown as typeof write,
-    writeSync: writeSyncFake as unknown as typeof writeSync,
+    sizes,
+    writeSync: take as unknown as typeof writeSync,
   };
 }
 
@@ -52,21 +34,25 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** Runs log-exit.fixture.ts and reads its output, all of it or only the first piece. */
-function runFixture(readsAll: boolean): Promise<{ code: number | null; lines: string[] }> {
+/** Runs log-exit.fixture.ts and reads all of its output, only the first piece, or nothing while it runs. */
+function runFixture(reader: 'all' | 'first' | 'none'): Promise<{ code: number | null; lines: string[] }> {
   const child = spawn(process.execPath, ['--no-warnings', require.resolve('./log-exit.fixture.ts')], {
     stdio: ['ignore', 'pipe', 'ignore'],
     timeout: 15_000,
+    killSignal: 'SIGKILL',
   });
   const chunks: Buffer[] = [];
-  child.stdout.on('data', (chunk: Buffer) => {
-    chunks.push(chunk);
-    if (!readsAll) child.stdout.destroy();
-  });
+  if (reader !== 'none') {
+    child.stdout.on('data', (chunk: Buffer) => {
+      chunks.push(chunk);
+      if (reader === 'first') child.stdout.destroy();
+    });
+  }
   return new Promise((resolve) => {
-    child.on('close', (code) =>
-      resolve({ code, lines: Buffer.concat(chunks).toString().trimEnd().split('\n') }),
-    );
+    child.on(reader === 'none' ? 'exit' : 'close', (code) => {
+      child.stdout.destroy();
+      resolve({ code, lines: Buffer.concat(chunks).toString().trimEnd().split('\n') });
+    });
   });
 }
 
@@ -92,6 +78,14 @@ describe('LogSink', () => {
     );
   });
 
+  it('writes the lines of one turn at once', async () => {
+    const fake = descriptor([]);
+    const sink = new LogSink({ fd: 1, maxWaitingBytes: 1e6, ...fake });
+    for (let index = 0; index < 100; index++) sink.write('1234');
+    await until(() => fake.sizes.length > 0);
+    expect(fake.sizes).toEqual([400]);
+  });
+
   it('I8: drops and counts what a slow reader leaves over', () => {
     const sink = new LogSink({ fd: 1, maxWaitingBytes: 10, ...descriptor([]) });
     for (let index = 0; index < 5; index++) sink.write('1234');
@@ -114,7 +108,7 @@ describe('LogSink', () => {
     ['all', [], 'last words'],
     ['short writes and a full pipe', [3, 'EAGAIN', 2], 'last words'],
     ['nobody there', ['EPIPE'], ''],
-    ['a reader that never reads', new Array<string>(100).fill('EAGAIN'), ''],
+    ['a reader that never reads', new Array<string>(500).fill('EAGAIN'), ''],
   ])('flushes at exit: %s', (_name, plan, expected) => {
     const fake = descriptor(plan);
     const sink = new LogSink({ fd: 1, maxWaitingBytes: 100, ...fake });
@@ -127,14 +121,17 @@ describe('LogSink', () => {
 
 describe('a process that exits', () => {
   it('has written every line', async () => {
-    const { code, lines } = await runFixture(true);
+    const { code, lines } = await runFixture('all');
     expect(code).toBe(7);
-    expect(lines.map((line) => (JSON.parse(line) as { index: number }).index)).toEqual(
-      Array.from({ length: 2500 }, (_, index) => index),
-    );
+    const indices = lines.map((line) => (JSON.parse(line) as { index: number }).index);
+    expect(indices).toEqual(Array.from({ length: 2500 }, (_, index) => index));
   });
 
   it('ends although the reader of its log is gone', async () => {
-    expect((await runFixture(false)).code).toBe(7);
+    expect((await runFixture('first')).code).toBe(7);
+  });
+
+  it('neither stops nor stays for a reader that does not read', async () => {
+    expect((await runFixture('none')).code).toBe(7);
   });
 });
