@@ -16,16 +16,17 @@ async function main(): Promise<void> {
     return;
   }
   const { values: config, file } = mqttGatewayConfig.load();
-  let shutdown: Shutdown | undefined;
+  const started: { shutdown?: Shutdown } = {};
   const telemetry = await startTelemetry({
     service: SERVICE,
     nodeId: config.node.id,
     version: VERSION,
     settings: config,
-    onDrain: () => void shutdown?.exit('drain was requested'),
+    onDrain: () => void started.shutdown?.exit('drain was requested'),
   });
   const { logger } = telemetry.log;
-  shutdown = new Shutdown({ log: logger });
+  const shutdown = new Shutdown({ log: logger });
+  started.shutdown = shutdown;
   shutdown.add('telemetry', 2_000, () => telemetry.stop());
   shutdown.installSignals();
   logger.info({ version: VERSION, config: mqttGatewayConfig.redact(config), file }, 'starting');

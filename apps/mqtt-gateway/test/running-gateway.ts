@@ -18,7 +18,9 @@ export class RecordingLog implements GatewayLog {
   error = (fields: Record<string, unknown>, message: string): void => this.#add('error', fields, message);
 
   #add(level: string, fields: Record<string, unknown>, message: string): void {
-    this.lines.push(`${level} ${message} ${Object.keys(fields).join(',')} ${String(fields['err'] ?? '')}`);
+    this.lines.push(
+      `${level} ${message} ${Object.keys(fields).join(',')} ${fields['err'] instanceof Error ? fields['err'].message : ''}`,
+    );
   }
 }
 

@@ -124,7 +124,7 @@ export class ClientSession implements LaggingSession {
       this.machine.window.restore(packetId, tail, offset);
       this.#handedOver ??= new Map();
       let offsets = this.#handedOver.get(tail.key);
-      if (offsets === undefined) this.#handedOver.set(tail.key, (offsets = new Map()));
+      if (offsets === undefined) this.#handedOver.set(tail.key, (offsets = new Map<number, number>()));
       offsets.set(offset, packetId);
     }
   }
