@@ -14,7 +14,7 @@ export type FramePlace = Omit<FrameHeader, 'sectionCount' | 'lengthBytes' | 'tab
 
 /** Builds frames in one reused buffer: nothing is allocated per frame but views. */
 export class FrameBuffer {
-  #bytes: Buffer = Buffer.alloc(INITIAL_BYTES);
+  #bytes: Buffer = Buffer.alloc(0);
 
   /**
    * The frame of `sections[from, to)`, padded with zeros to whole blocks. Valid until the next call.
@@ -30,7 +30,7 @@ export class FrameBuffer {
   ): Buffer {
     const paddedBytes = paddedFrameBytes(lengthBytes);
     if (paddedBytes > this.#bytes.length)
-      this.#bytes = Buffer.allocUnsafe(Math.max(paddedBytes, 2 * this.#bytes.length));
+      this.#bytes = Buffer.allocUnsafe(Math.max(paddedBytes, 2 * this.#bytes.length, INITIAL_BYTES));
     const target = this.#bytes;
     const tableEnd = HEADER_BYTES + (to - from) * TABLE_ENTRY_BYTES;
     let position = tableEnd;
@@ -62,4 +62,4 @@ export function sectionBytes(section: Section): number {
 }
 
 /** Holds an ordinary tick of a busy directory; grows to the largest frame seen. */
-const INITIAL_BYTES = 256 * 1024;
+const INITIAL_BYTES = 64 * 1024;

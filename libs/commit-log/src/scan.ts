@@ -34,7 +34,8 @@ export function scanFiles(files: readonly LogFile[], identity: Uint8Array, after
   const generationStarts = new Map<number, number>();
   let maxGeneration = 0;
   let knownDurable = 0;
-  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  const largestBytes = Math.max(0, ...files.map((file) => file.file.sizeBytes()));
+  const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, largestBytes));
   for (const file of files) {
     const sizeBytes = file.file.sizeBytes();
     for (let position = 0; position < sizeBytes; position += CHUNK_BYTES) {
