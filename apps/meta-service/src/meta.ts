@@ -1,10 +1,17 @@
 // meta-service without its sockets: groups, log, leases, watch, and the periodic work of the leader.
 import { randomBytes, randomUUID } from 'node:crypto';
-import { create, fromBinary, type DescMessage, type MessageShape } from '@bufbuild/protobuf';
+import {
+  create,
+  fromBinary,
+  type DescMessage,
+  type MessageInitShape,
+  type MessageShape,
+} from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
 import type { KeyValueEntry, KeyValueStore } from '@robustmq/kv-store';
 import {
   BootstrapSchema,
+  type CommandDefaultsSchema,
   CommandSchema,
   EndNodesSchema,
   RegisterNodeResponseSchema,
@@ -31,6 +38,8 @@ export interface MetaParts extends Pick<SoloLogParts, 'openLog' | 'rule' | 'chec
   readonly clock: Clock;
   readonly dataGroups: number;
   readonly machine: Omit<ClusterMachineOptions, 'onApplied'>;
+  /** Sent along with the commands of the cluster group. */
+  readonly defaults: MessageInitShape<typeof CommandDefaultsSchema>;
   readonly onFatal: (error: BrokerError) => void;
 }
 
@@ -53,6 +62,7 @@ export class Meta {
   readonly store: KeyValueStore;
   readonly #log: SoloLog;
   readonly #clock: Clock;
+  readonly #defaults: MetaParts['defaults'];
   readonly #reaper: SessionReaper;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #busy = new Set<string>();
@@ -65,6 +75,7 @@ export class Meta {
     this.watch = watch;
     this.#log = log;
     this.#clock = parts.clock;
+    this.#defaults = parts.defaults;
     this.#onFatal = parts.onFatal;
     this.leases = new Leases(state, parts.clock, parts.machine.leaseDurationMs);
     this.#reaper = new SessionReaper(this);
@@ -182,10 +193,14 @@ export class Meta {
 
   #propose(group: number, command: Command['command'], requestId?: RequestId): Promise<Uint8Array> {
     const nowMs = BigInt(this.#clock.nowMs());
-    return this.#log.propose(
-      group,
-      create(CommandSchema, { nowMs, entropy: randomBytes(16), command, ...(requestId && { requestId }) }),
-    );
+    const isCluster = group === CLUSTER_GROUP;
+    const message = create(CommandSchema, {
+      nowMs,
+      command,
+      ...(isCluster && { entropy: randomBytes(16), defaults: this.#defaults }),
+      ...(requestId && { requestId }),
+    });
+    return this.#log.propose(group, message);
   }
 
   /** One run of a kind at a time. */

@@ -13,7 +13,7 @@ import {
 } from '@robustmq/rpc';
 import { create } from '@bufbuild/protobuf';
 import { Shutdown, systemClock } from '@robustmq/runtime';
-import { registerGauges, startTelemetry } from '@robustmq/telemetry';
+import { registerGauges, startTelemetry, type Telemetry } from '@robustmq/telemetry';
 import type { MetaServiceConfig } from './config.ts';
 import { initialPassword, openDataDirectory } from './data-directory.ts';
 import { CLUSTER_FAMILY, dataFamily, Meta } from './meta.ts';
@@ -55,9 +55,12 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
     store,
     clock: systemClock,
     dataGroups,
-    machine: {
-      defaults: { shards: config.streams.default.partitions, mqttFilter: config.streams.default.mqtt.filter },
+    defaults: {
+      streamShards: config.streams.default.partitions,
+      streamMqttFilter: config.streams.default.mqtt.filter,
       mqttShards: config.mqtt.shards,
+    },
+    machine: {
       leaseDurationMs: config.lease.duration,
       renewIntervalMs: config.lease.renewInterval,
     },
@@ -83,6 +86,14 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
   );
   shutdown.add('readiness', STEP_TIMEOUT_MS, () => Promise.resolve(telemetry.health.markDraining()));
   meta.start();
+  registerMetrics(telemetry, meta);
+  telemetry.health.markStarted();
+  shutdown.installSignals();
+  log.info({ grpc: `${config.grpc.host}:${port}`, cluster: meta.state.meta.clusterId }, 'ready');
+  return { port, opsPort: telemetry.opsPort, shutdown };
+}
+
+function registerMetrics(telemetry: Telemetry, meta: Meta): void {
   registerGauges(telemetry.metrics.meter, [
     {
       name: 'robustmq_meta_watchers',
@@ -96,10 +107,6 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
     },
     { name: 'robustmq_meta_streams', help: 'Streams of all tenants.', read: () => meta.state.streams.size },
   ]);
-  telemetry.health.markStarted();
-  shutdown.installSignals();
-  log.info({ grpc: `${config.grpc.host}:${port}`, cluster: meta.state.meta.clusterId }, 'ready');
-  return { port, opsPort: telemetry.opsPort, shutdown };
 }
 
 /** meta-service is a node as well: visible, with an incarnation, and renewing its own lease. */

@@ -122,6 +122,26 @@ describe('streams', () => {
     expect((await world.createStream('later')).mqttFilter).toBe('');
   });
 
+  test('O1: a default owns nothing rather than making a creation fail', async () => {
+    await world.remove();
+    world = await TestMeta.open({ mqttFilter: 'name' });
+    await world.journal();
+    await world.createStream('a', { 'mqtt.filter': 'orders' });
+    expect((await world.createStream('orders')).mqttFilter).toBe('');
+    expect((await world.createStream('large', {}, 300)).mqttFilter).toBe('');
+    expect((await world.createStream('small')).mqttFilter).toBe('small');
+  });
+
+  test('a replay does not depend on the settings of the process that replays', async () => {
+    await world.remove();
+    world = await TestMeta.open({ mqttFilter: 'name' });
+    await world.journal();
+    await world.createStream('orders');
+    const rows = await world.dump();
+    world = await world.restart('lost', { mqttFilter: 'none' });
+    expect(await world.dump()).toEqual(rows);
+  });
+
   test('dynamic settings are a closed list', async () => {
     for (const entry of [
       { key: 'no.such', value: '1' },

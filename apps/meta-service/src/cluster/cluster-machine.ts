@@ -1,5 +1,5 @@
 // The cluster group: one command in, one response out, and what watchers must hear of it.
-import { clone, create, toBinary } from '@bufbuild/protobuf';
+import { clone, create, toBinary, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
 import {
   AcknowledgeOwnershipResponseSchema,
@@ -20,6 +20,7 @@ import {
   type AllocateProducerIdsRequest,
   type ClusterChange,
   type Command,
+  type CommandDefaults,
   type DeleteUserRequest,
   type EndNodes,
   type PutDynamicConfigRequest,
@@ -41,10 +42,8 @@ import {
   type StreamDefaults,
 } from './streams.ts';
 
-/** Settings the machine was started with; dynamic configuration goes over them. */
+/** What the machine tells, and whom. Nothing here may change the state: two members need not be configured alike. */
 export interface ClusterMachineOptions {
-  readonly defaults: StreamDefaults;
-  readonly mqttShards: number;
   readonly leaseDurationMs: number;
   readonly renewIntervalMs: number;
   /** Told of every applied command that changed something, in order. */
@@ -96,7 +95,10 @@ export class ClusterMachine implements GroupMachine {
     this.#hasDirty = false;
   }
 
-  #dispatch({ command, nowMs, entropy }: Command, rows: ClusterRows): (revision: bigint) => Uint8Array {
+  #dispatch(
+    { command, nowMs, entropy, defaults }: Command,
+    rows: ClusterRows,
+  ): (revision: bigint) => Uint8Array {
     const state = this.#state;
     switch (command.case) {
       case 'bootstrap': {
@@ -108,56 +110,53 @@ export class ClusterMachine implements GroupMachine {
         return () => new Uint8Array();
       }
       case 'registerNode':
-        return this.#register(command.value, rows, nowMs, entropy);
+        return this.#register(command.value, rows, nowMs, entropy, defaults?.mqttShards ?? 1);
       case 'endNodes':
         endNodes(state, rows, command.value, nowMs);
-        return () => toBinary(ReleaseNodeResponseSchema, create(ReleaseNodeResponseSchema));
+        return () => encoded(ReleaseNodeResponseSchema, {});
       case 'createStream': {
-        const stream = createStream(state, rows, command.value, this.#defaults(), nowMs, topicIdOf(entropy));
-        return (revision) =>
-          toBinary(CreateStreamResponseSchema, create(CreateStreamResponseSchema, { stream, revision }));
+        const stream = createStream(
+          state,
+          rows,
+          command.value,
+          this.#defaults(defaults),
+          nowMs,
+          topicIdOf(entropy),
+        );
+        return (revision) => encoded(CreateStreamResponseSchema, { stream, revision });
       }
       case 'deleteStream':
         deleteStream(state, rows, command.value);
-        return (revision) =>
-          toBinary(DeleteStreamResponseSchema, create(DeleteStreamResponseSchema, { revision }));
+        return (revision) => encoded(DeleteStreamResponseSchema, { revision });
       case 'addShards': {
         const stream = addShards(state, rows, command.value);
-        return (revision) =>
-          toBinary(AddShardsResponseSchema, create(AddShardsResponseSchema, { stream, revision }));
+        return (revision) => encoded(AddShardsResponseSchema, { stream, revision });
       }
       case 'alterStreamConfig': {
         const stream = alterStreamConfig(state, rows, command.value);
-        return (revision) =>
-          toBinary(
-            AlterStreamConfigResponseSchema,
-            create(AlterStreamConfigResponseSchema, { stream, revision }),
-          );
+        return (revision) => encoded(AlterStreamConfigResponseSchema, { stream, revision });
       }
       case 'acknowledgeOwnership':
         acknowledgeOwnership(state, rows, command.value);
-        return () => toBinary(AcknowledgeOwnershipResponseSchema, create(AcknowledgeOwnershipResponseSchema));
+        return () => encoded(AcknowledgeOwnershipResponseSchema, {});
       case 'claimLeadership':
         claimLeadership(state, rows, command.value);
-        return (revision) =>
-          toBinary(ClaimLeadershipResponseSchema, create(ClaimLeadershipResponseSchema, { revision }));
+        return (revision) => encoded(ClaimLeadershipResponseSchema, { revision });
       case 'alterIsr': {
         const { isr, isrVersion } = alterIsr(state, rows, command.value);
-        return () => toBinary(AlterIsrResponseSchema, create(AlterIsrResponseSchema, { isr, isrVersion }));
+        return () => encoded(AlterIsrResponseSchema, { isr, isrVersion });
       }
       case 'allocateProducerIds':
         return allocateProducerIds(state, rows, command.value);
       case 'putUser':
         putUser(state, rows, command.value);
-        return (revision) => toBinary(PutUserResponseSchema, create(PutUserResponseSchema, { revision }));
+        return (revision) => encoded(PutUserResponseSchema, { revision });
       case 'deleteUser':
         deleteUser(state, rows, command.value);
-        return (revision) =>
-          toBinary(DeleteUserResponseSchema, create(DeleteUserResponseSchema, { revision }));
+        return (revision) => encoded(DeleteUserResponseSchema, { revision });
       case 'putDynamicConfig':
         putDynamicConfig(state, rows, command.value);
-        return (revision) =>
-          toBinary(PutDynamicConfigResponseSchema, create(PutDynamicConfigResponseSchema, { revision }));
+        return (revision) => encoded(PutDynamicConfigResponseSchema, { revision });
       default:
         throw new BrokerError('unsupported', `no command of the cluster group: ${command.case ?? 'none'}`);
     }
@@ -168,8 +167,9 @@ export class ClusterMachine implements GroupMachine {
     rows: ClusterRows,
     nowMs: bigint,
     entropy: Uint8Array,
+    mqttShards: number,
   ): (revision: bigint) => Uint8Array {
-    const { leaseDurationMs, renewIntervalMs, mqttShards } = this.#options;
+    const { leaseDurationMs, renewIntervalMs } = this.#options;
     const state = this.#state;
     const node = registerNode(state, rows, request, nowMs);
     if (request.kind === ServiceKind.JOURNAL)
@@ -183,13 +183,11 @@ export class ClusterMachine implements GroupMachine {
     };
   }
 
-  #defaults(): StreamDefaults {
-    const shards = Number(
-      this.#state.config.get('streams.default.partitions') ?? this.#options.defaults.shards,
-    );
+  #defaults(sent: CommandDefaults | undefined): StreamDefaults {
+    const { config } = this.#state;
     return {
-      shards,
-      mqttFilter: this.#state.config.get('streams.default.mqtt.filter') ?? this.#options.defaults.mqttFilter,
+      shards: Number(config.get('streams.default.partitions') ?? sent?.streamShards ?? 1),
+      mqttFilter: config.get('streams.default.mqtt.filter') ?? sent?.streamMqttFilter ?? 'none',
     };
   }
 
@@ -245,6 +243,10 @@ export class ClusterMachine implements GroupMachine {
 
 /** The tenant of clients that name none. */
 export const DEFAULT_TENANT = 'default';
+
+function encoded<D extends DescMessage>(schema: D, response: MessageInitShape<D>): Uint8Array {
+  return toBinary(schema, create(schema, response));
+}
 
 function topicIdOf(entropy: Uint8Array): Uint8Array {
   if (entropy.length < 16)

@@ -5,19 +5,26 @@ import { ServiceKind, type AcknowledgeOwnershipRequest, type Stream } from '@rob
 import type { ClusterRows, ClusterState } from './cluster-state.ts';
 import { liveNode } from './nodes.ts';
 
-/** The filter a new stream gets: its own config, else the cluster's default. Empty: it owns no MQTT topic. */
-export function filterFor(
-  name: string,
-  config: Readonly<Record<string, string>>,
-  defaultFilter: string,
-  internal: boolean,
-): string {
-  const own = config['mqtt.filter'];
-  if (own !== undefined) return own;
-  if (internal || defaultFilter !== 'name') return '';
-  // A default never makes a creation fail: a name that is no topic of its own simply owns nothing.
-  const legal = !name.startsWith('__') && !name.startsWith('$') && topicFilterProblem(name) === undefined;
-  return legal ? name : '';
+/**
+ * The filter that a new stream gets when it names none. A default never makes a creation fail: a name that is no topic, or
+ * one that another stream owns, simply owns nothing.
+ */
+export function defaultFilter(state: ClusterState, tenant: string, name: string): string {
+  const isLegal = !name.startsWith('__') && !name.startsWith('$') && topicFilterProblem(name) === undefined;
+  return isLegal && filterConflict(state, tenant, name) === undefined ? name : '';
+}
+
+/** The stream in the way of a filter: equal, or overlapping without containment. */
+export function filterConflict(
+  state: ClusterState,
+  tenant: string,
+  filter: string,
+): { readonly filter: string; readonly owner: Stream } | undefined {
+  const owners = new OwnerTable<Stream>();
+  for (const stream of state.streams.values()) {
+    if (stream.tenant === tenant && stream.mqttFilter !== '') owners.set(stream.mqttFilter, stream);
+  }
+  return owners.conflict(filter);
 }
 
 /** @throws BrokerError `invalid_argument` for a filter that is none, `conflict` naming the stream in its way. */
@@ -31,11 +38,7 @@ export function checkFilter(state: ClusterState, tenant: string, filter: string)
       'invalid_argument',
       `mqtt.filter '${filter}': topics that start with $ belong to no stream`,
     );
-  const owners = new OwnerTable<Stream>();
-  for (const stream of state.streams.values()) {
-    if (stream.tenant === tenant && stream.mqttFilter !== '') owners.set(stream.mqttFilter, stream);
-  }
-  const conflict = owners.conflict(filter);
+  const conflict = filterConflict(state, tenant, filter);
   if (conflict === undefined) return;
   throw new BrokerError(
     'conflict',

@@ -16,10 +16,10 @@ import {
 } from '@robustmq/rpc';
 import type { ClusterRows, ClusterState } from './cluster-state.ts';
 import { liveNode } from './nodes.ts';
-import { checkFilter, filterFor, settleOwnership } from './ownership.ts';
+import { checkFilter, defaultFilter, settleOwnership } from './ownership.ts';
 import { streamConfigProblem } from './stream-config.ts';
 
-/** Cluster-wide defaults: dynamic configuration over what the process was started with. */
+/** Cluster-wide defaults: dynamic configuration over what the proposer was started with. */
 export interface StreamDefaults {
   readonly shards: number;
   readonly mqttFilter: string;
@@ -51,15 +51,7 @@ export function createStream(
   if (problem !== undefined) throw new BrokerError('invalid_argument', problem);
   const shards = request.shards === 0 ? defaults.shards : request.shards;
   checkShardCount(shards);
-  const filter = filterFor(name, request.config, defaults.mqttFilter, request.internal);
-  checkFilter(state, tenant, filter);
-  const isMqtt = filter !== '' || name === MQTT_STREAM;
-  if (isMqtt && mqttShards(state, tenant) + shards > MAX_MQTT_SHARDS) {
-    throw new BrokerError(
-      'quota_exceeded',
-      `at most ${MAX_MQTT_SHARDS} shards of a tenant may own MQTT topics`,
-    );
-  }
+  const filter = filterOf(state, request, shards, defaults);
   const journals = liveJournals(state);
   const replicas = request.replicationFactor === 0 ? 1 : request.replicationFactor;
   if (journals.length < replicas) throw tooFewJournals(replicas, journals.length);
@@ -89,6 +81,32 @@ export function createStream(
     settleOwnership(state, rows);
   }
   return stream;
+}
+
+/** The filter of a new stream, checked (rule O1). Empty: it owns no MQTT topic. @throws BrokerError */
+function filterOf(
+  state: ClusterState,
+  { tenant, name, config, internal }: CreateStreamRequest,
+  shards: number,
+  defaults: StreamDefaults,
+): string {
+  const hasRoom = mqttShards(state, tenant) + shards <= MAX_MQTT_SHARDS;
+  const asked = config['mqtt.filter'];
+  if (asked === undefined && (internal || defaults.mqttFilter !== 'name' || !hasRoom)) {
+    if (name === MQTT_STREAM && !hasRoom) throw tooManyMqttShards();
+    return '';
+  }
+  if (asked === undefined) return defaultFilter(state, tenant, name);
+  checkFilter(state, tenant, asked);
+  if (asked !== '' && !hasRoom) throw tooManyMqttShards();
+  return asked;
+}
+
+function tooManyMqttShards(): BrokerError {
+  return new BrokerError(
+    'quota_exceeded',
+    `at most ${MAX_MQTT_SHARDS} shards of a tenant may own MQTT topics`,
+  );
 }
 
 /** The stream of a tenant that owns all other MQTT topics; made when the first journal-server is there. */

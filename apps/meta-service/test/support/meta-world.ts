@@ -104,9 +104,8 @@ export class MetaWorld {
           }),
         clock: this.#clock,
         dataGroups: DATA_GROUPS,
+        defaults: { streamShards: 1, streamMqttFilter: 'none', mqttShards: 1 },
         machine: {
-          defaults: { shards: 1, mqttFilter: 'none' },
-          mqttShards: 1,
           leaseDurationMs: 1_500,
           renewIntervalMs: 400,
         },

@@ -84,9 +84,8 @@ export class TestMeta {
         CommitLog.open(new NodeDisk(), directory, { afterPosition, fileBytes: 1 << 20 }),
       clock,
       dataGroups: DATA_GROUPS,
+      defaults: { streamShards: 1, streamMqttFilter: options.mqttFilter ?? 'none', mqttShards: 2 },
       machine: {
-        defaults: { shards: 1, mqttFilter: options.mqttFilter ?? 'none' },
-        mqttShards: 2,
         leaseDurationMs: 1_500,
         renewIntervalMs: 400,
       },
@@ -98,10 +97,10 @@ export class TestMeta {
   }
 
   /** Stops it and starts it again: with its rows, or with none, so that all is replayed from the log. */
-  async restart(rows: 'kept' | 'lost' = 'kept'): Promise<TestMeta> {
+  async restart(rows: 'kept' | 'lost' = 'kept', options = this.#options): Promise<TestMeta> {
     await this.meta.stop();
     const store = rows === 'kept' ? this.store : new MemoryStore(FAMILIES);
-    return TestMeta.#open(this.directory, store, this.clock, this.#options);
+    return TestMeta.#open(this.directory, store, this.clock, options);
   }
 
   async remove(): Promise<void> {

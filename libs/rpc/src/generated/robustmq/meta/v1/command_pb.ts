@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file robustmq/meta/v1/command.proto.
  */
 export const file_robustmq_meta_v1_command: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yb2J1c3RtcS9tZXRhL3YxL2NvbW1hbmQucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEivg0KB0NvbW1hbmQSDgoGbm93X21zGAEgASgDEg8KB2VudHJvcHkYAiABKAwSMQoKcmVxdWVzdF9pZBgDIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSPgoNcmVnaXN0ZXJfbm9kZRgKIAEoCzIlLnJvYnVzdG1xLm1ldGEudjEuUmVnaXN0ZXJOb2RlUmVxdWVzdEgAEi8KCWVuZF9ub2RlcxgLIAEoCzIaLnJvYnVzdG1xLm1ldGEudjEuRW5kTm9kZXNIABI+Cg1jcmVhdGVfc3RyZWFtGAwgASgLMiUucm9idXN0bXEubWV0YS52MS5DcmVhdGVTdHJlYW1SZXF1ZXN0SAASPgoNZGVsZXRlX3N0cmVhbRgNIAEoCzIlLnJvYnVzdG1xLm1ldGEudjEuRGVsZXRlU3RyZWFtUmVxdWVzdEgAEjgKCmFkZF9zaGFyZHMYDiABKAsyIi5yb2J1c3RtcS5tZXRhLnYxLkFkZFNoYXJkc1JlcXVlc3RIABJJChNhbHRlcl9zdHJlYW1fY29uZmlnGA8gASgLMioucm9idXN0bXEubWV0YS52MS5BbHRlclN0cmVhbUNvbmZpZ1JlcXVlc3RIABJOChVhY2tub3dsZWRnZV9vd25lcnNoaXAYECABKAsyLS5yb2J1c3RtcS5tZXRhLnYxLkFja25vd2xlZGdlT3duZXJzaGlwUmVxdWVzdEgAEkQKEGNsYWltX2xlYWRlcnNoaXAYESABKAsyKC5yb2J1c3RtcS5tZXRhLnYxLkNsYWltTGVhZGVyc2hpcFJlcXVlc3RIABI2CglhbHRlcl9pc3IYEiABKAsyIS5yb2J1c3RtcS5tZXRhLnYxLkFsdGVySXNyUmVxdWVzdEgAEk0KFWFsbG9jYXRlX3Byb2R1Y2VyX2lkcxgTIAEoCzIsLnJvYnVzdG1xLm1ldGEudjEuQWxsb2NhdGVQcm9kdWNlcklkc1JlcXVlc3RIABI0CghwdXRfdXNlchgUIAEoCzIgLnJvYnVzdG1xLm1ldGEudjEuUHV0VXNlclJlcXVlc3RIABI6CgtkZWxldGVfdXNlchgVIAEoCzIjLnJvYnVzdG1xLm1ldGEudjEuRGVsZXRlVXNlclJlcXVlc3RIABJHChJwdXRfZHluYW1pY19jb25maWcYFiABKAsyKS5yb2J1c3RtcS5tZXRhLnYxLlB1dER5bmFtaWNDb25maWdSZXF1ZXN0SAASMAoJYm9vdHN0cmFwGBcgASgLMhsucm9idXN0bXEubWV0YS52MS5Cb290c3RyYXBIABI+Cg1vcGVuX3Nlc3Npb25zGCggASgLMiUucm9idXN0bXEubWV0YS52MS5PcGVuU2Vzc2lvbnNSZXF1ZXN0SAASRAoQcmVsZWFzZV9zZXNzaW9ucxgpIAEoCzIoLnJvYnVzdG1xLm1ldGEudjEuUmVsZWFzZVNlc3Npb25zUmVxdWVzdEgAEkwKFHVwZGF0ZV9zdWJzY3JpcHRpb25zGCogASgLMiwucm9idXN0bXEubWV0YS52MS5VcGRhdGVTdWJzY3JpcHRpb25zUmVxdWVzdEgAEkAKDmNvbW1pdF9jdXJzb3JzGCsgASgLMiYucm9idXN0bXEubWV0YS52MS5Db21taXRDdXJzb3JzUmVxdWVzdEgAEjsKD2V4cGlyZV9zZXNzaW9ucxgsIAEoCzIgLnJvYnVzdG1xLm1ldGEudjEuRXhwaXJlU2Vzc2lvbnNIABI/ChFjbG9zZV9pbmNhcm5hdGlvbhgtIAEoCzIiLnJvYnVzdG1xLm1ldGEudjEuQ2xvc2VJbmNhcm5hdGlvbkgAEjMKC2NsYWltX2dyb3VwGC4gASgLMhwucm9idXN0bXEubWV0YS52MS5DbGFpbUdyb3VwSAASRwoScHV0X2dyb3VwX21ldGFkYXRhGC8gASgLMikucm9idXN0bXEubWV0YS52MS5QdXRHcm91cE1ldGFkYXRhUmVxdWVzdEgAEkAKDmNvbW1pdF9vZmZzZXRzGDAgASgLMiYucm9idXN0bXEubWV0YS52MS5Db21taXRPZmZzZXRzUmVxdWVzdEgAEkAKDmRlbGV0ZV9vZmZzZXRzGDEgASgLMiYucm9idXN0bXEubWV0YS52MS5EZWxldGVPZmZzZXRzUmVxdWVzdEgAEj4KDWRlbGV0ZV9ncm91cHMYMiABKAsyJS5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZUdyb3Vwc1JlcXVlc3RIAEIJCgdjb21tYW5kIkYKCUJvb3RzdHJhcBISCgpjbHVzdGVyX2lkGAEgASgJEiUKBWFkbWluGAIgASgLMhYucm9idXN0bXEubWV0YS52MS5Vc2VyIjsKCEVuZE5vZGVzEi8KBW5vZGVzGAEgAygLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSJACg5FeHBpcmVTZXNzaW9ucxIuCghzZXNzaW9ucxgBIAMoCzIcLnJvYnVzdG1xLm1ldGEudjEuU2Vzc2lvbktleSJyChBDbG9zZUluY2FybmF0aW9uEi4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5Ei4KCHNlc3Npb25zGAIgAygLMhwucm9idXN0bXEubWV0YS52MS5TZXNzaW9uS2V5In8KCkNsYWltR3JvdXASLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSKQoFZ3JvdXAYAiABKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5EhYKDmV4cGVjdGVkX2Vwb2NoGAMgASgFIrECCgtDbHVzdGVyTWV0YRISCgpjbHVzdGVyX2lkGAEgASgJEhAKCHJldmlzaW9uGAIgASgEEhYKDm5leHRfc3RyZWFtX2lkGAMgASgNEhgKEG5leHRfaW5jYXJuYXRpb24YBCABKAQSGAoQbmV4dF9wcm9kdWNlcl9pZBgFIAEoAxIgChhuZXh0X2dhdGV3YXlfcHJvZHVjZXJfaWQYBiABKAMSFwoPb3duZXJzaGlwX2Vwb2NoGAcgASgEEkIKC25leHRfbnVtYmVyGAggAygLMi0ucm9idXN0bXEubWV0YS52MS5DbHVzdGVyTWV0YS5OZXh0TnVtYmVyRW50cnkaMQoPTmV4dE51bWJlckVudHJ5EgsKA2tleRgBIAEoBRINCgV2YWx1ZRgCIAEoBToCOAEihAEKCEdyb3VwUm93EisKBWNsYWltGAEgASgLMhwucm9idXN0bXEubWV0YS52MS5Hcm91cENsYWltEhAKCG1ldGFkYXRhGAIgASgMEg0KBXN0YXRlGAMgASgJEhUKDXByb3RvY29sX3R5cGUYBCABKAkSEwoLaGFzX29mZnNldHMYBSABKAgiSwoJQW5zd2VyUm93EiwKB2ZhaWx1cmUYASABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZRIQCghyZXNwb25zZRgCIAEoDGIGcHJvdG8z", [file_robustmq_common_v1_common, file_robustmq_meta_v1_cluster, file_robustmq_meta_v1_group, file_robustmq_meta_v1_session]);
+  fileDesc("Ch5yb2J1c3RtcS9tZXRhL3YxL2NvbW1hbmQucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEi8w0KB0NvbW1hbmQSDgoGbm93X21zGAEgASgDEg8KB2VudHJvcHkYAiABKAwSMQoKcmVxdWVzdF9pZBgDIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSMwoIZGVmYXVsdHMYBCABKAsyIS5yb2J1c3RtcS5tZXRhLnYxLkNvbW1hbmREZWZhdWx0cxI+Cg1yZWdpc3Rlcl9ub2RlGAogASgLMiUucm9idXN0bXEubWV0YS52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0SAASLwoJZW5kX25vZGVzGAsgASgLMhoucm9idXN0bXEubWV0YS52MS5FbmROb2Rlc0gAEj4KDWNyZWF0ZV9zdHJlYW0YDCABKAsyJS5yb2J1c3RtcS5tZXRhLnYxLkNyZWF0ZVN0cmVhbVJlcXVlc3RIABI+Cg1kZWxldGVfc3RyZWFtGA0gASgLMiUucm9idXN0bXEubWV0YS52MS5EZWxldGVTdHJlYW1SZXF1ZXN0SAASOAoKYWRkX3NoYXJkcxgOIAEoCzIiLnJvYnVzdG1xLm1ldGEudjEuQWRkU2hhcmRzUmVxdWVzdEgAEkkKE2FsdGVyX3N0cmVhbV9jb25maWcYDyABKAsyKi5yb2J1c3RtcS5tZXRhLnYxLkFsdGVyU3RyZWFtQ29uZmlnUmVxdWVzdEgAEk4KFWFja25vd2xlZGdlX293bmVyc2hpcBgQIAEoCzItLnJvYnVzdG1xLm1ldGEudjEuQWNrbm93bGVkZ2VPd25lcnNoaXBSZXF1ZXN0SAASRAoQY2xhaW1fbGVhZGVyc2hpcBgRIAEoCzIoLnJvYnVzdG1xLm1ldGEudjEuQ2xhaW1MZWFkZXJzaGlwUmVxdWVzdEgAEjYKCWFsdGVyX2lzchgSIAEoCzIhLnJvYnVzdG1xLm1ldGEudjEuQWx0ZXJJc3JSZXF1ZXN0SAASTQoVYWxsb2NhdGVfcHJvZHVjZXJfaWRzGBMgASgLMiwucm9idXN0bXEubWV0YS52MS5BbGxvY2F0ZVByb2R1Y2VySWRzUmVxdWVzdEgAEjQKCHB1dF91c2VyGBQgASgLMiAucm9idXN0bXEubWV0YS52MS5QdXRVc2VyUmVxdWVzdEgAEjoKC2RlbGV0ZV91c2VyGBUgASgLMiMucm9idXN0bXEubWV0YS52MS5EZWxldGVVc2VyUmVxdWVzdEgAEkcKEnB1dF9keW5hbWljX2NvbmZpZxgWIAEoCzIpLnJvYnVzdG1xLm1ldGEudjEuUHV0RHluYW1pY0NvbmZpZ1JlcXVlc3RIABIwCglib290c3RyYXAYFyABKAsyGy5yb2J1c3RtcS5tZXRhLnYxLkJvb3RzdHJhcEgAEj4KDW9wZW5fc2Vzc2lvbnMYKCABKAsyJS5yb2J1c3RtcS5tZXRhLnYxLk9wZW5TZXNzaW9uc1JlcXVlc3RIABJEChByZWxlYXNlX3Nlc3Npb25zGCkgASgLMigucm9idXN0bXEubWV0YS52MS5SZWxlYXNlU2Vzc2lvbnNSZXF1ZXN0SAASTAoUdXBkYXRlX3N1YnNjcmlwdGlvbnMYKiABKAsyLC5yb2J1c3RtcS5tZXRhLnYxLlVwZGF0ZVN1YnNjcmlwdGlvbnNSZXF1ZXN0SAASQAoOY29tbWl0X2N1cnNvcnMYKyABKAsyJi5yb2J1c3RtcS5tZXRhLnYxLkNvbW1pdEN1cnNvcnNSZXF1ZXN0SAASOwoPZXhwaXJlX3Nlc3Npb25zGCwgASgLMiAucm9idXN0bXEubWV0YS52MS5FeHBpcmVTZXNzaW9uc0gAEj8KEWNsb3NlX2luY2FybmF0aW9uGC0gASgLMiIucm9idXN0bXEubWV0YS52MS5DbG9zZUluY2FybmF0aW9uSAASMwoLY2xhaW1fZ3JvdXAYLiABKAsyHC5yb2J1c3RtcS5tZXRhLnYxLkNsYWltR3JvdXBIABJHChJwdXRfZ3JvdXBfbWV0YWRhdGEYLyABKAsyKS5yb2J1c3RtcS5tZXRhLnYxLlB1dEdyb3VwTWV0YWRhdGFSZXF1ZXN0SAASQAoOY29tbWl0X29mZnNldHMYMCABKAsyJi5yb2J1c3RtcS5tZXRhLnYxLkNvbW1pdE9mZnNldHNSZXF1ZXN0SAASQAoOZGVsZXRlX29mZnNldHMYMSABKAsyJi5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZU9mZnNldHNSZXF1ZXN0SAASPgoNZGVsZXRlX2dyb3VwcxgyIAEoCzIlLnJvYnVzdG1xLm1ldGEudjEuRGVsZXRlR3JvdXBzUmVxdWVzdEgAQgkKB2NvbW1hbmQiWQoPQ29tbWFuZERlZmF1bHRzEhUKDXN0cmVhbV9zaGFyZHMYASABKA0SGgoSc3RyZWFtX21xdHRfZmlsdGVyGAIgASgJEhMKC21xdHRfc2hhcmRzGAMgASgNIkYKCUJvb3RzdHJhcBISCgpjbHVzdGVyX2lkGAEgASgJEiUKBWFkbWluGAIgASgLMhYucm9idXN0bXEubWV0YS52MS5Vc2VyIjsKCEVuZE5vZGVzEi8KBW5vZGVzGAEgAygLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSJACg5FeHBpcmVTZXNzaW9ucxIuCghzZXNzaW9ucxgBIAMoCzIcLnJvYnVzdG1xLm1ldGEudjEuU2Vzc2lvbktleSJyChBDbG9zZUluY2FybmF0aW9uEi4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5Ei4KCHNlc3Npb25zGAIgAygLMhwucm9idXN0bXEubWV0YS52MS5TZXNzaW9uS2V5In8KCkNsYWltR3JvdXASLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSKQoFZ3JvdXAYAiABKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5EhYKDmV4cGVjdGVkX2Vwb2NoGAMgASgFIrECCgtDbHVzdGVyTWV0YRISCgpjbHVzdGVyX2lkGAEgASgJEhAKCHJldmlzaW9uGAIgASgEEhYKDm5leHRfc3RyZWFtX2lkGAMgASgNEhgKEG5leHRfaW5jYXJuYXRpb24YBCABKAQSGAoQbmV4dF9wcm9kdWNlcl9pZBgFIAEoAxIgChhuZXh0X2dhdGV3YXlfcHJvZHVjZXJfaWQYBiABKAMSFwoPb3duZXJzaGlwX2Vwb2NoGAcgASgEEkIKC25leHRfbnVtYmVyGAggAygLMi0ucm9idXN0bXEubWV0YS52MS5DbHVzdGVyTWV0YS5OZXh0TnVtYmVyRW50cnkaMQoPTmV4dE51bWJlckVudHJ5EgsKA2tleRgBIAEoBRINCgV2YWx1ZRgCIAEoBToCOAEihAEKCEdyb3VwUm93EisKBWNsYWltGAEgASgLMhwucm9idXN0bXEubWV0YS52MS5Hcm91cENsYWltEhAKCG1ldGFkYXRhGAIgASgMEg0KBXN0YXRlGAMgASgJEhUKDXByb3RvY29sX3R5cGUYBCABKAkSEwoLaGFzX29mZnNldHMYBSABKAgiSwoJQW5zd2VyUm93EiwKB2ZhaWx1cmUYASABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZRIQCghyZXNwb25zZRgCIAEoDGIGcHJvdG8z", [file_robustmq_common_v1_common, file_robustmq_meta_v1_cluster, file_robustmq_meta_v1_group, file_robustmq_meta_v1_session]);
 
 /**
  * One entry of a group's log. Everything that apply may not decide by itself comes with it: time and random bytes.
@@ -42,6 +42,14 @@ export type Command = Message<"robustmq.meta.v1.Command"> & {
    * @generated from field: robustmq.common.v1.RequestId request_id = 3;
    */
   requestId?: RequestId | undefined;
+
+  /**
+   * Settings of the proposer that apply needs. They come with the command, because a replay must not depend on the
+   * configuration of the process that replays.
+   *
+   * @generated from field: robustmq.meta.v1.CommandDefaults defaults = 4;
+   */
+  defaults?: CommandDefaults | undefined;
 
   /**
    * @generated from oneof robustmq.meta.v1.Command.command
@@ -211,6 +219,39 @@ export const CommandSchema: GenMessage<Command> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_command, 0);
 
 /**
+ * @generated from message robustmq.meta.v1.CommandDefaults
+ */
+export type CommandDefaults = Message<"robustmq.meta.v1.CommandDefaults"> & {
+  /**
+   * For a stream that names no number.
+   *
+   * @generated from field: uint32 stream_shards = 1;
+   */
+  streamShards: number;
+
+  /**
+   * `none` or `name` (rule O1).
+   *
+   * @generated from field: string stream_mqtt_filter = 2;
+   */
+  streamMqttFilter: string;
+
+  /**
+   * Of the built-in stream `mqtt`.
+   *
+   * @generated from field: uint32 mqtt_shards = 3;
+   */
+  mqttShards: number;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.CommandDefaults.
+ * Use `create(CommandDefaultsSchema)` to create a new message.
+ */
+export const CommandDefaultsSchema: GenMessage<CommandDefaults> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_command, 1);
+
+/**
  * The first command of a cluster.
  *
  * @generated from message robustmq.meta.v1.Bootstrap
@@ -232,7 +273,7 @@ export type Bootstrap = Message<"robustmq.meta.v1.Bootstrap"> & {
  * Use `create(BootstrapSchema)` to create a new message.
  */
 export const BootstrapSchema: GenMessage<Bootstrap> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 1);
+  messageDesc(file_robustmq_meta_v1_command, 2);
 
 /**
  * Leases that ended, or were released.
@@ -251,7 +292,7 @@ export type EndNodes = Message<"robustmq.meta.v1.EndNodes"> & {
  * Use `create(EndNodesSchema)` to create a new message.
  */
 export const EndNodesSchema: GenMessage<EndNodes> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 2);
+  messageDesc(file_robustmq_meta_v1_command, 3);
 
 /**
  * Sessions whose expiry has passed, as found by the leader; each is checked again.
@@ -270,7 +311,7 @@ export type ExpireSessions = Message<"robustmq.meta.v1.ExpireSessions"> & {
  * Use `create(ExpireSessionsSchema)` to create a new message.
  */
 export const ExpireSessionsSchema: GenMessage<ExpireSessions> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 3);
+  messageDesc(file_robustmq_meta_v1_command, 4);
 
 /**
  * A bounded step of closing the sessions of an ended incarnation (rule S1).
@@ -294,7 +335,7 @@ export type CloseIncarnation = Message<"robustmq.meta.v1.CloseIncarnation"> & {
  * Use `create(CloseIncarnationSchema)` to create a new message.
  */
 export const CloseIncarnationSchema: GenMessage<CloseIncarnation> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 4);
+  messageDesc(file_robustmq_meta_v1_command, 5);
 
 /**
  * Compare-and-set on the epoch of the claim that the proposer saw and knows to be dead, or the caller's own.
@@ -323,7 +364,7 @@ export type ClaimGroup = Message<"robustmq.meta.v1.ClaimGroup"> & {
  * Use `create(ClaimGroupSchema)` to create a new message.
  */
 export const ClaimGroupSchema: GenMessage<ClaimGroup> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 5);
+  messageDesc(file_robustmq_meta_v1_command, 6);
 
 /**
  * Counters of group `cluster`.
@@ -377,7 +418,7 @@ export type ClusterMeta = Message<"robustmq.meta.v1.ClusterMeta"> & {
  * Use `create(ClusterMetaSchema)` to create a new message.
  */
 export const ClusterMetaSchema: GenMessage<ClusterMeta> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 6);
+  messageDesc(file_robustmq_meta_v1_command, 7);
 
 /**
  * @generated from message robustmq.meta.v1.GroupRow
@@ -416,7 +457,7 @@ export type GroupRow = Message<"robustmq.meta.v1.GroupRow"> & {
  * Use `create(GroupRowSchema)` to create a new message.
  */
 export const GroupRowSchema: GenMessage<GroupRow> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 7);
+  messageDesc(file_robustmq_meta_v1_command, 8);
 
 /**
  * The answer that a repeat of a request gets (rule M2).
@@ -440,5 +481,5 @@ export type AnswerRow = Message<"robustmq.meta.v1.AnswerRow"> & {
  * Use `create(AnswerRowSchema)` to create a new message.
  */
 export const AnswerRowSchema: GenMessage<AnswerRow> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 8);
+  messageDesc(file_robustmq_meta_v1_command, 9);
 
