@@ -38,7 +38,7 @@ export interface DecoderOptions {
 export const FIRST_PACKET_MAX_BYTES = 64 * 1024;
 /** First allocation for a packet in pieces; it doubles as bytes arrive, so a header alone claims no memory. */
 const BODY_INITIAL_BYTES = 4096;
-/** The Remaining Length has at most four bytes [MQTT-2.1.4]. */
+/** The Remaining Length has at most four bytes (section 2.1.4). */
 const LENGTH_SHIFT_MAX = 21;
 
 /** Low four bits that each packet type must have; 0xff: PUBLISH, read apart; 0xfe: types no client sends. */

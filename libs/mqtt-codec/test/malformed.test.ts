@@ -107,7 +107,7 @@ const rows: readonly Row[] = [
   ['DISCONNECT of 3.1.1 is empty', 4, packet(0xe0, 0), MALFORMED],
   ['[MQTT-3.14.2-1] reason code of DISCONNECT', 5, packet(0xe0, 0x8e), PROTOCOL],
   ['bytes behind DISCONNECT', 5, packet(0xe0, 0, noProperties, 0), MALFORMED],
-  ['[MQTT-3.14.2-2] server reference from a client', 5, packet(0xe0, 0, section(0x1c, 's')), PROTOCOL],
+  ['3.14.2.2.5: server reference from a client', 5, packet(0xe0, 0, section(0x1c, 's')), PROTOCOL],
   ['AUTH before MQTT 5', 4, packet(0xf0, 0x18), PROTOCOL],
   ['[MQTT-3.15.2-1] AUTH with success', 5, packet(0xf0, 0x00), PROTOCOL],
   ['AUTH without anything', 5, packet(0xf0), PROTOCOL],

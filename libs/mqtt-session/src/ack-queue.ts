@@ -21,8 +21,8 @@ export class PendingAck {
   }
 }
 
-/** Writes one acknowledgement; false stops the queue, as when the connection ends. */
-export type WriteAck = (packetId: number, reasonCode: number) => boolean;
+/** Writes one acknowledgement; it may close the queue. */
+export type WriteAck = (packetId: number, reasonCode: number) => void;
 
 const FIRST_SLOTS = 16;
 
@@ -63,7 +63,7 @@ export class AckQueue {
       ring![this.#head] = undefined;
       this.#head = (this.#head + 1) & (ring!.length - 1);
       this.#size--;
-      if (!this.#write(first.packetId, first.reasonCode)) this.close();
+      this.#write(first.packetId, first.reasonCode);
     }
   }
 

@@ -182,7 +182,7 @@ export class MqttSession<P = unknown> implements DecoderSink {
           this.#disconnect(packet);
           return;
         default:
-          // No Authentication Method was accepted, so no exchange is under way [MQTT-4.12.0-6].
+          // No Authentication Method was accepted, so no exchange is under way [MQTT-4.12.0-7].
           throw protocolError('AUTH without an Authentication Method');
       }
     } catch (error) {
@@ -405,20 +405,19 @@ export class MqttSession<P = unknown> implements DecoderSink {
     }
   }
 
-  /** An acknowledgement whose turn has come; false when it ended the connection. */
-  #acknowledge(packetId: number, reasonCode: number): boolean {
+  /** An acknowledgement whose turn has come. In 3.x a failure ends the connection, and the queue with it. */
+  #acknowledge(packetId: number, reasonCode: number): void {
     if (this.#terms!.version === 5) this.#sink.sendPuback(packetId, reasonCode);
     else if (v3BehaviourOf(reasonCode).publish === 'acknowledge') this.#sink.sendPuback(packetId, 0);
     else {
       this.#end(reasonCode);
-      return false;
+      return;
     }
     // Half of the bound, so that reading does not stop and go with every packet.
     if (this.#isReadingPaused && this.#acks.size <= this.#policy.receiveMaximum >> 1) {
       this.#isReadingPaused = false;
       this.#sink.resumeReading();
     }
-    return this.#state === 'connected';
   }
 
   /** 3.x knows no Receive Maximum: the bound is kept by reading no further. */

@@ -29,7 +29,7 @@ export interface SubscribeEntry extends SubscriptionOptions {
 /** A SUBSCRIBE on its way: whoever serves it overwrites `reasonCode` of the entries that it can't grant. */
 export interface SubscribeRequest {
   readonly packetId: number;
-  /** In the order of the packet [MQTT-3.8.4-6]; the same filter twice counts as two packets [MQTT-3.8.4-5]. */
+  /** In the order of the packet [MQTT-3.9.3-1]; the same filter twice counts as two packets [MQTT-3.8.4-5]. */
   readonly entries: readonly SubscribeEntry[];
 }
 
@@ -51,7 +51,7 @@ export interface HeldSubscriptions {
   hasSubscription(filter: string): boolean;
 }
 
-/** Highest QoS that is granted [MQTT-3.8.4-8]. */
+/** Highest QoS that is granted [MQTT-3.8.4-7]. */
 const GRANTED_QOS_MAXIMUM = 1;
 
 /**

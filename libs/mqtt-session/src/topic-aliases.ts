@@ -28,7 +28,7 @@ export class InboundTopicAliases {
       return topic;
     }
     const known = this.#topics[alias];
-    if (known === undefined) throw protocolError(`Topic Alias ${alias} was never set [MQTT-3.3.2-12]`);
+    if (known === undefined) throw protocolError(`Topic Alias ${alias} was never set`);
     return known;
   }
 }

@@ -68,7 +68,7 @@ interface Agreement {
 
 const agreements: Agreement[] = [
   {
-    anchor: '[MQTT-3.2.2-9] [MQTT-3.2.2-13]: what is not supported is announced',
+    anchor: '[MQTT-3.2.2-9] 3.2.2.3.5: what is not supported is announced',
     version: 5,
     connect: {},
     connack: { maximumQoS: 1, retainAvailable: false, sharedSubscriptionAvailable: false },

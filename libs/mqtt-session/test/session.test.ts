@@ -213,7 +213,7 @@ describe('keep alive', () => {
 });
 
 describe('the end', () => {
-  test('[MQTT-3.14.4-3]: DISCONNECT closes; nothing is sent', () => {
+  test('3.14.4: DISCONNECT closes; nothing is sent', () => {
     const { session, sink } = connected(4, { clean: false });
     session.packet({ cmd: 'disconnect' });
     expect(sink.calls).toEqual([
@@ -267,7 +267,7 @@ describe('the end', () => {
     expect(four.sink.calls).toMatchObject([{ call: 'close' }]);
   });
 
-  test('[MQTT-4.12.0-6]: AUTH without a method is a protocol error', () => {
+  test('[MQTT-4.12.0-7]: AUTH without a method is a protocol error', () => {
     const { session, sink } = connected(5);
     session.packet({ cmd: 'auth', reasonCode: 0x19 });
     expect(sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode: 0x82 }]);

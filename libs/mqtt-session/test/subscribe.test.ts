@@ -22,8 +22,8 @@ const rows: Row[] = [
     ],
     granted: [0, 1],
   },
-  { anchor: '[MQTT-3.8.4-8]: QoS 1 at most', version: 5, asked: [{ topic: 'a', qos: 2 }], granted: [1] },
-  { anchor: '[MQTT-3.8.4-8]: QoS 1 at most', version: 4, asked: [{ topic: 'a', qos: 2 }], granted: [1] },
+  { anchor: '[MQTT-3.8.4-7]: QoS 1 at most', version: 5, asked: [{ topic: 'a', qos: 2 }], granted: [1] },
+  { anchor: '[MQTT-3.8.4-7]: QoS 1 at most', version: 4, asked: [{ topic: 'a', qos: 2 }], granted: [1] },
   {
     anchor: '[MQTT-4.7.1-1]: invalid filter',
     version: 5,
@@ -71,7 +71,7 @@ test.each(rows)('$anchor (level $version)', ({ version, asked, granted }) => {
   const fixture = connected(version);
   fixture.subscribe(asked, undefined, 77);
   fixture.session.subscribed(fixture.sink.subscribes[0]!);
-  // [MQTT-3.8.4-2]: the identifier of the SUBSCRIBE; [MQTT-3.9.3-1]: a code per filter in their order.
+  // [MQTT-3.8.4-1] [MQTT-3.8.4-2]: the identifier of the SUBSCRIBE; [MQTT-3.8.4-6] [MQTT-3.9.3-1]: a code per filter in their order.
   expect(fixture.sink.sent()).toEqual([{ cmd: 'suback', messageId: 77, granted }]);
 });
 

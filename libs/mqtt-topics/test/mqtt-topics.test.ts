@@ -61,7 +61,7 @@ describe('matchesFilter', () => {
     ['+/+', '/finance', true],
     ['/+', '/finance', true],
     ['+', '/finance', false],
-    ['#', '$SYS/monitor/Clients', false],
+    ['#', '$SYS/monitor/Clients', false], // [MQTT-4.7.2-1]
     ['+/monitor/Clients', '$SYS/monitor/Clients', false],
     ['$SYS/#', '$SYS/monitor/Clients', true],
     ['$SYS/monitor/+', '$SYS/monitor/Clients', true],
