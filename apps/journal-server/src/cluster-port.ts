@@ -15,6 +15,8 @@ export interface ClusterPort {
   /** Revision that the view has reached; 0 before the first snapshot is complete. */
   revision(): number;
   streams(): Iterable<StreamView>;
+  /** Whether the view says that this incarnation of a node has ended (rule F1); an unknown one has not. */
+  hasEnded(nodeId: string, incarnation: number): boolean;
   onChange(listener: () => void): () => void;
   /** Asks for a new leader epoch of every shard that this directory may lead (rule R3). */
   claimLeadership(): Promise<void>;

@@ -39,6 +39,7 @@ export interface ExchangeHost {
   monotonicMs(): number;
   submit(request: AppendRequest): void;
   shardOf(streamId: number, shard: number): Shard | BrokerError;
+  hasEnded(nodeId: string, incarnation: number): boolean;
   /** Shards led here that MQTT can see. */
   visibleShards(): Iterable<Shard>;
   whenRevision(revision: number, callback: () => void): void;
@@ -133,6 +134,13 @@ export class Exchange implements AppendOrigin {
     );
   }
 
+  /** Ends the stream if the lease of its gateway has ended: nothing of that incarnation is taken any more (rule F1). */
+  fence(): void {
+    const gateway = this.#hello?.gateway;
+    if (gateway === undefined || !this.#host.hasEnded(gateway.nodeId, Number(gateway.incarnation))) return;
+    this.#fail(new BrokerError('fenced', 'the lease of this gateway has ended'));
+  }
+
   /** Batches that HW has passed; their answers are in the frame already. */
   committed(shard: Shard, batches: readonly PendingBatch[]): void {
     this.#tail?.committed(shard, batches);
@@ -215,6 +223,8 @@ export class Exchange implements AppendOrigin {
   #greet(hello: Hello): void {
     if (this.#hello !== undefined) throw new BrokerError('malformed', 'a second hello');
     this.#hello = hello;
+    this.fence();
+    if (this.#closed) return;
     this.#streamCredit = Number(hello.initialCreditBytes);
     const { nodeId, incarnation, directoryId } = this.#host.identity;
     this.#send({

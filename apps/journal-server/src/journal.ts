@@ -146,6 +146,7 @@ export class Journal {
   /** Brings shards in line with the view. */
   follow(): void {
     if (this.#fatal !== undefined || this.#options.cluster.revision() === 0) return;
+    for (const exchange of [...this.exchanges]) exchange.fence();
     const { identity } = this.#options.cluster;
     const placed = new Set<number>();
     for (const stream of this.#options.cluster.streams()) {
@@ -218,6 +219,7 @@ export class Journal {
       monotonicMs: () => this.#options.clock.monotonicMs(),
       submit: (request) => this.submit(request),
       shardOf: (streamId, shard) => this.shardOf(streamId, shard),
+      hasEnded: (nodeId, incarnation) => this.#options.cluster.hasEnded(nodeId, incarnation),
       visibleShards: () => this.visibleShards(),
       whenRevision: (revision, callback) => this.waits.wait(() => this.waits.reached(revision), callback),
       waiters: (shard) => this.#waitersOf(shard),

@@ -145,6 +145,11 @@ function clusterPort(meta: MetaClient, registration: Registration): ClusterPort 
     identity: { nodeId, incarnation: Number(incarnation), directoryId },
     revision: () => meta.view.revision,
     streams: () => meta.view.streams.values(),
+    hasEnded(gateway, ofIncarnation) {
+      const node = meta.view.nodes.get(gateway);
+      if (node === undefined) return false;
+      return node.incarnation > ofIncarnation || (node.incarnation === ofIncarnation && !node.live);
+    },
     onChange: (listener) => meta.view.onChange(() => listener()),
     claimLeadership: async () => {
       await meta.cluster.claimLeadership({ node: registration.identity });

@@ -6,6 +6,8 @@ import type { ClusterPort, JournalIdentity } from '../src/cluster-port.ts';
 /** What outlives a restart of a server: the rows. */
 export class FakeCluster {
   revision = 1;
+  /** Last incarnation of a node that has ended. */
+  readonly ended = new Map<string, number>();
   readonly streams = new Map<number, StreamView>();
   readonly #listeners = new Set<() => void>();
 
@@ -73,6 +75,7 @@ export class FakeCluster {
       identity,
       revision: () => this.revision,
       streams: () => this.streams.values(),
+      hasEnded: (nodeId, incarnation) => (this.ended.get(nodeId) ?? -1) >= incarnation,
       onChange: (listener) => this.onChange(listener),
       claimLeadership: () => {
         this.claim(identity);

@@ -220,6 +220,19 @@ test('memory durability answers before HW and again behind it (R8)', async () =>
   expect(outcomes).toEqual([0]);
 });
 
+test('a gateway whose lease has ended is cut off, and refused when it comes back (F1)', async () => {
+  const errors: (string | undefined)[] = [];
+  const client = running.client({ onLink: (_nodeId, up, error) => errors.push(up ? 'up' : error?.code) });
+  await until(() => client.connected, 'connection');
+  cluster.ended.set('mqtt-1', 1);
+  cluster.changed();
+  await until(() => errors.length === 2, 'fencing');
+  expect(errors).toEqual(['up', 'fenced']);
+  const next = running.client({ identity: { nodeId: 'mqtt-1', incarnation: 2 } });
+  await until(() => next.connected, 'next incarnation');
+  expect(client.connected).toBe(false);
+});
+
 test('a frame before hello, and a second hello, end the stream', async () => {
   const { createClient, JournalService, ExchangeRequestSchema } = await import('@robustmq/rpc');
   const { create } = await import('@bufbuild/protobuf');

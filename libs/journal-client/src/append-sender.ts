@@ -25,10 +25,12 @@ export interface OutgoingSection {
   readonly traceparent: string;
   /** Whether the tail may elide it: the sender then keeps the batch until the tail of its commit has passed. */
   readonly elidable: boolean;
+  /** The section was handed to the stream. */
+  onSent?(): void;
   /** Answers whether the section is finished (a memory acknowledgement is not the last answer). */
   onOutcome(outcome: AppendOutcome): boolean;
-  /** The stream broke before the last answer. */
-  onBroken(error: BrokerError): void;
+  /** The stream broke before the last answer; `sent` tells whether the section had left. */
+  onBroken(error: BrokerError, sent: boolean): void;
 }
 
 /** Something that has more to send when a frame is about to leave. */
@@ -107,7 +109,7 @@ export class AppendSender {
     );
     this.#pieces.push(section.batch);
     this.#frameBytes += section.batch.length;
-    if (section.acks === 0) this.#finish(correlation, section);
+    section.onSent?.();
   }
 
   /** Builds and sends what is wanted now. */
@@ -154,7 +156,8 @@ export class AppendSender {
   /** Forgets the instance: everything unanswered hears `onBroken`, in the order sent. */
   broken(error: BrokerError): void {
     this.#cancelSchedule();
-    const lost = [...this.#pending.values(), ...this.#queued];
+    const lost = [...this.#pending.values()];
+    const unsent = this.#queued;
     this.#pending.clear();
     this.#answered.clear();
     this.#queued = [];
@@ -164,7 +167,8 @@ export class AppendSender {
     this.#frameBytes = 0;
     this.#correlation = 0;
     this.outstandingBytes = 0;
-    for (const section of lost) section.onBroken(error);
+    for (const section of lost) section.onBroken(error, true);
+    for (const section of unsent) section.onBroken(error, false);
   }
 
   #finish(correlation: number, section: OutgoingSection): void {

@@ -160,18 +160,24 @@ export class JournalClient {
       );
       return;
     }
+    // The journal answers acks=0 like acks=1, so that credit bounds it too; the caller is told when it has left.
+    const unanswered = request.acks === 0;
     peer.sender.enqueue({
       streamId: request.streamId,
       shard: request.shard,
       leaderEpoch: request.leaderEpoch ?? -1,
       batch: request.batch,
-      acks: request.acks,
+      acks: unanswered ? 1 : request.acks,
       acknowledgeInMemory: false,
       timeoutMs: request.timeoutMs,
       minRevision: this.#directory.revision(),
       traceparent: request.traceparent ?? '',
       elidable: false,
+      onSent() {
+        if (unanswered) callback(undefined, undefined);
+      },
       onOutcome(outcome) {
+        if (unanswered) return true;
         const error = fromFailure(outcome.failure);
         callback(error, {
           baseOffset: Number(outcome.baseOffset),
@@ -181,9 +187,10 @@ export class JournalClient {
         });
         return true;
       },
-      onBroken: (error) => callback(error, undefined),
+      onBroken(error, sent) {
+        if (!unanswered || !sent) callback(error, undefined);
+      },
     });
-    if (request.acks === 0) setImmediate(() => callback(undefined, undefined));
   }
 
   /** Starts a long-polling read. */
