@@ -29,7 +29,7 @@ import { StreamFetches, type FetchWaiter } from './fetch.ts';
 import { FrameOut } from './frame-out.ts';
 import { GatewayFilters } from './gateway-filters.ts';
 import type { AppendAnswer, AppendOrigin, AppendRequest, PendingBatch } from './pending.ts';
-import type { Shard, StreamFacts } from './shard.ts';
+import type { Shard } from './shard.ts';
 import { mayHold } from './stream-topics.ts';
 import { GatewayTail } from './tail.ts';
 
@@ -386,11 +386,4 @@ export function marksOf(shard: Shard): ShardMarks {
     logEndOffset: BigInt(shard.log.logEndOffset),
     durableLogEndOffset: BigInt(shard.leader?.durableLogEndOffset ?? shard.log.logEndOffset),
   });
-}
-
-/** Whether two descriptions of a stream mean the same to its topics. */
-export function sameTopics(left: StreamFacts, right: StreamFacts): boolean {
-  return (
-    left.mqttFilter === right.mqttFilter && left.ownsRest === right.ownsRest && left.tenant === right.tenant
-  );
 }
