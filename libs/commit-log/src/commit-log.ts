@@ -64,6 +64,9 @@ export class CommitLog {
   #endPosition: number;
   #durablePosition: number;
   #spareAskedBy = 0;
+  /** Last frame with sections, and the last that some frame says was durable. */
+  #contentPosition = 0;
+  #witnessed = 0;
   #onDurable: ((position: number) => void) | undefined;
   #unsynced: LogFile[] = [];
   #running: Promise<number> | undefined;
@@ -222,6 +225,24 @@ export class CommitLog {
     return this.append([]);
   }
 
+  /**
+   * For an idle log, once a second or so: if the last frames with content have no witness that they are durable, leaves
+   * a mark and syncs it. Until then damage to them would pass for a torn tail (L2), which counts with one replica.
+   * A full disk gets none. Rejects with storage_failed when the log fails.
+   */
+  async markIfIdle(): Promise<void> {
+    const idle = this.#running === undefined && this.#endPosition === this.#durablePosition;
+    if (!idle || this.#closed || this.#failure !== undefined || this.#witnessed >= this.#contentPosition)
+      return;
+    try {
+      this.appendDurableMark();
+    } catch (error) {
+      if (error instanceof BrokerError && error.code === 'storage_full') return;
+      throw error;
+    }
+    await this.sync();
+  }
+
   /** Syncs, leaves a durable mark, and closes the files. Safe after a failure. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -271,6 +292,8 @@ export class CommitLog {
     }
     this.#activeBlock += blocks;
     this.#endPosition = sequence;
+    this.#witnessed = this.#durablePosition;
+    if (to > from) this.#contentPosition = sequence;
   }
 
   #fileWithRoom(blocks: number, sequence: number): LogFile {

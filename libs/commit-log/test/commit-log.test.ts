@@ -133,6 +133,21 @@ describe('commit log on a real disk', () => {
     expect(transcript(recovery)).toEqual(['1 1/0=?', '2']);
   });
 
+  test('an idle log gets one mark, so that damage to its last frame is seen (L2)', async () => {
+    const { log } = await open();
+    await log.markIfIdle();
+    expect(log.endPosition).toBe(0);
+    log.append([text(1, 'last')]);
+    await log.markIfIdle();
+    expect(log.endPosition).toBe(1);
+    await log.sync();
+    await log.markIfIdle();
+    await log.markIfIdle();
+    expect([log.endPosition, log.durablePosition]).toEqual([2, 2]);
+    flipBit(logFiles(directory)[0]!, 64 + 20);
+    expect((await open()).recovery.damagedSections).toHaveLength(1);
+  });
+
   test('a lost file is damage when a later one says it was durable (L2)', async () => {
     const { log } = await open();
     for (let i = 1; i <= 20; i++) {

@@ -217,6 +217,7 @@ class StorageWorld {
     else await this.#clock.advance(this.#random.between(0, 12));
     await drained();
     if (this.#random.chance(0.03)) this.#fillDisk();
+    if (this.#random.chance(0.03) && !journal.failed) this.#mark(journal);
     if (this.#random.chance(0.05)) await this.#checkContent(journal);
   }
 
@@ -273,6 +274,12 @@ class StorageWorld {
       );
     }
     return builder.finishCopy({ baseOffset, leaderEpoch: this.#epoch });
+  }
+
+  #mark(journal: MiniJournal): void {
+    const marked = journal.log.markIfIdle();
+    this.#model.end = journal.log.endPosition;
+    this.#fireAndForget(marked);
   }
 
   #checkpoint(journal: MiniJournal): void {
