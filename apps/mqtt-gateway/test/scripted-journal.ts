@@ -49,6 +49,7 @@ interface Gateway {
 
 /** An append that waits for the test's answer. */
 export interface HeldAppend {
+  readonly shard: number;
   commit(): void;
   fail(code: string): void;
 }
@@ -177,6 +178,7 @@ export class ScriptedJournal {
       at += section.sizeBytes;
       const { correlation } = section;
       const held = {
+        shard: section.shard,
         commit: () => this.#commit(gateway, section.streamId, section.shard, batch, correlation),
         fail: (code: string) => {
           const failure = create(FailureSchema, { code, message: 'scripted' });

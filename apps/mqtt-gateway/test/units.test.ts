@@ -1,0 +1,285 @@
+import { create } from '@bufbuild/protobuf';
+import { BrokerError } from '@robustmq/errors';
+import type { FilterAnswer, FilterChange } from '@robustmq/journal-client';
+import type { StreamView } from '@robustmq/meta-client';
+import { FailureSchema, OpenSessionOutcomeSchema, SessionKeySchema, type MeshResponse } from '@robustmq/rpc';
+import { FilterRegistry, type ActiveFilter } from '../src/delivery/filter-registry.ts';
+import { isGatewayProducer } from '../src/gateway-producer.ts';
+import { MeshRoutes, type RouteStream } from '../src/mesh/mesh-routes.ts';
+import { BatchedCall } from '../src/meta/batched-call.ts';
+import { SessionStore } from '../src/meta/session-store.ts';
+import { Ownership } from '../src/ownership.ts';
+import { ConnectRate } from '../src/transport/connect-rate.ts';
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+
+describe('BatchedCall', () => {
+  const options = { maxBatch: 3, maxCalls: 1, maxWaiting: 5 };
+
+  test('entries of a turn leave together; later ones gather while a call is under way', async () => {
+    const sent: number[][] = [];
+    const answers: (() => void)[] = [];
+    const call = new BatchedCall<number, string>((entries) => {
+      sent.push([...entries]);
+      return new Promise((resolve) => answers.push(() => resolve(entries.map(String))));
+    }, options);
+    const outcomes: (string | undefined)[] = [];
+    const add = (entry: number): void => call.add(entry, (_error, outcome) => outcomes.push(outcome));
+    add(1);
+    add(2);
+    await turn();
+    add(3);
+    add(4);
+    expect(sent).toEqual([[1, 2]]);
+    expect(call.pending).toBeGreaterThan(0);
+    answers.shift()!();
+    await turn();
+    answers.shift()!();
+    await turn();
+    expect(sent).toEqual([
+      [1, 2],
+      [3, 4],
+    ]);
+    expect(outcomes).toEqual(['1', '2', '3', '4']);
+  });
+
+  test('a failed call fails its entries; too few outcomes fail the rest; too many waiting are refused', async () => {
+    const codes: (string | undefined)[] = [];
+    const tell = (error: BrokerError | undefined): void => void codes.push(error?.code);
+    const failing = new BatchedCall<number, string>(() => Promise.reject(new Error('x')), options);
+    failing.add(1, tell);
+    await turn();
+    const short = new BatchedCall<number, string>(() => Promise.resolve(['only']), options);
+    short.add(1, tell);
+    short.add(2, tell);
+    await turn();
+    const full = new BatchedCall<number, string>(() => new Promise(() => undefined), options);
+    for (let entry = 0; entry < 6; entry++) full.add(entry, tell);
+    expect(codes).toEqual(['internal', undefined, 'internal', 'quota_exceeded']);
+  });
+});
+
+describe('SessionStore', () => {
+  test('an open waits for the release of the same client id (S1)', async () => {
+    const calls: string[] = [];
+    let released = (): void => undefined;
+    const store = new SessionStore(
+      {
+        requestId: () => ({ nodeId: 'n', incarnation: 1n, sequence: 1n }),
+        persist: (call) => call(),
+        sessions: {
+          openSessions: (request) => {
+            calls.push(`open ${request.sessions!.map(({ clientId }) => clientId).join()}`);
+            return Promise.resolve({
+              outcomes: request.sessions!.map(() => create(OpenSessionOutcomeSchema)),
+            } as never);
+          },
+          releaseSessions: () => {
+            calls.push('release');
+            return new Promise((resolve) => {
+              released = () => resolve({ outcomes: [create(FailureSchema)] } as never);
+            });
+          },
+          updateSubscriptions: () =>
+            Promise.resolve({ outcomes: [create(FailureSchema, { code: 'fenced' })] } as never),
+          commitCursors: () => Promise.resolve({ outcomes: [create(FailureSchema)] } as never),
+        },
+      },
+      () => ({ nodeId: 'n', incarnation: 1n, directoryId: '' }),
+    );
+    const key = create(SessionKeySchema, { tenant: 't', clientId: 'c' });
+    const open = { tenant: 't', cleanStart: true, expiryIntervalS: 0, previousReleased: false };
+    const opened: string[] = [];
+    store.release({ key, expiryIntervalS: 0, cursors: [], inFlight: [] }, () => undefined);
+    store.open({ ...open, clientId: 'c' }, () => opened.push('c'));
+    store.open({ ...open, clientId: 'other' }, () => opened.push('other'));
+    await turn();
+    expect(opened).toEqual(['other']);
+    released();
+    await turn();
+    await turn();
+    expect(opened).toEqual(['other', 'c']);
+    expect(calls).toEqual(['release', 'open other', 'open c']);
+    const errors: (string | undefined)[] = [];
+    store.update({ key, put: [], remove: ['x'] }, (error) => errors.push(error?.code));
+    store.commit({ key, cursors: [] }, (error) => errors.push(error?.code));
+    await turn();
+    expect(errors).toEqual(['fenced', undefined]);
+    expect(store.pending).toBe(0);
+  });
+});
+
+describe('FilterRegistry', () => {
+  class Port {
+    readonly changes: FilterChange[] = [];
+    readonly callbacks: ((error: BrokerError | undefined, answer: FilterAnswer) => void)[] = [];
+
+    changeFilters(
+      change: FilterChange,
+      callback: (error: BrokerError | undefined, answer: FilterAnswer) => void,
+    ): void {
+      this.changes.push(change);
+      this.callbacks.push(callback);
+    }
+  }
+  const answer = { activeFrom: [{ streamId: 1, shard: 0, leaderEpoch: 2, offset: 9 }], marks: [] };
+
+  test('X5: one registration per filter, changes of a turn in one request, gone with its last user', async () => {
+    const port = new Port();
+    const positions: number[] = [];
+    const registry = new FilterRegistry(port, 1_000, ({ offset }) => positions.push(offset));
+    const active: (ActiveFilter | undefined)[] = [];
+    for (const filter of ['a', 'b', 'a']) registry.add('t', filter, (_error, found) => active.push(found));
+    await turn();
+    expect(port.changes).toHaveLength(1);
+    expect(port.changes[0]!.add!.map(({ filter }) => filter)).toEqual(['a', 'b']);
+    port.callbacks[0]!(undefined, answer);
+    expect(positions).toEqual([9]);
+    expect(active).toHaveLength(3);
+    registry.add('t', 'a', (_error, found) => active.push(found));
+    expect(active).toHaveLength(4);
+    for (let user = 0; user < 3; user++) registry.remove('t', 'a');
+    registry.remove('t', 'unknown');
+    await turn();
+    expect(port.changes[1]).toEqual({ add: [], remove: [1] });
+    // Added and removed within a turn: the journal never hears of it.
+    registry.add('t', 'c', () => undefined);
+    registry.remove('t', 'c');
+    await turn();
+    expect(port.changes).toHaveLength(2);
+    expect(registry.size).toBe(1);
+  });
+
+  test('a journal that is away is asked again; a deadline fails who waits', async () => {
+    const port = new Port();
+    const registry = new FilterRegistry(port, 50, () => undefined);
+    const codes: (string | undefined)[] = [];
+    registry.add('t', 'a', (error) => codes.push(error?.code));
+    await turn();
+    port.callbacks[0]!(new BrokerError('unavailable', 'away'), { activeFrom: [], marks: [] });
+    registry.expire(performance.now() + 1_000);
+    expect(codes).toEqual(['deadline_exceeded']);
+    registry.add('t', 'a', (error) => codes.push(error?.code));
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    await turn();
+    port.callbacks[1]!(undefined, answer);
+    expect(codes).toEqual(['deadline_exceeded', undefined]);
+  });
+});
+
+describe('MeshRoutes (S6)', () => {
+  class Peer implements RouteStream {
+    readonly frames: MeshResponse[] = [];
+    write(response: MeshResponse): void {
+      this.frames.push(response);
+    }
+    routes(): { sequence: number; snapshot: boolean; add: string[]; remove: string[] }[] {
+      return this.frames.map(({ frame }) => ({
+        sequence: Number(frame.value!.sequence),
+        snapshot: frame.value!.snapshot,
+        add: frame.value!.add.map(({ filter }) => filter),
+        remove: frame.value!.remove.map(({ filter }) => filter),
+      }));
+    }
+  }
+
+  test('a snapshot, then deltas; users are counted; what is undone in a turn is not sent', async () => {
+    const routes = new MeshRoutes();
+    const peer = new Peer();
+    routes.add('t', 'a');
+    routes.join(peer);
+    routes.add('t', 'a');
+    routes.add('t', 'b');
+    routes.add('t', 'gone');
+    routes.remove('t', 'gone');
+    await turn();
+    routes.remove('t', 'a');
+    routes.remove('t', 'b');
+    await turn();
+    expect(peer.routes()).toEqual([
+      { sequence: 1, snapshot: true, add: ['a'], remove: [] },
+      { sequence: 2, snapshot: false, add: ['b'], remove: [] },
+      { sequence: 3, snapshot: false, add: [], remove: ['b'] },
+    ]);
+  });
+
+  test('SUBACK waits for every peer, for one that leaves, or 100 ms', async () => {
+    const routes = new MeshRoutes();
+    const peers = [new Peer(), new Peer()];
+    const told: string[] = [];
+    routes.whenKnown(() => told.push('alone'));
+    for (const peer of peers) routes.join(peer);
+    for (const peer of peers) routes.acknowledged(peer, 2);
+    routes.add('t', 'a');
+    routes.whenKnown(() => told.push('acknowledged'));
+    await turn();
+    routes.acknowledged(peers[0]!, 3);
+    expect(told).toEqual(['alone']);
+    routes.leave(peers[1]!);
+    expect(told).toEqual(['alone', 'acknowledged']);
+    routes.add('t', 'b');
+    const start = performance.now();
+    await new Promise<void>((resolve) => routes.whenKnown(resolve));
+    expect(performance.now() - start).toBeGreaterThan(80);
+    routes.add('t', 'c');
+    routes.whenKnown(() => told.push('never'));
+    routes.close();
+    expect(told).toHaveLength(2);
+  });
+});
+
+describe('Ownership (O1, O2)', () => {
+  const stream = (streamId: number, name: string, mqttFilter: string): StreamView =>
+    ({
+      streamId,
+      tenant: 't',
+      name,
+      mqttFilter,
+      shardsAtCreation: 2,
+      config: {},
+      ownershipEpoch: streamId,
+    }) as never;
+
+  test('the most specific owner, else the built-in stream, else nobody', () => {
+    const ownership = new Ownership(100);
+    const routes = ownership.routesOf('t');
+    const owner = (topic: string): string | undefined => routes.get(topic).stream?.name;
+    expect(owner('sensors/1/temp')).toBeUndefined();
+    expect(ownership.put(stream(1, 'mqtt', ''))).toBe(true);
+    expect(ownership.hasDefault('t')).toBe(true);
+    expect(owner('sensors/1/temp')).toBe('mqtt');
+    const before = routes.get('sensors/1/temp');
+    ownership.put(stream(2, 'all', 'sensors/#'));
+    ownership.put(stream(3, 'temps', 'sensors/+/temp'));
+    expect(ownership.put(stream(3, 'temps', 'sensors/+/temp'))).toBe(false);
+    expect(ownership.put(stream(4, 'plain', ''))).toBe(false);
+    expect(before.isDetached).toBe(true);
+    expect([owner('sensors/1/temp'), owner('sensors/1/x'), owner('y')]).toEqual(['temps', 'all', 'mqtt']);
+    expect([ownership.epochOf(3), ownership.epochOf(9)]).toEqual([3, 0]);
+    expect(ownership.streamOf(3)?.stream.mqttFilter).toBe('sensors/+/temp');
+    ownership.delete(3);
+    expect(owner('sensors/1/temp')).toBe('all');
+    ownership.delete(1);
+    expect(owner('y')).toBeUndefined();
+    expect(ownership.delete(1)).toBe(false);
+  });
+});
+
+test('ConnectRate lets a burst of a second in, then the rate', () => {
+  const rate = new ConnectRate(10);
+  const taken = (nowMs: number): number =>
+    Array.from({ length: 50 }, () => rate.take(nowMs)).filter(Boolean).length;
+  expect(taken(0)).toBe(10);
+  expect(taken(500)).toBe(5);
+  expect(taken(60_000)).toBe(10);
+});
+
+test('O7: gateways have their own range of producer ids', () => {
+  expect([-1, 5, 2 ** 40 - 1, 2 ** 40, 2 ** 41].map(isGatewayProducer)).toEqual([
+    false,
+    false,
+    false,
+    true,
+    true,
+  ]);
+});
