@@ -33,7 +33,10 @@ import { dataGroupOf } from './slots.ts';
 import { WatchHub } from './watch-hub.ts';
 
 /** What meta-service is made of. */
-export interface MetaParts extends Pick<SoloLogParts, 'openLog' | 'rule' | 'checkpointBytes'> {
+export interface MetaParts extends Pick<
+  SoloLogParts,
+  'openLog' | 'rule' | 'checkpointBytes' | 'maxFrameBytes'
+> {
   readonly store: KeyValueStore;
   readonly clock: Clock;
   readonly dataGroups: number;
@@ -161,6 +164,11 @@ export class Meta {
     this.leases.forget();
     if (before !== undefined) this.#reaper.incarnationEnded(before);
     return response;
+  }
+
+  /** Figures of the log, for metrics. */
+  get logFigures(): SoloLog['figures'] {
+    return this.#log.figures;
   }
 
   /** Frees what the log no longer needs, now. */

@@ -13,7 +13,7 @@ import {
 } from '@robustmq/rpc';
 import { create } from '@bufbuild/protobuf';
 import { Shutdown, systemClock } from '@robustmq/runtime';
-import { registerGauges, startTelemetry, type Telemetry } from '@robustmq/telemetry';
+import { registerCounters, registerGauges, startTelemetry, type Telemetry } from '@robustmq/telemetry';
 import type { MetaServiceConfig } from './config.ts';
 import { initialPassword, openDataDirectory } from './data-directory.ts';
 import { CLUSTER_FAMILY, dataFamily, Meta } from './meta.ts';
@@ -21,6 +21,8 @@ import { clusterService } from './rpc/cluster-service.ts';
 import { groupService } from './rpc/group-service.ts';
 import { sessionService } from './rpc/session-service.ts';
 
+/** A frame holds a tick of all groups. */
+const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 const STEP_TIMEOUT_MS = 10_000;
 
 /** Where a started process listens. */
@@ -47,10 +49,12 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
   const store = await openRocksDb(path.join(config.data.dir, 'state'), { families });
   shutdown.add('state', STEP_TIMEOUT_MS, () => store.close());
   const meta = await Meta.open({
+    maxFrameBytes: Math.min(MAX_FRAME_BYTES, config.commitLog.fileBytes),
     openLog: (afterPosition) =>
       CommitLog.open(new NodeDisk(), path.join(config.data.dir, 'log'), {
         afterPosition,
         fileBytes: config.commitLog.fileBytes,
+        maxFrameBytes: MAX_FRAME_BYTES,
       }),
     store,
     clock: systemClock,
@@ -105,7 +109,30 @@ function registerMetrics(telemetry: Telemetry, meta: Meta): void {
       help: 'Revision of the cluster group.',
       read: () => Number(meta.state.meta.revision),
     },
+    {
+      name: 'robustmq_meta_commands_waiting',
+      help: 'Commands that wait for the next tick of the log.',
+      read: () => meta.logFigures.waiting,
+    },
+    {
+      name: 'robustmq_meta_log_bytes',
+      help: 'Bytes of the files of the commit log.',
+      unit: 'By',
+      read: () => meta.logFigures.logBytes,
+    },
     { name: 'robustmq_meta_streams', help: 'Streams of all tenants.', read: () => meta.state.streams.size },
+  ]);
+  registerCounters(telemetry.metrics.meter, [
+    {
+      name: 'robustmq_meta_commands_total',
+      help: 'Commands applied since the start.',
+      read: () => meta.logFigures.commands,
+    },
+    {
+      name: 'robustmq_meta_ticks_total',
+      help: 'Ticks of the log since the start: one sync each.',
+      read: () => meta.logFigures.rounds,
+    },
   ]);
 }
 

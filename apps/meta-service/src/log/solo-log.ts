@@ -35,6 +35,8 @@ export interface SoloLogParts {
   readonly onFatal: (error: BrokerError) => void;
   /** Bytes of entries after which a checkpoint is worth its cost. Default 8 MiB. */
   readonly checkpointBytes?: number;
+  /** Limit of a frame of the log. Default 16 MiB. */
+  readonly maxFrameBytes?: number;
   /** Replaced by tests that plant mutants; never in production. */
   readonly rule?: CheckpointRule;
 }
@@ -54,10 +56,7 @@ type Outcome = Uint8Array | BrokerError;
 const MAX_WAITING = 20_000;
 /** Bytes of commands that may wait. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
-/** Largest command: a frame has to hold it. */
-const MAX_COMMAND_BYTES = 8 * 1024 * 1024;
-/** A round ends after the command that passes this: with the largest command it still fits a frame of 16 MiB. */
-const MAX_ROUND_BYTES = 4 * 1024 * 1024;
+const DEFAULT_MAX_FRAME_BYTES = 16 * 1024 * 1024;
 const MAX_ROUND_COMMANDS = 4_096;
 const DEFAULT_CHECKPOINT_BYTES = 8 * 1024 * 1024;
 
@@ -69,6 +68,10 @@ export class SoloLog implements ReplicatedLog {
   readonly #onFatal: (error: BrokerError) => void;
   readonly #rule: CheckpointRule;
   readonly #checkpointBytes: number;
+  /** Largest command: half a frame. */
+  readonly #maxCommandBytes: number;
+  /** A round ends after the command that passes a quarter of a frame: with the largest command it still fits one. */
+  readonly #maxRoundBytes: number;
   /** Index of the last applied entry per group. */
   readonly #applied: number[];
   #waiting: Proposal[] = [];
@@ -79,6 +82,8 @@ export class SoloLog implements ReplicatedLog {
   /** Frame up to which everything is in the store. */
   #appliedPosition: number;
   #bytesSinceCheckpoint = 0;
+  #commands = 0;
+  #rounds = 0;
 
   private constructor(parts: SoloLogParts, log: CommitLog, marks: readonly AppliedMark[], position: number) {
     this.#log = log;
@@ -87,6 +92,9 @@ export class SoloLog implements ReplicatedLog {
     this.#onFatal = parts.onFatal;
     this.#rule = parts.rule ?? CHECKPOINT_RULE;
     this.#checkpointBytes = parts.checkpointBytes ?? DEFAULT_CHECKPOINT_BYTES;
+    const maxFrameBytes = parts.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES;
+    this.#maxCommandBytes = Math.floor(maxFrameBytes / 2);
+    this.#maxRoundBytes = Math.floor(maxFrameBytes / 4);
     this.#applied = marks.map(({ index }) => index);
     this.#appliedPosition = position;
   }
@@ -126,8 +134,10 @@ export class SoloLog implements ReplicatedLog {
   propose(group: number, command: Command): Promise<Uint8Array> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     const bytes = toBinary(CommandSchema, command);
-    if (bytes.length > MAX_COMMAND_BYTES)
-      return Promise.reject(new BrokerError('too_large', `a command has at most ${MAX_COMMAND_BYTES} bytes`));
+    if (bytes.length > this.#maxCommandBytes)
+      return Promise.reject(
+        new BrokerError('too_large', `a command has at most ${this.#maxCommandBytes} bytes`),
+      );
     if (this.#waiting.length >= MAX_WAITING || this.#waitingBytes + bytes.length > MAX_WAITING_BYTES)
       return Promise.reject(new BrokerError('quota_exceeded', 'too many commands wait'));
     return new Promise((resolve, reject) => {
@@ -162,7 +172,7 @@ export class SoloLog implements ReplicatedLog {
     const round: IndexedProposal[] = [];
     let sizeBytes = 0;
     for (const proposal of this.#waiting) {
-      if (sizeBytes > MAX_ROUND_BYTES || round.length === MAX_ROUND_COMMANDS) break;
+      if (sizeBytes > this.#maxRoundBytes || round.length === MAX_ROUND_COMMANDS) break;
       const index = (next[proposal.group] ?? 0) + 1;
       next[proposal.group] = index;
       round.push({ ...proposal, index });
@@ -171,6 +181,8 @@ export class SoloLog implements ReplicatedLog {
     }
     this.#waiting = this.#waiting.slice(round.length);
     this.#bytesSinceCheckpoint += sizeBytes;
+    this.#commands += round.length;
+    this.#rounds++;
     return round;
   }
 
@@ -241,6 +253,16 @@ export class SoloLog implements ReplicatedLog {
       }),
     );
     return { batch, views };
+  }
+
+  /** For metrics: commands and rounds since the start, commands that wait, bytes of the log's files. */
+  get figures(): { commands: number; rounds: number; waiting: number; logBytes: number } {
+    return {
+      commands: this.#commands,
+      rounds: this.#rounds,
+      waiting: this.#waiting.length,
+      logBytes: this.#log.totalBytes,
+    };
   }
 
   /** Whether enough was written since the last checkpoint to make another. */

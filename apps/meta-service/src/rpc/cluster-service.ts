@@ -103,7 +103,7 @@ async function ownershipActive(
     const now = meta.state.streams.get(stream?.streamId ?? 0);
     if (now === undefined) throw new BrokerError('not_found', `stream ${request.name} was deleted meanwhile`);
     if (now.ownershipActive) return;
-    if (context.signal.aborted)
+    if (context.signal.aborted || meta.nowMs() > context.deadlineMs)
       throw new BrokerError(
         'deadline_exceeded',
         `stream ${request.name} exists, but not every gateway routes by it yet`,

@@ -1,0 +1,181 @@
+import { create } from '@bufbuild/protobuf';
+import { CommitLog, NodeDisk, type Disk, type DiskFile } from '@robustmq/commit-log';
+import { BrokerError } from '@robustmq/errors';
+import { MemoryStore } from '@robustmq/kv-store';
+import { CommandSchema, type Command } from '@robustmq/rpc';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { GroupMachine } from '../src/group-machine.ts';
+import { decodeMark, entriesOf } from '../src/log/log-entries.ts';
+import { SoloLog, type SoloLogParts } from '../src/log/solo-log.ts';
+import { failing } from './support/test-meta.ts';
+
+const MiB = 1024 * 1024;
+
+/** Adds up what it gets: its row shows what was applied, and in which order. */
+const recorder: GroupMachine = {
+  keysOf: () => [Buffer.from('sum')],
+  apply: (command, index, view) => {
+    const text = Buffer.from(command.entropy).toString();
+    if (text === 'refuse') throw new BrokerError('conflict', 'as asked');
+    if (text === 'bug') throw new TypeError('a bug');
+    view.put(
+      Buffer.from('sum'),
+      Buffer.from(`${view.get(Buffer.from('sum'))?.toString() ?? ''}${text.slice(0, 5)}`),
+    );
+    return Buffer.from(String(index));
+  },
+};
+
+describe('the log of one member', () => {
+  let directory: string;
+  let store: MemoryStore;
+  let fatal: BrokerError[];
+  let log: SoloLog;
+  beforeEach(async () => {
+    directory = mkdtempSync(path.join(tmpdir(), 'solo-log-'));
+    store = new MemoryStore(['f0', 'f1']);
+    fatal = [];
+    log = await open();
+  });
+  afterEach(async () => {
+    await log.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  const open = (over: Partial<SoloLogParts> = {}, disk: Disk = new NodeDisk()): Promise<SoloLog> =>
+    SoloLog.open({
+      store,
+      groups: ['f0', 'f1'].map((family) => ({ family, machine: recorder })),
+      openLog: (afterPosition) =>
+        CommitLog.open(disk, directory, { afterPosition, fileBytes: MiB, maxFrameBytes: MiB }),
+      maxFrameBytes: MiB,
+      onFatal: (error) => fatal.push(error),
+      ...over,
+    });
+  const command = (text: string): Command => create(CommandSchema, { entropy: Buffer.from(text) });
+  const propose = async (text: string, group = 0): Promise<string> =>
+    Buffer.from(await log.propose(group, command(text))).toString();
+  const sum = async (family = 'f0') => (await store.get(family, Buffer.from('sum')))?.toString();
+
+  test('applies in the order proposed, per group, and answers each', async () => {
+    const answers = await Promise.all([propose('a'), propose('x', 1), propose('b'), propose('c')]);
+    expect(answers).toEqual(['1', '1', '2', '3']);
+    expect([await sum('f0'), await sum('f1')]).toEqual(['abc', 'x']);
+    expect(log.figures).toMatchObject({ commands: 4, rounds: 1, waiting: 0 });
+  });
+
+  test('a refused command takes its index and hurts nobody', async () => {
+    const [, refused, last] = await Promise.allSettled([propose('a'), propose('refuse'), propose('b')]);
+    expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'conflict' } });
+    expect(last).toMatchObject({ status: 'fulfilled', value: '3' });
+    expect(await sum()).toBe('ab');
+  });
+
+  test('a bug in a machine ends the process: what follows must not be applied to a wrong state', async () => {
+    await propose('a');
+    await expect(propose('bug')).rejects.toEqual(failing('storage_failed'));
+    expect(fatal.length).toBe(1);
+    await expect(propose('b')).rejects.toEqual(failing('storage_failed'));
+    await expect(log.readIndex()).rejects.toBeDefined();
+  });
+
+  test('large commands are refused, many large ones become several rounds', async () => {
+    await expect(propose('x'.repeat(MiB))).rejects.toEqual(failing('too_large'));
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) => propose(String(i).padStart(5, '-') + 'x'.repeat(400_000))),
+    );
+    expect((await sum())!.length).toBe(100);
+    expect(log.figures.rounds).toBeGreaterThan(9);
+    expect(fatal).toEqual([]);
+  });
+
+  test('too many that wait are refused, not remembered (I8)', async () => {
+    const outcomes = await Promise.allSettled(Array.from({ length: 20_100 }, () => propose('a')));
+    const refused = outcomes.filter(({ status }) => status === 'rejected');
+    expect(refused.length).toBe(100);
+    expect(refused[0]).toMatchObject({ reason: { code: 'quota_exceeded' } });
+  });
+
+  test('a full disk refuses commands and takes them again when there is room', async () => {
+    await log.close();
+    let isFull = false;
+    const fill = (file: DiskFile): DiskFile => ({
+      ...file,
+      path: file.path,
+      sizeBytes: () => file.sizeBytes(),
+      read: (...args) => file.read(...args),
+      readAsync: (...args) => file.readAsync(...args),
+      writeAsync: (...args) => file.writeAsync(...args),
+      sync: () => file.sync(),
+      truncate: (sizeBytes) => file.truncate(sizeBytes),
+      close: () => file.close(),
+      write: (bytes, position) => {
+        if (isFull) throw new BrokerError('storage_full', 'no space');
+        file.write(bytes, position);
+      },
+    });
+    const disk = new NodeDisk();
+    const filling = Object.assign(Object.create(disk) as Disk, {
+      create: (name: string) => fill(disk.create(name)),
+      open: (name: string) => fill(disk.open(name)),
+    });
+    log = await open({}, filling);
+    await propose('a');
+    isFull = true;
+    await expect(propose('b')).rejects.toEqual(failing('storage_full'));
+    isFull = false;
+    expect(await propose('c')).toBe('2');
+    expect([await sum(), fatal]).toEqual(['ac', []]);
+  });
+
+  test('damage of durable entries keeps it from starting (L2)', async () => {
+    for (const text of ['a', 'b', 'c']) await propose(text);
+    await log.close();
+    const [file] = readdirSync(directory)
+      .filter((name) => name.endsWith('.commit'))
+      .sort();
+    const bytes = readFileSync(path.join(directory, file!));
+    bytes[4096 + 90]! ^= 1;
+    writeFileSync(path.join(directory, file!), bytes);
+    store = new MemoryStore(['f0', 'f1']);
+    await expect(open()).rejects.toEqual(failing('corrupt'));
+  });
+
+  test('after close nothing is taken', async () => {
+    await log.close();
+    await expect(propose('a')).rejects.toEqual(failing('unavailable'));
+  });
+
+  test('a checkpoint is due after enough bytes, and resets the count', async () => {
+    await log.close();
+    log = await open({ checkpointBytes: 50_000 });
+    await propose('a');
+    expect(log.checkpointDue).toBe(false);
+    await propose('x'.repeat(60_000));
+    expect(log.checkpointDue).toBe(true);
+    await Promise.all([log.checkpoint(), log.checkpoint()]);
+    expect(log.checkpointDue).toBe(false);
+  });
+});
+
+describe('bytes', () => {
+  const section = (bytes: Buffer, kind = 1) => ({ kind, key: 2, subKey: 0, damaged: false, bytes });
+
+  test.each([
+    ['a header', Buffer.alloc(5)],
+    ['an entry', Buffer.from([0, 0, 0, 9, 0, 0, 0, 0, 0, 1, 1])],
+  ])('%s that is cut off is corrupt', (_name, bytes) => {
+    expect(() => entriesOf(section(bytes))).toThrow(expect.objectContaining({ code: 'corrupt' }));
+  });
+
+  test('sections of another kind are skipped', () => {
+    expect(entriesOf(section(Buffer.alloc(5), 7))).toEqual([]);
+  });
+
+  test('a mark of another size is corrupt', () => {
+    expect(() => decodeMark(Buffer.alloc(6))).toThrow(expect.objectContaining({ code: 'corrupt' }));
+    expect(decodeMark(undefined)).toEqual({ index: 0, position: 0 });
+  });
+});
