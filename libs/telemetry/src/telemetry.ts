@@ -1,6 +1,5 @@
 // Telemetry of a process: log, metrics, traces and the ops port, started first and stopped last.
-// The SDK's parts are put together here: the all-in-one package loads every exporter there is, which costs each process
-// 40 MB and a third of a second.
+// Metrics use the metrics SDK directly, whose readers our own ops port serves; traces start the Node SDK when they are wanted.
 
 import { trace } from '@opentelemetry/api';
 import type { Clock } from '@robustmq/runtime';
@@ -46,22 +45,21 @@ async function startTraces(options: TelemetryOptions): Promise<Traces> {
   if (endpoint === undefined) {
     return { sampler: new TraceSampler({ tracer: null, ratio }), shutdown: () => Promise.resolve() };
   }
-  // Loaded only when used: most processes of most installations never trace.
+  // Loaded only when used: the SDK brings every exporter there is, 40 MB and a third of a second per process.
   const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-proto');
-  const sdk = await import('@opentelemetry/sdk-trace');
-  const provider = new sdk.TracerProvider({
+  const { NodeSDK } = await import('@opentelemetry/sdk-node');
+  const sdk = new NodeSDK({
     resource: resourceOf(options),
-    // TraceSampler has decided before the SDK is asked, by the same rule.
-    sampler: new sdk.ParentBasedSampler({ root: new sdk.AlwaysOnSampler() }),
-    spanProcessors: [
-      new sdk.BatchSpanProcessor({
-        exporter: new OTLPTraceExporter({ url: endpoint, timeoutMillis: EXPORT_TIMEOUT_MS }),
-      }),
-    ],
+    autoDetectResources: false,
+    // TraceSampler has decided before the SDK is asked, by the same rule, so the SDK's default records what it is given.
+    traceExporter: new OTLPTraceExporter({ url: endpoint, timeoutMillis: EXPORT_TIMEOUT_MS }),
+    instrumentations: [],
+    metricReaders: [],
+    logRecordProcessors: [],
   });
-  trace.setGlobalTracerProvider(provider);
-  const tracer = provider.getTracer('robustmq', options.version);
-  return { sampler: new TraceSampler({ tracer, ratio }), shutdown: () => provider.shutdown() };
+  sdk.start();
+  const tracer = trace.getTracer('robustmq', options.version);
+  return { sampler: new TraceSampler({ tracer, ratio }), shutdown: () => sdk.shutdown() };
 }
 
 /**
