@@ -30,6 +30,8 @@ export interface FilePoolOptions {
   readonly newIdentity: () => Uint8Array;
 }
 
+/** Pre-allocation syncs as often as this, so that no sync of a tick waits behind tens of megabytes of zeros. */
+const ALLOCATE_BYTES = 4 * 1024 * 1024;
 /** Slice by which a file grows that was not pre-allocated in time. */
 const EXTEND_BYTES = 512 * 1024;
 
@@ -151,8 +153,11 @@ export class FilePool {
   async #prepareSpare(): Promise<void> {
     const spare = this.#free.shift() ?? this.#adopt(this.#create(), false);
     try {
-      await writeZeros(spare.file, spare.allocatedBytes, spare.capacityBlocks * BLOCK_BYTES);
-      await spare.file.sync();
+      const endBytes = spare.capacityBlocks * BLOCK_BYTES;
+      for (let from = spare.allocatedBytes; from < endBytes; from += ALLOCATE_BYTES) {
+        await writeZeros(spare.file, from, Math.min(from + ALLOCATE_BYTES, endBytes));
+        await spare.file.sync();
+      }
       if (!spare.nameDurable) await this.syncName(spare);
     } finally {
       spare.allocatedBytes = spare.file.sizeBytes();
