@@ -7,6 +7,7 @@ import { REASON } from '@robustmq/mqtt-codec';
 import { MetaClient, type ViewChange } from '@robustmq/meta-client';
 import { RpcServer, ServiceKind } from '@robustmq/rpc';
 import { TimerWheel, backoffDelayMs, sleep, systemClock } from '@robustmq/runtime';
+import type { TraceSampler } from '@robustmq/telemetry';
 import type { MqttGatewayConfig } from './config.ts';
 import { addGatewayService } from './mesh/mesh.ts';
 import type { MeshPeerAddress } from './mesh/mesh-peer.ts';
@@ -26,6 +27,7 @@ export interface GatewayOptions {
   readonly log: GatewayLog;
   readonly version: string;
   readonly opsAddress: string;
+  readonly sampler: TraceSampler;
 }
 
 /** Where the gateway listens, as host:port. */
@@ -101,6 +103,7 @@ export class Gateway {
       counters: this.counters,
       meta: this.meta,
       ownership: this.#ownership,
+      sampler: options.sampler,
       authenticator: new Authenticator({
         allowAnonymous: config.auth.anonymous,
         findUser: (tenant, username) => this.meta.view.user(tenant, username),

@@ -34,6 +34,7 @@ async function main(): Promise<void> {
     config,
     log: logger,
     version: VERSION,
+    sampler: telemetry.sampler,
     opsAddress: `${config.ops.host}:${telemetry.opsPort}`,
   });
   registerMetrics(telemetry.metrics, gateway);

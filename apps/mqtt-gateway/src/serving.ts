@@ -7,6 +7,7 @@ import { REASON, TopicCache } from '@robustmq/mqtt-codec';
 import type { MetaClient, Registration } from '@robustmq/meta-client';
 import { ServiceKind } from '@robustmq/rpc';
 import type { Clock, TimerWheel } from '@robustmq/runtime';
+import type { TraceSampler } from '@robustmq/telemetry';
 import type { MqttGatewayConfig } from './config.ts';
 import { CatchUp } from './delivery/catch-up.ts';
 import { Deliverer, newDeliveryCounters } from './delivery/deliverer.ts';
@@ -18,6 +19,7 @@ import type { Ownership } from './ownership.ts';
 import { isGatewayProducer } from './gateway-producer.ts';
 import { BlockedPublishes } from './publish/blocked-publishes.ts';
 import { Publisher, type AppendToken } from './publish/publisher.ts';
+import { PublishTraces } from './publish/publish-traces.ts';
 import type { ConnectionCounters, GatewayLimits, GatewayLog, GatewayServices } from './services.ts';
 import type { Connection } from './session/connection.ts';
 import { CursorCommits } from './session/cursor-commits.ts';
@@ -36,6 +38,7 @@ export interface ProcessParts {
   readonly meta: MetaClient;
   readonly ownership: Ownership;
   readonly authenticator: Authenticator;
+  readonly sampler: TraceSampler;
   connectionEnded(connection: Connection): void;
   retainIgnored(connection: Connection, topic: string): void;
 }
@@ -75,6 +78,7 @@ export class Serving {
       streamOf: (streamId) => ownership.streamOf(streamId),
       isGatewayProducer,
       now: () => clock.nowMs(),
+      sampler: parts.sampler,
       onBadBatch: (streamId, shard, err) =>
         parts.log.error({ stream_id: streamId, shard, err }, 'unreadable batch'),
     };
@@ -134,6 +138,7 @@ export class Serving {
         onUnblocked: (queue) => publisher.onUnblocked(queue),
       }),
       this.blocked,
+      new PublishTraces(this.#parts.sampler),
     );
     return publisher;
   }

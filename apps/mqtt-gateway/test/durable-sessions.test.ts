@@ -1,3 +1,4 @@
+import { hashPassword } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
 import { RecordBatchBuilder } from '@robustmq/record-batch';
 import { deflateBatch } from '@robustmq/batch-compression';
@@ -183,6 +184,44 @@ describe('durable sessions and failures', () => {
     expect(running.gateway.serving!.tails.counters.notVisible).toBe(1);
   });
 
+  test('a compressed batch in the backlog is inflated and matched here (X1, O7)', async () => {
+    const first = client();
+    await first.connect('dev', durable);
+    await first.subscribe('k/#', 1);
+    first.send({ cmd: 'disconnect' });
+    await until(() => running.meta.calls.includes('release dev'));
+    const builder = new RecordBatchBuilder();
+    for (const key of ['k/1', 'other', 'k/2']) builder.append(1, key, Buffer.from(key));
+    running.journal.produce(1, 0, deflateBatch(builder.finishCopy(), 0, 'lz4'));
+    await publishAll(['k3'], 'k/3');
+    const second = client();
+    await second.connect('dev', durable);
+    await until(() => second.payloads().length === 3);
+    expect(second.payloads()).toEqual(['k/1', 'k/2', 'k3']);
+  });
+
+  test('I8: a shard that does not commit holds its publishers; nothing is lost or reordered', async () => {
+    running.journal.holdAppends = true;
+    const publisher = client();
+    await publisher.connect('pub');
+    const count = 400;
+    for (let id = 1; id <= count; id++) publisher.publish('t', `${id} ${'x'.repeat(32 * 1024)}`, 1, id);
+    await until(() => running.gateway.serving!.blocked.size === 1, 'a publish waits');
+    const late = client();
+    await late.connect('late');
+    late.publish('t', 'late', 1, 1);
+    await until(() => running.gateway.serving!.blocked.size === 2, 'two wait');
+    running.journal.holdAppends = false;
+    for (const held of running.journal.held.splice(0)) held.commit();
+    await until(() => publisher.received.filter(({ cmd }) => cmd === 'puback').length === count);
+    await late.take('puback');
+    const ids = running.journal
+      .records(1)
+      .map(({ value }) => Number.parseInt(value, 10))
+      .filter((id) => !Number.isNaN(id));
+    expect(ids).toEqual(Array.from({ length: count }, (_, index) => index + 1));
+  });
+
   test('O2: a new stream owns its topics at once, is acknowledged, and is tailed from its start', async () => {
     const device = client();
     await device.connect('dev');
@@ -244,4 +283,28 @@ test('SIGTERM drains: 0x8B, sessions released, lease released', async () => {
   expect(running.meta.calls).toEqual(expect.arrayContaining(['release dev', 'releaseNode mqtt-1']));
   await running.journal.close();
   await running.meta.close();
+});
+
+test('only known users come in: 0x86, 4 in 3.x; anonymous clients need the option', async () => {
+  const running = await start({ flags: ['--auth.anonymous=false'] });
+  const clients: RawClient[] = [];
+  const client = (version: 4 | 5): RawClient => {
+    const made = new RawClient(running.port, version);
+    clients.push(made);
+    return made;
+  };
+  try {
+    running.meta.addUser('ann', await hashPassword('secret'));
+    await until(() => running.gateway.meta.view.users.size === 1);
+    const login = (password: string) => ({ username: 'ann', password: Buffer.from(password) });
+    expect((await client(5).connect('a', login('secret'))).reasonCode).toBe(0);
+    expect((await client(5).connect('b', login('secret'))).reasonCode).toBe(0);
+    expect((await client(5).connect('c', login('wrong'))).reasonCode).toBe(0x86);
+    expect((await client(4).connect('d', login('wrong'))).returnCode).toBe(4);
+    expect((await client(5).connect('e')).reasonCode).toBe(0x86);
+    expect(running.gateway.counters.deniedLogins).toBe(3);
+  } finally {
+    for (const each of clients) each.close();
+    await running.stop();
+  }
 });

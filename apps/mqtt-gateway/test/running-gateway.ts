@@ -1,6 +1,7 @@
 // A gateway in this process on a scripted meta-service and a scripted journal-server, and MQTT clients for it.
 
 import { ServiceKind, createClient, ClusterService } from '@robustmq/rpc';
+import { TraceSampler } from '@robustmq/telemetry';
 import { generate, parser, type Packet } from 'mqtt-packet';
 import { connect, type Socket } from 'node:net';
 import { mqttGatewayConfig } from '../src/config.ts';
@@ -35,9 +36,9 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** Waits until `condition` holds; fails after two seconds. */
+/** Waits until `condition` holds; fails after ten seconds: the machine may be busy. */
 export async function until(condition: () => boolean, what = 'condition'): Promise<void> {
-  const end = performance.now() + 4_000;
+  const end = performance.now() + 10_000;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`${what} did not come true`);
     await new Promise((resolve) => setTimeout(resolve, 2));
@@ -61,10 +62,11 @@ export async function startGateway(
   meta: ScriptedMeta,
   log: RecordingLog,
   flags: readonly string[] = [],
+  sampler = new TraceSampler({ tracer: null, ratio: 0 }),
 ): Promise<Gateway> {
   const { values: config } = mqttGatewayConfig.load({
     argv: [
-      '--auth.anonymous=true',
+      ...(flags.some((flag) => flag.startsWith('--auth.anonymous')) ? [] : ['--auth.anonymous=true']),
       '--mqtt.port=0',
       '--ws.port=0',
       '--grpc.port=0',
@@ -75,7 +77,7 @@ export async function startGateway(
     ],
     environment: {},
   });
-  const gateway = new Gateway({ config, log, version: '0', opsAddress: '' });
+  const gateway = new Gateway({ config, log, version: '0', opsAddress: '', sampler });
   await gateway.start();
   await until(() => gateway.problem === null, 'gateway ready');
   return gateway;
@@ -83,13 +85,16 @@ export async function startGateway(
 
 /** Starts meta, journal and one gateway. */
 export async function start(
-  options: ScriptedMetaOptions & { readonly flags?: readonly string[] } = {},
+  options: ScriptedMetaOptions & {
+    readonly flags?: readonly string[];
+    readonly sampler?: TraceSampler;
+  } = {},
 ): Promise<Running> {
   const meta = await new ScriptedMeta(options).listen();
   const journal = await new ScriptedJournal().listen();
   await addJournal(meta, journal);
   const log = new RecordingLog();
-  const gateway = await startGateway(meta, log, options.flags);
+  const gateway = await startGateway(meta, log, options.flags, options.sampler);
   return {
     gateway,
     meta,

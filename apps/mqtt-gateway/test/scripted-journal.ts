@@ -6,6 +6,7 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { matchesFilter } from '@robustmq/mqtt-topics';
 import {
   RecordCursor,
+  codecOf,
   lastOffsetOf,
   pickRecords,
   recordCountOf,
@@ -269,6 +270,14 @@ export class ScriptedJournal {
       for (const batch of stored.batches) {
         const last = lastOffsetOf(batch, 0);
         if (last < next || last >= to || records >= read.maxRecords) continue;
+        if (codecOf(batch, 0) !== 0) {
+          // Opaque: whoever reads matches for himself (rule X1).
+          next = last + 1;
+          records += recordCountOf(batch, 0);
+          pieces.push(batch);
+          sizeBytes += batch.length;
+          continue;
+        }
         const picked = pickRecords(batch, 0, (record) => {
           if (record.offset < next) return false;
           const topic = record.key?.toString() ?? '';

@@ -15,6 +15,7 @@ import {
   producerIdOf,
   recordCountOf,
 } from '@robustmq/record-batch';
+import { TRACEPARENT, contextOfHeaderValue, type TraceSampler } from '@robustmq/telemetry';
 import type { Deliverer } from './deliverer.ts';
 import { Message, readRecord } from './message.ts';
 import { ShardTail, shardKeyOf, type RingBatch } from './shard-tail.ts';
@@ -34,6 +35,7 @@ export interface TailHost {
   isGatewayProducer(producerId: number): boolean;
   /** Wall clock, for message expiry. */
   now(): number;
+  readonly sampler: TraceSampler;
   /** A batch that can't be read; its records are not delivered to MQTT. */
   onBadBatch(streamId: number, shard: number, error: BrokerError): void;
 }
@@ -61,6 +63,8 @@ interface ShardIntake {
   readonly waiting: TailBatches[];
   isInflating: boolean;
 }
+
+const TRACEPARENT_NAME = Buffer.from(TRACEPARENT);
 
 /** The tails of all shards. */
 export class TailDelivery {
@@ -214,9 +218,26 @@ export class TailDelivery {
       this.counters.records++;
       if (route.receivers.length === 0) continue;
       readRecord(message, route.topic, cursor, isTrusted);
-      if (this.#deliverer.begin(message, nowMs)) this.#deliverer.deliver(route, tail, cursor.offset);
+      this.#deliver(message, route, tail, cursor, nowMs);
     }
     return batch;
+  }
+
+  #deliver(message: Message, route: TopicRoute, tail: ShardTail, record: RecordCursor, nowMs: number): void {
+    if (!this.#deliverer.begin(message, nowMs)) return;
+    const span = this.#host.sampler.isOn ? this.#startSpan(record, tail) : null;
+    this.#deliverer.deliver(route, tail, record.offset);
+    span?.end();
+  }
+
+  /** Only a message whose publisher sent a trace context has a trace to belong to. */
+  #startSpan(record: RecordCursor, tail: ShardTail): ReturnType<TraceSampler['start']> {
+    if (record.headerCount < 2 || !record.findHeader(TRACEPARENT_NAME) || record.foundStart < 0) return null;
+    const parent = contextOfHeaderValue(record.buffer.subarray(record.foundStart, record.foundEnd));
+    if (parent === null) return null;
+    return this.#host.sampler.start('mqtt deliver', parent, {
+      attributes: { 'messaging.system': 'mqtt', 'robustmq.shard': `${tail.streamId}/${tail.shard}` },
+    });
   }
 
   /** The topic of a record (design section 5): null when it is not visible to MQTT. */

@@ -15,6 +15,7 @@ import type { TopicRoute, TopicRoutes } from '../delivery/topic-route.ts';
 import type { ClientSession } from '../session/client-session.ts';
 import { HOLD_APPEND, type Connection } from '../session/connection.ts';
 import type { BlockedPublishes } from './blocked-publishes.ts';
+import type { PublishTraces } from './publish-traces.ts';
 
 /** Token of a record: who waits for its outcome, if anybody. */
 export type AppendToken = PendingAck | null;
@@ -65,6 +66,7 @@ export class Publisher {
   readonly #mesh: MeshPort;
   readonly #appender: ShardAppender<AppendToken>;
   readonly #blocked: BlockedPublishes;
+  readonly #traces: PublishTraces;
   readonly #message = new Message();
   /** Filled again for every record; the builder copies what it needs. */
   readonly #facts: MqttFacts = { qos: 0, retain: false };
@@ -75,12 +77,14 @@ export class Publisher {
     mesh: MeshPort,
     appender: ShardAppender<AppendToken>,
     blocked: BlockedPublishes,
+    traces: PublishTraces,
   ) {
     this.#host = host;
     this.#deliverer = deliverer;
     this.#mesh = mesh;
     this.#appender = appender;
     this.#blocked = blocked;
+    this.#traces = traces;
   }
 
   /** A PUBLISH of QoS 0 or 1 whose topic is known; `view` is valid during the call only. */
@@ -135,6 +139,7 @@ export class Publisher {
     const queue = this.#appender.queue(stream.streamId, route.shard, stream);
     const nowMs = this.#host.clock.nowMs();
     const properties = this.#readFacts(session, view, nowMs);
+    this.#traces.begin(token, stream.name, properties);
     try {
       const { buffer, payloadStart, payloadEnd } = view;
       const isTaken =
@@ -197,6 +202,7 @@ export class Publisher {
 
   /** The outcome of a batch; the journal client calls it once per batch. */
   onOutcome(tokens: readonly AppendToken[], error: BrokerError | undefined): void {
+    this.#traces.end(tokens, error);
     if (error === undefined) {
       for (let index = 0; index < tokens.length; index++) {
         const token = tokens[index];
