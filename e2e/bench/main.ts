@@ -7,11 +7,13 @@ import { BrokerError } from '@robustmq/errors';
 import { SERVICES } from '@robustmq/testkit/cluster';
 import { Command } from 'commander';
 
+import { meetNeed } from '../install/needs.ts';
 import { oneLine, type ScenarioResult } from './figures.ts';
 import { writeReport } from './report.ts';
 import { SCENARIOS } from './scenarios/index.ts';
 import type { Measurement, Scenario } from './scenarios/scenario.ts';
 import { attached } from './systems/attached.ts';
+import { kafka } from './systems/kafka.ts';
 import { mosquitto } from './systems/mosquitto.ts';
 import { robustmq } from './systems/robustmq.ts';
 import { sink } from './systems/sink.ts';
@@ -32,7 +34,7 @@ interface BenchOptions {
 const command = new Command('npm run bench --')
   .description('Measures RobustMQ and its peers with the same load and writes docs/en/benchmarks.')
   .option('--only <names>', `some scenarios only: ${SCENARIOS.map((each) => each.name).join(', ')}`)
-  .option('--systems <names>', 'systems to measure, in this order', 'mosquitto,robustmq,sink')
+  .option('--systems <names>', 'systems to measure, in this order', 'mosquitto,kafka,robustmq,sink')
   .option('--seconds <n>', 'measured seconds per run, after two of warm-up', '8')
   .option('--rounds <n>', 'runs of each system per scenario, alternating', '3')
   .option('--attach-mqtt <port>', 'measure a broker that runs already; --pids says whose CPU counts')
@@ -47,6 +49,7 @@ await bench();
 
 async function bench(): Promise<void> {
   const scenarios = chosenScenarios();
+  await installPeers();
   const systems = chosenSystems();
   const scratch = mkdtempSync(path.join(tmpdir(), 'robustmq-bench-'));
   const results: ScenarioResult[] = [];
@@ -98,6 +101,14 @@ async function measure(
   };
 }
 
+/** Peers and tools come from apt and Maven on first use; what can't be had fails in its own row. */
+async function installPeers(): Promise<void> {
+  for (const need of ['mosquitto', 'kafka-jars'] as const) {
+    const missing = await meetNeed(need, (line) => process.stdout.write(`${line}\n`));
+    if (missing !== undefined) process.stdout.write(`${need}: ${missing}\n`);
+  }
+}
+
 function chosenScenarios(): readonly Scenario[] {
   if (options.only === undefined) return SCENARIOS;
   return options.only.split(',').map((name) => {
@@ -120,6 +131,7 @@ function chosenSystems(): readonly System[] {
     options.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${path.resolve(options.profile)}`];
   const known = [
     mosquitto,
+    kafka,
     robustmq(Object.fromEntries(SERVICES.map((service) => [service, profile]))),
     sink,
   ];

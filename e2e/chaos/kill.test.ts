@@ -54,9 +54,9 @@ test(
         await cluster.restart(dying, READY_TIMEOUT_MS);
         await progress(writers, PROGRESS);
       } catch (error) {
-        throw new Error(`round ${round}, after kill -9 of ${dying.map((each) => each.nodeId).join(', ')}`, {
-          cause: error,
-        });
+        const logs = cluster.processes.map((each) => `--- ${each.nodeId}\n${each.logTail()}`).join('\n');
+        throw new Error(`round ${round}, after kill -9 of ${dying.map((each) => each.nodeId).join(', ')}: ${String(error)}
+${logs}`);
       }
     }
     await Promise.all(writers.map((writer) => writer.stop()));

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 
+import { BrokerError } from '@robustmq/errors';
 import { waitUntil } from '@robustmq/testkit/cluster';
 import mqtt, { type MqttClient } from 'mqtt';
 
@@ -105,12 +106,18 @@ export class KafkaWriter implements Writer {
   }
 }
 
-/** Resolves once each writer has `count` more acknowledgements than now. */
+/** Resolves once each writer has `count` more acknowledgements than now; fails with the names of those that stalled. */
 export async function progress(writers: readonly Writer[], count: number): Promise<void> {
   const goals = writers.map((writer) => ({ writer, goal: writer.acknowledged.size + count }));
-  await waitUntil(
-    `${count} more acknowledgements for each of ${writers.map((writer) => writer.name).join(', ')}`,
-    PROGRESS_TIMEOUT_MS,
-    () => goals.every(({ writer, goal }) => writer.acknowledged.size >= goal),
-  );
+  const behind = (): string[] =>
+    goals.filter(({ writer, goal }) => writer.acknowledged.size < goal).map(({ writer }) => writer.name);
+  try {
+    await waitUntil('progress', PROGRESS_TIMEOUT_MS, () => behind().length === 0);
+  } catch (error) {
+    throw new BrokerError(
+      'deadline_exceeded',
+      `${behind().join(', ')} got no ${count} acknowledgements in time`,
+      { cause: error },
+    );
+  }
 }

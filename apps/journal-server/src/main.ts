@@ -35,10 +35,12 @@ async function main(): Promise<void> {
     log: logger,
     opsAddress: `${config.ops.host}:${telemetry.opsPort}`,
     version: VERSION,
+    sampler: telemetry.sampler,
     onFatal: (error) => {
       logger.fatal({ err: error }, 'this incarnation must end; a restart leads under new epochs');
       // No drain: nothing that a failed disk or a lost lease covers may be answered any more (rules F1, R3).
-      logger.flush(() => process.exit(1));
+      // EX_TEMPFAIL: a supervisor starts the process again.
+      logger.flush(() => process.exit(75));
     },
   });
   shutdown.add('server', config.shutdown.deadline, async () => {

@@ -7,7 +7,7 @@ import { BrokerError } from '@robustmq/errors';
 import { writeClusterFile } from './cluster-file.ts';
 import { ManagedProcess } from './managed-process.ts';
 import { type PlanOptions, planCluster } from './plan.ts';
-import { DRAIN_STAGES, type ServiceName } from './service.ts';
+import { DRAIN_STAGES, type ProcessSpec, type ServiceName } from './service.ts';
 
 /** How long each service may take to drain before it is killed. */
 const DRAIN_TIMEOUT_MS = 10_000;
@@ -17,19 +17,20 @@ export class Cluster {
   readonly dataDir: string;
   readonly processes: readonly ManagedProcess[];
 
-  private constructor(dataDir: string, processes: readonly ManagedProcess[]) {
+  private constructor(dataDir: string, specs: readonly ProcessSpec[]) {
     this.dataDir = dataDir;
-    this.processes = processes;
+    this.processes = specs.map(
+      (spec) =>
+        new ManagedProcess(spec, () => {
+          this.#writeFile();
+        }),
+    );
   }
 
   /** Plans without starting: counts, ports and folders are checked. */
   static async plan(options: PlanOptions): Promise<Cluster> {
     const dataDir = path.resolve(options.dataDir);
-    const specs = await planCluster({ ...options, dataDir });
-    return new Cluster(
-      dataDir,
-      specs.map((spec) => new ManagedProcess(spec)),
-    );
+    return new Cluster(dataDir, await planCluster({ ...options, dataDir }));
   }
 
   /** Plans, starts and waits until every process is ready. What started is stopped again when one is not. */

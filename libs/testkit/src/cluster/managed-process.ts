@@ -10,6 +10,12 @@ import { type ProcessSpec, SERVICE_FACTS } from './service.ts';
 
 const LOG_TAIL_BYTES = 4_096;
 const READY_PROBE_TIMEOUT_MS = 1_000;
+/**
+ * EX_TEMPFAIL: an incarnation that lost its lease ends by itself and asks to be started again, as a supervisor such as
+ * Kubernetes would (rule R3: it may lead again only under new epochs).
+ */
+const RESTART_ME_EXIT_CODE = 75;
+const RESTARTS_PER_MINUTE = 5;
 
 /** How a process ended. Exactly one of the two is set. */
 export interface ProcessExit {
@@ -25,9 +31,13 @@ export class ManagedProcess {
   #lastExit: ProcessExit | undefined;
   #startedAtByte = 0;
   #expectedToEnd = false;
+  #ownRestartsMs: number[] = [];
+  readonly #onOwnRestart: () => void;
 
-  constructor(spec: ProcessSpec) {
+  /** `onOwnRestart` is called after a process that asked for it was started again. */
+  constructor(spec: ProcessSpec, onOwnRestart: () => void = () => undefined) {
     this.spec = spec;
+    this.#onOwnRestart = onOwnRestart;
   }
 
   get nodeId(): string {
@@ -66,6 +76,14 @@ export class ManagedProcess {
     if (this.running) throw new BrokerError('conflict', `${this.nodeId} runs already`);
     mkdirSync(this.spec.dataDir, { recursive: true });
     mkdirSync(path.dirname(this.spec.logFile), { recursive: true });
+    this.#lastExit = undefined;
+    this.#expectedToEnd = false;
+    this.#exit = new Promise((resolve) => {
+      this.#spawn(resolve);
+    });
+  }
+
+  #spawn(resolve: (exit: ProcessExit) => void): void {
     const log = openSync(this.spec.logFile, 'a');
     this.#startedAtByte = fstatSync(log).size;
     const [program, ...args] = this.spec.argv;
@@ -77,23 +95,32 @@ export class ManagedProcess {
     });
     closeSync(log);
     this.#child = child;
-    this.#lastExit = undefined;
-    this.#expectedToEnd = false;
-    this.#exit = new Promise((resolve) => {
-      const ended = (exit: ProcessExit): void => {
-        this.#lastExit ??= exit;
-        resolve(this.#lastExit);
-      };
-      child.once('exit', (code, signal) => {
-        ended({ code, signal });
-      });
-      child.once('error', () => {
-        ended({ code: 127, signal: null });
-      });
+    const ended = (exit: ProcessExit): void => {
+      if (this.#mayRestart(exit)) {
+        this.#spawn(resolve);
+        this.#onOwnRestart();
+        return;
+      }
+      this.#lastExit ??= exit;
+      resolve(this.#lastExit);
+    };
+    child.once('exit', (code, signal) => {
+      ended({ code, signal });
+    });
+    child.once('error', () => {
+      ended({ code: 127, signal: null });
     });
   }
 
-  /** Resolves when the current run has ended. */
+  #mayRestart({ code }: ProcessExit): boolean {
+    if (code !== RESTART_ME_EXIT_CODE || this.#expectedToEnd) return false;
+    const nowMs = performance.now();
+    this.#ownRestartsMs = this.#ownRestartsMs.filter((ms) => nowMs - ms < 60_000);
+    this.#ownRestartsMs.push(nowMs);
+    return this.#ownRestartsMs.length <= RESTARTS_PER_MINUTE;
+  }
+
+  /** Resolves when the current run has ended for good: not when it asked to be started again. */
   exited(): Promise<ProcessExit> {
     if (this.#exit === undefined) throw new BrokerError('conflict', `${this.nodeId} was never started`);
     return this.#exit;

@@ -1,0 +1,67 @@
+// From "so many of each" to command lines.
+import { portOption } from '../../src/cluster/index.ts';
+import { ONE_OF_EACH, planCluster } from '../../src/cluster/plan.ts';
+import { commandLine } from '../../src/cluster/service.ts';
+
+const BASE = { dataDir: '/data', counts: ONE_OF_EACH, ports: { kind: 'free' } } as const;
+
+test('every process knows its node id, ports, folder and meta; extra flags replace ours of the same name', async () => {
+  const specs = await planCluster({
+    ...BASE,
+    counts: { ...ONE_OF_EACH, 'mqtt-gateway': 2 },
+    extraFlags: { 'mqtt-gateway': ['--auth.anonymous=true', '--meta.addresses=elsewhere:1'] },
+    nodeFlags: { 'journal-server': ['--cpu-prof'] },
+  });
+  expect(specs.map((each) => each.nodeId)).toEqual([
+    'meta-1',
+    'journal-1',
+    'mqtt-1',
+    'mqtt-2',
+    'kafka-1',
+    'admin-1',
+  ]);
+  const meta = specs[0]?.addresses['grpc'] ?? '';
+  const journal = specs[1]?.argv ?? [];
+  expect(journal[1]).toBe('--cpu-prof');
+  expect(journal).toEqual(
+    expect.arrayContaining(['--node.id=journal-1', '--data.dir=/data/journal-1', `--meta.addresses=${meta}`]),
+  );
+  expect(specs[3]?.argv.filter((flag) => flag.startsWith('--meta.addresses'))).toEqual([
+    '--meta.addresses=elsewhere:1',
+  ]);
+  const ports = specs.flatMap((each) => Object.values(each.addresses));
+  expect(new Set(ports).size).toBe(ports.length);
+});
+
+test.each([
+  ['meta-service', { 'meta-service': 2 }, 'exactly one until the cluster release'],
+  ['journal-server', { 'journal-server': 0 }, 'exactly one until the cluster release'],
+  ['kafka-gateway', { 'kafka-gateway': 1.5 }, 'whole number'],
+] as const)('a wrong number of %s is refused', async (_service, wrong, message) => {
+  await expect(planCluster({ ...BASE, counts: { ...ONE_OF_EACH, ...wrong } })).rejects.toThrow(message);
+});
+
+test('a base port gives each service its block; beyond 65535 it is refused', async () => {
+  await expect(planCluster({ ...BASE, ports: { kind: 'base', basePort: 65_530 } })).rejects.toThrow(
+    'out of range',
+  );
+});
+
+test.each([
+  ['mqtt-gateway', 'mqtt', 'mqtt-port'],
+  ['mqtt-gateway', 'ws', 'ws-port'],
+  ['mqtt-gateway', 'grpc', 'mqtt-grpc-port'],
+  ['admin-api', 'http', 'http-port'],
+  ['kafka-gateway', 'ops', 'kafka-ops-port'],
+] as const)('the option for %s %s is --%s', (service, endpoint, option) => {
+  expect(portOption(service, endpoint)).toBe(option);
+});
+
+test('gateways get no data folder', () => {
+  expect(commandLine('kafka-gateway', 'kafka-1', '/d', { kafka: 1, ops: 2 }, ['m:1'], [])).toEqual([
+    '--node.id=kafka-1',
+    '--kafka.port=1',
+    '--ops.port=2',
+    '--meta.addresses=m:1',
+  ]);
+});
