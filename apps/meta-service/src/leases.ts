@@ -4,7 +4,7 @@ import { BrokerError } from '@robustmq/errors';
 import type { NodeIdentity } from '@robustmq/rpc';
 import type { Clock } from '@robustmq/runtime';
 import type { ClusterState } from './cluster/cluster-state.ts';
-import { liveNode } from './cluster/nodes.ts';
+import { liveNode } from './cluster/live-node.ts';
 
 /** Leases are looked at more often than this unless the process stalls. */
 const MAX_CHECK_GAP_MS = 300;

@@ -26,6 +26,7 @@ import { ClusterMachine, type ClusterMachineOptions } from './cluster/cluster-ma
 import { ClusterState } from './cluster/cluster-state.ts';
 import { dataMachine } from './data/data-machine.ts';
 import { applyingOnce } from './group-machine.ts';
+import { CLUSTER_FAMILY, dataFamily } from './families.ts';
 import { Leases } from './leases.ts';
 import { SoloLog, type LogGroup, type SoloLogParts } from './log/solo-log.ts';
 import { SessionReaper } from './session-reaper.ts';
@@ -45,10 +46,6 @@ export interface MetaParts extends Pick<
   readonly defaults: MessageInitShape<typeof CommandDefaultsSchema>;
   readonly onFatal: (error: BrokerError) => void;
 }
-
-/** Column family of the cluster group; data group i is `data-i`. */
-export const CLUSTER_FAMILY = 'cluster';
-export const dataFamily = (group: number): string => `data-${group}`;
 
 const CLUSTER_GROUP = 0;
 const LOAD_PAGE = 1_000;

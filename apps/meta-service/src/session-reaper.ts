@@ -1,27 +1,40 @@
 // Sessions that are over: those of incarnations that ended, and those whose expiry has passed. Bounded steps (rule S1).
 import { create } from '@bufbuild/protobuf';
+import type { KeyValueStore } from '@robustmq/kv-store';
 import {
   CloseIncarnationSchema,
   ExpireSessionsSchema,
+  type Command,
   type NodeIdentity,
   type SessionKey,
 } from '@robustmq/rpc';
 import { afterPrefix, expiryKey, ownerPrefix, sessionKey } from './data/keys.ts';
 import { decodeSession } from './data/sessions.ts';
-import { dataFamily, type Meta } from './meta.ts';
+import { dataFamily } from './families.ts';
+import type { Leases } from './leases.ts';
 
 /** Sessions per command. */
 const STEP = 500;
 /** Commands per run and group. */
 const STEPS_PER_RUN = 4;
 
+/** The part of meta-service that the reaper works on. */
+export interface ReapedGroups {
+  readonly dataGroups: number;
+  readonly store: KeyValueStore;
+  readonly leases: Pick<Leases, 'isLive'>;
+  nowMs(): number;
+  /** Proposes a command of a data group (0-based). */
+  data(group: number, command: Command['command']): Promise<unknown>;
+}
+
 /** Finds what is over and proposes its end. */
 export class SessionReaper {
-  readonly #meta: Meta;
+  readonly #meta: ReapedGroups;
   readonly #ended = new Map<string, NodeIdentity>();
   #foundOwners = false;
 
-  constructor(meta: Meta) {
+  constructor(meta: ReapedGroups) {
     this.#meta = meta;
   }
 

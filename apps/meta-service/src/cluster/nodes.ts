@@ -12,22 +12,11 @@ import {
   type Stream,
 } from '@robustmq/rpc';
 import { GATEWAY_PRODUCER_ID_START, type ClusterRows, type ClusterState } from './cluster-state.ts';
+import { liveNode } from './live-node.ts';
 import { settleOwnership } from './ownership.ts';
 
 /** Producer ids per incarnation of an mqtt-gateway: one is used, the rest are for later splits of its load. */
 const PRODUCER_IDS_PER_GATEWAY = 16;
-
-/** The live row of a caller. @throws BrokerError `fenced` when its incarnation is over. */
-export function liveNode(state: ClusterState, identity: NodeIdentity | undefined): Node {
-  const node = identity === undefined ? undefined : state.nodes.get(identity.nodeId);
-  if (node?.live !== true || node.identity?.incarnation !== identity?.incarnation) {
-    throw new BrokerError(
-      'fenced',
-      `incarnation ${identity?.incarnation ?? 0n} of ${identity?.nodeId ?? '(none)'} has ended`,
-    );
-  }
-  return node;
-}
 
 /** A new incarnation of a node; the one before, if any, ends with this very command. */
 export function registerNode(

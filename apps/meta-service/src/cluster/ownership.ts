@@ -3,7 +3,7 @@ import { BrokerError } from '@robustmq/errors';
 import { OwnerTable, topicFilterProblem } from '@robustmq/mqtt-topics';
 import { ServiceKind, type AcknowledgeOwnershipRequest, type Stream } from '@robustmq/rpc';
 import type { ClusterRows, ClusterState } from './cluster-state.ts';
-import { liveNode } from './nodes.ts';
+import { liveNode } from './live-node.ts';
 
 /**
  * The filter that a new stream gets when it names none. A default never makes a creation fail: a name that is no topic, or

@@ -15,7 +15,7 @@ import {
   type Stream,
 } from '@robustmq/rpc';
 import type { ClusterRows, ClusterState } from './cluster-state.ts';
-import { liveNode } from './nodes.ts';
+import { liveNode } from './live-node.ts';
 import { checkFilter, defaultFilter, settleOwnership } from './ownership.ts';
 import { streamConfigProblem } from './stream-config.ts';
 

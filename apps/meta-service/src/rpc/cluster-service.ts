@@ -18,7 +18,7 @@ import {
   type UnaryContext,
 } from '@robustmq/rpc';
 import { BrokerError } from '@robustmq/errors';
-import { liveNode } from '../cluster/nodes.ts';
+import { liveNode } from '../cluster/live-node.ts';
 import { decodeResponse, type Meta } from '../meta.ts';
 
 /** How often a waiting CreateStream looks whether its ownership is active. */

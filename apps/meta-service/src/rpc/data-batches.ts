@@ -1,7 +1,7 @@
 // One request may name sessions of several data groups: it is split, each part is one command, the outcomes are put back in order.
 import { BrokerError } from '@robustmq/errors';
 import type { NodeIdentity } from '@robustmq/rpc';
-import { liveNode } from '../cluster/nodes.ts';
+import { liveNode } from '../cluster/live-node.ts';
 import type { Meta } from '../meta.ts';
 
 /** Entries of one request at most. */

@@ -21,8 +21,9 @@ import {
 } from '@robustmq/rpc';
 import { decodeGroup, groupExists } from '../data/groups.ts';
 import { afterPrefix, groupKey, offsetKey, offsetsPrefix } from '../data/keys.ts';
-import { liveNode } from '../cluster/nodes.ts';
-import { dataFamily, decodeResponse, type Meta } from '../meta.ts';
+import { liveNode } from '../cluster/live-node.ts';
+import { dataFamily } from '../families.ts';
+import { decodeResponse, type Meta } from '../meta.ts';
 import { checkKey } from './data-batches.ts';
 
 const MAX_LISTED = 1_000;

@@ -18,7 +18,8 @@ import {
 import { create } from '@bufbuild/protobuf';
 import { afterPrefix, sessionKey } from '../data/keys.ts';
 import { decodeSession } from '../data/sessions.ts';
-import { dataFamily, decodeResponse, type Meta } from '../meta.ts';
+import { dataFamily } from '../families.ts';
+import { decodeResponse, type Meta } from '../meta.ts';
 import { checkKey, inGroups, type Keyed } from './data-batches.ts';
 
 const MAX_LISTED = 1_000;

@@ -30,7 +30,8 @@ import {
 import { decodeSession } from '../../src/data/sessions.ts';
 import { offsetKey, sessionKey } from '../../src/data/keys.ts';
 import type { CheckpointRule } from '../../src/log/checkpoint-rule.ts';
-import { CLUSTER_FAMILY, dataFamily, decodeResponse, Meta } from '../../src/meta.ts';
+import { CLUSTER_FAMILY, dataFamily } from '../../src/families.ts';
+import { decodeResponse, Meta } from '../../src/meta.ts';
 import { CrashingStore, StoreImage } from './crashing-store.ts';
 
 /** What a test may plant. */
