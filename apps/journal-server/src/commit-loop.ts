@@ -12,7 +12,7 @@ import {
 } from '@robustmq/record-batch';
 import type { Clock } from '@robustmq/runtime';
 import { checkAppend } from './append-check.ts';
-import type { AppendOrigin, AppendRequest, PendingBatch, RoutedAppend } from './pending.ts';
+import type { AppendOrigin, AppendRequest, AppendSpan, PendingBatch, RoutedAppend } from './pending.ts';
 import { SECTION_LOG_START, SECTION_RECORDS } from './sections.ts';
 import type { Shard } from './shard.ts';
 
@@ -21,6 +21,8 @@ export interface CommitLoopHost {
   readonly clock: Clock;
   readonly commitLog: CommitLog;
   diskIsFull(): boolean;
+  /** Begins the span of a sampled append. */
+  startSpan(request: AppendRequest): AppendSpan | null;
   /**
    * HW of the shard has passed these batches: deliver them. Called within the pass of a commit, after the batches'
    * senders were answered and before anything is flushed.
@@ -158,6 +160,7 @@ export class CommitLoop {
         baseOffset,
         lastOffset,
         logAppendTimeMs,
+        span: request.traceparent === '' ? null : this.#host.startSpan(request),
         answered: false,
         expired: false,
         topics: undefined,
@@ -230,7 +233,7 @@ export class CommitLoop {
     if (this.#stopped) return;
     for (const { done } of logStarts.values()) for (const each of done) each(undefined);
     for (const [shard, offset] of durable) {
-      shard.leader?.durable(offset);
+      shard.durable(offset);
       if (shard.highWatermark < offset) this.#answerLeaderOnly(shard, offset);
     }
     this.#endPass();
@@ -268,6 +271,7 @@ export class CommitLoop {
         if (pending.answered || pending.request.deadlineMs > nowMs) continue;
         pending.answered = true;
         pending.expired = true;
+        pending.span?.end();
         this.#refuse(pending.request, new BrokerError('deadline_exceeded', 'not committed in time'));
       }
     }
@@ -275,7 +279,10 @@ export class CommitLoop {
   }
 
   #answer(shard: Shard, pending: PendingBatch, inMemory: boolean): void {
-    if (!inMemory) pending.answered = true;
+    if (!inMemory) {
+      pending.answered = true;
+      pending.span?.end();
+    }
     const answer = this.#answerOf(shard, pending.baseOffset, pending.logAppendTimeMs);
     pending.request.origin.answer(pending.request, answer, inMemory);
     this.#origins.add(pending.request.origin);

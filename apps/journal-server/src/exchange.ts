@@ -253,6 +253,7 @@ export class Exchange implements AppendOrigin {
         acks: section.acks,
         acknowledgeInMemory: section.acknowledgeInMemory,
         minRevision: Number(section.minRevision),
+        traceparent: section.traceparent,
         deadlineMs: section.timeoutMs > 0 ? nowMs + section.timeoutMs : Infinity,
         bytes: Buffer.from(batches.buffer, batches.byteOffset + position, section.sizeBytes),
       });

@@ -12,7 +12,7 @@ import { CommitLoop } from './commit-loop.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
 import type { FetchWaiter } from './fetch.ts';
 import { Leaderships } from './leaderships.ts';
-import type { AppendOrigin, AppendRequest, PendingBatch } from './pending.ts';
+import type { AppendOrigin, AppendRequest, AppendSpan, PendingBatch } from './pending.ts';
 import { ProducerTable } from './producer-table.ts';
 import { quarantined } from './quarantine.ts';
 import { shardDirectory, type OpenedDirectory } from './recovery.ts';
@@ -42,6 +42,8 @@ export interface JournalOptions {
   readonly onFatal: (error: BrokerError) => void;
   readonly checkpointBytes?: number;
   readonly checkpointPaceMs?: number;
+  /** Begins the span of a sampled append; absent: nothing is traced. */
+  readonly startSpan?: ((request: AppendRequest) => AppendSpan | null) | undefined;
   /** Absent: backlog reads scan the log. */
   readonly index?: TopicIndex | undefined;
 }
@@ -84,6 +86,7 @@ export class Journal {
       clock: options.clock,
       commitLog: directory.commitLog,
       diskIsFull: options.diskIsFull ?? (() => false),
+      startSpan: options.startSpan ?? (() => null),
       committed: (shard, batches) => this.#committed(shard, batches),
       passEnded: (origins) => this.#passEnded(origins),
       storageFailed: (error) => this.#storageFailed(error),
@@ -164,7 +167,7 @@ export class Journal {
         if (this.#leaderships.follow(shard, row, this.#options.clock.monotonicMs())) {
           this.index?.attach(shard);
           this.#unpark(key);
-        }
+        } else this.#refuseUncommitted(shard, new BrokerError('not_leader', 'the shard is led elsewhere'));
       }
     }
     for (const [key, shard] of this.shards) if (!placed.has(key)) this.#remove(key, shard);
@@ -307,10 +310,7 @@ export class Journal {
     this.shards.delete(key);
     shard.leader?.resign();
     shard.failure = new BrokerError('not_found', 'the stream was deleted');
-    for (const pending of shard.uncommitted.splice(0)) {
-      if (!pending.answered) pending.request.origin.refuse(pending.request, shard.failure);
-      pending.request.origin.flush();
-    }
+    this.#refuseUncommitted(shard, shard.failure);
     for (const exchange of this.exchanges) exchange.dropShard(shard);
     for (const waiter of this.#waitersOf(shard)) waiter.advanced(Infinity);
     this.#waiters.delete(shard);
@@ -326,6 +326,14 @@ export class Journal {
       )
       .finally(() => this.#removing.delete(removal));
     this.#removing.add(removal);
+  }
+
+  #refuseUncommitted(shard: Shard, error: BrokerError): void {
+    for (const pending of shard.takeUncommitted()) {
+      if (pending.answered) continue;
+      pending.request.origin.refuse(pending.request, error);
+      pending.request.origin.flush();
+    }
   }
 
   #waitersOf(shard: Shard): Set<FetchWaiter> {

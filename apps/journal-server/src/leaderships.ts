@@ -33,8 +33,7 @@ export class Leaderships {
     const { identity } = this.#cluster;
     const ours = row.leader === identity.nodeId && row.leaderIncarnation === identity.incarnation;
     if (!ours) {
-      shard.leader?.resign();
-      shard.leader = undefined;
+      shard.stepDown();
       return false;
     }
     const members = row.isr.map((nodeId) => ({ nodeId, incarnation: identity.incarnation }));

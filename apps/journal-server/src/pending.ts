@@ -21,6 +21,11 @@ export interface AppendOrigin {
   flush(): void;
 }
 
+/** The part of a trace span that the write path uses. */
+export interface AppendSpan {
+  end(): void;
+}
+
 /** One append section as it arrived. */
 export interface AppendRequest {
   readonly origin: AppendOrigin;
@@ -33,6 +38,8 @@ export interface AppendRequest {
   readonly acks: number;
   readonly acknowledgeInMemory: boolean;
   readonly minRevision: number;
+  /** W3C traceparent of a sampled batch; empty otherwise. */
+  readonly traceparent: string;
   /** Monotonic time after which an unanswered acks=all hears `deadline_exceeded`; Infinity without. */
   readonly deadlineMs: number;
   /** Exactly one batch; stamped in place. */
@@ -46,6 +53,8 @@ export interface PendingBatch {
   readonly baseOffset: number;
   readonly lastOffset: number;
   readonly logAppendTimeMs: number;
+  /** Ends when the last answer leaves; null unless sampled. */
+  readonly span: AppendSpan | null;
   /** The last answer left (acks 0 or 1, or a deadline): HW changes nothing for the sender. */
   answered: boolean;
   /** The sender was told that it took too long: it may have let go of the batch. */

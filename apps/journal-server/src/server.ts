@@ -6,12 +6,14 @@ import type { BrokerError } from '@robustmq/errors';
 import { MetaClient, type Registration } from '@robustmq/meta-client';
 import { JournalService, registerExchangeCodec, RpcServer, ServiceKind } from '@robustmq/rpc';
 import { systemClock } from '@robustmq/runtime';
+import { parseTraceparent, type TraceSampler } from '@robustmq/telemetry';
 import { JournalCalls } from './calls.ts';
 import type { ClusterPort } from './cluster-port.ts';
 import type { JournalConfig } from './config.ts';
 import { joinCluster, openDirectoryFacts } from './directory-id.ts';
 import { DiskWatermark } from './disk-watermark.ts';
 import { Journal, JournalEvents, type JournalLog } from './journal.ts';
+import type { AppendRequest, AppendSpan } from './pending.ts';
 import { openDirectory, type OpenedDirectory } from './recovery.ts';
 import { openIndexStore } from './topic-index/index-store.ts';
 import { TopicIndex } from './topic-index/topic-index.ts';
@@ -30,6 +32,7 @@ export interface ServerSurroundings {
   readonly log: JournalLog;
   readonly opsAddress: string;
   readonly version: string;
+  readonly sampler: TraceSampler;
   /** The disk failed or the lease is lost: the process must end, a new incarnation begins. */
   readonly onFatal: (error: BrokerError | string) => void;
 }
@@ -80,6 +83,7 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
   const journal = new Journal(
     {
       index,
+      startSpan: (request) => appendSpan(around.sampler, request),
       disk: disk satisfies Disk,
       dataDirectory: config.data.dir,
       clock: systemClock,
@@ -105,6 +109,18 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
       meta.close();
     },
   };
+}
+
+/** From the arrival of a sampled batch to its acknowledgement. */
+function appendSpan(sampler: TraceSampler, request: AppendRequest): AppendSpan | null {
+  const parent = sampler.isOn ? parseTraceparent(request.traceparent) : null;
+  if (parent === null) return null;
+  const attributes = {
+    'robustmq.stream_id': request.streamId,
+    'robustmq.shard': request.shard,
+    'robustmq.batch_bytes': request.bytes.length,
+  };
+  return sampler.start('append', parent, { attributes });
 }
 
 function logRecovery(opened: OpenedDirectory, log: JournalLog): void {

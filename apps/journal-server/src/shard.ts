@@ -61,6 +61,8 @@ export class Shard {
   #recoveredHighWatermark: number;
   /** Offset that the next batch gets; ahead of the log's end only within one tick. */
   nextOffset: number;
+  /** The log is durable up to here, whoever leads it. */
+  #durableOffset: number;
   readonly uncommitted: PendingBatch[] = [];
   readonly repeats: PendingRepeat[] = [];
   readonly #events: ShardEvents;
@@ -77,6 +79,7 @@ export class Shard {
     this.producers = producers;
     this.nextOffset = log.logEndOffset;
     this.#recoveredHighWatermark = log.logEndOffset;
+    this.#durableOffset = log.logEndOffset;
     this.#events = events;
   }
 
@@ -113,7 +116,7 @@ export class Shard {
       {
         ...leadership,
         logEndOffset: this.log.logEndOffset,
-        durableLogEndOffset: this.log.logEndOffset,
+        durableLogEndOffset: this.#durableOffset,
         highWatermark,
         minInsyncReplicas: this.config.minInsyncReplicas,
         replicaLagMaxMs: REPLICA_LAG_MAX_MS,
@@ -146,6 +149,25 @@ export class Shard {
     return leader;
   }
 
+  /** Ends the leadership; what was committed stays known. */
+  stepDown(): void {
+    if (this.leader === undefined) return;
+    this.#recoveredHighWatermark = this.leader.highWatermark;
+    this.leader.resign();
+    this.leader = undefined;
+  }
+
+  /** The log was synced up to here. */
+  durable(offset: number): void {
+    this.#durableOffset = Math.max(this.#durableOffset, offset);
+    this.leader?.durable(this.#durableOffset);
+  }
+
+  /** Takes everything that HW has not passed: its senders are told that it is led elsewhere. */
+  takeUncommitted(): PendingBatch[] {
+    return this.uncommitted.splice(0);
+  }
+
   /** Takes the batches that HW has passed, in order. */
   takeCommitted(): PendingBatch[] {
     const { highWatermark, uncommitted } = this;
@@ -171,6 +193,7 @@ export class Shard {
     this.noteProducers(batches);
     this.nextOffset = this.log.logEndOffset;
     this.#recoveredHighWatermark = this.log.logEndOffset;
+    this.#durableOffset = this.log.logEndOffset;
   }
 
   /** Brings the producer table up to date with batches that are in the log already. */
@@ -202,6 +225,7 @@ export class Shard {
     this.producers.truncateTo(end);
     this.nextOffset = end;
     this.#recoveredHighWatermark = end;
+    this.#durableOffset = end;
   }
 
   /** A tick could not be written: what it had assigned was never appended. */

@@ -84,6 +84,15 @@ export class FakeCluster {
     };
   }
 
+  /** A new epoch for the same incarnation: a claim that was applied twice. */
+  reelect(): void {
+    for (const [streamId, stream] of this.streams) {
+      const shards = stream.shards.map((shard) => ({ ...shard, leaderEpoch: shard.leaderEpoch + 1 }));
+      this.streams.set(streamId, { ...stream, shards });
+    }
+    this.changed();
+  }
+
   /** The bug that rule R3 forbids: a restarted server leads again under its old epoch. */
   reuse(identity: JournalIdentity): void {
     this.claim(identity, 0);

@@ -24,6 +24,8 @@ export interface RunningJournal {
   readonly cluster: FakeCluster;
   readonly address: string;
   readonly fatal: () => unknown;
+  /** Begins and ends of spans. */
+  readonly spans: readonly string[];
   directory(): ShardDirectory;
   client(options?: Partial<JournalClientOptions>): JournalClient;
   close(): Promise<void>;
@@ -55,9 +57,14 @@ export async function startJournal(options: {
   let fatal: unknown;
   const identity = { nodeId: NODE_ID, incarnation, directoryId: DIRECTORY_ID };
   const index = new TopicIndex(new MemoryStore([INDEX_FAMILY]), options.log ?? SILENT);
+  const spans: string[] = [];
   const journal = new Journal(
     {
       index,
+      startSpan: ({ traceparent }) => {
+        spans.push(`begin ${traceparent}`);
+        return { end: () => spans.push('end') };
+      },
       disk,
       dataDirectory: options.dataDirectory,
       clock: systemClock,
@@ -104,6 +111,7 @@ export async function startJournal(options: {
     cluster,
     address,
     fatal: () => fatal,
+    spans,
     directory,
     client(clientOptions = {}) {
       const client = new JournalClient({

@@ -105,7 +105,8 @@ export class SimulatedJournal {
     else if (dice < 0.9) await this.#readAll();
     else if (dice < 0.95) this.#checkpoint();
     else if (dice < 0.96) this.disk.behaviour.syncErrorRate = this.random.chance(0.5) ? 0.02 : 0;
-    else if (dice < 0.975) await this.#crash(this.random.chance(0.7) ? 'power' : 'kill');
+    else if (dice < 0.97 && this.#mutant !== 'epoch reused after a restart') this.cluster.reelect();
+    else if (dice < 0.985) await this.#crash(this.random.chance(0.7) ? 'power' : 'kill');
     await drained();
   }
 
@@ -141,6 +142,7 @@ export class SimulatedJournal {
       acks: -1,
       acknowledgeInMemory: false,
       minRevision: 0,
+      traceparent: '',
       deadlineMs: Infinity,
       bytes: Buffer.from(sent.batch),
     };

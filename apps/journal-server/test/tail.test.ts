@@ -220,6 +220,24 @@ test('memory durability answers before HW and again behind it (R8)', async () =>
   expect(outcomes).toEqual([0]);
 });
 
+test('a sampled append has a span until it is acknowledged', async () => {
+  const client = connect(new Tail());
+  await until(() => client.connected && running.journal.problem === null, 'connection');
+  let acknowledged = false;
+  const appender = client.appender<string>({
+    onOutcome: () => {
+      acknowledged = true;
+    },
+    onUnblocked: () => undefined,
+  });
+  const queue = appender.queue(MQTT, 0);
+  queue.appendMqtt(1, 't', Buffer.from('x'), 0, 1, FACTS, null, '');
+  queue.sampled('00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01');
+  queue.sampled('00-00000000000000000000000000000001-0000000000000001-01');
+  await until(() => acknowledged, 'acknowledgement');
+  expect(running.spans).toEqual(['begin 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', 'end']);
+});
+
 test('a gateway whose lease has ended is cut off, and refused when it comes back (F1)', async () => {
   const errors: (string | undefined)[] = [];
   const client = running.client({ onLink: (_nodeId, up, error) => errors.push(up ? 'up' : error?.code) });

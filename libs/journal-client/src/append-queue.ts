@@ -48,6 +48,7 @@ interface UnackedBatch<T> {
   readonly recordCount: number;
   tokens: readonly T[];
   readonly bornMs: number;
+  readonly traceparent: string;
   sequence: number;
   sent: boolean;
   error: BrokerError | undefined;
@@ -63,6 +64,7 @@ export class AppendQueue<T> implements AppendSource, ShardId {
   readonly #open: RecordBatchBuilder;
   #openTokens: T[] = [];
   #openBornMs = 0;
+  #openTraceparent = '';
   readonly #unacked: UnackedBatch<T>[] = [];
   #outstanding = 0;
   /** An error came: nothing is sent until all that is outstanding is answered and the backoff is over. */
@@ -136,6 +138,11 @@ export class AppendQueue<T> implements AppendSource, ShardId {
     }
   }
 
+  /** The record added last is sampled: its batch is traced under this context, unless one before it was. */
+  sampled(traceparent: string): void {
+    if (this.#openTraceparent === '') this.#openTraceparent = traceparent;
+  }
+
   #added(token: T): void {
     if (this.#openTokens.length === 0) this.#openBornMs = this.#host.now();
     this.#openTokens.push(token);
@@ -166,6 +173,7 @@ export class AppendQueue<T> implements AppendSource, ShardId {
       recordCount,
       tokens: this.#openTokens,
       bornMs: this.#openBornMs,
+      traceparent: this.#openTraceparent,
       sequence: this.#nextSequence,
       sent: false,
       error: undefined,
@@ -173,6 +181,7 @@ export class AppendQueue<T> implements AppendSource, ShardId {
     this.#nextSequence = (this.#nextSequence + recordCount) % SEQUENCE_MODULUS;
     this.#open.reset();
     this.#openTokens = [];
+    this.#openTraceparent = '';
   }
 
   /** Asks for a place in the next frame if there is anything to send. */
@@ -212,7 +221,7 @@ export class AppendQueue<T> implements AppendSource, ShardId {
       acknowledgeInMemory: this.#host.acknowledgeInMemory,
       timeoutMs: this.#host.deliveryTimeoutMs,
       minRevision: this.#host.revision(),
-      traceparent: '',
+      traceparent: batch.traceparent,
       elidable: true,
       onOutcome: (outcome) => this.#answered(batch, outcome),
       onBroken: () => this.#lost(batch),
