@@ -91,7 +91,7 @@ export class Checkpointer {
     const nowMs = this.#options.clock.monotonicMs();
     if (nowMs - this.#retentionMs >= (this.#options.retentionIntervalMs ?? DEFAULT_RETENTION_INTERVAL_MS)) {
       this.#retentionMs = nowMs;
-      this.#retain();
+      this.retain();
     }
     const { commitLog, store } = this.#options;
     if (commitLog.endPosition === store.latest.position) return;
@@ -147,8 +147,8 @@ export class Checkpointer {
     for (const shard of shards) if (shard.failure === undefined) await shard.log.deleteSegments();
   }
 
-  /** Raises log starts; the segments go after the checkpoint that knows of it. */
-  #retain(): void {
+  /** Raises log starts by time and size; the segments go after the checkpoint that knows of it (rule L4). */
+  retain(): void {
     const nowMs = this.#options.clock.nowMs();
     for (const shard of this.#options.shards()) {
       if (shard.leader === undefined || shard.failure !== undefined || shard.stream === undefined) continue;

@@ -1,0 +1,195 @@
+// What a journal lets go of and what it never serves: retention by time and size (L4), damage (L2, I9), and the room on
+// the disk (L6).
+
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { FetchSectionResult, JournalClient } from '@robustmq/journal-client';
+import { DiskWatermark } from '../src/disk-watermark.ts';
+import { joinCluster, openDirectoryFacts } from '../src/directory-id.ts';
+import { NodeDisk } from '@robustmq/commit-log';
+import { FakeCluster } from './fake-cluster.ts';
+import { batchOf, recordsOf } from './records.ts';
+import { REPLICA, startJournal, until, type RunningJournal } from './running-journal.ts';
+
+let dataDirectory: string;
+let cluster: FakeCluster;
+let running: RunningJournal;
+let client: JournalClient;
+
+beforeEach(() => {
+  dataDirectory = mkdtempSync(path.join(tmpdir(), 'journal-'));
+  cluster = new FakeCluster();
+});
+
+afterEach(async () => {
+  await running?.close();
+  rmSync(dataDirectory, { recursive: true, force: true });
+});
+
+async function start(incarnation: number): Promise<void> {
+  running = await startJournal({ dataDirectory, cluster, incarnation });
+  client = running.client();
+  await until(() => client.connected && running.journal.problem === null, 'journal');
+}
+
+function produce(streamId: number, value: string, timestampMs = Date.now()): Promise<string> {
+  return new Promise((resolve) => {
+    const batch = batchOf([value], { timestampMs });
+    client.produce({ streamId, shard: 0, batch, acks: -1, timeoutMs: 5000 }, (error) =>
+      resolve(error?.code ?? ''),
+    );
+  });
+}
+
+function fetch(streamId: number, fetchOffset: number): Promise<FetchSectionResult> {
+  return new Promise((resolve) => {
+    const sections = [{ streamId, shard: 0, fetchOffset, maxBytes: 1 << 20 }];
+    client.fetch(
+      { maxWaitMs: 0, minBytes: 1, maxBytes: 1 << 20, readCommitted: false, sections },
+      (results) => resolve(results[0]!),
+    );
+  });
+}
+
+function segments(streamId: number): string[] {
+  return readdirSync(`${dataDirectory}/shards/${streamId}-0`).filter((name) => name.endsWith('.log'));
+}
+
+describe('retention (L4)', () => {
+  test('by size: whole segments go, after a checkpoint, and stay gone', async () => {
+    cluster.create(1, REPLICA, { config: { 'segment.bytes': '2000', 'retention.bytes': '4000' } });
+    await start(1);
+    for (let n = 0; n < 30; n++) await produce(1, `${n}`.padEnd(500, '.'));
+    const shard = running.journal.shards.get(65_536)!;
+    const before = segments(1).length;
+    running.journal.checkpointer.retain();
+    await until(() => shard.log.logStartOffset > 0, 'log start');
+    expect(segments(1)).toHaveLength(before);
+    await running.journal.checkpointer.checkpoint();
+    expect(segments(1).length).toBeLessThan(before);
+    const { logStartOffset } = shard.log;
+    expect((await fetch(1, 0)).error?.code).toBe('out_of_range');
+    expect(recordsOf(Buffer.concat((await fetch(1, logStartOffset)).batches))[0]!.offset).toBe(
+      logStartOffset,
+    );
+    await running.abandon();
+    await start(2);
+    expect(running.journal.shards.get(65_536)!.log.logStartOffset).toBe(logStartOffset);
+    expect(await produce(1, 'after')).toBe('');
+  });
+
+  test('by time: also the active segment, once nothing young is in it', async () => {
+    cluster.create(1, REPLICA, { config: { 'retention.ms': '60000' } });
+    await start(1);
+    await produce(1, 'old', Date.now() - 120_000);
+    await produce(1, 'young', Date.now());
+    running.journal.checkpointer.retain();
+    await running.journal.checkpointer.checkpoint();
+    expect((await fetch(1, 0)).error).toBeUndefined();
+    cluster.create(2, REPLICA, { config: { 'retention.ms': '60000' } });
+    await until(() => running.journal.shards.get(2 * 65_536)?.leader !== undefined, 'leader');
+    await produce(2, 'old', Date.now() - 120_000);
+    running.journal.checkpointer.retain();
+    await until(() => running.journal.shards.get(2 * 65_536)!.log.logStartOffset === 1, 'log start');
+    expect(await produce(2, 'new')).toBe('');
+  });
+});
+
+describe('damage is never served (L2, I9)', () => {
+  test('a flipped bit in a segment: that shard stops, for good, the others go on', async () => {
+    cluster.create(1, REPLICA);
+    cluster.create(2, REPLICA);
+    await start(1);
+    for (const streamId of [1, 2])
+      for (let n = 0; n < 5; n++) await produce(streamId, `${n}`.padEnd(200, '.'));
+    await running.close();
+    const file = `${dataDirectory}/shards/1-0/${segments(1)[0]!}`;
+    const bytes = readFileSync(file);
+    bytes[400]! ^= 4;
+    writeFileSync(file, bytes);
+    await start(2);
+    expect((await fetch(1, 0)).error?.code).toBe('corrupt');
+    await until(() => existsSync(`${dataDirectory}/quarantine/1-0`), 'mark');
+    expect((await fetch(1, 0)).error?.code).toBe('quarantined');
+    expect(await produce(1, 'x')).toBe('quarantined');
+    expect((await fetch(2, 0)).error).toBeUndefined();
+    await running.journal.checkpointer.checkpoint();
+    await running.close();
+    await start(3);
+    expect((await fetch(1, 0)).error?.code).toBe('quarantined');
+    expect(await produce(2, 'x')).toBe('');
+    const { shards } = await client.callsOf(2, 0)!.describeShards({ shards: [{ streamId: 1, shard: 0 }] });
+    expect(shards[0]).toMatchObject({ quarantined: true });
+    expect(readFileSync(file).equals(bytes)).toBe(true);
+  });
+
+  test('a flipped bit in a durable frame of the commit log: only its shard', async () => {
+    cluster.create(1, REPLICA);
+    cluster.create(2, REPLICA);
+    await start(1);
+    await produce(1, 'marker-of-the-first'.padEnd(300, '.'));
+    await produce(2, 'second'.padEnd(300, '.'));
+    await produce(2, 'third'.padEnd(300, '.'));
+    await running.abandon();
+    const name = readdirSync(`${dataDirectory}/commit-log`).find((each) =>
+      readFileSync(`${dataDirectory}/commit-log/${each}`).includes('marker-of-the-first'),
+    )!;
+    const file = `${dataDirectory}/commit-log/${name}`;
+    const bytes = readFileSync(file);
+    bytes[bytes.indexOf('marker-of-the-first')]! ^= 1;
+    writeFileSync(file, bytes);
+    await start(2);
+    expect((await fetch(1, 0)).error?.code).toBe('quarantined');
+    expect(recordsOf(Buffer.concat((await fetch(2, 0)).batches))).toHaveLength(2);
+    await running.journal.checkpointer.checkpoint();
+    await running.abandon();
+    await start(3);
+    expect((await fetch(1, 0)).error?.code).toBe('quarantined');
+  });
+});
+
+test('the refuse mark leaves room for what the commit log holds (L6)', async () => {
+  let freeBytes = 1000;
+  const warnings: string[] = [];
+  const watermark = new DiskWatermark({
+    path: dataDirectory,
+    refuseBelowFreeBytes: 100,
+    warnBelowFreeBytes: 500,
+    reservedBytes: () => 50,
+    log: { warn: (_fields, message) => warnings.push(message) },
+    freeBytes: () => (freeBytes < 0 ? Promise.reject(new Error('gone')) : Promise.resolve(freeBytes)),
+  });
+  await watermark.look();
+  expect([watermark.isFull, warnings]).toEqual([false, []]);
+  freeBytes = 400;
+  await watermark.look();
+  expect([watermark.isFull, warnings]).toEqual([false, ['disk is getting full']]);
+  freeBytes = 149;
+  await watermark.look();
+  expect(watermark.isFull).toBe(true);
+  freeBytes = -1;
+  await watermark.look();
+  expect(watermark.isFull).toBe(true);
+  freeBytes = 1000;
+  await watermark.look();
+  expect(watermark.isFull).toBe(false);
+  watermark.close();
+});
+
+test('a directory keeps its id, and joins one cluster only (R5)', async () => {
+  const disk = new NodeDisk();
+  const facts = await openDirectoryFacts(disk, dataDirectory);
+  expect(facts.clusterId).toBe('');
+  await joinCluster(disk, dataDirectory, facts, 'cluster-a');
+  const again = await openDirectoryFacts(disk, dataDirectory);
+  expect(again).toEqual({ directoryId: facts.directoryId, clusterId: 'cluster-a' });
+  await joinCluster(disk, dataDirectory, again, 'cluster-a');
+  await expect(joinCluster(disk, dataDirectory, again, 'cluster-b')).rejects.toMatchObject({
+    code: 'conflict',
+  });
+  writeFileSync(`${dataDirectory}/directory.json`, '{"directoryId"');
+  await expect(openDirectoryFacts(disk, dataDirectory)).rejects.toMatchObject({ code: 'corrupt' });
+  writeFileSync(`${dataDirectory}/directory.json`, '{"directoryId":""}');
+  await expect(openDirectoryFacts(disk, dataDirectory)).rejects.toMatchObject({ code: 'corrupt' });
+});
