@@ -381,8 +381,9 @@ export class Journal {
     shard.leader?.resign();
     const { streamId, shard: index } = shard;
     this.#options.log.error({ streamId, shard: index, err: error }, 'shard quarantined: its data is damaged');
-    this.#directory.quarantine
-      .add(streamId, index, error.message)
+    // Before the next checkpoint, which may leave the shard out only once its mark is durable.
+    this.checkpointer
+      .withoutCheckpoint(() => this.#directory.quarantine.add(streamId, index, error.message))
       .catch((thrown: unknown) => this.#storageFailed(BrokerError.from(thrown, 'storage_failed')));
   }
 

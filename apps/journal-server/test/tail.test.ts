@@ -242,10 +242,24 @@ test('a gateway whose lease has ended is cut off, and refused when it comes back
   const errors: (string | undefined)[] = [];
   const client = running.client({ onLink: (_nodeId, up, error) => errors.push(up ? 'up' : error?.code) });
   await until(() => client.connected, 'connection');
+  const fetched = new Promise((resolve) => {
+    client.fetch(
+      {
+        maxWaitMs: 60_000,
+        minBytes: 1,
+        maxBytes: 1000,
+        readCommitted: false,
+        sections: [{ streamId: MQTT, shard: 0, fetchOffset: 0, maxBytes: 1000 }],
+      },
+      (results) => resolve(results[0]!.error?.code),
+    );
+  });
   cluster.ended.set('mqtt-1', 1);
   cluster.changed();
   await until(() => errors.length === 2, 'fencing');
   expect(errors).toEqual(['up', 'fenced']);
+  // To what it had under way the journal is away: `fenced` would tell a Kafka client that its own producer is.
+  expect(await fetched).toBe('unavailable');
   const next = running.client({ identity: { nodeId: 'mqtt-1', incarnation: 2 } });
   await until(() => next.connected, 'next incarnation');
   expect(client.connected).toBe(false);

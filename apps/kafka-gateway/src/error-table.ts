@@ -31,7 +31,8 @@ const KAFKA_ERROR_OF: Record<ErrorCode, KafkaErrorName> = {
   // A shard or a journal-server is away for the moment; clients refresh their metadata and try again.
   unavailable: 'NOT_LEADER_OR_FOLLOWER',
   deadline_exceeded: 'REQUEST_TIMED_OUT',
-  cancelled: 'NETWORK_EXCEPTION',
+  // The outcome is unknown: librdkafka repeats a produce after a time-out, but gives it up after NETWORK_EXCEPTION.
+  cancelled: 'REQUEST_TIMED_OUT',
   internal: 'UNKNOWN_SERVER_ERROR',
 };
 

@@ -2,7 +2,7 @@
 // command, rows that a command may read are fetched before.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
-import { AnswerRowSchema, type Command, type RequestId } from '@robustmq/rpc';
+import { AnswerRowSchema, type Command, type NodeIdentity, type RequestId } from '@robustmq/rpc';
 
 /** Rows of one group while a batch of commands is applied: what was fetched, under what was changed since. */
 export interface ApplyView {
@@ -52,6 +52,18 @@ function writeCaller(view: ApplyView, nodeId: string, { incarnation, floor }: Ca
   view.put(callerKey(nodeId), Buffer.from(`${incarnation}/${floor}`));
 }
 
+/** Drops the answers of an incarnation that ended and refuses what it sent before but what comes only now (rule F1). */
+function fence(view: ApplyView, { nodeId, incarnation }: NodeIdentity): void {
+  if (readCaller(view, nodeId).incarnation > incarnation) return;
+  view.deleteRange(...answersOf(nodeId));
+  writeCaller(view, nodeId, { incarnation: incarnation + 1n, floor: 0n });
+}
+
+const answersOf = (nodeId: string): [Buffer, Buffer] => [
+  Buffer.from(`r/${nodeId}\u0000`),
+  Buffer.from(`r/${nodeId}\u0001`),
+];
+
 /**
  * Adds to a machine that a request applies once (rule M2): a repeat gets the first answer, an earlier incarnation than the
  * newest is fenced. A failure changed nothing, so its repeat is tried again.
@@ -62,9 +74,13 @@ export function applyingOnce(machine: GroupMachine): GroupMachine {
       const keys = machine.keysOf(command);
       const id = command.requestId;
       if (id !== undefined) keys.push(answerKey(id, id.sequence), callerKey(id.nodeId));
+      if (command.command.case === 'endNodes')
+        keys.push(...command.command.value.nodes.map(({ nodeId }) => callerKey(nodeId)));
       return keys;
     },
     apply: (command, index, view) => {
+      if (command.command.case === 'endNodes')
+        for (const node of command.command.value.nodes) fence(view, node);
       const id = command.requestId;
       if (id === undefined) return machine.apply(command, index, view);
       const caller = readCaller(view, id.nodeId);
@@ -77,7 +93,7 @@ export function applyingOnce(machine: GroupMachine): GroupMachine {
       const known = view.get(answerKey(id, id.sequence));
       if (known !== undefined) return fromBinary(AnswerRowSchema, known).response;
       const response = machine.apply(command, index, view);
-      if (isNew) view.deleteRange(Buffer.from(`r/${id.nodeId}\u0000`), Buffer.from(`r/${id.nodeId}\u0001`));
+      if (isNew) view.deleteRange(...answersOf(id.nodeId));
       const newFloor =
         id.sequence - ANSWER_WINDOW >= floor + ANSWER_STEP ? id.sequence - ANSWER_WINDOW : floor;
       if (newFloor > floor) view.deleteRange(answerKey(id, floor), answerKey(id, newFloor));

@@ -149,6 +149,17 @@ export class Meta {
   async endNodes(nodes: NodeIdentity[]): Promise<void> {
     await this.cluster({ case: 'endNodes', value: create(EndNodesSchema, { nodes }) });
     this.leases.forget();
+    await this.#fence(nodes);
+  }
+
+  /**
+   * Data groups learn which incarnations ended, so that a request that was checked before and is applied after the end
+   * leaves no row behind the reaper.
+   */
+  async #fence(nodes: NodeIdentity[]): Promise<void> {
+    const value = create(EndNodesSchema, { nodes });
+    const groups = Array.from({ length: this.dataGroups }, (_, group) => group);
+    await Promise.all(groups.map((group) => this.data(group, { case: 'endNodes', value })));
     for (const node of nodes) this.#reaper.incarnationEnded(node);
   }
 
@@ -159,7 +170,7 @@ export class Meta {
     const response = decodeResponse(RegisterNodeResponseSchema, bytes);
     this.leases.renew(response.node?.identity);
     this.leases.forget();
-    if (before !== undefined) this.#reaper.incarnationEnded(before);
+    if (before !== undefined) await this.#fence([before]);
     return response;
   }
 

@@ -25,6 +25,10 @@ import { sessionService } from './rpc/session-service.ts';
 /** A frame holds a tick of all groups. */
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 const STEP_TIMEOUT_MS = 10_000;
+/** Memory of a family's memtable; there are two at most. A checkpoint flushes them long before they are large. */
+const MEMTABLE_BYTES = 4 * 1024 * 1024;
+/** How long running calls may finish. */
+const CLOSE_TIMEOUT_MS = 1_000;
 
 /** Where a started process listens. */
 export interface RunningMetaService {
@@ -47,7 +51,10 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
   shutdown.add('telemetry', STEP_TIMEOUT_MS, () => telemetry.stop());
   const { dataGroups } = openDataDirectory(config.data.dir, config.groups.data);
   const families = [CLUSTER_FAMILY, ...Array.from({ length: dataGroups }, (_, i) => dataFamily(i))];
-  const store = await openRocksDb(path.join(config.data.dir, 'state'), { families });
+  const store = await openRocksDb(path.join(config.data.dir, 'state'), {
+    families,
+    writeBufferBytes: MEMTABLE_BYTES,
+  });
   shutdown.add('state', STEP_TIMEOUT_MS, () => store.close());
   const meta = await Meta.open({
     maxFrameBytes: Math.min(MAX_FRAME_BYTES, config.commitLog.fileBytes),
@@ -81,7 +88,11 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
     .add(SessionService, sessionService(meta))
     .add(GroupService, groupService(meta));
   const port = await rpc.listen(config.grpc.host, config.grpc.port, 'grpc.port');
-  shutdown.add('calls', STEP_TIMEOUT_MS, () => rpc.close(1_000));
+  shutdown.add('calls', STEP_TIMEOUT_MS, () => {
+    // A watch never ends by itself: its client goes on with the next meta-service, or with the next start of this one.
+    meta.watch.close();
+    return rpc.close(CLOSE_TIMEOUT_MS);
+  });
   await registerSelf(
     meta,
     config,

@@ -56,6 +56,23 @@ describe('requests apply once (M2)', () => {
     expect(await allocate(1, next.incarnation)).toBe(base);
   });
 
+  test('F1: the end of an incarnation reaches all groups, drops its answers and fences what is under way', async () => {
+    await world.openSession(node, { clientId: 'c' });
+    await allocate(1);
+    const [ended, late] = await Promise.allSettled([
+      world.meta.endNodes([node]),
+      world.openSession(node, { clientId: 'late' }),
+    ]);
+    expect(ended.status).toBe('fulfilled');
+    await world.meta.reapSessions();
+    const rows = await world.dump();
+    expect(rows.filter((row) => / (r\/|w\0)/.test(row))).toEqual([]);
+    expect(rows.filter((row) => row.includes('i/mqtt-1')).length).toBe(4);
+    // It was accepted before the end, or refused; in neither case is it left open.
+    expect(['fulfilled', 'rejected']).toContain(late.status);
+    await expect(allocate(1)).rejects.toEqual(failing('fenced'));
+  });
+
   test('answers are kept within a window; what is older is refused, never applied again', async () => {
     const before = await allocate(1);
     for (let sequence = 1_000; sequence <= 30_000; sequence += 1_000) await allocate(sequence);

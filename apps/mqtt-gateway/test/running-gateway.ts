@@ -159,7 +159,7 @@ export class RawClient {
       clean: true,
       keepalive: 0,
       ...fields,
-    } as Packet);
+    });
     return this.take('connack');
   }
 
@@ -189,7 +189,7 @@ export class RawClient {
       dup: false,
       retain: false,
       ...fields,
-    } as Packet);
+    });
   }
 
   /** Payloads of the PUBLISH packets received so far. */

@@ -3,9 +3,6 @@
 /** Fixed-header bytes of the packets that arrive. */
 export const PacketType = { connack: 2, publish: 3, puback: 4, suback: 9, pingresp: 13 } as const;
 
-/** What the payload of every message begins with: sender (u32), sequence (u32), scheduled time (f64, ms). */
-export const STAMP_BYTES = 16;
-
 function withHeader(firstByte: number, body: Buffer): Buffer {
   const length: number[] = [];
   let left = body.length;

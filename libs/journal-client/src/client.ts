@@ -411,10 +411,14 @@ export class JournalClient {
   }
 
   #broken(peer: Peer, error: BrokerError): void {
-    peer.sender.broken(error);
-    peer.tail.broken(error);
-    peer.backlogs.broken(error);
-    this.#fetches.broken(peer.link, error);
+    // Why a stream ended answers nothing that was asked on it: a fenced gateway, say, is no fenced producer.
+    const away = this.#closed
+      ? error
+      : new BrokerError('unavailable', 'the journal is away', { cause: error });
+    peer.sender.broken(away);
+    peer.tail.broken(away);
+    peer.backlogs.broken(away);
+    this.#fetches.broken(peer.link, away);
     this.#options.onLink?.(peer.link.nodeId, false, error);
   }
 

@@ -64,7 +64,7 @@ suite(
       },
     );
     expect(lines.length).toBeGreaterThan(1_000);
-  expect(java.status).toBe(0);
+    expect(java.status).toBe(0);
     const answers = java.stdout.trimEnd().split('\n');
     expect(answers).toHaveLength(lines.length);
     const wrong = lines.filter((line, index) => line.split(' ')[2] !== answers[index]);

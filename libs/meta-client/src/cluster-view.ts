@@ -1,6 +1,6 @@
 // What this process knows of the cluster: fed by the watch, read from memory by everybody.
 import { BrokerError } from '@robustmq/errors';
-import { ServiceKind, type WatchClusterResponse } from '@robustmq/rpc';
+import { type ServiceKind, type WatchClusterResponse } from '@robustmq/rpc';
 import {
   nodeView,
   streamView,

@@ -1,7 +1,7 @@
 // The cluster group as plain values: numbers instead of bigint, maps instead of repeated rows (decision 6).
 import { BrokerError } from '@robustmq/errors';
 import {
-  ServiceKind,
+  type ServiceKind,
   type ClusterChange,
   type Node as NodeMessage,
   type Stream as StreamMessage,

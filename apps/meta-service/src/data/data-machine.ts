@@ -62,6 +62,9 @@ export const dataMachine: GroupMachine = {
         return deleteOffsets(view, command.value);
       case 'deleteGroups':
         return deleteGroups(view, command.value);
+      case 'endNodes':
+        // Their requests are fenced by now, their rows are closed in steps (rule S1).
+        return new Uint8Array();
       default:
         throw new BrokerError('unsupported', `no command of a data group: ${command.case ?? 'none'}`);
     }

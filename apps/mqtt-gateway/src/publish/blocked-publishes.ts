@@ -5,7 +5,8 @@ import type { AppendQueue } from '@robustmq/journal-client';
 import type { MqttFacts, UserProperty } from '@robustmq/record-batch';
 import { REASON } from '@robustmq/mqtt-codec';
 import { BrokerError } from '@robustmq/errors';
-import { HOLD_APPEND, type Connection } from '../session/connection.ts';
+import type { Connection } from '../session/connection.ts';
+import { HOLD_APPEND } from '../session/read-holds.ts';
 import type { AppendToken } from './publisher.ts';
 
 /** A publish that waits, in memory of its own. */

@@ -13,7 +13,8 @@ import { Message, readPublish } from '../delivery/message.ts';
 import type { TopicRoute, TopicRoutes } from '../delivery/topic-route.ts';
 
 import type { ClientSession } from '../session/client-session.ts';
-import { HOLD_APPEND, type Connection } from '../session/connection.ts';
+import type { Connection } from '../session/connection.ts';
+import { HOLD_APPEND } from '../session/read-holds.ts';
 import type { BlockedPublishes } from './blocked-publishes.ts';
 import type { PublishTraces } from './publish-traces.ts';
 

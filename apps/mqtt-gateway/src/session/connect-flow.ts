@@ -8,7 +8,8 @@ import { REASON } from '@robustmq/mqtt-codec';
 import { reasonOfError, type ConnectTerms } from '@robustmq/mqtt-session';
 import type { OpenSessionOutcome } from '@robustmq/rpc';
 import { ClientSession } from './client-session.ts';
-import { HOLD_CONNECT, type Connection } from './connection.ts';
+import type { Connection } from './connection.ts';
+import { HOLD_CONNECT } from './read-holds.ts';
 import { resumeSession } from './resume-flow.ts';
 
 /** Attempts to take a session over from gateways that keep changing. */

@@ -30,14 +30,9 @@ import { SocketOutput, type Transport } from '../transport/socket-output.ts';
 import type { ByteSink, Peer } from '../transport/tcp-listener.ts';
 import type { ClientSession } from './client-session.ts';
 import { openSession } from './connect-flow.ts';
+import { HOLD_ACKS, HOLD_CONNECT, HOLD_OUTPUT } from './read-holds.ts';
 import { endSession } from './session-end.ts';
 import { subscribe, unsubscribe } from './subscribe-flow.ts';
-
-/** Reasons to stop reading; they add up. */
-export const HOLD_CONNECT = 1;
-export const HOLD_APPEND = 2;
-export const HOLD_ACKS = 4;
-export const HOLD_OUTPUT = 8;
 
 /** A peer that does not take the rest of its output is cut after this. */
 const LINGER_MS = 2_000;

@@ -56,7 +56,7 @@ export type Command = Message<"robustmq.meta.v1.Command"> & {
    */
   command: {
     /**
-     * Group `cluster`.
+     * Group `cluster`; `end_nodes` goes to all groups.
      *
      * @generated from field: robustmq.meta.v1.RegisterNodeRequest register_node = 10;
      */
@@ -276,7 +276,8 @@ export const BootstrapSchema: GenMessage<Bootstrap> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_command, 2);
 
 /**
- * Leases that ended, or were released.
+ * Leases that ended, or were released. Proposed to the group `cluster` first, then to every data group, which fence the
+ * requests of these incarnations and drop their answers (rules F1, M2).
  *
  * @generated from message robustmq.meta.v1.EndNodes
  */

@@ -1,0 +1,10 @@
+// Reasons to stop reading from a client; they add up.
+
+/** A CONNECT is being decided. */
+export const HOLD_CONNECT = 1;
+/** The shard of its publish takes no more for now. */
+export const HOLD_APPEND = 2;
+/** Receive Maximum: as many publishes as announced are unacknowledged. */
+export const HOLD_ACKS = 4;
+/** It does not read what it was sent. */
+export const HOLD_OUTPUT = 8;
