@@ -1,9 +1,11 @@
 // journal-server: the process. Configuration, telemetry, server, signals.
 
 import { renderHelp } from '@robustmq/config';
+import type { BrokerError } from '@robustmq/errors';
 import { runMain, Shutdown } from '@robustmq/runtime';
 import { startTelemetry } from '@robustmq/telemetry';
 import { journalConfig } from './config.ts';
+import { Incarnations } from './incarnations.ts';
 import { registerMetrics } from './server-metrics.ts';
 import { startServer } from './server.ts';
 
@@ -31,26 +33,33 @@ async function main(): Promise<void> {
   shutdown.add('telemetry', 2_000, () => telemetry.stop());
   shutdown.installSignals();
   logger.info({ version: VERSION, config: journalConfig.redact(config), file }, 'starting');
-  const server = await startServer(config, {
+  const ended = (error: BrokerError): void => {
+    logger.fatal({ err: error }, 'this process must end; a restart leads under new epochs');
+    // No drain: nothing that a failed disk covers may be answered any more (rule L5). EX_TEMPFAIL: start me again.
+    logger.flush(() => process.exit(75));
+  };
+  const incarnations = new Incarnations({
     log: logger,
-    opsAddress: `${config.ops.host}:${telemetry.opsPort}`,
-    version: VERSION,
-    sampler: telemetry.sampler,
-    onFatal: (error) => {
-      logger.fatal({ err: error }, 'this incarnation must end; a restart leads under new epochs');
-      // No drain: nothing that a failed disk or a lost lease covers may be answered any more (rules F1, R3).
-      // EX_TEMPFAIL: a supervisor starts the process again.
-      logger.flush(() => process.exit(75));
-    },
+    onFatal: ended,
+    start: (onLeaseLost) =>
+      startServer(config, {
+        log: logger,
+        opsAddress: `${config.ops.host}:${telemetry.opsPort}`,
+        version: VERSION,
+        sampler: telemetry.sampler,
+        onFatal: ended,
+        onLeaseLost,
+      }),
   });
+  health.addCheck('journal', () => incarnations.problem);
   shutdown.add('server', config.shutdown.deadline, async () => {
     health.markDraining();
-    await server.close();
+    await incarnations.close();
   });
-  registerMetrics(telemetry.metrics, server.journal);
-  health.addCheck('journal', () => server.journal.problem);
+  await incarnations.begin();
+  registerMetrics(telemetry.metrics, () => incarnations.journal);
   health.markStarted();
-  logger.info({ address: server.address, ops: telemetry.opsPort }, 'journal-server started');
+  logger.info({ address: incarnations.address, ops: telemetry.opsPort }, 'journal-server started');
 }
 
 void runMain(SERVICE, main);

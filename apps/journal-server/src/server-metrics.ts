@@ -3,47 +3,82 @@
 import type { Metrics } from '@robustmq/telemetry';
 import type { Journal } from './journal.ts';
 
+type Counted = 'ticks' | 'appendedBatches' | 'appendedBytes' | 'refused';
+
+/** Counters over all incarnations of this process: a counter never goes back while its process lives. */
+class CommitCounts {
+  readonly #current: () => Journal | undefined;
+  readonly #seen = new Map<Counted, { journal: Journal; base: number; last: number }>();
+
+  constructor(current: () => Journal | undefined) {
+    this.#current = current;
+  }
+
+  total(name: Counted): number {
+    const journal = this.#current();
+    const seen = this.#seen.get(name);
+    if (journal === undefined) return seen === undefined ? 0 : seen.base + seen.last;
+    const last = journal.commits[name];
+    const base = seen === undefined ? 0 : seen.journal === journal ? seen.base : seen.base + seen.last;
+    this.#seen.set(name, { journal, base, last });
+    return base + last;
+  }
+}
+
 /** Registers the journal's instruments. */
-export function registerMetrics(metrics: Metrics, journal: Journal): void {
-  const { commits } = journal;
+export function registerMetrics(metrics: Metrics, current: () => Journal | undefined): void {
+  const commits = new CommitCounts(current);
   metrics.registerCounters([
-    { name: 'robustmq_journal_commits_total', help: 'Commit-log frames written.', read: () => commits.ticks },
+    {
+      name: 'robustmq_journal_commits_total',
+      help: 'Commit-log frames written.',
+      read: () => commits.total('ticks'),
+    },
     {
       name: 'robustmq_journal_appended_batches_total',
       help: 'Record batches appended.',
-      read: () => commits.appendedBatches,
+      read: () => commits.total('appendedBatches'),
     },
     {
       name: 'robustmq_journal_appended_bytes_total',
       help: 'Bytes of record batches appended.',
       unit: '1',
-      read: () => commits.appendedBytes,
+      read: () => commits.total('appendedBytes'),
     },
     {
       name: 'robustmq_journal_refused_appends_total',
       help: 'Appends refused, whatever the reason.',
-      read: () => commits.refused,
+      read: () => commits.total('refused'),
     },
   ]);
   metrics.registerGauges([
-    { name: 'robustmq_journal_shards', help: 'Shards in this directory.', read: () => journal.shards.size },
-    { name: 'robustmq_journal_leaders', help: 'Shards led here.', read: () => count(journal, 'led') },
+    {
+      name: 'robustmq_journal_shards',
+      help: 'Shards in this directory.',
+      read: () => current()?.shards.size ?? 0,
+    },
+    { name: 'robustmq_journal_leaders', help: 'Shards led here.', read: () => count(current(), 'led') },
     {
       name: 'robustmq_journal_failed_shards',
       help: 'Shards that serve nothing: quarantined or failed.',
-      read: () => count(journal, 'failed'),
+      read: () => count(current(), 'failed'),
     },
-    { name: 'robustmq_journal_streams', help: 'Gateways connected.', read: () => journal.exchanges.size },
+    {
+      name: 'robustmq_journal_streams',
+      help: 'Gateways connected.',
+      read: () => current()?.exchanges.size ?? 0,
+    },
     {
       name: 'robustmq_journal_log_bytes',
       help: 'Bytes of all segments.',
       unit: 'By',
-      read: () => journal.logBytes,
+      read: () => current()?.logBytes ?? 0,
     },
   ]);
 }
 
-function count(journal: Journal, what: 'led' | 'failed'): number {
+function count(journal: Journal | undefined, what: 'led' | 'failed'): number {
+  if (journal === undefined) return 0;
   let found = what === 'failed' ? journal.quarantinedShards : 0;
   for (const shard of journal.shards.values()) {
     if (what === 'led' ? shard.leader !== undefined : shard.failure !== undefined) found++;

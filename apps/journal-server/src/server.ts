@@ -25,6 +25,8 @@ export interface JournalServer {
   readonly address: string;
   /** Drains and ends; idempotent by its caller. */
   close(): Promise<void>;
+  /** Ends without a drain, for a lease that is lost: nothing is answered any more from the call on. */
+  end(): Promise<void>;
 }
 
 /** What the process lends to the server. */
@@ -33,11 +35,15 @@ export interface ServerSurroundings {
   readonly opsAddress: string;
   readonly version: string;
   readonly sampler: TraceSampler;
-  /** The disk failed or the lease is lost: the process must end, a new incarnation begins. */
-  readonly onFatal: (error: BrokerError | string) => void;
+  /** The disk failed: the process must end, a new incarnation begins from what is durable. */
+  readonly onFatal: (error: BrokerError) => void;
+  /** The lease is over: this server must {@link JournalServer.end} at once. */
+  readonly onLeaseLost: (reason: string) => void;
 }
 
 const REVISION_TIMEOUT_MS = 10_000;
+/** How long running calls may finish when the server drains. */
+const CALLS_TIMEOUT_MS = 1_000;
 
 /** Starts a journal-server; ready when it resolves and {@link Journal.ready}. */
 export async function startServer(config: JournalConfig, around: ServerSurroundings): Promise<JournalServer> {
@@ -69,7 +75,7 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
     zone: config.node.zone,
     version: around.version,
   };
-  const registration = await meta.register(description, (reason) => around.onFatal(reason));
+  const registration = await meta.register(description, around.onLeaseLost);
   await meta.view.waitForRevision(registration.revision, REVISION_TIMEOUT_MS);
   const watermark = new DiskWatermark({
     path: config.data.dir,
@@ -105,8 +111,14 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
       watermark.close();
       await journal.close();
       await registration.release();
-      await rpc.close(1_000);
+      await rpc.close(CALLS_TIMEOUT_MS);
       meta.close();
+    },
+    end: async () => {
+      watermark.close();
+      meta.close();
+      await journal.close();
+      await rpc.close(0);
     },
   };
 }

@@ -103,6 +103,10 @@ export class ClusterView {
   waitForRevision(revision: number, timeoutMs: number): Promise<void> {
     if (this.#revision >= revision) return Promise.resolve();
     return new Promise((resolve, reject) => {
+      const giveUp = (waiter: Waiter): void => {
+        this.#waiters.delete(waiter);
+        reject(new BrokerError('deadline_exceeded', `view is at ${this.#revision}, not yet at ${revision}`));
+      };
       const waiter: Waiter = {
         revision,
         resolve: () => {
@@ -110,10 +114,8 @@ export class ClusterView {
           resolve();
         },
       };
-      const timer = setTimeout(() => {
-        this.#waiters.delete(waiter);
-        reject(new BrokerError('deadline_exceeded', `view is at ${this.#revision}, not yet at ${revision}`));
-      }, timeoutMs);
+      const timer =
+        timeoutMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(() => giveUp(waiter), timeoutMs);
       this.#waiters.add(waiter);
     });
   }

@@ -1,6 +1,6 @@
 // The way from any service to meta-service: typed calls, the watched view, and this process's registration.
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { BrokerError } from '@robustmq/errors';
+import { BrokerError, type ErrorCode } from '@robustmq/errors';
 import {
   ClusterService,
   createClient,
@@ -49,7 +49,8 @@ export interface Registration {
 
 const CALL_TIMEOUT_MS = 5_000;
 const RELEASE_TIMEOUT_MS = 1_000;
-const READY_TIMEOUT_MS = 30_000;
+const RETRIABLE: ReadonlySet<ErrorCode> = new Set(['unavailable', 'not_leader']);
+const REGISTRATION_RETRIABLE: ReadonlySet<ErrorCode> = new Set([...RETRIABLE, 'deadline_exceeded']);
 
 interface Clients {
   readonly cluster: ServiceClient<typeof ClusterService>;
@@ -108,8 +109,12 @@ export class MetaClient {
     return this.#now.groups;
   }
 
-  /** Resolves with the first snapshot. @throws BrokerError `deadline_exceeded` */
-  ready(timeoutMs: number = READY_TIMEOUT_MS): Promise<void> {
+  /**
+   * Resolves with the first snapshot; by default however long meta-service takes to come: services start in any order, and
+   * each is simply not ready until then.
+   * @throws BrokerError `deadline_exceeded`
+   */
+  ready(timeoutMs: number = Number.POSITIVE_INFINITY): Promise<void> {
     return this.view.waitForRevision(1, timeoutMs);
   }
 
@@ -129,11 +134,14 @@ export class MetaClient {
    * make the request once, outside.
    */
   persist<T>(call: () => Promise<T>, attempts = 8): Promise<T> {
+    return this.#retryWhile(RETRIABLE, call, attempts);
+  }
+
+  #retryWhile<T>(codes: ReadonlySet<ErrorCode>, call: () => Promise<T>, attempts: number): Promise<T> {
     return retry(call, {
       attempts,
       maxDelayMs: 1_000,
-      isRetriable: (error) =>
-        error instanceof BrokerError && (error.code === 'unavailable' || error.code === 'not_leader'),
+      isRetriable: (error) => error instanceof BrokerError && codes.has(error.code),
       onRetry: ({ error }) => this.#onTrouble('a call to meta-service is repeated', error),
     });
   }
@@ -144,10 +152,15 @@ export class MetaClient {
    */
   async register(description: NodeDescription, onLost: (reason: string) => void): Promise<Registration> {
     this.#lease?.stop();
-    const { sentAtMs, response } = await this.persist(async () => {
-      const at = this.#clock.monotonicMs();
-      return { sentAtMs: at, response: await this.cluster.registerNode(description) };
-    }, 40);
+    // A repeat of a registration that did arrive is just the next incarnation.
+    const { sentAtMs, response } = await this.#retryWhile(
+      REGISTRATION_RETRIABLE,
+      async () => {
+        const at = this.#clock.monotonicMs();
+        return { sentAtMs: at, response: await this.cluster.registerNode(description) };
+      },
+      Number.POSITIVE_INFINITY,
+    );
     if (response.node?.identity === undefined)
       throw new BrokerError('internal', 'registration without identity');
     const { nodeId, incarnation, directoryId } = response.node.identity;
