@@ -20,6 +20,12 @@ export const SUITES: readonly Suite[] = [
     limitMs: 2 * MINUTE_MS,
   },
   {
+    file: 'cluster/launcher.test.ts',
+    title: 'npm start, npm run cluster',
+    needs: ['linux'],
+    limitMs: 5 * MINUTE_MS,
+  },
+  {
     file: 'clients/mosquitto.test.ts',
     title: 'mosquitto_pub, mosquitto_sub',
     needs: ['mosquitto-clients'],

@@ -26,8 +26,10 @@ const command = new Command('npm run cluster --')
   .parse();
 
 const options = command.opts<ClusterOptions>();
-process.exitCode = await runInForeground(
-  {
+process.exitCode = await runInForeground({
+  restart: 'on-request',
+  greet: table,
+  plan: {
     dataDir: path.resolve(options.data),
     counts: {
       'meta-service': options.meta,
@@ -39,8 +41,7 @@ process.exitCode = await runInForeground(
     ports: { kind: 'base', basePort: options.basePort },
     extraFlags: LOOPBACK_DEFAULTS,
   },
-  table,
-);
+});
 
 function table(cluster: Cluster): string {
   const rows = cluster.processes.map((each) => {

@@ -28,15 +28,16 @@ for (const service of SERVICES) {
 command.parse();
 
 const { data, ...rest } = command.opts<{ data: string } & Record<string, number | string>>();
-process.exitCode = await runInForeground(
-  {
+process.exitCode = await runInForeground({
+  restart: 'always',
+  greet: welcome,
+  plan: {
     dataDir: path.resolve(data),
     counts: ONE_OF_EACH,
     ports: { kind: 'default', overrides: portOverrides(rest) },
     extraFlags: LOOPBACK_DEFAULTS,
   },
-  welcome,
-);
+});
 
 function parsePort(text: string): number {
   const port = Number(text);

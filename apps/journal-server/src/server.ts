@@ -77,14 +77,7 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
   };
   const registration = await meta.register(description, around.onLeaseLost);
   await meta.view.waitForRevision(registration.revision, REVISION_TIMEOUT_MS);
-  const watermark = new DiskWatermark({
-    path: config.data.dir,
-    refuseBelowFreeBytes: config.disk.refuseBelowFree,
-    warnBelowFreeBytes: config.disk.warnBelowFree,
-    reservedBytes: () => opened.commitLog.totalBytes,
-    log,
-  });
-  await watermark.look();
+  const watermark = await openWatermark(config, opened, log);
   const index = new TopicIndex(await openIndexStore(`${config.data.dir}/index`, log), log);
   const journal = new Journal(
     {
@@ -121,6 +114,22 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
       await rpc.close(0);
     },
   };
+}
+
+async function openWatermark(
+  config: JournalConfig,
+  opened: OpenedDirectory,
+  log: JournalLog,
+): Promise<DiskWatermark> {
+  const watermark = new DiskWatermark({
+    path: config.data.dir,
+    refuseBelowFreeBytes: config.disk.refuseBelowFree,
+    warnBelowFreeBytes: config.disk.warnBelowFree,
+    reservedBytes: () => opened.commitLog.totalBytes,
+    log,
+  });
+  await watermark.look();
+  return watermark;
 }
 
 /** From the arrival of a sampled batch to its acknowledgement. */

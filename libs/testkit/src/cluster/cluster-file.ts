@@ -2,6 +2,7 @@
 import { renameSync, writeFileSync } from 'node:fs';
 
 import type { ManagedProcess } from './managed-process.ts';
+import type { ProcessSpec } from './service.ts';
 
 /** One row of cluster.json. */
 export interface ClusterFileProcess {
@@ -12,7 +13,14 @@ export interface ClusterFileProcess {
   readonly addresses: Readonly<Record<string, string>>;
   readonly dataDir: string;
   readonly logFile: string;
-  readonly command: { readonly argv: readonly string[]; readonly env: Readonly<Record<string, string>> };
+  /** Starts it again, in the foreground, whatever the current folder. */
+  readonly command: {
+    readonly argv: readonly string[];
+    /** On top of the caller's environment. */
+    readonly env: Readonly<Record<string, string>>;
+    /** The same as one line for a POSIX shell. */
+    readonly shell: string;
+  };
 }
 
 /** The whole of cluster.json. */
@@ -32,9 +40,19 @@ export function describeCluster(processes: readonly ManagedProcess[]): ClusterFi
       addresses: spec.addresses,
       dataDir: spec.dataDir,
       logFile: spec.logFile,
-      command: { argv: spec.argv, env: spec.env },
+      command: { argv: spec.argv, env: spec.env, shell: shellLine(spec) },
     })),
   };
+}
+
+/** The command of a process as one line for a POSIX shell. */
+export function shellLine({ argv, env }: Pick<ProcessSpec, 'argv' | 'env'>): string {
+  const assignments = Object.entries(env).map(([name, value]) => `${name}=${quoted(value)}`);
+  return [...assignments, ...argv.map(quoted)].join(' ');
+}
+
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Writes cluster.json whole or not at all: a reader never sees half a file. */

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { BrokerError } from '@robustmq/errors';
 
 import { writeClusterFile } from './cluster-file.ts';
-import { ManagedProcess } from './managed-process.ts';
+import { ManagedProcess, type RestartPolicy } from './managed-process.ts';
 import { type PlanOptions, planCluster } from './plan.ts';
 import { DRAIN_STAGES, type ProcessSpec, type ServiceName } from './service.ts';
 
@@ -17,20 +17,20 @@ export class Cluster {
   readonly dataDir: string;
   readonly processes: readonly ManagedProcess[];
 
-  private constructor(dataDir: string, specs: readonly ProcessSpec[]) {
+  private constructor(dataDir: string, specs: readonly ProcessSpec[], restart: RestartPolicy) {
     this.dataDir = dataDir;
-    this.processes = specs.map(
-      (spec) =>
-        new ManagedProcess(spec, () => {
-          this.#writeFile();
-        }),
-    );
+    this.processes = specs.map((spec) => {
+      const onRestart = (): void => {
+        this.#writeFile();
+      };
+      return new ManagedProcess(spec, { restart, onRestart });
+    });
   }
 
   /** Plans without starting: counts, ports and folders are checked. */
-  static async plan(options: PlanOptions): Promise<Cluster> {
+  static async plan(options: PlanOptions, restart: RestartPolicy = 'on-request'): Promise<Cluster> {
     const dataDir = path.resolve(options.dataDir);
-    return new Cluster(dataDir, await planCluster({ ...options, dataDir }));
+    return new Cluster(dataDir, await planCluster({ ...options, dataDir }), restart);
   }
 
   /** Plans, starts and waits until every process is ready. What started is stopped again when one is not. */
@@ -77,15 +77,20 @@ export class Cluster {
     await Promise.all(this.processes.map((each) => each.ready(readyTimeoutMs)));
   }
 
-  /** Resolves with the first process that ends although nobody asked it to. */
-  firstUnexpectedEnd(): Promise<ManagedProcess> {
+  /** Resolves with the first of `among` that ends for good although nobody asked it to. */
+  firstUnexpectedEnd(among: readonly ManagedProcess[] = this.processes): Promise<ManagedProcess> {
     return Promise.race(
-      this.processes.map(async (each) => {
+      among.map(async (each) => {
         await each.exited();
         // A process that was told to end never wins the race.
         return each.diedUnexpectedly ? each : new Promise<never>(() => undefined);
       }),
     );
+  }
+
+  /** Notes in cluster.json which processes run. */
+  describe(): void {
+    this.#writeFile();
   }
 
   /** Drains: gateways first, then the journal, then meta. Each has a limit, after which it is killed. */

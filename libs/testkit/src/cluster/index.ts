@@ -1,9 +1,14 @@
 // A cluster of real processes, for `npm start`, `npm run cluster`, tests and benchmarks.
 export { Cluster } from './cluster.ts';
-export type { ClusterFile, ClusterFileProcess } from './cluster-file.ts';
+export { type ClusterFile, type ClusterFileProcess, shellLine } from './cluster-file.ts';
 export { answersOk, waitUntil } from './conditions.ts';
 export { LOOPBACK_DEFAULTS } from './loopback-defaults.ts';
-export { ManagedProcess, type ProcessExit } from './managed-process.ts';
+export {
+  ManagedProcess,
+  type ManagedProcessOptions,
+  type ProcessExit,
+  type RestartPolicy,
+} from './managed-process.ts';
 export { type Counts, ONE_OF_EACH, type PlanOptions, type PortChoice, portOption } from './plan.ts';
 export { FreePorts, isPortFree } from './ports.ts';
 export { buildStaleApps, repositoryRoot } from './repository.ts';

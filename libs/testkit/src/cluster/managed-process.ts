@@ -10,12 +10,25 @@ import { type ProcessSpec, SERVICE_FACTS } from './service.ts';
 
 const LOG_TAIL_BYTES = 4_096;
 const READY_PROBE_TIMEOUT_MS = 1_000;
-/**
- * EX_TEMPFAIL: an incarnation that lost its lease ends by itself and asks to be started again, as a supervisor such as
- * Kubernetes would (rule R3: it may lead again only under new epochs).
- */
+/** EX_TEMPFAIL: a process whose disk failed ends by itself and asks to be started again (rules L5, R3). */
 const RESTART_ME_EXIT_CODE = 75;
-const RESTARTS_PER_MINUTE = 5;
+/** A run that ended sooner counts as a failed start. */
+const SHORT_RUN_MS = 10_000;
+/** After so many failed starts in a row the process is left as it is. */
+const MAX_SHORT_RUNS = 5;
+const RESTART_MIN_MS = 100;
+const RESTART_MAX_MS = 2_000;
+
+/** Which ends are followed by another run: only one that asked for it, or, once it was ready, any that nobody ordered. */
+export type RestartPolicy = 'on-request' | 'always';
+
+/** Settings of a {@link ManagedProcess}. */
+export interface ManagedProcessOptions {
+  /** Default `on-request`. */
+  readonly restart?: RestartPolicy;
+  /** Called after it was started again by itself. */
+  readonly onRestart?: () => void;
+}
 
 /** How a process ended. Exactly one of the two is set. */
 export interface ProcessExit {
@@ -31,13 +44,16 @@ export class ManagedProcess {
   #lastExit: ProcessExit | undefined;
   #startedAtByte = 0;
   #expectedToEnd = false;
-  #ownRestartsMs: number[] = [];
-  readonly #onOwnRestart: () => void;
+  #startedAtMs = 0;
+  #shortRuns = 0;
+  #wasReady = false;
+  /** Ends the wait for the next run. */
+  #abandonRestart: (() => void) | undefined;
+  readonly #options: ManagedProcessOptions;
 
-  /** `onOwnRestart` is called after a process that asked for it was started again. */
-  constructor(spec: ProcessSpec, onOwnRestart: () => void = () => undefined) {
+  constructor(spec: ProcessSpec, options: ManagedProcessOptions = {}) {
     this.spec = spec;
-    this.#onOwnRestart = onOwnRestart;
+    this.#options = options;
   }
 
   get nodeId(): string {
@@ -50,7 +66,12 @@ export class ManagedProcess {
   }
 
   get running(): boolean {
-    return this.#child !== undefined && this.#lastExit === undefined;
+    return this.#child !== undefined && this.#lastExit === undefined && this.#abandonRestart === undefined;
+  }
+
+  /** How the last run ended; undefined while one runs or is about to. */
+  get lastExit(): ProcessExit | undefined {
+    return this.#lastExit;
   }
 
   /** True when the current run ended without `stop` or `kill` having been called. */
@@ -74,6 +95,7 @@ export class ManagedProcess {
   /** Starts a new run. Output is appended to the log file. Does not wait until it is ready. */
   start(): void {
     if (this.running) throw new BrokerError('conflict', `${this.nodeId} runs already`);
+    this.#abandonRestart?.();
     mkdirSync(this.spec.dataDir, { recursive: true });
     mkdirSync(path.dirname(this.spec.logFile), { recursive: true });
     this.#lastExit = undefined;
@@ -95,14 +117,11 @@ export class ManagedProcess {
     });
     closeSync(log);
     this.#child = child;
+    this.#startedAtMs = performance.now();
     const ended = (exit: ProcessExit): void => {
-      if (this.#mayRestart(exit)) {
-        this.#spawn(resolve);
-        this.#onOwnRestart();
-        return;
-      }
-      this.#lastExit ??= exit;
-      resolve(this.#lastExit);
+      if (child !== this.#child) return;
+      if (this.#mayRestart(exit)) this.#restartLater(exit, resolve);
+      else this.#ended(exit, resolve);
     };
     child.once('exit', (code, signal) => {
       ended({ code, signal });
@@ -112,12 +131,30 @@ export class ManagedProcess {
     });
   }
 
+  #ended(exit: ProcessExit, resolve: (exit: ProcessExit) => void): void {
+    this.#lastExit ??= exit;
+    resolve(this.#lastExit);
+  }
+
   #mayRestart({ code }: ProcessExit): boolean {
-    if (code !== RESTART_ME_EXIT_CODE || this.#expectedToEnd) return false;
-    const nowMs = performance.now();
-    this.#ownRestartsMs = this.#ownRestartsMs.filter((ms) => nowMs - ms < 60_000);
-    this.#ownRestartsMs.push(nowMs);
-    return this.#ownRestartsMs.length <= RESTARTS_PER_MINUTE;
+    const isWanted = (this.#options.restart === 'always' && this.#wasReady) || code === RESTART_ME_EXIT_CODE;
+    if (!isWanted || this.#expectedToEnd) return false;
+    this.#shortRuns = performance.now() - this.#startedAtMs < SHORT_RUN_MS ? this.#shortRuns + 1 : 0;
+    return this.#shortRuns <= MAX_SHORT_RUNS;
+  }
+
+  #restartLater(exit: ProcessExit, resolve: (exit: ProcessExit) => void): void {
+    const delayMs = Math.min(RESTART_MAX_MS, RESTART_MIN_MS * 2 ** this.#shortRuns);
+    const timer = setTimeout(() => {
+      this.#abandonRestart = undefined;
+      this.#spawn(resolve);
+      this.#options.onRestart?.();
+    }, delayMs);
+    this.#abandonRestart = () => {
+      clearTimeout(timer);
+      this.#abandonRestart = undefined;
+      this.#ended(exit, resolve);
+    };
   }
 
   /** Resolves when the current run has ended for good: not when it asked to be started again. */
@@ -130,13 +167,15 @@ export class ManagedProcess {
   async ready(timeoutMs: number): Promise<void> {
     const url = `http://${this.address(SERVICE_FACTS[this.spec.service].healthEndpoint)}/readyz`;
     await waitUntil(`${this.nodeId} ready at ${url}`, timeoutMs, async () => {
-      if (!this.running) throw new BrokerError('unavailable', this.#describeEnd());
+      if (this.#lastExit !== undefined) throw new BrokerError('unavailable', this.#describeEnd());
       return answersOk(url, READY_PROBE_TIMEOUT_MS);
     });
+    this.#wasReady = true;
   }
 
   /** SIGTERM, and SIGKILL when it has not ended after `timeoutMs`. Resolves with how it ended. */
   async stop(timeoutMs: number): Promise<ProcessExit | undefined> {
+    this.#abandonRestart?.();
     if (!this.running) return this.#lastExit;
     this.#expectedToEnd = true;
     this.#signal('SIGCONT');
@@ -151,6 +190,7 @@ export class ManagedProcess {
 
   /** SIGKILL: no handler of the process runs. Resolves once the kernel has reaped it. */
   async kill(): Promise<void> {
+    this.#abandonRestart?.();
     if (!this.running) return;
     this.#expectedToEnd = true;
     this.#signal('SIGKILL');

@@ -7,7 +7,9 @@ import {
   FreePorts,
   isPortFree,
   ManagedProcess,
+  type ManagedProcessOptions,
   type ProcessSpec,
+  shellLine,
   waitUntil,
 } from '../../src/cluster/index.ts';
 
@@ -26,7 +28,7 @@ afterAll(() => {
 });
 
 let count = 0;
-function processOf(script: string, opsPort = 0, onOwnRestart?: () => void): ManagedProcess {
+function processOf(script: string, opsPort = 0, options: ManagedProcessOptions = {}): ManagedProcess {
   count += 1;
   const spec: ProcessSpec = {
     service: 'journal-server',
@@ -37,7 +39,7 @@ function processOf(script: string, opsPort = 0, onOwnRestart?: () => void): Mana
     argv: [process.execPath, '-e', script],
     env: { GREETING: 'hello' },
   };
-  const made = new ManagedProcess(spec, onOwnRestart);
+  const made = new ManagedProcess(spec, options);
   started.push(made);
   return made;
 }
@@ -101,10 +103,45 @@ test('paused, it does nothing; resumed, it goes on; started again, it is another
 
 test('one that asks to be started again (exit code 75) is, but not for ever', async () => {
   let restarts = 0;
-  const made = processOf('process.exit(75)', 0, () => (restarts += 1));
+  const made = processOf('process.exit(75)', 0, { onRestart: () => (restarts += 1) });
   made.start();
   expect(await made.exited()).toEqual({ code: 75, signal: null });
   expect(restarts).toBe(5);
+}, 20_000);
+
+test('one that is kept alive is started again after any end, once it was ready; told to stop, it stops', async () => {
+  const port = await new FreePorts(HOST, process.pid + 23).take();
+  const server = `require('http').createServer((q, a) => a.end()).listen(${port})`;
+  let restarts = 0;
+  const made = processOf(server, port, { restart: 'always', onRestart: () => (restarts += 1) });
+  made.start();
+  await made.ready(10_000);
+  const firstPid = made.pid ?? 0;
+  process.kill(firstPid, 'SIGKILL');
+  await waitUntil('the next run', 10_000, () => restarts === 1 && made.pid !== firstPid);
+  await made.ready(10_000);
+  expect(made.diedUnexpectedly).toBe(false);
+  await made.kill();
+  expect([made.running, restarts]).toEqual([false, 1]);
+});
+
+test('one that never was ready is not kept alive: its mistake is told at once', async () => {
+  const made = processOf('process.exit(2)', 0, { restart: 'always' });
+  made.start();
+  expect(await made.exited()).toEqual({ code: 2, signal: null });
+});
+
+test('stopped while it waits for its next run, it is over', async () => {
+  const made = processOf('process.exit(75)');
+  made.start();
+  await waitUntil('it waits', 10_000, () => !made.running);
+  expect(await made.stop(1_000)).toEqual({ code: 75, signal: null });
+  expect(await made.exited()).toEqual({ code: 75, signal: null });
+});
+
+test('the command of a process is one line for a shell', () => {
+  const line = shellLine({ argv: ['/bin/node', '--a=b', "it's here", 'c d'], env: { X: 'y z' } });
+  expect(line).toBe(`X='y z' /bin/node --a=b 'it'\\''s here' 'c d'`);
 });
 
 test('free ports are free, and never the same twice', async () => {

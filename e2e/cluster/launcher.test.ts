@@ -1,0 +1,151 @@
+// `npm run cluster` and `npm start` as a person or a fault tool uses them: a process is killed from outside, and started
+// again by the command in cluster.json, or by the launcher.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import {
+  answersOk,
+  type ClusterFile,
+  type ClusterFileProcess,
+  FreePorts,
+  repositoryRoot,
+  waitUntil,
+} from '@robustmq/testkit/cluster';
+import mqtt from 'mqtt';
+
+import { READY_TIMEOUT_MS } from './test-cluster.ts';
+
+const NODE_FLAGS = [
+  '--disable-warning=MODULE_TYPELESS_PACKAGE_JSON',
+  '--disable-warning=ExperimentalWarning',
+];
+const ports = new FreePorts('127.0.0.1', process.pid + 31);
+let dataDir: string;
+let children: ChildProcess[];
+let output: string;
+
+beforeEach(() => {
+  dataDir = mkdtempSync(path.join(tmpdir(), 'robustmq-launcher-'));
+  children = [];
+  output = '';
+});
+afterEach(async () => {
+  await Promise.all(
+    children.toReversed().map(async (child) => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = once(child, 'close');
+      child.kill('SIGTERM');
+      await ended;
+    }),
+  );
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+function launch(script: string, args: readonly string[]): ChildProcess {
+  const file = path.join(repositoryRoot(), 'tools', script, 'main.ts');
+  const child = spawn(process.execPath, [...NODE_FLAGS, file, '--data', dataDir, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.push(child);
+  for (const stream of [child.stdout, child.stderr])
+    stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
+  return child;
+}
+
+const printed = (what: RegExp): Promise<boolean> =>
+  waitUntil(`${String(what)} in: ${output}`, READY_TIMEOUT_MS, () => what.test(output));
+
+function described(nodeId: string): ClusterFileProcess {
+  const file = JSON.parse(readFileSync(path.join(dataDir, 'cluster.json'), 'utf8')) as ClusterFile;
+  return file.processes.find((each) => each.nodeId === nodeId)!;
+}
+
+async function ready(nodeId: string): Promise<void> {
+  const url = `http://${described(nodeId).addresses['ops'] ?? ''}/readyz`;
+  await waitUntil(`${nodeId} ready; ${output}`, READY_TIMEOUT_MS, () => answersOk(url, 1_000));
+}
+
+/** A QoS 1 publish that must be acknowledged within the deadline of one attempt after another. */
+async function acknowledged(payload: string): Promise<void> {
+  const client = mqtt.connect(`mqtt://${described('mqtt-1').addresses['mqtt'] ?? ''}`, {
+    reconnectPeriod: 50,
+  });
+  client.on('error', () => undefined);
+  await client.publishAsync('launched', payload, { qos: 1 });
+  await client.endAsync(true);
+}
+
+test('npm run cluster: killed from outside, the others go on; started again by the command of cluster.json, all is well', async () => {
+  const basePort = await ports.take();
+  const launcher = launch('cluster', ['--base-port', `${basePort}`]);
+  await printed(/described in .*cluster\.json/);
+  await acknowledged('before');
+  for (const nodeId of ['journal-1', 'meta-1', 'mqtt-1', 'kafka-1', 'admin-1']) {
+    const { pid, command } = described(nodeId);
+    process.kill(pid ?? 0, 'SIGKILL');
+    await printed(new RegExp(`${nodeId} ended \\(SIGKILL\\); the others go on`));
+    expect(described(nodeId).pid).toBeNull();
+    const again = spawn(command.shell, { shell: '/bin/sh', cwd: '/', stdio: 'ignore', detached: true });
+    children.push(again);
+    await ready(nodeId);
+    await acknowledged(`after the end of ${nodeId}`);
+    // The shell and what it started form a group of their own.
+    const ended = once(again, 'close');
+    process.kill(-(again.pid ?? 0), 'SIGKILL');
+    await ended;
+    const [program = '', ...args] = command.argv;
+    children.push(spawn(program, args, { stdio: 'ignore', env: { ...process.env, ...command.env } }));
+    await ready(nodeId);
+  }
+  await acknowledged('after all');
+  expect(launcher.exitCode).toBeNull();
+}, 120_000);
+
+test('npm start: a process that dies is started again; Ctrl-C ends everything with exit code 0', async () => {
+  const options: string[] = [];
+  for (const option of [
+    'meta-grpc-port',
+    'meta-ops-port',
+    'journal-grpc-port',
+    'journal-ops-port',
+    'mqtt-port',
+    'ws-port',
+    'mqtt-grpc-port',
+    'mqtt-ops-port',
+    'kafka-port',
+    'kafka-ops-port',
+    'http-port',
+    'admin-ops-port',
+  ])
+    options.push(`--${option}`, `${await ports.take()}`);
+  const launcher = launch('start', options);
+  await printed(/Ctrl-C drains and stops/);
+  expect(output).toMatch(/admin +first password \S+/);
+  for (const nodeId of ['journal-1', 'mqtt-1']) {
+    const { pid } = described(nodeId);
+    process.kill(pid ?? 0, 'SIGKILL');
+    await waitUntil(`${nodeId} has another pid`, READY_TIMEOUT_MS, () => {
+      const next = described(nodeId).pid;
+      return next !== null && next !== pid;
+    });
+    await ready(nodeId);
+    await acknowledged(`after ${nodeId}`);
+  }
+  const ended = once(launcher, 'close');
+  launcher.kill('SIGINT');
+  expect(await ended).toEqual([0, null]);
+  expect(output).toMatch(/stopped; all data is kept/);
+}, 120_000);
+
+test('a taken port is an error that names port and option', async () => {
+  const port = await ports.take();
+  const first = launch('cluster', ['--base-port', `${port}`]);
+  await printed(/described in/);
+  const second = launch('cluster', ['--base-port', `${port}`]);
+  expect(await once(second, 'close')).toEqual([1, null]);
+  expect(output).toMatch(new RegExp(`port ${port} of meta-service is taken.*--base-port`));
+  expect(first.exitCode).toBeNull();
+}, 60_000);
