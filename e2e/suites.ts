@@ -62,6 +62,12 @@ export const SUITES: readonly Suite[] = [
     limitMs: 6 * MINUTE_MS,
   },
   {
+    file: 'chaos/pause.test.ts',
+    title: 'SIGSTOP beyond the lease',
+    needs: ['linux', 'kcat', 'python-clients'],
+    limitMs: 4 * MINUTE_MS,
+  },
+  {
     file: 'chaos/power-cut.test.ts',
     title: 'power cut',
     needs: ['loop-devices', 'kcat', 'python-clients'],
