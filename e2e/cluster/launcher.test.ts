@@ -2,7 +2,7 @@
 // again by the command in cluster.json, or by the launcher.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -139,6 +139,22 @@ test('npm start: a process that dies is started again; Ctrl-C ends everything wi
   expect(await ended).toEqual([0, null]);
   expect(output).toMatch(/stopped; all data is kept/);
 }, 120_000);
+
+test('a launcher that is killed takes its processes with it: the next start finds the ports free and the data there', async () => {
+  const basePort = await ports.take();
+  const first = launch('cluster', ['--base-port', `${basePort}`]);
+  await printed(/described in/);
+  await acknowledged('before the end of the launcher');
+  const pids = ['meta-1', 'journal-1', 'mqtt-1', 'kafka-1', 'admin-1'].map(
+    (nodeId) => described(nodeId).pid!,
+  );
+  first.kill('SIGKILL');
+  await waitUntil('all are gone', 10_000, () => pids.every((pid) => !existsSync(`/proc/${pid}`)));
+  output = '';
+  launch('cluster', ['--base-port', `${basePort}`]);
+  await printed(/described in/);
+  await acknowledged('after it');
+}, 60_000);
 
 test('a taken port is an error that names port and option', async () => {
   const port = await ports.take();

@@ -7,6 +7,8 @@ export const EXIT_CODES = {
   /** Started wrongly: configuration, a taken port, missing permission. A restart will not help. */
   misconfigured: 2,
   failed: 1,
+  /** The launcher that it belonged to is gone. */
+  orphaned: 3,
 } as const;
 
 const MISCONFIGURED = new Set(['invalid_argument', 'conflict', 'permission_denied']);
@@ -23,8 +25,13 @@ export function describeFatal(error: unknown): { readonly text: string; readonly
   };
 }
 
-/** Runs `main`; when it fails, prints why to stderr and ends the process with the code of {@link describeFatal}. */
+/**
+ * Runs `main`; when it fails, prints why to stderr and ends the process with the code of {@link describeFatal}. A process that was
+ * started with an IPC channel belongs to a launcher and ends with it, without a drain: whoever kills a launcher means all of it,
+ * and the next start must find the ports free.
+ */
 export async function runMain(name: string, main: () => Promise<void>): Promise<void> {
+  if (process.connected) process.once('disconnect', () => process.exit(EXIT_CODES.orphaned));
   try {
     await main();
   } catch (error) {

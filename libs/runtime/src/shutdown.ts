@@ -22,8 +22,6 @@ export interface ShutdownLog {
 export interface ShutdownOptions {
   readonly log: ShutdownLog;
   readonly process?: ProcessHandle;
-  /** Also end when the parent process closes its IPC channel, as it does by dying. Default false. */
-  readonly withParent?: boolean;
 }
 
 interface Step {
@@ -40,14 +38,12 @@ const EXIT_FORCED = 130;
 export class Shutdown {
   readonly #log: ShutdownLog;
   readonly #process: ProcessHandle;
-  readonly #withParent: boolean;
   readonly #steps: Step[] = [];
   #running: Promise<boolean> | null = null;
 
   constructor(options: ShutdownOptions) {
     this.#log = options.log;
     this.#process = options.process ?? process;
-    this.#withParent = options.withParent ?? false;
   }
 
   /** Whether the end has begun: new work is to be refused. */
@@ -89,15 +85,13 @@ export class Shutdown {
   }
 
   /**
-   * Starts the shutdown on SIGTERM and SIGINT (and on 'disconnect' with `withParent`); a second signal ends the process
-   * at once. Returns a function that removes the handlers.
+   * Starts the shutdown on SIGTERM and SIGINT; a second signal ends the process at once. Returns a function that removes the handlers.
    */
   installSignals(): () => void {
     const installed: [event: string, listener: () => void][] = SIGNALS.map((signal) => [
       signal,
       () => (this.isRunning ? this.#process.exit(EXIT_FORCED) : void this.exit(signal)),
     ]);
-    if (this.#withParent) installed.push(['disconnect', () => void this.exit('parent process is gone')]);
     for (const [event, listener] of installed) this.#process.on(event, listener);
     return () => {
       for (const [event, listener] of installed) this.#process.off(event, listener);

@@ -28,7 +28,7 @@ class FakeProcess extends EventEmitter implements ProcessHandle {
   }
 }
 
-function setUp(withParent = false): { shutdown: Shutdown; fake: FakeProcess; lines: string[] } {
+function setUp(): { shutdown: Shutdown; fake: FakeProcess; lines: string[] } {
   const fake = new FakeProcess();
   const lines: string[] = [];
   const log = {
@@ -36,7 +36,7 @@ function setUp(withParent = false): { shutdown: Shutdown; fake: FakeProcess; lin
     error: (fields: Record<string, unknown>, message: string): void =>
       void lines.push(`${message}: ${String(fields['step'])}`),
   };
-  return { shutdown: new Shutdown({ log, process: fake, withParent }), fake, lines };
+  return { shutdown: new Shutdown({ log, process: fake }), fake, lines };
 }
 
 describe('Shutdown', () => {
@@ -84,18 +84,13 @@ describe('Shutdown', () => {
     await expect(fake.exited).resolves.toBe(130);
   });
 
-  it('follows its parent only when asked to, and keeps a failure code', async () => {
-    const orphan = setUp(true);
-    orphan.shutdown.installSignals();
-    orphan.fake.emit('disconnect');
-    await expect(orphan.fake.exited).resolves.toBe(0);
-    const free = setUp();
-    const remove = free.shutdown.installSignals();
-    expect(free.fake.listenerCount('disconnect')).toBe(0);
+  it('keeps a failure code, and removes its handlers', async () => {
+    const { shutdown, fake } = setUp();
+    const remove = shutdown.installSignals();
     remove();
-    expect(free.fake.listenerCount('SIGTERM')).toBe(0);
-    await free.shutdown.exit('disk failed', 3);
-    await expect(free.fake.exited).resolves.toBe(3);
+    expect(fake.listenerCount('SIGTERM')).toBe(0);
+    await shutdown.exit('disk failed', 3);
+    await expect(fake.exited).resolves.toBe(3);
   });
 });
 
@@ -139,6 +134,20 @@ describe('runMain', () => {
     let isDone = false;
     await runMain('test', async () => void (isDone = true));
     expect(isDone).toBe(true);
+  });
+
+  it('ends with the launcher that started it', async () => {
+    const exit = jest.spyOn(process, 'exit').mockImplementation((() => undefined) as typeof process.exit);
+    const before = process.listenerCount('disconnect');
+    const { connected } = process;
+    process.connected = true;
+    await runMain('test', () => Promise.resolve());
+    process.connected = connected;
+    expect(process.listenerCount('disconnect')).toBe(before + 1);
+    (process.listeners('disconnect').at(-1) as () => void)();
+    expect(exit).toHaveBeenCalledWith(3);
+    process.off('disconnect', process.listeners('disconnect').at(-1) as () => void);
+    exit.mockRestore();
   });
 
   it('prints the error and ends the process with its code', async () => {

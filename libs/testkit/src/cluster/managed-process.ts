@@ -109,13 +109,15 @@ export class ManagedProcess {
     const log = openSync(this.spec.logFile, 'a');
     this.#startedAtByte = fstatSync(log).size;
     const [program, ...args] = this.spec.argv;
-    // Its own process group: a terminal's Ctrl-C must reach the launcher only, which drains in order.
+    // Its own process group: a terminal's Ctrl-C must reach the launcher only, which drains in order. The channel carries
+    // nothing: its end tells the child that the launcher was killed.
     const child = spawn(program ?? '', args, {
       detached: true,
-      stdio: ['ignore', log, log],
+      stdio: ['ignore', log, log, 'ipc'],
       env: { ...process.env, ...this.spec.env },
     });
     closeSync(log);
+    child.channel?.unref();
     this.#child = child;
     this.#startedAtMs = performance.now();
     const ended = (exit: ProcessExit): void => {
