@@ -77,6 +77,11 @@ export const kafkaGatewayConfig = defineConfig(
         .default(60_000)
         .describe('A client that stops in the middle of a request, or reads nothing, is closed after this.'),
     }),
+    journal: section({
+      tick: duration({ min: 1, max: 50 })
+        .default(1)
+        .describe('Shortest distance of two append frames to a journal under load.'),
+    }),
     fetch: section({
       maxBytes: byteSize({ min: KiB, max: 64 * MiB })
         .default(16 * MiB)

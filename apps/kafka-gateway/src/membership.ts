@@ -14,6 +14,8 @@ export interface MembershipOptions {
   readonly cluster: ClusterAdapter;
   readonly journal: JournalAdapter;
   readonly description: NodeDescription;
+  /** Shortest distance of two append frames to a journal under load. */
+  readonly tickMs: number;
   readonly log: GatewayLog;
   /** Everything that the lease covers stops here. */
   readonly onLost: () => void;
@@ -42,7 +44,7 @@ export class Membership {
 
   /** Registers, and resolves when this gateway sees itself in the cluster. */
   async join(): Promise<void> {
-    const { meta, cluster, journal, description, log } = this.#options;
+    const { meta, cluster, journal, description, log, tickMs } = this.#options;
     const registration = await meta.register(description, (reason) => this.#lost(reason));
     await meta.view.waitForRevision(registration.revision, VIEW_TIMEOUT_MS);
     this.#registration = registration;
@@ -53,7 +55,7 @@ export class Membership {
         directory: shardDirectory(meta.view),
         identity: { nodeId, incarnation },
         kind: ServiceKind.KAFKA_GATEWAY,
-
+        tickMs,
         producerIds: { base: producerIdBase, count: producerIdCount },
         onLink: (journalId, up, error) => log.info({ journal: journalId, up, err: error }, 'link to journal'),
       }),

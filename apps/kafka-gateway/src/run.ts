@@ -65,6 +65,7 @@ export async function run(config: KafkaGatewayConfig, version: string): Promise<
     cluster,
     journal,
     log,
+    tickMs: config.journal.tick,
     description: {
       nodeId: config.node.id,
       kind: ServiceKind.KAFKA_GATEWAY,

@@ -25,6 +25,8 @@ export function robustmq(nodeFlags: PlanOptions['nodeFlags'] = {}): System {
           extraFlags: {
             'meta-service': ['--streams.default.mqtt.filter=none'],
             'mqtt-gateway': ['--auth.anonymous=true'],
+            // As the peer is set: a measurement of reading, not of a wait for members who never come.
+            'kafka-gateway': ['--groups.initialRebalanceDelay=0'],
           },
           nodeFlags,
         },
