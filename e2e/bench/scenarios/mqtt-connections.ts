@@ -6,7 +6,7 @@ import { cpuSeconds, residentBytes } from '../processes.ts';
 import type { Scenario } from './scenario.ts';
 
 const CONNECTIONS = 5_000;
-const AT_ONCE = 64;
+const AT_ONCE = 96;
 // Sessions that are written lazily and heaps that grow in steps come to rest.
 const SETTLE_MS = 2_000;
 

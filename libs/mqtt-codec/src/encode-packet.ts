@@ -1,7 +1,10 @@
 // Every packet to a client but PUBLISH and acknowledgements, by mqtt-packet.
 
-import { generate, type Packet } from 'mqtt-packet';
+import { generate, writeToStream, type Packet } from 'mqtt-packet';
 import type { ProtocolVersion } from './control-packet.ts';
+
+// Off: 65,536 small buffers, made with the first packet and kept for good (7 MB), for what is written once per connection.
+writeToStream.cacheNumbers = false;
 
 /** The whole PINGRESP, the same for everyone. */
 export const PINGRESP: Buffer = Buffer.from([0xd0, 0x00]);
