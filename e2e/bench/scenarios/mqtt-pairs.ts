@@ -1,5 +1,6 @@
 // Many publishers, each with its own topic and subscriber, QoS 1: saturated by a window, or at a fixed rate.
 import { BrokerError } from '@robustmq/errors';
+import { Kafka, logLevel } from 'kafkajs';
 
 import { Receivers } from '../load/receivers.ts';
 import { Sender } from '../load/sender.ts';
@@ -23,6 +24,8 @@ interface PairsShape {
   /** Each message has a topic of its own; the receiver has a wildcard. */
   readonly newTopics?: boolean;
   readonly topicPrefix?: string;
+  /** The topics are owned by a stream of its own with so many partitions, where the system has streams. */
+  readonly partitions?: number;
 }
 
 /** The pairs of one run. */
@@ -125,11 +128,28 @@ class Pairs {
   }
 }
 
+/** A stream that owns the MQTT topics of the filter. */
+async function createStream(
+  { host, kafkaPort = 0 }: RunningSystem,
+  numPartitions: number,
+  filter: string,
+): Promise<void> {
+  const brokers = [`${host}:${kafkaPort}`];
+  const admin = new Kafka({ clientId: 'bench', brokers, logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  const configEntries = [{ name: 'mqtt.filter', value: filter }];
+  await admin.createTopics({ topics: [{ topic: 'bench-pairs', numPartitions, configEntries }] });
+  await admin.disconnect();
+}
+
 async function runPairs(
   system: RunningSystem,
   { seconds }: RunOptions,
   shape: PairsShape,
 ): Promise<Measurement> {
+  const { partitions, topicPrefix = '' } = shape;
+  if (partitions !== undefined && system.kafkaPort !== undefined)
+    await createStream(system, partitions, `${topicPrefix}/#`);
   const pairs = new Pairs(system, shape);
   await pairs.connect(system);
   pairs.start();
@@ -178,6 +198,12 @@ export const pairScenarios: readonly Scenario[] = [
   }),
   scenario('qos1-window1', 'QoS 1, 50 pairs, window 1, saturated', '', { pairs: 50, window: 1 }),
   scenario('qos1-slow-pairs', 'QoS 1, 500 slow pairs, 20,000/s open loop', '', { pairs: 500, rate: 20_000 }),
+  scenario('qos1-8-partitions', 'QoS 1, 50 pairs, window 32, a stream of 8 partitions', '', {
+    pairs: 50,
+    window: 32,
+    topicPrefix: 'bench/parted',
+    partitions: 8,
+  }),
   scenario('qos1-durable', 'QoS 1, 50 pairs, window 32, durable sessions', '', {
     pairs: 50,
     window: 32,
