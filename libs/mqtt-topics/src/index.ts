@@ -8,8 +8,8 @@ export {
 export { matchesFilter } from './filter-match.ts';
 export { FilterTrie, type MatchVisitor } from './filter-trie.ts';
 export { OwnerTable, type OwnedFilter } from './owner-table.ts';
+export { RecentMap } from './recent-map.ts';
 export { TopicCache } from './topic-cache.ts';
-export { TopicMatchCache, type TopicMatchCacheOptions } from './topic-match-cache.ts';
 export {
   hasWildcard,
   isSystemTopic,

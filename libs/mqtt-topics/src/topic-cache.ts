@@ -1,14 +1,15 @@
 // Remembers what was computed for a topic until the thing it was computed from changes.
 
-/** A bounded map from topic to result, valid for one generation of its source. Oldest entries leave first. */
+import { RecentMap } from './recent-map.ts';
+
+/** A bounded map from topic to result, valid for one generation of its source. What was not asked for lately leaves first. */
 export class TopicCache<R> {
-  readonly #entries = new Map<string, R>();
-  readonly #capacity: number;
+  readonly #entries: RecentMap<string, R>;
   #generation = -1;
 
   /** @param capacity entries kept; a topic that recurs seldom is cheaper to compute than to keep. */
   constructor(capacity: number) {
-    this.#capacity = capacity;
+    this.#entries = new RecentMap(capacity);
   }
 
   /** The result for this generation of the source, or undefined. A new generation drops everything. */
@@ -23,10 +24,6 @@ export class TopicCache<R> {
 
   /** Keeps a result computed from the generation last asked for. */
   set(topic: string, result: R): void {
-    if (this.#entries.size >= this.#capacity) {
-      const oldest = this.#entries.keys().next();
-      if (oldest.done !== true) this.#entries.delete(oldest.value);
-    }
     this.#entries.set(topic, result);
   }
 

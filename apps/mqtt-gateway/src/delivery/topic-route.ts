@@ -2,7 +2,7 @@
 // per message; computed when a topic is first seen and after a change that concerns it.
 
 import { partitionForTopic } from '@robustmq/bytes';
-import { FilterTrie, hasWildcard } from '@robustmq/mqtt-topics';
+import { FilterTrie, hasWildcard, RecentMap } from '@robustmq/mqtt-topics';
 import { OverlappingReceiver, type Receiver, type Subscription } from './subscription.ts';
 import type { Subscriber } from './subscriber.ts';
 
@@ -77,13 +77,12 @@ export class TopicRoutes {
   /** Grows when a filter with wildcards changes; a change of an exact filter concerns one topic only. */
   version = 0;
   readonly #trie = new FilterTrie<Subscription>();
-  readonly #routes = new Map<string, TopicRoute>();
-  readonly #capacity: number;
+  readonly #routes: RecentMap<string, TopicRoute>;
   #ownerOf: (topic: string) => RoutedStream | undefined;
 
-  /** @param capacity topics remembered; the oldest leave first. */
+  /** @param capacity topics remembered; what was not used lately leaves first. */
   constructor(capacity: number, ownerOf: (topic: string) => RoutedStream | undefined) {
-    this.#capacity = capacity;
+    this.#routes = new RecentMap(capacity, detach);
     this.#ownerOf = ownerOf;
   }
 
@@ -97,14 +96,6 @@ export class TopicRoutes {
   }
 
   #create(topic: string): TopicRoute {
-    if (this.#routes.size >= this.#capacity) {
-      for (const [oldest, route] of this.#routes) {
-        route.isDetached = true;
-        route.invalidate();
-        this.#routes.delete(oldest);
-        break;
-      }
-    }
     const route = new TopicRoute(this, topic, this.#ownerOf(topic));
     this.#routes.set(topic, route);
     return route;
@@ -113,10 +104,7 @@ export class TopicRoutes {
   /** The owners of topics changed (rule O2). */
   changeOwners(ownerOf: (topic: string) => RoutedStream | undefined): void {
     this.#ownerOf = ownerOf;
-    for (const route of this.#routes.values()) {
-      route.isDetached = true;
-      route.invalidate();
-    }
+    for (const route of this.#routes.values()) detach(route);
     this.#routes.clear();
   }
 
@@ -150,4 +138,10 @@ export class TopicRoutes {
     });
     return bySession.size === 0 ? NOBODY : [...bySession.values()];
   }
+}
+
+/** The route is no longer in the table: whoever still holds it hears of no change. */
+function detach(route: TopicRoute): void {
+  route.isDetached = true;
+  route.invalidate();
 }
