@@ -47,6 +47,12 @@ export interface Disk {
   syncDirectory(directory: string): Promise<void>;
 }
 
+/** The directory that holds the name `path`; undefined for a name without one. */
+export function parentOf(path: string): string | undefined {
+  const end = path.lastIndexOf('/');
+  return end < 0 ? undefined : path.slice(0, Math.max(1, end));
+}
+
 /** Writes zeros over `[from, to)` in slices and leaves the sync to the caller, so later writes need no new extents. */
 export async function writeZeros(file: DiskFile, from: number, to: number): Promise<void> {
   const slice = Buffer.alloc(Math.max(0, Math.min(ZERO_SLICE_BYTES, to - from)));

@@ -1,6 +1,6 @@
 // The commit log of a data directory (rules L1, L2, L3, L5) and the disk port that all storage goes through.
 
-export { writeZeros, type Disk, type DiskFile } from './disk.ts';
+export { parentOf, writeZeros, type Disk, type DiskFile } from './disk.ts';
 export { NodeDisk } from './node-disk.ts';
 export type { Section } from './frame.ts';
 export { CommitLog, type CommitLogOptions, type OpenedCommitLog } from './commit-log.ts';

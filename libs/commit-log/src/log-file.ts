@@ -2,7 +2,7 @@
 // is said only by the frames in it, so recycling a file costs neither a rename nor a directory sync.
 
 import { BrokerError } from '@robustmq/errors';
-import { writeZeros, type Disk, type DiskFile } from './disk.ts';
+import { parentOf, writeZeros, type Disk, type DiskFile } from './disk.ts';
 import { BLOCK_BYTES, IDENTITY_BYTES } from './frame.ts';
 
 const NAME = /^([0-9a-f]{16})-(\d{6})\.commit$/;
@@ -46,6 +46,7 @@ export class FilePool {
   readonly #inUse: LogFile[] = [];
   readonly #free: LogFile[] = [];
   #nextSlot: number;
+  #directoryDurable = false;
   #preparing: Promise<void> | undefined;
 
   constructor(disk: Disk, directory: string, options: FilePoolOptions) {
@@ -77,13 +78,13 @@ export class FilePool {
 
   /** Makes all names found durable; they may stem from a process that died before its directory sync. */
   async syncNames(): Promise<void> {
-    await this.#disk.syncDirectory(this.#directory);
+    await this.#syncDirectory();
     for (const file of [...this.#inUse, ...this.#free]) file.nameDurable = true;
   }
 
   /** Sync of the directory for files taken before their name was durable. */
   async syncName(file: LogFile): Promise<void> {
-    await this.#disk.syncDirectory(this.#directory);
+    await this.#syncDirectory();
     file.nameDurable = true;
   }
 
@@ -164,6 +165,15 @@ export class FilePool {
       // Also after an error: a short file grows when it is written.
       this.#free.unshift(spare);
     }
+  }
+
+  /** The directory's own name too, once: nobody else would miss it. */
+  async #syncDirectory(): Promise<void> {
+    await this.#disk.syncDirectory(this.#directory);
+    if (this.#directoryDurable) return;
+    const parent = parentOf(this.#directory);
+    if (parent !== undefined) await this.#disk.syncDirectory(parent);
+    this.#directoryDurable = true;
   }
 
   #create(): DiskFile {

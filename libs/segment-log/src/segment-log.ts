@@ -2,7 +2,7 @@
 // made or will make durable; syncing, recovery and deletion follow the checkpoint (rules L3, L4).
 
 import { assert, BrokerError } from '@robustmq/errors';
-import type { Disk } from '@robustmq/commit-log';
+import { parentOf, type Disk } from '@robustmq/commit-log';
 import {
   baseOffsetOf,
   completeBatchBytes,
@@ -60,6 +60,8 @@ export class SegmentLog {
   #checkpointed: SegmentLogCheckpoint | undefined;
   #storedEpochs = -1;
   #namesDirty = false;
+  /** Whether the directory's own name may be lost with the power. */
+  #directoryIsNew = false;
   /** From open with a checkpoint to finishRecovery: what does not fit is damage on disk, not a bug. */
   #recovering = false;
   /** Counts what may move bytes under a running asynchronous read. */
@@ -126,6 +128,7 @@ export class SegmentLog {
     const log = new SegmentLog(disk, directory, config, empty);
     log.#segments.push(Segment.create(disk, directory, startOffset));
     log.#namesDirty = true;
+    log.#directoryIsNew = true;
     return log;
   }
 
@@ -376,6 +379,11 @@ export class SegmentLog {
         if (this.#namesDirty) {
           this.#namesDirty = false;
           await this.#disk.syncDirectory(this.directory);
+        }
+        if (this.#directoryIsNew) {
+          const parent = parentOf(this.directory);
+          if (parent !== undefined) await this.#disk.syncDirectory(parent);
+          this.#directoryIsNew = false;
         }
       } catch (error) {
         throw this.#fail(error);

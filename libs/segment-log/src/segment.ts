@@ -56,8 +56,8 @@ export class Segment {
   firstTimestampMs = -1;
   /** Whether the file changed since the last {@link sync} began. */
   #fileChanged = false;
-  /** Asynchronous reads that use the file now. */
-  readers = 0;
+  /** Asynchronous reads and syncs that use the file now: closed under them, its descriptor would be another file's. */
+  #users = 0;
 
   private constructor(disk: Disk, directory: string, from: SegmentCheckpoint) {
     this.#disk = disk;
@@ -150,7 +150,7 @@ export class Segment {
   async sync(): Promise<void> {
     // Cleared before: what is written while the sync runs is for the next one.
     this.#fileChanged = false;
-    await this.#opened().sync();
+    await this.#using((file) => file.sync());
   }
 
   /** Where to begin to look for the batch with `offset`: at or before it. */
@@ -190,15 +190,8 @@ export class Segment {
     const target = Buffer.allocUnsafe(lengthBytes);
     const fromFile = this.#copyTail(target, position);
     if (fromFile === 0) return target;
-    const file = this.#opened();
-    this.readers++;
-    try {
-      const count = await file.readAsync(target.subarray(0, fromFile), position);
-      return count === fromFile ? target : target.subarray(0, count);
-    } finally {
-      this.readers--;
-      if (this.readers === 0 && this.#file !== file) file.close();
-    }
+    const count = await this.#using((file) => file.readAsync(target.subarray(0, fromFile), position));
+    return count === fromFile ? target : target.subarray(0, count);
   }
 
   /** Cuts the segment at a batch boundary. */
@@ -274,7 +267,7 @@ export class Segment {
    * may not be told of an earlier writeback error.
    */
   cool(): void {
-    if (this.readers > 0 || this.dirty) return;
+    if (this.#users > 0 || this.dirty) return;
     this.storeIndexes();
     this.#file?.close();
     this.#file = undefined;
@@ -285,8 +278,7 @@ export class Segment {
 
   /** Closes without syncing or writing anything more: the commit log has it. */
   close(): void {
-    this.#file?.close();
-    this.#file = undefined;
+    this.#letGo();
   }
 
   /** Takes the files out of the log's view and removes them (L4). */
@@ -297,8 +289,7 @@ export class Segment {
 
   /** Renames all files to `.deleted`; answers the new paths. Handles of running reads stay good. */
   rename(): string[] {
-    if (this.readers === 0) this.#file?.close();
-    this.#file = undefined;
+    this.#letGo();
     const doomed: string[] = [];
     for (const suffix of SEGMENT_SUFFIXES) {
       const path = segmentPath(this.#directory, this.baseOffset, suffix);
@@ -343,6 +334,24 @@ export class Segment {
   #opened(): DiskFile {
     this.#file ??= this.#disk.open(segmentPath(this.#directory, this.baseOffset, 'log'));
     return this.#file;
+  }
+
+  /** Work on the file that outlives {@link close}. */
+  async #using<T>(work: (file: DiskFile) => Promise<T>): Promise<T> {
+    const file = this.#opened();
+    this.#users++;
+    try {
+      return await work(file);
+    } finally {
+      this.#users--;
+      if (this.#users === 0 && this.#file !== file) file.close();
+    }
+  }
+
+  /** Closes the file, or leaves that to the last that uses it. */
+  #letGo(): void {
+    if (this.#users === 0) this.#file?.close();
+    this.#file = undefined;
   }
 
   #lastEntryPosition(): number {

@@ -5,6 +5,18 @@ import { BrokerError } from '@robustmq/errors';
 export class FaultyDisk extends NodeDisk {
   full = false;
   syncFails = false;
+  /** While set, syncs wait in `waiting` after they began. */
+  hold = false;
+  readonly waiting: (() => void)[] = [];
+  /** Files that were closed while a sync of them ran: its descriptor may be another file's by then. */
+  readonly closedInSync: string[] = [];
+  /** Directories synced, in order. */
+  readonly syncedDirectories: string[] = [];
+
+  override async syncDirectory(directory: string): Promise<void> {
+    await super.syncDirectory(directory);
+    this.syncedDirectories.push(directory);
+  }
 
   override open(path: string): DiskFile {
     return this.#faulty(super.open(path));
@@ -23,7 +35,22 @@ export class FaultyDisk extends NodeDisk {
         throw new BrokerError('storage_full', file.path);
       write(bytes, position);
     };
-    file.sync = () => (this.syncFails ? Promise.reject(new BrokerError('storage_failed', 'EIO')) : sync());
+    let syncing = 0;
+    file.sync = async () => {
+      syncing++;
+      try {
+        if (this.hold) await new Promise<void>((resolve) => this.waiting.push(resolve));
+        if (this.syncFails) throw new BrokerError('storage_failed', 'EIO');
+        await sync();
+      } finally {
+        syncing--;
+      }
+    };
+    const close = file.close.bind(file);
+    file.close = () => {
+      if (syncing > 0) this.closedInSync.push(file.path);
+      close();
+    };
     return file;
   }
 }

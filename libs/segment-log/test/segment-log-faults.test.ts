@@ -126,6 +126,34 @@ describe('segment log under faults', () => {
     log.close();
   });
 
+  test('a segment whose sync runs keeps its file, however many others are read meanwhile (L3)', async () => {
+    const log = fresh({ segmentBytes: 3000 });
+    for (let i = 0; i < 40; i++) log.append(batch(i, ['v'.repeat(1000)], i));
+    const pending = log.prepareCheckpoint();
+    disk.hold = true;
+    const synced = pending.sync();
+    await log.read({ ...ALL, fromOffset: 0, maxBytes: 1 });
+    for (let i = 39; i >= 0; i--) await log.read({ ...ALL, fromOffset: i, maxBytes: 1 });
+    for (let i = 0; i < 40; i++) await log.read({ ...ALL, fromOffset: i, maxBytes: 1 });
+    disk.hold = false;
+    for (const release of disk.waiting.splice(0)) release();
+    await synced;
+    expect(disk.closedInSync).toEqual([]);
+    log.close();
+  });
+
+  test('the first checkpoint makes the name of the directory durable too (L3)', async () => {
+    const log = fresh();
+    await log.prepareCheckpoint().sync();
+    expect(disk.syncedDirectories.sort()).toEqual([directory, `${directory}/7-0`]);
+    log.roll();
+    log.append(batch(0, ['a']));
+    log.roll();
+    await log.prepareCheckpoint().sync();
+    expect(disk.syncedDirectories).toHaveLength(3);
+    log.close();
+  });
+
   test('a read over a truncation sees the log before or after it, never a mix', async () => {
     const log = fresh({ segmentBytes: 3000 });
     for (let i = 0; i < 9; i++) log.append(batch(i, ['v'.repeat(1000)], i));

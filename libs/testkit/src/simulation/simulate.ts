@@ -18,16 +18,17 @@ export interface SimulationOptions {
 }
 
 /**
- * Runs one world per seed, one after the other. The first failure is thrown with its seed in the message; the
- * variable `SIMULATION_SEED` runs that seed alone.
+ * Runs one world per seed, one after the other; answers how many. The first failure is thrown with its seed in the
+ * message; the variable `SIMULATION_SEED` runs that seed alone, `SIMULATION_SEEDS` says how many instead.
  */
 export async function simulate(
   options: SimulationOptions,
   run: (seed: number) => Promise<void>,
-): Promise<void> {
+): Promise<number> {
   const only = process.env['SIMULATION_SEED'];
   const first = only === undefined ? (options.firstSeed ?? 1) : Number(only);
-  const last = only === undefined ? first + options.seeds - 1 : first;
+  const seeds = Number(process.env['SIMULATION_SEEDS'] ?? options.seeds);
+  const last = only === undefined ? first + seeds - 1 : first;
   for (let seed = first; seed <= last; seed++) {
     try {
       await run(seed);
@@ -38,6 +39,7 @@ export async function simulate(
       });
     }
   }
+  return last - first + 1;
 }
 
 /** A seed whose run broke an invariant. */

@@ -2,7 +2,7 @@
 // After leveldb's fault_injection_test and tigerbeetle's storage simulator; here whole directories are modelled too.
 
 import { assert, BrokerError } from '@robustmq/errors';
-import type { Disk, DiskFile } from '@robustmq/commit-log';
+import { parentOf, type Disk, type DiskFile } from '@robustmq/commit-log';
 import type { Random } from './random.ts';
 import { SimulatedContent, type Survival } from './simulated-file.ts';
 import type { VirtualClock } from './virtual-clock.ts';
@@ -30,6 +30,9 @@ export class SimulatedDisk implements Disk {
   #durableNames = new Map<string, SimulatedContent>();
   /** Changes of names since the last sync of their directory, oldest first; a rename is one entry of two changes. */
   #unsyncedNames: NameChange[][] = [];
+  /** Directories made; those whose name no sync of the parent covers yet, oldest first. */
+  readonly #directories = new Set<string>();
+  #unsyncedDirectories: string[] = [];
   /** Grows when the process dies: handles and promises of its life are void. */
   #life = 0;
 
@@ -38,8 +41,12 @@ export class SimulatedDisk implements Disk {
     this.#random = random;
   }
 
-  makeDirectory(_directory: string): void {
-    // Directories exist as far as there are files in them.
+  makeDirectory(directory: string): void {
+    const above = parentOf(directory);
+    if (this.#directories.has(directory)) return;
+    if (above !== undefined) this.makeDirectory(above);
+    this.#directories.add(directory);
+    if (above !== undefined) this.#unsyncedDirectories.push(directory);
   }
 
   list(directory: string): string[] {
@@ -83,8 +90,10 @@ export class SimulatedDisk implements Disk {
   }
 
   async syncDirectory(directory: string): Promise<void> {
-    const changes = this.#unsyncedNames.filter((change) => parent(change[0]!.path) === directory);
+    const changes = this.#unsyncedNames.filter((change) => parentOf(change[0]!.path) === directory);
+    const made = this.#unsyncedDirectories.filter((each) => parentOf(each) === directory);
     await this.#pause(this.behaviour.syncMs);
+    this.#unsyncedDirectories = this.#unsyncedDirectories.filter((each) => !made.includes(each));
     for (const change of changes) apply(this.#durableNames, change);
     this.#unsyncedNames = this.#unsyncedNames.filter((change) => !changes.includes(change));
   }
@@ -98,14 +107,15 @@ export class SimulatedDisk implements Disk {
   /** Power is cut: of what was not synced, a random part survives. */
   cutPower(survival: Survival): void {
     this.kill();
-    const directories = new Set(this.#unsyncedNames.map((change) => parent(change[0]!.path)));
+    const directories = new Set(this.#unsyncedNames.map((change) => parentOf(change[0]!.path)));
     for (const directory of directories) {
       // Names are journaled: a prefix of the changes survives.
-      const changes = this.#unsyncedNames.filter((change) => parent(change[0]!.path) === directory);
+      const changes = this.#unsyncedNames.filter((change) => parentOf(change[0]!.path) === directory);
       const kept = this.#random.between(0, changes.length);
       for (const change of changes.slice(0, kept)) apply(this.#durableNames, change);
     }
     this.#unsyncedNames = [];
+    this.#loseDirectories();
     this.#names = new Map(this.#durableNames);
     for (const content of new Set(this.#names.values())) content.cutPower(this.#random, survival);
   }
@@ -125,6 +135,17 @@ export class SimulatedDisk implements Disk {
   /** Content of a file as programs see it. */
   contentOf(path: string): Buffer {
     return this.#content(path).bytes();
+  }
+
+  /** A directory whose name was not synced may be gone, with all that was synced in it. */
+  #loseDirectories(): void {
+    const kept = this.#random.between(0, this.#unsyncedDirectories.length);
+    for (const lost of this.#unsyncedDirectories.slice(kept)) {
+      this.#directories.delete(lost);
+      for (const path of this.#durableNames.keys())
+        if (path.startsWith(`${lost}/`)) this.#durableNames.delete(path);
+    }
+    this.#unsyncedDirectories = [];
   }
 
   #handle(path: string, content: SimulatedContent): DiskFile {
@@ -207,8 +228,4 @@ function apply(names: Map<string, SimulatedContent>, change: readonly NameChange
     if (content === undefined) names.delete(path);
     else names.set(path, content);
   }
-}
-
-function parent(path: string): string {
-  return path.slice(0, path.lastIndexOf('/'));
 }

@@ -1,6 +1,6 @@
 // Planted bugs, one per rule: the simulation must find each, or it proves nothing.
 
-import { CommitLog, RECOVERY_RULES, type Disk, type DiskFile } from '@robustmq/commit-log';
+import { CommitLog, parentOf, RECOVERY_RULES, type Disk, type DiskFile } from '@robustmq/commit-log';
 import { runCheckpoint, type CheckpointInput } from '@robustmq/segment-log';
 import { readForeignFrames, readForeignSections } from './frame-reader.ts';
 import type { JournalSteps } from './mini-journal.ts';
@@ -123,9 +123,32 @@ export const MUTANTS: readonly (readonly [name: string, options: WorldOptions])[
         ),
     },
   ],
+  [
+    'no sync of the directory above (L3)',
+    {
+      wrapDisk: (disk) =>
+        Object.assign(
+          withFiles(disk, () => ({})),
+          {
+            syncDirectory: (directory: string) =>
+              parentOf(directory) === undefined ? Promise.resolve() : disk.syncDirectory(directory),
+          },
+        ),
+    },
+  ],
   ['recycle before the checkpoint (L3)', { steps: { checkpoint: recycleFirst } }],
   ['checkpoint stored before the segments are synced (L3)', { steps: { checkpoint: storeBeforeSegments } }],
   ['stale frame of a recycled file replayed (L1)', { steps: { openCommitLog: replayStale } }],
+  [
+    'a frame of whatever generation is taken (L1)',
+    {
+      steps: {
+        commitLog: {
+          rules: { ...RECOVERY_RULES, find: (scan, sequence) => scan.bySequence.get(sequence)?.[0] },
+        },
+      },
+    },
+  ],
   [
     'torn tail taken for damage (L2)',
     {

@@ -39,6 +39,12 @@ interface Mix {
 /** What happened over all runs, to prove that the runs are not idle. */
 export const COVERAGE = {
   recoveries: 0,
+  kills: 0,
+  powerCuts: 0,
+  startsCut: 0,
+  flippedFrames: 0,
+  flippedSegments: 0,
+  flippedCheckpoints: 0,
   tornTails: 0,
   damagedFrames: 0,
   damagedSections: 0,
@@ -115,6 +121,7 @@ class StorageWorld {
   async #start(): Promise<MiniJournal | undefined> {
     this.#disk.behaviour.syncErrorRate = 0;
     this.#disk.behaviour.capacityBytes = Infinity;
+    while (this.#random.chance(0.25)) await this.#crashWhileStarting();
     const flip = this.#random.chance(0.3) ? this.#flipSomething() : undefined;
     const onDurable = (position: number): void => {
       this.#model.acknowledged = Math.max(this.#model.acknowledged, position);
@@ -133,8 +140,29 @@ class StorageWorld {
     await this.#check(journal, flip);
     // With one replica a damaged directory refuses to serve: nothing more to try.
     if (journal.recovery.unreadableFrames.length > 0) return undefined;
-    if (this.#random.chance(0.2)) this.#disk.behaviour.syncErrorRate = 0.03;
+    if (this.#random.chance(0.25)) this.#disk.behaviour.syncErrorRate = 0.05;
     return journal;
+  }
+
+  /** A crash in the middle of a recovery. If that had given a sequence again, what it dropped is gone for good. */
+  async #crashWhileStarting(): Promise<void> {
+    const generations = (): readonly ForeignFrame[] =>
+      this.#disk
+        .paths()
+        .filter((path) => path.endsWith('.commit'))
+        .flatMap((path) => readForeignFrames(path, this.#disk.contentOf(path)));
+    const before = Math.max(0, ...generations().map((frame) => frame.generation));
+    const starting = MiniJournal.start(this.#seenDisk, this.#seed, () => undefined, this.#steps);
+    // Damage is judged by the start that is let through.
+    starting.catch(() => undefined);
+    await drained();
+    for (let steps = this.#random.below(16); steps > 0 && (await this.#clock.step()); steps--);
+    this.#crash(0.3);
+    COVERAGE.startsCut++;
+    const mark = generations().find((frame) => frame.generation > before);
+    if (mark === undefined) return;
+    this.#model.forgetAfter(mark.sequence - 1);
+    this.#model.end = mark.sequence;
   }
 
   async #check(journal: MiniJournal, flip: Flip | undefined): Promise<void> {
@@ -338,12 +366,21 @@ class StorageWorld {
       await this.#clock.settle(journal.log.close());
       this.#model.end = Math.max(this.#model.end, journal.log.endPosition);
     }
-    if (this.#random.chance(0.3)) this.#disk.kill();
-    else
-      this.#disk.cutPower({
-        sector: this.#random.pick([0, 0.1, 0.5, 0.9, 1]),
-        size: this.#random.pick([0, 0.5, 1]),
-      });
+    // A process whose disk failed ends itself; the machine goes on.
+    this.#crash(journal.failed ? 0.7 : 0.3);
+  }
+
+  #crash(killChance: number): void {
+    if (this.#random.chance(killChance)) {
+      COVERAGE.kills++;
+      this.#disk.kill();
+      return;
+    }
+    COVERAGE.powerCuts++;
+    this.#disk.cutPower({
+      sector: this.#random.pick([0, 0.1, 0.5, 0.9, 1]),
+      size: this.#random.pick([0, 0.5, 1]),
+    });
   }
 
   /** Turns a bit of durable data: of a frame that another says was durable, of a checkpoint, or of a segment. */
@@ -356,6 +393,8 @@ class StorageWorld {
       ...paths.filter((name) => (kind === 'segment' ? name.endsWith('.log') : name.includes('checkpoint-'))),
     ]);
     if (path === undefined) return undefined;
+    if (kind === 'segment') COVERAGE.flippedSegments++;
+    else COVERAGE.flippedCheckpoints++;
     const position = this.#random.below(this.#disk.contentOf(path).length);
     this.#disk.flipBit(path, position, this.#random.below(8));
     this.#expectDamage = true;
@@ -370,6 +409,7 @@ class StorageWorld {
         isLive(frame, frames),
     );
     if (candidates.length === 0) return undefined;
+    COVERAGE.flippedFrames++;
     const frame = this.#random.pick(candidates);
     const position = this.#random.between(frame.start, frame.end - 1);
     this.#disk.flipBit(frame.path, position, this.#random.below(8));
