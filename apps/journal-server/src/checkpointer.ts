@@ -87,7 +87,11 @@ export class Checkpointer {
   }
 
   #look(): void {
-    if (this.#busy || this.#closed) return;
+    if (this.#closed) return;
+    // What was acknowledged last must not pass for a torn tail if it is damaged later (rule L2).
+    if (this.#options.commitLog.failure === undefined)
+      this.#options.commitLog.markIfIdle().catch((error: unknown) => this.#failed(error));
+    if (this.#busy) return;
     const nowMs = this.#options.clock.monotonicMs();
     if (nowMs - this.#retentionMs >= (this.#options.retentionIntervalMs ?? DEFAULT_RETENTION_INTERVAL_MS)) {
       this.#retentionMs = nowMs;

@@ -153,7 +153,7 @@ export class CommitLoop {
       stampLeaderEpoch(bytes, 0, shard.leaderEpoch);
       shard.nextOffset = lastOffset + 1;
       if (producer !== undefined)
-        shard.producers.appended(producer, baseOffset, lastOffset, maxTimestampOf(bytes, 0));
+        shard.producers.assigned(producer, baseOffset, lastOffset, maxTimestampOf(bytes, 0));
       return {
         request,
         bytes,
@@ -206,6 +206,7 @@ export class CommitLoop {
   }
 
   #apply(shard: Shard, pending: PendingBatch): void {
+    shard.producers.keep();
     shard.log.append(pending.bytes);
     shard.uncommitted.push(pending);
     shard.leader?.appended(pending.lastOffset + 1);

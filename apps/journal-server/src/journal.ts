@@ -51,6 +51,7 @@ export interface JournalOptions {
 /** The name of every tenant's built-in stream. */
 const BUILT_IN_STREAM = 'mqtt';
 const SWEEP_MS = 200;
+const CREATE_AGAIN_MS = 2_000;
 /** Blocks of the topic index that retention has overtaken go this often. */
 const RETAIN_INDEX_MS = 10_000;
 
@@ -73,6 +74,8 @@ export class Journal {
   /** Committed in this pass and not yet indexed: the index waits until the answers have left. */
   #toIndex: { readonly shard: Shard; readonly batches: readonly PendingBatch[] }[] = [];
   #lastRetainMs = 0;
+  /** A full disk kept a shard from being created: there may be room now. */
+  #createAgainMs = Infinity;
   #fatal: BrokerError | undefined;
 
   /** @param events the relay that recovery gave to the shards; from here on it reaches this journal. */
@@ -149,6 +152,7 @@ export class Journal {
   /** Brings shards in line with the view. */
   follow(): void {
     if (this.#fatal !== undefined || this.#options.cluster.revision() === 0) return;
+    this.#createAgainMs = Infinity;
     for (const exchange of [...this.exchanges]) exchange.fence();
     const { identity } = this.#options.cluster;
     const placed = new Set<number>();
@@ -293,10 +297,19 @@ export class Journal {
       return undefined;
     }
     const path = shardDirectory(this.#options.dataDirectory, streamId, shard);
-    const log = SegmentLog.open(this.#options.disk, path, {}, undefined);
-    const made = new Shard({ streamId, shard }, log, new ProducerTable(), this.#eventsOfShards);
-    this.shards.set(key, made);
-    return made;
+    try {
+      const log = SegmentLog.open(this.#options.disk, path, {}, undefined);
+      const made = new Shard({ streamId, shard }, log, new ProducerTable(), this.#eventsOfShards);
+      this.shards.set(key, made);
+      return made;
+    } catch (thrown) {
+      const error = BrokerError.from(thrown, 'storage_failed');
+      if (error.code === 'storage_full')
+        this.#createAgainMs = this.#options.clock.monotonicMs() + CREATE_AGAIN_MS;
+      else this.#storageFailed(error);
+      this.#options.log.error({ err: error, streamId, shard }, 'could not create a shard');
+      return undefined;
+    }
   }
 
   readonly #eventsOfShards: ShardEvents = {
@@ -367,6 +380,7 @@ export class Journal {
     this.commits.expire(this.shards.values(), this.#options.clock.monotonicMs());
     for (const exchange of this.exchanges) exchange.reportSkipped();
     const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs >= this.#createAgainMs) this.follow();
     if (this.index === undefined || nowMs - this.#lastRetainMs < RETAIN_INDEX_MS) return;
     this.#lastRetainMs = nowMs;
     this.index.retain().catch((error: unknown) => {

@@ -35,6 +35,8 @@ const SNAPSHOT_VERSION = 1;
 /** Producers of one shard. */
 export class ProducerTable {
   readonly #producers = new Map<number, ProducerEntry>();
+  /** Entries as they were before the tick that is being written; undefined: there was none. */
+  readonly #before = new Map<number, ProducerEntry | undefined>();
 
   get size(): number {
     return this.#producers.size;
@@ -79,6 +81,30 @@ export class ProducerTable {
     throw outOfOrder(batch, expected);
   }
 
+  /** Notes a batch of a tick that is not written yet: {@link keep} or {@link takeBack} follows. */
+  assigned(batch: ProducerBatch, baseOffset: number, lastOffset: number, timestampMs: number): void {
+    const { producerId } = batch;
+    if (!this.#before.has(producerId)) {
+      const entry = this.#producers.get(producerId);
+      this.#before.set(producerId, entry && { ...entry, batches: [...entry.batches] });
+    }
+    this.appended(batch, baseOffset, lastOffset, timestampMs);
+  }
+
+  /** The tick was written. */
+  keep(): void {
+    if (this.#before.size > 0) this.#before.clear();
+  }
+
+  /** The tick was not written: what it had pushed out is remembered again. */
+  takeBack(): void {
+    for (const [producerId, entry] of this.#before) {
+      if (entry === undefined) this.#producers.delete(producerId);
+      else this.#producers.set(producerId, entry);
+    }
+    this.#before.clear();
+  }
+
   /** Notes an appended (or replayed) batch. */
   appended(batch: ProducerBatch, baseOffset: number, lastOffset: number, timestampMs: number): void {
     let entry = this.#producers.get(batch.producerId);
@@ -91,13 +117,6 @@ export class ProducerTable {
     entry.batches.push({ baseSequence, lastSequence, baseOffset, lastOffset });
     if (entry.batches.length > REMEMBERED_BATCHES) entry.batches.shift();
     entry.lastTimestampMs = Math.max(entry.lastTimestampMs, timestampMs);
-  }
-
-  /** The log was cut to `endOffset` (rule R4): what lay behind was never appended. */
-  truncateTo(endOffset: number): void {
-    for (const entry of this.#producers.values()) {
-      entry.batches = entry.batches.filter((batch) => batch.lastOffset < endOffset);
-    }
   }
 
   /** Forgets producers that have not written since; bounds the table (`producer.id.expiration.ms`). */

@@ -1,7 +1,13 @@
 // Opens a data directory (rules L2, L3, L5): checkpoint, commit log behind it, damage to quarantine. When it returns,
 // everything that is served was made durable first.
 
-import { CommitLog, type CommitLogOptions, type CommitLogRecovery, type Disk } from '@robustmq/commit-log';
+import {
+  CommitLog,
+  type CommitLogOptions,
+  type CommitLogRecovery,
+  type Disk,
+  type RecoveredSection,
+} from '@robustmq/commit-log';
 import { BrokerError } from '@robustmq/errors';
 import { lastOffsetOf, completeBatchBytes } from '@robustmq/record-batch';
 import { CheckpointStore, SegmentLog, type ShardCheckpoint } from '@robustmq/segment-log';
@@ -21,9 +27,13 @@ export interface OpenedDirectory {
   readonly replayedSections: number;
 }
 
+function shardsDirectory(dataDirectory: string): string {
+  return `${dataDirectory}/shards`;
+}
+
 /** Path of a shard's directory. */
 export function shardDirectory(dataDirectory: string, streamId: number, shard: number): string {
-  return `${dataDirectory}/shards/${streamId}-${shard}`;
+  return `${shardsDirectory(dataDirectory)}/${streamId}-${shard}`;
 }
 
 /**
@@ -41,6 +51,8 @@ export async function openDirectory(
     ...options,
     afterPosition: store.latest.position,
   });
+  // Its name becomes durable together with that of the marks; those in it with each shard's first checkpoint.
+  disk.makeDirectory(shardsDirectory(dataDirectory));
   const quarantine = await QuarantineMarks.open(disk, dataDirectory);
   const directory = new Recovering(disk, dataDirectory, events, quarantine);
   await directory.quarantineDamage(recovery, store.latest.shards);
@@ -117,28 +129,47 @@ class Recovering {
         if (section.damaged || this.#quarantine.reasonOf(streamId, subKey) !== undefined) continue;
         const shard = this.shards.get(shardKey(streamId, subKey)) ?? this.#make(streamId, subKey, undefined);
         sections++;
-        if (section.kind === SECTION_RECORDS) shard.replay(section.bytes);
-        else if (section.kind === SECTION_TRUNCATION) shard.replayTruncation(readOffset(section.bytes));
-        else if (section.kind === SECTION_LOG_START) shard.log.advanceLogStart(readOffset(section.bytes));
+        if (shard.failure === undefined) this.#apply(shard, section);
       }
     }
     return sections;
   }
 
+  #apply(shard: Shard, { kind, bytes }: RecoveredSection): void {
+    try {
+      if (kind === SECTION_RECORDS) shard.replay(bytes);
+      else if (kind === SECTION_LOG_START) shard.log.advanceLogStart(readOffset(bytes));
+      else if (kind === SECTION_TRUNCATION) {
+        shard.replayTruncation(readOffset(bytes));
+        this.#withoutProducers.add(shard);
+      }
+    } catch (thrown) {
+      shard.failure = damageOf(thrown);
+    }
+  }
+
+  /** Damage to a shard stops that shard and nothing else. */
   async finish(): Promise<void> {
     for (const [key, shard] of this.shards) {
       try {
+        if (shard.failure !== undefined) throw shard.failure;
         shard.log.finishRecovery();
         if (this.#withoutProducers.has(shard)) await rebuildProducers(shard);
       } catch (thrown) {
-        const error = BrokerError.from(thrown);
-        if (error.code !== 'corrupt') throw error;
+        const error = damageOf(thrown);
         await this.#quarantine.add(shard.streamId, shard.shard, error.message);
         shard.log.close();
         this.shards.delete(key);
       }
     }
   }
+}
+
+/** @throws whatever is not damage. */
+function damageOf(thrown: unknown): BrokerError {
+  const error = BrokerError.from(thrown);
+  if (error.code !== 'corrupt') throw error;
+  return error;
 }
 
 const REBUILD_BYTES = 1024 * 1024;

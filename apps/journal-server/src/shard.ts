@@ -219,10 +219,9 @@ export class Shard {
     }
   }
 
-  /** Replays a truncation (rule R4): producers roll back with the records. */
+  /** Replays a truncation (rule R4). The table of producers forgot what the records pushed out: it is read from the log. */
   replayTruncation(offset: number): void {
     const end = this.log.truncateTo(offset);
-    this.producers.truncateTo(end);
     this.nextOffset = end;
     this.#recoveredHighWatermark = end;
     this.#durableOffset = end;
@@ -231,7 +230,7 @@ export class Shard {
   /** A tick could not be written: what it had assigned was never appended. */
   rollBack(): void {
     this.nextOffset = this.log.logEndOffset;
-    this.producers.truncateTo(this.nextOffset);
+    this.producers.takeBack();
   }
 }
 

@@ -149,6 +149,24 @@ describe('damage is never served (L2, I9)', () => {
   });
 });
 
+test('a flipped bit in the last frame of an idle journal is damage, not a torn tail (L2, I1)', async () => {
+  cluster.create(1, REPLICA);
+  await start(1);
+  await produce(1, 'the-last-record'.padEnd(300, '.'));
+  await until(() => running.commitLog.endPosition > 1, 'witness');
+  await until(() => running.commitLog.durablePosition > 1, 'witness');
+  await running.abandon();
+  const name = readdirSync(`${dataDirectory}/commit-log`).find((each) =>
+    readFileSync(`${dataDirectory}/commit-log/${each}`).includes('the-last-record'),
+  )!;
+  const file = `${dataDirectory}/commit-log/${name}`;
+  const bytes = readFileSync(file);
+  bytes[bytes.indexOf('the-last-record')]! ^= 1;
+  writeFileSync(file, bytes);
+  await start(2);
+  expect((await fetch(1, 0)).error?.code).toBe('quarantined');
+});
+
 test('the refuse mark leaves room for what the commit log holds (L6)', async () => {
   let freeBytes = 1000;
   const warnings: string[] = [];

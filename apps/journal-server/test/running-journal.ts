@@ -1,7 +1,7 @@
 // A journal on a real disk or a simulated one, served over gRPC on a free port, with a fake cluster around it.
 
 import { rm } from 'node:fs/promises';
-import { NodeDisk, type Disk } from '@robustmq/commit-log';
+import { NodeDisk, type CommitLog, type Disk } from '@robustmq/commit-log';
 import { MemoryStore } from '@robustmq/kv-store';
 import { JournalClient, type JournalClientOptions, type ShardDirectory } from '@robustmq/journal-client';
 import { RpcServer, ServiceKind } from '@robustmq/rpc';
@@ -21,6 +21,7 @@ export const SILENT: JournalLog = { info: () => undefined, warn: () => undefined
 /** A running journal-server and what it stands on. */
 export interface RunningJournal {
   readonly journal: Journal;
+  readonly commitLog: CommitLog;
   readonly cluster: FakeCluster;
   readonly address: string;
   readonly fatal: () => unknown;
@@ -108,6 +109,7 @@ export async function startJournal(options: {
   };
   return {
     journal,
+    commitLog: opened.commitLog,
     cluster,
     address,
     fatal: () => fatal,

@@ -2,7 +2,7 @@
 // what they saw. Everything comes from one seed.
 
 import type { CommitLog } from '@robustmq/commit-log';
-import { type BrokerError } from '@robustmq/errors';
+import { BrokerError } from '@robustmq/errors';
 import {
   baseOffsetOf,
   completeBatchBytes,
@@ -24,24 +24,40 @@ export type JournalMutant =
   | 'no fdatasync'
   | 'acknowledge before fdatasync'
   | 'deliver above HW'
-  | 'epoch reused after a restart';
+  | 'epoch reused after a restart'
+  | 'refused ticks stay in the producer table';
 
 const STREAMS = [1, 2, 3];
 const PRODUCER_BASE = 1000;
-const COMMIT_LOG_BYTES = 64 * 1024;
+const COMMIT_LOG_BYTES = [12 * 1024, 16 * 1024, 64 * 1024];
 
 interface Producer {
   readonly streamId: number;
   readonly producerId: number;
   nextSequence: number;
-  /** Sent and not answered, in order; sent again in order after a crash (rule R6). */
+  /** Sent and not acknowledged, in order; sent again in order after a crash or a refusal (rule R6). */
   unanswered: Sent[];
+  /** Sent and neither acknowledged nor refused. */
+  outstanding: number;
+  /** Something was refused: nothing new until all of it was sent again. */
+  held: boolean;
+  values: number;
 }
 
 interface Sent {
   readonly batch: Buffer;
   readonly values: readonly string[];
 }
+
+/** What happened over all runs: a run proves nothing of what did not happen in it. */
+export const COVERAGE = {
+  powerCuts: 0,
+  kills: 0,
+  failedSyncs: 0,
+  fullDisks: 0,
+  damagedStreams: 0,
+  checkpoints: 0,
+};
 
 /** A world: run steps, crash, look. */
 export class SimulatedJournal {
@@ -57,17 +73,20 @@ export class SimulatedJournal {
   /** `stream/epoch/offset` to the first record ever written under that name, durable or not (rule R3). */
   readonly #names = new Map<string, string>();
   #journal: Journal | undefined;
+  readonly #fileBytes: number;
   #incarnation = 0;
-  #values = 0;
+  /** Streams whose durable data was flipped: they serve nothing any more. */
+  readonly #damaged = new Set<number>();
+  #mayBeDamaged = false;
   #fatal = false;
   #violation: Error | undefined;
   acknowledged = 0;
-  crashes = 0;
 
   constructor(seed: number, mutant: JournalMutant = 'none') {
     this.random = new Random(seed);
     this.disk = new SimulatedDisk(this.clock, this.random);
     this.#mutant = mutant;
+    this.#fileBytes = this.random.pick(COMMIT_LOG_BYTES);
     for (const streamId of STREAMS)
       this.cluster.create(streamId, REPLICA, { config: { 'segment.bytes': '4000' } });
     this.#producers = STREAMS.flatMap((streamId, index) =>
@@ -76,8 +95,15 @@ export class SimulatedJournal {
         producerId: PRODUCER_BASE + 2 * index + each,
         nextSequence: 0,
         unanswered: [],
+        outstanding: 0,
+        held: false,
+        values: 0,
       })),
     );
+  }
+
+  get damagedStreams(): number {
+    return this.#damaged.size;
   }
 
   async run(steps: number): Promise<void> {
@@ -85,17 +111,38 @@ export class SimulatedJournal {
     for (let step = 0; step < steps; step++) {
       await this.#act();
       if (this.#violation !== undefined) throw this.#violation;
-      if (this.#fatal) await this.#crash('kill');
+      this.#sendAgain();
+      if (this.#fatal) {
+        COVERAGE.failedSyncs++;
+        await this.#crash('kill');
+      }
     }
+    this.disk.behaviour.capacityBytes = Infinity;
     await this.#crash('power');
     this.disk.behaviour.syncErrorRate = 0;
     await this.#quiesce();
     if (this.#violation !== undefined) throw this.#violation;
-    for (const producer of this.#producers) {
-      invariant(producer.unanswered.length === 0, `append of ${producer.producerId} never answered`);
-    }
     await this.#readAll();
+    for (const producer of this.#producers) {
+      if (this.#damaged.has(producer.streamId)) continue;
+      invariant(producer.unanswered.length === 0, `append of ${producer.producerId} never answered`);
+      this.#checkProducer(producer);
+    }
     await this.#journal?.abandon();
+  }
+
+  /** I3, R6: all values of an idempotent producer are there, once, in the order in which it sent them. */
+  #checkProducer(producer: Producer): void {
+    const prefix = `${producer.producerId}:`;
+    const found = [...this.#seen.get(producer.streamId)!]
+      .filter(([, value]) => value.startsWith(prefix))
+      .sort(([left], [right]) => left - right);
+    const numbers = found.map(([, value]) => Number(value.slice(prefix.length)));
+    const wrong = numbers.findIndex((number, index) => number !== index + 1);
+    invariant(
+      wrong < 0 && numbers.length === producer.values,
+      `I3: producer ${producer.producerId} sent ${producer.values}, the log has ${numbers.join(' ')}`,
+    );
   }
 
   async #act(): Promise<void> {
@@ -107,13 +154,28 @@ export class SimulatedJournal {
     else if (dice < 0.96) this.disk.behaviour.syncErrorRate = this.random.chance(0.5) ? 0.02 : 0;
     else if (dice < 0.97 && this.#mutant !== 'epoch reused after a restart') this.cluster.reelect();
     else if (dice < 0.985) await this.#crash(this.random.chance(0.7) ? 'power' : 'kill');
+    else if (dice < 0.99) this.#fillDisk();
+    // The periodic work of the journal; its timers are the test's.
+    else jest.advanceTimersByTime(1_000);
     await drained();
+  }
+
+  #fillDisk(): void {
+    const full = this.disk.behaviour.capacityBytes !== Infinity;
+    let usedBytes = 0;
+    for (const path of this.disk.paths()) usedBytes += this.disk.contentOf(path).length;
+    this.disk.behaviour.capacityBytes = full ? Infinity : usedBytes + this.random.below(4000);
+    // As the sweep does before long.
+    if (full) this.#journal!.follow();
   }
 
   #produce(): void {
     const producer = this.random.pick(this.#producers);
-    if (producer.unanswered.length >= 5) return;
-    const values = Array.from({ length: this.random.between(1, 4) }, () => `v${++this.#values}`);
+    if (producer.unanswered.length >= 5 || producer.held || this.#damaged.has(producer.streamId)) return;
+    const values = Array.from(
+      { length: this.random.between(1, 4) },
+      () => `${producer.producerId}:${++producer.values}`,
+    );
     const builder = new RecordBatchBuilder();
     for (const value of values)
       builder.append(this.clock.nowMs(), null, Buffer.from(value.padEnd(this.random.between(8, 600), '.')));
@@ -130,8 +192,18 @@ export class SimulatedJournal {
     this.#send(producer, sent);
   }
 
+  /** After a refusal, once all that was sent is answered: everything again, in order, before anything new (rule R6). */
+  #sendAgain(): void {
+    for (const producer of this.#producers) {
+      if (!producer.held || producer.outstanding > 0) continue;
+      producer.held = false;
+      for (const sent of producer.unanswered) this.#send(producer, sent);
+    }
+  }
+
   #send(producer: Producer, sent: Sent): void {
     const { streamId } = producer;
+    producer.outstanding++;
     const journal = this.#journal!;
     const request: AppendRequest = {
       origin: this.#originOf(journal, producer, sent),
@@ -156,9 +228,14 @@ export class SimulatedJournal {
         if (journal === this.#journal) this.#guarded(() => this.#acknowledged(producer, sent, answer));
       },
       refuse: (_request, error: BrokerError) => {
-        const afterFailure = ['storage_failed', 'unavailable', 'out_of_order', 'not_leader'];
-        const expected = afterFailure.includes(error.code) || journal !== this.#journal;
-        this.#guarded(() => invariant(expected, `refused: ${error.code}`));
+        if (journal !== this.#journal) return;
+        if (error.code === 'storage_full') COVERAGE.fullDisks++;
+        if (error.code === 'quarantined' && this.#mayBeDamaged) this.#damaged.add(producer.streamId);
+        const expected = ['storage_failed', 'storage_full', 'unavailable', 'out_of_order', 'not_leader'];
+        const isExpected = expected.includes(error.code) || this.#damaged.has(producer.streamId);
+        this.#guarded(() => invariant(isExpected, `refused: ${error.code}`));
+        producer.outstanding--;
+        producer.held = true;
       },
       flush: () => undefined,
     };
@@ -176,6 +253,7 @@ export class SimulatedJournal {
   #acknowledged(producer: Producer, sent: Sent, answer: AppendAnswer): void {
     invariant(producer.unanswered[0] === sent, 'answers come in order');
     producer.unanswered.shift();
+    producer.outstanding--;
     this.acknowledged += sent.values.length;
     const seen = this.#seen.get(producer.streamId)!;
     sent.values.forEach((value, index) =>
@@ -193,9 +271,12 @@ export class SimulatedJournal {
   }
 
   #checkpoint(): void {
+    COVERAGE.checkpoints++;
     // A failed sync ends the incarnation by itself; a crash leaves the promise open for ever.
-    void this.#journal!.checkpointer.checkpoint().catch(() => {
-      this.#fatal = true;
+    void this.#journal!.checkpointer.checkpoint().catch((error: unknown) => {
+      const isTransient =
+        error instanceof BrokerError && ['storage_full', 'unavailable'].includes(error.code);
+      if (!isTransient) this.#fatal = true;
     });
   }
 
@@ -205,6 +286,7 @@ export class SimulatedJournal {
       if (shard.failure !== undefined) continue;
       this.#note(shard);
       const { highWatermark, streamId } = shard;
+      if (this.#damaged.has(streamId)) continue;
       const before = this.#highWatermarks.get(streamId) ?? 0;
       invariant(
         highWatermark >= before,
@@ -215,7 +297,8 @@ export class SimulatedJournal {
       let from = shard.log.logStartOffset;
       while (from < highWatermark) {
         const reading = shard.log.read({ fromOffset: from, upToOffset: highWatermark, maxBytes: 3000 });
-        const bytes = await this.clock.settle(reading);
+        const bytes = await this.#unlessDamaged(streamId, reading);
+        if (bytes === undefined) break;
         invariant(bytes.length > 0, `I1: nothing at ${from} of ${streamId} although HW is ${highWatermark}`);
         forEachRecord(bytes, (offset, value) => {
           this.#see(seen, streamId, offset, value);
@@ -223,7 +306,7 @@ export class SimulatedJournal {
         });
       }
       // More may have been committed while the reads ran.
-      const committed = shard.highWatermark;
+      const committed = this.#damaged.has(streamId) ? Infinity : shard.highWatermark;
       for (const offset of seen.keys()) {
         invariant(
           offset < committed,
@@ -231,6 +314,28 @@ export class SimulatedJournal {
         );
       }
     }
+  }
+
+  /** What a read answers; undefined if it met the bit that was flipped. */
+  async #unlessDamaged(streamId: number, reading: Promise<Buffer>): Promise<Buffer | undefined> {
+    try {
+      return await this.clock.settle(reading);
+    } catch (error) {
+      const isDamage = error instanceof BrokerError && error.code === 'corrupt' && this.#mayBeDamaged;
+      if (!isDamage) throw error;
+      this.#damaged.add(streamId);
+      return undefined;
+    }
+  }
+
+  /** Turns a bit of a segment: damage that must be told from everything a crash leaves. */
+  #flipBit(): void {
+    const paths = this.disk.paths().filter((path) => path.endsWith('.log'));
+    const path = this.random.pick([undefined, ...paths]);
+    const sizeBytes = path === undefined ? 0 : this.disk.contentOf(path).length;
+    if (path === undefined || sizeBytes === 0) return;
+    this.disk.flipBit(path, this.random.below(sizeBytes), this.random.below(8));
+    this.#mayBeDamaged = true;
   }
 
   /** Notes under which names records were written, also those that no one may see yet. */
@@ -245,13 +350,15 @@ export class SimulatedJournal {
   }
 
   async #crash(how: 'power' | 'kill'): Promise<void> {
-    this.crashes++;
     for (const shard of this.#journal!.shards.values()) this.#note(shard);
     const journal = this.#journal!;
     this.#journal = undefined;
+    if (how === 'kill') COVERAGE.kills++;
+    else COVERAGE.powerCuts++;
     if (how === 'kill') this.disk.kill();
     else this.disk.cutPower({ sector: this.random.pick([0, 0.5, 1]), size: this.random.pick([0, 1]) });
     void journal.abandon();
+    if (this.random.chance(0.2)) this.#flipBit();
     await this.#start();
   }
 
@@ -259,26 +366,42 @@ export class SimulatedJournal {
     for (;;) {
       this.#incarnation++;
       this.#fatal = false;
-      const errorRate = this.disk.behaviour.syncErrorRate;
+      const { syncErrorRate, capacityBytes } = this.disk.behaviour;
       this.disk.behaviour.syncErrorRate = 0;
+      this.disk.behaviour.capacityBytes = Infinity;
       const events = new JournalEvents();
       const opened = await this.clock.settle(
         openDirectory(this.disk, 'data', events, {
-          fileBytes: COMMIT_LOG_BYTES,
+          fileBytes: this.#fileBytes,
+          spareFiles: 1,
           newIdentity: () => Buffer.from('identity'),
         }),
       );
-      this.disk.behaviour.syncErrorRate = errorRate;
+      this.disk.behaviour.syncErrorRate = syncErrorRate;
+      this.disk.behaviour.capacityBytes = capacityBytes;
       this.#journal = this.#journalOf(this.#planted(opened), events);
       await drained();
       for (const shard of this.#journal.shards.values()) {
+        if (this.#mutant === 'refused ticks stay in the producer table')
+          shard.producers.takeBack = () => undefined;
         if (this.#mutant !== 'deliver above HW') continue;
         Object.defineProperty(shard, 'highWatermark', { get: () => shard.log.logEndOffset });
       }
       // What was not answered is sent again, in order, before anything new (rule R6).
-      for (const producer of this.#producers)
+      for (const producer of this.#producers) {
+        producer.outstanding = 0;
+        producer.held = false;
         for (const sent of producer.unanswered) this.#send(producer, sent);
+      }
+      this.#noteQuarantine(opened);
       return;
+    }
+  }
+
+  #noteQuarantine(opened: OpenedDirectory): void {
+    for (const [name, reason] of opened.quarantine.all) {
+      invariant(this.#mayBeDamaged, `L2: healthy shard ${name} is quarantined: ${reason}`);
+      this.#damaged.add(Number(name.split('-')[0]));
     }
   }
 
@@ -319,6 +442,7 @@ export class SimulatedJournal {
   async #quiesce(): Promise<void> {
     for (let round = 0; round < 50; round++) {
       await this.clock.advance(20);
+      this.#sendAgain();
       await drained();
     }
   }

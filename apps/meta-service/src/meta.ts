@@ -52,6 +52,7 @@ const LOAD_PAGE = 1_000;
 const LEASE_CHECK_MS = 100;
 const REAP_INTERVAL_MS = 1_000;
 const CHECKPOINT_INTERVAL_MS = 1_000;
+const WITNESS_INTERVAL_MS = 1_000;
 
 /** See the file head. */
 export class Meta {
@@ -120,6 +121,7 @@ export class Meta {
   start(): void {
     this.#every('leases', LEASE_CHECK_MS, () => this.endExpiredLeases());
     this.#every('sessions', REAP_INTERVAL_MS, () => this.reapSessions());
+    this.#every('witness', WITNESS_INTERVAL_MS, () => this.#log.leaveWitness());
     this.#every('checkpoint', CHECKPOINT_INTERVAL_MS, () =>
       this.#log.checkpointDue ? this.#log.checkpoint() : Promise.resolve(),
     );

@@ -143,6 +143,24 @@ describe('the log of one member', () => {
     await expect(open()).rejects.toEqual(failing('corrupt'));
   });
 
+  test('an idle log leaves a witness: damage to the last command is no torn tail (L2)', async () => {
+    await propose('a');
+    await propose('b');
+    await log.leaveWitness();
+    const [file] = readdirSync(directory)
+      .filter((name) => name.endsWith('.commit'))
+      .sort();
+    const copy = mkdtempSync(path.join(tmpdir(), 'solo-log-'));
+    const bytes = readFileSync(path.join(directory, file!));
+    bytes[4096 + 90]! ^= 1;
+    writeFileSync(path.join(copy, file!), bytes);
+    const openCopy = (afterPosition: number): ReturnType<SoloLogParts['openLog']> =>
+      CommitLog.open(new NodeDisk(), copy, { afterPosition, fileBytes: MiB, maxFrameBytes: MiB });
+    const empty = new MemoryStore(['f0', 'f1']);
+    await expect(open({ store: empty, openLog: openCopy })).rejects.toEqual(failing('corrupt'));
+    rmSync(copy, { recursive: true });
+  });
+
   test('after close nothing is taken', async () => {
     await log.close();
     await expect(propose('a')).rejects.toEqual(failing('unavailable'));

@@ -285,6 +285,11 @@ export class SoloLog implements ReplicatedLog {
     this.#bytesSinceCheckpoint -= coveredBytes;
   }
 
+  /** For an idle log, once a second or so: damage to its last commands must not pass for a torn tail (rule L2). */
+  async leaveWitness(): Promise<void> {
+    if (this.#failure === undefined && this.#round === undefined) await this.#log.markIfIdle();
+  }
+
   /** Waits for running rounds and a running checkpoint, then closes the log; the store is the caller's. */
   async close(): Promise<void> {
     this.#failure ??= new BrokerError('unavailable', 'meta-service is stopping');

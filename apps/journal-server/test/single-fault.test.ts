@@ -1,0 +1,167 @@
+// One flipped bit, at every byte of a small data directory in turn: what is served is what was acknowledged, or nothing
+// (L2, I1, I9). The damage stops the shard that it hit, never the start of the server.
+
+import type { Section } from '@robustmq/commit-log';
+import { BrokerError } from '@robustmq/errors';
+import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
+import { runCheckpoint } from '@robustmq/segment-log';
+import { JournalEvents } from '../src/journal.ts';
+import { openDirectory, type OpenedDirectory } from '../src/recovery.ts';
+import { SECTION_LOG_START, SECTION_RECORDS } from '../src/sections.ts';
+import { shardKey } from '../src/shard.ts';
+import { batchOf, recordsOf } from './records.ts';
+
+const FILE_BYTES = 8 * 4096;
+const STREAMS = [1, 2];
+/** Zeros behind the frames of a pre-allocated file are looked at only now and then. */
+const ZERO_STRIDE = 2_047;
+const BLOCK_BYTES = 4096;
+/** Where a frame's header says how long it is. */
+const LENGTH_AT = 52;
+
+type Image = ReadonlyMap<string, Buffer>;
+type Expected = Map<number, string[]>;
+
+interface World {
+  readonly clock: VirtualClock;
+  readonly disk: SimulatedDisk;
+}
+
+function newWorld(): World {
+  const clock = new VirtualClock();
+  const disk = new SimulatedDisk(clock, new Random(1));
+  disk.behaviour.syncMs = 0;
+  return { clock, disk };
+}
+
+function open({ clock, disk }: World): Promise<OpenedDirectory> {
+  const options = { fileBytes: FILE_BYTES, newIdentity: () => Buffer.from('identity') };
+  return clock.settle(openDirectory(disk, 'data', new JournalEvents(), options));
+}
+
+/** Appends one record to each stream, as a tick of the commit loop does. */
+async function tick({ clock }: World, opened: OpenedDirectory, expected: Expected): Promise<void> {
+  const sections: Section[] = [];
+  for (const streamId of STREAMS) {
+    const values = expected.get(streamId)!;
+    const baseSequence = values.length;
+    values.push(`${streamId}:${baseSequence}`.padEnd(40, '.'));
+    const facts = { baseOffset: baseSequence, leaderEpoch: 0, producerId: 9, producerEpoch: 0, baseSequence };
+    const bytes = batchOf(values.slice(-1), facts);
+    sections.push({ kind: SECTION_RECORDS, key: streamId, subKey: 0, buffers: [bytes] });
+    const shard = opened.shards.get(shardKey(streamId, 0));
+    shard?.log.configure({ segmentBytes: 400 });
+    shard?.replay(bytes);
+  }
+  opened.commitLog.append(sections);
+  await clock.settle(opened.commitLog.sync());
+}
+
+/** A checkpoint in the middle, several segments below it, frames behind it, and a witness at the end. */
+async function build(): Promise<{ image: Image; expected: Expected }> {
+  const world = newWorld();
+  const { clock, disk } = world;
+  const expected: Expected = new Map(STREAMS.map((streamId) => [streamId, []]));
+  await tick(world, await open(world), expected);
+  // The first tick made the shards; they are opened as a restart does.
+  disk.kill();
+  const opened = await open(world);
+  const { commitLog, store, shards } = opened;
+  for (let n = 0; n < 6; n++) await tick(world, opened, expected);
+  const checkpoint = runCheckpoint({
+    commitLog,
+    store,
+    appliedPosition: commitLog.endPosition,
+    shards: [...shards.values()].map((shard) => ({
+      streamId: shard.streamId,
+      shard: shard.shard,
+      log: shard.log,
+      extra: shard.producers.encode(shard.log.logEndOffset),
+    })),
+  });
+  await clock.settle(checkpoint);
+  for (let n = 0; n < 4; n++) await tick(world, opened, expected);
+  commitLog.append([{ kind: SECTION_LOG_START, key: 1, subKey: 0, buffers: [Buffer.alloc(8)] }]);
+  await clock.settle(commitLog.sync());
+  await clock.settle(commitLog.markIfIdle());
+  disk.kill();
+  return { image: new Map(disk.paths().map((path) => [path, disk.contentOf(path)])), expected };
+}
+
+function restore(image: Image): World {
+  const world = newWorld();
+  for (const [path, bytes] of image) world.disk.create(path).write(bytes, 0);
+  return world;
+}
+
+/** `served`, `refused`, or what is wrong. */
+async function serve(world: World, opened: OpenedDirectory, streamId: number, values: readonly string[]) {
+  const shard = opened.shards.get(shardKey(streamId, 0));
+  if (opened.quarantine.reasonOf(streamId, 0) !== undefined) return 'refused';
+  if (shard === undefined) return 'gone without a mark';
+  try {
+    const { logEndOffset } = shard.log;
+    const found: string[] = [];
+    for (let fromOffset = 0; fromOffset < logEndOffset;) {
+      const range = { fromOffset, upToOffset: logEndOffset, maxBytes: 300 };
+      const records = recordsOf(await world.clock.settle(shard.log.read(range)));
+      if (records.length === 0) return `nothing at ${fromOffset}`;
+      for (const { offset, value } of records) if (offset >= fromOffset) found.push(value);
+      fromOffset = records.at(-1)!.offset + 1;
+    }
+    return found.join() === values.join() ? 'served' : `other records: ${found.join()}`;
+  } catch (error) {
+    if (error instanceof BrokerError && error.code === 'corrupt') return 'refused';
+    throw error;
+  }
+}
+
+/** Bytes worth a flip: all of a small file, all of the frames of the commit log and some of the zeros behind them. */
+function positionsOf(path: string, bytes: Buffer): number[] {
+  const positions = Array.from(bytes.keys());
+  if (!path.endsWith('.commit')) return positions;
+  const frameBytes = (at: number): number => bytes.readUInt32BE(at - (at % BLOCK_BYTES) + LENGTH_AT);
+  return positions.filter((at) => at % BLOCK_BYTES < frameBytes(at) || at % ZERO_STRIDE === 0);
+}
+
+test('a directory without damage is served whole', async () => {
+  const { image, expected } = await build();
+  const world = restore(image);
+  const opened = await open(world);
+  for (const streamId of STREAMS)
+    expect(await serve(world, opened, streamId, expected.get(streamId)!)).toBe('served');
+});
+
+test('one flipped bit at every byte: served whole or refused, never anything else (L2, I9)', async () => {
+  const { image, expected } = await build();
+  const outcomes = new Map<string, number>();
+  const wrong: string[] = [];
+  for (const [path, bytes] of image) {
+    for (const position of positionsOf(path, bytes)) {
+      const damaged = Buffer.from(bytes);
+      damaged[position]! ^= 1 << (position % 8);
+      const world = restore(new Map([...image, [path, damaged]]));
+      const at = `${path} byte ${position}`;
+      let opened: OpenedDirectory;
+      try {
+        opened = await open(world);
+      } catch (error) {
+        wrong.push(`${at}: the directory does not open: ${String(error)}`);
+        continue;
+      }
+      for (const streamId of STREAMS) {
+        const outcome = await serve(world, opened, streamId, expected.get(streamId)!);
+        const kind = `${/\.[a-z]+$/.exec(path)?.[0] ?? 'checkpoint'} ${outcome}`;
+        outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
+        if (outcome !== 'served' && outcome !== 'refused')
+          wrong.push(`${at}: stream ${streamId}: ${outcome}`);
+      }
+    }
+  }
+  expect(wrong.slice(0, 10)).toEqual([]);
+  // Damage to what is needed is seen, and damage to what can be rebuilt costs nothing.
+  expect(outcomes.get('.commit refused')).toBeGreaterThan(100);
+  expect(outcomes.get('.log refused')).toBeGreaterThan(100);
+  expect(outcomes.get('checkpoint refused') ?? 0).toBe(0);
+  expect(outcomes.get('.index refused') ?? 0).toBe(0);
+}, 120_000);
