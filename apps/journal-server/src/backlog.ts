@@ -36,19 +36,27 @@ const MAX_FILTERS = 1_000;
 /** One read looks at no more of the log; the caller goes on from `next_offset`. */
 const MAX_SCAN_BYTES = 8 * 1024 * 1024;
 
+/** What a read needs of the server. */
+export interface BacklogHost {
+  readonly index: BacklogIndex | undefined;
+  readFailed(shard: Shard, error: BrokerError): void;
+}
+
 /** Reads one backlog; never rejects. */
 export async function readBacklog(
   shard: Shard | BrokerError,
   read: BacklogRead,
-  index: BacklogIndex | undefined,
+  host: BacklogHost,
 ): Promise<BacklogAnswer> {
   try {
     if (shard instanceof BrokerError) throw shard;
     shard.leaderFor(read.leaderEpoch);
     const scan = new Scan(shard, read);
-    await scan.run(index);
+    await scan.run(host.index);
     return scan.answer(read);
-  } catch (error) {
+  } catch (thrown) {
+    const error = BrokerError.from(thrown);
+    if (!(shard instanceof BrokerError)) host.readFailed(shard, error);
     const outcome = create(BacklogOutcomeSchema, { readId: read.readId, failure: toFailure(error) });
     return { outcome, pieces: [], sizeBytes: 0 };
   }

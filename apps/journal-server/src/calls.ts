@@ -76,15 +76,18 @@ export class JournalCalls {
   }
 
   async #listOffset(entry: ListOffsetsEntry, committed: boolean) {
+    let shard: Shard | undefined;
     try {
-      const shard = this.#leading(entry.streamId, entry.shard, entry.currentLeaderEpoch);
+      shard = this.#leading(entry.streamId, entry.shard, entry.currentLeaderEpoch);
       const { offset, timestampMs } = await offsetFor(shard, Number(entry.timestampMs), committed);
       return create(ListOffsetsOutcomeSchema, {
         offset: BigInt(offset),
         timestampMs: BigInt(timestampMs),
         leaderEpoch: offset < 0 ? -1 : epochOf(shard, offset),
       });
-    } catch (error) {
+    } catch (thrown) {
+      const error = BrokerError.from(thrown);
+      if (shard !== undefined) this.#journal.readFailed(shard, error);
       return create(ListOffsetsOutcomeSchema, {
         failure: toFailure(error),
         offset: -1n,
@@ -159,7 +162,11 @@ async function offsetFor(
     case LATEST_TIERED:
       return NONE;
     case MAX_TIMESTAMP: {
-      const newest = Math.max(-1, ...shard.log.describeSegments().map((segment) => segment.maxTimestampMs));
+      // What retention has overtaken may still have files.
+      const { logStartOffset } = shard.log;
+      const segments = shard.log.describeSegments();
+      const live = segments.filter((_, i) => (segments[i + 1]?.baseOffset ?? Infinity) > logStartOffset);
+      const newest = live.reduce((most, { maxTimestampMs }) => Math.max(most, maxTimestampMs), -1);
       return newest < 0 ? NONE : ((await shard.log.offsetForTimestamp(newest, end)) ?? NONE);
     }
     default:

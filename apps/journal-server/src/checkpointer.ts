@@ -46,6 +46,8 @@ export class Checkpointer {
   #running: Promise<unknown> = Promise.resolve();
   #busy = false;
   #closed = false;
+  /** What waits for a checkpoint without the shards that were removed. */
+  #afterNext: (() => Promise<void>)[] = [];
   #bytesAtLast = 0;
   #lastMs: number;
   #retentionMs: number;
@@ -67,6 +69,14 @@ export class Checkpointer {
   /** Makes a checkpoint now, after one that runs. */
   checkpoint(): Promise<void> {
     return this.withoutCheckpoint(() => this.#checkpointOnce());
+  }
+
+  /**
+   * Runs work once a checkpoint is durable that begins after this call: the files of a shard may go only when no
+   * checkpoint lists it, or a crash would take them for damaged. Must not reject.
+   */
+  afterNext(work: () => Promise<void>): void {
+    this.#afterNext.push(work);
   }
 
   /** A last checkpoint, so that the next start has nothing to replay. */
@@ -98,9 +108,11 @@ export class Checkpointer {
       this.retain();
     }
     const { commitLog, store } = this.#options;
-    if (commitLog.endPosition === store.latest.position) return;
-    const appendedBytes = this.#logBytes() - this.#bytesAtLast;
+    const removed = this.#afterNext.length > 0;
+    if (commitLog.endPosition === store.latest.position && !removed) return;
+    const appendedBytes = commitLog.appendedBytes - this.#bytesAtLast;
     const due =
+      removed ||
       appendedBytes >= (this.#options.checkpointBytes ?? DEFAULT_CHECKPOINT_BYTES) ||
       nowMs - this.#lastMs >= (this.#options.checkpointIntervalMs ?? DEFAULT_CHECKPOINT_INTERVAL_MS);
     if (!due) return;
@@ -112,15 +124,22 @@ export class Checkpointer {
       });
   }
 
-  #logBytes(): number {
-    let bytes = 0;
-    for (const shard of this.#options.shards()) bytes += shard.log.sizeBytes;
-    return bytes;
+  async #checkpointOnce(): Promise<void> {
+    const afterwards = this.#afterNext;
+    this.#afterNext = [];
+    try {
+      await this.#makeCheckpoint();
+    } catch (error) {
+      this.#afterNext.unshift(...afterwards);
+      throw error;
+    }
+    for (const work of afterwards) await work();
   }
 
-  async #checkpointOnce(): Promise<void> {
+  async #makeCheckpoint(): Promise<void> {
     const { commitLog, store, clock } = this.#options;
     const startedMs = clock.monotonicMs();
+    const bytesBefore = commitLog.appendedBytes;
     const shards = [...this.#options.shards()].filter((shard) => !this.#options.isQuarantined(shard));
     // A checkpoint without a shard forgets it: one that failed must stay in the commit log and the last checkpoint.
     if (shards.some((shard) => shard.failure !== undefined)) {
@@ -139,7 +158,7 @@ export class Checkpointer {
       pace: () => this.#pace(),
     });
     this.#lastMs = clock.monotonicMs();
-    this.#bytesAtLast = this.#logBytes();
+    this.#bytesAtLast = bytesBefore;
     this.#options.log.info(
       {
         position: store.latest.position,

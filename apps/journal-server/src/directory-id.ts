@@ -6,6 +6,8 @@ import { BrokerError } from '@robustmq/errors';
 
 const FILE = 'directory.json';
 const MAX_BYTES = 4096;
+/** Made after the facts: where one of these is, the facts were. */
+const DATA = ['checkpoint-0', 'checkpoint-1', 'commit-log'];
 
 /** Facts about a data directory. */
 export interface DirectoryFacts {
@@ -14,11 +16,17 @@ export interface DirectoryFacts {
   readonly clusterId: string;
 }
 
-/** Reads the facts, or makes a new directory; durable when it resolves. */
+/**
+ * Reads the facts, or makes a new directory; durable when it resolves.
+ * @throws BrokerError corrupt if the facts are damaged, or gone from a directory with data: under a new id all of its
+ * shards would be nobody's, and their files removed.
+ */
 export async function openDirectoryFacts(disk: Disk, dataDirectory: string): Promise<DirectoryFacts> {
   disk.makeDirectory(dataDirectory);
   const path = `${dataDirectory}/${FILE}`;
   if (!disk.exists(path)) {
+    if (DATA.some((name) => disk.exists(`${dataDirectory}/${name}`)))
+      throw new BrokerError('corrupt', `${path} is missing from a directory that holds data`);
     const facts = { directoryId: randomUUID(), clusterId: '' };
     await save(disk, dataDirectory, facts);
     return facts;

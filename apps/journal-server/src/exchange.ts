@@ -355,7 +355,7 @@ export class Exchange implements AppendOrigin {
       const read = this.#reads.shift()!;
       this.#runningReads++;
       const shard = this.#host.shardOf(read.streamId, read.shard);
-      void readBacklog(shard, read, this.#host.index).then(({ outcome, pieces, sizeBytes }) => {
+      void readBacklog(shard, read, this.#host).then(({ outcome, pieces, sizeBytes }) => {
         this.#runningReads--;
         this.#spend(sizeBytes);
         const frame = create(BacklogResultFrameSchema, { outcomes: [outcome] });

@@ -41,6 +41,8 @@ interface SectionState {
   error: BrokerError | undefined;
   diverging: { readonly leaderEpoch: number; readonly endOffset: number } | undefined;
   bytes: Buffer;
+  /** Where the last read ended, at the latest. */
+  readTo: number;
 }
 
 /** Largest piece in one frame. */
@@ -136,6 +138,7 @@ class Fetch implements FetchWaiter {
       error: undefined,
       diverging: undefined,
       bytes: EMPTY,
+      readTo: 0,
     }));
   }
 
@@ -173,7 +176,6 @@ class Fetch implements FetchWaiter {
 
   async #attempt(): Promise<void> {
     this.#state = this.#hurry ? 'last' : 'reading';
-    // Registered before the reads: what is committed meanwhile is not missed.
     const failed = this.#locate();
     let left = this.#frame.maxBytes;
     for (const state of this.#states) {
@@ -254,6 +256,7 @@ class Fetch implements FetchWaiter {
     if (shard === undefined || state.error !== undefined) return;
     const committed = this.#frame.isolation === IsolationLevel.READ_COMMITTED;
     const upToOffset = committed ? shard.lastStableOffset : shard.highWatermark;
+    state.readTo = upToOffset;
     const fromOffset = Number(section.fetchOffset);
     if (fromOffset >= upToOffset) return;
     // The very first section gets at least one batch, whatever its size; later ones only what is left.
@@ -282,10 +285,19 @@ class Fetch implements FetchWaiter {
       this.#waitingOn.push(waiters);
     }
     this.#timer ??= setTimeout(() => this.finish(), this.#frame.maxWaitMs);
+    // What was committed while other shards were read woke nobody.
+    if (this.#states.some(({ shard, readTo }) => shard !== undefined && shard.highWatermark > readTo)) {
+      this.#unregister();
+      void this.#attempt();
+    }
   }
 
   #stopWaiting(): void {
     clearTimeout(this.#timer);
+    this.#unregister();
+  }
+
+  #unregister(): void {
     for (const waiters of this.#waitingOn) waiters.delete(this);
     this.#waitingOn = [];
   }

@@ -14,7 +14,7 @@ import type { FetchWaiter } from './fetch.ts';
 import { Leaderships } from './leaderships.ts';
 import type { AppendOrigin, AppendRequest, AppendSpan, PendingBatch } from './pending.ts';
 import { ProducerTable } from './producer-table.ts';
-import { quarantined } from './quarantine.ts';
+import { quarantined, type ShardName } from './quarantine.ts';
 import { shardDirectory, type OpenedDirectory } from './recovery.ts';
 import { RevisionWaits } from './revision-waits.ts';
 import { Shard, shardKey, type ShardEvents, type StreamFacts } from './shard.ts';
@@ -69,7 +69,8 @@ export class Journal {
   readonly #parked = new Map<number, AppendRequest[]>();
   readonly #stopWatching: () => void;
   readonly #sweep: NodeJS.Timeout;
-  readonly #removing = new Set<Promise<void>>();
+  /** Shards without a place in the view whose files are being removed. */
+  readonly #leftovers = new Set<number>();
   readonly index: TopicIndex | undefined;
   /** Committed in this pass and not yet indexed: the index waits until the answers have left. */
   #toIndex: { readonly shard: Shard; readonly batches: readonly PendingBatch[] }[] = [];
@@ -175,6 +176,7 @@ export class Journal {
       }
     }
     for (const [key, shard] of this.shards) if (!placed.has(key)) this.#remove(key, shard);
+    this.#removeLeftovers(placed);
     this.#leaderships.claimMissing(this.#options.cluster.streams());
     this.waits.advanced();
   }
@@ -219,6 +221,19 @@ export class Journal {
     return this.commits.advanceLogStart(shard, offset);
   }
 
+  /** For whoever reads: damaged data is never served (rule I9). The shard stops, its mark outlives this process. */
+  readFailed(shard: Shard, error: BrokerError): void {
+    if (error.code !== 'corrupt' || shard.failure !== undefined) return;
+    shard.failure = quarantined(error.message);
+    shard.leader?.resign();
+    const { streamId, shard: index } = shard;
+    this.#options.log.error({ streamId, shard: index, err: error }, 'shard quarantined: its data is damaged');
+    // Before the next checkpoint, which may leave the shard out only once its mark is durable.
+    this.checkpointer
+      .withoutCheckpoint(() => this.#directory.quarantine.add(streamId, index, error.message))
+      .catch((thrown: unknown) => this.#storageFailed(BrokerError.from(thrown, 'storage_failed')));
+  }
+
   /** A stream of a gateway. */
   accept(stream: ConstructorParameters<typeof Exchange>[0]): void {
     const host: ExchangeHost = {
@@ -230,7 +245,7 @@ export class Journal {
       visibleShards: () => this.visibleShards(),
       whenRevision: (revision, callback) => this.waits.wait(() => this.waits.reached(revision), callback),
       waiters: (shard) => this.#waitersOf(shard),
-      readFailed: (shard, error) => this.#readFailed(shard, error),
+      readFailed: (shard, error) => this.readFailed(shard, error),
       index: this.index,
     };
     const exchange: Exchange = new Exchange(stream, host, () => this.exchanges.delete(exchange));
@@ -244,7 +259,6 @@ export class Journal {
     for (const exchange of [...this.exchanges]) exchange.goAway('the journal stops');
     this.commits.stop(new BrokerError('unavailable', 'the journal stops'));
     for (const shard of this.shards.values()) shard.leader?.resign();
-    await Promise.all(this.#removing);
     await this.checkpointer.close();
     await this.index?.close();
     await this.#directory.commitLog.close();
@@ -318,7 +332,7 @@ export class Journal {
     proposeIsr: () => assert(false, 'an ISR of one is never changed'),
   };
 
-  /** The stream is gone from the view, or the replica moved: ids are never reused, so its log may go at once. */
+  /** The stream is gone from the view, or the replica moved: ids are never reused, so its log may go. */
   #remove(key: number, shard: Shard): void {
     this.shards.delete(key);
     shard.leader?.resign();
@@ -327,25 +341,41 @@ export class Journal {
     for (const exchange of this.exchanges) exchange.dropShard(shard);
     for (const waiter of this.#waitersOf(shard)) waiter.advanced(Infinity);
     this.#waiters.delete(shard);
-    const path = shardDirectory(this.#options.dataDirectory, shard.streamId, shard.shard);
-    const removal = this.checkpointer
-      .withoutCheckpoint(async () => {
-        await this.index?.drop(shard);
-        shard.log.close();
+    this.#removeFiles(shard, shard);
+  }
+
+  /** Removes what no placement of the view speaks of any more, once no checkpoint does either. */
+  #removeFiles({ streamId, shard: index }: ShardName, shard: Shard | undefined): void {
+    const path = shardDirectory(this.#options.dataDirectory, streamId, index);
+    this.checkpointer.afterNext(async () => {
+      try {
+        if (shard !== undefined) await this.index?.drop(shard);
+        shard?.log.close();
         await this.#options.removeDirectory(path);
-      })
-      .catch((error: unknown) =>
-        this.#options.log.warn({ err: error, path }, 'could not remove a deleted shard'),
-      )
-      .finally(() => this.#removing.delete(removal));
-    this.#removing.add(removal);
+        await this.#directory.quarantine.remove(streamId, index);
+      } catch (error) {
+        this.#options.log.warn({ err: error, path }, 'could not remove a deleted shard');
+      }
+    });
+  }
+
+  /** Files of shards that are not in use: quarantined, or found at the start without a checkpoint that knows them. */
+  #removeLeftovers(placed: ReadonlySet<number>): void {
+    const { quarantine, unknown } = this.#directory;
+    if (quarantine.directoryReason !== undefined) return;
+    for (const name of [...quarantine.shards, ...unknown]) {
+      const key = shardKey(name.streamId, name.shard);
+      if (placed.has(key) || this.#leftovers.has(key)) continue;
+      this.#leftovers.add(key);
+      this.#removeFiles(name, undefined);
+    }
   }
 
   #refuseUncommitted(shard: Shard, error: BrokerError): void {
-    for (const pending of shard.takeUncommitted()) {
-      if (pending.answered) continue;
-      pending.request.origin.refuse(pending.request, error);
-      pending.request.origin.flush();
+    const open = shard.takeUncommitted().filter((pending) => !pending.answered);
+    for (const { request } of [...open, ...shard.repeats.splice(0)]) {
+      request.origin.refuse(request, error);
+      request.origin.flush();
     }
   }
 
@@ -386,19 +416,6 @@ export class Journal {
     this.index.retain().catch((error: unknown) => {
       this.#options.log.warn({ err: error }, 'could not drop old blocks of the topic index');
     });
-  }
-
-  /** Damaged data is never served (rule I9): the shard stops, its mark outlives this process. */
-  #readFailed(shard: Shard, error: BrokerError): void {
-    if (error.code !== 'corrupt' || shard.failure !== undefined) return;
-    shard.failure = quarantined(error.message);
-    shard.leader?.resign();
-    const { streamId, shard: index } = shard;
-    this.#options.log.error({ streamId, shard: index, err: error }, 'shard quarantined: its data is damaged');
-    // Before the next checkpoint, which may leave the shard out only once its mark is durable.
-    this.checkpointer
-      .withoutCheckpoint(() => this.#directory.quarantine.add(streamId, index, error.message))
-      .catch((thrown: unknown) => this.#storageFailed(BrokerError.from(thrown, 'storage_failed')));
   }
 
   #storageFailed(error: BrokerError): void {

@@ -49,6 +49,11 @@ export class QuarantineMarks {
     return this.#durable.has(`${streamId}-${shard}`);
   }
 
+  /** The shards that are marked. */
+  get shards(): ShardName[] {
+    return [...this.#reasons.keys()].flatMap((name) => parseShardName(name) ?? []);
+  }
+
   /** Why nothing that the view places in this directory may begin empty. */
   get directoryReason(): string | undefined {
     return this.#reasons.get(ALL);
@@ -64,6 +69,17 @@ export class QuarantineMarks {
     return this.#mark(ALL, reason);
   }
 
+  /** Forgets the mark of a shard whose stream was deleted. */
+  async remove(streamId: number, shard: number): Promise<void> {
+    const name = `${streamId}-${shard}`;
+    if (!this.#reasons.has(name)) return;
+    const path = `${this.#directory}/${name}`;
+    if (this.#disk.exists(path)) this.#disk.unlink(path);
+    await this.#disk.syncDirectory(this.#directory);
+    this.#reasons.delete(name);
+    this.#durable.delete(name);
+  }
+
   async #mark(name: string, reason: string): Promise<void> {
     if (this.#durable.has(name)) return;
     this.#reasons.set(name, reason);
@@ -75,6 +91,18 @@ export class QuarantineMarks {
     await this.#disk.syncDirectory(this.#directory);
     this.#durable.add(name);
   }
+}
+
+/** A shard as files and directories are named after it. */
+export interface ShardName {
+  readonly streamId: number;
+  readonly shard: number;
+}
+
+/** Undefined for every other name. */
+export function parseShardName(name: string): ShardName | undefined {
+  const match = /^(\d+)-(\d+)$/.exec(name);
+  return match === null ? undefined : { streamId: Number(match[1]), shard: Number(match[2]) };
 }
 
 /** The error of everything that asks for a quarantined shard. */

@@ -12,7 +12,7 @@ import { BrokerError } from '@robustmq/errors';
 import { lastOffsetOf, completeBatchBytes } from '@robustmq/record-batch';
 import { CheckpointStore, SegmentLog, type ShardCheckpoint } from '@robustmq/segment-log';
 import { ProducerTable } from './producer-table.ts';
-import { QuarantineMarks } from './quarantine.ts';
+import { parseShardName, QuarantineMarks, type ShardName } from './quarantine.ts';
 import { SECTION_LOG_START, SECTION_RECORDS, SECTION_TRUNCATION } from './sections.ts';
 import { Shard, shardKey, type ShardEvents } from './shard.ts';
 
@@ -25,6 +25,8 @@ export interface OpenedDirectory {
   /** What the log says of its end, for the operator's log line. */
   readonly recovery: CommitLogRecovery;
   readonly replayedSections: number;
+  /** Directories of shards that neither checkpoint nor commit log know: deleted, or not written yet. */
+  readonly unknown: readonly ShardName[];
 }
 
 function shardsDirectory(dataDirectory: string): string {
@@ -59,7 +61,15 @@ export async function openDirectory(
   for (const checkpoint of store.latest.shards) directory.open(checkpoint);
   const replayedSections = directory.replay(recovery);
   await directory.finish();
-  return { commitLog, store, shards: directory.shards, quarantine, recovery, replayedSections };
+  const { shards } = directory;
+  const unknown = disk
+    .list(shardsDirectory(dataDirectory))
+    .flatMap((name) => parseShardName(name) ?? [])
+    .filter(
+      ({ streamId, shard }) =>
+        !shards.has(shardKey(streamId, shard)) && quarantine.reasonOf(streamId, shard) === undefined,
+    );
+  return { commitLog, store, shards, quarantine, recovery, replayedSections, unknown };
 }
 
 class Recovering {

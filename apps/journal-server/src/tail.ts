@@ -60,7 +60,11 @@ export class GatewayTail {
 
   /** Starts or restarts the tail of a shard at an offset that the gateway has reached. */
   resume(shard: Shard, offset: number): void {
+    // A read that runs for the old cursor ends with it: its batches lie elsewhere.
+    const known = this.#cursors.get(shardKey(shard.streamId, shard.shard));
+    this.drop(shard);
     const cursor = this.#cursorOf(shard, offset);
+    if (known !== undefined) cursor.creditBytes = known.creditBytes;
     cursor.position = Math.min(offset, shard.highWatermark);
     cursor.reported = cursor.position;
     cursor.live = cursor.position === shard.highWatermark;
@@ -108,7 +112,11 @@ export class GatewayTail {
 
   /** Tells the gateway of what was skipped since the last section, so that its positions do not lag. */
   reportSkipped(): void {
-    for (const cursor of this.#cursors.values()) this.#report(cursor);
+    for (const cursor of this.#cursors.values()) {
+      this.#report(cursor);
+      // One whose read failed goes on, also if nothing more is committed.
+      this.#read(cursor);
+    }
   }
 
   close(): void {

@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { FetchSectionResult, JournalClient } from '@robustmq/journal-client';
+import { fromFailure } from '@robustmq/rpc';
 import { DiskWatermark } from '../src/disk-watermark.ts';
 import { joinCluster, openDirectoryFacts } from '../src/directory-id.ts';
 import { NodeDisk } from '@robustmq/commit-log';
@@ -124,6 +125,40 @@ describe('damage is never served (L2, I9)', () => {
     expect(readFileSync(file).equals(bytes)).toBe(true);
   });
 
+  test.each<[string, () => Promise<string | undefined>]>([
+    ['a search by time', () => listOffset(1)],
+    ['a backlog read', () => readBacklog(1)],
+  ])('%s that meets damage stops the shard as a fetch does', async (_name, read) => {
+    cluster.create(1, REPLICA, { mqttFilter: 'orders' });
+    await start(1);
+    for (let n = 0; n < 5; n++) await produce(1, `${n}`.padEnd(200, '.'));
+    await running.close();
+    const file = `${dataDirectory}/shards/1-0/${segments(1)[0]!}`;
+    const bytes = readFileSync(file);
+    bytes[100]! ^= 4;
+    writeFileSync(file, bytes);
+    await start(2);
+    expect(await read()).toBe('corrupt');
+    await until(() => existsSync(`${dataDirectory}/quarantine/1-0`), 'mark');
+    expect(await produce(1, 'x')).toBe('quarantined');
+  });
+
+  async function listOffset(streamId: number): Promise<string | undefined> {
+    const { outcomes } = await client.callsOf(streamId, 0)!.listOffsets({
+      entries: [{ streamId, shard: 0, currentLeaderEpoch: -1, timestampMs: 1n }],
+    });
+    return fromFailure(outcomes[0]!.failure)?.code;
+  }
+
+  function readBacklog(streamId: number): Promise<string | undefined> {
+    const range = { fromOffset: 0, toOffset: -1, maxBytes: 1000, maxRecords: 10 };
+    return new Promise((resolve) =>
+      client.readBacklog({ streamId, shard: 0, ...range, filters: ['orders'] }, (error) =>
+        resolve(error?.code),
+      ),
+    );
+  }
+
   test('a flipped bit in a durable frame of the commit log: only its shard', async () => {
     cluster.create(1, REPLICA);
     cluster.create(2, REPLICA);
@@ -206,6 +241,10 @@ test('a directory keeps its id, and joins one cluster only (R5)', async () => {
   await expect(joinCluster(disk, dataDirectory, again, 'cluster-b')).rejects.toMatchObject({
     code: 'conflict',
   });
+  // A directory with data that has lost its id is not a new one: its shards would be taken for nobody's, and removed.
+  rmSync(`${dataDirectory}/directory.json`);
+  writeFileSync(`${dataDirectory}/checkpoint-0`, '');
+  await expect(openDirectoryFacts(disk, dataDirectory)).rejects.toMatchObject({ code: 'corrupt' });
   writeFileSync(`${dataDirectory}/directory.json`, '{"directoryId"');
   await expect(openDirectoryFacts(disk, dataDirectory)).rejects.toMatchObject({ code: 'corrupt' });
   writeFileSync(`${dataDirectory}/directory.json`, '{"directoryId":""}');

@@ -63,6 +63,7 @@ export class CommitLog {
   #generationStart = 0;
   #endPosition: number;
   #durablePosition: number;
+  #appendedBytes = 0;
   #spareAskedBy = 0;
   /** Last frame with sections, and the last that some frame says was durable. */
   #contentPosition = 0;
@@ -157,6 +158,11 @@ export class CommitLog {
   /** Why the log takes no more appends, if so. */
   get failure(): BrokerError | undefined {
     return this.#failure;
+  }
+
+  /** Bytes of frames appended since it was opened: what a checkpoint has to free. */
+  get appendedBytes(): number {
+    return this.#appendedBytes;
   }
 
   /** Bytes of all files of this log, for the disk watermark (L6). */
@@ -291,6 +297,7 @@ export class CommitLog {
       throw this.#fail(error);
     }
     this.#activeBlock += blocks;
+    this.#appendedBytes += blocks * BLOCK_BYTES;
     this.#endPosition = sequence;
     this.#witnessed = this.#durablePosition;
     if (to > from) this.#contentPosition = sequence;

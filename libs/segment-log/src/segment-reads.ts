@@ -100,30 +100,40 @@ export class SegmentReads {
     timestampMs: number,
     upToOffset = this.#source.logEndOffset(),
   ): Promise<TimestampHit | undefined> {
-    const batch = await this.batchForTimestamp(timestampMs, upToOffset);
-    if (batch === undefined) return undefined;
-    if (codecOf(batch, 0) !== 0)
-      return { offset: baseOffsetOf(batch, 0), timestampMs: baseTimestampOf(batch, 0) };
-    const cursor = new RecordCursor().reset(batch, 0);
-    while (cursor.next()) {
-      if (cursor.timestampMs >= timestampMs)
-        return { offset: cursor.offset, timestampMs: cursor.timestampMs };
+    for (let fromOffset = 0; ;) {
+      const batch = await this.batchForTimestamp(timestampMs, upToOffset, fromOffset);
+      if (batch === undefined) return undefined;
+      const logStartOffset = this.#source.logStartOffset();
+      if (codecOf(batch, 0) !== 0) {
+        const offset = Math.max(baseOffsetOf(batch, 0), logStartOffset);
+        return { offset, timestampMs: baseTimestampOf(batch, 0) };
+      }
+      const cursor = new RecordCursor().reset(batch, 0);
+      while (cursor.next()) {
+        const { offset } = cursor;
+        if (cursor.timestampMs >= timestampMs && offset >= logStartOffset)
+          return { offset, timestampMs: cursor.timestampMs };
+      }
+      // What was meant lies below the log start, or the header promised more than the records hold.
+      fromOffset = lastOffsetOf(batch, 0) + 1;
     }
-    throw new BrokerError('corrupt', 'the maximal timestamp of a batch is higher than that of its records');
   }
 
-  /** The first batch at or above the log start whose maximal timestamp is at or above `timestampMs`. */
+  /** The first batch at or above the log start and `firstOffset` whose maximal timestamp is at or above `timestampMs`. */
   async batchForTimestamp(
     timestampMs: number,
     upToOffset = this.#source.logEndOffset(),
+    firstOffset = 0,
   ): Promise<Buffer | undefined> {
     for (const segment of [...this.#source.segments]) {
       if (segment.maxTimestampMs < timestampMs || segment.baseOffset >= upToOffset) continue;
       // Deleted while an earlier one was searched.
       if (!this.#source.segments.includes(segment)) continue;
       this.touch(segment);
-      let fromOffset = Math.max(this.#source.logStartOffset(), segment.offsetToSearch(timestampMs));
-      while (fromOffset < upToOffset) {
+      for (let fromOffset = Math.max(firstOffset, segment.offsetToSearch(timestampMs)); ;) {
+        // Retention may go on meanwhile.
+        fromOffset = Math.max(fromOffset, this.#source.logStartOffset());
+        if (fromOffset >= upToOffset) break;
         const batches = await this.read({ fromOffset, upToOffset, maxBytes: SEARCH_BYTES });
         if (batches.length === 0) break;
         for (let at = 0; at < batches.length; at += completeBatchBytes(batches, at, batches.length)) {

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { CommitLog } from '@robustmq/commit-log';
+import { computeCrc } from '@robustmq/record-batch';
 import { CheckpointStore, runCheckpoint, SegmentLog, type SegmentLogConfig } from '../src/index.ts';
 import { batch, ranges, scratchDirectory } from './batches.ts';
 import { FaultyDisk } from './faulty-disk.ts';
@@ -185,6 +186,25 @@ describe('segment log under faults', () => {
       });
       again.close();
     }
+  });
+
+  test('a search by time gives no record below the log start, and survives a header that promises too much', async () => {
+    const log = fresh();
+    log.append(batch(0, ['a', 'b', 'c'], 1000));
+    const lying = batch(3, ['d', 'e'], 2000);
+    // A client may write any maximal timestamp; the CRC covers it.
+    lying.writeBigInt64BE(9000n, 35);
+    lying.writeUInt32BE(computeCrc(lying, 0), 17);
+    log.append(lying);
+    log.append(batch(5, ['f'], 5000));
+    expect(await log.offsetForTimestamp(4000)).toEqual({ offset: 5, timestampMs: 5000 });
+    expect(await log.offsetForTimestamp(6000)).toBeUndefined();
+    expect(await log.offsetForTimestamp(0)).toEqual({ offset: 0, timestampMs: 1000 });
+    log.advanceLogStart(2);
+    expect(await log.offsetForTimestamp(0)).toEqual({ offset: 2, timestampMs: 1002 });
+    log.advanceLogStart(3);
+    expect(await log.offsetForTimestamp(1001)).toEqual({ offset: 3, timestampMs: 2000 });
+    expect(await log.offsetForTimestamp(1001, 3)).toBeUndefined();
   });
 
   test('a replica that starts again elsewhere drops everything (R5)', async () => {

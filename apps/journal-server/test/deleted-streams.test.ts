@@ -1,0 +1,100 @@
+// What is left of a deleted stream on the disk: nothing, whatever crash came between (L3, L2).
+
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { FetchSectionResult, JournalClient } from '@robustmq/journal-client';
+import { FakeCluster } from './fake-cluster.ts';
+import { batchOf } from './records.ts';
+import { REPLICA, startJournal, until, type RunningJournal } from './running-journal.ts';
+
+let dataDirectory: string;
+let cluster: FakeCluster;
+let running: RunningJournal;
+let client: JournalClient;
+
+beforeEach(async () => {
+  dataDirectory = mkdtempSync(path.join(tmpdir(), 'journal-'));
+  cluster = new FakeCluster();
+  cluster.create(1, REPLICA);
+  cluster.create(2, REPLICA);
+  await start(1);
+});
+
+async function start(incarnation: number): Promise<void> {
+  running = await startJournal({ dataDirectory, cluster, incarnation });
+  client = running.client();
+  await until(() => client.connected && running.journal.problem === null, 'journal');
+}
+
+afterEach(async () => {
+  await running.close();
+  rmSync(dataDirectory, { recursive: true, force: true });
+});
+
+/** The code of the refusal; empty if it was taken. */
+function produce(streamId: number, batch: Buffer): Promise<string> {
+  return new Promise((resolve) => {
+    client.produce({ streamId, shard: 0, batch, acks: -1, timeoutMs: 5000 }, (error) =>
+      resolve(error?.code ?? ''),
+    );
+  });
+}
+
+function fetch(streamId: number, fetchOffset: number): Promise<FetchSectionResult> {
+  return new Promise((resolve) => {
+    const sections = [{ streamId, shard: 0, fetchOffset, maxBytes: 1 << 20 }];
+    client.fetch(
+      { maxWaitMs: 0, minBytes: 1, maxBytes: 1 << 20, readCommitted: false, sections },
+      (results) => resolve(results[0]!),
+    );
+  });
+}
+
+const files = (streamId: number): boolean => existsSync(`${dataDirectory}/shards/${streamId}-0`);
+const marks = (): string[] => readdirSync(`${dataDirectory}/quarantine`);
+
+describe('files of deleted streams', () => {
+  test('go once a checkpoint has forgotten the shard: no crash takes it for damaged (L3)', async () => {
+    await produce(1, batchOf(['x']));
+    await running.journal.checkpointer.checkpoint();
+    await produce(1, batchOf(['y']));
+    cluster.delete(1);
+    await until(() => !files(1), 'the files to go');
+    await running.abandon();
+    await start(2);
+    expect(marks()).toEqual([]);
+    expect(await produce(2, batchOf(['z']))).toBe('');
+  });
+
+  test('go after the next start if a crash came between', async () => {
+    await produce(1, batchOf(['x']));
+    await produce(2, batchOf(['x']));
+    await running.journal.checkpointer.checkpoint();
+    await running.abandon();
+    // What a crash leaves between the checkpoint without the shard and the removal of its files.
+    cpSync(`${dataDirectory}/shards/1-0`, `${dataDirectory}/shards/77-0`, { recursive: true });
+    await start(2);
+    await until(() => !files(77), 'the files to go');
+    expect([files(1), files(2)]).toEqual([true, true]);
+  });
+
+  test('go with their mark if the shard was quarantined', async () => {
+    await produce(1, batchOf(['x'.repeat(300)]));
+    await running.close();
+    const file = `${dataDirectory}/shards/1-0/${'0'.repeat(20)}.log`;
+    const bytes = readFileSync(file);
+    bytes[200]! ^= 1;
+    writeFileSync(file, bytes);
+    await start(2);
+    expect((await fetch(1, 0)).error?.code).toBe('corrupt');
+    await until(() => existsSync(`${dataDirectory}/quarantine/1-0`), 'mark');
+    await running.journal.checkpointer.checkpoint();
+    await running.abandon();
+    await start(3);
+    expect(files(1)).toBe(true);
+    cluster.delete(1);
+    await until(() => !files(1) && marks().length === 0, 'all to go');
+    await until(() => running.journal.quarantinedShards === 0, 'the count');
+  });
+});

@@ -1,0 +1,86 @@
+// Waking of fetches that wait: whatever is committed, at whatever moment, ends the wait of who asked for it.
+
+import { create } from '@bufbuild/protobuf';
+import { FetchFrameSchema, type ExchangeResponse } from '@robustmq/rpc';
+import { StreamFetches, type FetchWaiter } from '../src/fetch.ts';
+import type { Shard } from '../src/shard.ts';
+
+const EMPTY = Buffer.alloc(0);
+
+/** A shard as far as fetches see one. */
+class FakeShard {
+  highWatermark = 0;
+  readonly waiters = new Set<FetchWaiter>();
+  readonly leaderEpoch = 0;
+  /** While set, reads wait for it. */
+  held: Promise<void> | undefined;
+  readonly log = {
+    logStartOffset: 0,
+    logEndOffset: 100,
+    readHot: (): Buffer | undefined => (this.held === undefined ? this.#bytes() : undefined),
+    read: async (): Promise<Buffer> => {
+      await this.held;
+      return this.#bytes();
+    },
+  };
+
+  get lastStableOffset(): number {
+    return this.highWatermark;
+  }
+
+  leaderFor(): void {
+    // It leads.
+  }
+
+  commit(): void {
+    this.highWatermark++;
+    for (const waiter of [...this.waiters]) waiter.advanced(10);
+  }
+
+  #bytes(): Buffer {
+    return this.highWatermark === 0 ? EMPTY : Buffer.alloc(10 * this.highWatermark);
+  }
+}
+
+test('a commit while another shard is read from the disk is not missed', async () => {
+  const slow = new FakeShard();
+  slow.highWatermark = 1;
+  const quick = new FakeShard();
+  let release = (): void => undefined;
+  slow.held = new Promise((resolve) => (release = resolve));
+  const sent: ExchangeResponse['frame'][] = [];
+  const fetches = new StreamFetches({
+    shardOf: (streamId) => [quick, slow][streamId] as unknown as Shard,
+    whenRevision: (_revision, callback) => callback(),
+    waiters: (shard) => (shard as unknown as FakeShard).waiters,
+    send: (frame) => sent.push(frame),
+    streamCredit: () => 1,
+    spend: () => undefined,
+    readFailed: () => undefined,
+  });
+  const section = (streamId: number) => ({
+    streamId,
+    fetchOffset: 0n,
+    maxBytes: 1000,
+    currentLeaderEpoch: -1,
+    lastFetchedEpoch: -1,
+  });
+  fetches.start(
+    create(FetchFrameSchema, {
+      requestId: 1n,
+      maxWaitMs: 600_000,
+      minBytes: 20,
+      maxBytes: 10_000,
+      sections: [section(0), section(1)],
+    }),
+  );
+  // The first shard was read and had nothing; the second is being read.
+  await new Promise((resolve) => setImmediate(resolve));
+  quick.commit();
+  release();
+  slow.held = undefined;
+  for (let turn = 0; turn < 5 && sent.length === 0; turn++)
+    await new Promise((resolve) => setImmediate(resolve));
+  fetches.close();
+  expect(sent).toHaveLength(1);
+});
