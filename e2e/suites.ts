@@ -73,4 +73,10 @@ export const SUITES: readonly Suite[] = [
     needs: ['loop-devices', 'kcat', 'python-clients'],
     limitMs: 5 * MINUTE_MS,
   },
+  {
+    file: 'chaos/power-mutants.test.ts',
+    title: 'the judge of the power cut',
+    needs: ['loop-devices', 'kcat', 'python-clients'],
+    limitMs: 4 * MINUTE_MS,
+  },
 ];

@@ -21,6 +21,8 @@ export interface Writer {
   readonly mayRepeat: boolean;
   /** Problems that no fault of a broker excuses. */
   readonly complaints: readonly string[];
+  /** Sent and not acknowledged now; undefined where only the client knows. */
+  readonly inFlight: number | undefined;
   stop(): Promise<void>;
 }
 
@@ -54,6 +56,10 @@ export class MqttWriter implements Writer {
     });
   }
 
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
   async stop(): Promise<void> {
     this.#stopping = true;
     await waitUntil(`${this.name} has all acknowledgements`, PROGRESS_TIMEOUT_MS, () => this.#inFlight === 0);
@@ -81,6 +87,7 @@ export class KafkaWriter implements Writer {
   readonly name: string;
   readonly acknowledged = new Set<number>();
   readonly mayRepeat = false;
+  readonly inFlight = undefined;
   readonly complaints: string[] = [];
   readonly #child: ChildProcess;
 
