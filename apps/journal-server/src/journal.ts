@@ -312,6 +312,7 @@ export class Journal {
     }
     const path = shardDirectory(this.#options.dataDirectory, streamId, shard);
     try {
+      this.#setAside(path, key);
       const log = SegmentLog.open(this.#options.disk, path, {}, undefined);
       const made = new Shard({ streamId, shard }, log, new ProducerTable(), this.#eventsOfShards);
       this.shards.set(key, made);
@@ -324,6 +325,23 @@ export class Journal {
       this.#options.log.error({ err: error, streamId, shard }, 'could not create a shard');
       return undefined;
     }
+  }
+
+  /** Records that nobody accounts for are no new shard's: those of a quarantined one whose mark was removed by hand. */
+  #setAside(path: string, key: number): void {
+    const { disk, cluster } = this.#options;
+    if (!this.#directory.unknown.some((name) => shardKey(name.streamId, name.shard) === key)) return;
+    const holdsRecords = disk.list(path).some((name) => {
+      if (!name.endsWith('.log')) return false;
+      const file = disk.open(`${path}/${name}`);
+      const sizeBytes = file.sizeBytes();
+      file.close();
+      return sizeBytes > 0;
+    });
+    if (!holdsRecords) return;
+    const aside = `${path}.set-aside-${cluster.identity.incarnation}`;
+    disk.rename(path, aside);
+    this.#options.log.warn({ path, aside }, 'set aside the files of a shard that no checkpoint knows');
   }
 
   readonly #eventsOfShards: ShardEvents = {

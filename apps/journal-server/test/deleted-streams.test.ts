@@ -97,4 +97,23 @@ describe('files of deleted streams', () => {
     await until(() => !files(1) && marks().length === 0, 'all to go');
     await until(() => running.journal.quarantinedShards === 0, 'the count');
   });
+
+  test('are set aside, not deleted, when the mark of a quarantined shard is removed by hand', async () => {
+    await produce(1, batchOf(['kept for a look'.padEnd(300, '.')]));
+    await running.close();
+    const name = `${'0'.repeat(20)}.log`;
+    const bytes = readFileSync(`${dataDirectory}/shards/1-0/${name}`);
+    bytes[200]! ^= 1;
+    writeFileSync(`${dataDirectory}/shards/1-0/${name}`, bytes);
+    await start(2);
+    expect((await fetch(1, 0)).error?.code).toBe('corrupt');
+    await until(() => existsSync(`${dataDirectory}/quarantine/1-0`), 'mark');
+    await running.journal.checkpointer.checkpoint();
+    await running.abandon();
+    rmSync(`${dataDirectory}/quarantine/1-0`);
+    await start(3);
+    expect(await produce(1, batchOf(['new']))).toBe('');
+    const aside = readdirSync(`${dataDirectory}/shards`).find((each) => each.startsWith('1-0.'))!;
+    expect(readFileSync(`${dataDirectory}/shards/${aside}/${name}`).equals(bytes)).toBe(true);
+  });
 });
