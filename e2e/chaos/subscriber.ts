@@ -26,6 +26,8 @@ export class DurableSubscriber {
       properties: { sessionExpiryInterval: 3_600, receiveMaximum: 500 },
       reconnectPeriod: 50,
       connectTimeout: 2_000,
+      // Otherwise a CONNACK of an incarnation whose lease has just ended is the last thing that it hears.
+      reconnectOnConnackError: true,
     });
     this.#client.on('error', () => undefined);
     this.#client.on('connect', ({ sessionPresent }) => {

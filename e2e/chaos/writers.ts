@@ -48,6 +48,8 @@ export class MqttWriter implements Writer {
       properties: { sessionExpiryInterval: 3_600 },
       reconnectPeriod: 50,
       connectTimeout: 2_000,
+      // Otherwise a CONNACK of an incarnation whose lease has just ended is the last thing that it hears.
+      reconnectOnConnackError: true,
     });
     // A refused connection is what the test does to it; the client tries again by itself.
     this.#client.on('error', () => undefined);
