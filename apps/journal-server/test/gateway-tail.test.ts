@@ -1,0 +1,103 @@
+// The tail of one gateway at its seams (rule X5): resumed while it reads, failed while it reads.
+
+import { BrokerError } from '@robustmq/errors';
+import { TailKind, type TailSection } from '@robustmq/rpc';
+import { FrameOut } from '../src/frame-out.ts';
+import { GatewayFilters } from '../src/gateway-filters.ts';
+import type { AppendOrigin } from '../src/pending.ts';
+import type { Shard } from '../src/shard.ts';
+import { GatewayTail } from '../src/tail.ts';
+import { batchOf } from './records.ts';
+
+const RECORDS = 10;
+/** One record of one digit each. */
+const BATCH_BYTES = batchOf(['0']).length;
+
+/** A shard of ten records in the segments, whose reads wait until they are released. */
+class FakeShard {
+  readonly streamId = 1;
+  readonly shard = 0;
+  readonly leaderEpoch = 0;
+  readonly highWatermark = RECORDS;
+  readonly lastStableOffset = RECORDS;
+  readonly stream = {
+    streamId: 1,
+    tenant: 't',
+    name: 's',
+    mqttFilter: 'orders',
+    ownsRest: false,
+    config: {},
+  };
+  readonly waiting: { readonly fromOffset: number; readonly answer: (error?: BrokerError) => void }[] = [];
+  readonly log = {
+    logStartOffset: 0,
+    read: ({ fromOffset }: { fromOffset: number }): Promise<Buffer> =>
+      new Promise((resolve, reject) => {
+        const values = Array.from({ length: RECORDS - fromOffset }, (_, n) => `${fromOffset + n}`);
+        const batches = values.map((value, n) => batchOf([value], { baseOffset: fromOffset + n }));
+        const answer = (error?: BrokerError): void =>
+          error === undefined ? resolve(Buffer.concat(batches)) : reject(error);
+        this.waiting.push({ fromOffset, answer });
+      }),
+  };
+}
+
+let shard: FakeShard;
+let sections: TailSection[];
+let tail: GatewayTail;
+
+beforeEach(() => {
+  shard = new FakeShard();
+  sections = [];
+  const filters = new GatewayFilters();
+  filters.add(1, 't', 'orders');
+  const out = new FrameOut((frame) => {
+    if (frame.case === 'tail') sections.push(...frame.value.sections);
+  });
+  tail = new GatewayTail({
+    origin: {} as AppendOrigin,
+    filters,
+    out,
+    shardCreditBytes: 1 << 20,
+    streamCredit: () => 1 << 20,
+    spend: () => undefined,
+    readFailed: () => undefined,
+  });
+});
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const resume = (offset: number): void => tail.resume(shard as unknown as Shard, offset);
+const delivered = (): string[] =>
+  sections
+    .filter((section) => section.kind === TailKind.BATCHES)
+    .map(
+      ({ fromOffset, nextOffset, sizeBytes }) => `${fromOffset}-${nextOffset}: ${sizeBytes / BATCH_BYTES}`,
+    );
+
+test('resumed at a lower offset while it reads: nothing between is passed over', async () => {
+  resume(6);
+  await turn();
+  expect(shard.waiting.map(({ fromOffset }) => fromOffset)).toEqual([6]);
+  resume(2);
+  shard.waiting[0]!.answer();
+  await turn();
+  await turn();
+  shard.waiting[1]?.answer();
+  await turn();
+  await turn();
+  expect(delivered()).toEqual(['2-10: 8']);
+});
+
+test('a read that failed for the moment is tried again, also if nothing more is committed', async () => {
+  resume(4);
+  await turn();
+  shard.waiting[0]!.answer(new BrokerError('unavailable', 'the log keeps changing'));
+  await turn();
+  expect(delivered()).toEqual([]);
+  tail.reportSkipped();
+  await turn();
+  shard.waiting[1]!.answer();
+  await turn();
+  await turn();
+  expect(delivered()).toEqual(['4-10: 6']);
+});
