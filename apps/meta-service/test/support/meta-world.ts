@@ -51,6 +51,9 @@ interface Ledger {
   attempted: number;
 }
 
+/** What happened over all runs: a run proves nothing of what did not happen in it. */
+export const COVERAGE = { powerCuts: 0, kills: 0, failedSyncs: 0, fullDisks: 0, checkpoints: 0, repeats: 0 };
+
 /** The world of one seed. */
 export class MetaWorld {
   readonly #random: Random;
@@ -67,6 +70,8 @@ export class MetaWorld {
   #sequence = 0;
   #coordinatorEpoch = -1;
   #life = 0;
+  /** The log has failed for good in this life. */
+  #hasFailed = false;
   /** What a command failed with though nothing had failed. */
   #broken: InvariantViolation | undefined;
   acknowledgements = 0;
@@ -88,6 +93,9 @@ export class MetaWorld {
   }
 
   async #start(): Promise<void> {
+    this.#hasFailed = false;
+    this.#disk.behaviour.syncErrorRate = 0;
+    this.#disk.behaviour.capacityBytes = Infinity;
     const disk = this.#options.wrapDisk?.(this.#disk) ?? this.#disk;
     const flushPause = (): Promise<void> =>
       new Promise((resolve) => this.#clock.schedule(this.#random.between(0, 20), resolve));
@@ -110,7 +118,11 @@ export class MetaWorld {
           leaseDurationMs: 1_500,
           renewIntervalMs: 400,
         },
-        onFatal: (error) => invariant(life !== this.#life, `the log failed: ${error.message}`),
+        onFatal: (error) => {
+          if (life !== this.#life) return;
+          invariant(this.#disk.behaviour.syncErrorRate > 0, `the log failed: ${error.message}`);
+          this.#hasFailed = true;
+        },
         ...(this.#options.rule && { rule: this.#options.rule }),
       }),
     );
@@ -123,6 +135,7 @@ export class MetaWorld {
     this.#node = node?.identity;
     this.#sequence = 0;
     await this.#claim();
+    if (this.#random.chance(0.2)) this.#disk.behaviour.syncErrorRate = 0.05;
   }
 
   async #claim(): Promise<void> {
@@ -149,10 +162,25 @@ export class MetaWorld {
   async #load(steps: number): Promise<void> {
     for (let i = 0; i < steps; i++) {
       for (let burst = this.#random.between(0, 4); burst > 0; burst--) this.#command();
-      if (this.#random.chance(0.3)) this.#meta!.checkpoint().catch(() => undefined);
+      if (this.#random.chance(0.3)) {
+        COVERAGE.checkpoints++;
+        this.#meta!.checkpoint().catch(() => undefined);
+      }
+      if (this.#random.chance(0.03)) this.#fillDisk();
       await drained();
       await this.#clock.step();
+      if (!this.#hasFailed) continue;
+      COVERAGE.failedSyncs++;
+      return;
     }
+  }
+
+  /** Full, or with room again. */
+  #fillDisk(): void {
+    const isFull = this.#disk.behaviour.capacityBytes !== Infinity;
+    let usedBytes = 0;
+    for (const path of this.#disk.paths()) usedBytes += this.#disk.contentOf(path).length;
+    this.#disk.behaviour.capacityBytes = isFull ? Infinity : usedBytes + this.#random.below(2 * BLOCK_BYTES);
   }
 
   #command(): void {
@@ -216,11 +244,18 @@ export class MetaWorld {
       else ledger.acknowledged = Math.max(ledger.acknowledged, target);
     };
     const failed = (thrown: unknown): void => {
-      if (life === this.#life || !(thrown instanceof BrokerError))
+      const code = thrown instanceof BrokerError ? thrown.code : 'internal';
+      if (code === 'storage_full') COVERAGE.fullDisks++;
+      const isExpected =
+        (this.#hasFailed && code === 'storage_failed') ||
+        (code === 'storage_full' && this.#disk.behaviour.capacityBytes !== Infinity);
+      if (!isExpected && (life === this.#life || code === 'internal'))
         this.#broken ??= new InvariantViolation(`a command failed though nothing had: ${String(thrown)}`);
     };
     propose(id).then(done, failed);
-    if (this.#random.chance(0.2)) propose(id).then(done, failed);
+    if (!this.#random.chance(0.2)) return;
+    COVERAGE.repeats++;
+    propose(id).then(done, failed);
   }
 
   async #crash(): Promise<void> {
@@ -229,6 +264,8 @@ export class MetaWorld {
     const store = this.#store!;
     const total = store.image.batches.length;
     const isPowerCut = this.#random.chance(0.7);
+    if (isPowerCut) COVERAGE.powerCuts++;
+    else COVERAGE.kills++;
     // After a kill the kernel still has all of it.
     this.#image = await store.cutPower(isPowerCut ? this.#random.between(0, total) : total);
     const chances = [0, 0.5, 1];
