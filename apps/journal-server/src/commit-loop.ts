@@ -5,7 +5,6 @@ import { BrokerError } from '@robustmq/errors';
 import type { CommitLog, Section } from '@robustmq/commit-log';
 import {
   lastOffsetDeltaOf,
-  maxTimestampOf,
   stampBaseOffset,
   stampLeaderEpoch,
   stampLogAppendTime,
@@ -153,7 +152,7 @@ export class CommitLoop {
       stampLeaderEpoch(bytes, 0, shard.leaderEpoch);
       shard.nextOffset = lastOffset + 1;
       if (producer !== undefined)
-        shard.producers.assigned(producer, baseOffset, lastOffset, maxTimestampOf(bytes, 0));
+        shard.producers.assigned(producer, baseOffset, lastOffset, this.#host.clock.nowMs());
       return {
         request,
         bytes,

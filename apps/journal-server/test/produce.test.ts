@@ -161,6 +161,8 @@ test('LogAppendTime is stamped and answered', async () => {
 });
 
 describe('idempotence (R6, KIP-98)', () => {
+  beforeEach(() => cluster.configure(1, { 'retention.ms': '-1' }));
+
   const numbered = (sequence: number, values: readonly string[], epoch = 0): Buffer =>
     batchOf(values, { producerId: 77, producerEpoch: epoch, baseSequence: sequence });
 
@@ -189,6 +191,14 @@ describe('idempotence (R6, KIP-98)', () => {
   test('an older epoch is fenced', async () => {
     await produce(1, numbered(0, ['a'], 3));
     expect((await produce(1, numbered(1, ['b'], 2))).error?.code).toBe('fenced');
+  });
+
+  test('a producer of old records is as young as its last append', async () => {
+    await produce(1, numbered(0, ['a']));
+    running.journal.checkpointer.retain();
+    // The records of `numbered` are years old; a repeat must not become a second copy for that.
+    expect((await produce(1, numbered(0, ['a']))).outcome?.baseOffset).toBe(0);
+    expect(running.journal.shards.get(65_536)!.log.logEndOffset).toBe(1);
   });
 
   test.each(['clean', 'crash'])('a repeat is known after a %s restart', async (how) => {
