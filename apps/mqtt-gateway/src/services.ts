@@ -3,6 +3,7 @@
 import type { Authenticator } from '@robustmq/access-control';
 import type { TopicCache } from '@robustmq/mqtt-codec';
 import type { SessionPolicy } from '@robustmq/mqtt-session';
+import type { NodeIdentity, SessionHandover } from '@robustmq/rpc';
 import type { Clock, TimerWheel } from '@robustmq/runtime';
 import type { CatchUp } from './delivery/catch-up.ts';
 import type { FilterRegistry } from './delivery/filter-registry.ts';
@@ -21,6 +22,12 @@ export interface GatewayLimits extends SessionPolicy {
   /** Output that waits for a client before QoS 1 is left for later, and before QoS 0 is dropped. */
   readonly slowOutputBytes: number;
   readonly maxOutputBytes: number;
+}
+
+/** Whether a session's previous owner has stopped, and what only it knew (rule S3). */
+export interface TakenOver {
+  readonly hasStopped: boolean;
+  readonly handover?: SessionHandover | undefined;
 }
 
 /** Counted in plain integers; instruments read them. */
@@ -84,8 +91,11 @@ export interface GatewayServices {
   revision(): number;
   /** Null while sessions may be served; else the Reason Code to refuse CONNECT with. */
   refusal(): number | null;
-  /** Asks another gateway to stop serving a session (rule S1); resolves to whether it has. */
-  takeOver(nodeId: string, session: { tenant: string; clientId: string; epoch: bigint }): Promise<boolean>;
+  /** Asks another gateway to stop serving a session (rule S1). */
+  takeOver(
+    owner: Pick<NodeIdentity, 'nodeId' | 'incarnation'>,
+    session: { tenant: string; clientId: string; epoch: bigint },
+  ): Promise<TakenOver>;
   /** Waits until the other gateways route a filter that the mesh serves (rule S6); bounded. */
   meshReady(tenant: string, filter: string, callback: () => void): void;
   addMeshFilter(tenant: string, filter: string): void;

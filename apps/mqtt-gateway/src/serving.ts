@@ -1,11 +1,12 @@
 // Everything that one incarnation of the gateway serves with. When its lease ends it is closed as a whole and another one
 // is made (rule F1): nothing that an old incarnation knew is believed by the next.
 
+import { create } from '@bufbuild/protobuf';
 import type { Authenticator } from '@robustmq/access-control';
 import { JournalClient, clusterDirectory } from '@robustmq/journal-client';
 import { REASON, TopicCache } from '@robustmq/mqtt-codec';
 import type { MetaClient, Registration } from '@robustmq/meta-client';
-import { ServiceKind } from '@robustmq/rpc';
+import { ServiceKind, SessionHandoverSchema, type NodeIdentity, type SessionHandover } from '@robustmq/rpc';
 import type { Clock, TimerWheel } from '@robustmq/runtime';
 import type { TraceSampler } from '@robustmq/telemetry';
 import type { MqttGatewayConfig } from './config.ts';
@@ -20,10 +21,17 @@ import { isGatewayProducer } from './gateway-producer.ts';
 import { BlockedPublishes } from './publish/blocked-publishes.ts';
 import { Publisher, type AppendToken } from './publish/publisher.ts';
 import { PublishTraces } from './publish/publish-traces.ts';
-import type { ConnectionCounters, GatewayLimits, GatewayLog, GatewayServices } from './services.ts';
+import type {
+  ConnectionCounters,
+  GatewayLimits,
+  GatewayLog,
+  GatewayServices,
+  TakenOver,
+} from './services.ts';
 import type { Connection } from './session/connection.ts';
 import { CursorCommits } from './session/cursor-commits.ts';
 import { SessionDirectory } from './session/session-directory.ts';
+import { cursorsOf, inFlightOf } from './session/session-end.ts';
 import type { OutputFlusher } from './transport/output-flusher.ts';
 
 /** What outlives an incarnation. */
@@ -181,27 +189,35 @@ export class Serving {
 
   /** False when the other gateway does not answer: its lease may still hold, so the client is to come again. */
   async #takeOver(
-    nodeId: string,
+    owner: Pick<NodeIdentity, 'nodeId' | 'incarnation'>,
     session: { tenant: string; clientId: string; epoch: bigint },
-  ): Promise<boolean> {
-    const peer = this.mesh.peer(nodeId);
-    if (peer === undefined) return !(this.#parts.meta.view.nodes.get(nodeId)?.live ?? false);
+  ): Promise<TakenOver> {
+    const node = this.#parts.meta.view.nodes.get(owner.nodeId);
+    // The lease of an incarnation ended before the next one could register.
+    if (node?.live !== true || node.incarnation > Number(owner.incarnation)) return { hasStopped: true };
+    const peer = this.mesh.peer(owner.nodeId);
+    if (peer === undefined) return { hasStopped: false };
     const response = await peer.calls.takeOver(
       { newOwner: this.registration.identity, sessions: [session] },
       { timeoutMs: TAKE_OVER_TIMEOUT_MS },
     );
-    return response.stopped[0] ?? false;
+    return { hasStopped: response.stopped[0] ?? false, handover: response.handovers[0] };
   }
 
-  /** Stops serving a session that another gateway takes over; true when it is not served here. */
-  stopSession(tenant: string, clientId: string, epoch: bigint): boolean {
+  /** Stops serving a session that another gateway takes over; answers what that one can't know. */
+  stopSession(tenant: string, clientId: string, epoch: bigint): SessionHandover {
+    const handover = create(SessionHandoverSchema);
     const connection = this.directory.get(tenant, clientId);
     const session = connection?.session;
-    if (connection === undefined || session === null || session === undefined) return true;
-    if (session.identity.epoch > epoch) return true;
+    if (connection === undefined || session === null || session === undefined) return handover;
+    if (session.identity.epoch > epoch) return handover;
+    if (session.isDurable) {
+      handover.cursors = cursorsOf(this.services, session);
+      handover.inFlight = inFlightOf(session);
+    }
     this.#parts.counters.takenOver++;
     connection.machine.disconnect(REASON.sessionTakenOver);
-    return true;
+    return handover;
   }
 
   /** A stream is gone. */

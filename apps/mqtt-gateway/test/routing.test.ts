@@ -17,6 +17,7 @@ class FakeSession implements Subscriber {
   readonly maximumPacketBytes: number;
   lag: Map<number, ShardLag> | null = null;
   isRedelivery = false;
+  isCursorDirty = false;
   window = Number.POSITIVE_INFINITY;
   readonly admitted: number[] = [];
   readonly written: Buffer[] = [];

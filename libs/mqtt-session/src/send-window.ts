@@ -16,7 +16,7 @@ export interface InFlight<P> {
 }
 
 /**
- * The window of one session. Invariants: never more than `receiveMaximum` in flight [MQTT-3.3.4-9]; an identifier in
+ * The window of one session. Invariants: never more than `receiveMaximum` sent and unacknowledged [MQTT-3.3.4-9]; an identifier in
  * flight is not given out again [MQTT-2.2.1-4].
  */
 export class SendWindow<P> {
@@ -27,6 +27,8 @@ export class SendWindow<P> {
   #ids: Uint16Array = NO_IDS;
   #offsets: Float64Array = NO_OFFSETS;
   #places: (P | null)[] = [];
+  /** Restored and not sent on this connection yet; null when there are none. */
+  #unsent: Set<number> | null = null;
 
   constructor(receiveMaximum: number) {
     this.receiveMaximum = receiveMaximum;
@@ -37,9 +39,14 @@ export class SendWindow<P> {
     return this.#size;
   }
 
-  /** Messages that may be sent now; below 0 when more was restored than a new connection allows. */
+  /** New messages that may be sent now; below 0 when more was restored than a new connection allows. */
   get room(): number {
     return this.receiveMaximum - this.#size;
+  }
+
+  /** Restored messages that may be sent again now: those not sent on this connection don't count [MQTT-3.3.4-9]. */
+  get resendRoom(): number {
+    return this.receiveMaximum - this.#size + (this.#unsent === null ? 0 : this.#unsent.size);
   }
 
   /** Takes a message in; its Packet Identifier, or 0 when the window is full. */
@@ -58,21 +65,35 @@ export class SendWindow<P> {
   restore(packetId: number, place: P, offset: number): void {
     assert(packetId > 0 && packetId <= MAX_PACKET_ID, 'a packet identifier is 1..65535');
     while (this.#ids.length === 0 || this.#ids[packetId & (this.#ids.length - 1)] !== 0) {
-      assert(!this.#holds(packetId), 'a packet identifier is restored once');
+      assert(!this.holds(packetId), 'a packet identifier is restored once');
       this.#grow();
     }
     this.#put(packetId, place, offset);
+    (this.#unsent ??= new Set()).add(packetId);
     if (packetId >= this.#nextId) this.#nextId = nextId(packetId);
+  }
+
+  /** A restored message is sent again; false while the window has no room for it. */
+  resend(packetId: number): boolean {
+    if (this.resendRoom <= 0) return false;
+    this.#forgetUnsent(packetId);
+    return true;
   }
 
   /** The client acknowledged; false for an identifier that is not in flight. */
   acknowledge(packetId: number): boolean {
-    if (!this.#holds(packetId)) return false;
+    if (!this.holds(packetId)) return false;
     const slot = packetId & (this.#ids.length - 1);
     this.#ids[slot] = 0;
     this.#places[slot] = null;
     this.#size--;
+    if (this.#unsent !== null) this.#forgetUnsent(packetId);
     return true;
+  }
+
+  /** Whether the identifier is in flight. */
+  holds(packetId: number): boolean {
+    return packetId !== 0 && this.#size > 0 && this.#ids[packetId & (this.#ids.length - 1)] === packetId;
   }
 
   /** Lowest offset in flight of a place; undefined when there is none. */
@@ -95,8 +116,8 @@ export class SendWindow<P> {
     }
   }
 
-  #holds(packetId: number): boolean {
-    return packetId !== 0 && this.#size > 0 && this.#ids[packetId & (this.#ids.length - 1)] === packetId;
+  #forgetUnsent(packetId: number): void {
+    if (this.#unsent?.delete(packetId) === true && this.#unsent.size === 0) this.#unsent = null;
   }
 
   #put(id: number, place: P, offset: number): void {

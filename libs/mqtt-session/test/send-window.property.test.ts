@@ -71,6 +71,20 @@ test('[MQTT-4.4.0-1]: what was in flight comes back under its own identifier, an
   );
 });
 
+test('[MQTT-3.3.4-9]: what is restored counts once it is sent again, or is acknowledged', () => {
+  const window = new SendWindow<string>(2);
+  for (const packetId of [7, 8, 9]) window.restore(packetId, 'log-0', packetId);
+  expect([window.room, window.resendRoom]).toEqual([-1, 2]);
+  expect(window.take('log-1', 1)).toBe(0);
+  expect([window.resend(7), window.resend(8), window.resend(9)]).toEqual([true, true, false]);
+  expect(window.acknowledge(9)).toBe(true);
+  expect([window.holds(9), window.holds(8), window.holds(0)]).toEqual([false, true, false]);
+  expect(window.resendRoom).toBe(0);
+  expect(window.acknowledge(7)).toBe(true);
+  expect([window.room, window.resendRoom]).toEqual([1, 1]);
+  expect(window.take('log-1', 1)).toBeGreaterThan(9);
+});
+
 test('identifiers wrap at 65,535 and skip 0 and what is still in flight', () => {
   const window = new SendWindow<string>(2);
   const stuck = window.take('log-0', 0);

@@ -22,8 +22,10 @@ import type { TailDelivery, TailHost } from './tail-delivery.ts';
 
 /** A session as catching up needs it. */
 export interface LaggingSession extends Subscriber {
-  /** Messages that the window takes now; 0 while the socket is congested. */
-  readonly room: number;
+  /** Messages of a shard that the window takes now; 0 while the socket is congested. */
+  roomIn(tail: ShardTail): number;
+  /** Whether an earlier connection has dealt with the message at this place. */
+  isSettled(tail: ShardTail, offset: number): boolean;
   /** Topic filters to read the index for. */
   filters(): readonly string[];
   /** The session follows the shard live from now on. */
@@ -122,12 +124,15 @@ export class CatchUp {
     const { lag } = session;
     if (lag === null) return true;
     let budget = RECORDS_PER_TURN;
+    let isFull = false;
     for (const [shardKey, position] of lag) {
-      // A socket that is full only until the end of the turn tells nobody when it has room again.
-      if (session.room === 0) return !(session.output?.isDirty ?? false);
       if (this.#reading.get(session)?.has(shardKey) === true) continue;
       const tail = this.#tails.tailOf(shardKey);
       if (tail === undefined) continue;
+      if (session.roomIn(tail) === 0) {
+        isFull = true;
+        continue;
+      }
       const ringFrom = Math.max(tail.ringStart, position.ringFrom);
       if (position.nextOffset < ringFrom) {
         if (!this.#readBacklog(session, tail, position, ringFrom)) return false;
@@ -137,7 +142,8 @@ export class CatchUp {
       if (position.nextOffset >= tail.nextOffset) session.caughtUp(tail);
       if (budget <= 0) return false;
     }
-    return true;
+    // A socket that is full only until the end of the turn tells nobody when it has room again.
+    return !isFull || !(session.output?.isDirty ?? false);
   }
 
   /** Delivers from the ring until the window is full; answers the records looked at. */
@@ -162,7 +168,7 @@ export class CatchUp {
         if (receiver !== undefined && route !== null) {
           seek(this.#cursor, recordStarts[index]!, index);
           readRecord(this.#message, route.topic, this.#cursor, batch.isTrusted);
-          if (!this.#deliverTo(receiver, tail, offset, nowMs)) {
+          if (!this.#deliverTo(session, receiver, tail, offset, nowMs)) {
             position.nextOffset = offset;
             return budget;
           }
@@ -175,7 +181,14 @@ export class CatchUp {
     return looked;
   }
 
-  #deliverTo(receiver: Receiver, tail: ShardTail, offset: number, nowMs: number): boolean {
+  #deliverTo(
+    session: LaggingSession,
+    receiver: Receiver,
+    tail: ShardTail,
+    offset: number,
+    nowMs: number,
+  ): boolean {
+    if (session.isSettled(tail, offset)) return true;
     return !this.#deliverer.begin(this.#message, nowMs) || this.#deliverer.deliverTo(receiver, tail, offset);
   }
 
@@ -195,7 +208,7 @@ export class CatchUp {
         fromOffset: position.nextOffset,
         toOffset,
         maxBytes: this.#limits.maxReadBytes,
-        maxRecords: Math.max(1, session.room),
+        maxRecords: Math.max(1, session.roomIn(tail)),
         filters: session.filters(),
       },
       (error, result) => {
@@ -297,7 +310,7 @@ export class CatchUp {
       const receiver = route?.receiverOf(session);
       if (route !== null && receiver !== undefined) {
         readRecord(this.#message, route.topic, cursor, isTrusted);
-        if (!this.#deliverTo(receiver, tail, offset, nowMs)) {
+        if (!this.#deliverTo(session, receiver, tail, offset, nowMs)) {
           position.nextOffset = offset;
           return false;
         }

@@ -99,6 +99,7 @@ export class Deliverer {
     }
     const retain = message.retain && receiver.retainAsPublished;
     if (tail === null || message.qos === 0 || receiver.qos === 0) {
+      if (tail !== null) session.isCursorDirty = true;
       this.#sendQos0(session, receiver.subscriptionIdentifiers, retain);
       return true;
     }

@@ -22,6 +22,8 @@ export interface Subscriber {
   readonly lag: ReadonlyMap<number, ShardLag> | null;
   /** Whether what was admitted last may have been sent before, so that it carries DUP [MQTT-3.3.1-1]. */
   readonly isRedelivery: boolean;
+  /** Set when its place in a log moved without an acknowledgement to come. */
+  isCursorDirty: boolean;
   /** Takes the message at this place into the window: its packet identifier, or one of the two constants above. */
   admit(tail: ShardTail, offset: number): number;
   /** The session goes on reading this shard at `offset` when it can take messages again. */

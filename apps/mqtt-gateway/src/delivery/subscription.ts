@@ -36,6 +36,8 @@ export interface Receiver {
   parts: readonly Subscription[] | null;
 }
 
+const NO_STARTS: readonly StartOffset[] = [];
+
 /** A subscription of a session. */
 export class Subscription implements Receiver {
   readonly session: Subscriber;
@@ -48,6 +50,8 @@ export class Subscription implements Receiver {
   subscriptionIdentifiers: readonly number[] | null = null;
   starts: ReadonlyMap<number, StartOffset> | null = null;
   readonly parts = null;
+  /** Start vector of one that this connection made and a row in meta holds. */
+  vector: readonly StartOffset[] = NO_STARTS;
   /** Revision of the cluster at which it was made: shards of younger streams start at 0 (rule X4). */
   createdAtRevision = 0;
 

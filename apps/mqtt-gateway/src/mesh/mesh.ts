@@ -1,13 +1,16 @@
 // All peers of the mesh, following the cluster's view, and the gRPC service that they call.
 
+import { create } from '@bufbuild/protobuf';
 import { RecordCursor } from '@robustmq/record-batch';
 import type { MqttFacts, UserProperty } from '@robustmq/record-batch';
 import {
   GatewayService,
+  SessionHandoverSchema,
   type MeshRequest,
   type NodeIdentity,
   type PublishFrame,
   type RpcServer,
+  type SessionHandover,
   type TakeOverRequest,
 } from '@robustmq/rpc';
 import type { Deliverer } from '../delivery/deliverer.ts';
@@ -102,8 +105,8 @@ export class Mesh implements MeshPort {
 export interface GatewayServiceHost {
   /** Null while this gateway serves nothing. */
   mesh(): Mesh | null;
-  /** Stops serving a session; true when it is not served (any more). */
-  stopSession(tenant: string, clientId: string, epoch: bigint): boolean;
+  /** Stops serving a session; answers what only its owner knew, if this gateway serves anything. */
+  stopSession(tenant: string, clientId: string, epoch: bigint): SessionHandover | undefined;
 }
 
 /** Adds GatewayService to the server. */
@@ -132,8 +135,10 @@ export function addGatewayService(server: RpcServer, host: GatewayServiceHost): 
     },
     takeOver(request: TakeOverRequest) {
       return {
-        stopped: request.sessions.map(({ tenant, clientId, epoch }) =>
-          host.stopSession(tenant, clientId, epoch),
+        stopped: request.sessions.map(() => true),
+        handovers: request.sessions.map(
+          ({ tenant, clientId, epoch }) =>
+            host.stopSession(tenant, clientId, epoch) ?? create(SessionHandoverSchema),
         ),
       };
     },

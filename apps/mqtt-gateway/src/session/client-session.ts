@@ -7,6 +7,8 @@ import { ALREADY_ACKNOWLEDGED, WINDOW_FULL, type ShardLag } from '../delivery/su
 import type { Subscription } from '../delivery/subscription.ts';
 import type { SocketOutput } from '../transport/socket-output.ts';
 import type { ConnectTerms, MqttSession } from '@robustmq/mqtt-session';
+import type { InFlightRow, ShardPosition } from '@robustmq/rpc';
+import { Handover, type HandedOver } from './handover.ts';
 
 /** What names a session and its owner's right to it. */
 export interface SessionIdentity {
@@ -25,11 +27,10 @@ export interface SessionSurroundings {
   readonly slowOutputBytes: number;
 }
 
-/** A message that the previous owner had in flight (rule S3). */
-export interface HandedOver {
-  readonly packetId: number;
-  readonly tail: ShardTail;
-  readonly offset: number;
+/** Where a session stood when its last connection ended. */
+export interface StoredPlaces {
+  readonly cursors: ShardPosition[];
+  readonly inFlight: InFlightRow[];
 }
 
 /** One session on this gateway. */
@@ -46,12 +47,11 @@ export class ClientSession implements LaggingSession {
   readonly expiryIntervalS: number;
   /** Whether cursors moved since they were last stored. */
   isCursorDirty = false;
-  /** False until the subscriptions of a resumed session are active: until then the stored cursors hold. */
-  isReading = true;
+  /** Set until the subscriptions of a resumed session are active and it reads: until then these places hold. */
+  stored: StoredPlaces | null = null;
   readonly #catchUp: CatchUp;
   readonly #slowOutputBytes: number;
-  /** Handed-over messages that were not sent again yet, by shard key and offset. */
-  #handedOver: Map<number, Map<number, number>> | null = null;
+  #handover: Handover | null = null;
   expiredOffsets = 0;
 
   constructor(
@@ -77,56 +77,53 @@ export class ClientSession implements LaggingSession {
     return this.expiryIntervalS > 0;
   }
 
-  get room(): number {
-    const { output } = this;
-    if (output === null || output.waitingBytes > this.#slowOutputBytes) return 0;
-    // What was handed over has its place in the window already.
-    return this.#handedOver === null ? this.machine.window.room : Math.max(1, this.machine.window.room);
+  /** Places and messages of the last connection that are not settled. */
+  get handover(): Handover | null {
+    return this.#handover;
+  }
+
+  get #isCongested(): boolean {
+    return this.output === null || this.output.waitingBytes > this.#slowOutputBytes;
+  }
+
+  roomIn(tail: ShardTail): number {
+    if (this.#isCongested) return 0;
+    const { window } = this.machine;
+    const room = this.#handover?.concerns(tail) === true ? window.resendRoom : window.room;
+    return Math.max(0, room);
   }
 
   filters(): readonly string[] {
     return [...this.subscriptions.keys()];
   }
 
+  isSettled(tail: ShardTail, offset: number): boolean {
+    return this.#handover !== null && this.#handover.isSettled(tail, offset);
+  }
+
   admit(tail: ShardTail, offset: number): number {
     this.isRedelivery = false;
-    if (this.output === null || this.output.waitingBytes > this.#slowOutputBytes) return WINDOW_FULL;
-    if (this.#handedOver !== null) {
-      const packetId = this.#takeHandedOver(tail, offset);
-      if (packetId !== WINDOW_FULL) return packetId;
+    if (this.#isCongested) return WINDOW_FULL;
+    const handover = this.#handover;
+    if (handover !== null) {
+      if (handover.holds(tail, offset)) return this.#resend(handover, tail, offset);
+      if (handover.isSettled(tail, offset)) return ALREADY_ACKNOWLEDGED;
+      if (handover.isOver) this.#handover = null;
     }
     return this.machine.admit(tail, offset);
   }
 
-  /** The original identifier with DUP; what else lies up to the last handed-over offset was acknowledged (rule S3). */
-  #takeHandedOver(tail: ShardTail, offset: number): number {
-    const offsets = this.#handedOver!.get(tail.key);
-    if (offsets === undefined) return WINDOW_FULL;
-    const packetId = offsets.get(offset);
-    if (packetId === undefined) {
-      const last = Math.max(...offsets.keys());
-      if (offset < last) return ALREADY_ACKNOWLEDGED;
-      // They are behind and did not come again: expired meanwhile.
-      for (const expired of offsets.values()) this.machine.window.acknowledge(expired);
-      offsets.clear();
-    } else {
-      offsets.delete(offset);
-      this.isRedelivery = true;
-    }
-    if (offsets.size === 0) this.#handedOver!.delete(tail.key);
-    if (this.#handedOver!.size === 0) this.#handedOver = null;
-    return packetId ?? WINDOW_FULL;
+  /** The original identifier with DUP (rule S3). */
+  #resend(handover: Handover, tail: ShardTail, offset: number): number {
+    const packetId = handover.resend(tail, offset);
+    if (packetId === WINDOW_FULL) return WINDOW_FULL;
+    this.isRedelivery = true;
+    return packetId;
   }
 
-  /** Takes over what the previous owner had in flight; before the first message. */
+  /** Takes over what the last connection had in flight; before the first message. */
   takeOver(messages: readonly HandedOver[]): void {
-    for (const { packetId, tail, offset } of messages) {
-      this.machine.window.restore(packetId, tail, offset);
-      this.#handedOver ??= new Map();
-      let offsets = this.#handedOver.get(tail.key);
-      if (offsets === undefined) this.#handedOver.set(tail.key, (offsets = new Map<number, number>()));
-      offsets.set(offset, packetId);
-    }
+    if (messages.length > 0) this.#handover = new Handover(this.machine.window, messages);
   }
 
   /** The client acknowledged a message. */
@@ -154,15 +151,25 @@ export class ClientSession implements LaggingSession {
     if (this.lag === null) return;
     this.lag.delete(tail.key);
     if (this.lag.size === 0) this.lag = null;
+    if (this.#handover === null) return;
+    this.#handover.readTo(tail, tail.nextOffset);
+    if (this.#handover.isOver) this.#handover = null;
+    // The window may have got places back that other shards wait for.
+    if (this.lag !== null) this.#catchUp.want(this);
   }
 
   expired(_tail: ShardTail, offsets: number): void {
     this.expiredOffsets += offsets;
   }
 
+  /** Everything of a shard below was sent, or is settled. */
+  sentBelow(tail: ShardTail): number {
+    return this.lag?.get(tail.key)?.nextOffset ?? tail.nextOffset;
+  }
+
   /** The lowest offset of a shard that the client has not acknowledged or not been sent. */
   cursorOf(tail: ShardTail): number {
-    const unread = this.lag?.get(tail.key)?.nextOffset ?? tail.nextOffset;
+    const unread = this.sentBelow(tail);
     const unacknowledged = this.machine.window.lowestOffset(tail);
     return unacknowledged === undefined ? unread : Math.min(unread, unacknowledged);
   }

@@ -6,7 +6,7 @@ import { TopicHash } from '@robustmq/bytes';
 import { BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
 import { reasonOfError, type ConnectTerms } from '@robustmq/mqtt-session';
-import type { OpenSessionOutcome } from '@robustmq/rpc';
+import type { NodeIdentity, OpenSessionOutcome, SessionHandover, SessionState } from '@robustmq/rpc';
 import { ClientSession } from './client-session.ts';
 import type { Connection } from './connection.ts';
 import { HOLD_CONNECT } from './read-holds.ts';
@@ -62,6 +62,7 @@ function openRow(
   terms: ConnectTerms,
   previousReleased: boolean,
   attempt: number,
+  handover?: SessionHandover,
 ): void {
   const { services, machine, tenant } = connection;
   services.store.open(
@@ -78,6 +79,7 @@ function openRow(
         machine.refuse(reasonOfError(error, 'connect'));
         return;
       }
+      if (handover !== undefined && outcome!.sessionPresent) takePlaces(outcome!.session!, handover);
       opened(connection, terms, outcome!, attempt);
     },
   );
@@ -101,7 +103,7 @@ function opened(
       {
         key,
         expiryIntervalS: terms.sessionExpiryIntervalS,
-        cursors: [],
+        cursors: outcome.session!.cursors,
         inFlight: outcome.session!.inFlight,
       },
       () => undefined,
@@ -111,17 +113,24 @@ function opened(
   }
   const owner = outcome.previousOwner;
   if (owner !== undefined && owner.nodeId !== '') {
-    takeOver(connection, terms, owner.nodeId, outcome.previousEpoch, attempt);
+    takeOver(connection, terms, owner, outcome.previousEpoch, attempt);
     return;
   }
-  accept(connection, terms, outcome);
+  accept(connection, terms, outcome, attempt);
+}
+
+/** What the previous owner knew is younger than what meta has: its own release was fenced by our open (rule S3). */
+function takePlaces(session: SessionState, { cursors, inFlight }: SessionHandover): void {
+  if (cursors.length === 0) return;
+  session.cursors = cursors;
+  session.inFlight = inFlight;
 }
 
 /** Another gateway serves the session: it stops, or its lease ends, before we serve (rule S1). */
 function takeOver(
   connection: Connection,
   terms: ConnectTerms,
-  nodeId: string,
+  owner: NodeIdentity,
   epoch: bigint,
   attempt: number,
 ): void {
@@ -130,16 +139,21 @@ function takeOver(
     machine.refuse(REASON.serverBusy);
     return;
   }
-  services.takeOver(nodeId, { tenant, clientId: terms.clientId, epoch }).then(
-    (hasStopped) => {
-      if (hasStopped) openRow(connection, terms, true, attempt + 1);
+  services.takeOver(owner, { tenant, clientId: terms.clientId, epoch }).then(
+    ({ hasStopped, handover }) => {
+      if (hasStopped) openRow(connection, terms, true, attempt + 1, handover);
       else machine.refuse(REASON.serverBusy);
     },
     () => machine.refuse(REASON.serverUnavailable),
   );
 }
 
-function accept(connection: Connection, terms: ConnectTerms, outcome: OpenSessionOutcome): void {
+function accept(
+  connection: Connection,
+  terms: ConnectTerms,
+  outcome: OpenSessionOutcome,
+  attempt: number,
+): void {
   const { services, machine, tenant } = connection;
   const state = outcome.session!;
   const { generation, epoch } = state.key!;
@@ -155,6 +169,9 @@ function accept(connection: Connection, terms: ConnectTerms, outcome: OpenSessio
   );
   connection.accepted(session);
   services.counters.connected++;
-  if (outcome.sessionPresent) resumeSession(connection, session, state);
+  if (outcome.sessionPresent) {
+    session.isCursorDirty = attempt > 1;
+    resumeSession(connection, session, state);
+  }
   connection.release(HOLD_CONNECT);
 }

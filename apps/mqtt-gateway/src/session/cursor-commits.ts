@@ -25,6 +25,8 @@ export class CursorCommits {
   }
 
   #commit(session: ClientSession): void {
+    // Before a resumed session reads, its places have not moved.
+    if (session.stored !== null) return;
     session.isCursorDirty = false;
     const cursors = cursorsOf(this.#services, session);
     if (cursors.length === 0) return;

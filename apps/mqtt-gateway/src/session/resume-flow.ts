@@ -19,7 +19,7 @@ export function resumeSession(connection: Connection, session: ClientSession, st
   if (state.subscriptions.length === 0) return;
   const { services } = connection;
   const { tenant } = session.identity;
-  session.isReading = false;
+  session.stored = { cursors: state.cursors, inFlight: state.inFlight };
   const actives: ActiveFilter[] = [];
   let missing = state.subscriptions.length;
   for (const row of state.subscriptions) {
@@ -103,9 +103,11 @@ function startReading(
       return tail === undefined ? [] : [{ packetId: row.packetId, tail, offset: Number(position.offset) }];
     }),
   );
-  session.isReading = true;
+  session.stored = null;
   const routes = services.routesOf(tenant);
   for (const subscription of session.subscriptions.values()) {
+    // One that was made meanwhile may still wait for the journals.
+    if (subscription.starts === null) continue;
     routes.add(subscription);
     subscription.activated();
   }

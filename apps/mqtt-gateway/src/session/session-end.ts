@@ -1,10 +1,18 @@
 // The end of a session's time on this gateway: its filters go, and its row in meta gets what the next owner needs.
 
 import { create } from '@bufbuild/protobuf';
-import { InFlightRowSchema, SessionKeySchema, ShardPositionSchema, type ShardPosition } from '@robustmq/rpc';
+import {
+  InFlightRowSchema,
+  SessionKeySchema,
+  ShardPositionSchema,
+  type InFlightRow,
+  type ShardPosition,
+} from '@robustmq/rpc';
+import type { ShardTail } from '../delivery/shard-tail.ts';
 import type { GatewayServices } from '../services.ts';
 import type { ClientSession } from './client-session.ts';
 import type { Connection } from './connection.ts';
+import { SENT_BELOW } from './handover.ts';
 
 /** The row's key of a session. */
 export function keyOf(session: ClientSession) {
@@ -14,8 +22,7 @@ export function keyOf(session: ClientSession) {
 
 /** How far a durable session has read every shard that MQTT sees. */
 export function cursorsOf(services: GatewayServices, session: ClientSession): ShardPosition[] {
-  // Before a resumed session reads, what meta has still holds.
-  if (!session.isReading) return [];
+  if (session.stored !== null) return session.stored.cursors;
   const cursors: ShardPosition[] = [];
   for (const tail of services.tails.tails()) {
     cursors.push(
@@ -28,6 +35,38 @@ export function cursorsOf(services: GatewayServices, session: ClientSession): Sh
     );
   }
   return cursors;
+}
+
+/**
+ * What the client has been sent and not acknowledged, and for each shard that this concerns the point below which
+ * everything was sent (rule S3).
+ */
+export function inFlightOf(session: ClientSession): InFlightRow[] {
+  if (session.stored !== null) return session.stored.inFlight;
+  const rows: InFlightRow[] = [];
+  const sentBelow = new Map<ShardTail, number>();
+  for (const { packetId, place: tail, offset } of session.machine.window.inFlight()) {
+    rows.push(inFlightRow(packetId, tail, offset));
+    sentBelow.set(tail, session.sentBelow(tail));
+  }
+  for (const { tail, offset } of session.handover?.sentBelow() ?? []) {
+    sentBelow.set(tail, Math.max(offset, session.sentBelow(tail)));
+  }
+  for (const [tail, offset] of sentBelow) rows.push(inFlightRow(SENT_BELOW, tail, offset));
+  return rows;
+}
+
+function inFlightRow(packetId: number, tail: ShardTail, offset: number): InFlightRow {
+  return create(InFlightRowSchema, {
+    packetId,
+    qos: 1,
+    position: create(ShardPositionSchema, {
+      streamId: tail.streamId,
+      shard: tail.shard,
+      leaderEpoch: tail.leaderEpoch,
+      offset: BigInt(offset),
+    }),
+  });
 }
 
 /** Takes the session's subscriptions out of routing. */
@@ -46,20 +85,7 @@ export function endSession(connection: Connection, session: ClientSession, expir
   const { services } = connection;
   const isDurable = expiryIntervalS > 0;
   const cursors = isDurable ? cursorsOf(services, session) : [];
-  const inFlight = isDurable
-    ? [...session.machine.window.inFlight()].map(({ packetId, place: tail, offset }) =>
-        create(InFlightRowSchema, {
-          packetId,
-          qos: 1,
-          position: create(ShardPositionSchema, {
-            streamId: tail.streamId,
-            shard: tail.shard,
-            leaderEpoch: tail.leaderEpoch,
-            offset: BigInt(offset),
-          }),
-        }),
-      )
-    : [];
+  const inFlight = isDurable ? inFlightOf(session) : [];
   session.close();
   removeSubscriptions(services, session);
   services.directory.remove(session.identity.tenant, session.identity.clientId, connection);

@@ -18,6 +18,8 @@ interface Pending {
   readonly request: SubscribeRequest;
   /** Rows for meta, by the entry that they stand behind. */
   readonly rows: Map<SubscribeEntry, SubscriptionRow>;
+  /** Subscriptions that this packet made: they go when they can't be stored. */
+  readonly made: Set<Subscription>;
   /** Entries that have not finished. */
   missing: number;
 }
@@ -29,6 +31,7 @@ export function subscribe(connection: Connection, session: ClientSession, reques
     session,
     request,
     rows: new Map(),
+    made: new Set(),
     missing: request.entries.length,
   };
   for (const entry of request.entries) {
@@ -46,8 +49,8 @@ function subscribeOne(pending: Pending, entry: SubscribeEntry): void {
   if (existing !== undefined) {
     // Replaces the options and keeps the start vector [MQTT-3.8.4-3] (rule X3).
     existing.setOptions(entry);
-    if (session.isDurable) pending.rows.set(entry, rowOf(existing, []));
     existing.whenSettled(() => {
+      if (session.isDurable && existing.isActive) pending.rows.set(entry, rowOf(existing));
       if (!existing.isActive) entry.reasonCode = REASON.implementationSpecificError;
       finishPart(pending);
     });
@@ -56,6 +59,7 @@ function subscribeOne(pending: Pending, entry: SubscribeEntry): void {
   const subscription = new Subscription(session, filter);
   subscription.setOptions(entry);
   subscription.createdAtRevision = services.revision();
+  pending.made.add(subscription);
   session.subscriptions.set(filter, subscription);
   services.addMeshFilter(tenant, filter);
   services.registry.add(tenant, filter, (error, active) => {
@@ -71,12 +75,19 @@ function subscribeOne(pending: Pending, entry: SubscribeEntry): void {
       return;
     }
     const starts = startsOf(connection, active!);
+    if (session.isDurable) {
+      subscription.vector = [...starts.values()];
+      pending.rows.set(entry, rowOf(subscription));
+    }
+    const isResuming = session.stored !== null;
     // A live session never sees an offset below: only one that reads behind the tail has to compare.
-    if (session.lag !== null) subscription.starts = starts;
-    services.routesOf(tenant).add(subscription);
-    subscription.activated();
-    if (session.isDurable) pending.rows.set(entry, rowOf(subscription, [...starts.values()]));
-    services.meshReady(tenant, filter, () => finishPart(pending));
+    if (session.lag !== null || isResuming) subscription.starts = starts;
+    if (!isResuming) {
+      services.routesOf(tenant).add(subscription);
+      subscription.activated();
+    }
+    // A resumed session that does not read yet takes this subscription along when it begins to.
+    subscription.whenSettled(() => services.meshReady(tenant, filter, () => finishPart(pending)));
   });
 }
 
@@ -91,7 +102,8 @@ function startsOf(connection: Connection, active: ActiveFilter): Map<number, Sta
   return starts;
 }
 
-function rowOf(subscription: Subscription, starts: readonly StartOffset[]): SubscriptionRow {
+/** Rows of one filter may reach meta in any order, so each has the start vector. */
+function rowOf(subscription: Subscription): SubscriptionRow {
   return create(SubscriptionRowSchema, {
     filter: subscription.filter,
     options:
@@ -100,7 +112,9 @@ function rowOf(subscription: Subscription, starts: readonly StartOffset[]): Subs
       (subscription.retainAsPublished ? 8 : 0) |
       (subscription.retainHandling << 4),
     subscriptionIdentifier: subscription.subscriptionIdentifier,
-    start: starts.map((start) => create(ShardPositionSchema, { ...start, offset: BigInt(start.offset) })),
+    start: subscription.vector.map((start) =>
+      create(ShardPositionSchema, { ...start, offset: BigInt(start.offset) }),
+    ),
     createdAtRevision: BigInt(subscription.createdAtRevision),
   });
 }
@@ -138,7 +152,7 @@ function notStored(pending: Pending, code: string): void {
   );
   for (const [entry, row] of pending.rows) {
     const subscription = session.subscriptions.get(row.filter);
-    if (subscription !== undefined && row.start.length > 0) undo(connection, session, subscription);
+    if (subscription !== undefined && pending.made.has(subscription)) undo(connection, session, subscription);
     entry.reasonCode = REASON.implementationSpecificError;
   }
 }

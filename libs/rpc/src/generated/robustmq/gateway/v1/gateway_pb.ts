@@ -6,15 +6,17 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { NodeIdentity } from "../../common/v1/common_pb.ts";
+import type { NodeIdentity, ShardPosition } from "../../common/v1/common_pb.ts";
 import { file_robustmq_common_v1_common } from "../../common/v1/common_pb.ts";
+import type { InFlightRow } from "../../meta/v1/session_pb.ts";
+import { file_robustmq_meta_v1_session } from "../../meta/v1/session_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file robustmq/gateway/v1/gateway.proto.
  */
 export const file_robustmq_gateway_v1_gateway: GenFile = /*@__PURE__*/
-  fileDesc("CiFyb2J1c3RtcS9nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SE3JvYnVzdG1xLmdhdGV3YXkudjEifQoLTWVzaFJlcXVlc3QSLwoFaGVsbG8YASABKAsyHi5yb2J1c3RtcS5nYXRld2F5LnYxLk1lc2hIZWxsb0gAEjQKB3B1Ymxpc2gYAiABKAsyIS5yb2J1c3RtcS5nYXRld2F5LnYxLlB1Ymxpc2hGcmFtZUgAQgcKBWZyYW1lIkoKDE1lc2hSZXNwb25zZRIxCgZyb3V0ZXMYASABKAsyHy5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlRnJhbWVIAEIHCgVmcmFtZSI+CglNZXNoSGVsbG8SMQoHZ2F0ZXdheRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkihQEKClJvdXRlRnJhbWUSEAoIc2VxdWVuY2UYASABKAQSEAoIc25hcHNob3QYAiABKAgSJwoDYWRkGAMgAygLMhoucm9idXN0bXEuZ2F0ZXdheS52MS5Sb3V0ZRIqCgZyZW1vdmUYBCADKAsyGi5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlIicKBVJvdXRlEg4KBnRlbmFudBgBIAEoCRIOCgZmaWx0ZXIYAiABKAkiWwoMUHVibGlzaEZyYW1lEg4KBnRlbmFudBgBIAEoCRINCgViYXRjaBgCIAEoDBINCgVjb3VudBgDIAEoDRIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYBCABKAQifAoPVGFrZU92ZXJSZXF1ZXN0EjMKCW5ld19vd25lchgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSNAoIc2Vzc2lvbnMYAiADKAsyIi5yb2J1c3RtcS5nYXRld2F5LnYxLlRha2VPdmVyRW50cnkiQQoNVGFrZU92ZXJFbnRyeRIOCgZ0ZW5hbnQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEg0KBWVwb2NoGAMgASgEIiMKEFRha2VPdmVyUmVzcG9uc2USDwoHc3RvcHBlZBgBIAMoCDK6AQoOR2F0ZXdheVNlcnZpY2USTwoETWVzaBIgLnJvYnVzdG1xLmdhdGV3YXkudjEuTWVzaFJlcXVlc3QaIS5yb2J1c3RtcS5nYXRld2F5LnYxLk1lc2hSZXNwb25zZSgBMAESVwoIVGFrZU92ZXISJC5yb2J1c3RtcS5nYXRld2F5LnYxLlRha2VPdmVyUmVxdWVzdBolLnJvYnVzdG1xLmdhdGV3YXkudjEuVGFrZU92ZXJSZXNwb25zZWIGcHJvdG8z", [file_robustmq_common_v1_common]);
+  fileDesc("CiFyb2J1c3RtcS9nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SE3JvYnVzdG1xLmdhdGV3YXkudjEifQoLTWVzaFJlcXVlc3QSLwoFaGVsbG8YASABKAsyHi5yb2J1c3RtcS5nYXRld2F5LnYxLk1lc2hIZWxsb0gAEjQKB3B1Ymxpc2gYAiABKAsyIS5yb2J1c3RtcS5nYXRld2F5LnYxLlB1Ymxpc2hGcmFtZUgAQgcKBWZyYW1lIkoKDE1lc2hSZXNwb25zZRIxCgZyb3V0ZXMYASABKAsyHy5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlRnJhbWVIAEIHCgVmcmFtZSI+CglNZXNoSGVsbG8SMQoHZ2F0ZXdheRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkihQEKClJvdXRlRnJhbWUSEAoIc2VxdWVuY2UYASABKAQSEAoIc25hcHNob3QYAiABKAgSJwoDYWRkGAMgAygLMhoucm9idXN0bXEuZ2F0ZXdheS52MS5Sb3V0ZRIqCgZyZW1vdmUYBCADKAsyGi5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlIicKBVJvdXRlEg4KBnRlbmFudBgBIAEoCRIOCgZmaWx0ZXIYAiABKAkiWwoMUHVibGlzaEZyYW1lEg4KBnRlbmFudBgBIAEoCRINCgViYXRjaBgCIAEoDBINCgVjb3VudBgDIAEoDRIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYBCABKAQifAoPVGFrZU92ZXJSZXF1ZXN0EjMKCW5ld19vd25lchgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSNAoIc2Vzc2lvbnMYAiADKAsyIi5yb2J1c3RtcS5nYXRld2F5LnYxLlRha2VPdmVyRW50cnkiQQoNVGFrZU92ZXJFbnRyeRIOCgZ0ZW5hbnQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEg0KBWVwb2NoGAMgASgEIlwKEFRha2VPdmVyUmVzcG9uc2USDwoHc3RvcHBlZBgBIAMoCBI3CgloYW5kb3ZlcnMYAiADKAsyJC5yb2J1c3RtcS5nYXRld2F5LnYxLlNlc3Npb25IYW5kb3ZlciJ3Cg9TZXNzaW9uSGFuZG92ZXISMgoHY3Vyc29ycxgBIAMoCzIhLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFBvc2l0aW9uEjAKCWluX2ZsaWdodBgCIAMoCzIdLnJvYnVzdG1xLm1ldGEudjEuSW5GbGlnaHRSb3cyugEKDkdhdGV3YXlTZXJ2aWNlEk8KBE1lc2gSIC5yb2J1c3RtcS5nYXRld2F5LnYxLk1lc2hSZXF1ZXN0GiEucm9idXN0bXEuZ2F0ZXdheS52MS5NZXNoUmVzcG9uc2UoATABElcKCFRha2VPdmVyEiQucm9idXN0bXEuZ2F0ZXdheS52MS5UYWtlT3ZlclJlcXVlc3QaJS5yb2J1c3RtcS5nYXRld2F5LnYxLlRha2VPdmVyUmVzcG9uc2ViBnByb3RvMw", [file_robustmq_common_v1_common, file_robustmq_meta_v1_session]);
 
 /**
  * @generated from message robustmq.gateway.v1.MeshRequest
@@ -237,6 +239,13 @@ export type TakeOverResponse = Message<"robustmq.gateway.v1.TakeOverResponse"> &
    * @generated from field: repeated bool stopped = 1;
    */
   stopped: boolean[];
+
+  /**
+   * In order: what the callee knew of the session that it stopped; empty when it served none.
+   *
+   * @generated from field: repeated robustmq.gateway.v1.SessionHandover handovers = 2;
+   */
+  handovers: SessionHandover[];
 };
 
 /**
@@ -245,6 +254,30 @@ export type TakeOverResponse = Message<"robustmq.gateway.v1.TakeOverResponse"> &
  */
 export const TakeOverResponseSchema: GenMessage<TakeOverResponse> = /*@__PURE__*/
   messageDesc(file_robustmq_gateway_v1_gateway, 8);
+
+/**
+ * The new owner's OpenSession has fenced the old one, so this can't go through meta-service (rule S3).
+ *
+ * @generated from message robustmq.gateway.v1.SessionHandover
+ */
+export type SessionHandover = Message<"robustmq.gateway.v1.SessionHandover"> & {
+  /**
+   * @generated from field: repeated robustmq.common.v1.ShardPosition cursors = 1;
+   */
+  cursors: ShardPosition[];
+
+  /**
+   * @generated from field: repeated robustmq.meta.v1.InFlightRow in_flight = 2;
+   */
+  inFlight: InFlightRow[];
+};
+
+/**
+ * Describes the message robustmq.gateway.v1.SessionHandover.
+ * Use `create(SessionHandoverSchema)` to create a new message.
+ */
+export const SessionHandoverSchema: GenMessage<SessionHandover> = /*@__PURE__*/
+  messageDesc(file_robustmq_gateway_v1_gateway, 9);
 
 /**
  * @generated from service robustmq.gateway.v1.GatewayService

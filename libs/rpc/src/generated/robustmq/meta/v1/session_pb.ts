@@ -162,6 +162,8 @@ export const SessionStateSchema: GenMessage<SessionState> = /*@__PURE__*/
  */
 export type InFlightRow = Message<"robustmq.meta.v1.InFlightRow"> & {
   /**
+   * 0 is no message: everything of the shard below the position was sent, so that what is not in flight does not come again.
+   *
    * @generated from field: uint32 packet_id = 1;
    */
   packetId: number;

@@ -1,0 +1,277 @@
+// What a session brings along when it is resumed: in-flight messages, places in the log, and subscriptions that are made
+// before it reads again (rules S3, X3, X4).
+
+import type { Gateway } from '../src/gateway.ts';
+import {
+  RawClient,
+  RecordingLog,
+  portOf,
+  start,
+  startGateway,
+  until,
+  type Running,
+} from './running-gateway.ts';
+import type { IPublishPacket } from 'mqtt-packet';
+
+const durable = { clean: false, properties: { sessionExpiryInterval: 600 } };
+
+let running: Running;
+let other: Gateway | undefined;
+const clients: RawClient[] = [];
+
+const client = (gateway: Gateway = running.gateway): RawClient => {
+  const made = new RawClient(portOf(gateway.addresses.mqtt), 5);
+  clients.push(made);
+  return made;
+};
+
+beforeEach(async () => {
+  running = await start();
+});
+
+afterEach(async () => {
+  for (const each of clients.splice(0)) each.close();
+  await other?.stop();
+  other = undefined;
+  await running.stop();
+});
+
+const publishes = (device: RawClient): IPublishPacket[] =>
+  device.received.filter((packet) => packet.cmd === 'publish');
+
+const acknowledge = (device: RawClient, packet: IPublishPacket): void =>
+  device.send({ cmd: 'puback', messageId: packet.messageId!, reasonCode: 0 });
+
+let lastPublisher = 0;
+
+/** Publishes `payloads`; those that start with `q0` at QoS 0. */
+const publishAll = async (payloads: readonly string[], topic = 'd/1'): Promise<void> => {
+  const publisher = client();
+  await publisher.connect(`pub-${++lastPublisher}`);
+  payloads.forEach((payload, index) => publisher.publish(topic, payload, 1, index + 1));
+  await until(() => publisher.received.filter(({ cmd }) => cmd === 'puback').length === payloads.length);
+  publisher.close();
+};
+
+const leave = async (device: RawClient, clientId = 'dev'): Promise<void> => {
+  const before = running.meta.calls.filter((call) => call === `release ${clientId}`).length;
+  device.send({ cmd: 'disconnect' });
+  await until(
+    () => running.meta.calls.filter((call) => call === `release ${clientId}`).length > before,
+    'released',
+  );
+};
+
+test('[MQTT-3.3.4-9]: what was in flight is sent again within the Receive Maximum of the new connection', async () => {
+  const first = client();
+  await first.connect('dev', durable);
+  await first.subscribe('d/#', 1);
+  await publishAll(['a', 'b', 'c', 'd', 'e']);
+  await until(() => first.payloads().length === 5);
+  await leave(first);
+
+  const second = client();
+  await second.connect('dev', {
+    clean: false,
+    properties: { sessionExpiryInterval: 600, receiveMaximum: 2 },
+  });
+  await until(() => second.payloads().length === 2);
+  second.send({ cmd: 'pingreq' });
+  await second.take('pingresp');
+  expect(second.payloads()).toEqual(['a', 'b']);
+  for (let index = 0; index < 5; index++) {
+    await until(() => publishes(second).length > index);
+    expect(publishes(second).length - index).toBeLessThanOrEqual(2);
+    acknowledge(second, publishes(second)[index]!);
+  }
+  expect(second.payloads()).toEqual(['a', 'b', 'c', 'd', 'e']);
+  expect(publishes(second).map(({ dup }) => dup)).toEqual([true, true, true, true, true]);
+  await publishAll(['live']);
+  await until(() => second.payloads().length === 6);
+});
+
+test('S3: what the client acknowledged behind a message in flight does not come again', async () => {
+  const first = client();
+  await first.connect('dev', durable);
+  await first.subscribe('d/#', 1);
+  await publishAll(['a', 'b', 'c']);
+  await until(() => first.payloads().length === 3);
+  const session = running.gateway.serving!.directory.get('default', 'dev')!;
+  acknowledge(first, publishes(first)[1]!);
+  acknowledge(first, publishes(first)[2]!);
+  await until(() => session.machine.window.size === 1);
+  await leave(first);
+
+  const second = client();
+  await second.connect('dev', durable);
+  await until(() => second.payloads().length === 1);
+  await publishAll(['later']);
+  await until(() => second.payloads().includes('later'));
+  expect(second.payloads()).toEqual(['a', 'later']);
+});
+
+test('[MQTT-4.3.1]: a QoS 0 copy that lies behind a message in flight does not come again', async () => {
+  running.meta.addStream({ name: 'd/1', mqttFilter: 'd/1' });
+  await until(() => running.meta.acknowledgedEpoch === 2n);
+  const first = client();
+  await first.connect('dev', durable);
+  await first.subscribe('d/#', 1);
+  await publishAll(['a']);
+  first.publish('d/1', 'zero', 0);
+  await until(() => first.payloads().length === 2);
+  await leave(first);
+
+  const second = client();
+  await second.connect('dev', durable);
+  await publishAll(['later']);
+  await until(() => second.payloads().includes('later'));
+  expect(second.payloads()).toEqual(['a', 'later']);
+});
+
+test('an in-flight message that nothing matches any more gives its place in the window back', async () => {
+  const first = client();
+  await first.connect('dev', durable);
+  await first.subscribe('gone', 1);
+  await first.subscribe('d/#', 1);
+  await publishAll(['x'], 'gone');
+  await until(() => first.payloads().length === 1);
+  first.send({ cmd: 'unsubscribe', messageId: 5, unsubscriptions: ['gone'] });
+  await first.take('unsuback');
+  await leave(first);
+
+  const second = client();
+  await second.connect('dev', {
+    clean: false,
+    properties: { sessionExpiryInterval: 600, receiveMaximum: 1 },
+  });
+  await publishAll(['later']);
+  await until(() => second.payloads().length === 1);
+  expect(second.payloads()).toEqual(['later']);
+});
+
+test('a client that leaves before its session reads again loses neither places nor identifiers', async () => {
+  const first = client();
+  await first.connect('dev', durable);
+  await first.subscribe('d/#', 1);
+  await publishAll(['a', 'b']);
+  await until(() => first.payloads().length === 2);
+  const [a] = publishes(first);
+  await leave(first);
+  const { inFlight } = running.meta.sessions.get('dev')!;
+
+  running.journal.ignoreFilters = true;
+  const hasty = client();
+  expect((await hasty.connect('dev', durable)).sessionPresent).toBe(true);
+  await leave(hasty);
+  running.journal.ignoreFilters = false;
+  expect(running.meta.sessions.get('dev')!.inFlight).toEqual(inFlight);
+
+  const second = client();
+  await second.connect('dev', durable);
+  await until(() => second.payloads().length === 2);
+  expect(publishes(second)[0]).toMatchObject({ messageId: a!.messageId, dup: true });
+});
+
+test('X3: a subscription made before a resumed session reads gets nothing from before its SUBACK, and nothing twice', async () => {
+  const watcher = client();
+  await watcher.connect('watcher');
+  await watcher.subscribe('new', 1);
+  const first = client();
+  await first.connect('dev', durable);
+  await first.subscribe('d/#', 1);
+  await leave(first);
+  await publishAll(['old'], 'new');
+  await publishAll(['missed']);
+
+  running.journal.ignoreFilters = true;
+  const second = client();
+  expect((await second.connect('dev', durable)).sessionPresent).toBe(true);
+  // Another client has this filter already, so the tails match it at once.
+  const granted = second.subscribe('new', 1);
+  await until(() => second.received.length >= 0 && running.gateway.serving!.registry.size === 2);
+  await publishAll(['during'], 'new');
+  running.journal.ignoreFilters = false;
+  running.journal.breakStreams();
+  expect(await granted).toBe(1);
+  await publishAll(['after'], 'new');
+  await until(() => second.payloads().includes('after'));
+  const own = second.payloads();
+  expect(own.filter((payload) => payload !== 'during')).toEqual(['missed', 'after']);
+  expect(own.filter((payload) => payload === 'during').length).toBeLessThanOrEqual(1);
+});
+
+test('X3: a filter twice in one SUBSCRIBE keeps its start vector', async () => {
+  const device = client();
+  await device.connect('dev', durable);
+  device.send({
+    cmd: 'subscribe',
+    messageId: 3,
+    subscriptions: [
+      { topic: 'd/#', qos: 0, nl: false, rap: false, rh: 0 },
+      { topic: 'd/#', qos: 1, nl: false, rap: false, rh: 0 },
+    ],
+  });
+  expect((await device.take('suback')).granted).toEqual([0, 1]);
+  const [row] = running.meta.sessions.get('dev')!.subscriptions;
+  expect(row).toMatchObject({ filter: 'd/#', options: 1 });
+  expect(row!.start.length).toBeGreaterThan(0);
+});
+
+test('cursors move with QoS 0 copies as well, so that a crash does not repeat them all', async () => {
+  running.meta.addStream({ name: 'd/1', mqttFilter: 'd/1' });
+  await until(() => running.meta.acknowledgedEpoch === 2n);
+  const device = client();
+  await device.connect('dev', durable);
+  await device.subscribe('d/#', 0);
+  await publishAll(['a', 'b']);
+  await until(() => device.payloads().length === 2);
+  await until(() => running.meta.calls.includes('commit dev'));
+  expect(running.meta.sessions.get('dev')?.cursors.map(({ offset }) => offset)).toContain(2n);
+});
+
+describe('between two gateways', () => {
+  beforeEach(async () => {
+    other = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-2']);
+    await until(
+      () =>
+        running.gateway.serving!.mesh.routes.peerCount === 1 && other!.serving!.mesh.routes.peerCount === 1,
+      'mesh',
+    );
+  });
+
+  test('S1, S3: a takeover hands over cursors and what is in flight: nothing acknowledged comes again', async () => {
+    const first = client();
+    await first.connect('dev', durable);
+    await first.subscribe('d/#', 1);
+    await publishAll(['a', 'b', 'c']);
+    await until(() => first.payloads().length === 3);
+    acknowledge(first, publishes(first)[0]!);
+    const machine = running.gateway.serving!.directory.get('default', 'dev')!.machine;
+    await until(() => machine.window.size === 2);
+    const { identity } = running.gateway.serving!.registration;
+    running.meta.previousOwner = { nodeId: identity.nodeId, incarnation: identity.incarnation };
+
+    const second = client(other);
+    expect((await second.connect('dev', durable)).sessionPresent).toBe(true);
+    expect((await first.take('disconnect')).reasonCode).toBe(0x8e);
+    await until(() => second.payloads().length === 2);
+    running.meta.previousOwner = undefined;
+    await publishAll(['later']);
+    await until(() => second.payloads().includes('later'));
+    expect(second.payloads()).toEqual(['b', 'c', 'later']);
+    expect(publishes(second).map(({ dup }) => dup)).toEqual([true, true, false]);
+    expect(publishes(second)[0]!.messageId).toBe(publishes(first)[1]!.messageId);
+  });
+
+  test('an earlier incarnation of this gateway, or of another one, is no owner to wait for', async () => {
+    for (const { nodeId, incarnation } of [
+      running.gateway.serving!.registration.identity,
+      other!.serving!.registration.identity,
+    ]) {
+      running.meta.previousOwner = { nodeId, incarnation: incarnation - 1n };
+      const device = client();
+      expect((await device.connect(`dev-${nodeId}`, durable)).reasonCode).toBe(0);
+      running.meta.previousOwner = undefined;
+    }
+  });
+});
