@@ -176,6 +176,41 @@ describe('a gateway on a scripted cluster', () => {
     expect(running.log.lines.filter((line) => line.includes('retained'))).toHaveLength(1);
   });
 
+  test('packets sent behind SUBSCRIBE without waiting are served after it', async () => {
+    const hasty = client(5);
+    await hasty.connect('hasty');
+    const subscriptions = [{ topic: 'mine', qos: 1 as const, nl: false, rap: false, rh: 0 }];
+    hasty.socket.cork();
+    hasty.send({ cmd: 'subscribe', messageId: 1, subscriptions });
+    hasty.publish('mine', 'zero', 0);
+    hasty.publish('mine', 'one', 1, 2);
+    hasty.send({ cmd: 'pingreq' });
+    hasty.socket.uncork();
+    await until(() => hasty.payloads().length === 2);
+    expect(hasty.received[0]!.cmd).toBe('suback');
+    expect(hasty.payloads()).toEqual(['zero', 'one']);
+    await hasty.take('pingresp');
+  });
+
+  test('SUBSCRIBE and UNSUBSCRIBE hold although DISCONNECT follows at once', async () => {
+    const durable = { clean: false, properties: { sessionExpiryInterval: 60 } };
+    const filters = () => running.meta.sessions.get('hasty')?.subscriptions.map(({ filter }) => filter);
+    const hasty = client(5);
+    await hasty.connect('hasty', durable);
+    const subscriptions = ['a', 'b'].map((topic) => ({ topic, qos: 1 as const, nl: false, rap: false, rh: 0 }));
+    hasty.send({ cmd: 'subscribe', messageId: 1, subscriptions });
+    hasty.send({ cmd: 'disconnect' });
+    await until(() => running.meta.calls.includes('release hasty'));
+    expect(filters()).toEqual(['a', 'b']);
+    running.meta.calls.length = 0;
+    const again = client(5);
+    await again.connect('hasty', durable);
+    again.send({ cmd: 'unsubscribe', messageId: 2, unsubscriptions: ['a'] });
+    again.send({ cmd: 'disconnect' });
+    await until(() => running.meta.calls.includes('release hasty'));
+    expect(filters()).toEqual(['b']);
+  });
+
   test('$SYS belongs to the servers', async () => {
     const publisher = client(5);
     await publisher.connect('pub');

@@ -30,12 +30,14 @@ import { SocketOutput, type Transport } from '../transport/socket-output.ts';
 import type { ByteSink, Peer } from '../transport/tcp-listener.ts';
 import type { ClientSession } from './client-session.ts';
 import { openSession } from './connect-flow.ts';
-import { HOLD_ACKS, HOLD_CONNECT, HOLD_OUTPUT } from './read-holds.ts';
+import { HOLD_ACKS, HOLD_CONNECT, HOLD_OUTPUT, HOLD_REQUEST } from './read-holds.ts';
 import { endSession } from './session-end.ts';
 import { subscribe, unsubscribe } from './subscribe-flow.ts';
 
 /** A peer that does not take the rest of its output is cut after this. */
 const LINGER_MS = 2_000;
+/** Longest wait of what comes behind a SUBSCRIBE. */
+const HOLD_REQUEST_MS = 1_000;
 
 /** A connection from accept to close. */
 export class Connection implements ByteSink, SessionSink {
@@ -49,6 +51,9 @@ export class Connection implements ByteSink, SessionSink {
   readonly #decoder: MqttDecoder;
   readonly #timer: WheelTimer;
   #holds = 0;
+  /** SUBSCRIBE and UNSUBSCRIBE packets without an answer. */
+  #requests = 0;
+  #requestTimer: NodeJS.Timeout | null = null;
 
   constructor(services: GatewayServices, transport: Transport, peer: Peer) {
     this.services = services;
@@ -135,11 +140,50 @@ export class Connection implements ByteSink, SessionSink {
   }
 
   subscribe(request: SubscribeRequest): void {
+    this.#requests++;
     subscribe(this, this.session!, request);
+    this.#holdForRequests();
   }
 
   unsubscribe(request: UnsubscribeRequest): void {
+    this.#requests++;
     unsubscribe(this, this.session!, request);
+    this.#holdForRequests();
+  }
+
+  /**
+   * What comes behind a request is served after it: a client that does not wait for SUBACK receives what it publishes, and
+   * its DISCONNECT does not undo the subscription. Bounded, because PINGREQ waits as well.
+   */
+  #holdForRequests(): void {
+    if (this.#requests === 0 || this.#requestTimer !== null) return;
+    this.hold(HOLD_REQUEST);
+    this.#requestTimer = setTimeout(() => this.#releaseRequests(), HOLD_REQUEST_MS);
+    this.#requestTimer.unref();
+  }
+
+  /** A SUBSCRIBE was served. */
+  subscribed(request: SubscribeRequest): void {
+    this.machine.subscribed(request);
+    this.#requestServed();
+  }
+
+  /** An UNSUBSCRIBE was served. */
+  unsubscribed(request: UnsubscribeRequest): void {
+    this.machine.unsubscribed(request);
+    this.#requestServed();
+  }
+
+  #requestServed(): void {
+    this.#requests--;
+    // Not from here: what was held would be served within the answer to others.
+    if (this.#requests === 0 && this.#requestTimer !== null) setImmediate(() => this.#releaseRequests());
+  }
+
+  #releaseRequests(): void {
+    if (this.#requestTimer !== null) clearTimeout(this.#requestTimer);
+    this.#requestTimer = null;
+    this.release(HOLD_REQUEST);
   }
 
   acknowledged(): void {
@@ -180,6 +224,7 @@ export class Connection implements ByteSink, SessionSink {
     const { services, session } = this;
     services.wheel.arm(this.#timer, LINGER_MS);
     this.#decoder.close();
+    if (this.#requestTimer !== null) clearTimeout(this.#requestTimer);
     this.session = null;
     services.log.debug(
       {

@@ -8,3 +8,5 @@ export const HOLD_APPEND = 2;
 export const HOLD_ACKS = 4;
 /** It does not read what it was sent. */
 export const HOLD_OUTPUT = 8;
+/** Its SUBSCRIBE or UNSUBSCRIBE is being served. */
+export const HOLD_REQUEST = 16;

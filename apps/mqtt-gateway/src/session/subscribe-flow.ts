@@ -133,13 +133,13 @@ function finishPart(pending: Pending): void {
   if (--pending.missing > 0) return;
   const { connection, session, rows, request } = pending;
   if (rows.size === 0) {
-    connection.machine.subscribed(request);
+    connection.subscribed(request);
     return;
   }
   connection.services.store.update({ key: keyOf(session), put: [...rows.values()], remove: [] }, (error) => {
     if (error !== undefined) notStored(pending, error.code);
     if (error?.code === 'fenced') connection.machine.disconnect(REASON.sessionTakenOver);
-    else connection.machine.subscribed(request);
+    else connection.subscribed(request);
   });
 }
 
@@ -175,11 +175,11 @@ export function unsubscribe(
     removed.push(entry.filter);
   }
   if (!session.isDurable || removed.length === 0) {
-    connection.machine.unsubscribed(request);
+    connection.unsubscribed(request);
     return;
   }
   connection.services.store.update({ key: keyOf(session), put: [], remove: removed }, (error) => {
     if (error?.code === 'fenced') connection.machine.disconnect(REASON.sessionTakenOver);
-    else connection.machine.unsubscribed(request);
+    else connection.unsubscribed(request);
   });
 }
