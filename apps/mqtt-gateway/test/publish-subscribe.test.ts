@@ -131,6 +131,31 @@ describe('a gateway on a scripted cluster', () => {
     expect((await publisher.take('disconnect')).reasonCode).toBe(0x94);
   });
 
+  test('[MQTT-3.1.2-27]: the server sets aliases, as many as the client allows', async () => {
+    const subscriber = client(5);
+    await subscriber.connect('sub', { properties: { topicAliasMaximum: 1 } });
+    await subscriber.subscribe('al/#', 1);
+    subscriber.publish('al/1', 'a', 0);
+    await until(() => subscriber.payloads().length === 1);
+    subscriber.publish('al/1', 'b', 1, 2);
+    await until(() => subscriber.payloads().length === 2);
+    subscriber.publish('al/2', 'c', 0);
+    await until(() => subscriber.payloads().length === 3);
+    const sent = subscriber.received.flatMap((packet) =>
+      packet.cmd === 'publish' ? [[packet.topic, packet.properties?.topicAlias]] : [],
+    );
+    expect(sent).toEqual([
+      ['al/1', 1],
+      ['', 1],
+      ['al/2', undefined],
+    ]);
+    expect((await client(5).connect('tiny', { properties: { maximumPacketSize: 20 } })).reasonCode).toBe(
+      0x95,
+    );
+    const assigned = await client(5).connect('', { properties: { maximumPacketSize: 64 } });
+    expect(assigned.properties?.assignedClientIdentifier).toMatch(/^auto-[0-9a-f]{18}$/);
+  });
+
   test('UNSUBSCRIBE ends delivery and says what was not subscribed', async () => {
     const subscriber = client(5);
     await subscriber.connect('sub');
@@ -197,7 +222,13 @@ describe('a gateway on a scripted cluster', () => {
     const filters = () => running.meta.sessions.get('hasty')?.subscriptions.map(({ filter }) => filter);
     const hasty = client(5);
     await hasty.connect('hasty', durable);
-    const subscriptions = ['a', 'b'].map((topic) => ({ topic, qos: 1 as const, nl: false, rap: false, rh: 0 }));
+    const subscriptions = ['a', 'b'].map((topic) => ({
+      topic,
+      qos: 1 as const,
+      nl: false,
+      rap: false,
+      rh: 0,
+    }));
     hasty.send({ cmd: 'subscribe', messageId: 1, subscriptions });
     hasty.send({ cmd: 'disconnect' });
     await until(() => running.meta.calls.includes('release hasty'));
@@ -279,6 +310,28 @@ describe('a gateway on a scripted cluster', () => {
     await until(() => Buffer.concat(received).length >= 6);
     expect(Buffer.concat(received)).toEqual(Buffer.from([0x20, 2, 0, 0, 0xd0, 0]));
     socket.terminate();
+  });
+
+  test('[MQTT-6.0.0-1]: a text frame ends the connection, and what comes behind it is not read', async () => {
+    const socket = new WebSocket(`ws://127.0.0.1:${running.wsPort}/mqtt`, 'mqtt');
+    await new Promise((resolve) => socket.on('open', resolve));
+    const code = new Promise<number>((resolve) => socket.on('close', resolve));
+    const connect = {
+      cmd: 'connect',
+      clientId: 'ws',
+      protocolId: 'MQTT',
+      protocolVersion: 4,
+      clean: true,
+    } as const;
+    socket.send(generate({ ...connect, keepalive: 0 }));
+    await until(() => running.gateway.counters.connected === 1);
+    socket.send('text');
+    socket.send(
+      generate({ cmd: 'publish', topic: 't', payload: 'x', qos: 1, messageId: 1, dup: false, retain: false }),
+    );
+    expect(await code).toBe(1003);
+    await until(() => running.gateway.counters.open === 0);
+    expect(running.journal.records(1)).toEqual([]);
   });
 
   test('a WebSocket without the sub-protocol is refused', async () => {

@@ -1,3 +1,4 @@
+import { OutboundTopicAliases } from '@robustmq/mqtt-session';
 import { matchesFilter } from '@robustmq/mqtt-topics';
 import fc from 'fast-check';
 import { Deliverer, newDeliveryCounters } from '../src/delivery/deliverer.ts';
@@ -18,13 +19,21 @@ class FakeSession implements Subscriber {
   lag: Map<number, ShardLag> | null = null;
   isRedelivery = false;
   isCursorDirty = false;
+  readonly aliases: OutboundTopicAliases | null;
   window = Number.POSITIVE_INFINITY;
   readonly admitted: number[] = [];
   readonly written: Buffer[] = [];
   readonly output: SocketOutput;
 
-  constructor(originId: number, flusher: OutputFlusher, isVersion5 = false, maximumPacketBytes = Infinity) {
+  constructor(
+    originId: number,
+    flusher: OutputFlusher,
+    isVersion5 = false,
+    maximumPacketBytes = Infinity,
+    aliases: OutboundTopicAliases | null = null,
+  ) {
     this.originId = originId;
+    this.aliases = aliases;
     this.isVersion5 = isVersion5;
     this.maximumPacketBytes = maximumPacketBytes;
     const written = this.written;
@@ -195,6 +204,43 @@ describe('Deliverer', () => {
       expect(session.packets().map((packet) => packet.payload.toString())).toEqual(['one', 'two']);
     }
     expect(counters.deliveredQos0).toBe(8);
+  });
+
+  test('a Topic Alias is set with the first copy that is sent, and never by one that is dropped', () => {
+    const flusher = new OutputFlusher();
+    const routes = new TopicRoutes(16, () => stream);
+    const session = new FakeSession(1, flusher, true, 40, new OutboundTopicAliases(1));
+    routes.add(subscription(session, '#', 1));
+    const deliverer = new Deliverer(1 << 20, newDeliveryCounters());
+    const tail = new ShardTail(1, 0, 1, 0);
+    const send = (topic: string, payload: string, qos: number): void => {
+      deliverer.begin(message(topic, payload, qos), 0);
+      deliverer.deliver(routes.get(topic), qos === 0 ? null : tail, 0);
+    };
+    send('some/topic', 'x'.repeat(40), 0);
+    session.window = 0;
+    send('some/topic', 'waits', 1);
+    session.window = 9;
+    session.lag = null;
+    // Fits as it is, but not with an alias.
+    send('some/topic', 'x'.repeat(24), 0);
+    send('some/topic', 'sets', 1);
+    send('some/topic', 'uses', 0);
+    send('some/topic', 'uses', 1);
+    send('other', 'none left', 1);
+    flusher.flush();
+    const sent = session.packets().map(({ topic, payload, properties }) => ({
+      topic,
+      payload: payload.toString().slice(0, 9),
+      alias: properties?.topicAlias,
+    }));
+    expect(sent).toEqual([
+      { topic: 'some/topic', payload: 'xxxxxxxxx', alias: undefined },
+      { topic: 'some/topic', payload: 'sets', alias: 1 },
+      { topic: '', payload: 'uses', alias: 1 },
+      { topic: '', payload: 'uses', alias: 1 },
+      { topic: 'other', payload: 'none left', alias: undefined },
+    ]);
   });
 
   test('what does not fit the client or its output is dropped and counted', () => {

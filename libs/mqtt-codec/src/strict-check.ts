@@ -1,6 +1,7 @@
 // What the specification forbids and mqtt-packet lets pass, checked before it decodes a packet: string encoding, fields
 // that run past the packet, bytes behind its end, packet identifier 0, property rules, CONNECT flags and names.
 
+import { BrokerError } from '@robustmq/errors';
 import { CLIENT_AUTH_REASONS, CLIENT_DISCONNECT_REASONS } from './reason-code.ts';
 import type { ProtocolVersion } from './control-packet.ts';
 import { malformedPacket, protocolError, unsupportedVersion } from './decode-error.ts';
@@ -128,7 +129,21 @@ export function checkConnect(buffer: Buffer, start: number, end: number): Protoc
   // Bridges of some brokers mark themselves by the high bit, which no specification knows.
   const level = cursor.byte();
   if (level !== (isMqisdp ? 3 : level === 4 ? 4 : 5)) throw unsupportedVersion(level);
-  const version = level;
+  try {
+    checkConnectFields(cursor, buffer, level);
+  } catch (thrown) {
+    throw level === 5 ? atLevel(thrown, level) : thrown;
+  }
+  return level;
+}
+
+/** MQTT 5 has words for what is wrong with a CONNECT: whoever answers needs to know that it was one. */
+function atLevel(thrown: unknown, protocolLevel: number): BrokerError {
+  const { code, message, details } = BrokerError.from(thrown);
+  return new BrokerError(code, message, { details: { ...details, protocolLevel } });
+}
+
+function checkConnectFields(cursor: PacketCursor, buffer: Buffer, version: ProtocolVersion): void {
   const flags = cursor.byte();
   checkConnectFlags(flags, version);
   cursor.uint16();
@@ -146,7 +161,6 @@ export function checkConnect(buffer: Buffer, start: number, end: number): Protoc
   if ((flags & 0x80) !== 0) cursor.string();
   if ((flags & 0x40) !== 0) cursor.take(cursor.uint16());
   cursor.finish();
-  return version;
 }
 
 function checkConnectFlags(flags: number, version: ProtocolVersion): void {

@@ -205,6 +205,15 @@ test.each(connects)('CONNECT, %s', (_anchor, input, reasonCode, code) => {
   expect(reasonCodeOf(error!)).toBe(reasonCode);
 });
 
+test('4.13.1: what is wrong with a CONNECT of MQTT 5 can be answered in its words', () => {
+  const levelOf = (input: Buffer): unknown =>
+    errorOf(new MqttDecoder({ topics: new TopicCache() }), input)?.details['protocolLevel'];
+  expect(levelOf(packet(0x10, name, 5, 3, 0, 0, 0, 'c'))).toBe(5);
+  expect(levelOf(packet(0x10, name, 5, 2, 0, 0, section(0x21, 0, 0), 'c'))).toBe(5);
+  expect(levelOf(packet(0x10, name, 4, 3, 0, 0, 'c'))).toBeUndefined();
+  expect(levelOf(packet(0x10, 'MQTt', 5, 2, 0, 0, 0, 'c'))).toBeUndefined();
+});
+
 test('before authentication a packet is small; afterwards it may be large (I8)', () => {
   const decoder = new MqttDecoder({ topics: new TopicCache(), firstPacketMaxBytes: 100 });
   expect(errorOf(decoder, bytes(0x10, 0xe8, 0x07))?.details).toMatchObject({

@@ -1,6 +1,6 @@
 // CONNACK (section 3.2).
 
-import { CONNACK_REASONS, REASON, type Packet } from '@robustmq/mqtt-codec';
+import { CONNACK_REASONS, encodePacket, REASON, type Packet } from '@robustmq/mqtt-codec';
 import type { ConnectTerms } from './connect-request.ts';
 import type { SessionPolicy } from './policy.ts';
 import { v3BehaviourOf } from './reason-table.ts';
@@ -38,6 +38,16 @@ export function acceptingConnack(
       ...(userProperties === undefined ? {} : { userProperties: { ...userProperties } }),
     },
   };
+}
+
+/** No CONNACK that accepts is longer, unless the client asked for Response Information. */
+const CONNACK_MAX_BYTES = 256;
+
+/** Whether the client's Maximum Packet Size allows the CONNACK that accepts it: it could not be sent [MQTT-3.1.2-24]. */
+export function canBeAccepted(terms: ConnectTerms, policy: SessionPolicy): boolean {
+  const { maximumPacketBytes, version } = terms;
+  if (maximumPacketBytes >= CONNACK_MAX_BYTES && !terms.requestResponseInformation) return true;
+  return encodePacket(acceptingConnack(terms, policy, true), version, maximumPacketBytes) !== null;
 }
 
 /**

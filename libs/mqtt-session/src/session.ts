@@ -23,7 +23,7 @@ import {
 } from '@robustmq/mqtt-codec';
 import { isSystemTopic } from '@robustmq/mqtt-topics';
 import { AckQueue, type PendingAck } from './ack-queue.ts';
-import { acceptingConnack, refusingConnack } from './connack.ts';
+import { acceptingConnack, canBeAccepted, refusingConnack } from './connack.ts';
 import { termsOf, type ConnectTerms } from './connect-request.ts';
 import type { SessionPolicy } from './policy.ts';
 import { reasonOfError, v3BehaviourOf } from './reason-table.ts';
@@ -131,7 +131,8 @@ export class MqttSession<P = unknown> implements DecoderSink {
 
   /** Aliases towards the client; only once connected. */
   get outboundAliases(): OutboundTopicAliases {
-    return (this.#outboundAliases ??= new OutboundTopicAliases(this.#terms?.topicAliasMaximum ?? 0));
+    const maximum = Math.min(this.#terms?.topicAliasMaximum ?? 0, this.#policy.topicAliasMaximum);
+    return (this.#outboundAliases ??= new OutboundTopicAliases(maximum));
   }
 
   /** Publishes of the client that wait for their acknowledgement. */
@@ -267,11 +268,15 @@ export class MqttSession<P = unknown> implements DecoderSink {
       return;
     }
     const level = error.details['protocolLevel'];
+    const reasonCode = reasonOfError(error, 'connect');
     if (error.code === 'unsupported' && typeof level === 'number') {
       // Clients before MQTT 5, and bridges that set the high bit, know only the short form [MQTT-3.1.2-2].
       this.#sendRefusal(level >= 5 && level < 0x80 ? 5 : 4, REASON.unsupportedProtocolVersion);
+    } else if (level === 5) {
+      // A CONNECT that is malformed; without the level it was none (section 4.13.1).
+      this.#sendRefusal(5, reasonCode);
     }
-    this.#close(reasonOfError(error, 'connect'), false);
+    this.#close(reasonCode, false);
   }
 
   // --- answers of those who serve the sink ---
@@ -346,6 +351,11 @@ export class MqttSession<P = unknown> implements DecoderSink {
     if (typeof terms === 'number') {
       this.#sendRefusal(packet.protocolVersion ?? 4, terms);
       this.#close(terms, false);
+      return;
+    }
+    if (!canBeAccepted(terms, this.#policy)) {
+      this.#sendRefusal(terms.version, REASON.packetTooLarge);
+      this.#close(REASON.packetTooLarge, false);
       return;
     }
     // The deadline of CONNECT holds until the session is open, so that no client waits for ever.

@@ -50,11 +50,16 @@ export class OutboundTopicAliases {
     return this.#aliases?.get(topic) ?? 0;
   }
 
-  /** Sets an alias to be sent with `topic` once; 0 when none is left. */
-  assign(topic: string): number {
+  /** The alias that {@link assign} would set next; 0 when none is left. */
+  get next(): number {
     const count = this.#aliases?.size ?? 0;
-    if (count >= this.#maximum) return 0;
-    (this.#aliases ??= new Map()).set(topic, count + 1);
-    return count + 1;
+    return count >= this.#maximum ? 0 : count + 1;
+  }
+
+  /** Sets the next alias, which is sent with `topic` once; 0 when none is left. */
+  assign(topic: string): number {
+    const alias = this.next;
+    if (alias !== 0) (this.#aliases ??= new Map()).set(topic, alias);
+    return alias;
   }
 }

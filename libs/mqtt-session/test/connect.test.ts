@@ -33,6 +33,12 @@ const refusals: Refusal[] = [
   { anchor: '3.1 has no empty ids', version: 3, connect: { clientId: '' }, code: 2 },
   { anchor: '[MQTT-3.1.3-8]', version: 5, connect: { clientId: 'x'.repeat(1025) }, code: 0x85 },
   {
+    anchor: '[MQTT-3.1.2-24]: a client that takes no CONNACK that accepts it',
+    version: 5,
+    connect: { properties: { maximumPacketSize: 20 } },
+    code: 0x95,
+  },
+  {
     anchor: '[MQTT-4.12.0-1]: unknown method',
     version: 5,
     connect: { properties: { authenticationMethod: 'SCRAM' } },
@@ -178,6 +184,13 @@ const agreements: Agreement[] = [
     terms: { maximumPacketBytes: 100, topicAliasMaximum: 4 },
   },
   {
+    anchor: 'a small Maximum Packet Size has room for an assigned client identifier of 23 bytes',
+    version: 5,
+    connect: { clientId: '', properties: { maximumPacketSize: 64 } },
+    terms: { maximumPacketBytes: 64 },
+    connack: { assignedClientIdentifier: 'assigned' },
+  },
+  {
     anchor: '[MQTT-3.1.2-28]: no response information unless asked for',
     version: 5,
     connect: {},
@@ -264,6 +277,15 @@ test('[MQTT-3.1.4-1]: what is no CONNECT closes without an answer', () => {
   session.failed(new BrokerError('malformed', 'first packet', { details: { reasonCode: 0x81 } }));
   expect(sink.sent()).toEqual([]);
   expect(sink.end).toMatchObject({ reasonCode: 0x81 });
+});
+
+test('4.13.1: a malformed CONNECT of MQTT 5 is answered with its reason', () => {
+  for (const reasonCode of [0x81, 0x82]) {
+    const { session, sink } = new Fixture();
+    session.failed(new BrokerError('malformed', 'field', { details: { reasonCode, protocolLevel: 5 } }));
+    expect(sink.sent()).toEqual([{ cmd: 'connack', reasonCode, sessionPresent: false }]);
+    expect(sink.end).toMatchObject({ reasonCode });
+  }
 });
 
 test('[MQTT-3.1.0-2]: a second CONNECT ends the connection', () => {

@@ -108,12 +108,39 @@ export class Deliverer {
 
   #shape(isVersion5: boolean, qos: Qos, retain: boolean, identifiers: readonly number[] | null): number {
     const publish = this.#publish;
+    publish.topicAlias = 0;
+    publish.omitTopic = false;
     publish.version = isVersion5 ? 5 : 4;
     publish.qos = qos;
     publish.retain = retain;
     publish.dup = false;
     publish.subscriptionIdentifiers = identifiers ?? NO_IDENTIFIERS;
     return sizeOfPublish(publish);
+  }
+
+  /** As {@link #shape} for one receiver, with a Topic Alias if it has or gets one for the topic. */
+  #shapeFor(session: Subscriber, qos: Qos, retain: boolean, identifiers: readonly number[] | null): number {
+    const sizeBytes = this.#shape(session.isVersion5, qos, retain, identifiers);
+    const { aliases } = session;
+    if (aliases === null) return sizeBytes;
+    const publish = this.#publish;
+    const known = aliases.known(publish.topic);
+    publish.topicAlias = known > 0 ? known : aliases.next;
+    publish.omitTopic = known > 0;
+    const aliasedBytes = sizeOfPublish(publish);
+    if (aliasedBytes <= session.maximumPacketBytes) return aliasedBytes;
+    publish.topicAlias = 0;
+    publish.omitTopic = false;
+    return sizeBytes;
+  }
+
+  /** Writes what {@link #shapeFor} shaped, which is now sure to be sent: the client learns the alias. */
+  #write(session: Subscriber, sizeBytes: number): void {
+    const publish = this.#publish;
+    const output = session.output!;
+    const buffer = output.reserve(sizeBytes);
+    output.advance(encodePublish(buffer, output.position, publish));
+    if (publish.topicAlias > 0 && !publish.omitTopic) session.aliases!.assign(publish.topic);
   }
 
   #sendQos1(
@@ -123,7 +150,7 @@ export class Deliverer {
     tail: ShardTail,
     offset: number,
   ): boolean {
-    const sizeBytes = this.#shape(session.isVersion5, 1, retain, identifiers);
+    const sizeBytes = this.#shapeFor(session, 1, retain, identifiers);
     if (sizeBytes > session.maximumPacketBytes) {
       this.#counters.droppedTooLarge++;
       return true;
@@ -133,21 +160,16 @@ export class Deliverer {
     const publish = this.#publish;
     publish.packetId = packetId;
     publish.dup = session.isRedelivery;
-    const output = session.output!;
-    const buffer = output.reserve(sizeBytes);
-    output.advance(encodePublish(buffer, output.position, publish));
+    this.#write(session, sizeBytes);
     this.#counters.deliveredQos1++;
     return true;
   }
 
   #sendQos0(session: Subscriber, identifiers: readonly number[] | null, retain: boolean): void {
     const { isVersion5 } = session;
-    if (isVersion5 && identifiers !== null) {
-      const sizeBytes = this.#shape(true, 0, retain, identifiers);
-      if (!this.#fits(session, sizeBytes)) return;
-      const output = session.output!;
-      const buffer = output.reserve(sizeBytes);
-      output.advance(encodePublish(buffer, output.position, this.#publish));
+    if (isVersion5 && (identifiers !== null || session.aliases !== null)) {
+      const sizeBytes = this.#shapeFor(session, 0, retain, identifiers);
+      if (this.#fits(session, sizeBytes)) this.#write(session, sizeBytes);
       return;
     }
     const shape = (isVersion5 ? 1 : 0) | (retain ? 2 : 0);

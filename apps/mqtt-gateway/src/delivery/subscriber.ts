@@ -1,5 +1,6 @@
 // What delivery needs of a session, so that it can be tested without sockets.
 
+import type { OutboundTopicAliases } from '@robustmq/mqtt-session';
 import type { SocketOutput } from '../transport/socket-output.ts';
 import type { ShardTail } from './shard-tail.ts';
 
@@ -14,6 +15,8 @@ export interface Subscriber {
   readonly originId: number;
   /** MQTT 5 on the present connection. */
   readonly isVersion5: boolean;
+  /** Topic Aliases that the client allows us to set; null when it allows none [MQTT-3.1.2-27]. */
+  readonly aliases: OutboundTopicAliases | null;
   /** The connection's output; null while there is none that takes messages. */
   readonly output: SocketOutput | null;
   /** Messages larger than this are not sent to the client [MQTT-3.1.2-24]. */

@@ -6,7 +6,7 @@ import type { ShardTail } from '../delivery/shard-tail.ts';
 import { ALREADY_ACKNOWLEDGED, WINDOW_FULL, type ShardLag } from '../delivery/subscriber.ts';
 import type { Subscription } from '../delivery/subscription.ts';
 import type { SocketOutput } from '../transport/socket-output.ts';
-import type { ConnectTerms, MqttSession } from '@robustmq/mqtt-session';
+import type { ConnectTerms, MqttSession, OutboundTopicAliases } from '@robustmq/mqtt-session';
 import type { InFlightRow, ShardPosition } from '@robustmq/rpc';
 import { Handover, type HandedOver } from './handover.ts';
 
@@ -41,6 +41,7 @@ export class ClientSession implements LaggingSession {
   readonly maximumPacketBytes: number;
   readonly subscriptions = new Map<string, Subscription>();
   readonly machine: MqttSession<ShardTail>;
+  readonly aliases: OutboundTopicAliases | null;
   output: SocketOutput | null;
   lag: Map<number, ShardLag> | null = null;
   isRedelivery = false;
@@ -67,6 +68,7 @@ export class ClientSession implements LaggingSession {
     this.maximumPacketBytes = terms.maximumPacketBytes;
     this.expiryIntervalS = terms.sessionExpiryIntervalS;
     this.machine = machine;
+    this.aliases = terms.topicAliasMaximum > 0 ? machine.outboundAliases : null;
     this.output = output;
     this.#catchUp = surroundings.catchUp;
     this.#slowOutputBytes = surroundings.slowOutputBytes;

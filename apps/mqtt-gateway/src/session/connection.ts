@@ -1,7 +1,7 @@
 // One client's connection: bytes to the session machine, its decisions to the services, output to the socket. What the
 // protocol allows is decided by MqttSession; this is the shell around it.
 
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { BrokerError } from '@robustmq/errors';
 import {
   ACK_MAX_BYTES,
@@ -36,6 +36,8 @@ import { subscribe, unsubscribe } from './subscribe-flow.ts';
 
 /** A peer that does not take the rest of its output is cut after this. */
 const LINGER_MS = 2_000;
+/** Makes 23 characters, which every client and every Maximum Packet Size has room for, of 72 random bits. */
+const ASSIGNED_ID_BYTES = 9;
 /** Longest wait of what comes behind a SUBSCRIBE. */
 const HOLD_REQUEST_MS = 1_000;
 
@@ -119,7 +121,7 @@ export class Connection implements ByteSink, SessionSink {
   // --- what the machine asks for (SessionSink) ---
 
   newClientId(): string {
-    return `auto-${randomUUID()}`;
+    return `auto-${randomBytes(ASSIGNED_ID_BYTES).toString('hex')}`;
   }
 
   open(terms: ConnectTerms): void {

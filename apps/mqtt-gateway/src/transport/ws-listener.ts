@@ -101,8 +101,15 @@ export class WsListener {
 
 function attach(webSocket: WebSocket, socket: Duplex, sink: ByteSink): void {
   webSocket.on('message', (data: RawData, isBinary: boolean) => {
-    if (!isBinary) webSocket.close(UNSUPPORTED_DATA, 'binary frames only');
-    else sink.received(toBuffer(data));
+    // What comes behind a frame of the wrong type, or behind our closing frame, is not read any more.
+    if (webSocket.readyState !== webSocket.OPEN) return;
+    if (isBinary) {
+      sink.received(toBuffer(data));
+      return;
+    }
+    webSocket.close(UNSUPPORTED_DATA, 'binary frames only');
+    // Once the closing frame is on its way: a peer that does not answer it keeps nothing open.
+    setImmediate(() => sink.closed());
   });
   // The WebSocket has no drain of its own; its socket has.
   socket.on('drain', () => sink.drained());
