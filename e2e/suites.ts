@@ -32,6 +32,12 @@ export const SUITES: readonly Suite[] = [
     limitMs: 2 * MINUTE_MS,
   },
   { file: 'clients/mqttjs.test.ts', title: 'MQTT.js', needs: [], limitMs: 2 * MINUTE_MS },
+  {
+    file: 'clients/mqtt-sessions.test.ts',
+    title: 'durable sessions on two gateways',
+    needs: [],
+    limitMs: 3 * MINUTE_MS,
+  },
   { file: 'clients/paho.test.ts', title: 'paho-mqtt', needs: ['python-clients'], limitMs: 2 * MINUTE_MS },
   { file: 'clients/kcat.test.ts', title: 'kcat', needs: ['kcat'], limitMs: 2 * MINUTE_MS },
   { file: 'clients/kafkajs.test.ts', title: 'kafkajs', needs: [], limitMs: 2 * MINUTE_MS },
