@@ -6,7 +6,11 @@ import { ONE_OF_EACH, waitUntil, type Cluster, type ManagedProcess } from '@robu
 import { READY_TIMEOUT_MS, removeTestCluster, startTestCluster } from '../cluster/test-cluster.ts';
 
 const CLIENT_ID = 'roaming-device';
-const durable: IClientOptions = { clientId: CLIENT_ID, clean: false, properties: { sessionExpiryInterval: 600 } };
+const durable: IClientOptions = {
+  clientId: CLIENT_ID,
+  clean: false,
+  properties: { sessionExpiryInterval: 600 },
+};
 
 let cluster: Cluster;
 let gateways: readonly ManagedProcess[];
@@ -64,7 +68,7 @@ async function publish(gateway: ManagedProcess, topic: string, texts: readonly s
   await client.endAsync();
 }
 
-const received = (device: Device, count: number): Promise<void> =>
+const received = (device: Device, count: number): Promise<true> =>
   waitUntil(`${count} messages, got ${device.texts.length}`, 20_000, () => device.texts.length >= count);
 
 test('a session roams and is taken over: every message once and in order, the first owner hears 0x8E', async () => {

@@ -120,7 +120,7 @@ export class Gateway {
     this.#rpc = new RpcServer((err, method) => log.error({ err, method }, 'call failed unexpectedly'));
     addGatewayService(this.#rpc, {
       mesh: () => this.#serving?.mesh ?? null,
-      stopSession: (tenant, clientId, epoch) => this.#serving?.stopSession(tenant, clientId, epoch),
+      stopSession: (session, newOwner) => this.#serving?.takeovers.stop(session, newOwner),
     });
   }
 

@@ -24,12 +24,6 @@ export interface GatewayLimits extends SessionPolicy {
   readonly maxOutputBytes: number;
 }
 
-/** Whether a session's previous owner has stopped, and what only it knew (rule S3). */
-export interface TakenOver {
-  readonly hasStopped: boolean;
-  readonly handover?: SessionHandover | undefined;
-}
-
 /** Counted in plain integers; instruments read them. */
 export interface ConnectionCounters {
   open: number;
@@ -91,11 +85,14 @@ export interface GatewayServices {
   revision(): number;
   /** Null while sessions may be served; else the Reason Code to refuse CONNECT with. */
   refusal(): number | null;
-  /** Asks another gateway to stop serving a session (rule S1). */
+  /**
+   * Has another gateway stop serving a session (rule S1): resolves when it has, or its lease has ended, to what only it
+   * knew (rule S3).
+   */
   takeOver(
     owner: Pick<NodeIdentity, 'nodeId' | 'incarnation'>,
     session: { tenant: string; clientId: string; epoch: bigint },
-  ): Promise<TakenOver>;
+  ): Promise<SessionHandover | undefined>;
   /** Waits until the other gateways route a filter that the mesh serves (rule S6); bounded. */
   meshReady(tenant: string, filter: string, callback: () => void): void;
   addMeshFilter(tenant: string, filter: string): void;

@@ -6,7 +6,7 @@ import type { Authenticator } from '@robustmq/access-control';
 import { JournalClient, clusterDirectory } from '@robustmq/journal-client';
 import { REASON, TopicCache } from '@robustmq/mqtt-codec';
 import type { MetaClient, Registration } from '@robustmq/meta-client';
-import { ServiceKind, SessionHandoverSchema, type NodeIdentity, type SessionHandover } from '@robustmq/rpc';
+import { ServiceKind, SessionHandoverSchema } from '@robustmq/rpc';
 import type { Clock, TimerWheel } from '@robustmq/runtime';
 import type { TraceSampler } from '@robustmq/telemetry';
 import type { MqttGatewayConfig } from './config.ts';
@@ -21,17 +21,12 @@ import { isGatewayProducer } from './gateway-producer.ts';
 import { BlockedPublishes } from './publish/blocked-publishes.ts';
 import { Publisher, type AppendToken } from './publish/publisher.ts';
 import { PublishTraces } from './publish/publish-traces.ts';
-import type {
-  ConnectionCounters,
-  GatewayLimits,
-  GatewayLog,
-  GatewayServices,
-  TakenOver,
-} from './services.ts';
+import type { ConnectionCounters, GatewayLimits, GatewayLog, GatewayServices } from './services.ts';
 import type { Connection } from './session/connection.ts';
 import { CursorCommits } from './session/cursor-commits.ts';
 import { SessionDirectory } from './session/session-directory.ts';
 import { cursorsOf, inFlightOf } from './session/session-end.ts';
+import { Takeovers } from './session/takeovers.ts';
 import type { OutputFlusher } from './transport/output-flusher.ts';
 
 /** What outlives an incarnation. */
@@ -70,6 +65,7 @@ export class Serving {
   readonly store: SessionStore;
   readonly directory = new SessionDirectory();
   readonly registry: FilterRegistry;
+  readonly takeovers: Takeovers;
   readonly blocked = new BlockedPublishes();
   readonly #parts: ProcessParts;
   readonly #cursorCommits: CursorCommits;
@@ -124,6 +120,7 @@ export class Serving {
       deliverer,
     );
     this.publisher = this.#makePublisher(deliverer);
+    this.takeovers = this.#makeTakeovers();
     this.services = this.#makeServices();
     this.#cursorCommits = new CursorCommits(this.services, config.session.cursorCommitInterval);
     this.#expiry = setInterval(() => this.registry.expire(performance.now()), EXPIRE_MS);
@@ -174,7 +171,7 @@ export class Serving {
       streamRevision: (streamId) => ownership.epochOf(streamId),
       revision: () => parts.meta.view.ownershipEpoch,
       refusal: () => this.#refusal(),
-      takeOver: (nodeId, session) => this.#takeOver(nodeId, session),
+      takeOver: (owner, session) => this.takeovers.take(owner, session),
       meshReady: (_tenant, _filter, callback) => this.mesh.routes.whenKnown(callback),
       addMeshFilter: (tenant, filter) => this.mesh.routes.add(tenant, filter),
       removeMeshFilter: (tenant, filter) => this.mesh.routes.remove(tenant, filter),
@@ -187,37 +184,37 @@ export class Serving {
     return this.#isClosed || !this.registration.held ? REASON.serverUnavailable : null;
   }
 
-  /** False when the other gateway does not answer: its lease may still hold, so the client is to come again. */
-  async #takeOver(
-    owner: Pick<NodeIdentity, 'nodeId' | 'incarnation'>,
-    session: { tenant: string; clientId: string; epoch: bigint },
-  ): Promise<TakenOver> {
-    const node = this.#parts.meta.view.nodes.get(owner.nodeId);
-    // The lease of an incarnation ended before the next one could register.
-    if (node?.live !== true || node.incarnation > Number(owner.incarnation)) return { hasStopped: true };
-    const peer = this.mesh.peer(owner.nodeId);
-    if (peer === undefined) return { hasStopped: false };
-    const response = await peer.calls.takeOver(
-      { newOwner: this.registration.identity, sessions: [session] },
-      { timeoutMs: TAKE_OVER_TIMEOUT_MS },
-    );
-    return { hasStopped: response.stopped[0] ?? false, handover: response.handovers[0] };
-  }
-
-  /** Stops serving a session that another gateway takes over; answers what that one can't know. */
-  stopSession(tenant: string, clientId: string, epoch: bigint): SessionHandover {
-    const handover = create(SessionHandoverSchema);
-    const connection = this.directory.get(tenant, clientId);
-    const session = connection?.session;
-    if (connection === undefined || session === null || session === undefined) return handover;
-    if (session.identity.epoch > epoch) return handover;
-    if (session.isDurable) {
-      handover.cursors = cursorsOf(this.services, session);
-      handover.inFlight = inFlightOf(session);
-    }
-    this.#parts.counters.takenOver++;
-    connection.machine.disconnect(REASON.sessionTakenOver);
-    return handover;
+  #makeTakeovers(): Takeovers {
+    return new Takeovers({
+      directory: this.directory,
+      mayServe: ({ nodeId, incarnation }) => {
+        const node = this.#parts.meta.view.nodes.get(nodeId);
+        // The lease of an incarnation ended before the next one could register.
+        return node?.live === true && node.incarnation <= Number(incarnation);
+      },
+      ask: async ({ nodeId }, session) => {
+        const request = { newOwner: this.registration.identity, sessions: [session] };
+        try {
+          const response = await this.mesh
+            .peer(nodeId)
+            ?.calls.takeOver(request, { timeoutMs: TAKE_OVER_TIMEOUT_MS });
+          const handover = response?.handovers[0];
+          return handover === undefined ? null : { hasStopped: response?.stopped[0] ?? false, handover };
+        } catch {
+          return null;
+        }
+      },
+      handoverOf: ({ tenant, clientId }) => {
+        const handover = create(SessionHandoverSchema);
+        const session = this.directory.get(tenant, clientId)?.session;
+        if (!session?.isDurable) return handover;
+        handover.cursors = cursorsOf(this.services, session);
+        handover.inFlight = inFlightOf(session);
+        return handover;
+      },
+      isClosed: () => this.#isClosed,
+      counted: () => this.#parts.counters.takenOver++,
+    });
   }
 
   /** A stream is gone. */

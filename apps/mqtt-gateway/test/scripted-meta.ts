@@ -70,7 +70,7 @@ export class ScriptedMeta {
   acknowledgedEpoch = 0n;
   /** Fails every session call with this error while set. */
   sessionError: BrokerError | undefined;
-  /** Answers open as if another incarnation served the session. */
+  /** Answers the first open of a session as if this incarnation served it. */
   previousOwner: { nodeId: string; incarnation: bigint } | undefined;
   port = 0;
 
@@ -310,6 +310,12 @@ export class ScriptedMeta {
     };
   }
 
+  /** Who serves the session, as meta knows it. */
+  #ownerOf(known: SessionState | undefined): { nodeId: string; incarnation: bigint } | undefined {
+    if (known === undefined || !known.connected) return this.previousOwner;
+    return { nodeId: known.ownerNodeId, incarnation: known.ownerIncarnation };
+  }
+
   #row(key: SessionKey): SessionState | undefined {
     const row = this.sessions.get(key.clientId);
     return row?.key?.epoch === key.epoch && row.key.generation === key.generation ? row : undefined;
@@ -323,7 +329,8 @@ export class ScriptedMeta {
       });
     }
     const known = this.sessions.get(session.clientId);
-    const isPresent = known !== undefined && !session.cleanStart;
+    const isPresent = known !== undefined && known.expiryIntervalS > 0 && !session.cleanStart;
+    const isOwn = known?.ownerNodeId === node.nodeId && known.ownerIncarnation === node.incarnation;
     const row = create(SessionStateSchema, {
       subscriptions: isPresent ? known.subscriptions : [],
       cursors: isPresent ? known.cursors : [],
@@ -341,7 +348,7 @@ export class ScriptedMeta {
     });
     const answered = create(SessionStateSchema, { ...row, connected: known?.connected ?? false });
     this.sessions.set(session.clientId, row);
-    const previousOwner = session.previousReleased ? undefined : this.previousOwner;
+    const previousOwner = session.previousReleased || isOwn ? undefined : this.#ownerOf(known);
     return create(OpenSessionOutcomeSchema, {
       session: answered,
       sessionPresent: isPresent,

@@ -10,13 +10,13 @@ import {
   type NodeIdentity,
   type PublishFrame,
   type RpcServer,
-  type SessionHandover,
   type TakeOverRequest,
 } from '@robustmq/rpc';
 import type { Deliverer } from '../delivery/deliverer.ts';
 import { Message, readRecord } from '../delivery/message.ts';
 import type { TopicRoutes } from '../delivery/topic-route.ts';
 import type { MeshPort } from '../publish/publisher.ts';
+import type { OldSession, Stopped } from '../session/takeovers.ts';
 import { MeshPeer, type MeshCounters, type MeshPeerAddress } from './mesh-peer.ts';
 import { MeshRoutes } from './mesh-routes.ts';
 
@@ -105,8 +105,8 @@ export class Mesh implements MeshPort {
 export interface GatewayServiceHost {
   /** Null while this gateway serves nothing. */
   mesh(): Mesh | null;
-  /** Stops serving a session; answers what only its owner knew, if this gateway serves anything. */
-  stopSession(tenant: string, clientId: string, epoch: bigint): SessionHandover | undefined;
+  /** Stops serving a session; undefined while this gateway serves nothing. */
+  stopSession(session: OldSession, newOwner: string): Stopped | undefined;
 }
 
 /** Adds GatewayService to the server. */
@@ -134,12 +134,11 @@ export function addGatewayService(server: RpcServer, host: GatewayServiceHost): 
       });
     },
     takeOver(request: TakeOverRequest) {
+      const newOwner = request.newOwner?.nodeId ?? '';
+      const answers = request.sessions.map((session) => host.stopSession(session, newOwner));
       return {
-        stopped: request.sessions.map(() => true),
-        handovers: request.sessions.map(
-          ({ tenant, clientId, epoch }) =>
-            host.stopSession(tenant, clientId, epoch) ?? create(SessionHandoverSchema),
-        ),
+        stopped: answers.map((answer) => answer?.hasStopped ?? true),
+        handovers: answers.map((answer) => answer?.handover ?? create(SessionHandoverSchema)),
       };
     },
   });

@@ -40,14 +40,20 @@ const LIMITS = { maxBatch: 500, maxCalls: 2, maxWaiting: 100_000 };
 /** Cursor commits are never urgent: one call at a time. */
 const CURSOR_LIMITS = { maxBatch: 500, maxCalls: 1, maxWaiting: 100_000 };
 
+/** Releases and CONNECTs of one client id: those under way, and opens that wait for them. */
+interface Steps {
+  underWay: number;
+  readonly waiting: (() => void)[];
+}
+
 /** Session rows of this gateway incarnation. */
 export class SessionStore {
   readonly #opens: BatchedCall<OpenSession, OpenSessionOutcome>;
   readonly #releases: BatchedCall<ReleaseSession, Failure>;
   readonly #updates: BatchedCall<SubscriptionUpdate, Failure>;
   readonly #commits: BatchedCall<CursorCommit, Failure>;
-  /** Opens that wait for the release of the same client id. */
-  readonly #releasing = new Map<string, (() => void)[]>();
+  /** By client id. */
+  readonly #steps = new Map<string, Steps>();
 
   constructor(meta: SessionMeta, identity: () => Identity) {
     this.#opens = new BatchedCall(async (sessions) => {
@@ -73,19 +79,40 @@ export class SessionStore {
     return this.#opens.pending + this.#releases.pending + this.#updates.pending + this.#commits.pending;
   }
 
-  /** Opens the row of a client id; waits for a release of it that is under way. */
+  /**
+   * Opens the row of a client id, after every release and every CONNECT of it that is under way. The caller says by
+   * {@link opened} when its CONNECT is decided. `onSend` is called when its turn has come.
+   */
   open(
     session: Omit<OpenSession, '$typeName' | '$unknown'>,
     callback: OutcomeCallback<OpenSessionOutcome>,
+    onSend?: () => void,
   ): void {
-    const send = (): void =>
-      this.#opens.add(create(OpenSessionSchema, session), (error, outcome) => {
-        const failure = error ?? fromFailure(outcome?.failure);
-        callback(failure, failure === undefined ? outcome : undefined);
-      });
-    const waiting = this.#releasing.get(nameOf(session));
-    if (waiting === undefined) send();
-    else waiting.push(send);
+    const name = nameOf(session);
+    const send = (): void => {
+      this.#steps.get(name)!.underWay++;
+      onSend?.();
+      this.openAgain(session, callback);
+    };
+    const steps = this.#stepsOf(name);
+    if (steps.underWay === 0) send();
+    else steps.waiting.push(send);
+  }
+
+  /** Opens the row once more within the same CONNECT. */
+  openAgain(
+    session: Omit<OpenSession, '$typeName' | '$unknown'>,
+    callback: OutcomeCallback<OpenSessionOutcome>,
+  ): void {
+    this.#opens.add(create(OpenSessionSchema, session), (error, outcome) => {
+      const failure = error ?? fromFailure(outcome?.failure);
+      callback(failure, failure === undefined ? outcome : undefined);
+    });
+  }
+
+  /** The CONNECT that opened this client id is decided. */
+  opened(session: { readonly tenant: string; readonly clientId: string }): void {
+    this.#stepEnded(nameOf(session));
   }
 
   /** Lets the row go; see ReleaseSession. */
@@ -94,13 +121,25 @@ export class SessionStore {
     callback: DoneCallback,
   ): void {
     const name = nameOf(session.key);
-    if (!this.#releasing.has(name)) this.#releasing.set(name, []);
+    this.#stepsOf(name).underWay++;
     this.#releases.add(create(ReleaseSessionSchema, session), (error, failure) => {
-      const waiting = this.#releasing.get(name) ?? [];
-      this.#releasing.delete(name);
       callback(error ?? fromFailure(failure));
-      for (const send of waiting) send();
+      this.#stepEnded(name);
     });
+  }
+
+  #stepsOf(name: string): Steps {
+    let steps = this.#steps.get(name);
+    if (steps === undefined) this.#steps.set(name, (steps = { underWay: 0, waiting: [] }));
+    return steps;
+  }
+
+  #stepEnded(name: string): void {
+    const steps = this.#steps.get(name);
+    if (steps === undefined || --steps.underWay > 0) return;
+    const next = steps.waiting.shift();
+    if (next === undefined) this.#steps.delete(name);
+    else next();
   }
 
   /** Changes the subscriptions of a row. */

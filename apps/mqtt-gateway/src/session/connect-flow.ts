@@ -8,12 +8,13 @@ import { REASON } from '@robustmq/mqtt-codec';
 import { reasonOfError, type ConnectTerms } from '@robustmq/mqtt-session';
 import type { NodeIdentity, OpenSessionOutcome, SessionHandover, SessionState } from '@robustmq/rpc';
 import { ClientSession } from './client-session.ts';
+import type { OutcomeCallback } from '../meta/batched-call.ts';
 import type { Connection } from './connection.ts';
 import { HOLD_CONNECT } from './read-holds.ts';
 import { resumeSession } from './resume-flow.ts';
 
-/** Attempts to take a session over from gateways that keep changing. */
-const MAX_TAKEOVERS = 3;
+/** Opens of one CONNECT, when other gateways keep taking the session. */
+const MAX_ATTEMPTS = 4;
 const hash = new TopicHash();
 
 /** Serves the machine's `open`. */
@@ -54,69 +55,78 @@ function decided(connection: Connection, terms: ConnectTerms, verdict: Verdict):
     // Its release is sent before our open: the store keeps the order of a client id's steps.
     previous.machine.disconnect(REASON.sessionTakenOver);
   }
-  openRow(connection, terms, false, 1);
+  openRow({ connection, terms, attempt: 1, isPresent: true, handover: undefined });
 }
 
-function openRow(
-  connection: Connection,
-  terms: ConnectTerms,
-  previousReleased: boolean,
-  attempt: number,
-  handover?: SessionHandover,
-): void {
+/** A CONNECT whose row is being opened. */
+interface Opening {
+  readonly connection: Connection;
+  readonly terms: ConnectTerms;
+  attempt: number;
+  /** What the first open found: the later ones find the row that it made. */
+  isPresent: boolean;
+  handover: SessionHandover | undefined;
+}
+
+function openRow(opening: Opening): void {
+  const { connection, terms, attempt } = opening;
   const { services, machine, tenant } = connection;
-  services.store.open(
-    {
-      tenant,
-      clientId: terms.clientId,
-      cleanStart: terms.cleanStart,
-      expiryIntervalS: terms.sessionExpiryIntervalS,
-      previousReleased,
-    },
-    (error, outcome) => {
-      if (error !== undefined) {
-        services.log.warn({ client_id: terms.clientId, err: error }, 'session could not be opened');
-        machine.refuse(reasonOfError(error, 'connect'));
-        return;
-      }
-      if (handover !== undefined && outcome!.sessionPresent) takePlaces(outcome!.session!, handover);
-      opened(connection, terms, outcome!, attempt);
-    },
+  const request = {
+    tenant,
+    clientId: terms.clientId,
+    cleanStart: terms.cleanStart,
+    expiryIntervalS: terms.sessionExpiryIntervalS,
+    // Once its owner has stopped the row is ours, unless a younger CONNECT took it meanwhile.
+    previousReleased: false,
+  };
+  const answered: OutcomeCallback<OpenSessionOutcome> = (error, outcome) => {
+    if (error === undefined) {
+      opened(opening, outcome!);
+      return;
+    }
+    services.log.warn({ client_id: terms.clientId, err: error }, 'session could not be opened');
+    machine.refuse(reasonOfError(error, 'connect'));
+    services.store.opened(request);
+  };
+  if (attempt === 1) services.store.open(request, answered, () => (connection.openedEpoch = 0n));
+  else services.store.openAgain(request, answered);
+}
+
+function opened(opening: Opening, outcome: OpenSessionOutcome): void {
+  const { connection, terms, handover } = opening;
+  const { services, machine, tenant } = connection;
+  const { session } = outcome;
+  if (session?.key === undefined) {
+    machine.refuse(REASON.unspecifiedError);
+    services.store.opened({ tenant, clientId: terms.clientId });
+    return;
+  }
+  connection.openedEpoch = session.key.epoch;
+  opening.isPresent &&= outcome.sessionPresent;
+  if (handover !== undefined && opening.isPresent) takePlaces(session, handover);
+  const owner = outcome.previousOwner;
+  if (owner !== undefined && owner.nodeId !== '') takeOver(opening, outcome, owner);
+  else if (isCurrent(opening)) accept(opening, session);
+  else letGo(opening, session);
+}
+
+/** Whether the client still waits on this connection. */
+function isCurrent({ connection, terms }: Opening): boolean {
+  return (
+    !connection.isClosed &&
+    connection.services.directory.get(connection.tenant, terms.clientId) === connection
   );
 }
 
-function opened(
-  connection: Connection,
-  terms: ConnectTerms,
-  outcome: OpenSessionOutcome,
-  attempt: number,
-): void {
-  const { services, machine, tenant } = connection;
-  const key = outcome.session?.key;
-  if (key === undefined) {
-    machine.refuse(REASON.unspecifiedError);
-    return;
-  }
-  if (connection.isClosed || services.directory.get(tenant, terms.clientId) !== connection) {
-    // The client went away, or came back on another connection, while its row was being opened.
-    services.store.release(
-      {
-        key,
-        expiryIntervalS: terms.sessionExpiryIntervalS,
-        cursors: outcome.session!.cursors,
-        inFlight: outcome.session!.inFlight,
-      },
-      () => undefined,
-    );
-    machine.refuse(REASON.sessionTakenOver);
-    return;
-  }
-  const owner = outcome.previousOwner;
-  if (owner !== undefined && owner.nodeId !== '') {
-    takeOver(connection, terms, owner, outcome.previousEpoch, attempt);
-    return;
-  }
-  accept(connection, terms, outcome, attempt);
+/** The client went away, or came back on another connection, while its row was being opened. */
+function letGo({ connection, terms }: Opening, { key, cursors, inFlight }: SessionState): void {
+  const { store } = connection.services;
+  store.release(
+    { key: key!, expiryIntervalS: terms.sessionExpiryIntervalS, cursors, inFlight },
+    () => undefined,
+  );
+  connection.machine.refuse(REASON.sessionTakenOver);
+  store.opened({ tenant: connection.tenant, clientId: terms.clientId });
 }
 
 /** What the previous owner knew is younger than what meta has: its own release was fenced by our open (rule S3). */
@@ -127,38 +137,36 @@ function takePlaces(session: SessionState, { cursors, inFlight }: SessionHandove
 }
 
 /** Another gateway serves the session: it stops, or its lease ends, before we serve (rule S1). */
-function takeOver(
-  connection: Connection,
-  terms: ConnectTerms,
-  owner: NodeIdentity,
-  epoch: bigint,
-  attempt: number,
-): void {
+function takeOver(opening: Opening, outcome: OpenSessionOutcome, owner: NodeIdentity): void {
+  const { connection, terms } = opening;
   const { services, machine, tenant } = connection;
-  if (attempt > MAX_TAKEOVERS) {
-    machine.refuse(REASON.serverBusy);
-    return;
-  }
-  services.takeOver(owner, { tenant, clientId: terms.clientId, epoch }).then(
-    ({ hasStopped, handover }) => {
-      if (hasStopped) openRow(connection, terms, true, attempt + 1, handover);
-      else machine.refuse(REASON.serverBusy);
+  const { clientId } = terms;
+  services.takeOver(owner, { tenant, clientId, epoch: outcome.previousEpoch }).then(
+    (handover) => {
+      opening.handover = handover;
+      if (!isCurrent(opening)) {
+        if (handover !== undefined && opening.isPresent) takePlaces(outcome.session!, handover);
+        letGo(opening, outcome.session!);
+      } else if (++opening.attempt <= MAX_ATTEMPTS) {
+        openRow(opening);
+      } else {
+        machine.refuse(REASON.serverBusy);
+        services.store.opened({ tenant, clientId });
+      }
     },
-    () => machine.refuse(REASON.serverUnavailable),
+    () => {
+      machine.refuse(REASON.serverUnavailable);
+      services.store.opened({ tenant, clientId });
+    },
   );
 }
 
-function accept(
-  connection: Connection,
-  terms: ConnectTerms,
-  outcome: OpenSessionOutcome,
-  attempt: number,
-): void {
+function accept({ connection, terms, isPresent, attempt }: Opening, state: SessionState): void {
   const { services, machine, tenant } = connection;
-  const state = outcome.session!;
   const { generation, epoch } = state.key!;
-  machine.accept(outcome.sessionPresent, services.clock.monotonicMs());
   const { clientId } = terms;
+  services.store.opened({ tenant, clientId });
+  machine.accept(isPresent, services.clock.monotonicMs());
   const originId = hash.ofString(`${tenant}\0${clientId}`).toMapKey();
   const session = new ClientSession(
     { tenant, clientId, generation, epoch, originId },
@@ -169,7 +177,8 @@ function accept(
   );
   connection.accepted(session);
   services.counters.connected++;
-  if (outcome.sessionPresent) {
+  if (isPresent) {
+    // Places that another gateway handed over are in no row yet.
     session.isCursorDirty = attempt > 1;
     resumeSession(connection, session, state);
   }

@@ -49,6 +49,8 @@ export class Connection implements ByteSink, SessionSink {
   readonly machine: MqttSession<ShardTail>;
   /** Null until CONNACK, and after the end. */
   session: ClientSession | null = null;
+  /** Session epoch that its CONNECT has got so far; 0: it is being asked for; null: it was not asked for yet. */
+  openedEpoch: bigint | null = null;
   tenant: string;
   readonly #decoder: MqttDecoder;
   readonly #timer: WheelTimer;

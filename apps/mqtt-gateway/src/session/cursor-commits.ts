@@ -1,8 +1,10 @@
 // Stores how far durable sessions have read: those whose client acknowledged something, at most once per interval
 // (design section 5).
 
+import { REASON } from '@robustmq/mqtt-codec';
 import type { GatewayServices } from '../services.ts';
 import type { ClientSession } from './client-session.ts';
+import type { Connection } from './connection.ts';
 import { cursorsOf, keyOf } from './session-end.ts';
 
 /** Commits cursors periodically. */
@@ -20,19 +22,22 @@ export class CursorCommits {
   commit(): void {
     for (const connection of this.#services.directory.connections()) {
       const { session } = connection;
-      if (session !== null && session.isDurable && session.isCursorDirty) this.#commit(session);
+      if (session !== null && session.isDurable && session.isCursorDirty) this.#commit(connection, session);
     }
   }
 
-  #commit(session: ClientSession): void {
+  #commit(connection: Connection, session: ClientSession): void {
     // Before a resumed session reads, its places have not moved.
     if (session.stored !== null) return;
     session.isCursorDirty = false;
     const cursors = cursorsOf(this.#services, session);
     if (cursors.length === 0) return;
     this.#services.store.commit({ key: keyOf(session), cursors }, (error) => {
+      if (error === undefined) return;
+      // Another owner opened the session: this connection must not be served beside it (I6).
+      if (error.code === 'fenced') connection.machine.disconnect(REASON.sessionTakenOver);
       // The next interval tries again; a crash before that only repeats messages.
-      if (error !== undefined && error.code !== 'fenced') session.isCursorDirty = true;
+      else session.isCursorDirty = true;
     });
   }
 

@@ -1,0 +1,178 @@
+// Takeover between gateways (rule S1, decision 3): however CONNECTs of one client id cross, one connection is left (I6).
+
+import { create } from '@bufbuild/protobuf';
+import { SessionHandoverSchema } from '@robustmq/rpc';
+import type { Gateway } from '../src/gateway.ts';
+import type { Connection } from '../src/session/connection.ts';
+import { SessionDirectory } from '../src/session/session-directory.ts';
+import { Takeovers, type OldSession, type Stopped, type TakeoverHost } from '../src/session/takeovers.ts';
+import {
+  RawClient,
+  RecordingLog,
+  portOf,
+  start,
+  startGateway,
+  until,
+  type Running,
+} from './running-gateway.ts';
+
+const durable = { clean: false, properties: { sessionExpiryInterval: 600 } };
+
+describe('two gateways', () => {
+  let running: Running;
+  let other: Gateway;
+  const clients: RawClient[] = [];
+
+  const client = (gateway: Gateway): RawClient => {
+    const made = new RawClient(portOf(gateway.addresses.mqtt), 5);
+    clients.push(made);
+    return made;
+  };
+
+  beforeEach(async () => {
+    running = await start();
+    other = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-2']);
+    await until(
+      () =>
+        running.gateway.serving!.mesh.routes.peerCount === 1 && other.serving!.mesh.routes.peerCount === 1,
+      'mesh',
+    );
+  });
+
+  afterEach(async () => {
+    for (const each of clients.splice(0)) each.close();
+    await other.stop();
+    await running.stop();
+  });
+
+  test('[MQTT-3.2.2-2]: a session that ended with its connection elsewhere is not present', async () => {
+    const first = client(running.gateway);
+    await first.connect('dev');
+    await first.subscribe('t', 1);
+    const second = client(other);
+    expect((await second.connect('dev', durable)).sessionPresent).toBe(false);
+    expect((await first.take('disconnect')).reasonCode).toBe(0x8e);
+    second.publish('t', 'x', 1, 1);
+    await second.take('puback');
+    expect(second.payloads()).toEqual([]);
+  });
+
+  test('a client that gives up while its session is taken over, and comes again, leaves nobody served beside it', async () => {
+    const first = client(running.gateway);
+    await first.connect('dev', durable);
+    await first.subscribe('t', 1);
+    const hasty = client(other);
+    hasty.send({
+      cmd: 'connect',
+      protocolId: 'MQTT',
+      protocolVersion: 5,
+      clientId: 'dev',
+      keepalive: 0,
+      ...durable,
+    });
+    await until(() => running.meta.calls.filter((call) => call === 'open dev').length === 2);
+    hasty.close();
+    const second = client(other);
+    expect((await second.connect('dev', durable)).sessionPresent).toBe(true);
+    expect((await first.take('disconnect')).reasonCode).toBe(0x8e);
+    second.publish('t', 'x', 1, 1);
+    await until(() => second.payloads().length === 1);
+    expect(running.gateway.serving!.directory.size).toBe(0);
+  });
+
+  test.each([1, 2, 3])('CONNECTs of one client id at once on both: one stays (round %d)', async () => {
+    const gateways = [running.gateway, other];
+    const crowd = Array.from({ length: 6 }, (_, index) => client(gateways[index % 2]!));
+    const answers = crowd.map((each) => each.connect('dev', durable).catch(() => undefined));
+    const isServed = (each: RawClient): boolean => !each.isClosed;
+    await until(
+      () => crowd.filter(isServed).length === 1 && other.serving!.store.pending === 0,
+      'one connection is left',
+    );
+    const winner = crowd.find(isServed)!;
+    expect((await answers[crowd.indexOf(winner)])?.reasonCode).toBe(0);
+    await winner.subscribe('mine', 1);
+    winner.publish('mine', 'x', 1, 5);
+    await until(() => winner.payloads().length === 1);
+    const sizes = gateways.map((gateway) => gateway.serving!.directory.size);
+    expect(sizes.sort()).toEqual([0, 1]);
+  });
+
+  test('I6: who is fenced by a younger owner without having been asked stops with 0x8E', async () => {
+    const device = client(running.gateway);
+    await device.connect('dev', durable);
+    await device.subscribe('t', 1);
+    running.meta.sessions.get('dev')!.key!.epoch++;
+    device.publish('t', 'x', 1, 1);
+    const message = await device.take('publish');
+    device.send({ cmd: 'puback', messageId: message.messageId!, reasonCode: 0 });
+    expect((await device.take('disconnect')).reasonCode).toBe(0x8e);
+  });
+});
+
+describe('Takeovers', () => {
+  const session: OldSession = { tenant: 't', clientId: 'c', epoch: 5n };
+  const owner = { nodeId: 'owner', incarnation: 1n };
+  const handover = create(SessionHandoverSchema, { cursors: [{ offset: 7n }] });
+
+  const make = (overrides: Partial<TakeoverHost> = {}) => {
+    const host: TakeoverHost = {
+      directory: new SessionDirectory(),
+      mayServe: () => true,
+      ask: () => Promise.resolve({ hasStopped: true, handover }),
+      handoverOf: () => handover,
+      isClosed: () => false,
+      counted: () => undefined,
+      ...overrides,
+    };
+    return { host, takeovers: new Takeovers(host) };
+  };
+
+  const connection = (fields: object): { reasons: number[]; connection: Connection } => {
+    const reasons: number[] = [];
+    const machine = { disconnect: (reason: number) => reasons.push(reason) };
+    return { reasons, connection: { machine, session: null, openedEpoch: 0n, ...fields } as never };
+  };
+
+  test('asks until the owner has stopped, or its lease has ended', async () => {
+    const answers: (Stopped | null)[] = [
+      null,
+      { hasStopped: false, handover },
+      { hasStopped: true, handover },
+    ];
+    const patient = make({ ask: () => Promise.resolve(answers.shift()!) });
+    expect(await patient.takeovers.take(owner, session)).toBe(handover);
+    expect(answers).toEqual([]);
+    let lives = 2;
+    const dead = make({ ask: () => Promise.resolve(null), mayServe: () => lives-- > 0 });
+    expect(await dead.takeovers.take(owner, session)).toBeUndefined();
+    const closed = make({ ask: () => Promise.resolve(null), isClosed: () => true });
+    await expect(closed.takeovers.take(owner, session)).rejects.toThrow(/serves no more/);
+  });
+
+  test.each([
+    ['serves it', { session: { identity: { epoch: 5n } } }, true, true],
+    ['serves a younger epoch', { session: { identity: { epoch: 6n } } }, true, false],
+    ['asks for the epoch of a CONNECT', { openedEpoch: 0n }, false, false],
+    ['has a CONNECT that waits its turn', { openedEpoch: null }, true, false],
+    ['decides an older CONNECT', { openedEpoch: 5n }, true, true],
+    ['decides a younger CONNECT', { openedEpoch: 6n }, true, false],
+  ])('a gateway that %s', (_name, fields, hasStopped, isEnded) => {
+    const { host, takeovers } = make();
+    const known = connection(fields);
+    host.directory.replace('t', 'c', known.connection);
+    expect(takeovers.stop(session, 'new')).toMatchObject({ hasStopped });
+    expect(known.reasons).toEqual(isEnded ? [0x8e] : []);
+  });
+
+  test('a session that is just being taken from a third gateway has not stopped; from the asking one it has', async () => {
+    let answer = (_stopped: Stopped): void => undefined;
+    const { takeovers } = make({ ask: () => new Promise((resolve) => (answer = resolve)) });
+    const taken = takeovers.take(owner, session);
+    expect(takeovers.stop(session, 'new').hasStopped).toBe(false);
+    expect(takeovers.stop(session, 'owner').hasStopped).toBe(true);
+    answer({ hasStopped: true, handover });
+    await taken;
+    expect(takeovers.stop(session, 'new').hasStopped).toBe(true);
+  });
+});
