@@ -74,6 +74,11 @@ export function registerMetrics(metrics: Metrics, gateway: Gateway): void {
     c('not_visible', 'Records without a valid topic of their stream', (s) => s.tails.counters.notVisible),
     c('bad_batches', 'Batches that could not be read', (s) => s.tails.counters.badBatches),
     c('backlog_reads', 'Reads of missed messages', (s) => s.catchUp.counters.backlogReads),
+    c(
+      'backlog_expired_offsets',
+      'Offsets that retention removed before a session that was away could read them',
+      (s) => s.catchUp.counters.expiredOffsets,
+    ),
     c('append_frames', 'Append frames sent to journals', (s) => s.journal.framesSent),
     c('mesh_sent', 'QoS 0 messages sent to other gateways', (s) => s.mesh.counters.sent),
     c('mesh_received', 'QoS 0 messages received from other gateways', (s) => s.mesh.counters.received),

@@ -288,7 +288,7 @@ describe('a gateway on a scripted cluster', () => {
     expect(running.gateway.counters.protocolErrors).toBe(1);
   });
 
-  test('MQTT over WebSocket: packets may span frames and share them', async () => {
+  test('[MQTT-6.0.0-2] [MQTT-6.0.0-4]: over WebSocket packets may span frames and share them', async () => {
     const socket = new WebSocket(`ws://127.0.0.1:${running.wsPort}/mqtt`, 'mqtt');
     const received: Buffer[] = [];
     socket.on('message', (data: Buffer) => received.push(data));
@@ -334,7 +334,7 @@ describe('a gateway on a scripted cluster', () => {
     expect(running.journal.records(1)).toEqual([]);
   });
 
-  test('a WebSocket without the sub-protocol is refused', async () => {
+  test('[MQTT-6.0.0-3]: a WebSocket without the sub-protocol is refused', async () => {
     const socket = new WebSocket(`ws://127.0.0.1:${running.wsPort}/mqtt`);
     const error = await new Promise<Error>((resolve) => socket.on('error', resolve));
     expect(error.message).toContain('400');

@@ -110,7 +110,7 @@ test('S3: what the client acknowledged behind a message in flight does not come 
   expect(second.payloads()).toEqual(['a', 'later']);
 });
 
-test('[MQTT-4.3.1]: a QoS 0 copy that lies behind a message in flight does not come again', async () => {
+test('4.3.1: a QoS 0 copy that lies behind a message in flight does not come again', async () => {
   running.meta.addStream({ name: 'd/1', mqttFilter: 'd/1' });
   await until(() => running.meta.acknowledgedEpoch === 2n);
   const first = client();

@@ -6,7 +6,7 @@ import path from 'node:path';
 
 const LIBS = path.join(__dirname, '..', '..');
 
-/** Test file, below libs → statements whose names appear in it beside the test that holds them. */
+/** Test file, from libs → statements whose names appear in it beside the test that holds them. */
 const STATEMENTS: Readonly<Record<string, readonly string[]>> = {
   'mqtt-codec/test/utf8.test.ts': ['1.5.4-1', '1.5.4-2'],
   'mqtt-codec/test/malformed.test.ts': [
@@ -35,6 +35,16 @@ const STATEMENTS: Readonly<Record<string, readonly string[]>> = {
   'mqtt-session/test/send-window.property.test.ts': ['2.2.1-4', '3.3.4-9', '4.4.0-1'],
   'mqtt-session/test/message-expiry.test.ts': ['3.3.2-5', '3.3.2-6'],
   'mqtt-topics/test/mqtt-topics.test.ts': ['4.7.2-1'],
+  '../apps/mqtt-gateway/test/conformance.test.ts': [
+    ...['1.5.4-3', '2.2.1-5', '2.2.1-6'],
+    ...['3.1.2-4', '3.1.2-5', '3.1.2-6', '3.1.2-23', '3.1.2-25', '3.1.3-5', '3.1.4-6', '3.2.0-1', '3.2.0-2'],
+    ...['3.3.1-3', '3.3.2-3', '3.3.2-7', '3.3.4-2', '3.3.4-3', '3.3.4-4'],
+    ...['3.8.3-3', '3.10.4-1', '3.10.4-2', '3.10.4-3', '4.7.3-3', '4.7.3-4', '4.9.0-1', '4.9.0-2', '4.9.0-3'],
+  ],
+  '../apps/mqtt-gateway/test/publish-subscribe.test.ts': [
+    ...['3.1.2-27', '6.0.0-1', '6.0.0-2', '6.0.0-3', '6.0.0-4'],
+  ],
+  '../apps/mqtt-gateway/test/resumed-sessions.test.ts': ['3.3.4-9'],
 };
 
 test.each(Object.entries(STATEMENTS))('%s holds its statements', (file, statements) => {

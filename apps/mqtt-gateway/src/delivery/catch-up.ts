@@ -30,8 +30,6 @@ export interface LaggingSession extends Subscriber {
   filters(): readonly string[];
   /** The session follows the shard live from now on. */
   caughtUp(tail: ShardTail): void;
-  /** The next offset to read was past what the log still holds: so many offsets were not looked at. */
-  expired(tail: ShardTail, offsets: number): void;
 }
 
 /** Reads of the journal's index. */
@@ -58,7 +56,7 @@ const RECORDS_PER_TURN = 256;
 
 /** Reads on for all sessions that are behind. */
 export class CatchUp {
-  readonly counters = { backlogReads: 0, backlogBytes: 0, failedReads: 0 };
+  readonly counters = { backlogReads: 0, backlogBytes: 0, failedReads: 0, expiredOffsets: 0 };
   readonly #tails: TailDelivery;
   readonly #deliverer: Deliverer;
   readonly #reader: BacklogReader;
@@ -234,7 +232,8 @@ export class CatchUp {
   #take(session: LaggingSession, tail: ShardTail, position: ShardLag, result: BacklogResult): void {
     this.counters.backlogBytes += result.batches.length;
     if (result.fromOffset > position.nextOffset) {
-      session.expired(tail, result.fromOffset - position.nextOffset);
+      // Below what the log still holds: whether they matched nobody knows any more (I5).
+      this.counters.expiredOffsets += result.fromOffset - position.nextOffset;
       position.nextOffset = result.fromOffset;
     }
     this.#takeFrom(session, tail, position, result, 0);

@@ -53,7 +53,6 @@ export class ClientSession implements LaggingSession {
   readonly #catchUp: CatchUp;
   readonly #slowOutputBytes: number;
   #handover: Handover | null = null;
-  expiredOffsets = 0;
 
   constructor(
     identity: SessionIdentity,
@@ -158,10 +157,6 @@ export class ClientSession implements LaggingSession {
     if (this.#handover.isOver) this.#handover = null;
     // The window may have got places back that other shards wait for.
     if (this.lag !== null) this.#catchUp.want(this);
-  }
-
-  expired(_tail: ShardTail, offsets: number): void {
-    this.expiredOffsets += offsets;
   }
 
   /** Everything of a shard below was sent, or is settled. */
