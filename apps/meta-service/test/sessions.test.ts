@@ -159,6 +159,20 @@ describe('sessions', () => {
     expect(session!.inFlight.map(({ packetId }) => packetId)).toEqual([9]);
   });
 
+  test('S3: who resumes a session whose owner did not release it is told that deliveries are uncertain', async () => {
+    const reopen = async (node: NodeIdentity) => (await world.openSession(node, { clientId: 'c' })).session!;
+    expect((await reopen(a)).deliveryUncertain).toBe(false);
+    await world.meta.endNodes([a]);
+    await world.meta.reapSessions();
+    const afterCrash = await reopen(b);
+    expect(afterCrash.deliveryUncertain).toBe(true);
+    expect(await release(b, afterCrash.key)).toEqual(['']);
+    const afterRelease = await reopen(b);
+    expect(afterRelease.deliveryUncertain).toBe(false);
+    // Taken over from an owner that is still connected: what it hands over itself is better.
+    expect((await reopen(await world.gateway('mqtt-3'))).deliveryUncertain).toBe(true);
+  });
+
   test('S1: rows of an ended incarnation are closed in steps; those with expiry 0 go', async () => {
     const open = (clientId: string, expiryIntervalS: number) =>
       world.openSession(a, { clientId, expiryIntervalS });

@@ -229,6 +229,33 @@ test('cursors move with QoS 0 copies as well, so that a crash does not repeat th
   expect(running.meta.sessions.get('dev')?.cursors.map(({ offset }) => offset)).toContain(2n);
 });
 
+test('S3, [MQTT-3.3.1-1]: after a crash of its owner a session gets its backlog with new identifiers and DUP', async () => {
+  const first = client();
+  await first.connect('dev', durable);
+  await first.subscribe('d/#', 1);
+  await publishAll(['a', 'b']);
+  await until(() => first.payloads().length === 2);
+  await leave(first);
+  // As meta leaves the row when the lease of its owner ends.
+  const row = running.meta.sessions.get('dev')!;
+  row.deliveryUncertain = true;
+  row.inFlight = [];
+
+  const second = client();
+  await second.connect('dev', durable);
+  await until(() => second.payloads().length === 2);
+  await publishAll(['live']);
+  await until(() => second.payloads().length === 3);
+  expect(publishes(second).map(({ dup }) => dup)).toEqual([true, true, false]);
+  for (const packet of publishes(second)) acknowledge(second, packet);
+  await leave(second);
+  await publishAll(['offline']);
+  const third = client();
+  await third.connect('dev', durable);
+  await until(() => third.payloads().includes('offline'));
+  expect(publishes(third).find(({ payload }) => payload.toString() === 'offline')!.dup).toBe(false);
+});
+
 describe('between two gateways', () => {
   beforeEach(async () => {
     other = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-2']);

@@ -272,6 +272,7 @@ export class ScriptedMeta {
           row.connected = false;
           row.expiryIntervalS = expiryIntervalS;
           row.inFlight = inFlight;
+          row.deliveryUncertain = false;
           if (cursors.length > 0) row.cursors = cursors;
           if (expiryIntervalS === 0) this.sessions.delete(key!.clientId);
           this.calls.push(`release ${key!.clientId}`);
@@ -335,6 +336,7 @@ export class ScriptedMeta {
       subscriptions: isPresent ? known.subscriptions : [],
       cursors: isPresent ? known.cursors : [],
       inFlight: isPresent ? known.inFlight : [],
+      deliveryUncertain: isPresent && (known.connected || known.deliveryUncertain),
       key: create(SessionKeySchema, {
         tenant: session.tenant,
         clientId: session.clientId,

@@ -80,6 +80,7 @@ function openSession(
       subscriptions: before.subscriptions,
       cursors: before.cursors,
       inFlight: before.inFlight,
+      deliveryUncertain: before.connected || before.deliveryUncertain,
     }),
     ownerNodeId: node.nodeId,
     ownerIncarnation: node.incarnation,
@@ -122,6 +123,7 @@ function releaseSession(view: ApplyView, release: ReleaseSession, nowMs: bigint)
   session.updatedAtMs = nowMs;
   mergeCursors(session, release.cursors);
   session.inFlight = release.inFlight;
+  session.deliveryUncertain = false;
   writeSession(view, session);
 }
 
@@ -191,6 +193,7 @@ export function closeIncarnation(
       continue;
     }
     session.connected = false;
+    session.deliveryUncertain = true;
     session.updatedAtMs = nowMs;
     writeSession(view, session);
   }

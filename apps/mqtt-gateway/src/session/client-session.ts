@@ -53,6 +53,8 @@ export class ClientSession implements LaggingSession {
   readonly #catchUp: CatchUp;
   readonly #slowOutputBytes: number;
   #handover: Handover | null = null;
+  /** By shard key; null when every place is known. */
+  #maybeSentBelow: Map<number, number> | null = null;
 
   constructor(
     identity: SessionIdentity,
@@ -76,6 +78,11 @@ export class ClientSession implements LaggingSession {
   /** Whether it outlives its connection. */
   get isDurable(): boolean {
     return this.expiryIntervalS > 0;
+  }
+
+  /** What lies in a shard so far may have been sent before: no owner has said so (rule S3). */
+  maybeSent(tail: ShardTail): void {
+    (this.#maybeSentBelow ??= new Map()).set(tail.key, tail.nextOffset);
   }
 
   /** Places and messages of the last connection that are not settled. */
@@ -110,6 +117,9 @@ export class ClientSession implements LaggingSession {
       if (handover.holds(tail, offset)) return this.#resend(handover, tail, offset);
       if (handover.isSettled(tail, offset)) return ALREADY_ACKNOWLEDGED;
       if (handover.isOver) this.#handover = null;
+    }
+    if (this.#maybeSentBelow !== null) {
+      this.isRedelivery = offset < (this.#maybeSentBelow.get(tail.key) ?? 0);
     }
     return this.machine.admit(tail, offset);
   }

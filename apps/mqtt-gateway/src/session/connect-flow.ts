@@ -55,7 +55,7 @@ function decided(connection: Connection, terms: ConnectTerms, verdict: Verdict):
     // Its release is sent before our open: the store keeps the order of a client id's steps.
     previous.machine.disconnect(REASON.sessionTakenOver);
   }
-  openRow({ connection, terms, attempt: 1, isPresent: true, handover: undefined });
+  openRow({ connection, terms, attempt: 1, isPresent: true, isUncertain: false, handover: undefined });
 }
 
 /** A CONNECT whose row is being opened. */
@@ -65,6 +65,8 @@ interface Opening {
   attempt: number;
   /** What the first open found: the later ones find the row that it made. */
   isPresent: boolean;
+  /** The first open found a session that its owner had not released (rule S3). */
+  isUncertain: boolean;
   handover: SessionHandover | undefined;
 }
 
@@ -103,7 +105,8 @@ function opened(opening: Opening, outcome: OpenSessionOutcome): void {
   }
   connection.openedEpoch = session.key.epoch;
   opening.isPresent &&= outcome.sessionPresent;
-  if (handover !== undefined && opening.isPresent) takePlaces(session, handover);
+  if (opening.attempt === 1) opening.isUncertain = session.deliveryUncertain;
+  if (handover !== undefined && opening.isPresent) takePlaces(opening, session, handover);
   const owner = outcome.previousOwner;
   if (owner !== undefined && owner.nodeId !== '') takeOver(opening, outcome, owner);
   else if (isCurrent(opening)) accept(opening, session);
@@ -130,8 +133,9 @@ function letGo({ connection, terms }: Opening, { key, cursors, inFlight }: Sessi
 }
 
 /** What the previous owner knew is younger than what meta has: its own release was fenced by our open (rule S3). */
-function takePlaces(session: SessionState, { cursors, inFlight }: SessionHandover): void {
+function takePlaces(opening: Opening, session: SessionState, { cursors, inFlight }: SessionHandover): void {
   if (cursors.length === 0) return;
+  opening.isUncertain = false;
   session.cursors = cursors;
   session.inFlight = inFlight;
 }
@@ -145,7 +149,7 @@ function takeOver(opening: Opening, outcome: OpenSessionOutcome, owner: NodeIden
     (handover) => {
       opening.handover = handover;
       if (!isCurrent(opening)) {
-        if (handover !== undefined && opening.isPresent) takePlaces(outcome.session!, handover);
+        if (handover !== undefined && opening.isPresent) takePlaces(opening, outcome.session!, handover);
         letGo(opening, outcome.session!);
       } else if (++opening.attempt <= MAX_ATTEMPTS) {
         openRow(opening);
@@ -161,7 +165,8 @@ function takeOver(opening: Opening, outcome: OpenSessionOutcome, owner: NodeIden
   );
 }
 
-function accept({ connection, terms, isPresent, attempt }: Opening, state: SessionState): void {
+function accept(opening: Opening, state: SessionState): void {
+  const { connection, terms, isPresent, attempt } = opening;
   const { services, machine, tenant } = connection;
   const { generation, epoch } = state.key!;
   const { clientId } = terms;
@@ -180,7 +185,7 @@ function accept({ connection, terms, isPresent, attempt }: Opening, state: Sessi
   if (isPresent) {
     // Places that another gateway handed over are in no row yet.
     session.isCursorDirty = attempt > 1;
-    resumeSession(connection, session, state);
+    resumeSession(connection, session, state, opening.isUncertain);
   }
   connection.release(HOLD_CONNECT);
 }

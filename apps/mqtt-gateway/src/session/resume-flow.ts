@@ -14,8 +14,16 @@ const RETAIN_AS_PUBLISHED = 0x08;
 const RETAIN_HANDLING_SHIFT = 4;
 const RETRY_MS = 200;
 
-/** Brings back the subscriptions of `state`, then reads what was missed. */
-export function resumeSession(connection: Connection, session: ClientSession, state: SessionState): void {
+/**
+ * Brings back the subscriptions of `state`, then reads what was missed. `isUncertain`: its owner ended without saying what
+ * it had sent (rule S3).
+ */
+export function resumeSession(
+  connection: Connection,
+  session: ClientSession,
+  state: SessionState,
+  isUncertain: boolean,
+): void {
   if (state.subscriptions.length === 0) return;
   const { services } = connection;
   const { tenant } = session.identity;
@@ -37,7 +45,7 @@ export function resumeSession(connection: Connection, session: ClientSession, st
     services.addMeshFilter(tenant, row.filter);
     activate(connection, session, subscription, (active) => {
       actives.push(active);
-      if (--missing === 0) startReading(connection, session, state, actives);
+      if (--missing === 0) startReading(connection, session, state, actives, isUncertain);
     });
   }
 }
@@ -78,6 +86,7 @@ function startReading(
   session: ClientSession,
   state: SessionState,
   actives: readonly ActiveFilter[],
+  isUncertain: boolean,
 ): void {
   if (session.output === null) return;
   const { services } = connection;
@@ -94,6 +103,7 @@ function startReading(
     const ringFrom = activeFrom.get(tail.key) ?? 0;
     if (from >= tail.nextOffset) continue;
     session.lagFrom(tail, from, ringFrom);
+    if (isUncertain) session.maybeSent(tail);
   }
   session.takeOver(
     state.inFlight.flatMap((row) => {
