@@ -5,3 +5,4 @@ const { setImmediate } = require('node:timers');
 fs.fdatasync = (_descriptor, callback) => {
   setImmediate(callback, null);
 };
+fs.fdatasyncSync = () => undefined;

@@ -1,6 +1,6 @@
 // The only door of the storage libraries to a disk: the real one is NodeDisk, the tests' one loses what was not
 // synced. Writes and directory changes are synchronous (a hop to the thread pool costs more than the copy into the
-// page cache), syncs and bulk writes are asynchronous (a stalled disk must not stall leases).
+// page cache), syncs and bulk writes are asynchronous (a stalled disk must not stall leases; see SyncPace for small ones).
 
 /** An open file. Errors are BrokerError: `storage_full` (ENOSPC, EDQUOT), else `storage_failed`. */
 export interface DiskFile {

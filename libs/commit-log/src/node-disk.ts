@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { promisify } from 'node:util';
 import { BrokerError } from '@robustmq/errors';
 import type { Disk, DiskFile } from './disk.ts';
+import { SyncPace } from './sync-pace.ts';
 
 const fdatasync = promisify(fs.fdatasync);
 const fsync = promisify(fs.fsync);
@@ -10,6 +11,8 @@ const readAt = promisify(fs.read);
 
 /** The operating system's file system, over node:fs. */
 export class NodeDisk implements Disk {
+  readonly #pace = new SyncPace();
+
   makeDirectory(directory: string): void {
     guard('mkdir', directory, () => fs.mkdirSync(directory, { recursive: true }));
   }
@@ -23,11 +26,11 @@ export class NodeDisk implements Disk {
   }
 
   open(path: string): DiskFile {
-    return guard('open', path, () => new NodeDiskFile(path, fs.openSync(path, 'r+')));
+    return guard('open', path, () => new NodeDiskFile(path, fs.openSync(path, 'r+'), this.#pace));
   }
 
   create(path: string): DiskFile {
-    return guard('create', path, () => new NodeDiskFile(path, fs.openSync(path, 'wx+')));
+    return guard('create', path, () => new NodeDiskFile(path, fs.openSync(path, 'wx+'), this.#pace));
   }
 
   rename(from: string, to: string): void {
@@ -61,11 +64,15 @@ export class NodeDisk implements Disk {
 class NodeDiskFile implements DiskFile {
   readonly path: string;
   readonly #descriptor: number;
+  readonly #pace: SyncPace;
+  /** Written since the last sync began. */
+  #unsyncedBytes = 0;
   #open = true;
 
-  constructor(path: string, descriptor: number) {
+  constructor(path: string, descriptor: number, pace: SyncPace) {
     this.path = path;
     this.#descriptor = descriptor;
+    this.#pace = pace;
   }
 
   sizeBytes(): number {
@@ -73,6 +80,7 @@ class NodeDiskFile implements DiskFile {
   }
 
   write(bytes: Uint8Array, position: number): void {
+    this.#unsyncedBytes += bytes.length;
     let written = 0;
     try {
       while (written < bytes.length) {
@@ -84,6 +92,7 @@ class NodeDiskFile implements DiskFile {
   }
 
   async writeAsync(bytes: Uint8Array, position: number): Promise<void> {
+    this.#unsyncedBytes += bytes.length;
     let written = 0;
     try {
       while (written < bytes.length) {
@@ -130,11 +139,16 @@ class NodeDiskFile implements DiskFile {
   }
 
   async sync(): Promise<void> {
+    const unsyncedBytes = this.#unsyncedBytes;
+    this.#unsyncedBytes = 0;
+    const startedMs = performance.now();
     try {
-      await fdatasync(this.#descriptor);
+      if (this.#pace.mayBlock(unsyncedBytes)) fs.fdatasyncSync(this.#descriptor);
+      else await fdatasync(this.#descriptor);
     } catch (error) {
       throw asBrokerError('fdatasync', this.path, error);
     }
+    this.#pace.took(unsyncedBytes, performance.now() - startedMs);
   }
 
   truncate(sizeBytes: number): void {
