@@ -200,6 +200,23 @@ test('X3: a subscription made before a resumed session reads gets nothing from b
   expect(own.filter((payload) => payload === 'during').length).toBeLessThanOrEqual(1);
 });
 
+test('a SUBSCRIBE that the journals keep waiting does not keep the client from its PINGRESP', async () => {
+  const first = client();
+  await first.connect('dev', durable);
+  await first.subscribe('d/#', 1);
+  await leave(first);
+  running.journal.ignoreFilters = true;
+  const second = client();
+  await second.connect('dev', durable);
+  const granted = second.subscribe('d/#', 0);
+  second.send({ cmd: 'pingreq' });
+  await second.take('pingresp');
+  expect(second.received).toEqual([]);
+  running.journal.ignoreFilters = false;
+  running.journal.breakStreams();
+  expect(await granted).toBe(0);
+});
+
 test('X3: a filter twice in one SUBSCRIBE keeps its start vector', async () => {
   const device = client();
   await device.connect('dev', durable);

@@ -53,6 +53,7 @@ export function termsOf(
   if (isClientIdAssigned && (version === 3 || (version === 4 && !cleanStart))) {
     return REASON.clientIdentifierNotValid; // [MQTT-3.1.3-8]
   }
+  // 3.1 knows ids of 23 characters at most; no server insists, and clients of today make longer ones.
   if (Buffer.byteLength(packet.clientId) > policy.maximumClientIdBytes)
     return REASON.clientIdentifierNotValid;
   const keepAlive = keepAliveOf(packet.keepalive ?? 0, version, policy);

@@ -124,6 +124,12 @@ const agreements: Agreement[] = [
     terms: { clientId: 'assigned' },
   },
   {
+    anchor: 'an id longer than the 23 characters of 3.1',
+    version: 3,
+    connect: { clientId: 'x'.repeat(40) },
+    terms: { clientId: 'x'.repeat(40) },
+  },
+  {
     anchor: 'session expiry as asked',
     version: 5,
     connect: { properties: { sessionExpiryInterval: 90 } },
