@@ -147,10 +147,13 @@ function takeOver(opening: Opening, outcome: OpenSessionOutcome, owner: NodeIden
   const { clientId } = terms;
   services.takeOver(owner, { tenant, clientId, epoch: outcome.previousEpoch }).then(
     (handover) => {
-      opening.handover = handover;
+      // Of several owners in turn only one has served it; the others had a CONNECT under way and know nothing.
+      if ((opening.handover?.cursors.length ?? 0) === 0) opening.handover = handover;
       if (!isCurrent(opening)) {
-        if (handover !== undefined && opening.isPresent) takePlaces(opening, outcome.session!, handover);
-        letGo(opening, outcome.session!);
+        const session = outcome.session!;
+        if (opening.handover !== undefined && opening.isPresent)
+          takePlaces(opening, session, opening.handover);
+        letGo(opening, session);
       } else if (++opening.attempt <= MAX_ATTEMPTS) {
         openRow(opening);
       } else {
