@@ -65,7 +65,12 @@ const schema = z.strictObject({
       .max(65_535)
       .default(4096)
       .describe('QoS 1 messages sent to a client and unacknowledged, unless it allows fewer.'),
-    topicAliasMaximum: z.int().min(0).max(65_535).default(64).describe('Topic aliases per connection.'),
+    topicAliasMaximum: z
+      .int()
+      .min(0)
+      .max(65_535)
+      .default(64)
+      .describe('Topic aliases per connection, in each direction.'),
     keepAliveMaxS: z
       .int()
       .min(0)
