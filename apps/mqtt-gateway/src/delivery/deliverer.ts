@@ -3,6 +3,7 @@
 // and reads it later (CatchUp); a QoS 0 copy that does not fit is dropped and counted (I5, I8).
 
 import { ABSENT, encodePublish, OutboundPublish, sizeOfPublish, type Qos } from '@robustmq/mqtt-codec';
+import type { OutboundTopicAliases } from '@robustmq/mqtt-session';
 import { SharedPages } from '../transport/shared-pages.ts';
 import type { Message } from './message.ts';
 import type { ShardTail } from './shard-tail.ts';
@@ -108,8 +109,6 @@ export class Deliverer {
 
   #shape(isVersion5: boolean, qos: Qos, retain: boolean, identifiers: readonly number[] | null): number {
     const publish = this.#publish;
-    publish.topicAlias = 0;
-    publish.omitTopic = false;
     publish.version = isVersion5 ? 5 : 4;
     publish.qos = qos;
     publish.retain = retain;
@@ -118,29 +117,29 @@ export class Deliverer {
     return sizeOfPublish(publish);
   }
 
-  /** As {@link #shape} for one receiver, with a Topic Alias if it has or gets one for the topic. */
-  #shapeFor(session: Subscriber, qos: Qos, retain: boolean, identifiers: readonly number[] | null): number {
+  /** As {@link #shape}, with a Topic Alias if the receiver has or gets one for the topic. */
+  #shapeWithAlias(
+    session: Subscriber,
+    aliases: OutboundTopicAliases,
+    qos: Qos,
+    retain: boolean,
+    identifiers: readonly number[] | null,
+  ): number {
     const sizeBytes = this.#shape(session.isVersion5, qos, retain, identifiers);
-    const { aliases } = session;
-    if (aliases === null) return sizeBytes;
     const publish = this.#publish;
     const known = aliases.known(publish.topic);
     publish.topicAlias = known > 0 ? known : aliases.next;
     publish.omitTopic = known > 0;
     const aliasedBytes = sizeOfPublish(publish);
     if (aliasedBytes <= session.maximumPacketBytes) return aliasedBytes;
-    publish.topicAlias = 0;
-    publish.omitTopic = false;
+    this.#forgetAlias();
     return sizeBytes;
   }
 
-  /** Writes what {@link #shapeFor} shaped, which is now sure to be sent: the client learns the alias. */
-  #write(session: Subscriber, sizeBytes: number): void {
-    const publish = this.#publish;
-    const output = session.output!;
-    const buffer = output.reserve(sizeBytes);
-    output.advance(encodePublish(buffer, output.position, publish));
-    if (publish.topicAlias > 0 && !publish.omitTopic) session.aliases!.assign(publish.topic);
+  /** The next packet of another receiver has none. */
+  #forgetAlias(): void {
+    this.#publish.topicAlias = 0;
+    this.#publish.omitTopic = false;
   }
 
   #sendQos1(
@@ -150,7 +149,18 @@ export class Deliverer {
     tail: ShardTail,
     offset: number,
   ): boolean {
-    const sizeBytes = this.#shapeFor(session, 1, retain, identifiers);
+    const { aliases } = session;
+    if (aliases === null) {
+      const sizeBytes = this.#shape(session.isVersion5, 1, retain, identifiers);
+      return this.#sendShapedQos1(session, sizeBytes, tail, offset);
+    }
+    const sizeBytes = this.#shapeWithAlias(session, aliases, 1, retain, identifiers);
+    const isDealtWith = this.#sendShapedQos1(session, sizeBytes, tail, offset);
+    this.#forgetAlias();
+    return isDealtWith;
+  }
+
+  #sendShapedQos1(session: Subscriber, sizeBytes: number, tail: ShardTail, offset: number): boolean {
     if (sizeBytes > session.maximumPacketBytes) {
       this.#counters.droppedTooLarge++;
       return true;
@@ -165,11 +175,24 @@ export class Deliverer {
     return true;
   }
 
+  /** Writes what was shaped; with a new alias the client learns it. */
+  #write(session: Subscriber, sizeBytes: number): void {
+    const publish = this.#publish;
+    const output = session.output!;
+    const buffer = output.reserve(sizeBytes);
+    output.advance(encodePublish(buffer, output.position, publish));
+    if (publish.topicAlias > 0 && !publish.omitTopic) session.aliases!.assign(publish.topic);
+  }
+
   #sendQos0(session: Subscriber, identifiers: readonly number[] | null, retain: boolean): void {
-    const { isVersion5 } = session;
-    if (isVersion5 && (identifiers !== null || session.aliases !== null)) {
-      const sizeBytes = this.#shapeFor(session, 0, retain, identifiers);
+    const { isVersion5, aliases } = session;
+    if (isVersion5 && (identifiers !== null || aliases !== null)) {
+      const sizeBytes =
+        aliases === null
+          ? this.#shape(true, 0, retain, identifiers)
+          : this.#shapeWithAlias(session, aliases, 0, retain, identifiers);
       if (this.#fits(session, sizeBytes)) this.#write(session, sizeBytes);
+      if (aliases !== null) this.#forgetAlias();
       return;
     }
     const shape = (isVersion5 ? 1 : 0) | (retain ? 2 : 0);
