@@ -5,7 +5,7 @@ import { GroupState, type Member } from './group-state.ts';
 import { checkMember, join } from './join.ts';
 import { joinPhaseExpired, removeMember, syncPhaseExpired, tryCompleteJoin } from './rebalance.ts';
 import { decodeGroup } from './record.ts';
-import { subscribedTopics } from './subscription.ts';
+import { CONSUMER_PROTOCOL_TYPE, subscribedTopics } from './subscription.ts';
 import { assignmentPersisted, sync } from './sync.ts';
 import type {
   GroupConfig,
@@ -17,8 +17,6 @@ import type {
   MemberIdentity,
   SyncRequest,
 } from './types.ts';
-
-const CONSUMER_PROTOCOL_TYPE = 'consumer';
 
 /** See the file head. `nowMs` never goes back from call to call. */
 export class ConsumerGroup {

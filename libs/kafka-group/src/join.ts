@@ -2,6 +2,7 @@
 import { answerJoin, answerSync, joinError, joinSuccess, syncError } from './answers.ts';
 import { sameProtocols, type GroupState, type Member } from './group-state.ts';
 import { maybePrepareRebalance, persist, tryCompleteJoin } from './rebalance.ts';
+import { CONSUMER_PROTOCOL_TYPE, subscribedTopics } from './subscription.ts';
 import type { GroupError, JoinRequest } from './types.ts';
 
 /** Handles JoinGroup; the answer comes through the sink, now or when the rebalance completes. */
@@ -140,17 +141,31 @@ function replaceStatic(
 ): void {
   const oldId = member.memberId;
   const oldLeaderId = group.leaderId;
-  const unchanged = sameProtocols(member.protocols, request.protocols);
+  const keepsPlace = group.state === 'Stable' && wantsTheSame(group, member, request);
   answerJoin(group, member, joinError(oldId, 'FENCED_INSTANCE_ID'), nowMs);
   answerSync(group, member, syncError('FENCED_INSTANCE_ID'), nowMs);
   group.renameMember(member, request.newMemberId);
   updateMember(group, member, request, token, nowMs);
-  if (group.state === 'Stable' && unchanged) {
+  if (keepsPlace && group.selectProtocol() === group.protocolName) {
     answerUnchanged(group, member, oldLeaderId, nowMs);
     return;
   }
   if (group.state === 'PreparingRebalance') tryCompleteJoin(group, nowMs);
   else maybePrepareRebalance(group, nowMs);
+}
+
+/**
+ * Whether a restarted member would be assigned the same. What Java tells behind its topics (owned partitions,
+ * generation) is another after every restart and no reason to rebalance.
+ */
+function wantsTheSame(group: GroupState, member: Member, request: JoinRequest): boolean {
+  if (sameProtocols(member.protocols, request.protocols)) return true;
+  if (group.protocolType !== CONSUMER_PROTOCOL_TYPE) return false;
+  const before = subscribedTopics(group.metadataOf(member, group.protocolName));
+  const metadata = request.protocols.find(({ name }) => name === group.protocolName)?.metadata;
+  const after = metadata === undefined ? undefined : subscribedTopics(metadata);
+  if (before === undefined || after === undefined || before.size !== after.size) return false;
+  return [...before].every((topic) => after.has(topic));
 }
 
 /** Nothing changed for the others: no rebalance, but the new id must survive a restart of the coordinator. */

@@ -2,6 +2,9 @@
 import { ByteReader } from '@robustmq/bytes';
 import { BrokerError } from '@robustmq/errors';
 
+/** Protocol type of groups whose members speak of topics in a way that the broker can read. */
+export const CONSUMER_PROTOCOL_TYPE = 'consumer';
+
 /**
  * Topics of a ConsumerProtocolSubscription: int16 version, then an array of strings; later versions append more.
  * Undefined when the bytes are none.

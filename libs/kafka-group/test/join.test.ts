@@ -200,6 +200,7 @@ describe('joining again', () => {
 
 describe('static members (KIP-345)', () => {
   const stay = { groupInstanceId: 'i1' };
+  const known = { name: RANGE, metadata: subscription(['t']) };
 
   test('a restarted member takes its place without a rebalance, its old self is fenced', () => {
     const h = new Harness();
@@ -227,6 +228,37 @@ describe('static members (KIP-345)', () => {
     const old = { ...stay, supportSkippingAssignment: false };
     const [oldId = ''] = h.stable(1, old);
     expect(h.joins.get(h.join(old))).toMatchObject({ leaderId: oldId, skipAssignment: false, members: [] });
+  });
+
+  test('what a restarted consumer forgot of its old self is no reason to rebalance', () => {
+    const h = new Harness();
+    // Java sends owned partitions, generation and rack behind the topics: those of the old self are of another generation.
+    const metadata = (generation: number) => [
+      {
+        name: RANGE,
+        metadata: Buffer.concat([subscription(['t', 'u']), Buffer.from([0, 0, 0, generation])]),
+      },
+    ];
+    h.stable(1, { ...stay, protocols: metadata(7) });
+    const { generationId } = h.group;
+    const token = h.join({ ...stay, protocols: metadata(255) });
+    expect(h.joins.get(token)).toMatchObject({ error: 'NONE', generationId, skipAssignment: true });
+    expect(h.group.state).toBe('Stable');
+  });
+
+  test.each([
+    ['another protocol', 'consumer', [{ name: 'sticky', metadata: subscription(['t']) }, known]],
+    ['metadata that nobody can read', 'consumer', [{ name: RANGE, metadata: Buffer.from([1]) }]],
+    [
+      'other metadata of another kind of group',
+      'connect',
+      [{ name: RANGE, metadata: subscription(['t', 't']) }],
+    ],
+  ])('with %s it rebalances', (_name, protocolType, protocols) => {
+    const h = new Harness();
+    h.stable(1, { ...stay, protocolType, protocols: [known] });
+    h.join({ ...stay, protocolType, protocols });
+    expect(h.group.state).toBe('CompletingRebalance');
   });
 
   test('with another subscription it rebalances', () => {
