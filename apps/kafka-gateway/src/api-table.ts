@@ -1,5 +1,6 @@
 // Every API that is served; an API is here and complete, or it is not advertised.
 import type { ApiRow } from './api.ts';
+import { alterConfigs } from './handlers/alter-configs.ts';
 import { apiVersions } from './handlers/api-versions.ts';
 import { createPartitions } from './handlers/create-partitions.ts';
 import { createTopics } from './handlers/create-topics.ts';
@@ -47,6 +48,7 @@ const ROWS: readonly ApiRow[] = [
   initProducerId,
   offsetForLeaderEpoch,
   describeConfigs,
+  alterConfigs,
   createPartitions,
   deleteGroups,
   incrementalAlterConfigs,

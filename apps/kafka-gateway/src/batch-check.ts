@@ -2,17 +2,21 @@
 import { BrokerError } from '@robustmq/errors';
 import type { KafkaErrorName } from '@robustmq/kafka-codec';
 import {
+  baseTimestampOf,
   codecOf,
   isControl,
   isLogAppendTime,
   isTransactional,
+  maxTimestampOf,
   producerIdOf,
+  RecordCursor,
   recordCountOf,
   validateBatch,
   validateRecords,
   baseSequenceOf,
 } from '@robustmq/record-batch';
 import type { NamedError } from './context.ts';
+import type { TimestampLimits } from './topic-config.ts';
 
 const ZSTD = 4;
 /** KIP-110: clients that speak less than this do not know zstd. */
@@ -23,6 +27,9 @@ export interface BatchRules {
   readonly maxBatchBytes: number;
   readonly apiVersion: number;
   readonly isReservedProducerId: (producerId: number) => boolean;
+  /** Undefined where the broker gives the timestamps. */
+  readonly timestamps: TimestampLimits | undefined;
+  readonly nowMs: number;
 }
 
 const ERROR_OF: Partial<Record<string, KafkaErrorName>> = {
@@ -46,7 +53,7 @@ export function batchProblem(records: Buffer | null, rules: BatchRules): NamedEr
   } catch (error) {
     return problemOf(error);
   }
-  return attributeProblem(records, rules);
+  return attributeProblem(records, rules) ?? timestampProblem(records, rules);
 }
 
 function problemOf(error: unknown): NamedError {
@@ -55,6 +62,8 @@ function problemOf(error: unknown): NamedError {
     const name = error.message.startsWith('magic') ? 'INVALID_RECORD' : 'UNSUPPORTED_COMPRESSION_TYPE';
     return { name, message: error.message };
   }
+  // Clients send a corrupt batch again without end, but give up on a time that cannot be.
+  if (error.details['field'] === 'timestamp') return { name: 'INVALID_TIMESTAMP', message: error.message };
   return { name: ERROR_OF[error.code] ?? 'CORRUPT_MESSAGE', message: error.message };
 }
 
@@ -80,4 +89,26 @@ function attributeProblem(records: Buffer, rules: BatchRules): NamedError | unde
     return { name: 'INVALID_PRODUCER_ID_MAPPING', message: 'the producer id is reserved' };
   }
   return undefined;
+}
+
+const NO_TIMESTAMP = -1;
+const cursor = new RecordCursor();
+
+/** Of a compressed batch the header speaks for the records: nothing is inflated on the way in. */
+function timestampProblem(records: Buffer, { timestamps, nowMs }: BatchRules): NamedError | undefined {
+  if (timestamps === undefined) return undefined;
+  const { beforeMaxMs, afterMaxMs } = timestamps;
+  if (maxTimestampOf(records, 0) - nowMs > afterMaxMs) {
+    return { name: 'INVALID_TIMESTAMP', message: 'a timestamp beyond message.timestamp.after.max.ms' };
+  }
+  if (beforeMaxMs === Infinity || !isBefore(records, nowMs - beforeMaxMs)) return undefined;
+  return { name: 'INVALID_TIMESTAMP', message: 'a timestamp beyond message.timestamp.before.max.ms' };
+}
+
+function isBefore(records: Buffer, limitMs: number): boolean {
+  const early = (timestampMs: number): boolean => timestampMs !== NO_TIMESTAMP && timestampMs < limitMs;
+  if (codecOf(records, 0) !== 0) return early(baseTimestampOf(records, 0));
+  cursor.reset(records, 0);
+  while (cursor.next()) if (early(cursor.timestampMs)) return true;
+  return false;
 }

@@ -17,13 +17,14 @@ export interface TopicConfigKey {
   problem(value: string): string | undefined;
 }
 
-function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): (value: string) => string | undefined {
+/** Kafka's largest long, which people write for "no limit". */
+const MAX_LONG = 2n ** 63n - 1n;
+
+function integer(min: number, max?: number): (value: string) => string | undefined {
+  const highest = max === undefined ? MAX_LONG : BigInt(max);
   return (value) => {
-    const number = Number(value);
-    const sound = /^-?\d+$/.test(value) && number >= min && number <= max;
-    return sound
-      ? undefined
-      : `must be an integer from ${min}${max === Number.MAX_SAFE_INTEGER ? '' : ` to ${max}`}`;
+    const sound = /^-?\d{1,19}$/.test(value) && BigInt(value) >= min && BigInt(value) <= highest;
+    return sound ? undefined : `must be an integer from ${min}${max === undefined ? '' : ` to ${max}`}`;
   };
 }
 
@@ -34,6 +35,8 @@ function oneOf(...values: string[]): (value: string) => string | undefined {
 /** A batch has to fit one frame between the services. */
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
+/** Kafka's since 4.0: segments with times far ahead would never expire (KIP-1030). */
+const DEFAULT_TIMESTAMP_AFTER_MAX_MS = 3_600_000;
 
 /** All topic configurations, by name. */
 export const TOPIC_CONFIG: ReadonlyMap<string, TopicConfigKey> = new Map(
@@ -62,6 +65,22 @@ export const TOPIC_CONFIG: ReadonlyMap<string, TopicConfigKey> = new Map(
         alterable: true,
         documentation: 'Largest record batch, after compression.',
         problem: integer(0, MAX_MESSAGE_BYTES),
+      },
+      {
+        name: 'message.timestamp.after.max.ms',
+        type: 'LONG',
+        default: String(DEFAULT_TIMESTAMP_AFTER_MAX_MS),
+        alterable: true,
+        documentation: 'How far the timestamp of a producer may be ahead of the clock of the gateway.',
+        problem: integer(0),
+      },
+      {
+        name: 'message.timestamp.before.max.ms',
+        type: 'LONG',
+        default: String(MAX_LONG),
+        alterable: true,
+        documentation: 'How far the timestamp of a producer may be behind the clock of the gateway.',
+        problem: integer(0),
       },
       {
         name: 'message.timestamp.type',
@@ -151,4 +170,21 @@ export function topicConfigProblem(
 export function maxMessageBytesOf(topic: TopicView): number {
   const value = topic.config['max.message.bytes'];
   return value === undefined ? DEFAULT_MAX_MESSAGE_BYTES : Number(value);
+}
+
+/** The times that a producer may give, or undefined where the broker gives them. */
+export function timestampLimitsOf({ config }: TopicView): TimestampLimits | undefined {
+  if (config['message.timestamp.type'] === 'LogAppendTime') return undefined;
+  const before = config['message.timestamp.before.max.ms'];
+  const after = config['message.timestamp.after.max.ms'];
+  return {
+    beforeMaxMs: before === undefined ? Infinity : Number(before),
+    afterMaxMs: after === undefined ? DEFAULT_TIMESTAMP_AFTER_MAX_MS : Number(after),
+  };
+}
+
+/** How far timestamps may be from the clock. */
+export interface TimestampLimits {
+  readonly beforeMaxMs: number;
+  readonly afterMaxMs: number;
 }

@@ -11,5 +11,23 @@ export function topicNameProblem(name: string): string | undefined {
     : `'${name}' contains characters other than ASCII letters, digits, '.', '_' and '-'`;
 }
 
+/** The topic whose name differs only in '.' and '_', which Kafka tells apart in names but not in its metrics. */
+export function collidingTopic(
+  name: string,
+  topics: Iterable<{ readonly name: string }>,
+): string | undefined {
+  if (!/[._]/.test(name)) return undefined;
+  const folded = name.replaceAll('.', '_');
+  for (const topic of topics) {
+    if (
+      topic.name !== name &&
+      topic.name.length === name.length &&
+      topic.name.replaceAll('.', '_') === folded
+    )
+      return topic.name;
+  }
+  return undefined;
+}
+
 /** The stream that owns every MQTT topic without a stream of its own (design section 1). */
 export const MQTT_TOPIC = 'mqtt';

@@ -161,7 +161,14 @@ describe('members', () => {
     expect(kafkaErrorName((await client.call(SYNC, 5, { ...identity, assignments: [] })).errorCode)).toBe(
       'UNKNOWN_MEMBER_ID',
     );
-    expect(kafkaErrorName((await client.call(LEAVE, 5, { groupId: 'x', members: [] })).errorCode)).toBe(
+    const members = [{ memberId: 'm' }, { memberId: '', groupInstanceId: 'i' }];
+    const left = await client.call(LEAVE, 5, { groupId: 'x', members });
+    expect(left.errorCode).toBe(0);
+    expect(left.members.map(({ errorCode }) => kafkaErrorName(errorCode))).toEqual([
+      'UNKNOWN_MEMBER_ID',
+      'UNKNOWN_MEMBER_ID',
+    ]);
+    expect(kafkaErrorName((await client.call(LEAVE, 2, { groupId: 'x', memberId: 'm' })).errorCode)).toBe(
       'UNKNOWN_MEMBER_ID',
     );
     expect(running.store.groups.size).toBe(0);
@@ -459,6 +466,7 @@ describe('operators', () => {
       errorCode: version >= 6 ? KAFKA_ERRORS.GROUP_ID_NOT_FOUND : 0,
     });
     expect(response.groups[2]?.errorCode).toBe(KAFKA_ERRORS.INVALID_GROUP_ID);
+    expect((await client.call(DESCRIBE, version, { groups: ['g', 'g', 'g'] })).groups).toHaveLength(1);
   });
 
   test.each([0, 1, 2, 3, 4, 5])('ListGroups version %i: what this gateway coordinates', async (version) => {

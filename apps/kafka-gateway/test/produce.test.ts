@@ -1,5 +1,7 @@
+import { deflateBatch } from '@robustmq/batch-compression';
 import { BrokerError } from '@robustmq/errors';
 import { KAFKA_ERRORS, kafkaErrorName, ZERO_UUID, type ProduceRequestInput } from '@robustmq/kafka-codec';
+import { RecordBatchBuilder } from '@robustmq/record-batch';
 import { batchOf, tampered, zstdBatch } from './fakes/batches.ts';
 import { RunningGateway } from './fakes/running-gateway.ts';
 import type { WireClient } from './fakes/wire-client.ts';
@@ -122,6 +124,49 @@ describe('Produce', () => {
     running.meta.add('t', 1, { 'max.message.bytes': '200' });
     expect((await outcome(batchOf(['x'.repeat(100)]))).error).toBe('NONE');
     expect((await outcome(batchOf(['x'.repeat(200)]))).error).toBe('MESSAGE_TOO_LARGE');
+  });
+
+  describe('timestamps', () => {
+    const HOUR_MS = 3_600_000;
+    const at = (timestampMs: number) => batchOf(['a'], { timestampMs });
+    const compressedAt = (timestampMs: number) => Buffer.from(deflateBatch(at(timestampMs), 0, 'gzip'));
+
+    test.each([
+      ['an hour ahead', {}, HOUR_MS / 2, 'NONE'],
+      ['more than an hour ahead', {}, 2 * HOUR_MS, 'INVALID_TIMESTAMP'],
+      ['long ago', {}, -1000 * HOUR_MS, 'NONE'],
+      ['ahead of a wider limit', { 'message.timestamp.after.max.ms': `${3 * HOUR_MS}` }, 2 * HOUR_MS, 'NONE'],
+      ['before a limit', { 'message.timestamp.before.max.ms': '1000' }, -HOUR_MS, 'INVALID_TIMESTAMP'],
+      ['within a limit', { 'message.timestamp.before.max.ms': `${2 * HOUR_MS}` }, -HOUR_MS, 'NONE'],
+      [
+        'that the broker replaces',
+        { 'message.timestamp.type': 'LogAppendTime', 'message.timestamp.before.max.ms': '1' },
+        -HOUR_MS,
+        'NONE',
+      ],
+    ])('%s', async (_name, config, offsetMs, error) => {
+      running.meta.add('t', 1, config);
+      expect((await outcome(at(Date.now() + offsetMs))).error).toBe(error);
+      expect((await outcome(compressedAt(Date.now() + offsetMs))).error).toBe(error);
+    });
+
+    test('the earliest record counts, and none at all is no time', async () => {
+      running.meta.add('t', 1, { 'message.timestamp.before.max.ms': '1000' });
+      const builder = new RecordBatchBuilder({});
+      builder.append(Date.now(), null, Buffer.from('now'));
+      builder.append(Date.now() - HOUR_MS, null, Buffer.from('then'));
+      expect((await outcome(builder.finishCopy({}))).error).toBe('INVALID_TIMESTAMP');
+      expect((await outcome(at(-1))).error).toBe('NONE');
+    });
+
+    test('the end of time is refused as such, not as damage that clients send again without end', async () => {
+      running.meta.add('t');
+      const endOfTime = tampered(at(1_000), (b) => {
+        b.writeBigInt64BE(2n ** 63n - 1n, 27);
+        b.writeBigInt64BE(2n ** 63n - 1n, 35);
+      });
+      expect((await outcome(endOfTime)).error).toBe('INVALID_TIMESTAMP');
+    });
   });
 
   test('zstd needs version 7 (KIP-110)', async () => {

@@ -65,6 +65,16 @@ describe('streams', () => {
     expect(await world.dump()).toEqual(before);
   });
 
+  test.each([
+    ['name', { name: 'a/b' }],
+    ['shards', { shards: 100_000 }],
+    ['config', { config: { 'retention.ms': 'soon' } }],
+    ['config', { config: { 'mqtt.filter': 'a/#/b' } }],
+    ['config', { config: { 'mqtt.filter': '$SYS/x' } }],
+  ])('says that it is the %s that it refuses, for edges with a code for that', async (field, init) => {
+    await expect(create(init)).rejects.toMatchObject({ details: { field } });
+  });
+
   test('names the configuration that it refuses', async () => {
     await expect(create({ config: { 'flush.ms': '1' } })).rejects.toThrow('flush.ms');
   });

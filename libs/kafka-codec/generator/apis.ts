@@ -22,6 +22,7 @@ export const APIS: readonly { readonly name: string; readonly maxVersion?: numbe
   { name: 'InitProducerId', maxVersion: 5 },
   { name: 'OffsetForLeaderEpoch' },
   { name: 'DescribeConfigs' },
+  { name: 'AlterConfigs' },
   { name: 'CreatePartitions' },
   { name: 'DeleteGroups' },
   { name: 'IncrementalAlterConfigs' },

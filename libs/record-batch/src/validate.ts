@@ -91,18 +91,31 @@ function validateCounts(buffer: Buffer, start: number, sizeBytes: number, sparse
   if (codecOf(buffer, start) === 0 && recordCount * MIN_RECORD_BYTES > sizeBytes - BATCH_HEADER_BYTES) {
     throw corrupt('more records than bytes for them');
   }
-  try {
-    baseOffsetOf(buffer, start);
-    baseTimestampOf(buffer, start);
-    maxTimestampOf(buffer, start);
-  } catch (error) {
-    throw new BrokerError('corrupt', 'batch header holds an unsafe integer', { cause: error });
-  }
+  validateIntegers(buffer, start);
   const producerId = producerIdOf(buffer, start);
   if (producerId < -1 || !Number.isSafeInteger(producerId)) throw corrupt('impossible producer id');
   // KIP-98: an idempotent producer numbers its batches and has an epoch. Control batches carry no sequence.
   if (producerId >= 0 && producerEpochOf(buffer, start) < 0) throw corrupt('producer id without epoch');
   if (baseSequenceOf(buffer, start) < -1) throw corrupt('impossible base sequence');
+}
+
+function validateIntegers(buffer: Buffer, start: number): void {
+  try {
+    baseOffsetOf(buffer, start);
+  } catch (error) {
+    throw new BrokerError('corrupt', 'batch header holds an unsafe integer', { cause: error });
+  }
+  try {
+    baseTimestampOf(buffer, start);
+    maxTimestampOf(buffer, start);
+  } catch (error) {
+    throw impossibleTimestamp(error);
+  }
+}
+
+/** The batch may be just what its producer meant, so that edges can tell it from damage. */
+function impossibleTimestamp(cause?: unknown): BrokerError {
+  return new BrokerError('corrupt', 'impossible timestamp', { cause, details: { field: 'timestamp' } });
 }
 
 const records = new RecordCursor();
@@ -122,7 +135,7 @@ export function validateRecords(buffer: Buffer, batchStart: number, sparse = fal
     const fits = sparse ? delta > previousDelta && delta <= lastOffsetDelta : delta === previousDelta + 1;
     if (!fits) throw corrupt('offset deltas are out of order');
     previousDelta = delta;
-    if (!Number.isSafeInteger(records.timestampMs)) throw corrupt('impossible timestamp');
+    if (!Number.isSafeInteger(records.timestampMs)) throw impossibleTimestamp();
     headers.reset(records);
     while (headers.next());
     if (headers.position !== records.recordEnd) throw corrupt('bytes left over behind the headers');

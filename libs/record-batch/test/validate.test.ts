@@ -68,6 +68,15 @@ describe('validateBatch', () => {
     expect(() => validateBatch(bytes, 0, bytes.length, limits)).toThrow(expect.objectContaining({ code }));
   });
 
+  it('says that it is the timestamp that cannot be', () => {
+    for (const position of [27, 35]) {
+      const bytes = patched((batch) => batch.writeBigInt64BE(2n ** 63n - 1n, position));
+      expect(() => validateBatch(bytes, 0, bytes.length, limits)).toThrow(
+        expect.objectContaining({ code: 'corrupt', details: { field: 'timestamp' } }),
+      );
+    }
+  });
+
   it('takes sparse batches only where they may be', () => {
     const bytes = patched((batch) => batch.writeInt32BE(9, 23));
     expect(() => validateBatch(bytes, 0, bytes.length, limits)).toThrow(/10 offsets holds 3/);

@@ -23,7 +23,7 @@ async function add(asked: Asked, validateOnly: boolean, { gateway }: RequestCont
   const topic = gateway.cluster.topicByName(asked.name);
   if (topic === undefined)
     return failed(asked.name, { name: 'UNKNOWN_TOPIC_OR_PARTITION', message: 'no such topic' });
-  if (asked.assignments !== null) {
+  if (asked.assignments !== null && asked.assignments.length > 0) {
     const message = 'replicas are placed by the cluster, not by the client';
     return failed(asked.name, { name: 'INVALID_REPLICA_ASSIGNMENT', message });
   }

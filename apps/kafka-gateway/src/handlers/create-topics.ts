@@ -4,13 +4,14 @@ import {
   type CreateTopicsRequest,
   type CreateTopicsResponseInput,
 } from '@robustmq/kafka-codec';
+import { assert } from '@robustmq/errors';
 import { api } from '../api.ts';
 import type { NamedError, RequestContext } from '../context.ts';
 import { topicErrorOf } from '../error-table.ts';
 import { describeTopicConfig } from '../config-view.ts';
 import type { TopicView } from '../ports.ts';
 import { topicConfigProblem } from '../topic-config.ts';
-import { topicNameProblem } from '../topic-name.ts';
+import { collidingTopic, topicNameProblem } from '../topic-name.ts';
 
 type Asked = CreateTopicsRequest['topics'][number];
 type Result = CreateTopicsResponseInput['topics'][number];
@@ -20,17 +21,14 @@ const MAX_TIMEOUT_MS = 60_000;
 
 export const createTopics = api(19, {
   handle: async (request, context): Promise<CreateTopicsResponseInput> => {
-    const counts = new Map<string, number>();
-    for (const { name } of request.topics) counts.set(name, (counts.get(name) ?? 0) + 1);
-    const unique = request.topics.filter(
-      ({ name }, index) => request.topics.findIndex((t) => t.name === name) === index,
-    );
+    const asks = Map.groupBy(request.topics, ({ name }) => name);
     const topics = await Promise.all(
-      unique.map(async (asked): Promise<Result> => {
-        const twice = (counts.get(asked.name) ?? 0) > 1;
-        const problem = twice
-          ? { name: 'INVALID_REQUEST' as const, message: `topic ${asked.name} is named twice` }
-          : problemOf(asked, context);
+      [...asks.values()].map(async ([asked, twice]): Promise<Result> => {
+        assert(asked !== undefined, 'a group has a first member');
+        const problem =
+          twice !== undefined
+            ? { name: 'INVALID_REQUEST' as const, message: `topic ${asked.name} is named twice` }
+            : problemOf(asked, context);
         return problem === undefined ? create(asked, request, context) : failed(asked.name, problem);
       }),
     );
@@ -43,8 +41,13 @@ function problemOf(asked: Asked, context: RequestContext): NamedError | undefine
   const nameProblem = topicNameProblem(asked.name);
   if (nameProblem !== undefined)
     return { name: 'INVALID_TOPIC_EXCEPTION', message: `topic name: ${nameProblem}` };
-  if (context.gateway.cluster.topicByName(asked.name) !== undefined) {
+  const { cluster } = context.gateway;
+  if (cluster.topicByName(asked.name) !== undefined) {
     return { name: 'TOPIC_ALREADY_EXISTS', message: `topic ${asked.name} exists` };
+  }
+  const taken = collidingTopic(asked.name, cluster.topics());
+  if (taken !== undefined) {
+    return { name: 'INVALID_TOPIC_EXCEPTION', message: `topic ${asked.name} collides with topic ${taken}` };
   }
   if (asked.assignments.length > 0) {
     return {

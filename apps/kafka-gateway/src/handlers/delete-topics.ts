@@ -30,6 +30,9 @@ async function remove(target: Target, { gateway, apiVersion }: RequestContext): 
   if (!byId && target.topicId !== ZERO_UUID) {
     return failed(target, { name: 'INVALID_REQUEST', message: 'a topic is named by name or id, not both' });
   }
+  if (byId && target.topicId === ZERO_UUID) {
+    return failed(target, { name: 'INVALID_REQUEST', message: 'a topic is named by name or id' });
+  }
   const topic = byId ? cluster.topicById(target.topicId) : cluster.topicByName(target.name ?? '');
   if (topic === undefined) {
     const name = byId ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION';

@@ -19,10 +19,15 @@ export const RESOURCE_TYPE = { TOPIC: 2, BROKER: 4 } as const;
 export const describeConfigs = api(32, {
   handle: (request, context): DescribeConfigsResponseInput => ({
     throttleTimeMs: 0,
-    results: request.resources.map((asked) => describe(asked, request, context)),
+    // Asked for twice is answered once, as in Kafka; else a small request makes an answer without bound (I8).
+    results: uniqueResources(request.resources).map((asked) => describe(asked, request, context)),
   }),
   failure: () => ({ throttleTimeMs: 0, results: [] }),
 });
+
+function uniqueResources(asked: readonly Asked[]): Asked[] {
+  return [...new Map(asked.map((each) => [`${each.resourceType}/${each.resourceName}`, each])).values()];
+}
 
 function describe(asked: Asked, request: DescribeConfigsRequest, context: RequestContext): Result {
   const found = configsOf(asked, context);
@@ -34,9 +39,9 @@ function describe(asked: Asked, request: DescribeConfigsRequest, context: Reques
       configs: [],
     };
   }
-  const { configurationKeys } = asked;
-  const wanted =
-    configurationKeys === null ? found : found.filter(({ name }) => configurationKeys.includes(name));
+  const keys = asked.configurationKeys ?? [];
+  // Some clients send an empty list for "all", as Kafka takes it.
+  const wanted = keys.length === 0 ? found : found.filter(({ name }) => keys.includes(name));
   return {
     ...resource(asked),
     errorCode: KAFKA_ERRORS.NONE,

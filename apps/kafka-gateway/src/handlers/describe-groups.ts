@@ -16,7 +16,7 @@ const NOT_FOUND_VERSION = 6;
 export const describeGroups = api(15, {
   handle: async (request, context): Promise<DescribeGroupsResponseInput> => ({
     throttleTimeMs: 0,
-    groups: await Promise.all(request.groups.map((groupId) => describe(groupId, context))),
+    groups: await Promise.all([...new Set(request.groups)].map((groupId) => describe(groupId, context))),
   }),
   failure: () => ({ groups: [] }),
 });

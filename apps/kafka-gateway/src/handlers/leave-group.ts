@@ -1,5 +1,10 @@
 // LeaveGroup (13): one member before version 3, several after it (KIP-345).
-import { KAFKA_ERRORS, type LeaveGroupResponseInput } from '@robustmq/kafka-codec';
+import {
+  KAFKA_ERRORS,
+  type KafkaErrorName,
+  type LeaveGroupRequest,
+  type LeaveGroupResponseInput,
+} from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
 import { openForMember } from '../groups/open-for-member.ts';
 
@@ -8,7 +13,7 @@ const SEVERAL_MEMBERS_VERSION = 3;
 export const leaveGroup = api(13, {
   handle: async (request, context): Promise<LeaveGroupResponseInput> => {
     const owned = await openForMember(request.groupId, false, context);
-    if ('error' in owned) return { errorCode: KAFKA_ERRORS[owned.error] };
+    if ('error' in owned) return refused(owned.error, request, context.apiVersion);
     const nowMs = context.gateway.groups.nowMs();
     if (context.apiVersion < SEVERAL_MEMBERS_VERSION) {
       const error = owned.group.leave({ memberId: request.memberId, groupInstanceId: null }, nowMs);
@@ -23,3 +28,18 @@ export const leaveGroup = api(13, {
   },
   failure: (errorCode) => ({ errorCode }),
 });
+
+/** Of a group that is not there nobody is a member: newer clients look for that at each member. */
+function refused(
+  error: KafkaErrorName,
+  { members }: LeaveGroupRequest,
+  apiVersion: number,
+): LeaveGroupResponseInput {
+  const errorCode = KAFKA_ERRORS[error];
+  if (error !== 'UNKNOWN_MEMBER_ID' || apiVersion < SEVERAL_MEMBERS_VERSION) return { errorCode };
+  return {
+    throttleTimeMs: 0,
+    errorCode: KAFKA_ERRORS.NONE,
+    members: members.map(({ memberId, groupInstanceId }) => ({ memberId, groupInstanceId, errorCode })),
+  };
+}

@@ -10,7 +10,7 @@ import { endpointOf, partitionBrokers } from '../brokers.ts';
 import type { RequestContext } from '../context.ts';
 import { topicErrorOf } from '../error-table.ts';
 import type { TopicView } from '../ports.ts';
-import { topicNameProblem } from '../topic-name.ts';
+import { collidingTopic, topicNameProblem } from '../topic-name.ts';
 
 type ResponseTopic = MetadataResponseInput['topics'][number];
 type ResponsePartition = ResponseTopic['partitions'][number];
@@ -45,8 +45,11 @@ function requestedTopics(
   if (asked === null || (context.apiVersion === 0 && asked.length === 0)) {
     return cluster.topics().map((topic) => Promise.resolve(describeTopic(topic, context)));
   }
-  return asked.map(async ({ topicId, name }) => {
-    if (name !== null) return byName(name, mayCreate, context);
+  // Asked for twice is answered once, as in Kafka; else a small request makes an answer without bound (I8).
+  const once = new Map(asked.map(({ topicId, name }) => [`${topicId}/${name}`, { topicId, name }]));
+  return [...once.values()].map(async ({ topicId, name }) => {
+    // The Java client leaves the name empty, not null, when it asks by id.
+    if (topicId === ZERO_UUID) return byName(name ?? '', mayCreate, context);
     const topic = cluster.topicById(topicId);
     if (topic !== undefined) return describeTopic(topic, context);
     return failedTopic('UNKNOWN_TOPIC_ID', context.apiVersion >= 12 ? null : '', topicId);
@@ -63,7 +66,9 @@ function byName(
   if (topicNameProblem(name) !== undefined) return failedTopic('INVALID_TOPIC_EXCEPTION', name);
   // Before version 4 a client cannot say, and Kafka took it for a yes.
   const create = context.gateway.settings.autoCreateTopics && (context.apiVersion < 4 || mayCreate);
-  return create ? autoCreate(name, context) : failedTopic('UNKNOWN_TOPIC_OR_PARTITION', name);
+  if (!create) return failedTopic('UNKNOWN_TOPIC_OR_PARTITION', name);
+  const taken = collidingTopic(name, context.gateway.cluster.topics());
+  return taken === undefined ? autoCreate(name, context) : failedTopic('INVALID_TOPIC_EXCEPTION', name);
 }
 
 async function autoCreate(name: string, context: RequestContext): Promise<ResponseTopic> {

@@ -12,7 +12,7 @@ import { batchProblem } from '../batch-check.ts';
 import type { NamedError, RequestContext } from '../context.ts';
 import { kafkaErrorNameOf, kafkaErrorOf } from '../error-table.ts';
 import type { AppendOutcomeValue, TopicView } from '../ports.ts';
-import { maxMessageBytesOf } from '../topic-config.ts';
+import { maxMessageBytesOf, timestampLimitsOf } from '../topic-config.ts';
 import { MQTT_TOPIC } from '../topic-name.ts';
 
 type TopicData = ProduceRequest['topicData'][number];
@@ -103,6 +103,8 @@ function problemOf(
     maxBatchBytes: Math.min(maxMessageBytesOf(topic), gateway.settings.maxBatchBytes),
     apiVersion,
     isReservedProducerId: (producerId) => gateway.cluster.isReservedProducerId(producerId),
+    timestamps: timestampLimitsOf(topic),
+    nowMs: gateway.nowMs(),
   });
 }
 

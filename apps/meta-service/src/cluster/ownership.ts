@@ -32,11 +32,14 @@ export function checkFilter(state: ClusterState, tenant: string, filter: string)
   if (filter === '') return;
   const problem = topicFilterProblem(filter);
   if (problem !== undefined)
-    throw new BrokerError('invalid_argument', `mqtt.filter '${filter}' is not a topic filter: ${problem}`);
+    throw new BrokerError('invalid_argument', `mqtt.filter '${filter}' is not a topic filter: ${problem}`, {
+      details: { field: 'config' },
+    });
   if (filter.startsWith('$'))
     throw new BrokerError(
       'invalid_argument',
       `mqtt.filter '${filter}': topics that start with $ belong to no stream`,
+      { details: { field: 'config' } },
     );
   const conflict = filterConflict(state, tenant, filter);
   if (conflict === undefined) return;

@@ -2,10 +2,15 @@
 
 type Check = (value: string) => boolean;
 
+/** Kafka's largest long, which people write for "no limit". */
+const MAX_LONG = 2n ** 63n - 1n;
+
 const integer =
-  (min: number, max: number = Number.MAX_SAFE_INTEGER): Check =>
+  (min: number, max?: number): Check =>
   (value) =>
-    /^-?\d+$/.test(value) && Number(value) >= min && Number(value) <= max;
+    /^-?\d{1,19}$/.test(value) &&
+    BigInt(value) >= min &&
+    BigInt(value) <= (max === undefined ? MAX_LONG : BigInt(max));
 const oneOf =
   (...values: string[]): Check =>
   (value) =>
@@ -17,6 +22,16 @@ const CONFIGS: Readonly<
   'cleanup.policy': { check: oneOf('delete'), expects: 'delete', alterable: true },
   'compression.type': { check: oneOf('producer'), expects: 'producer', alterable: true },
   'max.message.bytes': { check: integer(0, 8 * 1024 * 1024), expects: '0 to 8388608', alterable: true },
+  'message.timestamp.after.max.ms': {
+    check: integer(0),
+    expects: 'a number of milliseconds',
+    alterable: true,
+  },
+  'message.timestamp.before.max.ms': {
+    check: integer(0),
+    expects: 'a number of milliseconds',
+    alterable: true,
+  },
   'message.timestamp.type': {
     check: oneOf('CreateTime', 'LogAppendTime'),
     expects: 'CreateTime or LogAppendTime',

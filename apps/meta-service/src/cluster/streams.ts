@@ -48,7 +48,8 @@ export function createStream(
   if (state.streams.size >= MAX_STREAMS)
     throw new BrokerError('quota_exceeded', `at most ${MAX_STREAMS} streams`);
   const problem = streamConfigProblem(request.config, false);
-  if (problem !== undefined) throw new BrokerError('invalid_argument', problem);
+  if (problem !== undefined)
+    throw new BrokerError('invalid_argument', problem, { details: { field: 'config' } });
   const shards = request.shards === 0 ? defaults.shards : request.shards;
   checkShardCount(shards);
   const filter = filterOf(state, request, shards, defaults);
@@ -162,6 +163,7 @@ export function addShards(state: ClusterState, rows: ClusterRows, request: AddSh
     throw new BrokerError(
       'invalid_argument',
       `stream ${stream.name} has ${stream.shards.length} shards already`,
+      { details: { field: 'total_shards' } },
     );
   }
   checkShardCount(request.totalShards);
@@ -186,7 +188,8 @@ export function alterStreamConfig(
   if (stream === undefined) throw new BrokerError('not_found', `no stream ${request.streamId}`);
   const removed = Object.fromEntries(request.remove.map((key) => [key, undefined]));
   const problem = streamConfigProblem(request.set, true) ?? streamConfigProblem(removed, true);
-  if (problem !== undefined) throw new BrokerError('invalid_argument', problem);
+  if (problem !== undefined)
+    throw new BrokerError('invalid_argument', problem, { details: { field: 'config' } });
   if (request.validateOnly) return stream;
   Object.assign(stream.config, request.set);
   for (const key of request.remove) delete stream.config[key];
@@ -227,7 +230,13 @@ function checkNames(tenant: string, name: string): void {
   if (!/^[\w-]{1,64}$/.test(tenant))
     throw new BrokerError('invalid_argument', `'${tenant}' is no tenant: 1 to 64 letters, digits, _ -`);
   if (!/^[\w.-]{1,249}$/.test(name) || name === '.' || name === '..') {
-    throw new BrokerError('invalid_argument', `'${name}' is no stream name: 1 to 249 letters, digits, _ . -`);
+    throw new BrokerError(
+      'invalid_argument',
+      `'${name}' is no stream name: 1 to 249 letters, digits, _ . -`,
+      {
+        details: { field: 'name' },
+      },
+    );
   }
 }
 
@@ -236,6 +245,7 @@ function checkShardCount(shards: number): void {
     throw new BrokerError(
       'invalid_argument',
       `a stream has 1 to ${MAX_SHARDS_PER_STREAM} shards, not ${shards}`,
+      { details: { field: 'shards' } },
     );
   }
 }

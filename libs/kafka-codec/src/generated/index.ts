@@ -45,6 +45,8 @@ import {
 } from './offset-for-leader-epoch-response.ts';
 import { readDescribeConfigsRequest, writeDescribeConfigsRequest } from './describe-configs-request.ts';
 import { readDescribeConfigsResponse, writeDescribeConfigsResponse } from './describe-configs-response.ts';
+import { readAlterConfigsRequest, writeAlterConfigsRequest } from './alter-configs-request.ts';
+import { readAlterConfigsResponse, writeAlterConfigsResponse } from './alter-configs-response.ts';
 import { readCreatePartitionsRequest, writeCreatePartitionsRequest } from './create-partitions-request.ts';
 import { readCreatePartitionsResponse, writeCreatePartitionsResponse } from './create-partitions-response.ts';
 import { readDeleteGroupsRequest, writeDeleteGroupsRequest } from './delete-groups-request.ts';
@@ -117,6 +119,8 @@ export * from './offset-for-leader-epoch-request.ts';
 export * from './offset-for-leader-epoch-response.ts';
 export * from './describe-configs-request.ts';
 export * from './describe-configs-response.ts';
+export * from './alter-configs-request.ts';
+export * from './alter-configs-response.ts';
 export * from './create-partitions-request.ts';
 export * from './create-partitions-response.ts';
 export * from './delete-groups-request.ts';
@@ -342,6 +346,17 @@ export const API_MESSAGES = {
     writeRequest: writeDescribeConfigsRequest,
     readResponse: readDescribeConfigsResponse,
     writeResponse: writeDescribeConfigsResponse,
+  },
+  33: {
+    name: 'AlterConfigs',
+    apiKey: 33,
+    minVersion: 0,
+    maxVersion: 2,
+    flexibleFrom: 2,
+    readRequest: readAlterConfigsRequest,
+    writeRequest: writeAlterConfigsRequest,
+    readResponse: readAlterConfigsResponse,
+    writeResponse: writeAlterConfigsResponse,
   },
   37: {
     name: 'CreatePartitions',
