@@ -230,7 +230,12 @@ class Fetch implements FetchWaiter {
     const { section } = state;
     const fetchOffset = Number(section.fetchOffset);
     // KIP-595: does the reader's log part from ours?
-    if (section.lastFetchedEpoch >= 0 && section.lastFetchedEpoch <= shard.leaderEpoch) {
+    if (section.lastFetchedEpoch > shard.leaderEpoch) {
+      throw new BrokerError('out_of_range', 'the reader has read from an epoch that this log does not know', {
+        details: { lastFetchedEpoch: section.lastFetchedEpoch, leaderEpoch: shard.leaderEpoch },
+      });
+    }
+    if (section.lastFetchedEpoch >= 0) {
       const end = shard.log.endOffsetForEpoch(section.lastFetchedEpoch);
       if (
         end.leaderEpoch >= 0 &&

@@ -73,7 +73,9 @@ export class ProducerTable {
     if (batch.baseSequence === expected) return undefined;
     // Sequences wrap: behind the expected one by less than half the circle is older.
     const behind = (expected - batch.baseSequence + SEQUENCE_MODULUS) % SEQUENCE_MODULUS;
-    if (behind < SEQUENCE_MODULUS / 2) {
+    const count = ((batch.lastSequence - batch.baseSequence + SEQUENCE_MODULUS) % SEQUENCE_MODULUS) + 1;
+    // Clients take "duplicate" for "written", so it is said only of what lies behind as a whole.
+    if (behind < SEQUENCE_MODULUS / 2 && count <= behind) {
       throw new BrokerError('duplicate', 'an old batch again, no longer remembered', {
         details: { producerId: batch.producerId, baseSequence: batch.baseSequence },
       });

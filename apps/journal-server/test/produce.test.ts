@@ -188,6 +188,14 @@ describe('idempotence (R6, KIP-98)', () => {
     expect((await produce(1, numbered(sequence, ['b'], epoch))).error?.code).toBe(code);
   });
 
+  test('a batch of which only the beginning is a repeat is no repeat: the rest was never written', async () => {
+    await produce(1, numbered(0, ['a', 'b']));
+    await produce(1, numbered(2, ['c', 'd']));
+    expect((await produce(1, numbered(2, ['c', 'd', 'e']))).error?.code).toBe('out_of_order');
+    expect((await produce(1, numbered(1, ['b', 'c', 'd', 'e']))).error?.code).toBe('out_of_order');
+    expect((await produce(1, numbered(1, ['b', 'c']))).error?.code).toBe('duplicate');
+  });
+
   test('an older epoch is fenced', async () => {
     await produce(1, numbered(0, ['a'], 3));
     expect((await produce(1, numbered(1, ['b'], 2))).error?.code).toBe('fenced');
@@ -229,6 +237,8 @@ describe('fetch', () => {
     await produce(1, batchOf(['y']));
     expect((await fetch(1, 2, { last: 0 })).diverging).toEqual({ leaderEpoch: 0, endOffset: 1 });
     expect((await fetch(1, 1, { last: 0 })).diverging).toBeUndefined();
+    // It has read what this log cannot hold: silence would pass other records off as the next ones (KIP-320).
+    expect((await fetch(1, 1, { last: 99 })).error?.code).toBe('out_of_range');
   });
 
   test('several shards in one request, each with its own answer, large answers in pieces', async () => {
