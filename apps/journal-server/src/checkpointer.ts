@@ -34,6 +34,8 @@ export interface CheckpointerOptions {
 const DEFAULT_CHECKPOINT_BYTES = 128 * 1024 * 1024;
 const DEFAULT_CHECKPOINT_INTERVAL_MS = 60_000;
 const DEFAULT_RETENTION_INTERVAL_MS = 30_000;
+/** Kafka looks at retention this often, so that its consumers have about as long. */
+const READING_TIME_MS = 300_000;
 const LOOK_MS = 1_000;
 const DEFAULT_PACE_MS = 5;
 /** Kafka's `producer.id.expiration.ms`. */
@@ -182,7 +184,10 @@ export class Checkpointer {
         config.retentionMs >= 0 &&
         active !== undefined &&
         active.maxTimestampMs >= 0 &&
-        nowMs - active.maxTimestampMs > config.retentionMs;
+        nowMs - active.maxTimestampMs > config.retentionMs &&
+        // Times are the producer's: what says it is from long ago may have come this instant.
+        this.#options.clock.monotonicMs() - shard.appendedAtMs >
+          Math.min(config.retentionMs, READING_TIME_MS);
       if (activeIsOld) log.roll();
       const start = retentionStart(log.describeSegments(), config, nowMs, shard.highWatermark);
       if (start > log.logStartOffset) this.#options.advanceLogStart(shard, start);

@@ -194,7 +194,11 @@ export class CommitLoop {
     }
     this.ticks++;
     try {
-      for (const { shard, pending } of assigned) this.#apply(shard, pending);
+      const nowMs = this.#host.clock.monotonicMs();
+      for (const { shard, pending } of assigned) {
+        this.#apply(shard, pending);
+        shard.appendedAtMs = nowMs;
+      }
       // In force at once, so that a checkpoint never covers a section that it does not show.
       for (const [shard, { offset }] of logStarts) shard.log.advanceLogStart(offset);
     } catch (thrown) {

@@ -59,6 +59,8 @@ export class Shard {
   failure: BrokerError | undefined;
   /** HW known without a leadership: from recovery. */
   #recoveredHighWatermark: number;
+  /** Monotonic time of the last append of this process; long ago if there was none. */
+  appendedAtMs = -Infinity;
   /** Offset that the next batch gets; ahead of the log's end only within one tick. */
   nextOffset: number;
   /** The log is durable up to here, whoever leads it. */

@@ -88,12 +88,27 @@ describe('retention (L4)', () => {
     running.journal.checkpointer.retain();
     await running.journal.checkpointer.checkpoint();
     expect((await fetch(1, 0)).error).toBeUndefined();
-    cluster.create(2, REPLICA, { config: { 'retention.ms': '60000' } });
+    cluster.create(2, REPLICA, { config: { 'retention.ms': '10' } });
     await until(() => running.journal.shards.get(2 * 65_536)?.leader !== undefined, 'leader');
     await produce(2, 'old', Date.now() - 120_000);
-    running.journal.checkpointer.retain();
-    await until(() => running.journal.shards.get(2 * 65_536)!.log.logStartOffset === 1, 'log start');
+    await until(() => {
+      running.journal.checkpointer.retain();
+      return running.journal.shards.get(2 * 65_536)!.log.logStartOffset === 1;
+    }, 'log start');
     expect(await produce(2, 'new')).toBe('');
+  });
+
+  test('what has just come stays for a while, whatever its time says, or nobody could read it', async () => {
+    cluster.create(1, REPLICA);
+    await start(1);
+    await produce(1, 'of 1970', 1_000);
+    const shard = running.journal.shards.get(65_536)!;
+    running.journal.checkpointer.retain();
+    await running.journal.checkpointer.checkpoint();
+    expect(recordsOf(Buffer.concat((await fetch(1, 0)).batches))[0]!.value).toBe('of 1970');
+    shard.appendedAtMs -= 300_001;
+    running.journal.checkpointer.retain();
+    await until(() => shard.log.logStartOffset === 1, 'log start');
   });
 });
 

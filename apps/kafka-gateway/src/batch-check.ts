@@ -4,6 +4,9 @@ import type { KafkaErrorName } from '@robustmq/kafka-codec';
 import {
   baseTimestampOf,
   codecOf,
+  completeBatchBytes,
+  computeCrc,
+  crcOf,
   isControl,
   isLogAppendTime,
   isTransactional,
@@ -51,12 +54,12 @@ export function batchProblem(records: Buffer | null, rules: BatchRules): NamedEr
     }
     if (codecOf(records, 0) === 0) validateRecords(records, 0);
   } catch (error) {
-    return problemOf(error);
+    return problemOf(error, records);
   }
   return attributeProblem(records, rules) ?? timestampProblem(records, rules);
 }
 
-function problemOf(error: unknown): NamedError {
+function problemOf(error: unknown, records: Buffer): NamedError {
   if (!(error instanceof BrokerError)) throw error;
   if (error.code === 'unsupported') {
     const name = error.message.startsWith('magic') ? 'INVALID_RECORD' : 'UNSUPPORTED_COMPRESSION_TYPE';
@@ -64,7 +67,15 @@ function problemOf(error: unknown): NamedError {
   }
   // Clients send a corrupt batch again without end, but give up on a time that cannot be.
   if (error.details['field'] === 'timestamp') return { name: 'INVALID_TIMESTAMP', message: error.message };
+  // Under a good CRC it is not damaged but made so: sending it again would not help.
+  if (error.code === 'corrupt' && isIntact(records))
+    return { name: 'INVALID_RECORD', message: error.message };
   return { name: ERROR_OF[error.code] ?? 'CORRUPT_MESSAGE', message: error.message };
+}
+
+function isIntact(records: Buffer): boolean {
+  const sizeBytes = completeBatchBytes(records, 0, records.length);
+  return sizeBytes === records.length && computeCrc(records, 0) === crcOf(records, 0);
 }
 
 function attributeProblem(records: Buffer, rules: BatchRules): NamedError | undefined {

@@ -96,7 +96,7 @@ describe('Produce', () => {
       'INVALID_RECORD',
     ],
     ['two batches', Buffer.concat([good, good]), 'INVALID_RECORD'],
-    ['no records', tampered(batchOf([]), () => undefined), 'CORRUPT_MESSAGE'],
+    ['no records', tampered(batchOf([]), () => undefined), 'INVALID_RECORD'],
     [
       'a codec that nobody knows',
       tampered(good, (b) => (b[ATTRIBUTES_AT] = 5)),
@@ -105,8 +105,9 @@ describe('Produce', () => {
     ['a control batch', tampered(good, (b) => (b[ATTRIBUTES_AT] = 0x20)), 'INVALID_RECORD'],
     ['a transactional batch', tampered(good, (b) => (b[ATTRIBUTES_AT] = 0x10)), 'INVALID_TXN_STATE'],
     ['LogAppendTime set by a client', tampered(good, (b) => (b[ATTRIBUTES_AT] = 0x08)), 'INVALID_TIMESTAMP'],
-    ['a record count that lies', tampered(good, (b) => b.writeInt32BE(7, 57)), 'CORRUPT_MESSAGE'],
-    ['records that are damaged under a good CRC', tampered(good, (b) => (b[61] = 99)), 'CORRUPT_MESSAGE'],
+    ['a record count that lies', tampered(good, (b) => b.writeInt32BE(7, 57)), 'INVALID_RECORD'],
+    ['offsets that lie', tampered(good, (b) => b.writeInt32BE(-1, 23)), 'INVALID_RECORD'],
+    ['records that are damaged under a good CRC', tampered(good, (b) => (b[61] = 99)), 'INVALID_RECORD'],
     [
       'a producer id of a gateway (O7)',
       batchOf(['a'], { producerId: 1_500_000, producerEpoch: 0, baseSequence: 0 }),

@@ -436,10 +436,17 @@ describe('ListOffsets', () => {
       expect(await ask(version, -2)).toMatchObject({ errorCode: 0, offset: 4 });
       expect(await ask(version, -1)).toMatchObject({ errorCode: 0, offset: 9 });
       expect(await ask(version, 5_000)).toMatchObject({ errorCode: 0, offset: -1, timestamp: -1 });
+      const mark = async (timestamp: number) => {
+        const { errorCode = -1, offset } = (await ask(version, timestamp)) ?? {};
+        return errorCode === 0 ? offset : kafkaErrorName(errorCode);
+      };
+      const from = (least: number, offset: number) => (version >= least ? offset : 'UNSUPPORTED_VERSION');
+      expect(await mark(-3)).toBe(from(7, -1));
       // Earliest local is the earliest; nothing is tiered.
-      expect(await ask(version, -4)).toMatchObject({ errorCode: 0, offset: 4 });
-      expect(await ask(version, -5)).toMatchObject({ errorCode: 0, offset: -1 });
-      expect((await ask(version, -9))?.errorCode).toBe(KAFKA_ERRORS.INVALID_REQUEST);
+      expect(await mark(-4)).toBe(from(8, 4));
+      expect(await mark(-5)).toBe(from(9, -1));
+      expect(await mark(-6)).toBe(from(11, -1));
+      expect(await mark(-9)).toBe('UNSUPPORTED_VERSION');
     },
   );
 

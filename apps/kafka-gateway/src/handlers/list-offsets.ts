@@ -13,6 +13,13 @@ const EARLIEST_LOCAL = -4;
 const LATEST_TIERED = -5;
 /** KIP-1005 and later marks that this log has no meaning for. */
 const LOWEST_MARK = -6;
+/** The version from which a mark means something, by the mark. */
+const VERSION_OF_MARK: ReadonlyMap<number, number> = new Map([
+  [-3, 7],
+  [EARLIEST_LOCAL, 8],
+  [LATEST_TIERED, 9],
+  [LOWEST_MARK, 11],
+]);
 const READ_COMMITTED = 1;
 
 export const listOffsets = api(2, {
@@ -34,8 +41,8 @@ export const listOffsets = api(2, {
         if (topic?.partitions[partitionIndex] === undefined) {
           return Object.assign(result, { errorCode: KAFKA_ERRORS.UNKNOWN_TOPIC_OR_PARTITION });
         }
-        if (timestamp < LOWEST_MARK)
-          return Object.assign(result, { errorCode: KAFKA_ERRORS.INVALID_REQUEST });
+        if (timestamp < LOWEST_MARK || context.apiVersion < (VERSION_OF_MARK.get(timestamp) ?? 0))
+          return Object.assign(result, { errorCode: KAFKA_ERRORS.UNSUPPORTED_VERSION });
         if (timestamp === LATEST_TIERED || timestamp === LOWEST_MARK) return result;
         const timestampMs = timestamp === EARLIEST_LOCAL ? EARLIEST : timestamp;
         queries.push({ streamId: topic.streamId, shard: partitionIndex, currentLeaderEpoch, timestampMs });
