@@ -58,6 +58,11 @@ export const kafkaGatewayConfig = defineConfig(
       requestMemory: byteSize({ min: MiB })
         .default(256 * MiB)
         .describe('Bytes of requests that all connections hold together.'),
+      answerMemory: byteSize({ min: MiB })
+        .default(256 * MiB)
+        .describe(
+          'Bytes of answers that all clients together may leave unread before each gets one batch at a time.',
+        ),
       maxRequestsInFlight: z
         .int()
         .min(1)

@@ -42,6 +42,8 @@ export interface ConnectionShared {
 
 const PRODUCE = 0;
 const SMALL_REQUEST_BYTES = 64 * 1024;
+/** Above the stream's own high-water mark, so that a `drain` follows. */
+const SMALL_ANSWER_BYTES = 64 * 1024;
 const EMPTY: readonly Buffer[] = [];
 
 /** See the file head. */
@@ -159,17 +161,27 @@ export class KafkaConnection implements ConnectionInfo {
   }
 
   #unsentBytes(): number {
-    return this.#socket.writableLength;
+    return this.#socket.writableLength + this.#answeredBytes;
   }
 
-  /** Tells the budget what this connection holds now. */
+  /** Tells the budgets what this connection holds now. */
   #account(): void {
+    const { budget, parts } = this.#shared;
     const heldBytes = this.#framer.bufferedBytes + this.#inFlightBytes;
-    this.#shared.budget.add(heldBytes - this.#heldBytes);
+    budget.add(heldBytes - this.#heldBytes);
     this.#heldBytes = heldBytes;
+    // Nothing tells when the last small answer is taken, so that only large ones are counted.
+    const unsentBytes = this.#unsentBytes();
+    const countedBytes = unsentBytes < SMALL_ANSWER_BYTES ? 0 : unsentBytes;
+    parts.answers.add(countedBytes - this.#countedBytes);
+    this.#countedBytes = countedBytes;
   }
 
   #inFlightBytes = 0;
+  /** Of answers that wait for an earlier one. */
+  #answeredBytes = 0;
+  /** Unsent bytes that the budget knows of. */
+  #countedBytes = 0;
 
   #flow(mayRead: boolean): void {
     const { budget, limits, wheel } = this.#shared;
@@ -285,7 +297,10 @@ export class KafkaConnection implements ConnectionInfo {
   }
 
   #answered(request: QueuedRequest, chunks: readonly Buffer[]): void {
+    // What comes after the end of the connection is nobody's.
+    if (this.#socket.destroyed) return;
     request.answer = chunks;
+    this.#answeredBytes += totalBytes(chunks);
     this.#pump();
   }
 
@@ -296,6 +311,7 @@ export class KafkaConnection implements ConnectionInfo {
     this.#socket.cork();
     for (const { answer, sizeBytes } of answered) {
       this.#inFlightBytes -= sizeBytes;
+      this.#answeredBytes -= totalBytes(answer ?? EMPTY);
       for (const chunk of answer ?? EMPTY) this.#socket.write(chunk);
     }
     this.#socket.uncork();
@@ -337,8 +353,16 @@ export class KafkaConnection implements ConnectionInfo {
     this.#queue.clear();
     this.#shared.budget.add(-this.#heldBytes);
     this.#heldBytes = 0;
+    this.#shared.parts.answers.add(-this.#countedBytes);
+    this.#countedBytes = 0;
     this.#abort?.abort();
   }
+}
+
+function totalBytes(chunks: readonly Buffer[]): number {
+  let sizeBytes = 0;
+  for (const chunk of chunks) sizeBytes += chunk.length;
+  return sizeBytes;
 }
 
 /** IPv4 addresses arrive mapped into IPv6 on dual-stack sockets. */

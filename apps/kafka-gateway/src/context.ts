@@ -2,6 +2,7 @@
 import type { KafkaErrorName } from '@robustmq/kafka-codec';
 import type { FetchSessionCache } from './fetch-session-cache.ts';
 import type { GroupCoordinator } from './groups/group-coordinator.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import type { ClusterViewPort, GroupStorePort, JournalPort, TopicCommandsPort } from './ports.ts';
 import type { ProducerIdAllocator } from './producer-id-allocator.ts';
 
@@ -38,6 +39,8 @@ export interface GatewayParts {
   readonly groupStore: GroupStorePort;
   readonly groups: GroupCoordinator;
   readonly fetchSessions: FetchSessionCache;
+  /** Answers that clients have not taken yet. */
+  readonly answers: MemoryBudget;
   readonly producerIds: ProducerIdAllocator;
   readonly counters: GatewayCounters;
   readonly log: GatewayLog;

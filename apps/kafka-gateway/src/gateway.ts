@@ -25,6 +25,8 @@ export interface KafkaGatewayOptions {
   readonly maxFetchSessionPartitions: number;
   /** Bytes of requests that all connections hold together. */
   readonly requestMemoryBytes: number;
+  /** Bytes of answers that clients have not taken, all connections together, beyond which they get less at a time. */
+  readonly answerMemoryBytes: number;
   readonly cluster: ClusterViewPort;
   readonly topics: TopicCommandsPort;
   readonly journal: JournalPort;
@@ -48,6 +50,7 @@ export class KafkaGateway {
   readonly groups: GroupCoordinator;
   readonly #wheel = new TimerWheel();
   readonly #budget: MemoryBudget;
+  readonly #answers: MemoryBudget;
   readonly #listener: KafkaListener;
   readonly #fetchSessions: FetchSessionCache;
 
@@ -67,6 +70,7 @@ export class KafkaGateway {
       nextId: () => randomInt(1, MAX_SESSION_ID),
     });
     this.#budget = new MemoryBudget(options.requestMemoryBytes);
+    this.#answers = new MemoryBudget(options.answerMemoryBytes);
     const parts: GatewayParts = {
       settings,
       cluster,
@@ -75,6 +79,7 @@ export class KafkaGateway {
       groupStore,
       groups: this.groups,
       fetchSessions: this.#fetchSessions,
+      answers: this.#answers,
       producerIds: new ProducerIdAllocator(topics),
       counters: this.counters,
       log,
@@ -89,6 +94,11 @@ export class KafkaGateway {
   /** Bytes of requests held now. */
   get requestBytes(): number {
     return this.#budget.usedBytes;
+  }
+
+  /** Bytes of answers that clients have not taken. */
+  get answerBytes(): number {
+    return this.#answers.usedBytes;
   }
 
   /** Fetch sessions held now. */

@@ -45,5 +45,11 @@ export function registerGatewayMetrics(metrics: Metrics, gateway: KafkaGateway):
       unit: 'By',
       read: () => gateway.requestBytes,
     },
+    {
+      name: 'robustmq_kafka_answer_memory_bytes',
+      help: 'Bytes of answers that clients have not taken.',
+      unit: 'By',
+      read: () => gateway.answerBytes,
+    },
   ]);
 }

@@ -141,5 +141,6 @@ function gatewayOptions(config: KafkaGatewayConfig) {
     maxFetchSessions: fetch.maxSessions,
     maxFetchSessionPartitions: fetch.maxSessionPartitions,
     requestMemoryBytes: kafka.requestMemory,
+    answerMemoryBytes: kafka.answerMemory,
   } satisfies Partial<KafkaGatewayOptions>;
 }

@@ -175,6 +175,70 @@ describe('KafkaConnection', () => {
     for (let n = 0; n < 500; n += 1) await client.receiveFrame();
   });
 
+  const stored = async (client: WireClient, sizeBytes: number, count: number): Promise<void> => {
+    running.meta.add('t');
+    for (let n = 0; n < count; n += 1) {
+      const records = batchOf(['x'.repeat(sizeBytes)]);
+      const topicData = [{ name: 't', partitionData: [{ index: 0, records }] }];
+      await client.call(PRODUCE, 8, { ...produceOf(0), topicData });
+    }
+  };
+  const fetchMuch = {
+    maxWaitMs: 0,
+    minBytes: 1,
+    topics: [{ topic: 't', partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 4_000_000 }] }],
+  };
+
+  test('answers that wait for an earlier one count as unsent (I8)', async () => {
+    const client = await start({ limits: { maxUnsentBytes: 300_000 } });
+    await stored(client, 200_000, 1);
+    running.journal.hold = true;
+    const slow = client.send(PRODUCE, 8, produceOf(0));
+    await until(() => running.journal.held.length === 1);
+    const [answerOfProduce] = running.journal.held.splice(0);
+    running.journal.hold = false;
+    const fetches = Array.from({ length: 50 }, () => client.send(FETCH, 11, fetchMuch));
+    const other = await running.client();
+    for (let n = 0; n < 20; n += 1) await other.call(METADATA, 12, { topics: null });
+    expect(running.journal.fetched.length).toBeLessThan(5);
+    answerOfProduce?.();
+    await client.receive(PRODUCE, 8, slow);
+    for (const id of fetches) await client.receive(FETCH, 11, id);
+    await until(() => running.gateway.answerBytes === 0);
+  });
+
+  test('what all clients together leave unread is bounded: one batch each, then none, and all again later (I8)', async () => {
+    const client = await start({ answerMemoryBytes: 2_000_000, limits: { maxUnsentBytes: 1_000_000 } });
+    await stored(client, 500_000, 8);
+    const sizeOfFetch = async (reader: WireClient) => {
+      const response = await reader.call(FETCH, 11, fetchMuch);
+      return response.responses[0]?.partitions[0]?.records?.length ?? 0;
+    };
+    expect(await sizeOfFetch(client)).toBeGreaterThan(3_500_000);
+    const lazy: WireClient[] = [];
+    while (running.gateway.answerBytes < 2_000_000) {
+      const one = await running.client();
+      one.socket.pause();
+      for (let n = 0; n < 10; n += 1) one.send(FETCH, 11, fetchMuch);
+      await client.call(METADATA, 12, { topics: null });
+      lazy.push(one);
+    }
+    const few = await sizeOfFetch(client);
+    expect([0, 500_000].map((least) => few >= least && few < least + 1_000)).toContain(true);
+    for (let n = 0; n < 60; n += 1) {
+      const one = await running.client();
+      one.socket.pause();
+      for (let m = 0; m < 10; m += 1) one.send(FETCH, 11, fetchMuch);
+      await client.call(METADATA, 12, { topics: null });
+      lazy.push(one);
+    }
+    // Twice the bound and the answers that were on their way when it was reached.
+    expect(running.gateway.answerBytes).toBeLessThan(4_000_000 + 2 * 4_100_000);
+    for (const one of lazy) one.close();
+    await until(() => running.gateway.answerBytes === 0);
+    expect(await sizeOfFetch(client)).toBeGreaterThan(3_500_000);
+  });
+
   test('many silent connections cost nothing and disturb nobody', async () => {
     const client = await start();
     const silent: Socket[] = [];

@@ -15,6 +15,8 @@ const TOPIC_ID_VERSION = 13;
 const ZSTD_VERSION = 10;
 const ZSTD = 4;
 const READ_COMMITTED = 1;
+/** Times the memory for answers, beyond which nobody gets records. */
+const MAX_LOAD = 2;
 /** Clients take null records for a malformed answer; "nothing" is an empty section. */
 const NO_RECORDS: readonly Buffer[] = [];
 const NONE: PartitionData = { partitionIndex: 0, errorCode: 0, highWatermark: -1, records: NO_RECORDS };
@@ -89,16 +91,18 @@ function resolve(entry: SessionPartition, { gateway, apiVersion }: RequestContex
 
 /** Reads what can be read; a partition that already failed ends the long poll before it starts. */
 function read(wanted: readonly Wanted[], request: FetchRequest, context: RequestContext): Promise<void> {
-  const { journal, settings, counters } = context.gateway;
+  const { journal, counters, answers } = context.gateway;
   const open = wanted.filter(({ result }) => result === undefined);
   if (open.length === 0) return Promise.resolve();
   const failed = open.length < wanted.length;
   return new Promise((resolve) => {
     const call = journal.fetch(
       {
-        maxWaitMs: failed ? 0 : Math.min(Math.max(request.maxWaitMs, 0), settings.maxFetchWaitMs),
+        maxWaitMs: failed
+          ? 0
+          : Math.min(Math.max(request.maxWaitMs, 0), context.gateway.settings.maxFetchWaitMs),
         minBytes: Math.max(request.minBytes, 0),
-        maxBytes: Math.min(Math.max(request.maxBytes, 0), settings.maxFetchBytes),
+        maxBytes: maxBytesOf(request, context),
         readCommitted: request.isolationLevel === READ_COMMITTED,
         sections: open.map(({ entry, topic }) => ({
           streamId: topic?.streamId ?? 0,
@@ -112,7 +116,9 @@ function read(wanted: readonly Wanted[], request: FetchRequest, context: Request
       (results) => {
         context.connection.closed.removeEventListener('abort', cancel);
         open.forEach((one, index) => {
-          one.result = partitionData(one.entry, results[index], request, context.apiVersion);
+          const result = partitionData(one.entry, results[index], request, context.apiVersion);
+          // With too much unread already the records have to be asked for again.
+          one.result = answers.load >= MAX_LOAD ? { ...result, records: NO_RECORDS } : result;
           counters.fetchedBytes += results[index]?.sizeBytes ?? 0;
         });
         resolve();
@@ -121,6 +127,11 @@ function read(wanted: readonly Wanted[], request: FetchRequest, context: Request
     const cancel = (): void => call.cancel();
     context.connection.closed.addEventListener('abort', cancel, { once: true });
   });
+}
+
+/** While clients leave much unread each gets the least that there is, which is one batch (I8). */
+function maxBytesOf({ maxBytes }: FetchRequest, { gateway }: RequestContext): number {
+  return gateway.answers.exhausted ? 1 : Math.min(Math.max(maxBytes, 0), gateway.settings.maxFetchBytes);
 }
 
 function partitionData(

@@ -18,6 +18,7 @@ export interface TestOptions {
   readonly groups?: Partial<GroupConfig>;
   readonly maxGroups?: number;
   readonly requestMemoryBytes?: number;
+  readonly answerMemoryBytes?: number;
 }
 
 export class RunningGateway {
@@ -66,6 +67,7 @@ export class RunningGateway {
       maxFetchSessions: 100,
       maxFetchSessionPartitions: 10_000,
       requestMemoryBytes: options.requestMemoryBytes ?? 64 * 1024 * 1024,
+      answerMemoryBytes: options.answerMemoryBytes ?? 64 * 1024 * 1024,
       cluster: this.meta,
       topics: this.meta,
       journal: this.journal,
