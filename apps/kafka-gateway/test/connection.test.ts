@@ -198,6 +198,7 @@ describe('KafkaConnection', () => {
     const [answerOfProduce] = running.journal.held.splice(0);
     running.journal.hold = false;
     const fetches = Array.from({ length: 50 }, () => client.send(FETCH, 11, fetchMuch));
+    await until(() => running.journal.fetched.length > 0);
     const other = await running.client();
     for (let n = 0; n < 20; n += 1) await other.call(METADATA, 12, { topics: null });
     expect(running.journal.fetched.length).toBeLessThan(5);
