@@ -122,18 +122,33 @@ test('console producer, console consumer, groups and offsets', async () => {
   await tool('groups', ['--delete', '--group', 'tools-group']);
 });
 
-test(
-  'the Java client: codecs, topics, groups, times, headers',
-  async () => {
+test.each([
+  ['ClientScenarios', ['codecs', 'topics', 'groups', 'times', 'headers']],
+  [
+    'AdminScenarios',
+    [
+      'createTopics',
+      'describeTopics',
+      'configs',
+      'partitions',
+      'records',
+      'groups',
+      'members',
+      'deleteTopics',
+    ],
+  ],
+])(
+  'the Java client: %s',
+  async (file, scenarios) => {
     const program = new Program(
       'java',
-      java(path.join(__dirname, 'java', 'ClientScenarios.java'), [brokers.kafka]),
+      java(path.join(__dirname, 'java', `${file}.java`), [brokers.kafka]),
       '',
     );
     const { code, stdout, stderr } = await program.result(TIMEOUT_MS * 2);
     expect({ code, stdout, problems: code === 0 ? '' : stderr }).toEqual({
       code: 0,
-      stdout: ['codecs', 'topics', 'groups', 'times', 'headers'].map((name) => `ok ${name}\n`).join(''),
+      stdout: scenarios.map((name) => `ok ${name}\n`).join(''),
       problems: '',
     });
   },
