@@ -30,6 +30,8 @@ export interface ConnectionLimits {
   readonly idleTimeoutMs: number;
   /** For the rest of a frame that has begun, and for a client that reads nothing. */
   readonly stallTimeoutMs: number;
+  /** While the memory for answers is used up, who has not read much for this long is let go. */
+  readonly pressureTimeoutMs: number;
 }
 
 /** What a connection shares with the others. */
@@ -102,6 +104,25 @@ export class KafkaConnection implements ConnectionInfo {
   get requestsInFlight(): number {
     return this.#queue.length;
   }
+
+  /**
+   * Ends a connection that holds unread answers and has taken next to nothing of them since the last call. Nothing is
+   * lost by that: whoever was only slow connects and asks again.
+   */
+  dropIfStalled(): void {
+    const movedBytes = this.#movedBytes();
+    const stalls = movedBytes - this.#movedAtCheck < SMALL_ANSWER_BYTES;
+    const wasChecked = this.#movedAtCheck >= 0;
+    this.#movedAtCheck = this.#countedBytes > 0 ? movedBytes : -1;
+    if (!wasChecked || !stalls || this.#countedBytes === 0) return;
+    this.#shared.parts.log.info(
+      { connection: this.id, client: this.clientHost, unreadBytes: this.#countedBytes },
+      'connection closed: it reads nothing and memory is short',
+    );
+    this.#socket.destroy();
+  }
+
+  #movedAtCheck = -1;
 
   /** Takes no further requests; ends once what is under way has been answered. */
   drain(): void {

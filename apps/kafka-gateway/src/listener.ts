@@ -17,9 +17,12 @@ export class KafkaListener {
   readonly #options: ListenerOptions;
   #nextId = 1;
   #open = false;
+  #pressureCheck: NodeJS.Timeout | undefined;
+  readonly #shared: ConnectionShared;
 
   constructor(shared: ConnectionShared, options: ListenerOptions) {
     this.#options = options;
+    this.#shared = shared;
     // Half-open: a client that has sent its last request still reads the answers.
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       if (!this.#open) {
@@ -46,6 +49,15 @@ export class KafkaListener {
   /** From here on connections are served. */
   open(): void {
     this.#open = true;
+    const { limits } = this.#shared;
+    this.#pressureCheck = setInterval(() => this.#relieve(), limits.pressureTimeoutMs);
+    this.#pressureCheck.unref();
+  }
+
+  /** Clients that leave much unread must not be in the way of the others (I8). */
+  #relieve(): void {
+    if (!this.#shared.parts.answers.exhausted) return;
+    for (const connection of this.#connections) connection.dropIfStalled();
   }
 
   /** Binds the port, before anything is served. @throws BrokerError that names the option when the port is taken */
@@ -55,6 +67,7 @@ export class KafkaListener {
 
   /** Accepts no more, lets running requests finish until the signal aborts, then cuts what is left. */
   async close(deadline: AbortSignal): Promise<void> {
+    clearInterval(this.#pressureCheck);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const connection of this.#connections) connection.drain();
     const cut = (): void => {

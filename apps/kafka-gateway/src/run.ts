@@ -17,6 +17,7 @@ import { registerGatewayMetrics } from './metrics.ts';
 
 const SERVICE = 'kafka-gateway';
 const STEP_TIMEOUT_MS = 5_000;
+const PRESSURE_TIMEOUT_MS = 2_000;
 const UNSPECIFIED_HOSTS = new Set(['0.0.0.0', '::', '']);
 
 /** A running process. */
@@ -128,6 +129,7 @@ function gatewayOptions(config: KafkaGatewayConfig) {
       firstRequestTimeoutMs: kafka.firstRequestTimeout,
       idleTimeoutMs: kafka.idleTimeout,
       stallTimeoutMs: kafka.stallTimeout,
+      pressureTimeoutMs: PRESSURE_TIMEOUT_MS,
     },
     listener: { host: kafka.host, port: kafka.port, maxConnections: kafka.maxConnections },
     groups: {

@@ -240,6 +240,26 @@ describe('KafkaConnection', () => {
     expect(await sizeOfFetch(client)).toBeGreaterThan(3_500_000);
   });
 
+  test('while memory is short who reads nothing is let go, and who reads is served (I8)', async () => {
+    const limits = { maxUnsentBytes: 1_000_000, pressureTimeoutMs: 100 };
+    const client = await start({ answerMemoryBytes: 2_000_000, limits });
+    await stored(client, 500_000, 8);
+    const lazy: WireClient[] = [];
+    while (running.gateway.answerBytes < 2_000_000) {
+      const one = await running.client();
+      one.socket.pause();
+      for (let n = 0; n < 10; n += 1) one.send(FETCH, 11, fetchMuch);
+      await client.call(METADATA, 12, { topics: null });
+      lazy.push(one);
+    }
+    const before = running.gateway.counters.connections;
+    await until(() => running.gateway.answerBytes < 2_000_000);
+    expect(running.gateway.counters.connections).toBeLessThan(before);
+    const { responses } = await client.call(FETCH, 11, fetchMuch);
+    expect(responses[0]?.partitions[0]?.records?.length).toBeGreaterThan(3_500_000);
+    for (const one of lazy) one.close();
+  });
+
   test('many silent connections cost nothing and disturb nobody', async () => {
     const client = await start();
     const silent: Socket[] = [];

@@ -54,6 +54,7 @@ export class RunningGateway {
         firstRequestTimeoutMs: 10_000,
         idleTimeoutMs: 60_000,
         stallTimeoutMs: 10_000,
+        pressureTimeoutMs: 60_000,
         ...options.limits,
       },
       listener: { host: '127.0.0.1', port: 0, maxConnections: 20_000 },
