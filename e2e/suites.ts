@@ -54,6 +54,12 @@ export const SUITES: readonly Suite[] = [
     limitMs: 4 * MINUTE_MS,
   },
   {
+    file: 'clients/kafka-wire.test.ts',
+    title: "Kafka's protocol on the wire, two gateways",
+    needs: ['linux'],
+    limitMs: 3 * MINUTE_MS,
+  },
+  {
     file: 'clients/one-log.test.ts',
     title: 'one log under both protocols',
     needs: [],
