@@ -4,6 +4,7 @@ import type { ConfigChange } from './config-change.ts';
 import type { NamedError, RequestContext } from './context.ts';
 import { topicErrorOf } from './error-table.ts';
 import { RESOURCE_TYPE } from './handlers/describe-configs.ts';
+import { mapBounded } from './map-bounded.ts';
 import type { TopicView } from './ports.ts';
 
 interface Resource {
@@ -25,22 +26,20 @@ export function alterTopics<R extends Resource>(
   changeOf: (topic: TopicView, asked: R) => ConfigChange | NamedError,
 ): Promise<Altered[]> {
   const asks = Map.groupBy(resources, (asked) => `${asked.resourceType}/${asked.resourceName}`);
-  return Promise.all(
-    [...asks.values()].map(async (same): Promise<Altered> => {
-      const [asked, twice] = same as [R, R?];
-      const { resourceType, resourceName } = asked;
-      const problem =
-        twice === undefined
-          ? await alter(asked, validateOnly, context, changeOf)
-          : { name: 'INVALID_REQUEST' as const, message: `${resourceName} is named twice` };
-      return {
-        resourceType,
-        resourceName,
-        errorCode: problem === undefined ? KAFKA_ERRORS.NONE : KAFKA_ERRORS[problem.name],
-        errorMessage: problem?.message ?? null,
-      };
-    }),
-  );
+  return mapBounded([...asks.values()], async (same): Promise<Altered> => {
+    const [asked, twice] = same as [R, R?];
+    const { resourceType, resourceName } = asked;
+    const problem =
+      twice === undefined
+        ? await alter(asked, validateOnly, context, changeOf)
+        : { name: 'INVALID_REQUEST' as const, message: `${resourceName} is named twice` };
+    return {
+      resourceType,
+      resourceName,
+      errorCode: problem === undefined ? KAFKA_ERRORS.NONE : KAFKA_ERRORS[problem.name],
+      errorMessage: problem?.message ?? null,
+    };
+  });
 }
 
 async function alter<R extends Resource>(

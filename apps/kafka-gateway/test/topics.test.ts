@@ -135,6 +135,16 @@ describe('Metadata', () => {
     expect((await client.call(METADATA, 12, { topics })).topics).toHaveLength(2);
   });
 
+  test('one request creates a bounded number of topics, the next one more (I8)', async () => {
+    await start();
+    const topics = Array.from({ length: 150 }, (_, n) => ({ name: `t${n}` }));
+    const ask = () => client.call(METADATA, 12, { topics, allowAutoTopicCreation: true });
+    const codes = (await ask()).topics.map(({ errorCode }) => kafkaErrorName(errorCode));
+    expect(codes.filter((code) => code === 'NONE')).toHaveLength(100);
+    expect(codes.filter((code) => code === 'UNKNOWN_TOPIC_OR_PARTITION')).toHaveLength(50);
+    expect((await ask()).topics.every(({ errorCode }) => errorCode === 0)).toBe(true);
+  });
+
   test("a name that differs in '.' and '_' only is not created on first use", async () => {
     await start();
     running.meta.add('a.b');

@@ -7,6 +7,7 @@ import {
 import { api } from '../api.ts';
 import type { NamedError, RequestContext } from '../context.ts';
 import { topicErrorOf } from '../error-table.ts';
+import { mapBounded } from '../map-bounded.ts';
 
 type Asked = CreatePartitionsRequest['topics'][number];
 type Result = CreatePartitionsResponseInput['results'][number];
@@ -14,7 +15,7 @@ type Result = CreatePartitionsResponseInput['results'][number];
 export const createPartitions = api(37, {
   handle: async (request, context): Promise<CreatePartitionsResponseInput> => ({
     throttleTimeMs: 0,
-    results: await Promise.all(request.topics.map((asked) => add(asked, request.validateOnly, context))),
+    results: await mapBounded(request.topics, (asked) => add(asked, request.validateOnly, context)),
   }),
   failure: () => ({ throttleTimeMs: 0, results: [] }),
 });

@@ -12,6 +12,7 @@ import { describeTopicConfig } from '../config-view.ts';
 import type { TopicView } from '../ports.ts';
 import { topicConfigProblem } from '../topic-config.ts';
 import { collidingTopic, topicNameProblem } from '../topic-name.ts';
+import { mapBounded } from '../map-bounded.ts';
 
 type Asked = CreateTopicsRequest['topics'][number];
 type Result = CreateTopicsResponseInput['topics'][number];
@@ -22,16 +23,14 @@ const MAX_TIMEOUT_MS = 60_000;
 export const createTopics = api(19, {
   handle: async (request, context): Promise<CreateTopicsResponseInput> => {
     const asks = Map.groupBy(request.topics, ({ name }) => name);
-    const topics = await Promise.all(
-      [...asks.values()].map(async ([asked, twice]): Promise<Result> => {
-        assert(asked !== undefined, 'a group has a first member');
-        const problem =
-          twice !== undefined
-            ? { name: 'INVALID_REQUEST' as const, message: `topic ${asked.name} is named twice` }
-            : problemOf(asked, context);
-        return problem === undefined ? create(asked, request, context) : failed(asked.name, problem);
-      }),
-    );
+    const topics = await mapBounded([...asks.values()], async ([asked, twice]): Promise<Result> => {
+      assert(asked !== undefined, 'a group has a first member');
+      const problem =
+        twice !== undefined
+          ? { name: 'INVALID_REQUEST' as const, message: `topic ${asked.name} is named twice` }
+          : problemOf(asked, context);
+      return problem === undefined ? create(asked, request, context) : failed(asked.name, problem);
+    });
     return { throttleTimeMs: 0, topics };
   },
   failure: () => ({ topics: [] }),

@@ -3,16 +3,15 @@ import { KAFKA_ERRORS, type DeleteGroupsResponseInput, type KafkaErrorName } fro
 import { api } from '../api.ts';
 import type { RequestContext } from '../context.ts';
 import { groupErrorOf } from '../error-table.ts';
+import { mapBounded } from '../map-bounded.ts';
 
 export const deleteGroups = api(42, {
   handle: async (request, context): Promise<DeleteGroupsResponseInput> => ({
     throttleTimeMs: 0,
-    results: await Promise.all(
-      [...new Set(request.groupsNames)].map(async (groupId) => ({
-        groupId,
-        errorCode: KAFKA_ERRORS[await remove(groupId, context)],
-      })),
-    ),
+    results: await mapBounded([...new Set(request.groupsNames)], async (groupId) => ({
+      groupId,
+      errorCode: KAFKA_ERRORS[await remove(groupId, context)],
+    })),
   }),
   failure: () => ({ throttleTimeMs: 0, results: [] }),
 });

@@ -4,6 +4,7 @@ import { api } from '../api.ts';
 import type { NamedError, RequestContext } from '../context.ts';
 import { topicErrorOf } from '../error-table.ts';
 import { MQTT_TOPIC } from '../topic-name.ts';
+import { mapBounded } from '../map-bounded.ts';
 
 type Result = DeleteTopicsResponseInput['responses'][number];
 
@@ -18,7 +19,7 @@ export const deleteTopics = api(20, {
     const targets = context.apiVersion >= 6 ? request.topics : named;
     return {
       throttleTimeMs: 0,
-      responses: await Promise.all(targets.map((target) => remove(target, context))),
+      responses: await mapBounded(targets, (target) => remove(target, context)),
     };
   },
   failure: () => ({ responses: [] }),

@@ -7,6 +7,7 @@ import {
 } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
 import type { RequestContext } from '../context.ts';
+import { mapBounded } from '../map-bounded.ts';
 
 type Described = DescribeGroupsResponseInput['groups'][number];
 
@@ -16,7 +17,7 @@ const NOT_FOUND_VERSION = 6;
 export const describeGroups = api(15, {
   handle: async (request, context): Promise<DescribeGroupsResponseInput> => ({
     throttleTimeMs: 0,
-    groups: await Promise.all([...new Set(request.groups)].map((groupId) => describe(groupId, context))),
+    groups: await mapBounded([...new Set(request.groups)], (groupId) => describe(groupId, context)),
   }),
   failure: () => ({ groups: [] }),
 });

@@ -11,18 +11,21 @@ import type { RequestContext } from '../context.ts';
 import { topicErrorOf } from '../error-table.ts';
 import type { TopicView } from '../ports.ts';
 import { collidingTopic, topicNameProblem } from '../topic-name.ts';
+import { mapBounded } from '../map-bounded.ts';
 
 type ResponseTopic = MetadataResponseInput['topics'][number];
 type ResponsePartition = ResponseTopic['partitions'][number];
 
 const AUTO_CREATE_TIMEOUT_MS = 5_000;
+/** Topics that one request may create; for more of them clients ask again. */
+const MAX_AUTO_CREATIONS = 100;
 
 export const metadata = api(3, {
   handle: async (request, context): Promise<MetadataResponseInput> => {
     const { cluster } = context.gateway;
-    const topics = await Promise.all(
-      requestedTopics(request.topics, request.allowAutoTopicCreation, context),
-    );
+    // Before version 4 a client cannot say, and Kafka took it for a yes.
+    const mayCreate = context.apiVersion < 4 || request.allowAutoTopicCreation;
+    const topics = await requestedTopics(request.topics, mayCreate, context);
     return {
       throttleTimeMs: 0,
       brokers: cluster.brokers().map((broker) => endpointOf(broker, context)),
@@ -35,21 +38,26 @@ export const metadata = api(3, {
   failure: (errorCode) => ({ brokers: [], topics: [], errorCode }),
 });
 
-function requestedTopics(
+async function requestedTopics(
   asked: readonly { readonly topicId: string; readonly name: string | null }[] | null,
   mayCreate: boolean,
   context: RequestContext,
-): Promise<ResponseTopic>[] {
+): Promise<ResponseTopic[]> {
   const { cluster } = context.gateway;
   // Version 0 has no null: there an empty list means all topics.
   if (asked === null || (context.apiVersion === 0 && asked.length === 0)) {
-    return cluster.topics().map((topic) => Promise.resolve(describeTopic(topic, context)));
+    return cluster.topics().map((topic) => describeTopic(topic, context));
   }
   // Asked for twice is answered once, as in Kafka; else a small request makes an answer without bound (I8).
   const once = new Map(asked.map(({ topicId, name }) => [`${topicId}/${name}`, { topicId, name }]));
-  return [...once.values()].map(async ({ topicId, name }) => {
+  let creations = 0;
+  return mapBounded([...once.values()], ({ topicId, name }) => {
     // The Java client leaves the name empty, not null, when it asks by id.
-    if (topicId === ZERO_UUID) return byName(name ?? '', mayCreate, context);
+    if (topicId === ZERO_UUID) {
+      const found = byName(name ?? '', mayCreate && creations < MAX_AUTO_CREATIONS, context);
+      if (found instanceof Promise) creations += 1;
+      return found;
+    }
     const topic = cluster.topicById(topicId);
     if (topic !== undefined) return describeTopic(topic, context);
     return failedTopic('UNKNOWN_TOPIC_ID', context.apiVersion >= 12 ? null : '', topicId);
@@ -64,8 +72,7 @@ function byName(
   const topic = context.gateway.cluster.topicByName(name);
   if (topic !== undefined) return describeTopic(topic, context);
   if (topicNameProblem(name) !== undefined) return failedTopic('INVALID_TOPIC_EXCEPTION', name);
-  // Before version 4 a client cannot say, and Kafka took it for a yes.
-  const create = context.gateway.settings.autoCreateTopics && (context.apiVersion < 4 || mayCreate);
+  const create = context.gateway.settings.autoCreateTopics && mayCreate;
   if (!create) return failedTopic('UNKNOWN_TOPIC_OR_PARTITION', name);
   const taken = collidingTopic(name, context.gateway.cluster.topics());
   return taken === undefined ? autoCreate(name, context) : failedTopic('INVALID_TOPIC_EXCEPTION', name);

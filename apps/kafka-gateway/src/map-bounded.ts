@@ -1,0 +1,17 @@
+// One request may name hundreds of thousands of things; each costs a call to another service.
+
+/** Commands and questions of one request that may be under way at once. */
+const MAX_UNDER_WAY = 32;
+
+/** What `work` makes of each item, in their order, with a bounded number under way (I8). */
+export async function mapBounded<T, R>(items: readonly T[], work: (item: T) => Promise<R> | R): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let index = next++; index < items.length; index = next++) {
+      results[index] = await work(items[index] as T);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(MAX_UNDER_WAY, items.length) }, worker));
+  return results;
+}
