@@ -1,6 +1,7 @@
 // DescribeCluster (60): the live gateways as brokers. Controllers are internal here and answer no clients.
 import { KAFKA_ERRORS, type DescribeClusterResponseInput } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
+import { CLUSTER_OPERATIONS } from '../authorized-operations.ts';
 import { endpointOf } from '../brokers.ts';
 
 const BROKERS = 1;
@@ -8,7 +9,7 @@ const BROKERS = 1;
 const UNSUPPORTED_ENDPOINT_TYPE = 115;
 
 export const describeCluster = api(60, {
-  handle: ({ endpointType }, context): DescribeClusterResponseInput => {
+  handle: ({ endpointType, includeClusterAuthorizedOperations }, context): DescribeClusterResponseInput => {
     if (endpointType !== BROKERS) {
       return {
         ...empty(UNSUPPORTED_ENDPOINT_TYPE),
@@ -21,6 +22,7 @@ export const describeCluster = api(60, {
       ...empty(KAFKA_ERRORS.NONE),
       clusterId: cluster.clusterId,
       controllerId: cluster.selfNumber,
+      ...(includeClusterAuthorizedOperations ? { clusterAuthorizedOperations: CLUSTER_OPERATIONS } : {}),
       brokers: cluster.brokers().map((broker) => {
         const { nodeId, host, port, rack } = endpointOf(broker, context);
         return { brokerId: nodeId, host, port, rack };

@@ -6,6 +6,7 @@ import {
   type KafkaErrorName,
 } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
+import { GROUP_OPERATIONS } from '../authorized-operations.ts';
 import type { RequestContext } from '../context.ts';
 import { mapBounded } from '../map-bounded.ts';
 
@@ -17,7 +18,11 @@ const NOT_FOUND_VERSION = 6;
 export const describeGroups = api(15, {
   handle: async (request, context): Promise<DescribeGroupsResponseInput> => ({
     throttleTimeMs: 0,
-    groups: await mapBounded([...new Set(request.groups)], (groupId) => describe(groupId, context)),
+    groups: await mapBounded([...new Set(request.groups)], async (groupId) => {
+      const described = await describe(groupId, context);
+      const isKnown = described.errorCode === KAFKA_ERRORS.NONE && request.includeAuthorizedOperations;
+      return isKnown ? { ...described, authorizedOperations: GROUP_OPERATIONS } : described;
+    }),
   }),
   failure: () => ({ groups: [] }),
 });

@@ -1,6 +1,7 @@
 // DescribeTopicPartitions (75): topics in name order, page by page.
 import { KAFKA_ERRORS, type DescribeTopicPartitionsResponseInput } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
+import { topicOperations } from '../authorized-operations.ts';
 import { partitionBrokers } from '../brokers.ts';
 import type { RequestContext } from '../context.ts';
 import type { PartitionView, TopicView } from '../ports.ts';
@@ -59,6 +60,7 @@ function describe(topic: TopicView, page: readonly PartitionView[], context: Req
     name: topic.name,
     topicId: topic.topicId,
     isInternal: topic.internal,
+    topicAuthorizedOperations: topicOperations(topic, context.gateway.settings),
     partitions: page.map((partition): Partition => {
       const nodes = partitionBrokers(brokers, topic.streamId, partition.shard, partition.replicaCount);
       return {

@@ -3,9 +3,11 @@ import {
   KAFKA_ERRORS,
   ZERO_UUID,
   type KafkaErrorName,
+  type MetadataRequest,
   type MetadataResponseInput,
 } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
+import { CLUSTER_OPERATIONS, topicOperations } from '../authorized-operations.ts';
 import { endpointOf, partitionBrokers } from '../brokers.ts';
 import type { RequestContext } from '../context.ts';
 import { topicErrorOf } from '../error-table.ts';
@@ -32,11 +34,30 @@ export const metadata = api(3, {
       clusterId: cluster.clusterId,
       // Any gateway takes commands, so the one that is asked is the controller.
       controllerId: cluster.selfNumber,
-      topics,
+      ...operationsOf(request, context, topics),
     };
   },
   failure: (errorCode) => ({ brokers: [], topics: [], errorCode }),
 });
+
+/** KIP-430: told to those who ask; for the cluster DescribeCluster took that over in version 11. */
+function operationsOf(
+  request: MetadataRequest,
+  { apiVersion, gateway }: RequestContext,
+  topics: ResponseTopic[],
+): Pick<MetadataResponseInput, 'topics' | 'clusterAuthorizedOperations'> {
+  const clusterToo = apiVersion <= 10 && request.includeClusterAuthorizedOperations;
+  return {
+    topics: request.includeTopicAuthorizedOperations
+      ? topics.map((shown) => {
+          const topic = shown.errorCode === 0 ? gateway.cluster.topicById(shown.topicId ?? '') : undefined;
+          if (topic === undefined) return shown;
+          return { ...shown, topicAuthorizedOperations: topicOperations(topic, gateway.settings) };
+        })
+      : topics,
+    ...(clusterToo ? { clusterAuthorizedOperations: CLUSTER_OPERATIONS } : {}),
+  };
+}
 
 async function requestedTopics(
   asked: readonly { readonly topicId: string; readonly name: string | null }[] | null,
