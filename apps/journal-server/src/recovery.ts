@@ -38,6 +38,12 @@ export function shardDirectory(dataDirectory: string, streamId: number, shard: n
   return `${shardsDirectory(dataDirectory)}/${streamId}-${shard}`;
 }
 
+/** Options of {@link openDirectory}. */
+export interface RecoveryOptions extends CommitLogOptions {
+  /** Producers of the commit log count as heard from now; else when their records say so, which may be long ago. */
+  readonly nowMs?: number;
+}
+
 /**
  * Recovers all shards of the directory.
  * @throws BrokerError storage_failed, storage_full; corrupt if no checkpoint is readable.
@@ -46,7 +52,7 @@ export async function openDirectory(
   disk: Disk,
   dataDirectory: string,
   events: ShardEvents,
-  options: CommitLogOptions = {},
+  { nowMs, ...options }: RecoveryOptions = {},
 ): Promise<OpenedDirectory> {
   const store = await CheckpointStore.open(disk, dataDirectory);
   const { log: commitLog, recovery } = await CommitLog.open(disk, `${dataDirectory}/commit-log`, {
@@ -59,7 +65,7 @@ export async function openDirectory(
   const directory = new Recovering(disk, dataDirectory, events, quarantine);
   await directory.quarantineDamage(recovery, store.latest.shards);
   for (const checkpoint of store.latest.shards) directory.open(checkpoint);
-  const replayedSections = directory.replay(recovery);
+  const replayedSections = directory.replay(recovery, nowMs);
   await directory.finish();
   const { shards } = directory;
   const unknown = disk
@@ -131,7 +137,7 @@ class Recovering {
   }
 
   /** All later sections in log order, truncations included (rule L3). */
-  replay(recovery: CommitLogRecovery): number {
+  replay(recovery: CommitLogRecovery, nowMs: number | undefined): number {
     let sections = 0;
     for (const frame of recovery.frames()) {
       for (const section of frame.sections) {
@@ -139,15 +145,15 @@ class Recovering {
         if (section.damaged || this.#quarantine.reasonOf(streamId, subKey) !== undefined) continue;
         const shard = this.shards.get(shardKey(streamId, subKey)) ?? this.#make(streamId, subKey, undefined);
         sections++;
-        if (shard.failure === undefined) this.#apply(shard, section);
+        if (shard.failure === undefined) this.#apply(shard, section, nowMs);
       }
     }
     return sections;
   }
 
-  #apply(shard: Shard, { kind, bytes }: RecoveredSection): void {
+  #apply(shard: Shard, { kind, bytes }: RecoveredSection, nowMs: number | undefined): void {
     try {
-      if (kind === SECTION_RECORDS) shard.replay(bytes);
+      if (kind === SECTION_RECORDS) shard.replay(bytes, nowMs);
       else if (kind === SECTION_LOG_START) shard.log.advanceLogStart(readOffset(bytes));
       else if (kind === SECTION_TRUNCATION) {
         shard.replayTruncation(readOffset(bytes));

@@ -52,6 +52,7 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
   const directoryFacts = await openDirectoryFacts(disk, config.data.dir);
   const events = new JournalEvents();
   const opened = await openDirectory(disk, config.data.dir, events, {
+    nowMs: systemClock.nowMs(),
     fileBytes: config.commitLog.fileBytes,
   });
   logRecovery(opened, log);

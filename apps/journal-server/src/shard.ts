@@ -190,16 +190,19 @@ export class Shard {
   }
 
   /** Feeds batches of a replay into log and producers. */
-  replay(batches: Buffer): void {
+  replay(batches: Buffer, nowMs?: number): void {
     this.log.append(batches);
-    this.noteProducers(batches);
+    this.noteProducers(batches, nowMs);
     this.nextOffset = this.log.logEndOffset;
     this.#recoveredHighWatermark = this.log.logEndOffset;
     this.#durableOffset = this.log.logEndOffset;
   }
 
-  /** Brings the producer table up to date with batches that are in the log already. */
-  noteProducers(batches: Buffer): void {
+  /**
+   * Brings the producer table up to date with batches that are in the log already: heard from at `nowMs`, or when the
+   * batches themselves say so.
+   */
+  noteProducers(batches: Buffer, nowMs?: number): void {
     for (let at = 0; at < batches.length;) {
       const sizeBytes = completeBatchBytes(batches, at, batches.length);
       if (sizeBytes === 0) return;
@@ -214,7 +217,7 @@ export class Shard {
           },
           baseOffsetOf(batches, at),
           lastOffsetOf(batches, at),
-          maxTimestampOf(batches, at),
+          nowMs ?? maxTimestampOf(batches, at),
         );
       }
       at += sizeBytes;

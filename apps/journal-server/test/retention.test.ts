@@ -98,6 +98,29 @@ describe('retention (L4)', () => {
     expect(await produce(2, 'new')).toBe('');
   });
 
+  test.each(['running', 'restarted'])(
+    'who writes of long ago is not forgotten: its repeats are still repeats, %s (R6)',
+    async (how) => {
+      cluster.create(1, REPLICA);
+      await start(1);
+      const send = (baseSequence: number): Promise<number> =>
+        new Promise((resolve) => {
+          const numbers = { producerId: 7, producerEpoch: 0, baseSequence, timestampMs: 1_000 };
+          client.produce(
+            { streamId: 1, shard: 0, batch: batchOf(['x'], numbers), acks: -1, timeoutMs: 5000 },
+            (_error, outcome) => resolve(outcome?.baseOffset ?? -1),
+          );
+        });
+      expect([await send(0), await send(1)]).toEqual([0, 1]);
+      if (how === 'restarted') {
+        await running.abandon();
+        await start(2);
+      }
+      running.journal.checkpointer.retain();
+      expect(await send(1)).toBe(1);
+    },
+  );
+
   test('what has just come stays for a while, whatever its time says, or nobody could read it', async () => {
     cluster.create(1, REPLICA);
     await start(1);

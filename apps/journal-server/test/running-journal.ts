@@ -53,6 +53,7 @@ export async function startJournal(options: {
   const disk = options.disk ?? new NodeDisk();
   const events = new JournalEvents();
   const opened = await openDirectory(disk, options.dataDirectory, events, {
+    nowMs: systemClock.nowMs(),
     fileBytes: options.fileBytes ?? 8 * 1024 * 1024,
   });
   let fatal: unknown;

@@ -372,6 +372,7 @@ export class SimulatedJournal {
       const events = new JournalEvents();
       const opened = await this.clock.settle(
         openDirectory(this.disk, 'data', events, {
+          nowMs: this.clock.nowMs(),
           fileBytes: this.#fileBytes,
           spareFiles: 1,
           newIdentity: () => Buffer.from('identity'),
