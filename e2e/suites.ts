@@ -51,7 +51,7 @@ export const SUITES: readonly Suite[] = [
     file: 'clients/kafka-java.test.ts',
     title: 'Apache Kafka 4.3.1 tools and Java client',
     needs: ['kafka-jars'],
-    limitMs: 4 * MINUTE_MS,
+    limitMs: 6 * MINUTE_MS,
   },
   {
     file: 'clients/kafka-wire.test.ts',

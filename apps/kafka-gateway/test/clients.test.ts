@@ -94,6 +94,10 @@ describe('kafkajs', () => {
     expect(configs.resources[0]?.configEntries).toEqual([
       expect.objectContaining({ configName: 'retention.ms', configValue: '1000' }),
     ]);
+    // kafkajs knows only AlterConfigs, which replaces all.
+    const configEntries = [{ name: 'segment.ms', value: '2000' }];
+    await admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: 't', configEntries }] });
+    expect(running.meta.topicByName('t')?.config).toEqual({ 'segment.ms': '2000' });
     await admin.createPartitions({ topicPartitions: [{ topic: 't', count: 3 }] });
     expect(await admin.fetchTopicOffsets('t')).toHaveLength(3);
     expect(await admin.describeCluster()).toMatchObject({ clusterId: 'fake-cluster', controller: 1 });
