@@ -42,7 +42,7 @@ export function registerMetrics(metrics: Metrics, current: () => Journal | undef
     {
       name: 'robustmq_journal_appended_bytes_total',
       help: 'Bytes of record batches appended.',
-      unit: '1',
+      unit: 'By',
       read: () => commits.total('appendedBytes'),
     },
     {

@@ -147,8 +147,8 @@ function appendSpan(sampler: TraceSampler, request: AppendRequest): AppendSpan |
 function logRecovery(opened: OpenedDirectory, log: JournalLog): void {
   const fields = {
     shards: opened.shards.size,
-    replayedSections: opened.replayedSections,
-    tornTail: opened.recovery.tornTail,
+    replayed_sections: opened.replayedSections,
+    torn_tail: opened.recovery.tornTail,
     quarantined: [...opened.quarantine.all.keys()],
   };
   log.info(fields, 'data directory recovered');
