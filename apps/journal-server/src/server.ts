@@ -6,7 +6,7 @@ import type { BrokerError } from '@robustmq/errors';
 import { MetaClient, type Registration } from '@robustmq/meta-client';
 import { JournalService, registerExchangeCodec, RpcServer, ServiceKind } from '@robustmq/rpc';
 import { systemClock } from '@robustmq/runtime';
-import { parseTraceparent, type TraceSampler } from '@robustmq/telemetry';
+import { ATTRIBUTES, parseTraceparent, type TraceSampler } from '@robustmq/telemetry';
 import { JournalCalls } from './calls.ts';
 import type { ClusterPort } from './cluster-port.ts';
 import type { JournalConfig } from './config.ts';
@@ -137,9 +137,9 @@ function appendSpan(sampler: TraceSampler, request: AppendRequest): AppendSpan |
   const parent = sampler.isOn ? parseTraceparent(request.traceparent) : null;
   if (parent === null) return null;
   const attributes = {
-    'robustmq.stream_id': request.streamId,
-    'robustmq.shard': request.shard,
-    'robustmq.batch_bytes': request.bytes.length,
+    [ATTRIBUTES.streamId]: request.streamId,
+    [ATTRIBUTES.shard]: request.shard,
+    [ATTRIBUTES.batchBytes]: request.bytes.length,
   };
   return sampler.start('append', parent, { attributes });
 }

@@ -69,6 +69,7 @@ export class Serving {
   readonly registry: FilterRegistry;
   readonly takeovers: Takeovers;
   readonly blocked = new BlockedPublishes();
+  readonly #traces: PublishTraces;
   readonly #parts: ProcessParts;
   readonly #cursorCommits: CursorCommits;
   readonly #expiry: NodeJS.Timeout;
@@ -84,11 +85,13 @@ export class Serving {
       this.deliveryCounters,
       deliveryDebug(parts),
     );
+    this.#traces = new PublishTraces(parts.sampler);
     const host: TailHost = {
       streamOf: (streamId) => ownership.streamOf(streamId),
       isGatewayProducer,
       now: () => clock.nowMs(),
       sampler: parts.sampler,
+      publishes: this.#traces,
       onBadBatch: (streamId, shard, err) =>
         parts.log.error({ stream_id: streamId, shard, err }, 'unreadable batch'),
     };
@@ -145,11 +148,12 @@ export class Serving {
       this.mesh,
       this.journal.appender<AppendToken>({
         deliveryTimeoutMs: config.journal.appendTimeout,
-        onOutcome: (_queue, tokens, error) => publisher.onOutcome(tokens, error),
+        onOutcome: (queue, tokens, error, baseOffset) =>
+          publisher.onOutcome(queue, tokens, error, baseOffset),
         onUnblocked: (queue) => publisher.onUnblocked(queue),
       }),
       this.blocked,
-      new PublishTraces(this.#parts.sampler),
+      this.#traces,
     );
     return publisher;
   }

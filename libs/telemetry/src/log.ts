@@ -1,6 +1,6 @@
 // The log: one JSON object per line in one schema for all services. `ts` (ISO 8601, UTC), `level`, `msg`, `service`,
 // `node_id`; where it applies `client_id`, `topic`, `tenant`, `trace_id`, `span_id`, and `err` with code and details. What
-// else a message needs is in snake case as well (docs/en/operations/logs.md).
+// else a message needs is in snake case as well (docs/en/logs.md).
 
 import { systemClock, type Clock } from '@robustmq/runtime';
 import { levels, pino, stdSerializers, type DestinationStream, type Logger } from 'pino';

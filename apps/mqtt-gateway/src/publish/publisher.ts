@@ -140,7 +140,7 @@ export class Publisher {
     const queue = this.#appender.queue(stream.streamId, route.shard, stream);
     const nowMs = this.#host.clock.nowMs();
     const properties = this.#readFacts(session, view, nowMs);
-    this.#traces.begin(token, stream.name, properties);
+    const traceparent = this.#traces.begin(token, stream.name, queue, properties);
     try {
       const { buffer, payloadStart, payloadEnd } = view;
       const isTaken =
@@ -156,6 +156,7 @@ export class Publisher {
           token,
         );
       if (isTaken) {
+        if (traceparent !== '') queue.sampled(traceparent);
         this.counters.appended++;
         return;
       }
@@ -173,6 +174,7 @@ export class Publisher {
       facts: { ...this.#facts, correlationData: copyOf(this.#facts.correlationData) },
       userProperties: properties,
       token,
+      traceparent,
     });
   }
 
@@ -202,8 +204,13 @@ export class Publisher {
   }
 
   /** The outcome of a batch; the journal client calls it once per batch. */
-  onOutcome(tokens: readonly AppendToken[], error: BrokerError | undefined): void {
-    this.#traces.end(tokens, error);
+  onOutcome(
+    queue: AppendQueue<AppendToken>,
+    tokens: readonly AppendToken[],
+    error: BrokerError | undefined,
+    baseOffset: number,
+  ): void {
+    this.#traces.end(queue, tokens, error, baseOffset);
     if (error === undefined) {
       for (let index = 0; index < tokens.length; index++) {
         const token = tokens[index];
