@@ -9,6 +9,7 @@ type Check = (text: string, facts: Facts) => string | undefined;
 
 /** Dotted names of others: Kafka's client settings and the attributes of OpenTelemetry. */
 const FOREIGN_NAMES = new Set([
+  'client.id',
   'group.instance.id',
   'service.name',
   'service.namespace',
