@@ -150,9 +150,7 @@ const checkFiles: Check = (text, facts) => {
 /** Words that can only be identifiers: with an underscore, or a capital within. */
 const checkIdentifiers: Check = (text, facts) => {
   if (!/^[A-Za-z]\w*$/.test(text) || !(text.includes('_') || /[a-z][A-Z]/.test(text))) return undefined;
-  return /^robustmq_/i.test(text) || facts.occurs(text)
-    ? undefined
-    : `${text} occurs nowhere in the sources`;
+  return /^robustmq_/i.test(text) || facts.occurs(text) ? undefined : `${text} occurs nowhere in the sources`;
 };
 
 const CHECKS: readonly Check[] = [
