@@ -126,7 +126,7 @@ describe('links', () => {
 
   test('to files, folders, headings and other hosts pass', () => {
     const text =
-      '# Here it is\n\n[a](a.md) [b](formats/) [c](#here-it-is) [d](../../README.md) [e](https://x.example/y)\n';
+      '# Here it is\n\n[a](a.md) [b](formats/) [c](#here-it-is) [d](../../README.md) [e](https://x.example/y) [f](benchmarks)\n';
     // A folder is asked for without its slash or with it, as the file system takes it.
     expect(check(text.replace('formats/', 'formats'))).toEqual([]);
   });
