@@ -11,6 +11,7 @@ import { journalConfig } from '../../apps/journal-server/src/config.ts';
 import { registerMetrics as journalMetrics } from '../../apps/journal-server/src/server-metrics.ts';
 import { kafkaGatewayConfig } from '../../apps/kafka-gateway/src/config.ts';
 import { registerGatewayMetrics as kafkaMetrics } from '../../apps/kafka-gateway/src/metrics.ts';
+import { TOPIC_CONFIG } from '../../apps/kafka-gateway/src/topic-config.ts';
 import { metaServiceConfig } from '../../apps/meta-service/src/config.ts';
 import { registerMetrics as metaMetrics } from '../../apps/meta-service/src/metrics.ts';
 import { mqttGatewayConfig } from '../../apps/mqtt-gateway/src/config.ts';
@@ -41,7 +42,10 @@ const { version } = JSON.parse(readFileSync(path.join(root, 'apps/admin-api/pack
 const api = await describeApi(version);
 const written = new Map([['docs/openapi.json', api.text]]);
 for (const language of ['en', 'zh'] as const) {
-  written.set(`docs/${language}/configuration.md`, configurationPage(language, definitions));
+  written.set(
+    `docs/${language}/configuration.md`,
+    configurationPage(language, definitions, [...TOPIC_CONFIG.values()]),
+  );
   written.set(`docs/${language}/metrics.md`, metricsPage(language, sections));
 }
 

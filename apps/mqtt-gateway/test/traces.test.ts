@@ -67,6 +67,16 @@ test('a sampled publish has a span until its outcome, its batch and its delivery
         isEnded: true,
       },
     ]);
+    expect(running.log.records).toContainEqual({
+      level: 'debug',
+      message: 'publish traced',
+      client_id: 'dev',
+      tenant: 'default',
+      topic: 't',
+      connection: expect.any(String) as string,
+      trace_id: traceId,
+      span_id: publish!.spanId,
+    });
     // The journal traces the append under the span of the publish.
     expect(running.journal.traceparents).toEqual([`00-${traceId}-${publish!.spanId}-01`]);
     const [traced] = device.received.filter((packet) => packet.cmd === 'publish');

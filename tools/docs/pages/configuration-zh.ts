@@ -120,4 +120,18 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
   'Port of the HTTP API.': 'HTTP API 的端口。',
   'Largest request body.': '请求体的最大字节数。',
   'A request that has not arrived by then is refused.': '到时仍未完整到达的请求被拒绝。',
+  'Old segments are deleted by time and size.': '旧的段按时间与大小删除。',
+  'Batches are stored as their producer compressed them.': '批次按 producer 压缩的样子存储。',
+  'Largest record batch, after compression.': '最大的记录批次，按压缩后计算。',
+  'Whether timestamps are those of the producer or of the append.': '时间戳取 producer 的还是追加时刻的。',
+  'In-sync replicas without which acks=all is refused.': '同步副本少于此数时拒绝 acks=all。',
+  'Bytes of a partition beyond which old segments are deleted; -1: no limit.':
+    '分区超过此字节数时删除旧的段；-1 表示没有上限。',
+  'Age at which segments are deleted; -1: no limit.': '段超过此时长（毫秒）即被删除；-1 表示没有上限。',
+  'Size at which a new segment is started.': '达到此大小（字节）时开始新的段。',
+  'Age at which a new segment is started.': '达到此时长（毫秒）时开始新的段。',
+  'MQTT topic filter whose topics this topic owns; fixed at creation.':
+    '本主题所拥有的 MQTT 主题的过滤器；创建时确定。',
+  'When MQTT publishes are acknowledged: once committed, or from the memory of the leader.':
+    '何时确认 MQTT 发布：提交之后，或在 leader 的内存中时。',
 };

@@ -17,25 +17,72 @@ over it flags (\`--mqtt.port=1883\`). An unknown key anywhere is an error. Sizes
 `,
 } as const;
 
-/** The page in one language. @throws RangeError when a setting has no Chinese description, or a description no setting */
-export function configurationPage(language: 'en' | 'zh', definitions: readonly ConfigDefinition[]): string {
-  const inChinese = translated(definitions);
-  const tables = definitions.map(
-    ({ app }, index) => `## ${app}\n\n${renderConfigTable(inChinese[index]!, language)}`,
-  );
-  return `${[INTRODUCTION[language], ...tables].join('\n').trimEnd()}\n`;
+/** A configuration of a stream, as the Kafka protocol describes it. */
+export interface TopicConfigRow {
+  readonly name: string;
+  readonly type: string;
+  readonly default: string;
+  readonly alterable: boolean;
+  readonly documentation: string;
 }
 
-function translated(definitions: readonly ConfigDefinition[]) {
-  const used = new Set<string>();
+const STREAMS = {
+  en: {
+    text: `## Streams
+
+Configurations of a stream, which is a Kafka topic: given at creation (CreateTopics, \`POST /api/v1/streams\`), changed by
+IncrementalAlterConfigs. Each is enforced; any other name is refused.
+`,
+    columns: ['configuration', 'type', 'default', 'description', 'changes'],
+    alterable: ['fixed at creation', 'at any time'],
+  },
+  zh: {
+    text: `## Stream
+
+stream（即 Kafka 主题）的配置：在创建时给出（CreateTopics、\`POST /api/v1/streams\`），由 IncrementalAlterConfigs 修改。每一项都会生效；其他名称一律被拒绝。
+`,
+    columns: ['配置', '类型', '默认值', '说明', '修改'],
+    alterable: ['创建时确定', '随时'],
+  },
+} as const;
+
+function streamTable(language: 'en' | 'zh', rows: readonly TopicConfigRow[]): string {
+  const { text, columns, alterable } = STREAMS[language];
+  const lines = rows.map((row) => {
+    const value = row.default === '' ? '' : `\`${row.default}\``;
+    const description = language === 'zh' ? inChinese(row.name, row.documentation) : row.documentation;
+    return `| \`${row.name}\` | ${row.type.toLowerCase()} | ${value} | ${description} | ${alterable[Number(row.alterable) as 0 | 1]} |`;
+  });
+  return [text, `| ${columns.join(' | ')} |`, '|---|---|---|---|---|', ...lines, ''].join('\n');
+}
+
+function inChinese(name: string, description: string): string {
+  const text = DESCRIPTIONS_IN_CHINESE[description];
+  if (text === undefined)
+    throw new RangeError(`${name} has no Chinese description in tools/docs/pages/configuration-zh.ts`);
+  return text;
+}
+
+/** The page in one language. @throws RangeError when a setting has no Chinese description, or a description no setting */
+export function configurationPage(
+  language: 'en' | 'zh',
+  definitions: readonly ConfigDefinition[],
+  topicConfigs: readonly TopicConfigRow[],
+): string {
+  const translations = translated(definitions, topicConfigs);
+  const tables = definitions.map(
+    ({ app }, index) => `## ${app}\n\n${renderConfigTable(translations[index]!, language)}`,
+  );
+  return `${[INTRODUCTION[language], ...tables, streamTable(language, topicConfigs)].join('\n').trimEnd()}\n`;
+}
+
+function translated(definitions: readonly ConfigDefinition[], topicConfigs: readonly TopicConfigRow[]) {
+  for (const { name, documentation } of topicConfigs) inChinese(name, documentation);
+  const used = new Set(topicConfigs.map(({ documentation }) => documentation));
   const tables = definitions.map((definition) =>
     definition.describe().map((row) => {
       if (row.descriptionZh !== '') return row;
-      const descriptionZh = DESCRIPTIONS_IN_CHINESE[row.description];
-      if (descriptionZh === undefined)
-        throw new RangeError(
-          `${row.path} has no Chinese description in tools/docs/pages/configuration-zh.ts`,
-        );
+      const descriptionZh = inChinese(row.path, row.description);
       used.add(row.description);
       return { ...row, descriptionZh };
     }),

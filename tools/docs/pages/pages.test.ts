@@ -20,8 +20,20 @@ describe('configuration page', () => {
     );
 
   test('refuses a setting that has no Chinese description, and a description that has no setting', () => {
-    expect(() => configurationPage('zh', [define('What nobody translated.')])).toThrow('a.b has no Chinese');
-    expect(() => configurationPage('en', [define('What.', '什么。')])).toThrow('no setting is described as');
+    expect(() => configurationPage('zh', [define('What nobody translated.')], [])).toThrow(
+      'a.b has no Chinese',
+    );
+    const row = {
+      name: 'a.b',
+      type: 'INT',
+      default: '1',
+      alterable: true,
+      documentation: 'What nobody translated.',
+    };
+    expect(() => configurationPage('zh', [], [row])).toThrow('a.b has no Chinese');
+    expect(() => configurationPage('en', [define('What.', '什么。')], [])).toThrow(
+      'no setting is described as',
+    );
   });
 });
 

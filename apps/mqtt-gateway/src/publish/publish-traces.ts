@@ -2,13 +2,7 @@
 // property `traceparent` and stays with the record, so that any gateway finds it at delivery. A trace that begins here is
 // remembered by the record's offset instead: the message itself is not changed. Off, it costs one test.
 
-import {
-  ATTRIBUTES,
-  contextOfUserProperties,
-  formatTraceparent,
-  SYSTEM_MQTT,
-  type TraceSampler,
-} from '@robustmq/telemetry';
+import { ATTRIBUTES, contextOfUserProperties, SYSTEM_MQTT, type TraceSampler } from '@robustmq/telemetry';
 import type { PendingAck } from '@robustmq/mqtt-session';
 import type { UserProperty } from '@robustmq/record-batch';
 
@@ -39,14 +33,14 @@ export class PublishTraces {
     return this.#open.size;
   }
 
-  /** Begins the span of a QoS 1 publish if it is sampled; returns what its batch is traced under, else ''. */
+  /** Begins the span of a QoS 1 publish if it is sampled, else null. It ends with the outcome. */
   begin(
     pending: PendingAck | null,
     streamName: string,
     { streamId, shard }: TracedShard,
     properties: readonly UserProperty[] | null,
-  ): string {
-    if (!this.#sampler.isOn || pending === null || this.#open.size >= MAX_OPEN_SPANS) return '';
+  ): Span | null {
+    if (!this.#sampler.isOn || pending === null || this.#open.size >= MAX_OPEN_SPANS) return null;
     const span = this.#sampler.start('mqtt publish', contextOfUserProperties(properties), {
       attributes: {
         [ATTRIBUTES.messagingSystem]: SYSTEM_MQTT,
@@ -55,9 +49,8 @@ export class PublishTraces {
         [ATTRIBUTES.shard]: shard,
       },
     });
-    if (span === null) return '';
-    this.#open.set(pending, span);
-    return formatTraceparent(span.spanContext());
+    if (span !== null) this.#open.set(pending, span);
+    return span;
   }
 
   /** The append of these publishes is over; without an error they lie at `baseOffset` and behind it. */

@@ -8,6 +8,7 @@ import { ABSENT, REASON, type PublishView } from '@robustmq/mqtt-codec';
 import { reasonOfError, type PendingAck } from '@robustmq/mqtt-session';
 import type { MqttFacts, UserProperty } from '@robustmq/record-batch';
 import type { Clock } from '@robustmq/runtime';
+import { formatTraceparent, traceFields } from '@robustmq/telemetry';
 import type { Deliverer } from '../delivery/deliverer.ts';
 import { Message, readPublish } from '../delivery/message.ts';
 import type { TopicRoute, TopicRoutes } from '../delivery/topic-route.ts';
@@ -140,7 +141,7 @@ export class Publisher {
     const queue = this.#appender.queue(stream.streamId, route.shard, stream);
     const nowMs = this.#host.clock.nowMs();
     const properties = this.#readFacts(session, view, nowMs);
-    const traceparent = this.#traces.begin(token, stream.name, queue, properties);
+    const traceparent = this.#trace(connection, route, stream.name, queue, properties, token);
     try {
       const { buffer, payloadStart, payloadEnd } = view;
       const isTaken =
@@ -176,6 +177,22 @@ export class Publisher {
       token,
       traceparent,
     });
+  }
+
+  /** What the publish is traced under; empty if it is not sampled. */
+  #trace(
+    connection: Connection,
+    route: TopicRoute,
+    streamName: string,
+    queue: AppendQueue<AppendToken>,
+    properties: readonly UserProperty[] | null,
+    token: AppendToken,
+  ): string {
+    const span = this.#traces.begin(token, streamName, queue, properties);
+    if (span === null) return '';
+    // Logs and traces find each other by this line.
+    connection.debug('publish traced', { topic: route.topic, ...traceFields(span) });
+    return formatTraceparent(span.spanContext());
   }
 
   #readFacts(session: ClientSession, view: PublishView, nowMs: number): UserProperty[] | null {
