@@ -111,13 +111,21 @@ describe('metrics', () => {
   });
 
   test('count what happens', async () => {
-    const read = async (name: string): Promise<number> =>
-      parseExposition(await (await ops('mqtt-gateway', '/metrics')).text()).find(
-        (family) => family.name === name,
-      )!.samples[0]!.value;
-    const before = await read('robustmq_mqtt_deliveries_qos1_total');
+    const read = async (service: ServiceName, name: string): Promise<number> =>
+      parseExposition(await (await ops(service, '/metrics')).text())
+        .flatMap((family) => family.samples)
+        .find((sample) => sample.name === name)!.value;
+    const figures = async (): Promise<number[]> => [
+      await read('mqtt-gateway', 'robustmq_mqtt_deliveries_qos1_total'),
+      await read('journal-server', 'robustmq_journal_appended_batches_total'),
+    ];
+    const [deliveries = 0, batches = 0] = await figures();
+    const syncs = await read('journal-server', 'robustmq_journal_sync_seconds_count');
     await exchange('counted');
-    expect(await read('robustmq_mqtt_deliveries_qos1_total')).toBe(before + 1);
+    expect(await figures()).toEqual([deliveries + 1, batches + 1]);
+    expect(await read('journal-server', 'robustmq_journal_sync_seconds_count')).toBeGreaterThan(syncs);
+    expect(await read('journal-server', 'robustmq_journal_sync_seconds_sum')).toBeGreaterThan(0);
+    expect(await read('journal-server', 'robustmq_journal_disk_free_bytes')).toBeGreaterThan(0);
   });
 });
 

@@ -8,7 +8,10 @@ import { registerProcessMetrics } from '@robustmq/telemetry';
 import { adminApiConfig } from '../../apps/admin-api/src/config.ts';
 import { registerMetrics as adminMetrics, RequestFigures } from '../../apps/admin-api/src/metrics.ts';
 import { journalConfig } from '../../apps/journal-server/src/config.ts';
-import { registerMetrics as journalMetrics } from '../../apps/journal-server/src/server-metrics.ts';
+import {
+  registerMetrics as journalMetrics,
+  ServerFigures,
+} from '../../apps/journal-server/src/server-metrics.ts';
 import { kafkaGatewayConfig } from '../../apps/kafka-gateway/src/config.ts';
 import { registerGatewayMetrics as kafkaMetrics } from '../../apps/kafka-gateway/src/metrics.ts';
 import { TOPIC_CONFIG } from '../../apps/kafka-gateway/src/topic-config.ts';
@@ -31,7 +34,10 @@ const definitions = [metaServiceConfig, journalConfig, mqttGatewayConfig, kafkaG
 const sections: readonly MetricSection[] = [
   { title: 'everywhere', rows: collectMetrics((metrics) => registerProcessMetrics(metrics, '')) },
   { title: 'meta-service', rows: collectMetrics((metrics) => metaMetrics(metrics, {} as never)) },
-  { title: 'journal-server', rows: collectMetrics((metrics) => journalMetrics(metrics, () => undefined)) },
+  {
+    title: 'journal-server',
+    rows: collectMetrics((metrics) => journalMetrics(metrics, () => undefined, new ServerFigures())),
+  },
   { title: 'mqtt-gateway', rows: collectMetrics((metrics) => mqttMetrics(metrics, {} as never)) },
   { title: 'kafka-gateway', rows: collectMetrics((metrics) => kafkaMetrics(metrics, {} as never)) },
   { title: 'admin-api', rows: collectMetrics((metrics) => adminMetrics(metrics, new RequestFigures())) },

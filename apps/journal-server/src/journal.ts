@@ -5,6 +5,7 @@ import { assert, BrokerError } from '@robustmq/errors';
 import type { Disk } from '@robustmq/commit-log';
 import type { StreamView } from '@robustmq/meta-client';
 import type { Clock } from '@robustmq/runtime';
+import { BucketHistogram, LATENCY_BOUNDS_SECONDS } from '@robustmq/telemetry';
 import { SegmentLog } from '@robustmq/segment-log';
 import { Checkpointer } from './checkpointer.ts';
 import type { ClusterPort } from './cluster-port.ts';
@@ -42,6 +43,8 @@ export interface JournalOptions {
   readonly onFatal: (error: BrokerError) => void;
   readonly checkpointBytes?: number;
   readonly checkpointPaceMs?: number;
+  /** Takes the durations of syncs. */
+  readonly syncSeconds?: BucketHistogram;
   /** Begins the span of a sampled append; absent: nothing is traced. */
   readonly startSpan?: ((request: AppendRequest) => AppendSpan | null) | undefined;
   /** Absent: backlog reads scan the log. */
@@ -90,6 +93,7 @@ export class Journal {
       clock: options.clock,
       commitLog: directory.commitLog,
       diskIsFull: options.diskIsFull ?? (() => false),
+      syncSeconds: options.syncSeconds ?? new BucketHistogram(LATENCY_BOUNDS_SECONDS),
       startSpan: options.startSpan ?? (() => null),
       committed: (shard, batches) => this.#committed(shard, batches),
       passEnded: (origins) => this.#passEnded(origins),

@@ -1,6 +1,6 @@
 // Metrics of a journal: plain numbers that the scrape reads.
 
-import type { Metrics } from '@robustmq/telemetry';
+import { BucketHistogram, LATENCY_BOUNDS_SECONDS, type Metrics } from '@robustmq/telemetry';
 import type { Journal } from './journal.ts';
 
 type Counted = 'ticks' | 'appendedBatches' | 'appendedBytes' | 'refused';
@@ -25,8 +25,19 @@ class CommitCounts {
   }
 }
 
+/** What outlives an incarnation. */
+export class ServerFigures {
+  readonly syncSeconds = new BucketHistogram(LATENCY_BOUNDS_SECONDS);
+  /** Of the disk of the data folder. */
+  freeBytes: () => number = () => 0;
+}
+
 /** Registers the journal's instruments. */
-export function registerMetrics(metrics: Metrics, current: () => Journal | undefined): void {
+export function registerMetrics(
+  metrics: Metrics,
+  current: () => Journal | undefined,
+  figures: ServerFigures,
+): void {
   const commits = new CommitCounts(current);
   metrics.registerCounters([
     {
@@ -73,6 +84,20 @@ export function registerMetrics(metrics: Metrics, current: () => Journal | undef
       help: 'Bytes of all segments.',
       unit: 'By',
       read: () => current()?.logBytes ?? 0,
+    },
+    {
+      name: 'robustmq_journal_disk_free_bytes',
+      help: 'Free bytes on the disk of the data folder.',
+      unit: 'By',
+      read: () => figures.freeBytes(),
+    },
+  ]);
+  metrics.registerHistograms([
+    {
+      name: 'robustmq_journal_sync_seconds',
+      help: 'Time that a sync of the commit log takes: the least that an acknowledged publish waits.',
+      unit: 's',
+      histogram: figures.syncSeconds,
     },
   ]);
 }

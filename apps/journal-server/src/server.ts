@@ -15,6 +15,7 @@ import { DiskWatermark } from './disk-watermark.ts';
 import { Journal, JournalEvents, type JournalLog } from './journal.ts';
 import type { AppendRequest, AppendSpan } from './pending.ts';
 import { openDirectory, type OpenedDirectory } from './recovery.ts';
+import type { ServerFigures } from './server-metrics.ts';
 import { openIndexStore } from './topic-index/index-store.ts';
 import { TopicIndex } from './topic-index/topic-index.ts';
 
@@ -35,6 +36,7 @@ export interface ServerSurroundings {
   readonly opsAddress: string;
   readonly version: string;
   readonly sampler: TraceSampler;
+  readonly figures: ServerFigures;
   /** The disk failed: the process must end, a new incarnation begins from what is durable. */
   readonly onFatal: (error: BrokerError) => void;
   /** The lease is over: this server must {@link JournalServer.end} at once. */
@@ -78,10 +80,12 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
   const registration = await meta.register(description, around.onLeaseLost);
   await meta.view.waitForRevision(registration.revision, REVISION_TIMEOUT_MS);
   const watermark = await openWatermark(config, opened, log);
+  around.figures.freeBytes = () => watermark.freeBytes;
   const index = new TopicIndex(await openIndexStore(`${config.data.dir}/index`, log), log);
   const journal = new Journal(
     {
       index,
+      syncSeconds: around.figures.syncSeconds,
       startSpan: (request) => appendSpan(around.sampler, request),
       disk: disk satisfies Disk,
       dataDirectory: config.data.dir,

@@ -23,6 +23,8 @@ export const METRICS_IN_CHINESE: Readonly<Record<string, string>> = {
   robustmq_journal_leaders: '由此进程担任 leader 的分片数。',
   robustmq_journal_failed_shards: '不对外服务的分片数：被隔离或失败。',
   robustmq_journal_streams: '已连接的网关数。',
+  robustmq_journal_disk_free_bytes: '数据目录所在磁盘的剩余字节数。',
+  robustmq_journal_sync_seconds: '提交日志一次同步所需的时间：被确认的发布至少要等这么久。',
   robustmq_journal_log_bytes: '所有段文件的字节数。',
   robustmq_mqtt_connections: '打开的连接数。',
   robustmq_mqtt_sessions: '在线客户端的会话数。',
