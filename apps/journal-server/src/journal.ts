@@ -145,8 +145,13 @@ export class Journal {
     return bytes;
   }
 
-  get quarantinedShards(): number {
-    return this.#directory.quarantine.all.size;
+  /** Shards that serve nothing: marked, failed, or both. */
+  get failedShards(): number {
+    const { quarantine } = this.#directory;
+    let failed = quarantine.shardCount;
+    for (const { streamId, shard, failure } of this.shards.values())
+      if (failure !== undefined && quarantine.reasonOf(streamId, shard) === undefined) failed++;
+    return failed;
   }
 
   /** HW of a shard moved. */

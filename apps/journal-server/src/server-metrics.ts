@@ -68,11 +68,11 @@ export function registerMetrics(
       help: 'Shards in this directory.',
       read: () => current()?.shards.size ?? 0,
     },
-    { name: 'robustmq_journal_leaders', help: 'Shards led here.', read: () => count(current(), 'led') },
+    { name: 'robustmq_journal_leaders', help: 'Shards led here.', read: () => countLed(current()) },
     {
       name: 'robustmq_journal_failed_shards',
       help: 'Shards that serve nothing: quarantined or failed.',
-      read: () => count(current(), 'failed'),
+      read: () => current()?.failedShards ?? 0,
     },
     {
       name: 'robustmq_journal_streams',
@@ -102,11 +102,8 @@ export function registerMetrics(
   ]);
 }
 
-function count(journal: Journal | undefined, what: 'led' | 'failed'): number {
-  if (journal === undefined) return 0;
-  let found = what === 'failed' ? journal.quarantinedShards : 0;
-  for (const shard of journal.shards.values()) {
-    if (what === 'led' ? shard.leader !== undefined : shard.failure !== undefined) found++;
-  }
+function countLed(journal: Journal | undefined): number {
+  let found = 0;
+  for (const shard of journal?.shards.values() ?? []) if (shard.leader !== undefined) found++;
   return found;
 }
