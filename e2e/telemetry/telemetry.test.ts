@@ -278,3 +278,24 @@ describe('HTTP API', () => {
     expect(await (await fetch(url('/openapi.json'))).json()).toEqual(JSON.parse(file));
   });
 });
+
+describe('ops port', () => {
+  test.each(SERVICES)('of %s answers probes', async (service) => {
+    const answers = await Promise.all(
+      ['/livez', '/startupz', '/readyz'].map(async (file) => (await ops(service, file)).status),
+    );
+    expect(answers).toEqual([200, 200, 200]);
+    expect((await ops(service, '/nothing')).status).toBe(404);
+  });
+
+  // The last one: it ends a process.
+  test('drains the process for whoever has the token, and for nobody else', async () => {
+    const admin = cluster.first('admin-api');
+    const url = `http://${admin.address('ops')}/drain`;
+    for (const headers of [{}, { authorization: 'Bearer wrong' }, { origin: 'http://page.example' }])
+      expect((await fetch(url, { method: 'POST', headers })).status).toBe(403);
+    expect(admin.running).toBe(true);
+    expect((await ops('admin-api', '/drain', { method: 'POST' })).status).toBe(202);
+    expect(await admin.exited()).toEqual({ code: 0, signal: null });
+  });
+});
