@@ -236,7 +236,10 @@ export class Journal {
     shard.failure = quarantined(error.message);
     shard.leader?.resign();
     const { streamId, shard: index } = shard;
-    this.#options.log.error({ streamId, shard: index, err: error }, 'shard quarantined: its data is damaged');
+    this.#options.log.error(
+      { stream_id: streamId, shard: index, err: error },
+      'shard quarantined: its data is damaged',
+    );
     // Before the next checkpoint, which may leave the shard out only once its mark is durable.
     this.checkpointer
       .withoutCheckpoint(() => this.#directory.quarantine.add(streamId, index, error.message))
@@ -331,7 +334,7 @@ export class Journal {
       if (error.code === 'storage_full')
         this.#createAgainMs = this.#options.clock.monotonicMs() + CREATE_AGAIN_MS;
       else this.#storageFailed(error);
-      this.#options.log.error({ err: error, streamId, shard }, 'could not create a shard');
+      this.#options.log.error({ err: error, stream_id: streamId, shard }, 'could not create a shard');
       return undefined;
     }
   }

@@ -134,6 +134,8 @@ describe('damage is never served (L2, I9)', () => {
     expect(await produce(1, 'anew')).toBe('');
     const { error, batches } = await fetch(1, 0);
     expect([error, recordsOf(Buffer.concat(batches)).length]).toEqual([undefined, 1]);
+    const aside = readdirSync(`${dataDirectory}/shards`).find((name) => name.startsWith('1-0.set-aside-'))!;
+    expect(readFileSync(`${dataDirectory}/shards/${aside}/${segments(1)[0]!}`).equals(bytes)).toBe(true);
   });
 
   test.each<[string, () => Promise<string | undefined>]>([

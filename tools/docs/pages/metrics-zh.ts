@@ -52,6 +52,7 @@ export const METRICS_IN_CHINESE: Readonly<Record<string, string>> = {
   robustmq_mqtt_not_visible_total: '在所属 stream 中没有合法主题的记录数。',
   robustmq_mqtt_bad_batches_total: '无法读取的批次数。',
   robustmq_mqtt_backlog_reads_total: '对错过的消息的读取次数。',
+  robustmq_mqtt_backlog_expired_offsets_total: '离线会话读取之前已被保留策略删除的偏移数。',
   robustmq_mqtt_append_frames_total: '发往 journal 的追加帧数。',
   robustmq_mqtt_mesh_sent_total: '发往其他网关的 QoS 0 消息数。',
   robustmq_mqtt_mesh_received_total: '来自其他网关的 QoS 0 消息数。',
