@@ -54,7 +54,7 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
   'QoS 1 publishes that a client may have unacknowledged.': '一个客户端可以未被确认的 QoS 1 发布数。',
   'QoS 1 messages sent to a client and unacknowledged, unless it allows fewer.':
     '发给一个客户端而未被确认的 QoS 1 消息数，除非它允许的更少。',
-  'Topic aliases per connection.': '每个连接的主题别名数。',
+  'Topic aliases per connection, in each direction.': '每个连接在每个方向的主题别名数。',
   'Longest keep alive in seconds for MQTT 5 clients; 0: what the client asks for.':
     'MQTT 5 客户端最长的 keep alive（秒）；0 表示按客户端的要求。',
   'SUBSCRIBE and UNSUBSCRIBE packets of one client that are not answered yet.':
