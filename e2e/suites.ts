@@ -26,6 +26,18 @@ export const SUITES: readonly Suite[] = [
     limitMs: 5 * MINUTE_MS,
   },
   {
+    file: 'telemetry/exposition.test.ts',
+    title: 'the judge of the metrics',
+    needs: [],
+    limitMs: MINUTE_MS,
+  },
+  {
+    file: 'telemetry/telemetry.test.ts',
+    title: 'metrics, log, traces, HTTP API',
+    needs: [],
+    limitMs: 2 * MINUTE_MS,
+  },
+  {
     file: 'clients/mosquitto.test.ts',
     title: 'mosquitto_pub, mosquitto_sub',
     needs: ['mosquitto-clients'],

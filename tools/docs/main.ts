@@ -1,60 +1,96 @@
-// Writes the configuration pages from the apps' schemas. With --check: changes nothing and fails on drift.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+// Writes the pages that come from code: configuration, metrics and the description of the HTTP API. With --check: changes
+// nothing, and fails on drift, on pages without a counterpart, dead links, and mentions of what the code does not have.
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { renderConfigTable, type ConfigDefinition } from '@robustmq/config';
+import { registerProcessMetrics } from '@robustmq/telemetry';
 
 import { adminApiConfig } from '../../apps/admin-api/src/config.ts';
+import { registerMetrics as adminMetrics, RequestFigures } from '../../apps/admin-api/src/metrics.ts';
 import { journalConfig } from '../../apps/journal-server/src/config.ts';
+import {
+  registerMetrics as journalMetrics,
+  ServerFigures,
+} from '../../apps/journal-server/src/server-metrics.ts';
 import { kafkaGatewayConfig } from '../../apps/kafka-gateway/src/config.ts';
+import { registerGatewayMetrics as kafkaMetrics } from '../../apps/kafka-gateway/src/metrics.ts';
+import { TOPIC_CONFIG } from '../../apps/kafka-gateway/src/topic-config.ts';
 import { metaServiceConfig } from '../../apps/meta-service/src/config.ts';
+import { registerMetrics as metaMetrics } from '../../apps/meta-service/src/metrics.ts';
 import { mqttGatewayConfig } from '../../apps/mqtt-gateway/src/config.ts';
+import { registerMetrics as mqttMetrics } from '../../apps/mqtt-gateway/src/metrics.ts';
+import { checkLanguages } from './checks/languages.ts';
+import { checkLinks } from './checks/links.ts';
+import { checkMentions } from './checks/mentions.ts';
+import { collectFacts } from './collect-facts.ts';
+import { readPage } from './markdown.ts';
+import { configurationPage } from './pages/configuration.ts';
+import { collectMetrics, metricsPage, type MetricSection } from './pages/metrics.ts';
+import { describeApi } from './pages/openapi.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const definitions: readonly ConfigDefinition[] = [
-  metaServiceConfig,
-  journalConfig,
-  mqttGatewayConfig,
-  kafkaGatewayConfig,
-  adminApiConfig,
+const definitions = [metaServiceConfig, journalConfig, mqttGatewayConfig, kafkaGatewayConfig, adminApiConfig];
+// Definitions read their figures when they are scraped, so none of these has to run.
+const sections: readonly MetricSection[] = [
+  { title: 'everywhere', rows: collectMetrics((metrics) => registerProcessMetrics(metrics, '')) },
+  { title: 'meta-service', rows: collectMetrics((metrics) => metaMetrics(metrics, {} as never)) },
+  {
+    title: 'journal-server',
+    rows: collectMetrics((metrics) => journalMetrics(metrics, () => undefined, new ServerFigures())),
+  },
+  { title: 'mqtt-gateway', rows: collectMetrics((metrics) => mqttMetrics(metrics, {} as never)) },
+  { title: 'kafka-gateway', rows: collectMetrics((metrics) => kafkaMetrics(metrics, {} as never)) },
+  { title: 'admin-api', rows: collectMetrics((metrics) => adminMetrics(metrics, new RequestFigures())) },
 ];
-
-const INTRODUCTION = {
-  en: `# Configuration
-
-Generated from the schemas of the apps; do not edit. Values come from a YAML file (\`--config FILE\`), over it the environment,
-over it flags (\`--mqtt.port=1883\`). An unknown key anywhere is an error. Sizes take units (\`64KiB\`), durations too (\`5s\`).
-\`--help\` of each app prints its table.
-`,
-  zh: `# 配置
-
-由各应用的模式生成，请勿手工修改。取值顺序：YAML 文件（\`--config FILE\`）< 环境变量 < 命令行参数（\`--mqtt.port=1883\`）。任何位置出现未知的键都是错误。
-大小可带单位（\`64KiB\`），时长也可以（\`5s\`）。各应用的 \`--help\` 会打印自己的表格。
-`,
-} as const;
-
-let drifted = false;
+const { version } = JSON.parse(readFileSync(path.join(root, 'apps/admin-api/package.json'), 'utf8')) as {
+  version: string;
+};
+const api = await describeApi(version);
+const written = new Map([['docs/openapi.json', api.text]]);
 for (const language of ['en', 'zh'] as const) {
-  const tables = definitions.map(
-    (definition) => `## ${definition.app}\n\n${renderConfigTable(definition.describe(), language)}\n`,
+  written.set(
+    `docs/${language}/configuration.md`,
+    configurationPage(language, definitions, [...TOPIC_CONFIG.values()]),
   );
-  const text = `${[INTRODUCTION[language], ...tables].join('\n').trimEnd()}\n`;
-  const file = path.join(root, 'docs', language, 'configuration.md');
-  if (!process.argv.includes('--check')) {
-    mkdirSync(path.dirname(file), { recursive: true });
-    writeFileSync(file, text);
-  } else if (read(file) !== text) {
-    drifted = true;
-    process.stderr.write(
-      `${path.relative(root, file)} differs from the schemas: run \`npx pnpm docs:generate\`\n`,
-    );
+  written.set(`docs/${language}/metrics.md`, metricsPage(language, sections));
+}
+
+if (process.argv.includes('--check')) check();
+else {
+  for (const [file, text] of written) {
+    mkdirSync(path.dirname(path.join(root, file)), { recursive: true });
+    writeFileSync(path.join(root, file), text);
   }
 }
-if (drifted) process.exitCode = 1;
+
+function check(): void {
+  const problems = [...written]
+    .filter(([file, text]) => read(file) !== text)
+    .map(([file]) => `${file} differs from the code: run \`npx pnpm docs:generate\``);
+  const files = [
+    'README.md',
+    ...readdirSync(path.join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.md'))
+      .map((file) => `docs/${file.replaceAll(path.sep, '/')}`)
+      .sort(),
+  ];
+  const pages = files.map((file) => readPage(file, read(file)));
+  const rows = sections.flatMap((section) => section.rows);
+  const facts = collectFacts(root, definitions, rows, api.paths);
+  const found = [
+    ...checkLanguages(pages),
+    ...checkLinks(pages, (file) => facts.exists(file)),
+    ...checkMentions(pages, facts),
+  ];
+  problems.push(...found.map(({ path: page, line, message }) => `${page}:${line}: ${message}`));
+  if (problems.length === 0) return;
+  process.stderr.write(`${problems.join('\n')}\n`);
+  process.exitCode = 1;
+}
 
 function read(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readFileSync(path.join(root, file), 'utf8');
   } catch {
     return '';
   }

@@ -1,6 +1,8 @@
 // BrokerError -> HTTP: one total table; the cause stays in the log.
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { BrokerError, type ErrorCode } from '@robustmq/errors';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 
@@ -56,17 +58,40 @@ export function installErrorHandlers(app: FastifyInstance): void {
       .code(404)
       .send({ code: 'not_found', message: `no route ${request.method} ${request.url.split('?')[0]}` });
   });
-  app.setErrorHandler((thrown, request, reply) => {
-    const error = classify(thrown);
-    if (httpStatusOf(error.code) >= 500) request.log.error({ err: thrown }, 'request failed');
-    if (error.code === 'unauthenticated')
-      void reply.header('www-authenticate', 'Basic realm="robustmq", charset="UTF-8"');
-    void reply.code(httpStatusOf(error.code)).send({
-      code: error.code,
-      message: error.message,
-      ...(Object.keys(error.details).length > 0 && { details: error.details }),
-    });
+  app.setErrorHandler(sendError);
+}
+
+/** Answers a failure; what is the server's own fault is logged. */
+export function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const error = classify(thrown);
+  if (httpStatusOf(error.code) >= 500) request.log.error({ err: thrown }, 'request failed');
+  if (error.code === 'unauthenticated')
+    void reply.header('www-authenticate', 'Basic realm="robustmq", charset="UTF-8"');
+  void reply.code(httpStatusOf(error.code)).send({
+    code: error.code,
+    message: error.message,
+    ...(Object.keys(error.details).length > 0 && { details: error.details }),
   });
+}
+
+/** Node's codes for what is no HTTP request, by status and our code; anything else is 400. */
+const CLIENT_ERRORS: Readonly<Record<string, readonly [status: number, code: ErrorCode, message: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, 'too_large', 'the header fields are too large'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'deadline_exceeded', 'the request did not arrive in time'],
+};
+
+/** Answers bytes that are no HTTP request, and ends the connection. */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const [status, code, message] = CLIENT_ERRORS[error.code ?? ''] ?? [400, 'malformed', 'no HTTP request'];
+  const body = JSON.stringify({ code, message });
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 function classify(thrown: unknown): BrokerError {

@@ -1,10 +1,11 @@
 // Fastify with zod schemas, OpenAPI 3.1 at /openapi.json, and the routes of version 1 under /api/v1.
 import { BrokerError } from '@robustmq/errors';
 import swagger from '@fastify/swagger';
-import fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { requireAdmin } from './authentication.ts';
-import { installErrorHandlers } from './error-response.ts';
+import { answerClientError, installErrorHandlers, sendError } from './error-response.ts';
+import { countRequests, type RequestFigures } from './metrics.ts';
 import type { Cluster, VerifyAdmin } from './ports.ts';
 import { clusterRoutes, healthRoutes, streamRoutes, userRoutes } from './routes.ts';
 
@@ -15,8 +16,12 @@ export interface HttpApiOptions {
   readonly version: string;
   readonly bodyLimitBytes: number;
   readonly requestTimeoutMs: number;
+  readonly figures: RequestFigures;
   readonly logger?: FastifyBaseLogger;
 }
+
+/** Failures are logged by the error handler; field names are those of the log's schema. */
+const logController = new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' });
 
 /** The server, not listening yet. */
 export async function createHttpApi(options: HttpApiOptions): Promise<FastifyInstance> {
@@ -24,14 +29,18 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
     bodyLimit: options.bodyLimitBytes,
     requestTimeout: options.requestTimeoutMs,
     connectionTimeout: options.requestTimeoutMs,
+    // What fails before there is a route is answered in the same shape.
+    frameworkErrors: sendError,
+    clientErrorHandler: answerClientError,
   };
   const app: FastifyInstance =
     options.logger === undefined
       ? fastify(base)
-      : fastify({ ...base, loggerInstance: options.logger, disableRequestLogging: true });
+      : fastify({ ...base, loggerInstance: options.logger, logController });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   installErrorHandlers(app);
+  countRequests(app, options.figures);
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',

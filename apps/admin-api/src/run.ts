@@ -5,9 +5,10 @@ import { MetaClient, type Registration } from '@robustmq/meta-client';
 import { ServiceKind } from '@robustmq/rpc';
 import { explainListenError, Shutdown, systemClock } from '@robustmq/runtime';
 import { startTelemetry } from '@robustmq/telemetry';
-import type { AdminApiConfig } from './config.ts';
+import { adminApiConfig, type AdminApiConfig } from './config.ts';
 import { createHttpApi } from './http-api.ts';
 import { metaCluster } from './meta-cluster.ts';
+import { registerMetrics, RequestFigures } from './metrics.ts';
 import type { VerifyAdmin } from './ports.ts';
 
 const STEP_TIMEOUT_MS = 5_000;
@@ -29,6 +30,7 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
     onDrain: () => void shutdown.exit('drain asked for'),
   });
   const log = telemetry.log.logger;
+  log.info({ version, config: adminApiConfig.redact(config) }, 'starting');
   const shutdown = new Shutdown({ log });
   shutdown.add('telemetry', STEP_TIMEOUT_MS, () => telemetry.stop());
   const meta = new MetaClient({
@@ -36,7 +38,10 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
     onTrouble: (what, error) => log.warn({ err: error }, what),
   });
   shutdown.add('meta client', STEP_TIMEOUT_MS, () => Promise.resolve(meta.close()));
+  const figures = new RequestFigures();
+  registerMetrics(telemetry.metrics, figures);
   const app = await createHttpApi({
+    figures,
     cluster: metaCluster(meta),
     verifyAdmin: adminVerifier(meta),
     version,

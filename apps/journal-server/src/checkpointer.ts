@@ -165,7 +165,7 @@ export class Checkpointer {
       {
         position: store.latest.position,
         shards: shards.length,
-        tookMs: Math.round(this.#lastMs - startedMs),
+        took_ms: Math.round(this.#lastMs - startedMs),
       },
       'checkpoint',
     );

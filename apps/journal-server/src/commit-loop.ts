@@ -10,6 +10,7 @@ import {
   stampLogAppendTime,
 } from '@robustmq/record-batch';
 import type { Clock } from '@robustmq/runtime';
+import type { BucketHistogram } from '@robustmq/telemetry';
 import { checkAppend } from './append-check.ts';
 import type { AppendOrigin, AppendRequest, AppendSpan, PendingBatch, RoutedAppend } from './pending.ts';
 import { SECTION_LOG_START, SECTION_RECORDS } from './sections.ts';
@@ -20,6 +21,8 @@ export interface CommitLoopHost {
   readonly clock: Clock;
   readonly commitLog: CommitLog;
   diskIsFull(): boolean;
+  /** How long syncs of the commit log take. */
+  readonly syncSeconds: BucketHistogram;
   /** Begins the span of a sampled append. */
   startSpan(request: AppendRequest): AppendSpan | null;
   /**
@@ -223,8 +226,13 @@ export class CommitLoop {
     const durable = new Map<Shard, number>();
     for (const { shard, pending } of assigned) durable.set(shard, pending.lastOffset + 1);
     this.#syncing = true;
-    this.#host.commitLog.sync().then(
-      () => this.#synced(durable, logStarts),
+    const { clock, commitLog, syncSeconds } = this.#host;
+    const startedMs = clock.monotonicMs();
+    commitLog.sync().then(
+      () => {
+        syncSeconds.record((clock.monotonicMs() - startedMs) / 1000);
+        this.#synced(durable, logStarts);
+      },
       (thrown: unknown) => {
         this.#syncing = false;
         this.#host.storageFailed(BrokerError.from(thrown, 'storage_failed'));

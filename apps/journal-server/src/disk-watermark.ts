@@ -48,13 +48,13 @@ export class DiskWatermark {
     const full = this.freeBytes < refuseBelowFreeBytes + reservedBytes();
     if (full !== this.#full) {
       log.warn(
-        { freeBytes: this.freeBytes },
+        { free_bytes: this.freeBytes },
         full ? 'disk nearly full: appends are refused' : 'appends are taken again',
       );
     }
     this.#full = full;
     const warns = this.freeBytes < warnBelowFreeBytes;
-    if (warns && !this.#warned) log.warn({ freeBytes: this.freeBytes }, 'disk is getting full');
+    if (warns && !this.#warned) log.warn({ free_bytes: this.freeBytes }, 'disk is getting full');
     this.#warned = warns;
   }
 

@@ -5,6 +5,7 @@ import { assert, BrokerError } from '@robustmq/errors';
 import type { Disk } from '@robustmq/commit-log';
 import type { StreamView } from '@robustmq/meta-client';
 import type { Clock } from '@robustmq/runtime';
+import { BucketHistogram, LATENCY_BOUNDS_SECONDS } from '@robustmq/telemetry';
 import { SegmentLog } from '@robustmq/segment-log';
 import { Checkpointer } from './checkpointer.ts';
 import type { ClusterPort } from './cluster-port.ts';
@@ -42,6 +43,8 @@ export interface JournalOptions {
   readonly onFatal: (error: BrokerError) => void;
   readonly checkpointBytes?: number;
   readonly checkpointPaceMs?: number;
+  /** Takes the durations of syncs. */
+  readonly syncSeconds?: BucketHistogram;
   /** Begins the span of a sampled append; absent: nothing is traced. */
   readonly startSpan?: ((request: AppendRequest) => AppendSpan | null) | undefined;
   /** Absent: backlog reads scan the log. */
@@ -90,6 +93,7 @@ export class Journal {
       clock: options.clock,
       commitLog: directory.commitLog,
       diskIsFull: options.diskIsFull ?? (() => false),
+      syncSeconds: options.syncSeconds ?? new BucketHistogram(LATENCY_BOUNDS_SECONDS),
       startSpan: options.startSpan ?? (() => null),
       committed: (shard, batches) => this.#committed(shard, batches),
       passEnded: (origins) => this.#passEnded(origins),
@@ -141,8 +145,13 @@ export class Journal {
     return bytes;
   }
 
-  get quarantinedShards(): number {
-    return this.#directory.quarantine.all.size;
+  /** Shards that serve nothing: marked, failed, or both. */
+  get failedShards(): number {
+    const { quarantine } = this.#directory;
+    let failed = quarantine.shardCount;
+    for (const { streamId, shard, failure } of this.shards.values())
+      if (failure !== undefined && quarantine.reasonOf(streamId, shard) === undefined) failed++;
+    return failed;
   }
 
   /** HW of a shard moved. */
@@ -227,7 +236,10 @@ export class Journal {
     shard.failure = quarantined(error.message);
     shard.leader?.resign();
     const { streamId, shard: index } = shard;
-    this.#options.log.error({ streamId, shard: index, err: error }, 'shard quarantined: its data is damaged');
+    this.#options.log.error(
+      { stream_id: streamId, shard: index, err: error },
+      'shard quarantined: its data is damaged',
+    );
     // Before the next checkpoint, which may leave the shard out only once its mark is durable.
     this.checkpointer
       .withoutCheckpoint(() => this.#directory.quarantine.add(streamId, index, error.message))
@@ -322,7 +334,7 @@ export class Journal {
       if (error.code === 'storage_full')
         this.#createAgainMs = this.#options.clock.monotonicMs() + CREATE_AGAIN_MS;
       else this.#storageFailed(error);
-      this.#options.log.error({ err: error, streamId, shard }, 'could not create a shard');
+      this.#options.log.error({ err: error, stream_id: streamId, shard }, 'could not create a shard');
       return undefined;
     }
   }

@@ -6,7 +6,7 @@ import { runMain, Shutdown } from '@robustmq/runtime';
 import { startTelemetry } from '@robustmq/telemetry';
 import { journalConfig } from './config.ts';
 import { Incarnations } from './incarnations.ts';
-import { registerMetrics } from './server-metrics.ts';
+import { registerMetrics, ServerFigures } from './server-metrics.ts';
 import { startServer } from './server.ts';
 
 const SERVICE = 'journal-server';
@@ -38,6 +38,7 @@ async function main(): Promise<void> {
     // No drain: nothing that a failed disk covers may be answered any more (rule L5). EX_TEMPFAIL: start me again.
     logger.flush(() => process.exit(75));
   };
+  const figures = new ServerFigures();
   const incarnations = new Incarnations({
     log: logger,
     onFatal: ended,
@@ -47,6 +48,7 @@ async function main(): Promise<void> {
         opsAddress: `${config.ops.host}:${telemetry.opsPort}`,
         version: VERSION,
         sampler: telemetry.sampler,
+        figures,
         onFatal: ended,
         onLeaseLost,
       }),
@@ -57,7 +59,7 @@ async function main(): Promise<void> {
     await incarnations.close();
   });
   await incarnations.begin();
-  registerMetrics(telemetry.metrics, () => incarnations.journal);
+  registerMetrics(telemetry.metrics, () => incarnations.journal, figures);
   health.markStarted();
   logger.info({ address: incarnations.address, ops: telemetry.opsPort }, 'journal-server started');
 }

@@ -39,6 +39,11 @@ export class QuarantineMarks {
     return this.#reasons;
   }
 
+  /** Shards that are marked; the mark of the directory is none. */
+  get shardCount(): number {
+    return this.#reasons.size - (this.#reasons.has(ALL) ? 1 : 0);
+  }
+
   /** Why a shard serves nothing; undefined if it is healthy. */
   reasonOf(streamId: number, shard: number): string | undefined {
     return this.#reasons.get(`${streamId}-${shard}`);

@@ -1,6 +1,6 @@
 // Metrics of a journal: plain numbers that the scrape reads.
 
-import type { Metrics } from '@robustmq/telemetry';
+import { BucketHistogram, LATENCY_BOUNDS_SECONDS, type Metrics } from '@robustmq/telemetry';
 import type { Journal } from './journal.ts';
 
 type Counted = 'ticks' | 'appendedBatches' | 'appendedBytes' | 'refused';
@@ -25,8 +25,19 @@ class CommitCounts {
   }
 }
 
+/** What outlives an incarnation. */
+export class ServerFigures {
+  readonly syncSeconds = new BucketHistogram(LATENCY_BOUNDS_SECONDS);
+  /** Of the disk of the data folder. */
+  freeBytes: () => number = () => 0;
+}
+
 /** Registers the journal's instruments. */
-export function registerMetrics(metrics: Metrics, current: () => Journal | undefined): void {
+export function registerMetrics(
+  metrics: Metrics,
+  current: () => Journal | undefined,
+  figures: ServerFigures,
+): void {
   const commits = new CommitCounts(current);
   metrics.registerCounters([
     {
@@ -42,7 +53,7 @@ export function registerMetrics(metrics: Metrics, current: () => Journal | undef
     {
       name: 'robustmq_journal_appended_bytes_total',
       help: 'Bytes of record batches appended.',
-      unit: '1',
+      unit: 'By',
       read: () => commits.total('appendedBytes'),
     },
     {
@@ -57,11 +68,11 @@ export function registerMetrics(metrics: Metrics, current: () => Journal | undef
       help: 'Shards in this directory.',
       read: () => current()?.shards.size ?? 0,
     },
-    { name: 'robustmq_journal_leaders', help: 'Shards led here.', read: () => count(current(), 'led') },
+    { name: 'robustmq_journal_leaders', help: 'Shards led here.', read: () => countLed(current()) },
     {
       name: 'robustmq_journal_failed_shards',
       help: 'Shards that serve nothing: quarantined or failed.',
-      read: () => count(current(), 'failed'),
+      read: () => current()?.failedShards ?? 0,
     },
     {
       name: 'robustmq_journal_streams',
@@ -74,14 +85,25 @@ export function registerMetrics(metrics: Metrics, current: () => Journal | undef
       unit: 'By',
       read: () => current()?.logBytes ?? 0,
     },
+    {
+      name: 'robustmq_journal_disk_free_bytes',
+      help: 'Free bytes on the disk of the data folder.',
+      unit: 'By',
+      read: () => figures.freeBytes(),
+    },
+  ]);
+  metrics.registerHistograms([
+    {
+      name: 'robustmq_journal_sync_seconds',
+      help: 'Time that a sync of the commit log takes: the least that an acknowledged publish waits.',
+      unit: 's',
+      histogram: figures.syncSeconds,
+    },
   ]);
 }
 
-function count(journal: Journal | undefined, what: 'led' | 'failed'): number {
-  if (journal === undefined) return 0;
-  let found = what === 'failed' ? journal.quarantinedShards : 0;
-  for (const shard of journal.shards.values()) {
-    if (what === 'led' ? shard.leader !== undefined : shard.failure !== undefined) found++;
-  }
+function countLed(journal: Journal | undefined): number {
+  let found = 0;
+  for (const shard of journal?.shards.values() ?? []) if (shard.leader !== undefined) found++;
   return found;
 }

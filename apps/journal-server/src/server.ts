@@ -6,7 +6,7 @@ import type { BrokerError } from '@robustmq/errors';
 import { MetaClient, type Registration } from '@robustmq/meta-client';
 import { JournalService, registerExchangeCodec, RpcServer, ServiceKind } from '@robustmq/rpc';
 import { systemClock } from '@robustmq/runtime';
-import { parseTraceparent, type TraceSampler } from '@robustmq/telemetry';
+import { ATTRIBUTES, parseTraceparent, type TraceSampler } from '@robustmq/telemetry';
 import { JournalCalls } from './calls.ts';
 import type { ClusterPort } from './cluster-port.ts';
 import type { JournalConfig } from './config.ts';
@@ -15,6 +15,7 @@ import { DiskWatermark } from './disk-watermark.ts';
 import { Journal, JournalEvents, type JournalLog } from './journal.ts';
 import type { AppendRequest, AppendSpan } from './pending.ts';
 import { openDirectory, type OpenedDirectory } from './recovery.ts';
+import type { ServerFigures } from './server-metrics.ts';
 import { openIndexStore } from './topic-index/index-store.ts';
 import { TopicIndex } from './topic-index/topic-index.ts';
 
@@ -35,6 +36,7 @@ export interface ServerSurroundings {
   readonly opsAddress: string;
   readonly version: string;
   readonly sampler: TraceSampler;
+  readonly figures: ServerFigures;
   /** The disk failed: the process must end, a new incarnation begins from what is durable. */
   readonly onFatal: (error: BrokerError) => void;
   /** The lease is over: this server must {@link JournalServer.end} at once. */
@@ -79,10 +81,12 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
   const registration = await meta.register(description, around.onLeaseLost);
   await meta.view.waitForRevision(registration.revision, REVISION_TIMEOUT_MS);
   const watermark = await openWatermark(config, opened, log);
+  around.figures.freeBytes = () => watermark.freeBytes;
   const index = new TopicIndex(await openIndexStore(`${config.data.dir}/index`, log), log);
   const journal = new Journal(
     {
       index,
+      syncSeconds: around.figures.syncSeconds,
       startSpan: (request) => appendSpan(around.sampler, request),
       disk: disk satisfies Disk,
       dataDirectory: config.data.dir,
@@ -138,9 +142,9 @@ function appendSpan(sampler: TraceSampler, request: AppendRequest): AppendSpan |
   const parent = sampler.isOn ? parseTraceparent(request.traceparent) : null;
   if (parent === null) return null;
   const attributes = {
-    'robustmq.stream_id': request.streamId,
-    'robustmq.shard': request.shard,
-    'robustmq.batch_bytes': request.bytes.length,
+    [ATTRIBUTES.streamId]: request.streamId,
+    [ATTRIBUTES.shard]: request.shard,
+    [ATTRIBUTES.batchBytes]: request.bytes.length,
   };
   return sampler.start('append', parent, { attributes });
 }
@@ -148,8 +152,8 @@ function appendSpan(sampler: TraceSampler, request: AppendRequest): AppendSpan |
 function logRecovery(opened: OpenedDirectory, log: JournalLog): void {
   const fields = {
     shards: opened.shards.size,
-    replayedSections: opened.replayedSections,
-    tornTail: opened.recovery.tornTail,
+    replayed_sections: opened.replayedSections,
+    torn_tail: opened.recovery.tornTail,
     quarantined: [...opened.quarantine.all.keys()],
   };
   log.info(fields, 'data directory recovered');

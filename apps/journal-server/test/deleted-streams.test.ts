@@ -95,7 +95,7 @@ describe('files of deleted streams', () => {
     expect(files(1)).toBe(true);
     cluster.delete(1);
     await until(() => !files(1) && marks().length === 0, 'all to go');
-    await until(() => running.journal.quarantinedShards === 0, 'the count');
+    await until(() => running.journal.failedShards === 0, 'the count');
   });
 
   test('are set aside, not deleted, when the mark of a quarantined shard is removed by hand', async () => {

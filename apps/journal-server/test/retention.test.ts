@@ -153,14 +153,27 @@ describe('damage is never served (L2, I9)', () => {
     expect((await fetch(1, 0)).error?.code).toBe('quarantined');
     expect(await produce(1, 'x')).toBe('quarantined');
     expect((await fetch(2, 0)).error).toBeUndefined();
+    // Marked and failed, and still one shard.
+    expect(running.journal.failedShards).toBe(1);
     await running.journal.checkpointer.checkpoint();
     await running.close();
     await start(3);
+    expect(running.journal.failedShards).toBe(1);
     expect((await fetch(1, 0)).error?.code).toBe('quarantined');
     expect(await produce(2, 'x')).toBe('');
     const { shards } = await client.callsOf(2, 0)!.describeShards({ shards: [{ streamId: 1, shard: 0 }] });
     expect(shards[0]).toMatchObject({ quarantined: true });
     expect(readFileSync(file).equals(bytes)).toBe(true);
+    // The operator gives the data up (docs/en/operations.md): the shard begins empty.
+    await running.close();
+    rmSync(`${dataDirectory}/quarantine/1-0`);
+    await start(4);
+    expect(running.journal.failedShards).toBe(0);
+    expect(await produce(1, 'anew')).toBe('');
+    const { error, batches } = await fetch(1, 0);
+    expect([error, recordsOf(Buffer.concat(batches)).length]).toEqual([undefined, 1]);
+    const aside = readdirSync(`${dataDirectory}/shards`).find((name) => name.startsWith('1-0.set-aside-'))!;
+    expect(readFileSync(`${dataDirectory}/shards/${aside}/${segments(1)[0]!}`).equals(bytes)).toBe(true);
   });
 
   test.each<[string, () => Promise<string | undefined>]>([

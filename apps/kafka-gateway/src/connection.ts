@@ -275,7 +275,13 @@ export class KafkaConnection implements ConnectionInfo {
   #run(request: QueuedRequest, envelope: RequestEnvelope, row: ApiRow): void {
     const { apiVersion, clientId, correlationId, body } = envelope;
     if (body === undefined) return;
-    const context = { gateway: this.#shared.parts, connection: this, apiVersion, clientId: clientId ?? '' };
+    const { parts } = this.#shared;
+    const context = { gateway: parts, connection: this, apiVersion, clientId: clientId ?? '' };
+    if (parts.debug.isOn) {
+      const { tenant } = parts.settings;
+      const fields = { client_id: context.clientId, tenant, api: row.name, api_version: apiVersion };
+      parts.log.debug({ ...fields, connection: this.id, client: this.clientHost }, 'request');
+    }
     let running: Promise<WriteBody | typeof NO_RESPONSE>;
     try {
       running = row.run(body, context);
@@ -300,9 +306,9 @@ export class KafkaConnection implements ConnectionInfo {
     const { apiKey, apiVersion, correlationId, clientId } = envelope;
     const { counters, log } = this.#shared.parts;
     counters.unsupportedVersions += 1;
-    const client = { clientId, software: this.clientSoftware, host: this.clientHost };
+    const client = { client_id: clientId, client: this.clientHost, software: this.clientSoftware };
     log.warn(
-      { apiKey, api: row?.name, apiVersion, ...client },
+      { api_key: apiKey, api: row?.name, api_version: apiVersion, ...client },
       'client uses an API version that is not served',
     );
     if (row === undefined || !isApiKey(apiKey)) {

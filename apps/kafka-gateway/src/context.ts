@@ -2,12 +2,14 @@
 import type { KafkaErrorName } from '@robustmq/kafka-codec';
 import type { FetchSessionCache } from './fetch-session-cache.ts';
 import type { GroupCoordinator } from './groups/group-coordinator.ts';
+import type { DebugSwitch } from '@robustmq/telemetry';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { ClusterViewPort, GroupStorePort, JournalPort, TopicCommandsPort } from './ports.ts';
 import type { ProducerIdAllocator } from './producer-id-allocator.ts';
 
 /** Settings that handlers obey; the configuration schema gives names, defaults and limits. */
 export interface GatewaySettings {
+  readonly tenant: string;
   /** host:port to show to clients, or undefined: the address that the client dialled. */
   readonly advertisedAddress: { readonly host: string; readonly port: number } | undefined;
   readonly autoCreateTopics: boolean;
@@ -44,6 +46,7 @@ export interface GatewayParts {
   readonly producerIds: ProducerIdAllocator;
   readonly counters: GatewayCounters;
   readonly log: GatewayLog;
+  readonly debug: DebugSwitch;
   /** Wall clock in ms. */
   readonly nowMs: () => number;
 }

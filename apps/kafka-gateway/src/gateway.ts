@@ -9,6 +9,7 @@ import { FetchSessionCache } from './fetch-session-cache.ts';
 import { GroupCoordinator } from './groups/group-coordinator.ts';
 import { KafkaListener, type ListenerOptions } from './listener.ts';
 import { MemoryBudget } from './memory-budget.ts';
+import type { DebugSwitch } from '@robustmq/telemetry';
 import type { ClusterViewPort, GroupStorePort, JournalPort, TopicCommandsPort } from './ports.ts';
 import { ProducerIdAllocator } from './producer-id-allocator.ts';
 
@@ -32,6 +33,7 @@ export interface KafkaGatewayOptions {
   readonly journal: JournalPort;
   readonly groupStore: GroupStorePort;
   readonly log: GatewayLog;
+  readonly debug: DebugSwitch;
 }
 
 const MAX_SESSION_ID = 2 ** 31;
@@ -83,6 +85,7 @@ export class KafkaGateway {
       producerIds: new ProducerIdAllocator(topics),
       counters: this.counters,
       log,
+      debug: options.debug,
       nowMs: () => Date.now(),
     };
     this.#listener = new KafkaListener(

@@ -61,7 +61,7 @@ export class Membership {
       }),
     );
     this.#followOwnership(meta.view, registration);
-    log.info({ nodeId, incarnation, brokerId: registration.node.number }, 'registered');
+    log.info({ incarnation, broker_id: registration.node.number }, 'registered');
   }
 
   /** This gateway routes no MQTT topics, so it has nothing to change before it agrees to new owners (rule O2). */

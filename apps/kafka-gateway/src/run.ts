@@ -10,7 +10,7 @@ import { GroupStore } from './adapters/group-store.ts';
 import { JournalAdapter } from './adapters/journal.ts';
 import { TopicCommands } from './adapters/topic-commands.ts';
 import { parseAddress } from './brokers.ts';
-import type { KafkaGatewayConfig } from './config.ts';
+import { kafkaGatewayConfig, type KafkaGatewayConfig } from './config.ts';
 import { KafkaGateway, type KafkaGatewayOptions } from './gateway.ts';
 import { Membership } from './membership.ts';
 import { registerGatewayMetrics } from './metrics.ts';
@@ -37,6 +37,7 @@ export async function run(config: KafkaGatewayConfig, version: string): Promise<
     onDrain: () => void shutdown.exit('drain asked for'),
   });
   const log = telemetry.log.logger;
+  log.info({ version, config: kafkaGatewayConfig.redact(config) }, 'starting');
   const shutdown = new Shutdown({ log });
   shutdown.add('telemetry', STEP_TIMEOUT_MS, () => telemetry.stop());
   const meta = new MetaClient({
@@ -59,6 +60,7 @@ export async function run(config: KafkaGatewayConfig, version: string): Promise<
     journal,
     groupStore: new GroupStore(meta, registration, config.tenant),
     log,
+    debug: telemetry.log.debug,
   });
   const { port } = await gateway.bind();
   const membership = new Membership({
@@ -112,6 +114,7 @@ function gatewayOptions(config: KafkaGatewayConfig) {
   return {
     nodeId: config.node.id,
     settings: {
+      tenant: config.tenant,
       advertisedAddress: kafka.advertised === '' ? undefined : parseAddress(kafka.advertised),
       autoCreateTopics: kafka.autoCreateTopics,
       allowProduceToMqtt: kafka.allowProduceToMqtt,

@@ -58,10 +58,10 @@ describe('ApiVersions', () => {
     const response = await client.receive(METADATA, 13, 1);
     expect(response.errorCode).toBe(KAFKA_ERRORS.UNSUPPORTED_VERSION);
     expect(running.lines.find(({ level }) => level === 'warn')?.fields).toMatchObject({
-      apiKey: METADATA,
+      api_key: METADATA,
       api: 'Metadata',
-      apiVersion: 14,
-      clientId: 'wire-client',
+      api_version: 14,
+      client_id: 'wire-client',
     });
     expect((await client.call(METADATA, 12, { topics: null })).topics).toEqual([]);
   });

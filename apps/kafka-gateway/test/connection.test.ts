@@ -51,6 +51,26 @@ describe('KafkaConnection', () => {
     for (const id of ids) await client.receive(PRODUCE, 8, id);
   });
 
+  test('while debug lines are wanted, each request is one, by its client id', async () => {
+    const client = await start();
+    await client.receive(METADATA, 12, client.send(METADATA, 12, { topics: null }));
+    running.debug.isOn = true;
+    await client.receive(METADATA, 12, client.send(METADATA, 12, { topics: null }));
+    const requests = running.lines.filter(({ message }) => message === 'request');
+    expect(requests).toEqual([
+      {
+        level: 'debug',
+        message: 'request',
+        fields: expect.objectContaining({
+          client_id: expect.any(String),
+          tenant: 'default',
+          api: 'Metadata',
+          api_version: 12,
+        }),
+      },
+    ]);
+  });
+
   test('an answer that is ready waits for the one before it', async () => {
     const client = await start();
     running.meta.add('t');

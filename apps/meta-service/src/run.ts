@@ -13,11 +13,12 @@ import {
 } from '@robustmq/rpc';
 import { create } from '@bufbuild/protobuf';
 import { Shutdown, systemClock } from '@robustmq/runtime';
-import { registerCounters, registerGauges, startTelemetry, type Telemetry } from '@robustmq/telemetry';
-import type { MetaServiceConfig } from './config.ts';
+import { startTelemetry } from '@robustmq/telemetry';
+import { metaServiceConfig, type MetaServiceConfig } from './config.ts';
 import { initialPassword, openDataDirectory } from './data-directory.ts';
 import { CLUSTER_FAMILY, dataFamily } from './families.ts';
 import { Meta } from './meta.ts';
+import { registerMetrics } from './metrics.ts';
 import { clusterService } from './rpc/cluster-service.ts';
 import { groupService } from './rpc/group-service.ts';
 import { sessionService } from './rpc/session-service.ts';
@@ -47,6 +48,7 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
     onDrain: () => void shutdown.exit('drain asked for'),
   });
   const log = telemetry.log.logger;
+  log.info({ version, config: metaServiceConfig.redact(config) }, 'starting');
   const shutdown = new Shutdown({ log });
   shutdown.add('telemetry', STEP_TIMEOUT_MS, () => telemetry.stop());
   const { dataGroups } = openDataDirectory(config.data.dir, config.groups.data);
@@ -102,50 +104,11 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
   );
   shutdown.add('readiness', STEP_TIMEOUT_MS, () => Promise.resolve(telemetry.health.markDraining()));
   meta.start();
-  registerMetrics(telemetry, meta);
+  registerMetrics(telemetry.metrics, meta);
   telemetry.health.markStarted();
   shutdown.installSignals();
   log.info({ grpc: `${config.grpc.host}:${port}`, cluster: meta.state.meta.clusterId }, 'ready');
   return { port, opsPort: telemetry.opsPort, shutdown };
-}
-
-function registerMetrics(telemetry: Telemetry, meta: Meta): void {
-  registerGauges(telemetry.metrics.meter, [
-    {
-      name: 'robustmq_meta_watchers',
-      help: 'Processes that follow the cluster.',
-      read: () => meta.watch.watchers,
-    },
-    {
-      name: 'robustmq_meta_revision',
-      help: 'Revision of the cluster group.',
-      read: () => Number(meta.state.meta.revision),
-    },
-    {
-      name: 'robustmq_meta_commands_waiting',
-      help: 'Commands that wait for the next tick of the log.',
-      read: () => meta.logFigures.waiting,
-    },
-    {
-      name: 'robustmq_meta_log_bytes',
-      help: 'Bytes of the files of the commit log.',
-      unit: 'By',
-      read: () => meta.logFigures.logBytes,
-    },
-    { name: 'robustmq_meta_streams', help: 'Streams of all tenants.', read: () => meta.state.streams.size },
-  ]);
-  registerCounters(telemetry.metrics.meter, [
-    {
-      name: 'robustmq_meta_commands_total',
-      help: 'Commands applied since the start.',
-      read: () => meta.logFigures.commands,
-    },
-    {
-      name: 'robustmq_meta_ticks_total',
-      help: 'Ticks of the log since the start: one sync each.',
-      read: () => meta.logFigures.rounds,
-    },
-  ]);
 }
 
 /** meta-service is a node as well: visible, with an incarnation, and renewing its own lease. */

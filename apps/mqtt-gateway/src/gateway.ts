@@ -7,7 +7,7 @@ import { REASON } from '@robustmq/mqtt-codec';
 import { MetaClient, type ViewChange } from '@robustmq/meta-client';
 import { RpcServer, ServiceKind } from '@robustmq/rpc';
 import { TimerWheel, backoffDelayMs, sleep, systemClock } from '@robustmq/runtime';
-import type { TraceSampler } from '@robustmq/telemetry';
+import type { DebugSwitch, TraceSampler } from '@robustmq/telemetry';
 import type { MqttGatewayConfig } from './config.ts';
 import { addGatewayService } from './mesh/mesh.ts';
 import type { MeshPeerAddress } from './mesh/mesh-peer.ts';
@@ -25,6 +25,7 @@ import { WsListener } from './transport/ws-listener.ts';
 export interface GatewayOptions {
   readonly config: MqttGatewayConfig;
   readonly log: GatewayLog;
+  readonly debug: DebugSwitch;
   readonly version: string;
   readonly opsAddress: string;
   readonly sampler: TraceSampler;
@@ -100,6 +101,7 @@ export class Gateway {
       wheel: this.#wheel,
       flusher: this.flusher,
       log,
+      debug: options.debug,
       counters: this.counters,
       meta: this.meta,
       ownership: this.#ownership,

@@ -33,6 +33,7 @@ async function main(): Promise<void> {
   const gateway = new Gateway({
     config,
     log: logger,
+    debug: telemetry.log.debug,
     version: VERSION,
     sampler: telemetry.sampler,
     opsAddress: `${config.ops.host}:${telemetry.opsPort}`,

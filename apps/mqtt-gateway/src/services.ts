@@ -5,6 +5,7 @@ import type { TopicCache } from '@robustmq/mqtt-codec';
 import type { SessionPolicy } from '@robustmq/mqtt-session';
 import type { NodeIdentity, SessionHandover } from '@robustmq/rpc';
 import type { Clock, TimerWheel } from '@robustmq/runtime';
+import type { DebugSwitch } from '@robustmq/telemetry';
 import type { CatchUp } from './delivery/catch-up.ts';
 import type { FilterRegistry } from './delivery/filter-registry.ts';
 import type { TailDelivery } from './delivery/tail-delivery.ts';
@@ -69,6 +70,7 @@ export interface GatewayServices {
   readonly limits: GatewayLimits;
   readonly counters: ConnectionCounters;
   readonly log: GatewayLog;
+  readonly debug: DebugSwitch;
   readonly authenticator: Authenticator;
   /** Tenant of clients that name none. */
   readonly defaultTenant: string;

@@ -8,10 +8,10 @@ import { REASON, TopicCache } from '@robustmq/mqtt-codec';
 import type { MetaClient, Registration } from '@robustmq/meta-client';
 import { ServiceKind, SessionHandoverSchema } from '@robustmq/rpc';
 import type { Clock, TimerWheel } from '@robustmq/runtime';
-import type { TraceSampler } from '@robustmq/telemetry';
+import type { DebugSwitch, TraceSampler } from '@robustmq/telemetry';
 import type { MqttGatewayConfig } from './config.ts';
 import { CatchUp } from './delivery/catch-up.ts';
-import { Deliverer, newDeliveryCounters } from './delivery/deliverer.ts';
+import { Deliverer, newDeliveryCounters, type DeliveryDebug } from './delivery/deliverer.ts';
 import { FilterRegistry } from './delivery/filter-registry.ts';
 import { TailDelivery, type TailHost } from './delivery/tail-delivery.ts';
 import { Mesh } from './mesh/mesh.ts';
@@ -22,6 +22,7 @@ import { BlockedPublishes } from './publish/blocked-publishes.ts';
 import { Publisher, type AppendToken } from './publish/publisher.ts';
 import { PublishTraces } from './publish/publish-traces.ts';
 import type { ConnectionCounters, GatewayLimits, GatewayLog, GatewayServices } from './services.ts';
+import { ClientSession } from './session/client-session.ts';
 import type { Connection } from './session/connection.ts';
 import { CursorCommits } from './session/cursor-commits.ts';
 import { SessionDirectory } from './session/session-directory.ts';
@@ -37,6 +38,7 @@ export interface ProcessParts {
   readonly wheel: TimerWheel;
   readonly flusher: OutputFlusher;
   readonly log: GatewayLog;
+  readonly debug: DebugSwitch;
   readonly counters: ConnectionCounters;
   readonly meta: MetaClient;
   readonly ownership: Ownership;
@@ -67,6 +69,7 @@ export class Serving {
   readonly registry: FilterRegistry;
   readonly takeovers: Takeovers;
   readonly blocked = new BlockedPublishes();
+  readonly #traces: PublishTraces;
   readonly #parts: ProcessParts;
   readonly #cursorCommits: CursorCommits;
   readonly #expiry: NodeJS.Timeout;
@@ -77,12 +80,18 @@ export class Serving {
     this.#parts = parts;
     this.registration = registration;
     const { config, ownership, clock } = parts;
-    const deliverer = new Deliverer(config.limits.maxOutputBytes, this.deliveryCounters);
+    const deliverer = new Deliverer(
+      config.limits.maxOutputBytes,
+      this.deliveryCounters,
+      deliveryDebug(parts),
+    );
+    this.#traces = new PublishTraces(parts.sampler);
     const host: TailHost = {
       streamOf: (streamId) => ownership.streamOf(streamId),
       isGatewayProducer,
       now: () => clock.nowMs(),
       sampler: parts.sampler,
+      publishes: this.#traces,
       onBadBatch: (streamId, shard, err) =>
         parts.log.error({ stream_id: streamId, shard, err }, 'unreadable batch'),
     };
@@ -98,7 +107,7 @@ export class Serving {
       tickMs: config.journal.tick,
       onTail: (batches) => this.tails.receive(batches),
       onLink: (nodeId, up, err) =>
-        parts.log.info({ node_id: nodeId, up, ...(err && { err }) }, 'journal link'),
+        parts.log.info({ journal: nodeId, up, ...(err && { err }) }, 'journal link'),
     });
     this.catchUp = new CatchUp(this.tails, deliverer, this.journal, host, {
       maxReadBytes: config.journal.backlogReadBytes,
@@ -139,11 +148,12 @@ export class Serving {
       this.mesh,
       this.journal.appender<AppendToken>({
         deliveryTimeoutMs: config.journal.appendTimeout,
-        onOutcome: (_queue, tokens, error) => publisher.onOutcome(tokens, error),
+        onOutcome: (queue, tokens, error, baseOffset) =>
+          publisher.onOutcome(queue, tokens, error, baseOffset),
         onUnblocked: (queue) => publisher.onUnblocked(queue),
       }),
       this.blocked,
-      new PublishTraces(this.#parts.sampler),
+      this.#traces,
     );
     return publisher;
   }
@@ -159,6 +169,7 @@ export class Serving {
       limits: parts.limits,
       counters: parts.counters,
       log: parts.log,
+      debug: parts.debug,
       authenticator: parts.authenticator,
       defaultTenant: parts.config.tenant,
       directory: this.directory,
@@ -236,4 +247,18 @@ export class Serving {
     this.mesh.close();
     this.journal.close();
   }
+}
+
+/** Copies in the log, by the client that gets them. */
+function deliveryDebug({ debug, log }: ProcessParts): DeliveryDebug {
+  return {
+    get isOn() {
+      return debug.isOn;
+    },
+    copy(session, topic, outcome) {
+      if (!(session instanceof ClientSession)) return;
+      const { clientId, tenant } = session.identity;
+      log.debug({ client_id: clientId, tenant, topic, outcome }, 'delivery');
+    },
+  };
 }

@@ -13,12 +13,16 @@ import { ScriptedMeta, type ScriptedMetaOptions } from './scripted-meta.ts';
 /** A log that tests can look into. */
 export class RecordingLog implements GatewayLog {
   readonly lines: string[] = [];
+  readonly records: Record<string, unknown>[] = [];
+  /** Whether lines per message are wanted. */
+  readonly debugSwitch = { isOn: false };
   debug = (fields: Record<string, unknown>, message: string): void => this.#add('debug', fields, message);
   info = (fields: Record<string, unknown>, message: string): void => this.#add('info', fields, message);
   warn = (fields: Record<string, unknown>, message: string): void => this.#add('warn', fields, message);
   error = (fields: Record<string, unknown>, message: string): void => this.#add('error', fields, message);
 
   #add(level: string, fields: Record<string, unknown>, message: string): void {
+    this.records.push({ level, ...fields, message });
     this.lines.push(
       `${level} ${message} ${Object.keys(fields).join(',')} ${fields['err'] instanceof Error ? fields['err'].message : ''}`,
     );
@@ -77,7 +81,7 @@ export async function startGateway(
     ],
     environment: {},
   });
-  const gateway = new Gateway({ config, log, version: '0', opsAddress: '', sampler });
+  const gateway = new Gateway({ config, log, debug: log.debugSwitch, version: '0', opsAddress: '', sampler });
   await gateway.start();
   await until(() => gateway.problem === null, 'gateway ready');
   return gateway;

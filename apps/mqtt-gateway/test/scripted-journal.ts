@@ -62,6 +62,8 @@ export class ScriptedJournal {
   /** Filter changes are not answered. */
   ignoreFilters = false;
   readonly held: HeldAppend[] = [];
+  /** Of the sampled batches, in the order of their arrival. */
+  readonly traceparents: string[] = [];
   readonly #server: RpcServer;
   readonly #shards = new Map<string, StoredShard>();
   readonly #gateways = new Set<Gateway>();
@@ -175,6 +177,7 @@ export class ScriptedJournal {
     let at = 0;
     const bytes = Buffer.from(frame.batches);
     for (const section of frame.sections) {
+      if (section.traceparent !== '') this.traceparents.push(section.traceparent);
       const batch = Buffer.from(bytes.subarray(at, at + section.sizeBytes));
       at += section.sizeBytes;
       const { correlation } = section;

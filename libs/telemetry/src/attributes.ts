@@ -17,9 +17,11 @@ export const ATTRIBUTES = {
   kafkaOffset: 'messaging.kafka.offset',
   errorType: 'error.type',
   tenant: 'robustmq.tenant',
-  stream: 'robustmq.stream',
+  streamId: 'robustmq.stream_id',
   shard: 'robustmq.shard',
   leaderEpoch: 'robustmq.leader_epoch',
+  offset: 'robustmq.offset',
+  batchBytes: 'robustmq.batch_bytes',
   mqttQos: 'robustmq.mqtt.qos',
   mqttRetain: 'robustmq.mqtt.retain',
 } as const;

@@ -1,7 +1,7 @@
 // Logs, metrics, traces and the ops port of a process.
 
 export { ATTRIBUTES, SYSTEM_KAFKA, SYSTEM_MQTT } from './attributes.ts';
-export { createLog, LOG_LEVELS, type Log, type LogLevel, type LogOptions } from './log.ts';
+export { createLog, LOG_LEVELS, type DebugSwitch, type Log, type LogLevel, type LogOptions } from './log.ts';
 export { LogFilter, type LogFilterRules, type LogFilterState, type LogSubject } from './log-filter.ts';
 export { BucketHistogram, COUNT_BOUNDS, LATENCY_BOUNDS_SECONDS, SIZE_BOUNDS_BYTES } from './histogram.ts';
 export {
@@ -15,6 +15,7 @@ export {
   type Reading,
   type Unit,
 } from './metrics.ts';
+export { registerProcessMetrics } from './process-metrics.ts';
 export { Health, type ReadinessCheck } from './health.ts';
 export { OpsServer, type OpsServerOptions } from './ops-server.ts';
 export {

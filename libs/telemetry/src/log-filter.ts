@@ -27,6 +27,7 @@ const NO_RULES: LogFilterRules = { clientIds: [], topics: [], tenants: [] };
 /** Cheap when off: hot paths ask `isActive` before they build a subject. */
 export class LogFilter {
   readonly #clock: Clock;
+  readonly #onSwitch: (isActive: boolean) => void;
   #rules: LogFilterRules = NO_RULES;
   #clientIds = new Set<string>();
   #topics = new Set<string>();
@@ -35,8 +36,10 @@ export class LogFilter {
   #expiresAtMs = 0;
   #isActive = false;
 
-  constructor(clock: Clock) {
+  /** `onSwitch` hears when rules come into force and when they end. */
+  constructor(clock: Clock, onSwitch: (isActive: boolean) => void = () => undefined) {
     this.#clock = clock;
+    this.#onSwitch = onSwitch;
   }
 
   get isActive(): boolean {
@@ -58,7 +61,10 @@ export class LogFilter {
       .filter((topic) => topic.endsWith('#'))
       .map((topic) => topic.slice(0, -1));
     this.#expiresAtMs = this.#clock.nowMs() + durationMs;
-    this.#isActive = rules.clientIds.length + rules.topics.length + rules.tenants.length > 0;
+    const isActive = rules.clientIds.length + rules.topics.length + rules.tenants.length > 0;
+    if (isActive === this.#isActive) return;
+    this.#isActive = isActive;
+    this.#onSwitch(isActive);
   }
 
   /** Whether one of the rules names the subject. */

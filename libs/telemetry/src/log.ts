@@ -1,8 +1,9 @@
 // The log: one JSON object per line in one schema for all services. `ts` (ISO 8601, UTC), `level`, `msg`, `service`,
-// `node_id`; where it applies `client_id`, `topic`, `tenant`, `trace_id`, `span_id`, and `err` with code and details.
+// `node_id`; where it applies `client_id`, `topic`, `tenant`, `trace_id`, `span_id`, and `err` with code and details. What
+// else a message needs is in snake case as well (docs/en/logs.md).
 
 import { systemClock, type Clock } from '@robustmq/runtime';
-import { pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
+import { levels, pino, stdSerializers, type DestinationStream, type Logger } from 'pino';
 import { LogFilter, type LogSubject } from './log-filter.ts';
 import { openStdoutSink } from './log-sink.ts';
 
@@ -20,44 +21,74 @@ export interface LogOptions {
   readonly destination?: DestinationStream;
 }
 
+const DEBUG = levels.values['debug']!;
 /** Bytes that may wait for a reader of stdout that does not read; what comes on top is lost, not piled up (I8). */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
+/** Whether debug lines can appear at all now; hot paths ask before they build one. */
+export interface DebugSwitch {
+  readonly isOn: boolean;
+}
+
 /** The logger of a process, with detail for chosen subjects. */
 export interface Log {
+  /** Its debug lines appear when the level is debug, or the filter names their `client_id`, `topic` or `tenant`. */
   readonly logger: Logger;
   readonly filter: LogFilter;
-  /** Whether `debugFor` can write anything at all now; hot paths ask before they build its arguments. */
-  readonly isDebugging: boolean;
-  /** A debug line that appears when the level is debug or the filter names the subject. */
-  debugFor(subject: LogSubject, fields: Record<string, unknown>, message: string): void;
+  readonly debug: DebugSwitch;
+}
+
+/** Bundlers rename classes; the name that an error goes by is its `name`. */
+function serializeError(error: Error): ReturnType<typeof stdSerializers.err> {
+  const fields = stdSerializers.err(error);
+  return error instanceof Error ? { ...fields, type: error.name } : fields;
+}
+
+function subjectOf(fields: unknown): LogSubject {
+  return typeof fields === 'object' && fields !== null ? fields : {};
 }
 
 /** Makes the log of a process. */
 export function createLog(options: LogOptions): Log {
   const clock = options.clock ?? systemClock;
+  const level = options.level ?? 'info';
+  const leastLevel = levels.values[level]!;
+  const debug = { isOn: leastLevel <= DEBUG };
+  const filter = new LogFilter(clock, (isActive) => {
+    if (leastLevel <= DEBUG) return;
+    debug.isOn = isActive;
+    logger.level = isActive ? 'debug' : level;
+  });
   const logger = pino(
     {
-      level: options.level ?? 'info',
+      level,
       base: { service: options.service, node_id: options.nodeId },
       timestamp: () => `,"ts":"${new Date(clock.nowMs()).toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: stdSerializers.err },
+      serializers: { err: serializeError },
+      hooks: {
+        logMethod(args, method, lineLevel) {
+          // While the filter is on, every debug line comes here, and only those about a chosen subject pass.
+          if (lineLevel >= leastLevel || filter.matches(subjectOf(args[0]))) method.apply(this, args);
+        },
+      },
     },
     options.destination ?? openStdoutSink(MAX_WAITING_BYTES),
   );
-  const filter = new LogFilter(clock);
-  // A child has a level of its own, so the chosen subjects pass while everyone else's debug lines stay off.
-  const detailed = logger.child({}, { level: 'debug' });
-  return {
-    logger,
-    filter,
-    get isDebugging() {
-      return filter.isActive || logger.isLevelEnabled('debug');
-    },
-    debugFor(subject, fields, message) {
-      if (logger.isLevelEnabled('debug') || filter.matches(subject))
-        detailed.debug({ ...subject, ...fields }, message);
-    },
+  return { logger, filter, debug };
+}
+
+/**
+ * Makes warnings of Node and of packages lines of the log, instead of text on stderr that no reader of JSON can take.
+ * Returns a function that undoes it.
+ */
+export function logWarnings(logger: Logger): () => void {
+  const printers = process.listeners('warning');
+  process.removeAllListeners('warning');
+  const onWarning = (err: Error): void => logger.warn({ err }, 'warning of the runtime');
+  process.on('warning', onWarning);
+  return () => {
+    process.off('warning', onWarning);
+    for (const printer of printers) process.on('warning', printer);
   };
 }

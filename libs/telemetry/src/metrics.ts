@@ -53,6 +53,8 @@ export interface HistogramDefinition {
 const NAME = /^robustmq_[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/;
 const UNIT_SUFFIX: Readonly<Record<Unit, string>> = { s: '_seconds', By: '_bytes', '1': '' };
 
+const UNITS: readonly Unit[] = ['s', 'By', '1'];
+
 function checkName(name: string, unit: Unit, isCounter: boolean): void {
   assert(NAME.test(name), `metric ${name} is robustmq_ and snake case`);
   assert(
@@ -60,7 +62,8 @@ function checkName(name: string, unit: Unit, isCounter: boolean): void {
     `metric ${name} ends in _total if it is a counter, and only then`,
   );
   const stem = isCounter ? name.slice(0, -'_total'.length) : name;
-  assert(stem.endsWith(UNIT_SUFFIX[unit]), `metric ${name} is in its base unit`);
+  const named = UNITS.find((each) => UNIT_SUFFIX[each] !== '' && stem.endsWith(UNIT_SUFFIX[each])) ?? '1';
+  assert(named === unit, `metric ${name} names its base unit`);
 }
 
 function observe(definition: InstrumentDefinition): (result: ObservableResult) => void {

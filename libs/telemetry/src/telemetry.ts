@@ -4,7 +4,7 @@
 import { trace } from '@opentelemetry/api';
 import type { Clock } from '@robustmq/runtime';
 import { Health } from './health.ts';
-import { createLog, type Log, type LogOptions } from './log.ts';
+import { createLog, logWarnings, type Log, type LogOptions } from './log.ts';
 import { createMetrics, resourceOf, type Metrics, type MetricsOptions } from './metrics.ts';
 import { OpsServer } from './ops-server.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
@@ -75,6 +75,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     ...(options.clock === undefined ? {} : { clock: options.clock }),
     ...(options.logDestination === undefined ? {} : { destination: options.logDestination }),
   });
+  const restoreWarnings = logWarnings(log.logger);
   const metrics = createMetrics(options);
   registerProcessMetrics(metrics, options.version);
   const health = new Health();
@@ -101,6 +102,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
         if (outcome.status === 'rejected')
           log.logger.warn({ err: outcome.reason as unknown }, 'telemetry was not sent');
       }
+      restoreWarnings();
     },
   };
 }

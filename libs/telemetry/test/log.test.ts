@@ -1,6 +1,7 @@
 import { BrokerError } from '@robustmq/errors';
 import { ManualClock } from '@robustmq/runtime';
-import { createLog, type Log, type LogLevel } from '../src/index.ts';
+import { createLog, type Log, type LogLevel, type LogSubject } from '../src/index.ts';
+import { logWarnings } from '../src/log.ts';
 
 function open(level?: LogLevel): { log: Log; lines: Record<string, unknown>[]; clock: ManualClock } {
   const lines: Record<string, unknown>[] = [];
@@ -51,6 +52,17 @@ describe('log schema', () => {
     expect(JSON.stringify(lines[0]!['err'])).toContain('low');
   });
 
+  it('calls an error by its name, whatever a bundler has made of its class', () => {
+    const { log, lines } = open();
+    const Renamed = class _BrokerError extends BrokerError {};
+    log.logger.error({ err: new Renamed('conflict', 'taken') }, 'failed');
+    log.logger.error({ err: 'a text' }, 'failed');
+    expect(lines.map(({ err }) => (typeof err === 'string' ? err : (err as { type: string }).type))).toEqual([
+      'BrokerError',
+      'a text',
+    ]);
+  });
+
   it('leaves out what is below the level', () => {
     const { log, lines } = open('warn');
     log.logger.info('no');
@@ -60,7 +72,7 @@ describe('log schema', () => {
 });
 
 describe('log filter', () => {
-  it.each<[string, Parameters<Log['debugFor']>[0], boolean]>([
+  it.each<[string, LogSubject, boolean]>([
     ['client', { client_id: 'c1' }, true],
     ['another client', { client_id: 'c2' }, false],
     ['exact topic', { client_id: 'c2', topic: 'orders' }, true],
@@ -70,15 +82,26 @@ describe('log filter', () => {
     ['nobody', {}, false],
   ])('shows debug lines for: %s', (_name, subject, isShown) => {
     const { log, lines } = open();
-    expect(log.isDebugging).toBe(false);
-    log.debugFor(subject, { packet: 'publish' }, 'received');
+    expect(log.debug.isOn).toBe(false);
+    log.logger.debug({ ...subject, packet: 'publish' }, 'received');
     expect(lines).toEqual([]);
     log.filter.set(rules, 1000);
-    expect(log.isDebugging).toBe(true);
-    log.debugFor(subject, { packet: 'publish' }, 'received');
-    expect(lines).toHaveLength(isShown ? 1 : 0);
+    expect(log.debug.isOn).toBe(true);
+    log.logger.debug({ ...subject, packet: 'publish' }, 'received');
+    log.logger.child({ part: 'child' }).debug(subject, 'received');
+    expect(lines).toHaveLength(isShown ? 2 : 0);
     if (isShown)
       expect(lines[0]).toMatchObject({ ...subject, level: 'debug', packet: 'publish', msg: 'received' });
+  });
+
+  it('leaves the lines of the level alone, and a text without fields is about nobody', () => {
+    const { log, lines } = open('warn');
+    log.filter.set(rules, 1000);
+    log.logger.debug('about nobody');
+    log.logger.info({ client_id: 'c2' }, 'below the level');
+    log.logger.info({ client_id: 'c1' }, 'below the level, chosen');
+    log.logger.warn({ client_id: 'c2' }, 'of the level');
+    expect(lines.map((line) => line['msg'])).toEqual(['below the level, chosen', 'of the level']);
   });
 
   it('ends by itself, and at once with empty rules', () => {
@@ -86,20 +109,48 @@ describe('log filter', () => {
     log.filter.set(rules, 1000);
     expect(log.filter.state).toEqual({ ...rules, expiresAtMs: clock.nowMs() + 1000 });
     clock.advance(1000);
-    log.debugFor({ client_id: 'c1' }, {}, 'late');
-    expect([lines, log.isDebugging]).toEqual([[], false]);
+    log.logger.debug({ client_id: 'c1' }, 'late');
+    expect([lines, log.debug.isOn, log.logger.level]).toEqual([[], false, 'info']);
     log.filter.set(rules, 1000);
     log.filter.set({ clientIds: [], topics: [], tenants: [] }, 1000);
     expect(log.filter.state.expiresAtMs).toBeNull();
     log.filter.set(rules, 1000);
     clock.advance(1001);
     expect(log.filter.state).toEqual({ clientIds: [], topics: [], tenants: [], expiresAtMs: null });
+    expect(log.debug.isOn).toBe(false);
   });
 
-  it('is not needed when everything is logged', () => {
+  it('is not needed when everything is logged, and takes nothing away then', () => {
     const { log, lines } = open('debug');
-    expect(log.isDebugging).toBe(true);
-    log.debugFor({}, {}, 'all');
-    expect(lines).toHaveLength(1);
+    log.filter.set(rules, 1000);
+    log.logger.debug({}, 'all');
+    log.filter.set({ clientIds: [], topics: [], tenants: [] }, 1000);
+    log.logger.debug({}, 'all');
+    expect([log.debug.isOn, lines.length]).toEqual([true, 2]);
   });
+});
+
+test('warnings of the runtime are lines of the log', () => {
+  const { log, lines } = open();
+  const before = process.listeners('warning');
+  const restore = logWarnings(log.logger);
+  const warning = Object.assign(new Error('this will go away'), {
+    name: 'DeprecationWarning',
+    code: 'DEP0000',
+  });
+  // Not emitWarning: jest's `process` is a copy, and Node warns at its own.
+  process.emit('warning', warning);
+  restore();
+  expect(lines).toEqual([
+    expect.objectContaining({
+      level: 'warn',
+      msg: 'warning of the runtime',
+      err: expect.objectContaining({
+        type: 'DeprecationWarning',
+        code: 'DEP0000',
+        message: 'this will go away',
+      }),
+    }),
+  ]);
+  expect(process.listeners('warning')).toEqual(before);
 });

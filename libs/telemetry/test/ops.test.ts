@@ -153,6 +153,8 @@ describe('metrics', () => {
     ['camel case', 'robustmq_aB_total', undefined, 'counter'],
     ['seconds without their name', 'robustmq_a', 's', 'gauge'],
     ['bytes without their name', 'robustmq_a_total', 'By', 'counter'],
+    ['a count with the name of bytes', 'robustmq_a_bytes_total', undefined, 'counter'],
+    ['a count with the name of seconds', 'robustmq_a_seconds', '1', 'gauge'],
   ] as const)('refuses %s', (_label, name, unit, kind) => {
     const metrics = createMetrics({ service: 's', nodeId: 'n', version: '0' });
     const definition = { name, help: '', read: () => 0, ...(unit === undefined ? {} : { unit }) };
@@ -168,7 +170,7 @@ describe('log filter over HTTP', () => {
     const response = await call('PUT', '/log-filter', { clientIds: ['c1'], seconds: 60 });
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ clientIds: ['c1'], topics: [] });
-    telemetry.log.debugFor({ client_id: 'c1' }, {}, 'seen');
+    telemetry.log.logger.debug({ client_id: 'c1' }, 'seen');
     expect(lines.join('')).toContain('seen');
     expect(await (await call('GET', '/log-filter')).json()).toMatchObject({ clientIds: ['c1'] });
     await call('PUT', '/log-filter', {});

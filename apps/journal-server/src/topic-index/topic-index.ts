@@ -96,7 +96,7 @@ export class TopicIndex implements BacklogIndex {
       return await entry.index.find(filters, from, to);
     } catch (error) {
       this.#log.warn(
-        { err: error, streamId: shard.streamId, shard: shard.shard },
+        { err: error, stream_id: shard.streamId, shard: shard.shard },
         'topic index not readable',
       );
       return { kind: 'scan', until: to };
@@ -141,7 +141,7 @@ export class TopicIndex implements BacklogIndex {
         },
         (error: unknown) => {
           this.#log.warn(
-            { err: error, streamId: shard.streamId, shard: shard.shard },
+            { err: error, stream_id: shard.streamId, shard: shard.shard },
             'topic index not usable',
           );
         },
@@ -176,7 +176,7 @@ export class TopicIndex implements BacklogIndex {
     } catch (thrown) {
       const error = BrokerError.from(thrown);
       this.#log.warn(
-        { err: error, streamId: shard.streamId, shard: shard.shard },
+        { err: error, stream_id: shard.streamId, shard: shard.shard },
         'topic index stays behind',
       );
     } finally {

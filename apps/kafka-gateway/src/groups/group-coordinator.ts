@@ -135,7 +135,7 @@ export class GroupCoordinator {
       this.#groups.set(groupId, owned);
       return owned;
     } catch (error) {
-      log.warn({ groupId, err: error }, 'group cannot be claimed');
+      log.warn({ group_id: groupId, err: error }, 'group cannot be claimed');
       return groupErrorOf(error) === 'NOT_COORDINATOR' ? 'NOT_COORDINATOR' : 'COORDINATOR_NOT_AVAILABLE';
     }
   }
@@ -157,7 +157,7 @@ export class GroupCoordinator {
 
   #persistFailed(owned: OwnedGroup, id: number, error: unknown): void {
     const { log, nowMs } = this.#options;
-    log.warn({ groupId: owned.group.groupId, err: error }, 'group metadata cannot be stored');
+    log.warn({ group_id: owned.group.groupId, err: error }, 'group metadata cannot be stored');
     if (this.fencedBy(owned, error)) return;
     owned.group.persisted(id, 'COORDINATOR_NOT_AVAILABLE', nowMs());
   }

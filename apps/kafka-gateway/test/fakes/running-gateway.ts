@@ -26,6 +26,8 @@ export class RunningGateway {
   readonly journal = new FakeJournal();
   readonly store = new FakeGroupStore();
   readonly lines: LogLine[] = [];
+  /** Whether a line per request is wanted. */
+  readonly debug = { isOn: false };
   readonly gateway: KafkaGateway;
   readonly #clients: WireClient[] = [];
   port = 0;
@@ -36,6 +38,7 @@ export class RunningGateway {
     this.gateway = new KafkaGateway({
       nodeId: this.meta.selfNodeId,
       settings: {
+        tenant: 'default',
         advertisedAddress: undefined,
         autoCreateTopics: true,
         allowProduceToMqtt: false,
@@ -73,6 +76,7 @@ export class RunningGateway {
       topics: this.meta,
       journal: this.journal,
       groupStore: this.store,
+      debug: this.debug,
       log: { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') },
     });
   }

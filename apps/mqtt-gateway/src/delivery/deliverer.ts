@@ -29,12 +29,22 @@ export function newDeliveryCounters(): DeliveryCounters {
 const SHAPES = 4;
 const NO_IDENTIFIERS: readonly number[] = [];
 
+/** Told of each copy while debug lines are wanted. */
+export interface DeliveryDebug {
+  readonly isOn: boolean;
+  /** What became of a copy: the QoS it was sent with, or why it was dropped. */
+  copy(session: Subscriber, topic: string, outcome: 'sent 0' | 'sent 1' | 'too large' | 'slow client'): void;
+}
+
+const NO_DEBUG: DeliveryDebug = { isOn: false, copy: () => undefined };
+
 /** Delivers one message at a time. */
 export class Deliverer {
   /** A page per shape: what goes to the same sockets then lies end to end, and leaves as one range. */
   readonly #pages = Array.from({ length: SHAPES }, () => new SharedPages());
   readonly #maxOutputBytes: number;
   readonly #counters: DeliveryCounters;
+  readonly #debug: DeliveryDebug;
   readonly #publish = new OutboundPublish();
   readonly #sharedBuffers: (Buffer | null)[] = new Array<Buffer | null>(SHAPES).fill(null);
   readonly #sharedStarts = new Int32Array(SHAPES);
@@ -42,8 +52,9 @@ export class Deliverer {
   #message: Message | null = null;
 
   /** @param maxOutputBytes bytes that may wait for one client before QoS 0 messages are dropped. */
-  constructor(maxOutputBytes: number, counters: DeliveryCounters) {
+  constructor(maxOutputBytes: number, counters: DeliveryCounters, debug = NO_DEBUG) {
     this.#maxOutputBytes = maxOutputBytes;
+    this.#debug = debug;
     this.#counters = counters;
   }
 
@@ -163,6 +174,7 @@ export class Deliverer {
   #sendShapedQos1(session: Subscriber, sizeBytes: number, tail: ShardTail, offset: number): boolean {
     if (sizeBytes > session.maximumPacketBytes) {
       this.#counters.droppedTooLarge++;
+      if (this.#debug.isOn) this.#debug.copy(session, this.#publish.topic, 'too large');
       return true;
     }
     const packetId = session.admit(tail, offset);
@@ -172,6 +184,7 @@ export class Deliverer {
     publish.dup = session.isRedelivery;
     this.#write(session, sizeBytes);
     this.#counters.deliveredQos1++;
+    if (this.#debug.isOn) this.#debug.copy(session, publish.topic, 'sent 1');
     return true;
   }
 
@@ -204,15 +217,19 @@ export class Deliverer {
 
   /** Whether a QoS 0 packet may be sent; counts what is dropped (I5). */
   #fits(session: Subscriber, sizeBytes: number): boolean {
+    const { topic } = this.#publish;
     if (sizeBytes > session.maximumPacketBytes) {
       this.#counters.droppedTooLarge++;
+      if (this.#debug.isOn) this.#debug.copy(session, topic, 'too large');
       return false;
     }
     if (session.output!.waitingBytes + sizeBytes > this.#maxOutputBytes) {
       this.#counters.droppedSlow++;
+      if (this.#debug.isOn) this.#debug.copy(session, topic, 'slow client');
       return false;
     }
     this.#counters.deliveredQos0++;
+    if (this.#debug.isOn) this.#debug.copy(session, topic, 'sent 0');
     return true;
   }
 

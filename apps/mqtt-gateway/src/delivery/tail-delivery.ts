@@ -15,8 +15,15 @@ import {
   producerIdOf,
   recordCountOf,
 } from '@robustmq/record-batch';
-import { TRACEPARENT, contextOfHeaderValue, type TraceSampler } from '@robustmq/telemetry';
+import {
+  ATTRIBUTES,
+  SYSTEM_MQTT,
+  TRACEPARENT,
+  contextOfHeaderValue,
+  type TraceSampler,
+} from '@robustmq/telemetry';
 import type { Deliverer } from './deliverer.ts';
+import type { PublishTraces } from '../publish/publish-traces.ts';
 import { Message, readRecord } from './message.ts';
 import { ShardTail, shardKeyOf, type RingBatch } from './shard-tail.ts';
 import type { RoutedStream, TopicRoute, TopicRoutes } from './topic-route.ts';
@@ -36,6 +43,8 @@ export interface TailHost {
   /** Wall clock, for message expiry. */
   now(): number;
   readonly sampler: TraceSampler;
+  /** Knows the sampled publishes among the records that this gateway appended. */
+  readonly publishes: Pick<PublishTraces, 'contextOf'>;
   /** A batch that can't be read; its records are not delivered to MQTT. */
   onBadBatch(streamId: number, shard: number, error: BrokerError): void;
 }
@@ -230,13 +239,18 @@ export class TailDelivery {
     span?.end();
   }
 
-  /** Only a message whose publisher sent a trace context has a trace to belong to. */
+  /** Belongs to the publish if that was here, else to the context that its client sent along. */
   #startSpan(record: RecordCursor, tail: ShardTail): ReturnType<TraceSampler['start']> {
-    if (record.headerCount < 2 || !record.findHeader(TRACEPARENT_NAME) || record.foundStart < 0) return null;
-    const parent = contextOfHeaderValue(record.buffer.subarray(record.foundStart, record.foundEnd));
+    const { publishes, sampler } = this.#host;
+    const parent = publishes.contextOf(tail, record.offset) ?? contextIn(record);
     if (parent === null) return null;
-    return this.#host.sampler.start('mqtt deliver', parent, {
-      attributes: { 'messaging.system': 'mqtt', 'robustmq.shard': `${tail.streamId}/${tail.shard}` },
+    return sampler.start('mqtt deliver', parent, {
+      attributes: {
+        [ATTRIBUTES.messagingSystem]: SYSTEM_MQTT,
+        [ATTRIBUTES.streamId]: tail.streamId,
+        [ATTRIBUTES.shard]: tail.shard,
+        [ATTRIBUTES.offset]: record.offset,
+      },
     });
   }
 
@@ -269,6 +283,11 @@ export class TailDelivery {
     this.counters.notVisible++;
     return null;
   }
+}
+
+function contextIn(record: RecordCursor): ReturnType<typeof contextOfHeaderValue> {
+  if (record.headerCount < 1 || !record.findHeader(TRACEPARENT_NAME) || record.foundStart < 0) return null;
+  return contextOfHeaderValue(record.buffer.subarray(record.foundStart, record.foundEnd));
 }
 
 /** Whether a key is a Topic Name in well-formed UTF-8: what is replaced when decoding doesn't encode to the same size. */

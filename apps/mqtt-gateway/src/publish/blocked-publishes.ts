@@ -18,6 +18,8 @@ export interface BlockedPublish {
   readonly facts: MqttFacts;
   readonly userProperties: readonly UserProperty[] | null;
   readonly token: AppendToken;
+  /** What its batch is traced under; empty if it is not sampled. */
+  readonly traceparent: string;
 }
 
 type Queue = AppendQueue<AppendToken>;
@@ -59,9 +61,12 @@ export class BlockedPublishes {
 
 /** False: the queue is full again. */
 function append(queue: Queue, publish: BlockedPublish): boolean {
-  const { timestampMs, topic, payload, facts, userProperties, token } = publish;
+  const { timestampMs, topic, payload, facts, userProperties, token, traceparent } = publish;
   try {
-    return queue.appendMqtt(timestampMs, topic, payload, 0, payload.length, facts, userProperties, token);
+    if (!queue.appendMqtt(timestampMs, topic, payload, 0, payload.length, facts, userProperties, token))
+      return false;
+    if (traceparent !== '') queue.sampled(traceparent);
+    return true;
   } catch (thrown) {
     if (BrokerError.from(thrown).code !== 'too_large') throw thrown;
     token?.settle(REASON.quotaExceeded);

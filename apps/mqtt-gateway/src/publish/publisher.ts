@@ -8,6 +8,7 @@ import { ABSENT, REASON, type PublishView } from '@robustmq/mqtt-codec';
 import { reasonOfError, type PendingAck } from '@robustmq/mqtt-session';
 import type { MqttFacts, UserProperty } from '@robustmq/record-batch';
 import type { Clock } from '@robustmq/runtime';
+import { formatTraceparent, traceFields } from '@robustmq/telemetry';
 import type { Deliverer } from '../delivery/deliverer.ts';
 import { Message, readPublish } from '../delivery/message.ts';
 import type { TopicRoute, TopicRoutes } from '../delivery/topic-route.ts';
@@ -140,7 +141,7 @@ export class Publisher {
     const queue = this.#appender.queue(stream.streamId, route.shard, stream);
     const nowMs = this.#host.clock.nowMs();
     const properties = this.#readFacts(session, view, nowMs);
-    this.#traces.begin(token, stream.name, properties);
+    const traceparent = this.#trace(connection, route, stream.name, queue, properties, token);
     try {
       const { buffer, payloadStart, payloadEnd } = view;
       const isTaken =
@@ -156,6 +157,7 @@ export class Publisher {
           token,
         );
       if (isTaken) {
+        if (traceparent !== '') queue.sampled(traceparent);
         this.counters.appended++;
         return;
       }
@@ -173,7 +175,24 @@ export class Publisher {
       facts: { ...this.#facts, correlationData: copyOf(this.#facts.correlationData) },
       userProperties: properties,
       token,
+      traceparent,
     });
+  }
+
+  /** What the publish is traced under; empty if it is not sampled. */
+  #trace(
+    connection: Connection,
+    route: TopicRoute,
+    streamName: string,
+    queue: AppendQueue<AppendToken>,
+    properties: readonly UserProperty[] | null,
+    token: AppendToken,
+  ): string {
+    const span = this.#traces.begin(token, streamName, queue, properties);
+    if (span === null) return '';
+    // Logs and traces find each other by this line.
+    connection.debug('publish traced', { topic: route.topic, ...traceFields(span) });
+    return formatTraceparent(span.spanContext());
   }
 
   #readFacts(session: ClientSession, view: PublishView, nowMs: number): UserProperty[] | null {
@@ -202,8 +221,13 @@ export class Publisher {
   }
 
   /** The outcome of a batch; the journal client calls it once per batch. */
-  onOutcome(tokens: readonly AppendToken[], error: BrokerError | undefined): void {
-    this.#traces.end(tokens, error);
+  onOutcome(
+    queue: AppendQueue<AppendToken>,
+    tokens: readonly AppendToken[],
+    error: BrokerError | undefined,
+    baseOffset: number,
+  ): void {
+    this.#traces.end(queue, tokens, error, baseOffset);
     if (error === undefined) {
       for (let index = 0; index < tokens.length; index++) {
         const token = tokens[index];

@@ -185,6 +185,10 @@ function accept(opening: Opening, state: SessionState): void {
   );
   connection.accepted(session);
   services.counters.connected++;
+  if (services.debug.isOn) {
+    const { version, cleanStart } = terms;
+    connection.debug('connected', { version, clean_start: cleanStart, session_present: isPresent });
+  }
   if (isPresent) {
     // Places that another gateway handed over are in no row yet.
     session.isCursorDirty = attempt > 1;

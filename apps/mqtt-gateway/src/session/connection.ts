@@ -110,6 +110,12 @@ export class Connection implements ByteSink, SessionSink {
     this.output.destroy();
   }
 
+  /** A line about this client; per message only when `services.debug` is on. */
+  debug(message: string, fields: Record<string, unknown>): void {
+    const subject = { client_id: this.clientId, tenant: this.tenant };
+    this.services.log.debug({ ...subject, connection: this.peer.address, ...fields }, message);
+  }
+
   /** An error of the codec or a handler: it ends this connection and nothing else. */
   #failed(thrown: unknown): void {
     const error = BrokerError.from(thrown);
@@ -132,7 +138,9 @@ export class Connection implements ByteSink, SessionSink {
   }
 
   publish(topic: string, view: PublishView, pending: PendingAck | null): void {
-    this.services.publisher.publish(this, this.session!, topic, view, pending);
+    const { services } = this;
+    if (services.debug.isOn) this.debug('publish received', { topic, qos: view.qos, dup: view.dup });
+    services.publisher.publish(this, this.session!, topic, view, pending);
   }
 
   get subscriptionCount(): number {
@@ -230,15 +238,7 @@ export class Connection implements ByteSink, SessionSink {
     this.#decoder.close();
     if (this.#requestTimer !== null) clearTimeout(this.#requestTimer);
     this.session = null;
-    services.log.debug(
-      {
-        client_id: this.clientId,
-        tenant: this.tenant,
-        reason_code: end.reasonCode,
-        by_client: end.isByClient,
-      },
-      'connection ended',
-    );
+    this.debug('connection ended', { reason_code: end.reasonCode, by_client: end.isByClient });
     this.output.end();
     if (session !== null) endSession(this, session, end.sessionExpiryIntervalS);
     else services.directory.remove(this.tenant, this.clientId, this);

@@ -132,6 +132,10 @@ function undo(connection: Connection, session: ClientSession, subscription: Subs
 function finishPart(pending: Pending): void {
   if (--pending.missing > 0) return;
   const { connection, session, rows, request } = pending;
+  if (connection.services.debug.isOn) {
+    for (const { filter, reasonCode } of request.entries)
+      connection.debug('subscribed', { filter, reason_code: reasonCode });
+  }
   if (rows.size === 0) {
     connection.subscribed(request);
     return;
@@ -173,6 +177,7 @@ export function unsubscribe(
     }
     undo(connection, session, subscription);
     removed.push(entry.filter);
+    if (connection.services.debug.isOn) connection.debug('unsubscribed', { filter: entry.filter });
   }
   if (!session.isDurable || removed.length === 0) {
     connection.unsubscribed(request);

@@ -1,0 +1,143 @@
+// What each setting means, in Chinese, by its English description; a schema may also say it itself (`meta({ zh })`).
+
+/** The page is not written unless every description is here or in its schema. */
+export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
+  'Name of this process in the cluster; stable over restarts.': '本进程在集群中的名称；重启后不变。',
+  'Zone or rack of this process.': '本进程所在的可用区或机架。',
+  'Folder of the log and the applied state.': '日志与已应用状态的目录。',
+  'Address to listen on for the other services.': '供其他服务连接的监听地址。',
+  'Port to listen on for the other services.': '供其他服务连接的端口。',
+  'Data groups; fixed when the data folder is created.': '数据组数；建立数据目录时确定。',
+  'Size of a pre-allocated file of the log.': '日志的一个预分配文件的大小。',
+  'A process that does not renew for this long is considered gone.': '超过此时间不续租的进程视为已离开。',
+  'How often processes renew.': '进程续租的间隔。',
+  'Shards of the built-in stream mqtt, fixed when it is created.': '内置 stream mqtt 的分片数，建立时确定。',
+  'Shards of a stream that asks for no number.': '未指定个数的 stream 的分片数。',
+  'Whether a new stream owns the MQTT topic of its own name.': '新 stream 是否拥有与自己同名的 MQTT 主题。',
+  'Name of this node; stable over restarts': '本节点的名称；重启后不变。',
+  'Failure zone, for placing replicas': '故障域，用于安放副本。',
+  'Folder of the commit log and the segments': '提交日志与段文件的目录。',
+  'Address to listen on for gateways': '供网关连接的监听地址。',
+  'Port for gateways': '供网关连接的端口。',
+  'host:port that others connect to; empty: the address listened on':
+    '供其他进程连接的 host:port；为空则用监听地址。',
+  'host:port of each meta-service': '每个 meta-service 的 host:port。',
+  'Size of a pre-allocated file': '一个预分配文件的大小。',
+  'Appended bytes after which the segments are synced and the commit log recycled':
+    '追加多少字节之后同步段文件并循环使用提交日志。',
+  'Appends are refused while less is free on the disk, beside what the commit log needs':
+    '磁盘剩余空间（提交日志所需之外）少于此值时拒绝追加。',
+  'A warning is logged while less is free on the disk': '磁盘剩余空间少于此值时记录警告。',
+  'Time to drain before the process ends anyway': '排空的时限，到时进程仍会结束。',
+  'Name of this node; stable over restarts.': '本节点的名称；重启后不变。',
+  'host:port of each meta-service.': '每个 meta-service 的 host:port。',
+  'Tenant of the clients of this gateway.': '本网关客户端所属的租户。',
+  'Address to listen on for MQTT over TCP.': 'MQTT over TCP 的监听地址。',
+  'Port for MQTT over TCP.': 'MQTT over TCP 的端口。',
+  'Serve MQTT over WebSocket.': '是否提供 MQTT over WebSocket。',
+  'Address to listen on for MQTT over WebSocket.': 'MQTT over WebSocket 的监听地址。',
+  'Port for MQTT over WebSocket.': 'MQTT over WebSocket 的端口。',
+  'Path of the WebSocket.': 'WebSocket 的路径。',
+  'Address to listen on for other gateways.': '供其他网关连接的监听地址。',
+  'Port for other gateways: mesh and takeover.': '供其他网关连接的端口：网格与会话接管。',
+  'host:port that other gateways connect to; empty: the address listened on.':
+    '供其他网关连接的 host:port；为空则用监听地址。',
+  'Let clients in that send no username. A username is always verified.':
+    '是否允许不带用户名的客户端。带用户名时总要验证。',
+  'Connections at once; more are refused.': '同时的连接数；超出的被拒绝。',
+  'Connections accepted per second.': '每秒接受的连接数。',
+  'A connection without a complete CONNECT is closed after this.':
+    '在此时间内没有完整 CONNECT 的连接被关闭。',
+  'Largest packet of a client, announced as Maximum Packet Size.':
+    '客户端报文的最大字节数，作为 Maximum Packet Size 宣告。',
+  'Longest client id in UTF-8.': '客户端标识的最大长度（UTF-8 字节）。',
+  'QoS 1 publishes that a client may have unacknowledged.': '一个客户端可以未被确认的 QoS 1 发布数。',
+  'QoS 1 messages sent to a client and unacknowledged, unless it allows fewer.':
+    '发给一个客户端而未被确认的 QoS 1 消息数，除非它允许的更少。',
+  'Topic aliases per connection, in each direction.': '每个连接在每个方向的主题别名数。',
+  'Longest keep alive in seconds for MQTT 5 clients; 0: what the client asks for.':
+    'MQTT 5 客户端最长的 keep alive（秒）；0 表示按客户端的要求。',
+  'SUBSCRIBE and UNSUBSCRIBE packets of one client that are not answered yet.':
+    '一个客户端尚未应答的 SUBSCRIBE 与 UNSUBSCRIBE 报文数。',
+  'Subscriptions of one session.': '一个会话的订阅数。',
+  'Output that may wait for a client before QoS 1 messages are left for later.':
+    '等待发给一个客户端的输出超过此值时，QoS 1 消息留待以后。',
+  'Output that may wait for a client before QoS 0 messages to it are dropped.':
+    '等待发给一个客户端的输出超过此值时，丢弃发给它的 QoS 0 消息。',
+  'Longest session expiry in seconds; also that of 3.x sessions without clean session.':
+    '最长的会话过期时间（秒）；也用于没有 clean session 的 3.x 会话。',
+  'Start of the Response Information of clients that ask for it.':
+    '应客户端请求给出的 Response Information 的开头。',
+  'How often the cursors of durable sessions are stored.': '保存持久会话游标的间隔。',
+  'Shortest distance of two append frames to a journal under load.':
+    '负载下发往同一 journal 的两个追加帧的最短间隔。',
+  'A publish that is not committed by then fails.': '到时仍未提交的发布失败。',
+  'A subscription that the journals have not confirmed by then fails.': '到时仍未被 journal 确认的订阅失败。',
+  'Recent records kept per shard for clients that are a little behind.':
+    '为稍微落后的客户端保留的每分片近期记录。',
+  'Bytes of one read of what a session missed.': '一次读取会话错过的消息的字节数。',
+  'Reads of missed messages under way at once.': '同时进行的对错过消息的读取数。',
+  'A compressed batch that inflates beyond this is not visible to MQTT.':
+    '解压后超过此值的压缩批次对 MQTT 不可见。',
+  'Topics whose route is remembered.': '记住其路由的主题数。',
+  'Time to drain before the process ends anyway.': '排空的时限，到时进程仍会结束。',
+  'Zone or rack of this process, shown to clients.': '本进程所在的可用区或机架，会告知客户端。',
+  'Tenant whose streams the clients of this gateway see.': '本网关的客户端所见 stream 的租户。',
+  'Address to listen on for Kafka clients.': '供 Kafka 客户端连接的监听地址。',
+  'Port to listen on for Kafka clients.': '供 Kafka 客户端连接的端口。',
+  'host:port that clients are told to dial; empty: the address that each client dialled.':
+    '告知客户端连接的 host:port；为空则用各客户端自己所连的地址。',
+  'Create a topic on its first use, when the client asks for it.': '客户端要求时，在首次使用时创建主题。',
+  'Let Kafka clients write to topic mqtt, which MQTT clients share.':
+    '是否允许 Kafka 客户端写入 MQTT 客户端共用的主题 mqtt。',
+  'Connections at most.': '连接数上限。',
+  'Largest Produce request.': 'Produce 请求的最大字节数。',
+  'Largest request of every other kind.': '其他各种请求的最大字节数。',
+  'Largest record batch that any topic may allow.': '任何主题可以允许的最大记录批次。',
+  'Bytes of requests that all connections hold together.': '所有连接合计持有的请求字节数。',
+  'Unanswered requests per connection.': '每个连接未应答的请求数。',
+  'Answers that a connection may leave unread before its requests wait.':
+    '连接未读的应答超过此值时，它的请求等待。',
+  'A connection without a complete first request is closed after this.':
+    '在此时间内没有完整的第一个请求的连接被关闭。',
+  'A connection without requests is closed after this.': '在此时间内没有请求的连接被关闭。',
+  'A client that stops in the middle of a request, or reads nothing, is closed after this.':
+    '在请求中途停下、或什么也不读的客户端，在此时间后被关闭。',
+  'Most bytes of records in one answer; at least one batch is always returned.':
+    '一次应答中记录的最大字节数；总是至少返回一个批次。',
+  'Longest long poll.': '长轮询的最长时间。',
+  'Fetch sessions kept (KIP-227).': '保留的拉取会话数（KIP-227）。',
+  'Partitions that all fetch sessions hold together.': '所有拉取会话合计持有的分区数。',
+  'Shortest session timeout that a member may ask for.': '成员可以要求的最短会话超时。',
+  'Longest session timeout that a member may ask for.': '成员可以要求的最长会话超时。',
+  'How long the first rebalance of an empty group waits for more members.':
+    '空组的第一次再均衡等待更多成员的时间。',
+  'Members of one group.': '一个组的成员数。',
+  'Groups that one gateway coordinates.': '一个网关协调的组数。',
+  'Largest metadata of a committed offset.': '已提交偏移的元数据的最大字节数。',
+  'How long running requests may finish at a stop.': '停止时，进行中的请求可以继续多久。',
+  'Address to listen on for the HTTP API.': 'HTTP API 的监听地址。',
+  'Port of the HTTP API.': 'HTTP API 的端口。',
+  'Largest request body.': '请求体的最大字节数。',
+  'A request that has not arrived by then is refused.': '到时仍未完整到达的请求被拒绝。',
+  'Old segments are deleted by time and size.': '旧的段按时间与大小删除。',
+  'Batches are stored as their producer compressed them.': '批次按 producer 压缩的样子存储。',
+  'Largest record batch, after compression.': '最大的记录批次，按压缩后计算。',
+  'How far the timestamp of a producer may be ahead of the clock of the gateway.':
+    '生产者的时间戳最多可以比网关的时钟超前多少。',
+  'How far the timestamp of a producer may be behind the clock of the gateway.':
+    '生产者的时间戳最多可以比网关的时钟落后多少。',
+  'Bytes of answers that all clients together may leave unread before each gets one batch at a time.':
+    '所有客户端合计可以不读的应答字节数，超过后每个客户端一次只得到一个批次。',
+  'Whether timestamps are those of the producer or of the append.': '时间戳取 producer 的还是追加时刻的。',
+  'In-sync replicas without which acks=all is refused.': '同步副本少于此数时拒绝 acks=all。',
+  'Bytes of a partition beyond which old segments are deleted; -1: no limit.':
+    '分区超过此字节数时删除旧的段；-1 表示没有上限。',
+  'Age at which segments are deleted; -1: no limit.': '段超过此时长（毫秒）即被删除；-1 表示没有上限。',
+  'Size at which a new segment is started.': '达到此大小（字节）时开始新的段。',
+  'Age at which a new segment is started.': '达到此时长（毫秒）时开始新的段。',
+  'MQTT topic filter whose topics this topic owns; fixed at creation.':
+    '本主题所拥有的 MQTT 主题的过滤器；创建时确定。',
+  'When MQTT publishes are acknowledged: once committed, or from the memory of the leader.':
+    '何时确认 MQTT 发布：提交之后，或在 leader 的内存中时。',
+};

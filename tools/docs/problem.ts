@@ -1,0 +1,6 @@
+/** Something wrong on a page. */
+export interface Problem {
+  readonly path: string;
+  readonly line: number;
+  readonly message: string;
+}
