@@ -113,7 +113,7 @@ export class RpcServer {
 
   /**
    * Binds and serves; resolves to the port.
-   * @throws BrokerError `unavailable` naming address and `optionName` when the port is taken.
+   * @throws BrokerError `conflict` naming address and `optionName` when the port is taken.
    */
   listen(host: string, port: number, optionName: string): Promise<number> {
     return new Promise((resolve, reject) => {
@@ -122,7 +122,7 @@ export class RpcServer {
         else {
           const message = `cannot listen on ${host}:${port} (option ${optionName}): ${error.message}`;
           reject(
-            new BrokerError('unavailable', message, { cause: error, details: { port, option: optionName } }),
+            new BrokerError('conflict', message, { cause: error, details: { port, option: optionName } }),
           );
         }
       });

@@ -165,7 +165,7 @@ describe('a taken port', () => {
     const port = await first.listen('127.0.0.1', 0, 'grpc.port');
     const second = new RpcServer(() => undefined);
     await expect(second.listen('127.0.0.1', port, 'grpc.port')).rejects.toMatchObject({
-      code: 'unavailable',
+      code: 'conflict',
       details: { port, option: 'grpc.port' },
       message: expect.stringContaining(`127.0.0.1:${port} (option grpc.port)`) as string,
     });

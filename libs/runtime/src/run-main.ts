@@ -9,6 +9,8 @@ export const EXIT_CODES = {
   failed: 1,
   /** The launcher that it belonged to is gone. */
   orphaned: 3,
+  /** EX_TEMPFAIL: what it needed was not there in time; started again, it may succeed. */
+  tryAgain: 75,
 } as const;
 
 const MISCONFIGURED = new Set(['invalid_argument', 'conflict', 'permission_denied']);
@@ -16,7 +18,8 @@ const MISCONFIGURED = new Set(['invalid_argument', 'conflict', 'permission_denie
 /** Line and exit code for an error that ends the process; only unexpected ones show their stack. */
 export function describeFatal(error: unknown): { readonly text: string; readonly code: number } {
   if (error instanceof BrokerError) {
-    const code = MISCONFIGURED.has(error.code) ? EXIT_CODES.misconfigured : EXIT_CODES.failed;
+    const other = error.retriable ? EXIT_CODES.tryAgain : EXIT_CODES.failed;
+    const code = MISCONFIGURED.has(error.code) ? EXIT_CODES.misconfigured : other;
     return { text: `${error.message} [${error.code}]`, code };
   }
   return {

@@ -171,11 +171,13 @@ describe('runMain', () => {
   });
 
   it('shows a stack only for what nobody expected', () => {
-    expect(describeFatal(new BrokerError('storage_failed', 'disk'))).toEqual({
-      text: 'disk [storage_failed]',
-      code: 1,
-    });
+    expect(describeFatal(new BrokerError('corrupt', 'disk'))).toEqual({ text: 'disk [corrupt]', code: 1 });
     expect(describeFatal(new TypeError('bug')).text).toContain('process.test');
     expect(describeFatal('odd')).toEqual({ text: 'odd', code: 1 });
+  });
+
+  it('asks to be started again when a repeat may succeed', () => {
+    for (const code of ['deadline_exceeded', 'unavailable', 'storage_failed'] as const)
+      expect(describeFatal(new BrokerError(code, 'meta is away')).code).toBe(75);
   });
 });
