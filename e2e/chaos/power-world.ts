@@ -89,11 +89,15 @@ export class PowerWorld {
     return { found: [...refusing, ...contradictions(ledger, values)], inFlight, recovery };
   }
 
+  /** A writer that cannot end leaves no mounted file system behind. */
   async remove(): Promise<void> {
-    await Promise.all(this.writers.map((writer) => writer.stop()));
-    await removeTestCluster(this.#cluster);
-    this.#disk.remove();
-    rmSync(this.#scratch, { recursive: true, force: true });
+    try {
+      await Promise.all(this.writers.map((writer) => writer.stop()));
+    } finally {
+      await removeTestCluster(this.#cluster);
+      this.#disk.remove();
+      rmSync(this.#scratch, { recursive: true, force: true });
+    }
   }
 
   /** Freezes everything, takes the ledger and the disk as they are, and lets it go on. */
