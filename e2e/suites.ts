@@ -83,7 +83,7 @@ export const SUITES: readonly Suite[] = [
     file: 'chaos/kill.test.ts',
     title: 'kill -9',
     needs: ['linux', 'kcat', 'python-clients'],
-    limitMs: 6 * MINUTE_MS,
+    limitMs: 8 * MINUTE_MS,
   },
   {
     file: 'chaos/pause.test.ts',

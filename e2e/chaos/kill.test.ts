@@ -78,5 +78,5 @@ ${logs}`);
     expect(await subscriber.judge(freeze(subscribed))).toEqual([]);
     expect(subscriber.connections).toBeGreaterThan(ROUNDS / 6);
   },
-  6 * 60_000,
+  8 * 60_000,
 );

@@ -19,6 +19,8 @@ const MiB = 1024 * 1024;
 const IMAGE_BYTES = 384 * MiB;
 /** Acknowledgements that were on their way when the processes stopped reach the writers within this. */
 const ACKS_ARRIVE_MS = 50;
+const PORTS_BESIDE = 1_000;
+const HIGHEST_BASE_PORT = 31_500;
 // Small files and frequent checkpoints: each round cuts somewhere else in the life of a commit log.
 const SMALL_LOGS = {
   ...LOOPBACK_DEFAULTS,
@@ -87,11 +89,15 @@ export class PowerWorld {
     return { found: [...refusing, ...contradictions(ledger, values)], inFlight, recovery };
   }
 
+  /** A writer that cannot end leaves no mounted file system behind. */
   async remove(): Promise<void> {
-    await Promise.all(this.writers.map((writer) => writer.stop()));
-    await removeTestCluster(this.#cluster);
-    this.#disk.remove();
-    rmSync(this.#scratch, { recursive: true, force: true });
+    try {
+      await Promise.all(this.writers.map((writer) => writer.stop()));
+    } finally {
+      await removeTestCluster(this.#cluster);
+      this.#disk.remove();
+      rmSync(this.#scratch, { recursive: true, force: true });
+    }
   }
 
   /** Freezes everything, takes the ledger and the disk as they are, and lets it go on. */
@@ -114,6 +120,7 @@ export class PowerWorld {
       const booted = await startTestCluster({
         dataDir: path.join(restored.mountPoint, 'data'),
         counts: { ...ONE_OF_EACH, 'mqtt-gateway': 0, 'admin-api': 0 },
+        ports: { kind: 'base', basePort: basePortBeside(this.#cluster) },
         extraFlags: SMALL_LOGS,
       });
       try {
@@ -131,6 +138,15 @@ export class PowerWorld {
       restored.remove();
     }
   }
+}
+
+/**
+ * Ports of their own for the restored cluster: a process of the other one whose lease ran out in the pause lets go of its
+ * port for an instant, and must find it again.
+ */
+function basePortBeside(cluster: Cluster): number {
+  const port = cluster.first('meta-service').port('grpc');
+  return port + PORTS_BESIDE < HIGHEST_BASE_PORT ? port + PORTS_BESIDE : port - PORTS_BESIDE;
 }
 
 /** The last thing that a journal's log says of a recovery. */

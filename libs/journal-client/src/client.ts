@@ -401,9 +401,12 @@ export class JournalClient {
     peer.credit.reset();
     if (this.#options.onTail !== undefined) {
       const { nodeId } = peer.link;
-      const resume = this.#positions.select(
-        ({ streamId, shard }) => this.#directory.leaderOf(streamId, shard)?.nodeId === nodeId,
-      );
+      // Of a shard without a leader too: a journal that comes back is here before the view says what it leads, and would
+      // begin where the log ends by then.
+      const resume = this.#positions.select(({ streamId, shard }) => {
+        const leader = this.#directory.leaderOf(streamId, shard);
+        return leader === undefined || leader.nodeId === nodeId;
+      });
       peer.tail.open(this.#filters.values(), resume);
     }
     this.#options.onLink?.(peer.link.nodeId, true, undefined);
