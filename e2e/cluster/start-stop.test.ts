@@ -39,7 +39,7 @@ test('cluster.json tells every process, its pid, addresses, files and the comman
   ]);
   for (const each of processes) {
     expect(each.pid).toBe(cluster.processes.find((running) => running.nodeId === each.nodeId)?.pid);
-    expect(each.command.argv[1]).toMatch(new RegExp(`apps/${each.service}/dist/main.js$`));
+    expect(each.command.argv.join(' ')).toMatch(new RegExp(`apps/${each.service}/dist/main.js --node.id=`));
     expect(each.command.argv).toContain(`--node.id=${each.nodeId}`);
   }
 });

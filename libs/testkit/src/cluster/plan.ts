@@ -5,7 +5,14 @@ import { BrokerError } from '@robustmq/errors';
 
 import { FreePorts, isPortFree } from './ports.ts';
 import { repositoryRoot } from './repository.ts';
-import { commandLine, type ProcessSpec, SERVICE_FACTS, type ServiceName, SERVICES } from './service.ts';
+import {
+  commandLine,
+  NODE_FLAGS,
+  type ProcessSpec,
+  SERVICE_FACTS,
+  type ServiceName,
+  SERVICES,
+} from './service.ts';
 
 const LOOPBACK = '127.0.0.1';
 /** Each service gets a block of this many ports above the base, so that adding a node moves no other's port. */
@@ -36,7 +43,7 @@ export interface PlanOptions {
   readonly ports: PortChoice;
   /** Further flags per service, after our own: `{'mqtt-gateway': ['--auth.anonymous=true']}`. */
   readonly extraFlags?: Partial<Readonly<Record<ServiceName, readonly string[]>>>;
-  /** Flags for node itself, before the script: `--cpu-prof`, `--max-old-space-size=...`. */
+  /** Further flags for node itself, before the script: `--cpu-prof`, `--max-old-space-size=...`. */
   readonly nodeFlags?: Partial<Readonly<Record<ServiceName, readonly string[]>>>;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -66,6 +73,7 @@ export async function planCluster(options: PlanOptions): Promise<ProcessSpec[]> 
         logFile: path.join(dataDir, 'logs', `${nodeId}.log`),
         argv: [
           process.execPath,
+          ...NODE_FLAGS,
           ...(options.nodeFlags?.[service] ?? []),
           path.join(root, 'apps', service, 'dist', 'main.js'),
           ...commandLine(service, nodeId, nodeDir, own, metaAddresses, options.extraFlags?.[service] ?? []),

@@ -93,6 +93,14 @@ export const SERVICE_FACTS: Readonly<Record<ServiceName, ServiceFact>> = {
   },
 };
 
+/**
+ * Flags of node for every service. Record data lives outside of V8's heap and passes through quickly: beside a small live heap it
+ * made V8 collect all of it eight times a second under load, a third of a gateway's CPU. The heap may grow to five times
+ * what is live before that; and a young generation of 4 MB holds what one turn of the event loop leaves, so that idle
+ * connections do not pay for a large one. `--max-old-space-size` bounds the whole as usual.
+ */
+export const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=4', '--heap-growing-percent=400'];
+
 /** `host:port` per endpoint name of one process. */
 export type Addresses = Readonly<Record<string, string>>;
 
