@@ -155,5 +155,9 @@ function recoveryIn(logFile: string): JournalRecovery {
     .split('\n')
     .findLast((each) => each.includes('"data directory recovered"'));
   if (line === undefined) throw new BrokerError('not_found', `${logFile} speaks of no recovery`);
-  return JSON.parse(line) as JournalRecovery;
+  const { replayed_sections, torn_tail, quarantined } = JSON.parse(line) as Record<string, unknown>;
+  const isUnderstood =
+    typeof replayed_sections === 'number' && typeof torn_tail === 'boolean' && Array.isArray(quarantined);
+  if (!isUnderstood) throw new BrokerError('malformed', `this speaks of no recovery: ${line}`);
+  return { replayedSections: replayed_sections, tornTail: torn_tail, quarantined: quarantined as string[] };
 }

@@ -3,7 +3,7 @@
 import { rm } from 'node:fs/promises';
 import { NodeDisk, type Disk } from '@robustmq/commit-log';
 import type { BrokerError } from '@robustmq/errors';
-import { MetaClient, type Registration } from '@robustmq/meta-client';
+import { MetaClient, type NodeDescription, type Registration } from '@robustmq/meta-client';
 import { JournalService, registerExchangeCodec, RpcServer, ServiceKind } from '@robustmq/rpc';
 import { systemClock } from '@robustmq/runtime';
 import { ATTRIBUTES, parseTraceparent, type TraceSampler } from '@robustmq/telemetry';
@@ -70,14 +70,7 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
   addServices(rpc, opening.promise);
   const port = await rpc.listen(config.grpc.host, config.grpc.port, 'grpc.port');
   const address = config.grpc.advertised || `${config.grpc.host}:${port}`;
-  const description = {
-    nodeId: config.node.id,
-    kind: ServiceKind.JOURNAL,
-    directoryId: directoryFacts.directoryId,
-    endpoints: { grpc: address, ops: around.opsAddress },
-    zone: config.node.zone,
-    version: around.version,
-  };
+  const description = describeNode(config, around, directoryFacts.directoryId, address);
   const registration = await meta.register(description, around.onLeaseLost);
   await meta.view.waitForRevision(registration.revision, REVISION_TIMEOUT_MS);
   const watermark = await openWatermark(config, opened, log);
@@ -118,6 +111,22 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
       await journal.close();
       await rpc.close(0);
     },
+  };
+}
+
+function describeNode(
+  config: JournalConfig,
+  around: ServerSurroundings,
+  directoryId: string,
+  address: string,
+): NodeDescription {
+  return {
+    nodeId: config.node.id,
+    kind: ServiceKind.JOURNAL,
+    directoryId,
+    endpoints: { grpc: address, ops: around.opsAddress },
+    zone: config.node.zone,
+    version: around.version,
   };
 }
 
