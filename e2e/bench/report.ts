@@ -71,7 +71,7 @@ function introEn(machine: string, { seconds, rounds }: RunShape): string[] {
     'load share the machine, so absolute rates drift between runs: **CPU seconds per million deliveries**, summed over all processes of a',
     'system, is the figure that holds, and ratios are within one run. Latency counts from the scheduled time. *Lost*, *duplicated* and',
     '*reordered* are counted by the load from numbered messages; what is lost is not counted as delivered. *sink* only forwards bytes: it',
-    'shows where the load generator itself ends.',
+    'shows where the load generator itself ends. [Where the time goes](profile.md) is about the targets that are missed.',
     '',
   ];
 }
@@ -84,7 +84,7 @@ function introZh(machine: string, { seconds, rounds }: RunShape): string[] {
     '',
     `每个数字是 ${rounds} 次运行的中位数，每次预热 2 秒后测量 ${seconds} 秒；各系统交替运行，每次全新启动。被测系统与负载共用一台机器，`,
     '绝对速率会漂移：可比的是**每百万次投递的 CPU 秒数**（系统全部进程之和）以及同一次运行内的比值。延迟从计划发送时间算起。',
-    '丢失、重复、乱序由负载程序按消息编号统计，丢失的消息不计入投递。*sink* 只转发字节，用来显示负载程序自身的上限。',
+    '丢失、重复、乱序由负载程序按消息编号统计，丢失的消息不计入投递。*sink* 只转发字节，用来显示负载程序自身的上限。未达标的目标见[时间花在哪里](profile.md)。',
     '',
   ];
 }
