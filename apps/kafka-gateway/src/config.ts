@@ -59,7 +59,7 @@ export const kafkaGatewayConfig = defineConfig(
         .default(256 * MiB)
         .describe('Bytes of requests that all connections hold together.'),
       answerMemory: byteSize({ min: MiB })
-        .default(256 * MiB)
+        .default(128 * MiB)
         .describe(
           'Bytes of answers that all clients together may leave unread before each gets one batch at a time.',
         ),

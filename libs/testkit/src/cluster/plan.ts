@@ -7,7 +7,7 @@ import { FreePorts, isPortFree } from './ports.ts';
 import { repositoryRoot } from './repository.ts';
 import {
   commandLine,
-  NODE_FLAGS,
+  nodeFlagsOf,
   type ProcessSpec,
   SERVICE_FACTS,
   type ServiceName,
@@ -73,7 +73,7 @@ export async function planCluster(options: PlanOptions): Promise<ProcessSpec[]> 
         logFile: path.join(dataDir, 'logs', `${nodeId}.log`),
         argv: [
           process.execPath,
-          ...NODE_FLAGS,
+          ...nodeFlagsOf(service),
           ...(options.nodeFlags?.[service] ?? []),
           path.join(root, 'apps', service, 'dist', 'main.js'),
           ...commandLine(service, nodeId, nodeDir, own, metaAddresses, options.extraFlags?.[service] ?? []),

@@ -1,7 +1,7 @@
 // From "so many of each" to command lines.
 import { portOption } from '../../src/cluster/index.ts';
 import { ONE_OF_EACH, planCluster } from '../../src/cluster/plan.ts';
-import { commandLine, NODE_FLAGS } from '../../src/cluster/service.ts';
+import { commandLine, nodeFlagsOf } from '../../src/cluster/service.ts';
 
 const BASE = { dataDir: '/data', counts: ONE_OF_EACH, ports: { kind: 'free' } } as const;
 
@@ -22,7 +22,8 @@ test('every process knows its node id, ports, folder and meta; extra flags repla
   ]);
   const meta = specs[0]?.addresses['grpc'] ?? '';
   const journal = specs[1]?.argv ?? [];
-  expect(journal.slice(1, NODE_FLAGS.length + 2)).toEqual([...NODE_FLAGS, '--cpu-prof']);
+  const flags = nodeFlagsOf('journal-server');
+  expect(journal.slice(1, flags.length + 2)).toEqual([...flags, '--cpu-prof']);
   expect(journal).toEqual(
     expect.arrayContaining(['--node.id=journal-1', '--data.dir=/data/journal-1', `--meta.addresses=${meta}`]),
   );
