@@ -19,6 +19,21 @@ describe('virtual clock', () => {
     expect([clock.nowMs(), clock.pending]).toEqual([1008, 0]);
   });
 
+  test('is the timers of what runs under it', async () => {
+    const clock = new VirtualClock();
+    const seen: string[] = [];
+    const stop = clock.every(10, () => {
+      seen.push(`every@${clock.monotonicMs()}`);
+      if (seen.length === 5) stop();
+    });
+    clock.after(15, () => seen.push('after'));
+    clock.soon(() => seen.push('soon'));
+    clock.after(20, () => seen.push('never'))();
+    await clock.advance(100);
+    expect(seen).toEqual(['soon', 'every@10', 'after', 'every@20', 'every@30']);
+    expect(clock.pending).toBe(0);
+  });
+
   test('settles a promise by running events, and says when none can help', async () => {
     const clock = new VirtualClock();
     const later = new Promise<number>((resolve) => clock.schedule(50, () => resolve(7)));

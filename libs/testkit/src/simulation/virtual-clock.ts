@@ -2,7 +2,7 @@
 // were scheduled, so a run depends on nothing but its seed.
 
 import { assert } from '@robustmq/errors';
-import type { Clock } from '@robustmq/runtime';
+import type { Cancel, Clock, Timers } from '@robustmq/runtime';
 
 interface Event {
   readonly atMs: number;
@@ -10,8 +10,8 @@ interface Event {
   readonly action: () => void;
 }
 
-/** A clock and the scheduler that drives it. */
-export class VirtualClock implements Clock {
+/** A clock and the scheduler that drives it; to what runs under it also its timers. */
+export class VirtualClock implements Clock, Timers {
   #nowMs: number;
   readonly #startMs: number;
   #order = 0;
@@ -42,6 +42,25 @@ export class VirtualClock implements Clock {
     return () => {
       this.#events = this.#events.filter((other) => other !== event);
     };
+  }
+
+  after(delayMs: number, action: () => void): Cancel {
+    return this.schedule(delayMs, action);
+  }
+
+  every(periodMs: number, action: () => void): Cancel {
+    assert(periodMs > 0, 'a period takes time');
+    let cancel: Cancel;
+    const run = (): void => {
+      cancel = this.schedule(periodMs, run);
+      action();
+    };
+    cancel = this.schedule(periodMs, run);
+    return () => cancel();
+  }
+
+  soon(action: () => void): Cancel {
+    return this.schedule(0, action);
   }
 
   /** Runs the next event and everything that it makes runnable at once; false if there is none. */
