@@ -15,6 +15,7 @@ export {
   type Reading,
   type Unit,
 } from './metrics.ts';
+export { RateLimitedLog, type LineSink, type RateLimitedLogOptions } from './rate-limited-log.ts';
 export { registerProcessMetrics } from './process-metrics.ts';
 export { Health, type ReadinessCheck } from './health.ts';
 export { OpsServer, type OpsServerOptions } from './ops-server.ts';
