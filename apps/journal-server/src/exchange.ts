@@ -5,6 +5,7 @@ import { create } from '@bufbuild/protobuf';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { BrokerError } from '@robustmq/errors';
 import { topicFilterProblem } from '@robustmq/mqtt-topics';
+import { isGatewayProducerId } from '@robustmq/record-batch';
 import {
   AppendOutcomeSchema,
   BacklogResultFrameSchema,
@@ -103,7 +104,7 @@ export class Exchange implements AppendOrigin {
   }
 
   ownsProducer(producerId: number): boolean {
-    if (this.#hello === undefined) return false;
+    if (this.#hello === undefined || !isGatewayProducerId(producerId)) return false;
     const base = Number(this.#hello.producerIdBase);
     return producerId >= base && producerId < base + this.#hello.producerIdCount;
   }

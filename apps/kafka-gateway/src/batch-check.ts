@@ -8,6 +8,7 @@ import {
   computeCrc,
   crcOf,
   isControl,
+  isGatewayProducerId,
   isLogAppendTime,
   isTransactional,
   maxTimestampOf,
@@ -29,7 +30,6 @@ const ZSTD_PRODUCE_VERSION = 7;
 export interface BatchRules {
   readonly maxBatchBytes: number;
   readonly apiVersion: number;
-  readonly isReservedProducerId: (producerId: number) => boolean;
   /** Undefined where the broker gives the timestamps. */
   readonly timestamps: TimestampLimits | undefined;
   readonly nowMs: number;
@@ -95,8 +95,8 @@ function attributeProblem(records: Buffer, rules: BatchRules): NamedError | unde
   if (producerId >= 0 && baseSequenceOf(records, 0) < 0) {
     return { name: 'INVALID_RECORD', message: 'an idempotent batch without a sequence' };
   }
-  // Header `mqtt` counts in batches of our own producer ids, so nobody else may use them (rule O7).
-  if (producerId >= 0 && rules.isReservedProducerId(producerId)) {
+  // Header `mqtt` counts in batches of gateways' producer ids, so nobody else may use them (rule O7).
+  if (isGatewayProducerId(producerId)) {
     return { name: 'INVALID_PRODUCER_ID_MAPPING', message: 'the producer id is reserved' };
   }
   return undefined;

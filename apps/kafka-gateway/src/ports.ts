@@ -101,8 +101,6 @@ export interface ClusterViewPort {
   /** Broker id of this gateway. */
   readonly selfNumber: number;
   readonly selfNodeId: string;
-  /** Whether the id belongs to one of our gateways' own ranges (rule O7). */
-  isReservedProducerId(producerId: number): boolean;
   /** Dynamic cluster configuration. */
   config(key: string): string | undefined;
 }

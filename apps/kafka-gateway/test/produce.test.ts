@@ -108,11 +108,11 @@ describe('Produce', () => {
     ['a record count that lies', tampered(good, (b) => b.writeInt32BE(7, 57)), 'INVALID_RECORD'],
     ['offsets that lie', tampered(good, (b) => b.writeInt32BE(-1, 23)), 'INVALID_RECORD'],
     ['records that are damaged under a good CRC', tampered(good, (b) => (b[61] = 99)), 'INVALID_RECORD'],
-    [
-      'a producer id of a gateway (O7)',
-      batchOf(['a'], { producerId: 1_500_000, producerEpoch: 0, baseSequence: 0 }),
+    ...[2 ** 40, 2 ** 41 + 7, Number.MAX_SAFE_INTEGER].map((producerId): [string, Buffer, string] => [
+      `O7: producer id ${producerId}, a gateway's own now or later,`,
+      batchOf(['a'], { producerId, producerEpoch: 0, baseSequence: 0 }),
       'INVALID_PRODUCER_ID_MAPPING',
-    ],
+    ]),
     ['a producer without a sequence', batchOf(['a'], { producerId: 5, producerEpoch: 0 }), 'INVALID_RECORD'],
     ['more than max.message.bytes', batchOf(['x'.repeat(1_100_000)]), 'MESSAGE_TOO_LARGE'],
   ])('%s is refused and never reaches the journal', async (_name, records, error) => {

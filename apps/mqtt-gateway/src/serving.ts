@@ -6,6 +6,7 @@ import type { Authenticator } from '@robustmq/access-control';
 import { JournalClient, clusterDirectory } from '@robustmq/journal-client';
 import { REASON, TopicCache } from '@robustmq/mqtt-codec';
 import type { MetaClient, Registration } from '@robustmq/meta-client';
+import { isGatewayProducerId } from '@robustmq/record-batch';
 import { ServiceKind, SessionHandoverSchema } from '@robustmq/rpc';
 import type { Clock, TimerWheel } from '@robustmq/runtime';
 import type { DebugSwitch, TraceSampler } from '@robustmq/telemetry';
@@ -17,7 +18,6 @@ import { TailDelivery, type TailHost } from './delivery/tail-delivery.ts';
 import { Mesh } from './mesh/mesh.ts';
 import { SessionStore } from './meta/session-store.ts';
 import type { Ownership } from './ownership.ts';
-import { isGatewayProducer } from './gateway-producer.ts';
 import { BlockedPublishes } from './publish/blocked-publishes.ts';
 import { Publisher, type AppendToken } from './publish/publisher.ts';
 import { PublishTraces } from './publish/publish-traces.ts';
@@ -88,7 +88,7 @@ export class Serving {
     this.#traces = new PublishTraces(parts.sampler);
     const host: TailHost = {
       streamOf: (streamId) => ownership.streamOf(streamId),
-      isGatewayProducer,
+      isGatewayProducer: isGatewayProducerId,
       now: () => clock.nowMs(),
       sampler: parts.sampler,
       publishes: this.#traces,

@@ -4,7 +4,6 @@ import type { FilterAnswer, FilterChange } from '@robustmq/journal-client';
 import type { StreamView } from '@robustmq/meta-client';
 import { FailureSchema, OpenSessionOutcomeSchema, SessionKeySchema, type MeshResponse } from '@robustmq/rpc';
 import { FilterRegistry, type ActiveFilter } from '../src/delivery/filter-registry.ts';
-import { isGatewayProducer } from '../src/gateway-producer.ts';
 import { MeshRoutes, type RouteStream } from '../src/mesh/mesh-routes.ts';
 import { BatchedCall } from '../src/meta/batched-call.ts';
 import { SessionStore } from '../src/meta/session-store.ts';
@@ -272,14 +271,4 @@ test('ConnectRate lets a burst of a second in, then the rate', () => {
   expect(taken(0)).toBe(10);
   expect(taken(500)).toBe(5);
   expect(taken(60_000)).toBe(10);
-});
-
-test('O7: gateways have their own range of producer ids', () => {
-  expect([-1, 5, 2 ** 40 - 1, 2 ** 40, 2 ** 41].map(isGatewayProducer)).toEqual([
-    false,
-    false,
-    false,
-    true,
-    true,
-  ]);
 });

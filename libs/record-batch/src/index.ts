@@ -1,6 +1,7 @@
 // Kafka record batches, magic 2: build, check, walk, stamp and pick, without objects per record.
 
 export * from './header.ts';
+export { GATEWAY_PRODUCER_ID_START, isGatewayProducerId } from './gateway-producer.ts';
 export { HeaderCursor, RecordCursor } from './cursor.ts';
 export { completeBatchBytes, validateBatch, validateRecords, type BatchLimits } from './validate.ts';
 export {

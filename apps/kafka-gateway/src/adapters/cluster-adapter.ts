@@ -1,6 +1,6 @@
 // The cluster as meta-client watches it, in Kafka's words.
 import { assert } from '@robustmq/errors';
-import type { ClusterView, NodeView, Registration, StreamView } from '@robustmq/meta-client';
+import type { ClusterView, Registration, StreamView } from '@robustmq/meta-client';
 import { ServiceKind } from '@robustmq/rpc';
 import type { BrokerView, ClusterViewPort, TopicView } from '../ports.ts';
 
@@ -13,7 +13,6 @@ export class ClusterAdapter implements ClusterViewPort {
   readonly #tenant: string;
   readonly #topics = new WeakMap<StreamView, TopicView>();
   #brokers: readonly BrokerView[] | undefined;
-  #reserved: readonly NodeView[] | undefined;
   #registration: Registration | undefined;
 
   constructor(view: ClusterView, tenant: string) {
@@ -22,7 +21,6 @@ export class ClusterAdapter implements ClusterViewPort {
     view.onChange((changes) => {
       if (!changes.some(({ kind }) => kind === 'node' || kind === 'nodeDeleted')) return;
       this.#brokers = undefined;
-      this.#reserved = undefined;
     });
   }
 
@@ -97,14 +95,6 @@ export class ClusterAdapter implements ClusterViewPort {
       }))
       .sort((a, b) => a.number - b.number);
     return this.#brokers;
-  }
-
-  isReservedProducerId(producerId: number): boolean {
-    this.#reserved ??= [...this.#view.nodes.values()].filter(({ producerIdCount }) => producerIdCount > 0);
-    return this.#reserved.some(
-      ({ producerIdBase, producerIdCount }) =>
-        producerId >= producerIdBase && producerId < producerIdBase + producerIdCount,
-    );
   }
 
   config(key: string): string | undefined {

@@ -102,7 +102,6 @@ function problemOf(
   return batchProblem(records, {
     maxBatchBytes: Math.min(maxMessageBytesOf(topic), gateway.settings.maxBatchBytes),
     apiVersion,
-    isReservedProducerId: (producerId) => gateway.cluster.isReservedProducerId(producerId),
     timestamps: timestampLimitsOf(topic),
     nowMs: gateway.nowMs(),
   });

@@ -66,10 +66,6 @@ export class FakeMeta implements ClusterViewPort, TopicCommandsPort {
     return this.live;
   }
 
-  isReservedProducerId(producerId: number): boolean {
-    return producerId >= 1_000_000 && producerId < 2_000_000;
-  }
-
   config(): string | undefined {
     return undefined;
   }

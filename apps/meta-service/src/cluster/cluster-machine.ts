@@ -1,6 +1,7 @@
 // The cluster group: one command in, one response out, and what watchers must hear of it.
 import { clone, create, toBinary, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
+import { isGatewayProducerId } from '@robustmq/record-batch';
 import {
   AcknowledgeOwnershipResponseSchema,
   AddShardsResponseSchema,
@@ -30,7 +31,7 @@ import {
 import type { KeyValueBatch } from '@robustmq/kv-store';
 import type { GroupMachine } from '../group-machine.ts';
 import { noRows, userKey, type ClusterRows, type ClusterState } from './cluster-state.ts';
-import { claimLeadership, endNode, isGatewayProducerId, registerNode } from './nodes.ts';
+import { claimLeadership, endNode, registerNode } from './nodes.ts';
 import { acknowledgeOwnership } from './ownership.ts';
 import {
   addShards,
@@ -281,7 +282,7 @@ function allocateProducerIds(
   if (request.count < 1 || request.count > MAX_PRODUCER_IDS)
     throw new BrokerError('invalid_argument', `1 to ${MAX_PRODUCER_IDS} producer ids at a time`);
   const base = state.meta.nextProducerId;
-  if (isGatewayProducerId(base + BigInt(request.count)))
+  if (isGatewayProducerId(Number(base) + request.count))
     throw new BrokerError('quota_exceeded', 'producer ids are used up');
   state.meta.nextProducerId = base + BigInt(request.count);
   rows.meta = true;

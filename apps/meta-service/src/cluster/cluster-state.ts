@@ -1,6 +1,7 @@
 // The cluster group in memory, and the rows it is made of. Small by nature: nodes, streams, users, settings.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import type { KeyValueBatch, KeyValueEntry } from '@robustmq/kv-store';
+import { GATEWAY_PRODUCER_ID_START } from '@robustmq/record-batch';
 import {
   ClusterMetaSchema,
   DynamicConfigSchema,
@@ -61,7 +62,7 @@ export class ClusterState {
     nextStreamId: 1,
     nextIncarnation: 1n,
     nextProducerId: 1n,
-    nextGatewayProducerId: GATEWAY_PRODUCER_ID_START,
+    nextGatewayProducerId: BigInt(GATEWAY_PRODUCER_ID_START),
   });
 
   /** State from stored rows. */
@@ -146,9 +147,6 @@ export class ClusterState {
     batch.put(family, KEY.meta, encode(toBinary(ClusterMetaSchema, this.meta)));
   }
 }
-
-/** Gateways' own producer ids start here; clients' stay below, so that neither can be taken for the other (rule O7). */
-export const GATEWAY_PRODUCER_ID_START = 1n << 40n;
 
 /** Name of a user within the state's maps. */
 export function userKey(tenant: string, name: string): string {

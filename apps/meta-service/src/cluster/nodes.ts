@@ -11,7 +11,7 @@ import {
   type Shard,
   type Stream,
 } from '@robustmq/rpc';
-import { GATEWAY_PRODUCER_ID_START, type ClusterRows, type ClusterState } from './cluster-state.ts';
+import type { ClusterRows, ClusterState } from './cluster-state.ts';
 import { liveNode } from './live-node.ts';
 import { settleOwnership } from './ownership.ts';
 
@@ -60,11 +60,6 @@ export function registerNode(
   rows.nodes.add(request.nodeId);
   if (request.kind === ServiceKind.JOURNAL) checkDirectory(state, rows, node);
   return node;
-}
-
-/** Whether a producer id is one of the gateways' own. */
-export function isGatewayProducerId(producerId: bigint): boolean {
-  return producerId >= GATEWAY_PRODUCER_ID_START;
 }
 
 function nextNumber(state: ClusterState, kind: ServiceKind): number {
