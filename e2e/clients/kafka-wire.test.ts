@@ -116,11 +116,19 @@ test('LogAppendTime replaces what producers say', async () => {
   expect(topics[0]?.partitions[0]).toMatchObject({ errorCode: 0, offset: 0 });
 });
 
-test('max.message.bytes and min.insync.replicas are enforced', async () => {
-  await create('wire-limits', { 'max.message.bytes': '1000', 'min.insync.replicas': '2' });
+test('max.message.bytes is enforced', async () => {
+  await create('wire-limits', { 'max.message.bytes': '1000' });
   expect((await produce('wire-limits', batch(['x'.repeat(1_000)]), 1)).error).toBe('MESSAGE_TOO_LARGE');
-  expect((await produce('wire-limits', batch(['x']), -1)).error).toBe('NOT_ENOUGH_REPLICAS');
   expect((await produce('wire-limits', batch(['x']), 1)).error).toBe('NONE');
+});
+
+test.each([
+  ['a replication factor', 2, [], 'INVALID_REPLICATION_FACTOR'],
+  ['min.insync.replicas', 1, [{ name: 'min.insync.replicas', value: '2' }], 'INVALID_CONFIG'],
+])('R1: %s above the copies that are kept is refused', async (_what, replicationFactor, configs, error) => {
+  const topic = { name: 'wire-copies', numPartitions: 1, replicationFactor, assignments: [], configs };
+  const { topics } = await client.call(CREATE_TOPICS, 7, { topics: [topic], timeoutMs: 10_000 });
+  expect(kafkaErrorName(topics[0]?.errorCode ?? -1)).toBe(error);
 });
 
 describe('fetch', () => {

@@ -1,7 +1,6 @@
 import {
   AllocateProducerIdsRequestSchema,
   ClaimLeadershipRequestSchema,
-  CreateStreamRequestSchema,
   DeleteUserRequestSchema,
   PutUserRequestSchema,
   ReleaseNodeRequestSchema,
@@ -11,7 +10,7 @@ import {
   type Node,
   type Shard,
 } from '@robustmq/rpc';
-import { CONTEXT, failing, message, TestMeta } from './support/test-meta.ts';
+import { CONTEXT, failing, message, replicate, TestMeta } from './support/test-meta.ts';
 
 describe('nodes', () => {
   let world: TestMeta;
@@ -177,9 +176,9 @@ describe('nodes', () => {
 
     test('R5: with another directory a replica leaves the ISR and starts anew', async () => {
       const one = await world.journal('journal-1', 'disk-a');
-      await world.journal('journal-2', 'disk-x');
-      const request = { tenant: 'default', name: 's', replicationFactor: 2 };
-      await world.cluster.createStream(message(CreateStreamRequestSchema, request), CONTEXT);
+      const two = await world.journal('journal-2', 'disk-x');
+      await world.createStream('s');
+      replicate(world.meta.state, 's', [one, two]);
       await claim(one);
       await world.journal('journal-1', 'disk-b');
       expect(shard('s').isr).toEqual(['journal-2']);
@@ -187,14 +186,9 @@ describe('nodes', () => {
     });
 
     test('another live member of the ISR takes over what an ended leader led', async () => {
-      await world.journal('journal-1');
-      await world.journal('journal-2');
-      const request = message(CreateStreamRequestSchema, {
-        tenant: 'default',
-        name: 's',
-        replicationFactor: 2,
-      });
-      await world.cluster.createStream(request, CONTEXT);
+      const journals = [await world.journal('journal-1'), await world.journal('journal-2')];
+      await world.createStream('s');
+      replicate(world.meta.state, 's', journals);
       const { leader, leaderEpoch } = shard('s');
       const ended = world.meta.state.nodes.get(leader)!;
       await world.meta.endNodes([ended.identity!]);

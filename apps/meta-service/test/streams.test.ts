@@ -10,7 +10,7 @@ import {
   type Node,
   type Stream,
 } from '@robustmq/rpc';
-import { CONTEXT, failing, message, TestMeta } from './support/test-meta.ts';
+import { CONTEXT, failing, message, replicate, TestMeta } from './support/test-meta.ts';
 
 describe('streams', () => {
   let world: TestMeta;
@@ -51,7 +51,8 @@ describe('streams', () => {
     ['name', { name: 'x'.repeat(250) }, 'invalid_argument'],
     ['tenant', { tenant: 'a b' }, 'invalid_argument'],
     ['shards', { shards: 100_000 }, 'invalid_argument'],
-    ['replication', { replicationFactor: 3 }, 'not_enough_replicas'],
+    ['replication (R1: nobody would follow)', { replicationFactor: 2 }, 'invalid_argument'],
+    ['min ISR (R1: above the copies)', { config: { 'min.insync.replicas': '2' } }, 'invalid_argument'],
     ['unknown config', { config: { 'flush.ms': '1' } }, 'invalid_argument'],
     ['config of Object', { config: { constructor: '1' } }, 'invalid_argument'],
     ['bad value', { config: { 'retention.ms': 'soon' } }, 'invalid_argument'],
@@ -68,6 +69,8 @@ describe('streams', () => {
   test.each([
     ['name', { name: 'a/b' }],
     ['shards', { shards: 100_000 }],
+    ['replication_factor', { replicationFactor: 2 }],
+    ['config', { config: { 'min.insync.replicas': '2' } }],
     ['config', { config: { 'retention.ms': 'soon' } }],
     ['config', { config: { 'mqtt.filter': 'a/#/b' } }],
     ['config', { config: { 'mqtt.filter': '$SYS/x' } }],
@@ -176,6 +179,13 @@ describe('streams', () => {
       'mqtt.filter': 'f',
     });
     await expect(alter({ set: { 'mqtt.filter': 'g' } })).rejects.toThrow('mqtt.filter');
+    await expect(alter({ set: { 'min.insync.replicas': '2' } })).rejects.toMatchObject({
+      code: 'invalid_argument',
+      details: { field: 'config' },
+    });
+    expect((await alter({ set: { 'min.insync.replicas': '1' } })).config).toMatchObject({
+      'min.insync.replicas': '1',
+    });
     await expect(alter({ remove: ['mqtt.filter'] })).rejects.toThrow('mqtt.filter');
     await expect(alter({ streamId: 99 })).rejects.toEqual(failing('not_found'));
   });
@@ -198,7 +208,8 @@ describe('streams', () => {
     let stream: Stream;
     beforeEach(async () => {
       other = await world.journal('journal-2');
-      stream = (await create({ replicationFactor: 2 })).stream!;
+      await create({});
+      stream = structuredClone(replicate(world.meta.state, 's', [journal, other]));
     });
 
     const alter = async (over: object = {}) => {

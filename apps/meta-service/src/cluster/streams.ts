@@ -29,6 +29,8 @@ export interface StreamDefaults {
 export const MAX_MQTT_SHARDS = 256;
 export const MAX_SHARDS_PER_STREAM = 1_000;
 export const MAX_STREAMS = 20_000;
+/** Copies of a shard that the journal-servers keep. More are refused as long as nobody would follow the leader (rule R1). */
+const MAX_REPLICATION_FACTOR = 1;
 /** Name of the built-in stream that owns what no other stream owns. */
 export const MQTT_STREAM = 'mqtt';
 
@@ -47,14 +49,15 @@ export function createStream(
     throw new BrokerError('already_exists', `stream ${name} exists`);
   if (state.streams.size >= MAX_STREAMS)
     throw new BrokerError('quota_exceeded', `at most ${MAX_STREAMS} streams`);
-  const problem = streamConfigProblem(request.config, false);
+  const replicas = request.replicationFactor === 0 ? 1 : request.replicationFactor;
+  checkReplicationFactor(replicas);
+  const problem = streamConfigProblem(request.config, false) ?? replicasProblem(request.config, replicas);
   if (problem !== undefined)
     throw new BrokerError('invalid_argument', problem, { details: { field: 'config' } });
   const shards = request.shards === 0 ? defaults.shards : request.shards;
   checkShardCount(shards);
   const filter = filterOf(state, request, shards, defaults);
   const journals = liveJournals(state);
-  const replicas = request.replicationFactor === 0 ? 1 : request.replicationFactor;
   if (journals.length < replicas) throw tooFewJournals(replicas, journals.length);
   const streamId = state.meta.nextStreamId;
   const ownsNew = filter !== '';
@@ -168,7 +171,7 @@ export function addShards(state: ClusterState, rows: ClusterRows, request: AddSh
   }
   checkShardCount(request.totalShards);
   const journals = liveJournals(state);
-  const replicas = stream.shards[0]?.replicas.length ?? 1;
+  const replicas = replicationFactorOf(stream);
   if (journals.length < replicas) throw tooFewJournals(replicas, journals.length);
   if (request.validateOnly) return stream;
   for (let shard = stream.shards.length; shard < request.totalShards; shard++) {
@@ -187,7 +190,10 @@ export function alterStreamConfig(
   const stream = state.streams.get(request.streamId);
   if (stream === undefined) throw new BrokerError('not_found', `no stream ${request.streamId}`);
   const removed = Object.fromEntries(request.remove.map((key) => [key, undefined]));
-  const problem = streamConfigProblem(request.set, true) ?? streamConfigProblem(removed, true);
+  const problem =
+    streamConfigProblem(request.set, true) ??
+    streamConfigProblem(removed, true) ??
+    replicasProblem(request.set, replicationFactorOf(stream));
   if (problem !== undefined)
     throw new BrokerError('invalid_argument', problem, { details: { field: 'config' } });
   if (request.validateOnly) return stream;
@@ -248,6 +254,26 @@ function checkShardCount(shards: number): void {
       { details: { field: 'shards' } },
     );
   }
+}
+
+function checkReplicationFactor(replicas: number): void {
+  if (replicas <= MAX_REPLICATION_FACTOR) return;
+  throw new BrokerError(
+    'invalid_argument',
+    `replication factor ${replicas}: copies are not kept yet, ${MAX_REPLICATION_FACTOR} is the largest`,
+    { details: { field: 'replication_factor' } },
+  );
+}
+
+function replicationFactorOf(stream: Stream): number {
+  return stream.shards[0]?.replicas.length ?? 1;
+}
+
+/** A gate above the number of copies would never open: acks=all refused for ever, and the high watermark at rest (rule R1). */
+function replicasProblem(config: Readonly<Record<string, string>>, replicas: number): string | undefined {
+  const value = config['min.insync.replicas'];
+  if (value === undefined || Number(value) <= replicas) return undefined;
+  return `configuration min.insync.replicas is at most the replication factor, ${replicas}, not '${value}'`;
 }
 
 function mqttShards(state: ClusterState, tenant: string): number {

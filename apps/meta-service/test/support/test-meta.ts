@@ -7,6 +7,7 @@ import {
   CreateStreamRequestSchema,
   OpenSessionsRequestSchema,
   RegisterNodeRequestSchema,
+  ReplicaSchema,
   RequestIdSchema,
   ServiceKind,
   type ClusterService,
@@ -25,6 +26,7 @@ import { ManualClock } from '@robustmq/runtime';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { ClusterState } from '../../src/cluster/cluster-state.ts';
 import { CLUSTER_FAMILY, dataFamily } from '../../src/families.ts';
 import { Meta } from '../../src/meta.ts';
 import { clusterService } from '../../src/rpc/cluster-service.ts';
@@ -174,3 +176,14 @@ export function message<D extends DescMessage>(schema: D, init: MessageInitShape
 
 /** Matches a BrokerError. */
 export const failing = (code: string): unknown => expect.objectContaining({ code });
+
+/** Gives the first shard of a stream copies on these journals, which no command does yet: elections are tested all the same. */
+export function replicate(state: ClusterState, name: string, journals: readonly Node[]): Stream {
+  const stream = state.streamByName('default', name)!;
+  const shard = stream.shards[0]!;
+  shard.replicas = journals.map(({ identity }) =>
+    create(ReplicaSchema, { nodeId: identity!.nodeId, directoryId: identity!.directoryId }),
+  );
+  shard.isr = journals.map(({ identity }) => identity!.nodeId);
+  return stream;
+}
