@@ -69,6 +69,11 @@ export class CommitLoop {
     this.#host = host;
   }
 
+  /** Appends that wait for the next tick. */
+  get queuedAppends(): number {
+    return this.#queue.length;
+  }
+
   /** Takes an append; it is written by the next tick. */
   submit(shard: Shard, request: AppendRequest): void {
     this.#queue.push({ shard, request });

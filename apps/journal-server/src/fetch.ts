@@ -6,14 +6,13 @@ import { BrokerError } from '@robustmq/errors';
 import {
   EpochEndOffsetSchema,
   FetchOutcomeSchema,
-  FetchResultFrameSchema,
   toFailure,
-  withPieces,
   type ExchangeResponse,
   type FetchFrame,
   type FetchSection,
   IsolationLevel,
 } from '@robustmq/rpc';
+import { cutIntoFrames, type FetchAnswerFrame } from './fetch-frames.ts';
 import type { Shard } from './shard.ts';
 
 /** What fetches need of the stream and the server. */
@@ -45,8 +44,6 @@ interface SectionState {
   readTo: number;
 }
 
-/** Largest piece in one frame. */
-const MAX_PIECE_BYTES = 512 * 1024;
 const EMPTY = Buffer.alloc(0);
 /** Fetches of one stream that are read or wait at a time: a gateway has one per consumer connection. */
 const MAX_FETCHES = 20_000;
@@ -55,7 +52,7 @@ const MAX_FETCHES = 20_000;
 export class StreamFetches {
   readonly #host: FetchHost;
   readonly #active = new Map<number, Fetch>();
-  readonly #unsent: { readonly frame: ExchangeResponse['frame']; readonly bytes: number }[] = [];
+  readonly #unsent: FetchAnswerFrame[] = [];
   #closed = false;
 
   constructor(host: FetchHost) {
@@ -100,13 +97,12 @@ export class StreamFetches {
   }
 
   #refuse(frame: FetchFrame, error: BrokerError): void {
-    const outcomes = frame.sections.map(({ streamId, shard }) =>
-      create(FetchOutcomeSchema, { streamId, shard, failure: toFailure(error) }),
-    );
-    this.#host.send({
-      case: 'fetch',
-      value: create(FetchResultFrameSchema, { requestId: frame.requestId, outcomes, complete: true }),
-    });
+    const failure = toFailure(error);
+    const sections = frame.sections.map(({ streamId, shard }) => ({
+      bytes: EMPTY,
+      outcome: () => create(FetchOutcomeSchema, { streamId, shard, failure }),
+    }));
+    for (const each of cutIntoFrames(frame.requestId, sections)) this.#host.send(each.frame);
   }
 }
 
@@ -114,7 +110,7 @@ export class StreamFetches {
 class Fetch implements FetchWaiter {
   readonly #frame: FetchFrame;
   readonly #host: FetchHost;
-  readonly #done: (frames: { frame: ExchangeResponse['frame']; bytes: number }[]) => void;
+  readonly #done: (frames: readonly FetchAnswerFrame[]) => void;
   readonly #states: SectionState[];
   #timer: NodeJS.Timeout | undefined;
   #waitingOn: Set<FetchWaiter>[] = [];
@@ -123,11 +119,7 @@ class Fetch implements FetchWaiter {
   #hurry: boolean;
   #scheduled = false;
 
-  constructor(
-    frame: FetchFrame,
-    host: FetchHost,
-    done: (frames: { frame: ExchangeResponse['frame']; bytes: number }[]) => void,
-  ) {
+  constructor(frame: FetchFrame, host: FetchHost, done: (frames: readonly FetchAnswerFrame[]) => void) {
     this.#frame = frame;
     this.#host = host;
     this.#done = done;
@@ -309,30 +301,11 @@ class Fetch implements FetchWaiter {
 
   #answer(): void {
     this.#state = 'over';
-    const frames: { frame: ExchangeResponse['frame']; bytes: number }[] = [];
-    const { requestId } = this.#frame;
-    const small: ReturnType<typeof outcomeOf>[] = [];
-    const pieces: Buffer[] = [];
-    let bytes = 0;
-    for (const state of this.#states) {
-      // A large answer is cut into frames; batches may be cut anywhere, the reader lays the pieces end to end.
-      let at = 0;
-      while (state.bytes.length - at > MAX_PIECE_BYTES) {
-        const piece = state.bytes.subarray(at, at + MAX_PIECE_BYTES);
-        at += MAX_PIECE_BYTES;
-        const outcomes = [outcomeOf(state, piece.length)];
-        const value = withPieces(create(FetchResultFrameSchema, { requestId, outcomes }), [piece]);
-        frames.push({ frame: { case: 'fetch', value }, bytes: piece.length });
-      }
-      const rest = state.bytes.subarray(at);
-      small.push(outcomeOf(state, rest.length));
-      if (rest.length > 0) pieces.push(rest);
-      bytes += rest.length;
-    }
-    const frame = create(FetchResultFrameSchema, { requestId, outcomes: small, complete: true });
-    const value = withPieces(frame, pieces);
-    frames.push({ frame: { case: 'fetch', value }, bytes });
-    this.#done(frames);
+    const sections = this.#states.map((state) => ({
+      bytes: state.bytes,
+      outcome: (sizeBytes: number) => outcomeOf(state, sizeBytes),
+    }));
+    this.#done(cutIntoFrames(this.#frame.requestId, sections));
   }
 }
 

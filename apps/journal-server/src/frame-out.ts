@@ -1,4 +1,5 @@
-// What one pass sends to one gateway: outcomes first, then tail sections, in as few frames as fit.
+// What one pass sends to one gateway: outcomes and tail sections, in as few frames as fit. All outcomes leave with the last
+// of them: a gateway keeps the batch of an elided section until it has heard its outcome and the pass is over.
 
 import { create } from '@bufbuild/protobuf';
 import {
@@ -13,8 +14,10 @@ import {
 } from '@robustmq/rpc';
 import type { Shard } from './shard.ts';
 
-/** A frame leaves when it has reached this size. */
+/** A frame leaves when its data has reached this size. */
 const MAX_FRAME_BYTES = 512 * 1024;
+/** Sections and outcomes in one frame; each costs some 60 bytes, a refusal a few hundred. */
+const MAX_FRAME_ENTRIES = 4_096;
 
 /** Collects the output of a pass for one stream. */
 export class FrameOut {
@@ -26,10 +29,6 @@ export class FrameOut {
 
   constructor(send: (frame: ExchangeResponse['frame']) => void) {
     this.#send = send;
-  }
-
-  get isEmpty(): boolean {
-    return this.#outcomes.length === 0 && this.#sections.length === 0;
   }
 
   outcome(outcome: AppendOutcome): void {
@@ -78,20 +77,30 @@ export class FrameOut {
     if (bytes !== undefined && sizeBytes > 0) {
       this.#pieces.push(bytes);
       this.#pieceBytes += sizeBytes;
-      if (this.#pieceBytes >= MAX_FRAME_BYTES) this.flush();
+    }
+    if (this.#pieceBytes >= MAX_FRAME_BYTES || this.#sections.length >= MAX_FRAME_ENTRIES) {
+      this.#sendSections([]);
     }
   }
 
-  /** Sends what there is. */
+  /** Sends what there is: the pass is over. */
   flush(): void {
-    if (this.isEmpty) return;
-    if (this.#sections.length === 0) {
-      this.#send({ case: 'append', value: create(AppendResultFrameSchema, { outcomes: this.#outcomes }) });
-    } else {
-      const frame = create(TailFrameSchema, { sections: this.#sections, outcomes: this.#outcomes });
-      this.#send({ case: 'tail', value: withPieces(frame, this.#pieces) });
-    }
+    if (this.#outcomes.length > MAX_FRAME_ENTRIES) {
+      if (this.#sections.length > 0) this.#sendSections([]);
+      for (let at = 0; at < this.#outcomes.length; at += MAX_FRAME_ENTRIES)
+        this.#sendOutcomes(this.#outcomes.slice(at, at + MAX_FRAME_ENTRIES));
+    } else if (this.#sections.length > 0) this.#sendSections(this.#outcomes);
+    else if (this.#outcomes.length > 0) this.#sendOutcomes(this.#outcomes);
     this.#outcomes = [];
+  }
+
+  #sendOutcomes(outcomes: AppendOutcome[]): void {
+    this.#send({ case: 'append', value: create(AppendResultFrameSchema, { outcomes }) });
+  }
+
+  #sendSections(outcomes: AppendOutcome[]): void {
+    const frame = create(TailFrameSchema, { sections: this.#sections, outcomes });
+    this.#send({ case: 'tail', value: withPieces(frame, this.#pieces) });
     this.#sections = [];
     this.#pieces = [];
     this.#pieceBytes = 0;
