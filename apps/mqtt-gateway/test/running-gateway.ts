@@ -136,8 +136,23 @@ export class RawClient {
     this.socket.on('error', () => undefined);
   }
 
-  send(packet: Packet): void {
-    this.socket.write(generate(packet, { protocolVersion: this.#version }));
+  send(...packets: readonly Packet[]): void {
+    // In one write, so that they arrive together.
+    this.socket.write(
+      Buffer.concat(packets.map((packet) => generate(packet, { protocolVersion: this.#version }))),
+    );
+  }
+
+  connectPacket(clientId: string, fields: Record<string, unknown> = {}): Packet {
+    return {
+      cmd: 'connect',
+      protocolId: this.#version === 3 ? 'MQIsdp' : 'MQTT',
+      protocolVersion: this.#version,
+      clientId,
+      clean: true,
+      keepalive: 0,
+      ...fields,
+    };
   }
 
   /** The first packet of a kind that was not taken yet. */
@@ -155,15 +170,7 @@ export class RawClient {
     clientId: string,
     fields: Record<string, unknown> = {},
   ): Promise<Extract<Packet, { cmd: 'connack' }>> {
-    this.send({
-      cmd: 'connect',
-      protocolId: this.#version === 3 ? 'MQIsdp' : 'MQTT',
-      protocolVersion: this.#version,
-      clientId,
-      clean: true,
-      keepalive: 0,
-      ...fields,
-    });
+    this.send(this.connectPacket(clientId, fields));
     return this.take('connack');
   }
 

@@ -99,9 +99,11 @@ describe('SessionStore', () => {
     await turn();
     expect(opened).toEqual(['other', 'c']);
     expect(calls).toEqual(['release', 'open other', 'open c']);
+    for (const clientId of ['c', 'other']) store.opened({ tenant: 't', clientId });
     const errors: (string | undefined)[] = [];
     store.update({ key, put: [], remove: ['x'] }, (error) => errors.push(error?.code));
     store.commit({ key, cursors: [] }, (error) => errors.push(error?.code));
+    await turn();
     await turn();
     expect(errors).toEqual(['fenced', undefined]);
     expect(store.pending).toBe(0);
@@ -128,25 +130,60 @@ describe('FilterRegistry', () => {
     const positions: number[] = [];
     const registry = new FilterRegistry(port, 1_000, ({ offset }) => positions.push(offset));
     const active: (ActiveFilter | undefined)[] = [];
-    for (const filter of ['a', 'b', 'a']) registry.add('t', filter, (_error, found) => active.push(found));
+    const add = (filter: string) => registry.add('t', filter, (_error, found) => active.push(found));
+    const uses = ['a', 'b', 'a'].map(add);
     await turn();
     expect(port.changes).toHaveLength(1);
     expect(port.changes[0]!.add!.map(({ filter }) => filter)).toEqual(['a', 'b']);
     port.callbacks[0]!(undefined, answer);
     expect(positions).toEqual([9]);
     expect(active).toHaveLength(3);
-    registry.add('t', 'a', (_error, found) => active.push(found));
+    uses.push(add('a'));
     expect(active).toHaveLength(4);
-    for (let user = 0; user < 3; user++) registry.remove('t', 'a');
-    registry.remove('t', 'unknown');
+    for (const use of [uses[0]!, uses[2]!, uses[3]!]) {
+      use.release();
+      use.release();
+    }
     await turn();
     expect(port.changes[1]).toEqual({ add: [], remove: [1] });
     // Added and removed within a turn: the journal never hears of it.
-    registry.add('t', 'c', () => undefined);
-    registry.remove('t', 'c');
+    registry.add('t', 'c', () => undefined).release();
     await turn();
     expect(port.changes).toHaveLength(2);
     expect(registry.size).toBe(1);
+  });
+
+  test('N7: who lets a filter go before it is active hears so, and the others still wait', async () => {
+    const port = new Port();
+    const registry = new FilterRegistry(port, 1_000, () => undefined);
+    const heard: string[] = [];
+    const add = (name: string) =>
+      registry.add('t', 'a', (error) => heard.push(`${name} ${error?.code ?? 'active'}`), Infinity);
+    const first = add('first');
+    add('second');
+    await turn();
+    first.release();
+    expect(heard).toEqual(['first cancelled']);
+    registry.expire(performance.now() + 1e9);
+    port.callbacks[0]!(undefined, answer);
+    expect(heard).toEqual(['first cancelled', 'second active']);
+    first.release();
+    expect(registry.size).toBe(1);
+  });
+
+  test('N7: a journal that answers after the last user has gone calls nobody back, and is told to forget', async () => {
+    const port = new Port();
+    const registry = new FilterRegistry(port, 1_000, () => undefined);
+    const heard: (string | undefined)[] = [];
+    const use = registry.add('t', 'a', (error) => heard.push(error?.code));
+    await turn();
+    port.callbacks[0]!(new BrokerError('unavailable', 'away'), { activeFrom: [], marks: [] });
+    use.release();
+    await turn();
+    expect(heard).toEqual(['cancelled']);
+    expect(port.changes[1]).toEqual({ add: [], remove: [1] });
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(port.changes).toHaveLength(2);
   });
 
   test('a journal that is away is asked again; a deadline fails who waits', async () => {

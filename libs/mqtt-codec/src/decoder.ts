@@ -93,6 +93,11 @@ export class MqttDecoder {
     this.#paused = true;
   }
 
+  /** Whether something arrived while paused that was not read yet. */
+  get holdsInput(): boolean {
+    return this.#held !== null;
+  }
+
   /** Goes on with what was held. Errors as {@link push}. */
   resume(sink: DecoderSink): void {
     this.#paused = false;

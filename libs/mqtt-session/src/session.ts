@@ -100,6 +100,8 @@ export class MqttSession<P = unknown> implements DecoderSink {
   #pendingRequests = 0;
   #expiryIntervalS = 0;
   #deadlineMs: number;
+  /** A whole packet came since the Keep Alive was looked at. */
+  #hasReceived = false;
 
   /** A connection that was accepted at `nowMs`. */
   constructor(sink: SessionSink, policy: SessionPolicy, nowMs: number) {
@@ -147,8 +149,18 @@ export class MqttSession<P = unknown> implements DecoderSink {
     return this.#deadlineMs;
   }
 
-  /** Bytes of a packet came in at `nowMs`: once per read is enough. */
+  /**
+   * Something was read at `nowMs`: once per read is enough. Only whole packets keep the connection alive, bytes of an
+   * unfinished one don't [MQTT-3.1.2-22].
+   */
   received(nowMs: number): void {
+    if (!this.#hasReceived) return;
+    this.#hasReceived = false;
+    this.heldBack(nowMs);
+  }
+
+  /** The server itself did not read until `nowMs`, so that silence says nothing of the client. */
+  heldBack(nowMs: number): void {
     if (this.#state === 'connected') this.#deadlineMs = this.#keepAliveDeadline(nowMs);
   }
 
@@ -167,6 +179,7 @@ export class MqttSession<P = unknown> implements DecoderSink {
 
   /** CONNECT, SUBSCRIBE, UNSUBSCRIBE, DISCONNECT, AUTH. */
   packet(packet: ControlPacket): void {
+    this.#hasReceived = true;
     if (this.#state === 'closed') return;
     try {
       switch (packet.cmd) {
@@ -193,6 +206,7 @@ export class MqttSession<P = unknown> implements DecoderSink {
 
   /** PUBLISH. Refuses what the server announced that it does not do. */
   publish(view: PublishView): void {
+    this.#hasReceived = true;
     if (this.#state !== 'connected') {
       this.#outOfTurn();
       return;
@@ -232,6 +246,7 @@ export class MqttSession<P = unknown> implements DecoderSink {
 
   /** PUBACK, PUBREC, PUBREL, PUBCOMP. */
   ack(type: AckType, packetId: number, _reasonCode: number): void {
+    this.#hasReceived = true;
     if (this.#state !== 'connected') {
       this.#outOfTurn();
       return;
@@ -256,6 +271,7 @@ export class MqttSession<P = unknown> implements DecoderSink {
   }
 
   pingreq(): void {
+    this.#hasReceived = true;
     if (this.#state === 'connected') this.#sink.sendPingresp();
     else this.#outOfTurn();
   }

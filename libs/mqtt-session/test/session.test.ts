@@ -189,7 +189,11 @@ describe('keep alive', () => {
   test.each(versions)('[MQTT-3.1.2-22]: one and a half times without a packet ends level %d', (version) => {
     const { session, sink } = connected(version, { keepalive: 10 });
     expect(session.deadlineMs).toBe(15_000);
+    session.pingreq();
     session.received(2_000);
+    sink.calls.length = 0;
+    // Bytes of a packet that is never whole.
+    session.received(9_000);
     session.expire(16_999);
     expect(sink.end).toBeUndefined();
     session.expire(17_000);
@@ -197,6 +201,12 @@ describe('keep alive', () => {
     expect(sink.end).toMatchObject({ reasonCode: 0x8d });
     session.expire(99_000);
     expect(sink.count('close')).toBe(1);
+  });
+
+  test('N7: a server that did not read holds nothing against the client', () => {
+    const { session } = connected(5, { keepalive: 10 });
+    session.heldBack(14_000);
+    expect(session.deadlineMs).toBe(29_000);
   });
 
   test('none of it means for ever', () => {

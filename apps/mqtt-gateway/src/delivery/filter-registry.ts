@@ -14,7 +14,7 @@ export interface FilterPort {
   ): void;
 }
 
-/** Called once: active, or not by the deadline. */
+/** Called once: active, not by the deadline, or `cancelled` because the user has let the filter go first. */
 export type ActiveCallback = (error: BrokerError | undefined, filter: ActiveFilter | undefined) => void;
 
 /** A filter that the tails match. */
@@ -24,13 +24,25 @@ export interface ActiveFilter {
   readonly activeFrom: ReadonlyMap<number, StartOffset>;
 }
 
+/** One user's hold on a registered filter. */
+export interface FilterUse {
+  /** The user needs it no more. Who still waits to hear that it is active hears `cancelled` (N7). */
+  release(): void;
+}
+
+interface Waiter {
+  readonly callback: ActiveCallback;
+  /** Infinity: waits as long as the journals are away. */
+  readonly deadlineMs: number;
+}
+
 interface Registration {
   readonly filterId: number;
   readonly tenant: string;
   readonly filter: string;
   users: number;
   active: ActiveFilter | null;
-  waiting: { readonly callback: ActiveCallback; readonly deadlineMs: number }[];
+  waiting: Waiter[];
 }
 
 /** Registered filters of this gateway. */
@@ -55,8 +67,11 @@ export class FilterRegistry {
     return this.#byName.size;
   }
 
-  /** Registers one more user of a filter; called back at once when it is active already. */
-  add(tenant: string, filter: string, callback: ActiveCallback): void {
+  /**
+   * Registers one more user of a filter; called back at once when it is active already. `timeoutMs` bounds the wait for
+   * the journals.
+   */
+  add(tenant: string, filter: string, callback: ActiveCallback, timeoutMs = this.#timeoutMs): FilterUse {
     const name = nameOf(tenant, filter);
     let registration = this.#byName.get(name);
     if (registration === undefined) {
@@ -65,17 +80,30 @@ export class FilterRegistry {
       this.#added.push(registration);
       this.#schedule();
     }
-    registration.users++;
-    if (registration.active !== null) callback(undefined, registration.active);
-    else registration.waiting.push({ callback, deadlineMs: performance.now() + this.#timeoutMs });
+    const used = registration;
+    used.users++;
+    const waiter = { callback, deadlineMs: performance.now() + timeoutMs };
+    let isHeld = true;
+    const release = (): void => {
+      if (!isHeld) return;
+      isHeld = false;
+      this.#released(used, waiter);
+    };
+    if (used.active !== null) callback(undefined, used.active);
+    else used.waiting.push(waiter);
+    return { release };
   }
 
   /** One user less; the last one takes the registration with it. */
-  remove(tenant: string, filter: string): void {
-    const name = nameOf(tenant, filter);
-    const registration = this.#byName.get(name);
-    if (registration === undefined || --registration.users > 0) return;
-    this.#byName.delete(name);
+  #released(registration: Registration, waiter: Waiter): void {
+    const waits = registration.waiting.indexOf(waiter);
+    if (waits >= 0) registration.waiting.splice(waits, 1);
+    if (--registration.users === 0) this.#drop(registration);
+    if (waits >= 0) waiter.callback(new BrokerError('cancelled', 'the filter was let go'), undefined);
+  }
+
+  #drop(registration: Registration): void {
+    this.#byName.delete(nameOf(registration.tenant, registration.filter));
     const unsent = this.#added.indexOf(registration);
     if (unsent >= 0) {
       this.#added.splice(unsent, 1);

@@ -55,6 +55,8 @@ export class Subscription implements Receiver {
   /** Revision of the cluster at which it was made: shards of younger streams start at 0 (rule X4). */
   createdAtRevision = 0;
 
+  /** Its hold on the filter in the journals' tails. */
+  use: { release(): void } | null = null;
   /** Whether the tails match the filter, so that nothing published from now on is missed. */
   isActive = false;
   #waiting: (() => void)[] = [];

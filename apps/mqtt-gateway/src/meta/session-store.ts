@@ -21,6 +21,7 @@ import {
   type SessionService,
   type SubscriptionUpdate,
 } from '@robustmq/rpc';
+import { OrderedSteps, type EndStep } from '../store/ordered-steps.ts';
 import { BatchedCall, type OutcomeCallback } from './batched-call.ts';
 
 /** The part of MetaClient that is used. */
@@ -40,20 +41,15 @@ const LIMITS = { maxBatch: 500, maxCalls: 2, maxWaiting: 100_000 };
 /** Cursor commits are never urgent: one call at a time. */
 const CURSOR_LIMITS = { maxBatch: 500, maxCalls: 1, maxWaiting: 100_000 };
 
-/** Releases and CONNECTs of one client id: those under way, and opens that wait for them. */
-interface Steps {
-  underWay: number;
-  readonly waiting: (() => void)[];
-}
-
 /** Session rows of this gateway incarnation. */
 export class SessionStore {
   readonly #opens: BatchedCall<OpenSession, OpenSessionOutcome>;
   readonly #releases: BatchedCall<ReleaseSession, Failure>;
   readonly #updates: BatchedCall<SubscriptionUpdate, Failure>;
   readonly #commits: BatchedCall<CursorCommit, Failure>;
-  /** By client id. */
-  readonly #steps = new Map<string, Steps>();
+  readonly #steps = new OrderedSteps();
+  /** Of CONNECTs that are being decided, by client id. */
+  readonly #opening = new Map<string, EndStep>();
 
   constructor(meta: SessionMeta, identity: () => Identity) {
     this.#opens = new BatchedCall(async (sessions) => {
@@ -76,11 +72,11 @@ export class SessionStore {
 
   /** Sessions whose steps are under way. */
   get pending(): number {
-    return this.#opens.pending + this.#releases.pending + this.#updates.pending + this.#commits.pending;
+    return this.#steps.size;
   }
 
   /**
-   * Opens the row of a client id, after every release and every CONNECT of it that is under way. The caller says by
+   * Opens the row of a client id, after every earlier step of it (N11). The caller says by
    * {@link opened} when its CONNECT is decided. `onSend` is called when its turn has come.
    */
   open(
@@ -89,14 +85,11 @@ export class SessionStore {
     onSend?: () => void,
   ): void {
     const name = nameOf(session);
-    const send = (): void => {
-      this.#steps.get(name)!.underWay++;
+    this.#steps.run(name, (end) => {
+      this.#opening.set(name, end);
       onSend?.();
       this.openAgain(session, callback);
-    };
-    const steps = this.#stepsOf(name);
-    if (steps.underWay === 0) send();
-    else steps.waiting.push(send);
+    });
   }
 
   /** Opens the row once more within the same CONNECT. */
@@ -112,7 +105,10 @@ export class SessionStore {
 
   /** The CONNECT that opened this client id is decided. */
   opened(session: { readonly tenant: string; readonly clientId: string }): void {
-    this.#stepEnded(nameOf(session));
+    const name = nameOf(session);
+    const end = this.#opening.get(name);
+    this.#opening.delete(name);
+    end?.();
   }
 
   /** Lets the row go; see ReleaseSession. */
@@ -120,40 +116,33 @@ export class SessionStore {
     session: Omit<ReleaseSession, '$typeName' | '$unknown'> & { key: SessionKey },
     callback: DoneCallback,
   ): void {
-    const name = nameOf(session.key);
-    this.#stepsOf(name).underWay++;
-    this.#releases.add(create(ReleaseSessionSchema, session), (error, failure) => {
-      callback(error ?? fromFailure(failure));
-      this.#stepEnded(name);
-    });
-  }
-
-  #stepsOf(name: string): Steps {
-    let steps = this.#steps.get(name);
-    if (steps === undefined) this.#steps.set(name, (steps = { underWay: 0, waiting: [] }));
-    return steps;
-  }
-
-  #stepEnded(name: string): void {
-    const steps = this.#steps.get(name);
-    if (steps === undefined || --steps.underWay > 0) return;
-    const next = steps.waiting.shift();
-    if (next === undefined) this.#steps.delete(name);
-    else next();
+    this.#inOrder(this.#releases, create(ReleaseSessionSchema, session), session.key, callback);
   }
 
   /** Changes the subscriptions of a row. */
-  update(update: Omit<SubscriptionUpdate, '$typeName' | '$unknown'>, callback: DoneCallback): void {
-    this.#updates.add(create(SubscriptionUpdateSchema, update), (error, failure) =>
-      callback(error ?? fromFailure(failure)),
-    );
+  update(
+    update: Omit<SubscriptionUpdate, '$typeName' | '$unknown'> & { key: SessionKey },
+    callback: DoneCallback,
+  ): void {
+    this.#inOrder(this.#updates, create(SubscriptionUpdateSchema, update), update.key, callback);
   }
 
   /** Stores how far a session has read. */
-  commit(commit: Omit<CursorCommit, '$typeName' | '$unknown'>, callback: DoneCallback): void {
-    this.#commits.add(create(CursorCommitSchema, commit), (error, failure) =>
-      callback(error ?? fromFailure(failure)),
-    );
+  commit(
+    commit: Omit<CursorCommit, '$typeName' | '$unknown'> & { key: SessionKey },
+    callback: DoneCallback,
+  ): void {
+    this.#inOrder(this.#commits, create(CursorCommitSchema, commit), commit.key, callback);
+  }
+
+  #inOrder<E>(call: BatchedCall<E, Failure>, entry: E, key: SessionKey, callback: DoneCallback): void {
+    this.#steps.run(nameOf(key), (end) => {
+      call.add(entry, (error, failure) => {
+        // First the answer: what it makes its hearer ask for comes behind what waits already.
+        callback(error ?? fromFailure(failure));
+        end();
+      });
+    });
   }
 }
 

@@ -38,6 +38,8 @@ import { subscribe, unsubscribe } from './subscribe-flow.ts';
 const LINGER_MS = 2_000;
 /** Makes 23 characters, which every client and every Maximum Packet Size has room for, of 72 random bits. */
 const ASSIGNED_ID_BYTES = 9;
+/** What a client that is gone had sent is served within this, or not at all. */
+const HELD_INPUT_MS = 10_000;
 /** Longest wait of what comes behind a SUBSCRIBE. */
 const HOLD_REQUEST_MS = 1_000;
 
@@ -55,6 +57,10 @@ export class Connection implements ByteSink, SessionSink {
   readonly #decoder: MqttDecoder;
   readonly #timer: WheelTimer;
   #holds = 0;
+  /** The socket is closed; input of it may still be held. */
+  #isGone = false;
+  /** Output that waited when the Keep Alive was last looked at. */
+  #waitedBytes = 0;
   /** SUBSCRIBE and UNSUBSCRIBE packets without an answer. */
   #requests = 0;
   #requestTimer: NodeJS.Timeout | null = null;
@@ -87,13 +93,13 @@ export class Connection implements ByteSink, SessionSink {
   received(bytes: Buffer): void {
     const { machine } = this;
     if (machine.isClosed) return;
-    machine.received(this.services.clock.monotonicMs());
     try {
       this.#decoder.push(bytes, machine);
     } catch (thrown) {
       this.#failed(thrown);
       return;
     }
+    machine.received(this.services.clock.monotonicMs());
     // A client that sends but does not read gets no more room than its share.
     if (this.output.waitingBytes > this.services.limits.maxOutputBytes) this.hold(HOLD_OUTPUT);
   }
@@ -105,9 +111,17 @@ export class Connection implements ByteSink, SessionSink {
   }
 
   closed(): void {
+    this.output.destroy();
+    if (this.#isGone) return;
+    this.#isGone = true;
+    // What came before the end of the stream is served, in order, though nobody hears the answers (N10).
+    if (this.#decoder.holdsInput) this.services.wheel.arm(this.#timer, HELD_INPUT_MS);
+    else this.#lost();
+  }
+
+  #lost(): void {
     this.machine.connectionLost();
     this.services.wheel.cancel(this.#timer);
-    this.output.destroy();
   }
 
   /** A line about this client; per message only when `services.debug` is on. */
@@ -234,7 +248,7 @@ export class Connection implements ByteSink, SessionSink {
 
   close(end: SessionEnd): void {
     const { services, session } = this;
-    services.wheel.arm(this.#timer, LINGER_MS);
+    if (!this.#isGone) services.wheel.arm(this.#timer, LINGER_MS);
     this.#decoder.close();
     if (this.#requestTimer !== null) clearTimeout(this.#requestTimer);
     this.session = null;
@@ -267,6 +281,8 @@ export class Connection implements ByteSink, SessionSink {
     } catch (thrown) {
       this.#failed(thrown);
     }
+    this.machine.received(this.services.clock.monotonicMs());
+    if (this.#isGone && this.#holds === 0) this.#lost();
   }
 
   /** CONNACK was sent: larger packets are believed, and the keep alive counts. */
@@ -278,16 +294,27 @@ export class Connection implements ByteSink, SessionSink {
 
   #timeout(): void {
     const { machine, services } = this;
+    if (this.#isGone) {
+      this.#lost();
+      return;
+    }
     if (machine.isClosed) {
       this.output.destroy();
       return;
     }
     const nowMs = services.clock.monotonicMs();
-    // While we don't read, silence is our own.
-    if (this.#holds !== 0) machine.received(nowMs);
+    if (this.#isSilenceOurs()) machine.heldBack(nowMs);
     machine.expire(nowMs);
     if (machine.isClosed) services.counters.keepAliveTimeouts++;
     else this.#rearm(nowMs);
+  }
+
+  /** While we don't read. But a client that takes nothing of what holds its input back is as good as gone (N7). */
+  #isSilenceOurs(): boolean {
+    if (this.#holds !== HOLD_OUTPUT) return this.#holds !== 0;
+    const waitedBytes = this.#waitedBytes;
+    this.#waitedBytes = this.output.transport.writableLength;
+    return waitedBytes === 0 || this.#waitedBytes < waitedBytes;
   }
 
   /** Reads only move the machine's deadline; the timer looks again when it fires. */

@@ -11,6 +11,7 @@ import { cursorsOf, keyOf } from './session-end.ts';
 export class CursorCommits {
   readonly #services: GatewayServices;
   readonly #timer: NodeJS.Timeout;
+  readonly #underWay = new Set<ClientSession>();
 
   constructor(services: GatewayServices, intervalMs: number) {
     this.#services = services;
@@ -27,12 +28,15 @@ export class CursorCommits {
   }
 
   #commit(connection: Connection, session: ClientSession): void {
-    // Before a resumed session reads, its places have not moved.
-    if (session.stored !== null) return;
+    // Before a resumed session reads, its places have not moved. And one commit at a time: while meta is away they must
+    // not pile up in the session's chain.
+    if (session.stored !== null || this.#underWay.has(session)) return;
     session.isCursorDirty = false;
     const cursors = cursorsOf(this.#services, session);
     if (cursors.length === 0) return;
+    this.#underWay.add(session);
     this.#services.store.commit({ key: keyOf(session), cursors }, (error) => {
+      this.#underWay.delete(session);
       if (error === undefined) return;
       // Another owner opened the session: this connection must not be served beside it (I6).
       if (error.code === 'fenced') connection.machine.disconnect(REASON.sessionTakenOver);

@@ -2,7 +2,7 @@
 // until the ring takes over (rules X4, X5, S3). Nothing is delivered live before every place is known.
 
 import type { SessionState, ShardPosition } from '@robustmq/rpc';
-import type { ActiveFilter } from '../delivery/filter-registry.ts';
+import type { ActiveCallback, ActiveFilter } from '../delivery/filter-registry.ts';
 import { shardKeyOf, type ShardTail } from '../delivery/shard-tail.ts';
 import { Subscription, type StartOffset } from '../delivery/subscription.ts';
 import type { ClientSession } from './client-session.ts';
@@ -12,7 +12,6 @@ const QOS_MASK = 0x03;
 const NO_LOCAL = 0x04;
 const RETAIN_AS_PUBLISHED = 0x08;
 const RETAIN_HANDLING_SHIFT = 4;
-const RETRY_MS = 200;
 
 /**
  * Brings back the subscriptions of `state`, then reads what was missed. `isUncertain`: its owner ended without saying what
@@ -43,33 +42,14 @@ export function resumeSession(
     subscription.starts = startMap(row.start);
     session.subscriptions.set(row.filter, subscription);
     services.addMeshFilter(tenant, row.filter);
-    activate(connection, session, subscription, (active) => {
-      actives.push(active);
+    // However long the journals are away: the client is connected, and only its reading waits. One that the client
+    // unsubscribes meanwhile is not waited for.
+    const registered: ActiveCallback = (_error, active) => {
+      if (active !== undefined) actives.push(active);
       if (--missing === 0) startReading(connection, session, state, actives, isUncertain);
-    });
+    };
+    subscription.use = services.registry.add(tenant, row.filter, registered, Number.POSITIVE_INFINITY);
   }
-}
-
-/** Registers until the journals answer: the client is connected, and only its reading waits. */
-function activate(
-  connection: Connection,
-  session: ClientSession,
-  subscription: Subscription,
-  done: (active: ActiveFilter) => void,
-): void {
-  const { registry } = connection.services;
-  const { tenant } = session.identity;
-  registry.add(tenant, subscription.filter, (error, active) => {
-    if (error === undefined) {
-      done(active!);
-      return;
-    }
-    setTimeout(() => {
-      if (session.output === null) return;
-      registry.remove(tenant, subscription.filter);
-      activate(connection, session, subscription, done);
-    }, RETRY_MS).unref();
-  });
 }
 
 function startMap(rows: readonly ShardPosition[]): Map<number, StartOffset> {

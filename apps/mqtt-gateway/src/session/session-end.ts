@@ -75,7 +75,7 @@ export function removeSubscriptions(services: GatewayServices, session: ClientSe
   const routes = services.routesOf(tenant);
   for (const subscription of session.subscriptions.values()) {
     routes.remove(subscription);
-    services.registry.remove(tenant, subscription.filter);
+    subscription.use?.release();
     services.removeMeshFilter(tenant, subscription.filter);
   }
 }

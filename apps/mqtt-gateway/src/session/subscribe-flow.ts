@@ -16,8 +16,8 @@ interface Pending {
   readonly connection: Connection;
   readonly session: ClientSession;
   readonly request: SubscribeRequest;
-  /** Rows for meta, by the entry that they stand behind. */
-  readonly rows: Map<SubscribeEntry, SubscriptionRow>;
+  /** What meta is to hold, by the entry that it stands behind. */
+  readonly stored: Map<SubscribeEntry, Subscription>;
   /** Subscriptions that this packet made: they go when they can't be stored. */
   readonly made: Set<Subscription>;
   /** Entries that have not finished. */
@@ -30,7 +30,7 @@ export function subscribe(connection: Connection, session: ClientSession, reques
     connection,
     session,
     request,
-    rows: new Map(),
+    stored: new Map(),
     made: new Set(),
     missing: request.entries.length,
   };
@@ -50,7 +50,7 @@ function subscribeOne(pending: Pending, entry: SubscribeEntry): void {
     // Replaces the options and keeps the start vector [MQTT-3.8.4-3] (rule X3).
     existing.setOptions(entry);
     existing.whenSettled(() => {
-      if (session.isDurable && existing.isActive) pending.rows.set(entry, rowOf(existing));
+      if (session.isDurable && existing.isActive) pending.stored.set(entry, existing);
       if (!existing.isActive) entry.reasonCode = REASON.implementationSpecificError;
       finishPart(pending);
     });
@@ -62,8 +62,8 @@ function subscribeOne(pending: Pending, entry: SubscribeEntry): void {
   pending.made.add(subscription);
   session.subscriptions.set(filter, subscription);
   services.addMeshFilter(tenant, filter);
-  services.registry.add(tenant, filter, (error, active) => {
-    if (session.output === null || session.subscriptions.get(filter) !== subscription) {
+  subscription.use = services.registry.add(tenant, filter, (error, active) => {
+    if (!isHeld(session, subscription)) {
       finishPart(pending);
       return;
     }
@@ -77,7 +77,7 @@ function subscribeOne(pending: Pending, entry: SubscribeEntry): void {
     const starts = startsOf(connection, active!);
     if (session.isDurable) {
       subscription.vector = [...starts.values()];
-      pending.rows.set(entry, rowOf(subscription));
+      pending.stored.set(entry, subscription);
     }
     const isResuming = session.stored !== null;
     // A live session never sees an offset below: only one that reads behind the tail has to compare.
@@ -125,26 +125,33 @@ function undo(connection: Connection, session: ClientSession, subscription: Subs
   session.subscriptions.delete(subscription.filter);
   subscription.settled();
   services.routesOf(tenant).remove(subscription);
-  services.registry.remove(tenant, subscription.filter);
+  subscription.use?.release();
   services.removeMeshFilter(tenant, subscription.filter);
 }
 
 function finishPart(pending: Pending): void {
   if (--pending.missing > 0) return;
-  const { connection, session, rows, request } = pending;
+  const { connection, session, stored, request } = pending;
   if (connection.services.debug.isOn) {
     for (const { filter, reasonCode } of request.entries)
       connection.debug('subscribed', { filter, reason_code: reasonCode });
   }
-  if (rows.size === 0) {
+  // One that an UNSUBSCRIBE, or the end of the connection, took away meanwhile must not come back (N11).
+  for (const [entry, subscription] of stored) if (!isHeld(session, subscription)) stored.delete(entry);
+  if (stored.size === 0) {
     connection.subscribed(request);
     return;
   }
-  connection.services.store.update({ key: keyOf(session), put: [...rows.values()], remove: [] }, (error) => {
+  const put = [...stored.values()].map(rowOf);
+  connection.services.store.update({ key: keyOf(session), put, remove: [] }, (error) => {
     if (error !== undefined) notStored(pending, error.code);
     if (error?.code === 'fenced') connection.machine.disconnect(REASON.sessionTakenOver);
     else connection.subscribed(request);
   });
+}
+
+function isHeld(session: ClientSession, subscription: Subscription): boolean {
+  return session.output !== null && session.subscriptions.get(subscription.filter) === subscription;
 }
 
 /** Meta did not take the rows: the subscriptions don't hold. */
@@ -154,9 +161,9 @@ function notStored(pending: Pending, code: string): void {
     { client_id: session.identity.clientId, code },
     'subscriptions were not stored',
   );
-  for (const [entry, row] of pending.rows) {
-    const subscription = session.subscriptions.get(row.filter);
-    if (subscription !== undefined && pending.made.has(subscription)) undo(connection, session, subscription);
+  for (const [entry, subscription] of pending.stored) {
+    if (pending.made.has(subscription) && isHeld(session, subscription))
+      undo(connection, session, subscription);
     entry.reasonCode = REASON.implementationSpecificError;
   }
 }

@@ -1,0 +1,111 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  FailureSchema,
+  OpenSessionOutcomeSchema,
+  SessionKeySchema,
+  type SubscriptionUpdate,
+} from '@robustmq/rpc';
+import { SessionStore, type SessionMeta } from '../src/meta/session-store.ts';
+import { OrderedSteps, type EndStep } from '../src/store/ordered-steps.ts';
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+
+describe('OrderedSteps', () => {
+  test('N11: a step begins when the one before has ended; other chains are not held up', () => {
+    const steps = new OrderedSteps();
+    const begun: string[] = [];
+    const ends: EndStep[] = [];
+    const step =
+      (name: string) =>
+      (end: EndStep): void => {
+        begun.push(name);
+        ends.push(end);
+      };
+    steps.run('a', step('a1'));
+    steps.run('a', step('a2'));
+    steps.run('b', step('b1'));
+    expect(begun).toEqual(['a1', 'b1']);
+    expect(steps.isBusy('a')).toBe(true);
+    ends[0]!();
+    ends[0]!();
+    expect(begun).toEqual(['a1', 'b1', 'a2']);
+    ends[1]!();
+    ends[2]!();
+    expect(steps.size).toBe(0);
+    expect(steps.isBusy('a')).toBe(false);
+  });
+
+  test('a step that ends at once, and one that is asked for within a step, keep the order', () => {
+    const steps = new OrderedSteps();
+    const begun: number[] = [];
+    steps.run('a', (end) => {
+      steps.run('a', (endSecond) => {
+        begun.push(2);
+        endSecond();
+      });
+      begun.push(1);
+      end();
+    });
+    expect(begun).toEqual([1, 2]);
+    expect(steps.size).toBe(0);
+  });
+});
+
+/** Meta that answers when it is told to, and notes what is under way at once. */
+class SlowMeta implements SessionMeta {
+  readonly calls: string[] = [];
+  underWay = 0;
+  mostUnderWay = 0;
+  readonly #answers: (() => void)[] = [];
+  readonly sessions = {
+    openSessions: () => this.#call('open', [create(OpenSessionOutcomeSchema)]),
+    releaseSessions: () => this.#call('release', [create(FailureSchema)]),
+    updateSubscriptions: ({ updates }: { updates: readonly SubscriptionUpdate[] }) =>
+      this.#call(`update -${updates.flatMap(({ remove }) => remove).join()}`, [create(FailureSchema)]),
+    commitCursors: () => this.#call('commit', [create(FailureSchema)]),
+  } as unknown as SessionMeta['sessions'];
+
+  requestId = () => ({ nodeId: 'n', incarnation: 1n, sequence: 1n });
+  persist = <T>(call: () => Promise<T>): Promise<T> => call();
+
+  #call(name: string, outcomes: unknown[]): Promise<unknown> {
+    this.calls.push(name);
+    this.mostUnderWay = Math.max(this.mostUnderWay, ++this.underWay);
+    return new Promise((resolve) => {
+      this.#answers.push(() => {
+        this.underWay--;
+        resolve({ outcomes });
+      });
+    });
+  }
+
+  async answer(): Promise<void> {
+    await turn();
+    this.#answers.shift()?.();
+    await turn();
+  }
+}
+
+describe('SessionStore', () => {
+  test('N11: open, update, commit and release of one session reach meta one after the other', async () => {
+    const meta = new SlowMeta();
+    const store = new SessionStore(meta, () => ({ nodeId: 'n', incarnation: 1n, directoryId: '' }));
+    const key = create(SessionKeySchema, { tenant: 't', clientId: 'c' });
+    const name = { tenant: 't', clientId: 'c' };
+    const done: string[] = [];
+    const note = (what: string) => (): void => void done.push(what);
+    store.open({ ...name, cleanStart: false, expiryIntervalS: 9, previousReleased: false }, () => {
+      done.push('open');
+      store.opened(name);
+    });
+    store.update({ key, put: [], remove: ['a'] }, note('a'));
+    store.commit({ key, cursors: [] }, note('commit'));
+    store.update({ key, put: [], remove: ['b'] }, note('b'));
+    store.release({ key, expiryIntervalS: 9, cursors: [], inFlight: [] }, note('release'));
+    for (let step = 0; step < 5; step++) await meta.answer();
+    expect(meta.calls).toEqual(['open', 'update -a', 'commit', 'update -b', 'release']);
+    expect(done).toEqual(['open', 'a', 'commit', 'b', 'release']);
+    expect(meta.mostUnderWay).toBe(1);
+    expect(store.pending).toBe(0);
+  });
+});
