@@ -45,6 +45,30 @@ export const ATTRIBUTE_CONTROL = 0x20;
 export const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 export type Codec = (typeof CODECS)[number];
 
+/** Bytes that the records of one batch may inflate to, wherever a batch is inflated: more is refused as too large (N1). */
+export const MAX_INFLATED_BATCH_BYTES = 16 * 1024 * 1024;
+
+/**
+ * The most bytes that one byte of a codec's input can become, per index of {@link CODECS}: a deflate match of 258 bytes from
+ * 2 bits, a snappy copy of 64 from 3 bytes, an lz4 length byte of 255, a zstd block of 128 KiB from 4 bytes.
+ */
+const MAX_INFLATION = [1, 1_032, 22, 255, 32_768] as const;
+
+/** Smallest record: length, attributes, two deltas, two null lengths and no headers. */
+const MIN_RECORD_BYTES = 7;
+
+/**
+ * Records that the records section of a batch can hold at most, told from its codec and size alone: what a header may claim
+ * before anybody has inflated it (N1).
+ */
+export function maxRecordsIn(codec: number, sectionBytes: number): number {
+  const bytes = Math.min(
+    sectionBytes * (MAX_INFLATION[codec] ?? 1),
+    Math.max(sectionBytes, MAX_INFLATED_BATCH_BYTES),
+  );
+  return Math.floor(bytes / MIN_RECORD_BYTES);
+}
+
 export function baseOffsetOf(buffer: Buffer, batchStart: number): number {
   return readInt64(buffer, batchStart);
 }

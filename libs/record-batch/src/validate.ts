@@ -17,14 +17,12 @@ import {
   crcOf,
   lastOffsetDeltaOf,
   magicOf,
+  maxRecordsIn,
   maxTimestampOf,
   producerEpochOf,
   producerIdOf,
   recordCountOf,
 } from './header.ts';
-
-/** Smallest record: length, attributes, two deltas, two null lengths and no headers. */
-const MIN_RECORD_BYTES = 7;
 
 /** Limits and expectations of {@link validateBatch}. */
 export interface BatchLimits {
@@ -88,7 +86,7 @@ function validateCounts(buffer: Buffer, start: number, sizeBytes: number, sparse
   if (sparse ? recordCount > offsetCount : recordCount !== offsetCount) {
     throw corrupt(`batch of ${offsetCount} offsets holds ${recordCount} records`);
   }
-  if (codecOf(buffer, start) === 0 && recordCount * MIN_RECORD_BYTES > sizeBytes - BATCH_HEADER_BYTES) {
+  if (recordCount > maxRecordsIn(codecOf(buffer, start), sizeBytes - BATCH_HEADER_BYTES)) {
     throw corrupt('more records than bytes for them');
   }
   validateIntegers(buffer, start);

@@ -1,11 +1,15 @@
 import fc from 'fast-check';
 import {
+  BATCH_HEADER_BYTES,
+  MAX_INFLATED_BATCH_BYTES,
   RecordBatchBuilder,
   RecordCursor,
   completeBatchBytes,
+  maxRecordsIn,
   stampCrc,
   validateBatch,
   validateRecords,
+  writeBatchHeader,
 } from '../src/index.ts';
 
 const limits = { maxBatchBytes: 4096 };
@@ -75,6 +79,45 @@ describe('validateBatch', () => {
         expect.objectContaining({ code: 'corrupt', details: { field: 'timestamp' } }),
       );
     }
+  });
+
+  it.each([
+    [1, 'gzip', 12_384],
+    [2, 'snappy', 264],
+    [3, 'lz4', 3_060],
+    [4, 'zstd', 393_216],
+  ])(
+    'N1: 12 compressed bytes claim no more records than they can inflate to (codec %i, %s)',
+    (codec, _name, mostBytes) => {
+      const claiming = (recordCount: number): Buffer => {
+        const bytes = Buffer.alloc(BATCH_HEADER_BYTES + 12, 1);
+        const header = {
+          baseOffset: 0,
+          leaderEpoch: -1,
+          producerId: -1,
+          producerEpoch: -1,
+          baseSequence: -1,
+        };
+        const times = { baseTimestampMs: 1, maxTimestampMs: 1 };
+        const counts = { attributes: codec, lastOffsetDelta: recordCount - 1, recordCount };
+        writeBatchHeader(bytes, 0, bytes.length, { ...header, ...times, ...counts });
+        return bytes;
+      };
+      const most = Math.floor(mostBytes / 7);
+      expect(validateBatch(claiming(most), 0, BATCH_HEADER_BYTES + 12, limits)).toBe(BATCH_HEADER_BYTES + 12);
+      for (const count of [most + 1, 30_000_000, 2 ** 31 - 1]) {
+        expect(() => validateBatch(claiming(count), 0, BATCH_HEADER_BYTES + 12, limits)).toThrow(
+          /more records than bytes/,
+        );
+      }
+    },
+  );
+
+  it('N1: no batch claims more records than the largest inflated batch holds', () => {
+    expect(maxRecordsIn(4, 1 << 20)).toBe(Math.floor(MAX_INFLATED_BATCH_BYTES / 7));
+    // What is not compressed, or not by much, is bounded by its own bytes.
+    expect(maxRecordsIn(0, 700)).toBe(100);
+    expect(maxRecordsIn(1, 70 << 20)).toBe(10 << 20);
   });
 
   it('takes sparse batches only where they may be', () => {
