@@ -8,11 +8,22 @@ import { fileURLToPath } from 'node:url';
 
 const PNPM = 'pnpm@10.34.9';
 const LEAST_NODE_MAJOR = 20;
+/** What each command runs, one after the other while they succeed: a script for the project's Node, or a tool of its own. */
 const COMMANDS = {
-  start: 'tools/start/main.ts',
-  cluster: 'tools/cluster/main.ts',
-  test: 'tools/test/main.ts',
-  bench: 'e2e/bench/main.ts',
+  start: [['node', 'tools/start/main.ts']],
+  cluster: [['node', 'tools/cluster/main.ts']],
+  test: [['node', 'tools/test/main.ts']],
+  'test:nightly': [['node', 'tools/nightly/main.ts']],
+  bench: [['node', 'e2e/bench/main.ts']],
+  lint: [
+    ['eslint', '--max-warnings=0', '.'],
+    ['depcruise', '--config', '.dependency-cruiser.cjs', 'apps', 'libs', 'e2e', 'tools'],
+    ['knip', '--no-progress', '--treat-config-hints-as-errors'],
+  ],
+  format: [['prettier', '--write', '.']],
+  typecheck: [['tsc', '-p', 'tsconfig.json']],
+  generate: [['node', 'tools/generate.mjs']],
+  'docs:generate': [['node', 'tools/docs/main.ts']],
 };
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -92,8 +103,15 @@ const env = {
   NX_NO_CLOUD: 'true',
 };
 const nodeFlags = ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON', '--disable-warning=ExperimentalWarning'];
-process.exitCode = await runForeground(
-  ownNode,
-  [...nodeFlags, path.join(root, COMMANDS[command]), ...args],
-  env,
-);
+const steps = COMMANDS[command];
+for (const [index, [program, ...words]] of steps.entries()) {
+  const own = program === 'node' ? [...nodeFlags, path.join(root, words[0]), ...words.slice(1)] : words;
+  // Options of the caller are for the last step: `npm run lint -- --fix` would mean nothing to the others.
+  const given = index === steps.length - 1 ? args : [];
+  process.exitCode = await runForeground(
+    program === 'node' ? ownNode : path.join(root, 'node_modules', '.bin', program),
+    [...own, ...given],
+    env,
+  );
+  if (process.exitCode !== 0) break;
+}

@@ -46,7 +46,7 @@ if (process.argv.includes('--check')) {
   );
   if (drift.length > 0) {
     console.error(
-      `${GENERATED} differs from proto/: run \`npx pnpm generate\` and commit\n${drift.join('\n')}`,
+      `${GENERATED} differs from proto/: run \`npm run generate\` and commit\n${drift.join('\n')}`,
     );
     process.exit(1);
   }

@@ -3,10 +3,11 @@ import type { Cluster, ManagedProcess } from '@robustmq/testkit/cluster';
 
 import { READY_TIMEOUT_MS, removeTestCluster, startTestCluster } from '../cluster/test-cluster.ts';
 import { contradictions, freeze, readTopic } from './ledger.ts';
+import { faultRounds, faultTimeoutMs, noteRound } from './rounds.ts';
 import { DurableSubscriber } from './subscriber.ts';
 import { KafkaWriter, MqttWriter, progress, type Writer } from './writers.ts';
 
-const ROUNDS = 50;
+const ROUNDS = faultRounds(50);
 const TOPIC = 'chaos-kill';
 /** Acknowledgements that each writer gets between two kills, at least. */
 const PROGRESS = 25;
@@ -65,6 +66,7 @@ test(
         await cluster.kill(dying);
         await cluster.restart(dying, READY_TIMEOUT_MS);
         await progress(writers, PROGRESS);
+        noteRound();
       } catch (error) {
         const logs = cluster.processes.map((each) => `--- ${each.nodeId}\n${each.logTail()}`).join('\n');
         throw new Error(`round ${round}, after kill -9 of ${dying.map((each) => each.nodeId).join(', ')}: ${String(error)}
@@ -78,5 +80,5 @@ ${logs}`);
     expect(await subscriber.judge(freeze(subscribed))).toEqual([]);
     expect(subscriber.connections).toBeGreaterThan(ROUNDS / 6);
   },
-  8 * 60_000,
+  faultTimeoutMs(8),
 );

@@ -6,9 +6,10 @@ import type { Cluster, ManagedProcess } from '@robustmq/testkit/cluster';
 
 import { READY_TIMEOUT_MS, removeTestCluster, startTestCluster } from '../cluster/test-cluster.ts';
 import { contradictions, freeze, readTopic } from './ledger.ts';
+import { faultRounds, faultTimeoutMs, noteRound } from './rounds.ts';
 import { KafkaWriter, MqttWriter, progress, type Writer } from './writers.ts';
 
-const ROUNDS = 8;
+const ROUNDS = faultRounds(8);
 const TOPIC = 'chaos-pause';
 const PROGRESS = 25;
 /** Leases end after 1.5 s. The fault itself is a length of time; everything else waits for conditions. */
@@ -53,11 +54,12 @@ test(
       await progress(writers, PROGRESS);
       // A lost lease is no reason to die: the next incarnation begins in the same process.
       expect(cluster.processes.map((each) => each.pid)).toEqual(pids);
+      noteRound();
     }
     await Promise.all(writers.map((writer) => writer.stop()));
     const values = await readTopic(cluster.first('kafka-gateway').address('kafka'), TOPIC);
     expect(writers.flatMap((writer) => writer.complaints)).toEqual([]);
     expect(contradictions(freeze(writers), values)).toEqual([]);
   },
-  4 * 60_000,
+  faultTimeoutMs(4),
 );

@@ -1,7 +1,8 @@
 // The power goes under load; what the disk held at that instant is booted: nothing acknowledged is lost (I1, I9).
 import { PowerWorld } from './power-world.ts';
+import { faultRounds, faultTimeoutMs, noteRound } from './rounds.ts';
 
-const ROUNDS = 20;
+const ROUNDS = faultRounds(20);
 
 let world: PowerWorld;
 
@@ -24,10 +25,11 @@ test(
       // The cut came under load.
       expect(inFlight).toBeGreaterThan(0);
       if (recovery.replayedSections > 0) replayedRounds += 1;
+      noteRound();
     }
     expect(world.writers.flatMap((writer) => writer.complaints)).toEqual([]);
     // A round proves something of the commit log only if the commit log was needed.
     expect(replayedRounds).toBeGreaterThan(ROUNDS / 2);
   },
-  5 * 60_000,
+  faultTimeoutMs(5),
 );

@@ -12,7 +12,14 @@ const PROBE_TIMEOUT_MS = 20_000;
 
 /** Something that a suite can't run without. */
 export type Need =
-  'mosquitto' | 'mosquitto-clients' | 'kcat' | 'python-clients' | 'kafka-jars' | 'loop-devices' | 'linux';
+  | 'mosquitto'
+  | 'mosquitto-clients'
+  | 'kcat'
+  | 'python-clients'
+  | 'maven'
+  | 'kafka-jars'
+  | 'loop-devices'
+  | 'linux';
 
 const PYTHON_PACKAGES = ['paho-mqtt==2.2.0', 'confluent-kafka==2.16.1'];
 const KAFKA_VERSION = '4.3.1';
@@ -45,10 +52,12 @@ export async function meetNeed(need: Need, progress: (line: string) => void): Pr
       return aptBinary('kcat', 'kcat', progress);
     case 'python-clients':
       return pythonClients(progress);
+    case 'maven':
+      return maven(progress);
     case 'kafka-jars':
       return kafkaJars(progress);
     case 'loop-devices':
-      return loopDevices();
+      return loopDevices(progress);
     case 'linux':
       return process.platform === 'linux' ? undefined : `this is ${process.platform}, not Linux`;
   }
@@ -87,8 +96,17 @@ async function aptBinary(
   progress: (line: string) => void,
 ): Promise<string | undefined> {
   if (hasProgram(program)) return undefined;
+  const failed = await aptPackage(packageName, progress);
+  return hasProgram(program) ? undefined : (failed ?? `${packageName} brought no ${program}`);
+}
+
+/** Installs a Debian package; resolves with what went wrong, in words, or undefined. */
+async function aptPackage(
+  packageName: string,
+  progress: (line: string) => void,
+): Promise<string | undefined> {
   if (!isRoot() || !hasProgram('apt-get'))
-    return `${program} is missing, and only root can install it with apt-get`;
+    return `${packageName} is missing, and only root can install it with apt-get`;
   progress(`installing ${packageName} with apt-get ...`);
   const options = { timeout: INSTALL_TIMEOUT_MS, env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
   const failed = await attempt(async () => {
@@ -96,9 +114,7 @@ async function aptBinary(
     aptUpdated = true;
     await run('apt-get', ['install', '-q', '-y', '--no-install-recommends', packageName], options);
   });
-  return failed === undefined || hasProgram(program)
-    ? undefined
-    : `apt-get could not install ${packageName}: ${failed}`;
+  return failed === undefined ? undefined : `apt-get could not install ${packageName}: ${failed}`;
 }
 
 async function pythonClients(progress: (line: string) => void): Promise<string | undefined> {
@@ -109,7 +125,8 @@ async function pythonClients(progress: (line: string) => void): Promise<string |
     (await attempt(() => run(python(), imports, { timeout: PROBE_TIMEOUT_MS }))) === undefined
   )
     return undefined;
-  if (!hasProgram('python3')) return 'python3 is missing';
+  const missing = await pythonItself(progress);
+  if (missing !== undefined) return missing;
   progress(`installing ${PYTHON_PACKAGES.join(', ')} with pip ...`);
   mkdirSync(toolsCache(), { recursive: true });
   const options = { timeout: INSTALL_TIMEOUT_MS };
@@ -124,11 +141,27 @@ async function pythonClients(progress: (line: string) => void): Promise<string |
   return failed === undefined ? undefined : `Python clients could not be installed: ${failed}`;
 }
 
+/** Python with its venv module, which Debian keeps in a package of its own. */
+async function pythonItself(progress: (line: string) => void): Promise<string | undefined> {
+  const missing = await aptBinary('python3', 'python3', progress);
+  if (missing !== undefined) return missing;
+  const venv = ['-c', 'import venv, ensurepip'];
+  if ((await attempt(() => run('python3', venv, { timeout: PROBE_TIMEOUT_MS }))) === undefined)
+    return undefined;
+  return aptPackage('python3-venv', progress);
+}
+
+/** Maven and the Java that it runs on. */
+async function maven(progress: (line: string) => void): Promise<string | undefined> {
+  const missing = await aptBinary('javac', 'default-jdk-headless', progress);
+  return missing ?? aptBinary('mvn', 'maven', progress);
+}
+
 async function kafkaJars(progress: (line: string) => void): Promise<string | undefined> {
-  if (!hasProgram('java')) return 'Java is missing';
+  const missing = await maven(progress);
+  if (missing !== undefined) return missing;
   const folder = path.join(toolsCache(), `kafka-${KAFKA_VERSION}`);
   if (existsSync(path.join(folder, COMPLETE))) return undefined;
-  if (!hasProgram('mvn')) return 'Maven (mvn) is missing';
   progress(`fetching Apache Kafka ${KAFKA_VERSION} with Maven ...`);
   const pom = path.join(repositoryRoot(), 'e2e', 'install', 'kafka', 'pom.xml');
   const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${folder}`];
@@ -140,9 +173,11 @@ async function kafkaJars(progress: (line: string) => void): Promise<string | und
   return undefined;
 }
 
-function loopDevices(): string | undefined {
+async function loopDevices(progress: (line: string) => void): Promise<string | undefined> {
   if (process.platform !== 'linux') return 'loop devices exist on Linux only';
   if (!isRoot()) return 'mounting a loop device needs root';
   if (!existsSync('/dev/loop-control')) return 'there is no /dev/loop-control';
-  return hasProgram('mkfs.ext4') ? undefined : 'mkfs.ext4 is missing';
+  return (
+    (await aptBinary('mkfs.ext4', 'e2fsprogs', progress)) ?? (await aptBinary('losetup', 'mount', progress))
+  );
 }

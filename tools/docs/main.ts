@@ -66,7 +66,7 @@ else {
 function check(): void {
   const problems = [...written]
     .filter(([file, text]) => read(file) !== text)
-    .map(([file]) => `${file} differs from the code: run \`npx pnpm docs:generate\``);
+    .map(([file]) => `${file} differs from the code: run \`npm run docs:generate\``);
   const files = [
     'README.md',
     ...readdirSync(path.join(root, 'docs'), { recursive: true, encoding: 'utf8' })

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 
+import { meetNeed } from '@robustmq/e2e/needs';
 import { runCommand } from './command.ts';
 import { ONE_FAILED, ONE_PASSED, type Step } from './step.ts';
 
@@ -59,8 +60,8 @@ function kafkaCodecStep(root: string): Step {
     async run(progress) {
       if (!existsSync(path.join(codec, 'generator')))
         return { kind: 'skipped', reason: 'there is no generator' };
-      const maven = await runCommand('mvn', ['--version'], { cwd: root, timeoutMs: GIT_TIMEOUT_MS });
-      return maven.ok ? check.run(progress) : { kind: 'skipped', reason: 'Maven (mvn) is missing' };
+      const missing = await meetNeed('maven', progress);
+      return missing === undefined ? check.run(progress) : { kind: 'skipped', reason: missing };
     },
   };
 }

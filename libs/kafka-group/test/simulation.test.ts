@@ -1,10 +1,13 @@
+import { noteCount, seedCount } from '@robustmq/testkit';
+
 import { ConsumerGroup } from '../src/index.ts';
 import { Simulation, Violation, type GroupClass } from './simulation.ts';
 
-const SEEDS = Number(process.env['SIMULATION_SEEDS'] ?? 250);
+const SEEDS = seedCount(250);
 
 test(`groups hold their invariants and become whole again, over ${SEEDS} seeds`, () => {
   for (let seed = 1; seed <= SEEDS; seed += 1) new Simulation(seed, ConsumerGroup).run();
+  noteCount(SEEDS);
 });
 
 /** The core with one function of one module replaced. */

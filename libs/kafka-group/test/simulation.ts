@@ -1,5 +1,7 @@
 // Clients, a coordinator that crashes, and a store, under one seed. Everything that a member is told is checked against
 // what must hold for groups; a failing seed replays exactly.
+import { Random } from '@robustmq/testkit';
+
 import {
   DEFAULT_GROUP_CONFIG,
   type ConsumerGroup,
@@ -17,17 +19,6 @@ const CONFIG = { ...DEFAULT_GROUP_CONFIG, initialRebalanceDelayMs: 500 };
 const SESSION_MS = 10_000;
 const REBALANCE_MS = 15_000;
 
-/** mulberry32: small, seeded, good enough to draw events. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 interface Client {
   readonly name: string;
   readonly instanceId: string | null;
@@ -44,7 +35,7 @@ interface Client {
 export class Violation extends RangeError {}
 
 export class Simulation {
-  readonly #random: () => number;
+  readonly #random: Random;
   readonly #seed: number;
   readonly #Group: GroupClass;
   #group!: ConsumerGroup;
@@ -66,10 +57,10 @@ export class Simulation {
   constructor(seed: number, Group: GroupClass) {
     this.#seed = seed;
     this.#Group = Group;
-    this.#random = randomOf(seed);
-    const count = 1 + Math.floor(this.#random() * 5);
+    this.#random = new Random(seed);
+    const count = 1 + Math.floor(this.#random.fraction() * 5);
     for (let n = 0; n < count; n += 1) {
-      const instanceId = this.#random() < 0.3 ? `i${n}` : null;
+      const instanceId = this.#random.fraction() < 0.3 ? `i${n}` : null;
       this.#clients.push({ name: `c${n}`, instanceId, alive: true, ...FRESH });
     }
     this.#startCoordinator();
@@ -83,8 +74,9 @@ export class Simulation {
     this.#coordinator += 1;
     const coordinator = this.#coordinator;
     this.#storing.length = 0;
-    // Connections die with the coordinator: nobody hears what it still had to say.
-    for (const client of this.#asked.values()) {
+    // Connections die with the coordinator: nobody hears what it still had to say, answers on their way included.
+    for (const client of this.#clients) {
+      if (client.waiting === undefined) continue;
       client.waiting = undefined;
       client.state = client.memberId === '' ? 'out' : 'joining';
     }
@@ -96,8 +88,8 @@ export class Simulation {
       persist: (id, record) => {
         // Stores answer in order; a crash may come before.
         const last = this.#storing.at(-1)?.dueMs ?? 0;
-        const dueMs = Math.max(last, this.#nowMs + Math.floor(this.#random() * 300));
-        const fails = this.#random() < 0.05;
+        const dueMs = Math.max(last, this.#nowMs + Math.floor(this.#random.fraction() * 300));
+        const fails = this.#random.fraction() < 0.05;
         const run = (): void => {
           if (coordinator !== this.#coordinator) return;
           if (!fails) this.#stored = record;
@@ -251,7 +243,7 @@ export class Simulation {
   }
 
   #step(quiet: boolean): void {
-    this.#nowMs += Math.floor(this.#random() * 200);
+    this.#nowMs += Math.floor(this.#random.fraction() * 200);
     for (const { dueMs, run } of [...this.#storing]) {
       if (dueMs > this.#nowMs) break;
       this.#storing.shift();
@@ -263,15 +255,15 @@ export class Simulation {
     for (const client of this.#clients) {
       if (!client.alive || client.waiting !== undefined) continue;
       if (client.state === 'in' && client.nextHeartbeatMs <= this.#nowMs) this.#heartbeat(client);
-      else if ((client.state === 'out' || client.state === 'joining') && this.#random() < 0.5)
+      else if ((client.state === 'out' || client.state === 'joining') && this.#random.fraction() < 0.5)
         this.#join(client);
     }
     this.#checkOwnership();
   }
 
   #trouble(): void {
-    const client = this.#clients[Math.floor(this.#random() * this.#clients.length)];
-    const dice = this.#random();
+    const client = this.#clients[Math.floor(this.#random.fraction() * this.#clients.length)];
+    const dice = this.#random.fraction();
     if (client === undefined) return;
     if (dice < 0.01) this.#crash(client);
     else if (dice < 0.02) this.#leave(client);
@@ -281,7 +273,7 @@ export class Simulation {
   }
 
   #crash(client: Client): void {
-    if (client.waiting !== undefined && this.#random() < 0.5) {
+    if (client.waiting !== undefined && this.#random.fraction() < 0.5) {
       this.#group.disconnected(new Set([client.waiting]), this.#nowMs);
       this.#asked.delete(client.waiting);
     }

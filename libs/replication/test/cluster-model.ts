@@ -1,6 +1,8 @@
 // A cluster in memory around the cores: logs whose unsynced tail is lost in a crash, a network that delays and drops, a
 // controller that elects from the ISR. One seed, one course of events.
 
+import { InvariantViolation, Random } from '@robustmq/testkit';
+
 import {
   ShardFollower,
   ShardLeader,
@@ -36,20 +38,9 @@ interface Message {
 
 const NODES = ['a', 'b', 'c'];
 
-/** Deterministic random numbers (mulberry32). */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** Runs `steps` random events; throws what an invariant says. */
 export class ClusterModel {
-  readonly #random: () => number;
+  readonly #random: Random;
   readonly #mutant: Mutant;
   readonly #nodes = new Map<string, Node>();
   #controller = { epoch: 0, leader: '', isr: [...NODES], version: 1 };
@@ -61,7 +52,7 @@ export class ClusterModel {
   elections = 0;
 
   constructor(seed: number, mutant: Mutant = 'none') {
-    this.#random = randomOf(seed);
+    this.#random = new Random(seed);
     this.#mutant = mutant;
     for (const nodeId of NODES) {
       this.#nodes.set(nodeId, {
@@ -79,7 +70,7 @@ export class ClusterModel {
 
   run(steps: number): void {
     for (let step = 0; step < steps; step++) {
-      this.#nowMs += 1 + Math.floor(this.#random() * 50);
+      this.#nowMs += 1 + Math.floor(this.#random.fraction() * 50);
       this.#deliver();
       this.#act();
     }
@@ -100,7 +91,7 @@ export class ClusterModel {
 
   #act(): void {
     const node = this.#pick();
-    const dice = this.#random();
+    const dice = this.#random.fraction();
     if (dice < 0.3) this.#append();
     else if (dice < 0.55) this.#sync(node);
     else if (dice < 0.85) this.#fetch(node, 0.1);
@@ -111,7 +102,7 @@ export class ClusterModel {
   }
 
   #pick(): Node {
-    return this.#nodes.get(NODES[Math.floor(this.#random() * NODES.length)]!)!;
+    return this.#nodes.get(NODES[Math.floor(this.#random.fraction() * NODES.length)]!)!;
   }
 
   #leader(): Node | undefined {
@@ -138,7 +129,7 @@ export class ClusterModel {
     const others = [...this.#nodes.values()].filter((other) => other.alive).length;
     if (!node.alive || others < 2) return;
     node.alive = false;
-    if (this.#random() < 0.7) node.log.length = node.durable;
+    if (this.#random.fraction() < 0.7) node.log.length = node.durable;
     else node.durable = node.log.length;
     node.leader = undefined;
     node.follower = undefined;
@@ -164,7 +155,7 @@ export class ClusterModel {
     const pool = this.#mutant === 'elect outside of the ISR' ? NODES : this.#controller.isr;
     const candidates = pool.filter((nodeId) => this.#nodes.get(nodeId)!.alive);
     if (candidates.length === 0) return;
-    this.#elect(candidates[Math.floor(this.#random() * candidates.length)]!);
+    this.#elect(candidates[Math.floor(this.#random.fraction() * candidates.length)]!);
   }
 
   #elect(nodeId: string): void {
@@ -294,19 +285,25 @@ export class ClusterModel {
       const entry = node.log[offset];
       const seen = this.committed[offset];
       if (entry === undefined)
-        throw new Error(`I1: ${node.nodeId} has HW ${leader.highWatermark} and no offset ${offset}`);
+        throw new InvariantViolation(
+          `I1: ${node.nodeId} has HW ${leader.highWatermark} and no offset ${offset}`,
+        );
       if (seen === undefined) this.committed[offset] = entry;
       else if (seen.value !== entry.value || seen.epoch !== entry.epoch) {
-        throw new Error(`I2: offset ${offset} was ${seen.value}, is ${entry.value} at ${node.nodeId}`);
+        throw new InvariantViolation(
+          `I2: offset ${offset} was ${seen.value}, is ${entry.value} at ${node.nodeId}`,
+        );
       }
     }
   }
 
   #checkLeader(): void {
     const leader = this.#leader();
-    if (leader?.leader === undefined) throw new Error('no leader although all are alive');
+    if (leader?.leader === undefined) throw new InvariantViolation('no leader although all are alive');
     if (leader.leader.highWatermark < this.committed.length) {
-      throw new Error(`I1: HW ${leader.leader.highWatermark} below ${this.committed.length} committed`);
+      throw new InvariantViolation(
+        `I1: HW ${leader.leader.highWatermark} below ${this.committed.length} committed`,
+      );
     }
     this.#observe(leader);
   }
@@ -320,8 +317,8 @@ export class ClusterModel {
   }
 
   #send(loss: number, deliver: () => void): void {
-    if (this.#random() < loss) return;
-    this.#messages.push({ atMs: this.#nowMs + Math.floor(this.#random() * 100), deliver });
+    if (this.#random.fraction() < loss) return;
+    this.#messages.push({ atMs: this.#nowMs + Math.floor(this.#random.fraction() * 100), deliver });
   }
 
   #deliver(): void {

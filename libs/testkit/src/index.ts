@@ -10,6 +10,8 @@ export {
   firstFailure,
   InvariantViolation,
   invariant,
+  noteCount,
+  seedCount,
   simulate,
   type FailingSeed,
   type SimulationOptions,

@@ -1,4 +1,5 @@
 // Runs a simulation over many seeds and says which one failed, so that it can be run again alone.
+import { appendFileSync } from 'node:fs';
 
 /** A property that a simulated run broke. */
 export class InvariantViolation extends Error {
@@ -18,8 +19,23 @@ export interface SimulationOptions {
 }
 
 /**
- * Runs one world per seed, one after the other; answers how many. The first failure is thrown with its seed in the
- * message; the variable `SIMULATION_SEED` runs that seed alone, `SIMULATION_SEEDS` says how many instead.
+ * How many seeds to run where `npm test` runs `seeds`: the variable `SIMULATION_SEEDS` says how many instead,
+ * `SIMULATION_SCALE` how many times as many.
+ */
+export function seedCount(seeds: number): number {
+  const scale = Number(process.env['SIMULATION_SCALE'] ?? 1);
+  return Number(process.env['SIMULATION_SEEDS'] ?? Math.ceil(seeds * scale));
+}
+
+/** Notes in the file that the variable `FAULT_COUNTS` names how many seeds or rounds were run, for the nightly summary. */
+export function noteCount(count: number): void {
+  const file = process.env['FAULT_COUNTS'];
+  if (file !== undefined) appendFileSync(file, `${count}\n`);
+}
+
+/**
+ * Runs one world per seed, one after the other; answers how many ({@link seedCount}). The first failure is thrown with
+ * its seed in the message; the variable `SIMULATION_SEED` runs that seed alone.
  */
 export async function simulate(
   options: SimulationOptions,
@@ -27,7 +43,7 @@ export async function simulate(
 ): Promise<number> {
   const only = process.env['SIMULATION_SEED'];
   const first = only === undefined ? (options.firstSeed ?? 1) : Number(only);
-  const seeds = Number(process.env['SIMULATION_SEEDS'] ?? options.seeds);
+  const seeds = seedCount(options.seeds);
   const last = only === undefined ? first + seeds - 1 : first;
   for (let seed = first; seed <= last; seed++) {
     try {
@@ -39,6 +55,7 @@ export async function simulate(
       });
     }
   }
+  noteCount(last - first + 1);
   return last - first + 1;
 }
 
