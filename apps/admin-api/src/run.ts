@@ -35,7 +35,7 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
   shutdown.add('telemetry', STEP_TIMEOUT_MS, () => telemetry.stop());
   const meta = new MetaClient({
     addresses: config.meta.addresses,
-    onTrouble: (what, error) => log.warn({ err: error }, what),
+    log,
   });
   shutdown.add('meta client', STEP_TIMEOUT_MS, () => Promise.resolve(meta.close()));
   const figures = new RequestFigures();
@@ -67,7 +67,7 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
     telemetry.health.markDraining();
     await app.close();
   });
-  telemetry.health.addCheck('cluster', () => (meta.view.ready ? null : 'no view of the cluster yet'));
+  telemetry.health.addCheck('cluster', () => meta.view.problem);
   telemetry.health.addCheck('lease', () => (membership.held() ? null : 'no lease'));
   telemetry.health.markStarted();
   shutdown.installSignals();

@@ -41,7 +41,7 @@ export class Incarnations {
 
   /** What keeps it from serving; null when nothing does. */
   get problem(): string | null {
-    return this.#server === undefined ? 'no lease' : this.#server.journal.problem;
+    return this.#server === undefined ? 'no lease' : this.#server.problem;
   }
 
   /** Begins the first incarnation. @throws BrokerError */

@@ -22,6 +22,8 @@ import { TopicIndex } from './topic-index/topic-index.ts';
 /** A running server. */
 export interface JournalServer {
   readonly journal: Journal;
+  /** What keeps it from serving; null when nothing does. */
+  readonly problem: string | null;
   /** host:port of gRPC. */
   readonly address: string;
   /** Drains and ends; idempotent by its caller. */
@@ -60,7 +62,7 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
   logRecovery(opened, log);
   const meta = new MetaClient({
     addresses: config.meta.addresses,
-    onTrouble: (what, error) => log.warn({ err: error }, what),
+    log,
   });
   await meta.ready();
   await joinCluster(disk, config.data.dir, directoryFacts, meta.view.clusterId);
@@ -97,6 +99,9 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
   opening.resolve(journal);
   return {
     journal,
+    get problem() {
+      return meta.view.problem ?? journal.problem;
+    },
     address,
     close: async () => {
       watermark.close();
@@ -196,11 +201,7 @@ function clusterPort(meta: MetaClient, registration: Registration): ClusterPort 
     identity: { nodeId, incarnation: Number(incarnation), directoryId },
     revision: () => meta.view.revision,
     streams: () => meta.view.streams.values(),
-    hasEnded(gateway, ofIncarnation) {
-      const node = meta.view.nodes.get(gateway);
-      if (node === undefined) return false;
-      return node.incarnation > ofIncarnation || (node.incarnation === ofIncarnation && !node.live);
-    },
+    hasEnded: (gateway, ofIncarnation) => meta.view.hasEnded(gateway, ofIncarnation),
     onChange: (listener) => meta.view.onChange(() => listener()),
     claimLeadership: async () => {
       await meta.cluster.claimLeadership({ node: registration.identity });

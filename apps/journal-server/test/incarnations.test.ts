@@ -31,7 +31,8 @@ function incarnations(start: (n: number) => Promise<void> = () => Promise.resolv
       await start(n);
       events.push(`start ${n}`);
       return {
-        journal: { problem: null },
+        journal: {},
+        problem: null,
         address: `127.0.0.1:${n}`,
         close: () => Promise.resolve(void events.push(`close ${n}`)),
         end: () => Promise.resolve(void events.push(`end ${n}`)),

@@ -42,7 +42,7 @@ export async function run(config: KafkaGatewayConfig, version: string): Promise<
   shutdown.add('telemetry', STEP_TIMEOUT_MS, () => telemetry.stop());
   const meta = new MetaClient({
     addresses: config.meta.addresses,
-    onTrouble: (what, error) => log.warn({ err: error }, what),
+    log,
   });
   shutdown.add('meta client', STEP_TIMEOUT_MS, () => Promise.resolve(meta.close()));
 
@@ -91,6 +91,7 @@ export async function run(config: KafkaGatewayConfig, version: string): Promise<
     return gateway.stop(signal);
   });
   watchHealth(telemetry, membership, journal);
+  telemetry.health.addCheck('cluster', () => meta.view.problem);
   registerGatewayMetrics(telemetry.metrics, gateway);
   shutdown.installSignals();
   telemetry.health.markStarted();

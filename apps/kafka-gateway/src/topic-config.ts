@@ -32,6 +32,8 @@ function oneOf(...values: string[]): (value: string) => string | undefined {
   return (value) => (values.includes(value) ? undefined : `must be ${values.join(' or ')}`);
 }
 
+/** The longest filter that meta-service keeps. */
+const MAX_FILTER_BYTES = 1_024;
 /** A batch has to fit one frame between the services. */
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
@@ -136,7 +138,10 @@ export const TOPIC_CONFIG: ReadonlyMap<string, TopicConfigKey> = new Map(
         default: '',
         alterable: false,
         documentation: 'MQTT topic filter whose topics this topic owns; fixed at creation.',
-        problem: (value) => (Buffer.byteLength(value) <= 65_535 ? undefined : 'is longer than 65535 bytes'),
+        problem: (value) =>
+          Buffer.byteLength(value) <= MAX_FILTER_BYTES
+            ? undefined
+            : `is at most ${MAX_FILTER_BYTES} bytes long`,
       },
       {
         name: 'mqtt.durability',

@@ -10,26 +10,30 @@ import {
 } from '@robustmq/rpc';
 import { BrokerError } from '@robustmq/errors';
 import type { ClusterState } from './cluster/cluster-state.ts';
+import { bytesOf, partsOf, type MeasuredChange } from './watch-parts.ts';
 
 type WatchStream = ServerWritableStream<WatchClusterRequest, WatchClusterResponse>;
 
 /** Revisions kept for watchers that resume; an older one starts with a snapshot. */
 const HISTORY_REVISIONS = 4_096;
-/** Rows per message of a snapshot. */
-const SNAPSHOT_ROWS = 200;
-/** Shards that all rows of a snapshot message have together, so that it stays far below the largest message. */
-const SNAPSHOT_SHARDS = 2_000;
-/** Changes kept for all watchers together. */
-const HISTORY_CHANGES = 20_000;
+/** Bytes of rows kept for all watchers together. */
+const HISTORY_BYTES = 16 * 1024 * 1024;
 /** A watcher with more unread messages than this is cut off; it resumes where it was, or with a snapshot. */
 const MAX_UNSENT_MESSAGES = 1_024;
+
+/** What one revision changed, as the messages that tell of it. */
+interface Revision {
+  readonly revision: bigint;
+  readonly messages: readonly WatchClusterResponse[];
+  readonly bytes: number;
+}
 
 /** Fans changes out. */
 export class WatchHub {
   readonly #state: () => ClusterState;
   readonly #streams = new Set<WatchStream>();
-  #historyChanges = 0;
-  #history: { readonly revision: bigint; readonly changes: readonly ClusterChange[] }[] = [];
+  #historyBytes = 0;
+  #history: Revision[] = [];
 
   /** @param state the applied state; its revision is never behind what was published */
   constructor(state: () => ClusterState) {
@@ -42,24 +46,33 @@ export class WatchHub {
   }
 
   /** A change became visible. */
-  publish(revision: bigint, changes: ClusterChange[]): void {
-    this.#remember(revision, changes);
-    const message = create(WatchClusterResponseSchema, { revision, changes });
-    for (const stream of this.#streams) this.#send(stream, message);
+  publish(revision: bigint, changes: readonly ClusterChange[]): void {
+    const rows = changes.map((change) => ({ change, bytes: bytesOf(change) }));
+    const parts = partsOf(rows);
+    const messages = parts.map((part, i) =>
+      create(WatchClusterResponseSchema, {
+        revision,
+        clusterId: this.#state().meta.clusterId,
+        changes: part,
+        moreFollows: i < parts.length - 1,
+      }),
+    );
+    this.#remember({ revision, messages, bytes: rows.reduce((sum, { bytes }) => sum + bytes, 0) });
+    for (const stream of this.#streams) for (const message of messages) this.#send(stream, message);
   }
 
-  #remember(revision: bigint, changes: readonly ClusterChange[]): void {
-    this.#history.push({ revision, changes });
-    this.#historyChanges += changes.length;
-    if (this.#history.length <= 2 * HISTORY_REVISIONS && this.#historyChanges <= 2 * HISTORY_CHANGES) return;
+  #remember(revision: Revision): void {
+    this.#history.push(revision);
+    this.#historyBytes += revision.bytes;
+    if (this.#history.length <= 2 * HISTORY_REVISIONS && this.#historyBytes <= 2 * HISTORY_BYTES) return;
     let kept = this.#history.length;
-    let count = 0;
-    while (kept > 0 && this.#history.length - kept < HISTORY_REVISIONS && count <= HISTORY_CHANGES) {
+    let bytes = 0;
+    while (kept > 0 && this.#history.length - kept < HISTORY_REVISIONS && bytes <= HISTORY_BYTES) {
       kept--;
-      count += this.#history[kept]?.changes.length ?? 0;
+      bytes += this.#history[kept]?.bytes ?? 0;
     }
     this.#history = this.#history.slice(kept);
-    this.#historyChanges = count;
+    this.#historyBytes = bytes;
   }
 
   /** Serves a watcher from its revision on. */
@@ -71,18 +84,14 @@ export class WatchHub {
     stream.on('close', leave);
     const from = stream.request.fromRevision;
     const missed = this.#history.filter(({ revision }) => revision > from);
-    const { revision, clusterId } = this.#state().meta;
+    const { revision } = this.#state().meta;
     const isContinuous =
       from > 0n && from <= revision && (from === revision || missed[0]?.revision === from + 1n);
     if (!isContinuous) {
       this.#sendSnapshot(stream);
       return;
     }
-    for (const entry of missed)
-      this.#send(
-        stream,
-        create(WatchClusterResponseSchema, { ...entry, clusterId, changes: [...entry.changes] }),
-      );
+    for (const { messages } of missed) for (const message of messages) this.#send(stream, message);
   }
 
   /** Ends every watch. */
@@ -93,33 +102,28 @@ export class WatchHub {
 
   #sendSnapshot(stream: WatchStream): void {
     const state = this.#state();
-    const { revision, clusterId, ownershipEpoch } = state.meta;
-    const rows: ClusterChange['change'][] = [];
-    for (const value of state.nodes.values()) rows.push({ case: 'node', value });
-    for (const value of state.streams.values()) rows.push({ case: 'stream', value });
-    for (const value of state.users.values()) rows.push({ case: 'user', value });
-    for (const [key, value] of state.config)
-      rows.push({ case: 'config', value: { $typeName: 'robustmq.meta.v1.DynamicConfig', key, value } });
-    rows.push({ case: 'ownershipEpoch', value: ownershipEpoch });
-    for (let at = 0; at < rows.length;) {
-      const end = endOfPart(rows, at);
+    const { revision, clusterId, ownershipEpoch, nextStreamId } = state.meta;
+    const rows: MeasuredChange[] = [];
+    const add = (change: ClusterChange['change']): void => {
       // The rows are encoded when the stream gets to them: later commands must not change them before.
-      const changes = rows
-        .slice(at, end)
-        .map((change) => clone(ClusterChangeSchema, create(ClusterChangeSchema, { change })));
-      const snapshotComplete = end === rows.length;
-      at = end;
+      const row = clone(ClusterChangeSchema, create(ClusterChangeSchema, { change }));
+      rows.push({ change: row, bytes: bytesOf(row) });
+    };
+    for (const value of state.nodes.values()) add({ case: 'node', value });
+    for (const value of state.streams.values()) add({ case: 'stream', value });
+    for (const value of state.users.values()) add({ case: 'user', value });
+    for (const [key, value] of state.config)
+      add({ case: 'config', value: { $typeName: 'robustmq.meta.v1.DynamicConfig', key, value } });
+    add({ case: 'ownershipEpoch', value: ownershipEpoch });
+    const parts = partsOf(rows);
+    parts.forEach((changes, i) => {
+      const snapshotComplete = i === parts.length - 1;
+      const message = { revision, clusterId, snapshot: true, snapshotComplete, changes };
       this.#send(
         stream,
-        create(WatchClusterResponseSchema, {
-          revision,
-          clusterId,
-          snapshot: true,
-          snapshotComplete,
-          changes,
-        }),
+        create(WatchClusterResponseSchema, snapshotComplete ? { ...message, nextStreamId } : message),
       );
-    }
+    });
   }
 
   #send(stream: WatchStream, message: WatchClusterResponse): void {
@@ -131,16 +135,4 @@ export class WatchHub {
       stream.destroy(new BrokerError('quota_exceeded', 'the watcher reads too slowly'));
     }
   }
-}
-
-/** Where the part of a snapshot that begins at `from` ends. */
-function endOfPart(rows: readonly ClusterChange['change'][], from: number): number {
-  let shards = 0;
-  let end = from;
-  while (end < rows.length && end - from < SNAPSHOT_ROWS && shards < SNAPSHOT_SHARDS) {
-    const row = rows[end];
-    if (row?.case === 'stream') shards += row.value.shards.length;
-    end++;
-  }
-  return end;
 }

@@ -4,6 +4,7 @@ import {
   DeleteUserRequestSchema,
   PutUserRequestSchema,
   ReleaseNodeRequestSchema,
+  RegisterNodeRequestSchema,
   RenewLeaseRequestSchema,
   ServiceKind,
   type AllocateProducerIdsResponse,
@@ -134,6 +135,28 @@ describe('nodes', () => {
       const other = await world.gateway('mqtt-2');
       await world.meta.endNodes([other]);
       expect([...world.meta.state.nodes.keys()].sort()).toEqual(['journal-1', 'mqtt-2']);
+    });
+
+    test('F1: the hour counts from the end, not from the registration', async () => {
+      const old = await world.gateway('mqtt-1');
+      const other = await world.gateway('mqtt-2');
+      world.clock.advance(7_200_000);
+      await world.meta.endNodes([old]);
+      await world.meta.endNodes([other]);
+      expect(live('mqtt-1')).toBe(false);
+      world.clock.advance(3_700_000);
+      await world.meta.endNodes([await world.gateway('mqtt-3')]);
+      expect(world.meta.state.nodes.has('mqtt-1')).toBe(false);
+    });
+
+    test.each([
+      ['texts', { zone: 'z'.repeat(257) }],
+      ['endpoints', { endpoints: Object.fromEntries([...Array(17).keys()].map((i) => [`e${i}`, 'h:1'])) }],
+    ])('I8: what a node says of itself is bounded: %s', async (_what, over) => {
+      const request = { nodeId: 'n', kind: ServiceKind.ADMIN_API, ...over };
+      await expect(world.meta.register(message(RegisterNodeRequestSchema, request))).rejects.toEqual(
+        failing('invalid_argument'),
+      );
     });
   });
 

@@ -58,6 +58,7 @@ describe('streams', () => {
     ['bad value', { config: { 'retention.ms': 'soon' } }, 'invalid_argument'],
     ['policy that is not enforced', { config: { 'cleanup.policy': 'compact' } }, 'invalid_argument'],
     ['filter', { config: { 'mqtt.filter': 'a/#/b' } }, 'invalid_argument'],
+    ['filter (I8: too long)', { config: { 'mqtt.filter': 'f'.repeat(1_025) } }, 'invalid_argument'],
     ['filter in $', { config: { 'mqtt.filter': '$SYS/x' } }, 'invalid_argument'],
     ['too many MQTT shards', { shards: 255, config: { 'mqtt.filter': 'f' } }, 'quota_exceeded'],
   ])('refuses a bad %s', async (_what, init, code) => {

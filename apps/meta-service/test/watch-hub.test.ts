@@ -1,13 +1,15 @@
 import { EventEmitter } from 'node:events';
-import { create } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import {
   ClusterChangeSchema,
   StreamSchema,
+  WatchClusterResponseSchema,
   type ClusterChange,
   type WatchClusterResponse,
 } from '@robustmq/rpc';
 import { ClusterState } from '../src/cluster/cluster-state.ts';
 import { WatchHub } from '../src/watch-hub.ts';
+import { PART_BYTES } from '../src/watch-parts.ts';
 
 /** A watcher that reads at once, or never. */
 class Watcher extends EventEmitter {
@@ -99,23 +101,55 @@ describe('watch', () => {
     expect(watch(4n).received[0]!.snapshot).toBe(true);
   });
 
-  test('history is bounded by revisions and by rows', () => {
-    publish(100, 1_000);
+  test('history is bounded by revisions and by bytes (I8)', () => {
+    for (let i = 0; i < 100; i++) {
+      state.meta.revision++;
+      hub.publish(state.meta.revision, [change('x'.repeat(400_000))]);
+    }
     const oldest = [...Array(100).keys()].find(
       (from) => watch(BigInt(from + 1)).received[0]?.snapshot !== true,
     );
-    expect(oldest).toBeGreaterThan(50);
-    expect(oldest).toBeLessThan(90);
+    // 16 to 32 MB of them.
+    expect(oldest).toBeGreaterThan(15);
+    expect(oldest).toBeLessThan(65);
+  });
+
+  const bytesOf = (message: WatchClusterResponse): number =>
+    toBinary(WatchClusterResponseSchema, message).length;
+
+  test('I8: every message is bounded in bytes, whatever rows weigh', () => {
+    const config = { 'mqtt.filter': 'f'.repeat(60_000) };
+    for (let streamId = 1; streamId <= 150; streamId++)
+      state.putStream(create(StreamSchema, { streamId, tenant: 't', name: `s${streamId}`, config }));
+    state.meta.revision = 7n;
+    const watcher = watch(0n);
+    expect(Math.max(...watcher.received.map(bytesOf))).toBeLessThan(PART_BYTES + 1_000);
+    const large = Array.from({ length: 40 }, () => change('x'.repeat(20_000)));
+    state.meta.revision = 8n;
+    hub.publish(8n, large);
+    const told = watcher.received.filter(({ snapshot }) => !snapshot);
+    expect(told.map(({ moreFollows }) => moreFollows)).toEqual([true, true, true, false]);
+    expect(Math.max(...told.map(bytesOf))).toBeLessThan(PART_BYTES + 1_000);
+    expect(watch(7n).received).toEqual(told);
+  });
+
+  test('N2: the last part of a snapshot says which stream id comes next', () => {
+    state.meta.nextStreamId = 42;
+    state.meta.revision = 7n;
+    expect(watch(0n).received.at(-1)).toMatchObject({ snapshotComplete: true, nextStreamId: 42 });
   });
 
   test('a large snapshot comes in parts, the last one says so', () => {
     for (let streamId = 1; streamId <= 1_000; streamId++) {
-      const shards = Array.from({ length: 10 }, (_, shard) => ({ shard }));
+      const shards = Array.from({ length: 10 }, (_, shard) => ({
+        shard,
+        leader: 'journal-server-0-of-this-cluster',
+      }));
       state.putStream(create(StreamSchema, { streamId, tenant: 't', name: `s${streamId}`, shards }));
     }
     state.meta.revision = 7n;
     const { received } = watch(0n);
-    expect(received.length).toBeGreaterThan(4);
+    expect(received.length).toBeGreaterThan(1);
     expect(received.map(({ snapshotComplete }) => snapshotComplete).lastIndexOf(false)).toBe(
       received.length - 2,
     );

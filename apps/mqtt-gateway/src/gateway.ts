@@ -92,7 +92,7 @@ export class Gateway {
     this.#ownership = new Ownership(config.journal.cachedTopics);
     this.meta = new MetaClient({
       addresses: config.meta.addresses,
-      onTrouble: (what, err) => log.warn({ err }, what),
+      log,
     });
     this.#parts = {
       config,

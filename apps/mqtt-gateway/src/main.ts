@@ -40,6 +40,7 @@ async function main(): Promise<void> {
   });
   registerMetrics(telemetry.metrics, gateway);
   telemetry.health.addCheck('gateway', () => gateway.problem);
+  telemetry.health.addCheck('cluster', () => gateway.meta.view.problem);
   shutdown.add('gateway', config.shutdown.deadline, async () => {
     telemetry.health.markDraining();
     await gateway.stop();

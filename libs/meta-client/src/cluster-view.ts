@@ -1,17 +1,19 @@
 // What this process knows of the cluster: fed by the watch, read from memory by everybody.
 import { BrokerError } from '@robustmq/errors';
-import { type ServiceKind, type WatchClusterResponse } from '@robustmq/rpc';
+import { systemTimers, type Timers } from '@robustmq/runtime';
+import type { ServiceKind, WatchClusterResponse } from '@robustmq/rpc';
+import { discontinuity } from './continuity.ts';
 import {
-  nodeView,
-  streamView,
   toNumber,
-  type ClusterChange,
   type NodeView,
   type ShardView,
   type StreamView,
   type UserView,
   type ViewChange,
 } from './model.ts';
+import { ViewTables } from './row-kinds.ts';
+import type { RowEdit } from './row-table.ts';
+import { nameKey } from './stream-index.ts';
 
 /** Told after each applied revision (or snapshot), with its changes in order. */
 export type ViewListener = (changes: readonly ViewChange[], revision: number) => void;
@@ -23,21 +25,35 @@ interface Waiter {
 
 /**
  * Nodes, streams, users and configuration at one revision. Rows are replaced, never changed, so a reader may keep them.
- * A resync (snapshot after a gap) is applied as the difference, so listeners see every change exactly once.
+ * A resync (snapshot after a gap) is applied as the difference, so listeners see every change exactly once. A snapshot that
+ * cannot follow what is known is refused as a whole: the view keeps what it has and says so in {@link problem} (N2).
  */
 export class ClusterView {
-  readonly nodes = new Map<string, NodeView>();
-  readonly streams = new Map<number, StreamView>();
-  readonly users = new Map<string, UserView>();
-  readonly config = new Map<string, string>();
-  readonly #streamsByName = new Map<string, StreamView>();
-  readonly #streamsByTopicId = new Map<string, StreamView>();
+  readonly #tables = new ViewTables();
+  readonly #timers: Timers;
   readonly #listeners = new Set<ViewListener>();
   readonly #waiters = new Set<Waiter>();
-  #snapshotRows: ClusterChange[] | undefined;
+  /** Edits of a snapshot or revision whose last part is still to come: parsed as they come, applied at once (N8). */
+  #part: RowEdit[] = [];
   #clusterId = '';
   #revision = 0;
-  #ownershipEpoch = 0;
+  #problem: string | undefined;
+
+  constructor(timers: Timers = systemTimers) {
+    this.#timers = timers;
+  }
+
+  get nodes(): ReadonlyMap<string, NodeView> {
+    return this.#tables.nodes.rows;
+  }
+
+  get streams(): ReadonlyMap<number, StreamView> {
+    return this.#tables.streams.rows;
+  }
+
+  get config(): ReadonlyMap<string, string> {
+    return this.#tables.config.rows;
+  }
 
   /** Revision reached; 0 before the first snapshot. */
   get revision(): number {
@@ -49,26 +65,36 @@ export class ClusterView {
     return this.#revision > 0;
   }
 
+  /** Why the view does not follow the cluster, in words for an operator; null when it does. */
+  get problem(): string | null {
+    if (this.#problem !== undefined) return this.#problem;
+    return this.ready ? null : 'no view of the cluster yet';
+  }
+
   get clusterId(): string {
     return this.#clusterId;
   }
 
   /** The newest epoch at which MQTT topics changed owner (rule O2). */
   get ownershipEpoch(): number {
-    return this.#ownershipEpoch;
+    return this.#tables.ownershipEpoch;
   }
 
   streamByName(tenant: string, name: string): StreamView | undefined {
-    return this.#streamsByName.get(nameKey(tenant, name));
+    return this.#tables.streamIndex.byName(tenant, name);
   }
 
   /** @param topicId UUID in hex with dashes */
   streamByTopicId(topicId: string): StreamView | undefined {
-    return this.#streamsByTopicId.get(topicId);
+    return this.#tables.streamIndex.byTopicId(topicId);
   }
 
   user(tenant: string, name: string): UserView | undefined {
-    return this.users.get(nameKey(tenant, name));
+    return this.#tables.users.rows.get(nameKey(tenant, name));
+  }
+
+  get users(): ReadonlyMap<string, UserView> {
+    return this.#tables.users.rows;
   }
 
   shard(streamId: number, shard: number): ShardView | undefined {
@@ -88,6 +114,17 @@ export class ClusterView {
     return [...this.nodes.values()]
       .filter((node) => node.kind === kind && node.live)
       .sort((a, b) => (a.nodeId < b.nodeId ? -1 : 1));
+  }
+
+  /**
+   * Whether an incarnation is over (rule F1). One whose row is gone is: rows go long after their lease. One that this view
+   * has not come to yet is not: incarnations are given in order.
+   */
+  hasEnded(nodeId: string, incarnation: number): boolean {
+    const node = this.nodes.get(nodeId);
+    if (node === undefined || node.incarnation < incarnation)
+      return incarnation <= this.#tables.newestIncarnation;
+    return node.incarnation > incarnation || !node.live;
   }
 
   /** Calls back after each applied revision; the result unsubscribes. */
@@ -110,36 +147,53 @@ export class ClusterView {
       const waiter: Waiter = {
         revision,
         resolve: () => {
-          clearTimeout(timer);
+          cancel?.();
           resolve();
         },
       };
-      const timer =
-        timeoutMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(() => giveUp(waiter), timeoutMs);
+      const cancel =
+        timeoutMs === Number.POSITIVE_INFINITY
+          ? undefined
+          : this.#timers.after(timeoutMs, () => giveUp(waiter));
       this.#waiters.add(waiter);
     });
   }
 
-  /** Applies one message of the watch, in the order received. */
+  /**
+   * Applies one message of the watch, in the order received.
+   * @throws BrokerError `conflict` for a snapshot that cannot follow what is known; nothing has changed
+   */
   apply(message: WatchClusterResponse): void {
-    if (message.clusterId !== '') this.#clusterId = message.clusterId;
-    if (message.snapshot) {
-      (this.#snapshotRows ??= []).push(...message.changes);
-      if (!message.snapshotComplete) return;
-      const rows = this.#snapshotRows;
-      this.#snapshotRows = undefined;
-      const changes = [...this.#missingFrom(rows), ...this.#applyRows(rows)];
-      this.#advance(toNumber(message.revision), changes);
-      return;
+    for (const change of message.changes) {
+      const edit = this.#tables.editOf(change);
+      if (edit !== undefined) this.#part.push(edit);
     }
-    const revision = toNumber(message.revision);
-    if (revision <= this.#revision) return;
-    this.#advance(revision, this.#applyRows(message.changes));
+    if (message.snapshot ? !message.snapshotComplete : message.moreFollows) return;
+    const edits = this.#part;
+    this.#part = [];
+    if (message.snapshot) this.#applySnapshot(message, edits);
+    else this.#applyRevision(message, edits);
   }
 
-  /** Forgets a snapshot that broke off in the middle. */
-  abandonSnapshot(): void {
-    this.#snapshotRows = undefined;
+  /** Forgets a snapshot or revision that broke off in the middle. */
+  abandonPart(): void {
+    this.#part = [];
+  }
+
+  #applySnapshot(message: WatchClusterResponse, edits: readonly RowEdit[]): void {
+    const { clusterId, revision, nextStreamId } = message;
+    const streams = this.#tables.streamsIn(edits);
+    const problem = discontinuity(this, { clusterId, revision, nextStreamId, streams });
+    this.#problem = problem;
+    if (problem !== undefined) throw new BrokerError('conflict', problem);
+    this.#clusterId = clusterId;
+    this.#advance(toNumber(revision), [...this.#tables.deleteMissing(edits), ...applied(edits)]);
+  }
+
+  #applyRevision(message: WatchClusterResponse, edits: readonly RowEdit[]): void {
+    const revision = toNumber(message.revision);
+    if (revision <= this.#revision) return;
+    this.#advance(revision, applied(edits));
   }
 
   #advance(revision: number, changes: readonly ViewChange[]): void {
@@ -151,108 +205,13 @@ export class ClusterView {
       waiter.resolve();
     }
   }
-
-  #applyRows(rows: readonly ClusterChange[]): ViewChange[] {
-    const changes: ViewChange[] = [];
-    for (const row of rows) {
-      const change = this.#applyRow(row);
-      if (change !== undefined) changes.push(change);
-    }
-    return changes;
-  }
-
-  #applyRow({ change }: ClusterChange): ViewChange | undefined {
-    switch (change.case) {
-      case 'node': {
-        const node = nodeView(change.value);
-        const previous = this.nodes.get(node.nodeId);
-        this.nodes.set(node.nodeId, node);
-        return { kind: 'node', node, previous };
-      }
-      case 'deletedNodeId':
-        return this.#deleteNode(change.value);
-      case 'stream':
-        return this.#putStream(streamView(change.value));
-      case 'deletedStreamId':
-        return this.#deleteStream(change.value);
-      case 'user': {
-        const { tenant, name, passwordHash, superuser } = change.value;
-        const user = { tenant, name, passwordHash, superuser };
-        this.users.set(nameKey(tenant, name), user);
-        return { kind: 'user', user };
-      }
-      case 'deletedUser':
-        return this.#deleteUser(nameKey(change.value.tenant, change.value.name));
-      case 'config':
-        return this.#setConfig(change.value.key, change.value.value);
-      case 'ownershipEpoch':
-        this.#ownershipEpoch = toNumber(change.value);
-        return { kind: 'ownershipEpoch', ownershipEpoch: this.#ownershipEpoch };
-      case undefined:
-        return undefined;
-    }
-  }
-
-  #putStream(stream: StreamView): ViewChange {
-    const previous = this.streams.get(stream.streamId);
-    this.streams.set(stream.streamId, stream);
-    this.#streamsByName.set(nameKey(stream.tenant, stream.name), stream);
-    this.#streamsByTopicId.set(stream.topicId, stream);
-    return { kind: 'stream', stream, previous };
-  }
-
-  #deleteStream(streamId: number): ViewChange | undefined {
-    const stream = this.streams.get(streamId);
-    if (stream === undefined) return undefined;
-    this.streams.delete(streamId);
-    this.#streamsByTopicId.delete(stream.topicId);
-    // The name may belong to a younger stream already.
-    const key = nameKey(stream.tenant, stream.name);
-    if (this.#streamsByName.get(key)?.streamId === streamId) this.#streamsByName.delete(key);
-    return { kind: 'streamDeleted', stream };
-  }
-
-  #deleteNode(nodeId: string): ViewChange | undefined {
-    const node = this.nodes.get(nodeId);
-    if (node === undefined) return undefined;
-    this.nodes.delete(nodeId);
-    return { kind: 'nodeDeleted', node };
-  }
-
-  #deleteUser(key: string): ViewChange | undefined {
-    const user = this.users.get(key);
-    if (user === undefined) return undefined;
-    this.users.delete(key);
-    return { kind: 'userDeleted', user };
-  }
-
-  #setConfig(key: string, value: string): ViewChange {
-    if (value === '') this.config.delete(key);
-    else this.config.set(key, value);
-    return { kind: 'config', key, value: value === '' ? undefined : value };
-  }
-
-  /** Deletions that happened while the watch was broken: rows we have and the snapshot has not. */
-  #missingFrom(rows: readonly ClusterChange[]): ViewChange[] {
-    const kept = new Set<string>();
-    for (const { change } of rows) {
-      if (change.case === 'node') kept.add(`node ${change.value.identity?.nodeId ?? ''}`);
-      if (change.case === 'stream') kept.add(`stream ${change.value.streamId}`);
-      if (change.case === 'user') kept.add(`user ${nameKey(change.value.tenant, change.value.name)}`);
-      if (change.case === 'config') kept.add(`config ${change.value.key}`);
-    }
-    const gone: (ViewChange | undefined)[] = [];
-    for (const nodeId of [...this.nodes.keys()])
-      if (!kept.has(`node ${nodeId}`)) gone.push(this.#deleteNode(nodeId));
-    for (const id of [...this.streams.keys()])
-      if (!kept.has(`stream ${id}`)) gone.push(this.#deleteStream(id));
-    for (const key of [...this.users.keys()]) if (!kept.has(`user ${key}`)) gone.push(this.#deleteUser(key));
-    for (const key of [...this.config.keys()])
-      if (!kept.has(`config ${key}`)) gone.push(this.#setConfig(key, ''));
-    return gone.filter((change) => change !== undefined);
-  }
 }
 
-function nameKey(tenant: string, name: string): string {
-  return `${tenant}\u0000${name}`;
+function applied(edits: readonly RowEdit[]): ViewChange[] {
+  const changes: ViewChange[] = [];
+  for (const edit of edits) {
+    const change = edit.apply();
+    if (change !== undefined) changes.push(change);
+  }
+  return changes;
 }

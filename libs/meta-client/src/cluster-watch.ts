@@ -1,5 +1,5 @@
 // Keeps a ClusterView fed: one watch stream, resumed from the revision reached, for ever.
-import { backoffDelayMs } from '@robustmq/runtime';
+import { backoffDelayMs, systemTimers, type Cancel, type Timers } from '@robustmq/runtime';
 import {
   fromServiceError,
   type ClusterService,
@@ -22,7 +22,8 @@ export class ClusterWatch {
   readonly #view: ClusterView;
   readonly #events: WatchEvents;
   #failures = 0;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timers: Timers;
+  #cancelRetry: Cancel | undefined;
   #cancel: (() => void) | undefined;
   #stopped = false;
 
@@ -31,7 +32,9 @@ export class ClusterWatch {
     client: () => ServiceClient<typeof ClusterService>,
     view: ClusterView,
     events: WatchEvents = {},
+    timers: Timers = systemTimers,
   ) {
+    this.#timers = timers;
     this.#client = client;
     this.#view = view;
     this.#events = events;
@@ -41,29 +44,36 @@ export class ClusterWatch {
   /** Ends the watch. */
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    this.#cancelRetry?.();
     this.#cancel?.();
   }
 
   #open(): void {
-    const stream = this.#client().watchCluster({ fromRevision: BigInt(this.#view.revision) });
+    // After a refused snapshot only another snapshot can tell whether the cluster has become the one that is known.
+    const fromRevision = this.#view.problem === null ? BigInt(this.#view.revision) : 0n;
+    const stream = this.#client().watchCluster({ fromRevision });
     let over = false;
     const end = (error: unknown): void => {
       if (over) return;
       over = true;
       stream.cancel();
-      this.#view.abandonSnapshot();
+      this.#view.abandonPart();
       if (this.#stopped) return;
       this.#failures++;
       const delayMs = backoffDelayMs(this.#failures, { maxDelayMs: MAX_RECONNECT_DELAY_MS });
       this.#events.onBroken?.(error, delayMs);
-      this.#timer = setTimeout(() => this.#open(), delayMs);
+      this.#cancelRetry = this.#timers.after(delayMs, () => this.#open());
     };
     this.#cancel = () => end(undefined);
     stream.on('data', (message: WatchClusterResponse) => {
       if (over) return;
-      this.#failures = 0;
-      this.#view.apply(message);
+      try {
+        this.#view.apply(message);
+        this.#failures = 0;
+      } catch (error) {
+        // One boundary for what comes from outside and for the listeners of the view (N9).
+        end(error);
+      }
     });
     stream.on('error', (error: unknown) => end(fromServiceError(error)));
     stream.on('end', () => end(undefined));

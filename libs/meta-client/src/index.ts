@@ -1,4 +1,4 @@
-export { ClusterView, type ViewListener } from './cluster-view.ts';
+export { ClusterView } from './cluster-view.ts';
 export { LEASE_SAFETY_MS, LeaseKeeper, type LeaseOptions } from './lease.ts';
 export {
   MetaClient,

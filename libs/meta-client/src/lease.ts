@@ -1,6 +1,6 @@
 // The lease of this incarnation, kept by renewing and judged by our own monotonic clock (rule F1).
 import { BrokerError } from '@robustmq/errors';
-import type { Clock } from '@robustmq/runtime';
+import { systemTimers, type Cancel, type Clock, type Timers } from '@robustmq/runtime';
 
 /** We stop this much before meta may consider the lease over: clocks drift and work takes time to stop. */
 export const LEASE_SAFETY_MS = 200;
@@ -10,6 +10,7 @@ export interface LeaseOptions {
   readonly durationMs: number;
   readonly renewIntervalMs: number;
   readonly clock: Clock;
+  readonly timers?: Timers;
   /** One renewal, bounded by `timeoutMs`. BrokerError `fenced` or `not_found` ends the lease at once; other failures are tried again. */
   readonly renew: (timeoutMs: number) => Promise<unknown>;
   /** Called once: whatever the lease covers must stop now. */
@@ -19,14 +20,16 @@ export interface LeaseOptions {
 /** Renews until lost or stopped. */
 export class LeaseKeeper {
   readonly #options: LeaseOptions;
+  readonly #timers: Timers;
   #endsAtMs: number;
-  #renewTimer: NodeJS.Timeout | undefined;
-  #endTimer: NodeJS.Timeout | undefined;
+  #cancelRenewal: Cancel | undefined;
+  #cancelEnd: Cancel | undefined;
   #over = false;
 
   /** @param grantedAtMs monotonic time at which the request that granted it was *sent*. */
   constructor(options: LeaseOptions, grantedAtMs: number) {
     this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
     this.#endsAtMs = grantedAtMs + options.durationMs - LEASE_SAFETY_MS;
     this.#scheduleRenewal();
     this.#watchEnd();
@@ -40,12 +43,12 @@ export class LeaseKeeper {
   /** Ends without a loss: the node was released. */
   stop(): void {
     this.#over = true;
-    clearTimeout(this.#renewTimer);
-    clearTimeout(this.#endTimer);
+    this.#cancelRenewal?.();
+    this.#cancelEnd?.();
   }
 
   #scheduleRenewal(): void {
-    this.#renewTimer = setTimeout(() => void this.#renewOnce(), this.#options.renewIntervalMs);
+    this.#cancelRenewal = this.#timers.after(this.#options.renewIntervalMs, () => void this.#renewOnce());
   }
 
   async #renewOnce(): Promise<void> {
@@ -64,15 +67,12 @@ export class LeaseKeeper {
   }
 
   #watchEnd(): void {
-    clearTimeout(this.#endTimer);
+    this.#cancelEnd?.();
     const leftMs = this.#endsAtMs - this.#options.clock.monotonicMs();
-    this.#endTimer = setTimeout(
-      () => {
-        if (this.held) this.#watchEnd();
-        else this.#lose('no renewal succeeded in time');
-      },
-      Math.max(1, leftMs),
-    );
+    this.#cancelEnd = this.#timers.after(Math.max(1, leftMs), () => {
+      if (this.held) this.#watchEnd();
+      else this.#lose('no renewal succeeded in time');
+    });
   }
 
   #lose(reason: string): void {

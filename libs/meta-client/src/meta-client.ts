@@ -11,7 +11,15 @@ import {
   type RequestId,
   type ServiceClient,
 } from '@robustmq/rpc';
-import { retry, systemClock, type Clock } from '@robustmq/runtime';
+import {
+  retry,
+  silentLog,
+  systemClock,
+  systemTimers,
+  type Clock,
+  type Log,
+  type Timers,
+} from '@robustmq/runtime';
 import { ClusterView } from './cluster-view.ts';
 import { ClusterWatch } from './cluster-watch.ts';
 import { LeaseKeeper } from './lease.ts';
@@ -22,10 +30,11 @@ export interface MetaClientOptions {
   /** host:port of each meta-service. */
   readonly addresses: readonly string[];
   readonly clock?: Clock;
+  readonly timers?: Timers;
   /** Deadline of a call that names none. */
   readonly callTimeoutMs?: number;
-  /** Something broke and is being retried; for the log. */
-  readonly onTrouble?: (what: string, error: unknown) => void;
+  /** What broke and is being retried; and, as an error, a cluster whose state went back. */
+  readonly log?: Pick<Log, 'warn' | 'error'>;
 }
 
 /** Who this process is. */
@@ -60,11 +69,12 @@ interface Clients {
 
 /** A connection to meta-service. */
 export class MetaClient {
-  readonly view = new ClusterView();
+  readonly view: ClusterView;
   readonly #clients: readonly Clients[];
   readonly #watch: ClusterWatch;
   readonly #clock: Clock;
-  readonly #onTrouble: (what: string, error: unknown) => void;
+  readonly #timers: Timers;
+  readonly #log: Pick<Log, 'warn' | 'error'>;
   #current = 0;
   #registration: { readonly nodeId: string; readonly incarnation: bigint } | undefined;
   #lease: LeaseKeeper | undefined;
@@ -76,22 +86,33 @@ export class MetaClient {
       throw new BrokerError('invalid_argument', 'no address of meta-service');
     const defaultTimeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
     this.#clock = options.clock ?? systemClock;
-    this.#onTrouble = options.onTrouble ?? (() => undefined);
+    this.#timers = options.timers ?? systemTimers;
+    this.#log = options.log ?? silentLog;
+    this.view = new ClusterView(this.#timers);
     this.#clients = options.addresses.map((address) => ({
       cluster: createClient(ClusterService, { address, defaultTimeoutMs }),
       sessions: createClient(SessionService, { address, defaultTimeoutMs }),
       groups: createClient(GroupService, { address, defaultTimeoutMs }),
     }));
-    this.#watch = new ClusterWatch(() => this.#now.cluster, this.view, {
-      onBroken: (error) => {
-        this.#current = (this.#current + 1) % this.#clients.length;
-        if (error !== undefined) this.#onTrouble('the watch of the cluster broke', error);
-      },
-    });
+    this.#watch = new ClusterWatch(
+      () => this.#now.cluster,
+      this.view,
+      { onBroken: (error) => this.#watchBroke(error) },
+      this.#timers,
+    );
   }
 
   get #now(): Clients {
     return this.#clients[this.#current] as Clients;
+  }
+
+  #watchBroke(error: unknown): void {
+    this.#current = (this.#current + 1) % this.#clients.length;
+    if (error === undefined) return;
+    const isRefused = this.view.ready && this.view.problem !== null;
+    if (isRefused)
+      this.#log.error({ err: error }, 'meta-service is not followed: this process keeps what it knows');
+    else this.#log.warn({ err: error }, 'the watch of the cluster broke');
   }
 
   /** Streams, nodes, leases, users. Each call has a deadline and fails with BrokerError. */
@@ -142,7 +163,7 @@ export class MetaClient {
       attempts,
       maxDelayMs: 1_000,
       isRetriable: (error) => error instanceof BrokerError && codes.has(error.code),
-      onRetry: ({ error }) => this.#onTrouble('a call to meta-service is repeated', error),
+      onRetry: ({ error }) => this.#log.warn({ err: error }, 'a call to meta-service is repeated'),
     });
   }
 
@@ -172,6 +193,7 @@ export class MetaClient {
         durationMs: response.leaseDurationMs,
         renewIntervalMs: response.renewIntervalMs,
         clock: this.#clock,
+        timers: this.#timers,
         renew: (timeoutMs) => this.cluster.renewLease({ node: identity }, { timeoutMs }),
         onLost,
       },
@@ -191,7 +213,7 @@ export class MetaClient {
           await this.cluster.releaseNode({ node: identity }, { timeoutMs: RELEASE_TIMEOUT_MS });
         } catch (error) {
           // The lease ends by itself.
-          this.#onTrouble('the lease could not be released', error);
+          this.#log.warn({ err: error }, 'the lease could not be released');
         }
       },
     };

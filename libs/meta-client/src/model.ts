@@ -2,9 +2,9 @@
 import { BrokerError } from '@robustmq/errors';
 import {
   type ServiceKind,
-  type ClusterChange,
   type Node as NodeMessage,
   type Stream as StreamMessage,
+  type User as UserMessage,
 } from '@robustmq/rpc';
 
 /** A process, live or ended. */
@@ -135,9 +135,12 @@ export function streamView(message: StreamMessage): StreamView {
   };
 }
 
+/** The view of a user row. */
+export function userView({ tenant, name, passwordHash, superuser }: UserMessage): UserView {
+  return { tenant, name, passwordHash, superuser };
+}
+
 function uuidText(bytes: Uint8Array): string {
   const hex = Buffer.from(bytes).toString('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
-
-export type { ClusterChange };

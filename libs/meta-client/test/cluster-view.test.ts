@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { ServiceKind, WatchClusterResponseSchema, type ClusterChangeSchema } from '@robustmq/rpc';
-import { ClusterView, type ViewChange } from '../src/index.ts';
+import { ClusterView } from '../src/cluster-view.ts';
+import type { ViewChange } from '../src/model.ts';
 
 type Row = MessageInitShape<typeof ClusterChangeSchema>;
 
@@ -39,8 +40,8 @@ const config = (key: string, value: string): Row => ({ change: { case: 'config',
 
 const message = (revision: number, changes: Row[], over: object = {}) =>
   create(WatchClusterResponseSchema, { revision: BigInt(revision), clusterId: 'c', changes, ...over });
-const snapshot = (revision: number, changes: Row[]) =>
-  message(revision, changes, { snapshot: true, snapshotComplete: true });
+const snapshot = (revision: number, changes: Row[], over: object = {}) =>
+  message(revision, changes, { snapshot: true, snapshotComplete: true, ...over });
 
 const summary = (changes: readonly ViewChange[]): string[] =>
   changes.map((change) => {
@@ -135,11 +136,86 @@ it('turns a resync into the difference', () => {
   expect([...view.streams.keys()]).toEqual([2]);
 });
 
-it('forgets a snapshot that broke off', () => {
+it('forgets what broke off', () => {
   view.apply(message(5, [node('j1', 7n)], { snapshot: true }));
-  view.abandonSnapshot();
+  view.abandonPart();
   view.apply(snapshot(6, [node('j2', 7n)]));
-  expect([...view.nodes.keys()]).toEqual(['j2']);
+  view.apply(message(7, [node('j3', 8n)], { moreFollows: true }));
+  view.abandonPart();
+  view.apply(message(7, [node('j4', 9n)]));
+  expect([...view.nodes.keys()]).toEqual(['j2', 'j4']);
+});
+
+it('I8: applies a revision that comes in parts at once', () => {
+  view.apply(snapshot(5, []));
+  view.apply(message(6, [config('a', '1')], { moreFollows: true }));
+  expect([view.revision, view.config.size]).toEqual([5, 0]);
+  view.apply(message(6, [config('b', '2')]));
+  expect(seen.slice(1)).toEqual(['@6 config a=1, config b=2']);
+});
+
+describe('N2: a snapshot that cannot follow what is known', () => {
+  const topicId = (text: string) => Buffer.from(text.padStart(16, '0'));
+  beforeEach(() => {
+    view.apply(snapshot(9, [node('j1', 7n), stream(1, 'a'), stream(4, 'd'), user('u')], { nextStreamId: 5 }));
+  });
+
+  it.each<[string, ReturnType<typeof message>, RegExp]>([
+    ['an older revision', snapshot(8, [node('j1', 7n)], { nextStreamId: 5 }), /revision 8 after 9/],
+    [
+      'a stream id above the next one',
+      snapshot(12, [stream(1, 'a')], { nextStreamId: 4 }),
+      /stream id 4 is known/,
+    ],
+    [
+      'a stream id that was given twice',
+      snapshot(12, [stream(1, 'a'), stream(4, 'e', { topicId: topicId('x') })], { nextStreamId: 7 }),
+      /stream id 4 was given twice/,
+    ],
+    [
+      'another cluster',
+      snapshot(12, [stream(1, 'a')], { clusterId: 'other', nextStreamId: 9 }),
+      /cluster other/,
+    ],
+  ])('is refused: %s; nothing counts as deleted', (_what, wrong, problem) => {
+    const before = [...seen];
+    expect(() => view.apply(wrong)).toThrow(expect.objectContaining({ code: 'conflict' }));
+    expect(view.problem).toMatch(problem);
+    expect([[...view.streams.keys()], view.revision, view.clusterId, seen]).toEqual([[1, 4], 9, 'c', before]);
+    expect(view.user('default', 'u')).toBeDefined();
+  });
+
+  it('is forgiven by one that can: what is missing in that one was deleted', () => {
+    expect(() => view.apply(snapshot(3, [], { nextStreamId: 2 }))).toThrow('went back');
+    view.apply(snapshot(9, [node('j1', 7n), stream(4, 'd'), user('u')], { nextStreamId: 5 }));
+    expect(view.problem).toBeNull();
+    expect(seen.at(-1)).toContain('streamDeleted a');
+  });
+});
+
+describe('F1: whether an incarnation is over', () => {
+  beforeEach(() => {
+    view.apply(snapshot(5, [node('g1', 7n), node('g2', 8n, { live: false }), node('g3', 9n)]));
+    view.apply(message(6, [{ change: { case: 'deletedNodeId', value: 'g3' } }]));
+  });
+
+  it.each([
+    ['a live one', 'g1', 7, false],
+    ['the one before a live one', 'g1', 6, true],
+    ['one whose lease has ended', 'g2', 8, true],
+    ['one whose row is gone', 'g3', 9, true],
+    ['one of a node that nobody knows', 'g4', 5, true],
+    ['the next one of a node, not yet in this view', 'g1', 10, false],
+    ['the first one of a node, not yet in this view', 'g5', 10, false],
+  ])('%s', (_what, nodeId, incarnation, expected) => {
+    expect(view.hasEnded(nodeId, incarnation)).toBe(expected);
+  });
+});
+
+it('says that it has no view before the first snapshot', () => {
+  expect(view.problem).toBe('no view of the cluster yet');
+  view.apply(snapshot(5, []));
+  expect(view.problem).toBeNull();
 });
 
 it('lets a caller wait for a revision, bounded', async () => {

@@ -1,6 +1,6 @@
 import { BrokerError } from '@robustmq/errors';
 import { ManualClock } from '@robustmq/runtime';
-import { LEASE_SAFETY_MS, LeaseKeeper } from '../src/index.ts';
+import { LEASE_SAFETY_MS, LeaseKeeper } from '../src/lease.ts';
 
 // Jest's fake timers and the manual clock move together, so the keeper's timers see the same time as its clock.
 const clock = new ManualClock();

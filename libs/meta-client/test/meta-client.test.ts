@@ -1,4 +1,4 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { BrokerError } from '@robustmq/errors';
 import {
@@ -10,7 +10,7 @@ import {
   type WatchClusterRequest,
   type WatchClusterResponse,
 } from '@robustmq/rpc';
-import { MetaClient } from '../src/index.ts';
+import { MetaClient } from '../src/meta-client.ts';
 
 type Implementation = ServiceImplementation<typeof ClusterService>;
 type Watch = ServerWritableStream<WatchClusterRequest, WatchClusterResponse>;
@@ -58,11 +58,12 @@ class ScriptedMeta {
     return this;
   }
 
-  send(revision: number): void {
+  send(revision: number, over: MessageInitShape<typeof WatchClusterResponseSchema> = {}): void {
     const message = create(WatchClusterResponseSchema, {
       revision: BigInt(revision),
       snapshot: true,
       snapshotComplete: true,
+      ...over,
     });
     this.watches.at(-1)?.write(message);
   }
@@ -78,7 +79,8 @@ let trouble: string[];
 beforeEach(async () => {
   meta = await new ScriptedMeta().listen();
   trouble = [];
-  client = new MetaClient({ addresses: [`127.0.0.1:${meta.port}`], onTrouble: (what) => trouble.push(what) });
+  const note = (_fields: object, message: string): void => void trouble.push(message);
+  client = new MetaClient({ addresses: [`127.0.0.1:${meta.port}`], log: { warn: note, error: note } });
 });
 afterEach(async () => {
   client.close();
@@ -148,6 +150,33 @@ it('resumes a broken watch from the revision it reached', async () => {
   await until(() => meta.watches.length === 3);
   meta.send(8);
   await client.view.waitForRevision(8, 5_000);
+});
+
+it('N2: keeps its view when the cluster went back, says so, and asks for snapshots until one can follow', async () => {
+  await until(() => meta.watches.length === 1);
+  meta.send(9);
+  await client.ready();
+  meta.watches[0]?.end();
+  await until(() => meta.watches.length === 2);
+  meta.send(4);
+  await until(() => meta.watches.length === 3);
+  expect(meta.watches[2]?.request.fromRevision).toBe(0n);
+  expect(trouble).toContain('meta-service is not followed: this process keeps what it knows');
+  expect([client.view.revision, client.view.problem]).toEqual([9, expect.stringContaining('went back')]);
+  meta.send(10);
+  await client.view.waitForRevision(10, 5_000);
+  expect(client.view.problem).toBeNull();
+});
+
+it('N9: a listener that throws ends the watch, which begins anew; never the process', async () => {
+  client.view.onChange((_changes, revision) => {
+    if (revision === 5) throw new Error('a bug of a listener');
+  });
+  await until(() => meta.watches.length === 1);
+  meta.send(5);
+  await until(() => meta.watches.length === 2);
+  meta.send(6);
+  await client.view.waitForRevision(6, 5_000);
 });
 
 it('needs an address', () => {

@@ -23,7 +23,6 @@ import {
   type Command,
   type CommandDefaults,
   type DeleteUserRequest,
-  type EndNodes,
   type PutDynamicConfigRequest,
   type PutUserRequest,
   type RegisterNodeRequest,
@@ -31,7 +30,7 @@ import {
 import type { KeyValueBatch } from '@robustmq/kv-store';
 import type { GroupMachine } from '../group-machine.ts';
 import { noRows, userKey, type ClusterRows, type ClusterState } from './cluster-state.ts';
-import { claimLeadership, endNode, registerNode } from './nodes.ts';
+import { claimLeadership, endNodes, registerNode } from './nodes.ts';
 import { acknowledgeOwnership } from './ownership.ts';
 import {
   addShards,
@@ -53,8 +52,6 @@ export interface ClusterMachineOptions {
 
 /** Most producer ids in one allocation. */
 const MAX_PRODUCER_IDS = 100_000;
-/** Ended nodes stay visible this long. */
-const ENDED_NODE_KEPT_MS = 3_600_000n;
 
 /** Applies commands to a {@link ClusterState}. Rows are stored by `storeRows` after a batch. */
 export class ClusterMachine implements GroupMachine {
@@ -257,21 +254,6 @@ function topicIdOf(entropy: Uint8Array): Uint8Array {
   id[6] = ((id[6] ?? 0) & 0x0f) | 0x40;
   id[8] = ((id[8] ?? 0) & 0x3f) | 0x80;
   return id;
-}
-
-function endNodes(state: ClusterState, rows: ClusterRows, { nodes }: EndNodes, nowMs: bigint): void {
-  for (const identity of nodes) {
-    const node = state.nodes.get(identity.nodeId);
-    if (node?.live === true && node.identity?.incarnation === identity.incarnation)
-      endNode(state, rows, node);
-  }
-  for (const [nodeId, node] of state.nodes) {
-    const isHolder = node.kind === ServiceKind.JOURNAL;
-    if (node.live || isHolder || node.registeredAtMs + ENDED_NODE_KEPT_MS > nowMs || rows.nodes.has(nodeId))
-      continue;
-    state.nodes.delete(nodeId);
-    rows.deletedNodes.add(nodeId);
-  }
 }
 
 function allocateProducerIds(

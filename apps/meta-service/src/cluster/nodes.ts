@@ -5,6 +5,7 @@ import {
   NodeSchema,
   ServiceKind,
   type ClaimLeadershipRequest,
+  type EndNodes,
   type Node,
   type NodeIdentity,
   type RegisterNodeRequest,
@@ -27,6 +28,7 @@ export function registerNode(
 ): Node {
   if (!/^[\w.-]{1,128}$/.test(request.nodeId))
     throw new BrokerError('invalid_argument', 'a node id is 1 to 128 letters, digits, _ . -');
+  checkDescription(request);
   const previous = state.nodes.get(request.nodeId);
   if (previous !== undefined && previous.kind !== request.kind) {
     throw new BrokerError('conflict', `node id ${request.nodeId} belongs to another kind of service`);
@@ -35,7 +37,7 @@ export function registerNode(
     throw new BrokerError('invalid_argument', 'a node says what kind of service it is');
   if (request.kind === ServiceKind.JOURNAL && request.directoryId === '')
     throw new BrokerError('invalid_argument', 'a journal-server names its data directory');
-  if (previous?.live === true) endNode(state, rows, previous);
+  if (previous?.live === true) endNode(state, rows, previous, nowMs);
   const isGateway = request.kind === ServiceKind.MQTT_GATEWAY;
   const node = create(NodeSchema, {
     identity: {
@@ -62,6 +64,38 @@ export function registerNode(
   return node;
 }
 
+/** Most characters of what a node says of itself: its row goes to every watcher (I8). */
+const MAX_TEXT = 256;
+const MAX_ENDPOINTS = 16;
+
+function checkDescription({ directoryId, zone, version, endpoints }: RegisterNodeRequest): void {
+  const texts = [directoryId, zone, version, ...Object.entries(endpoints).flat()];
+  if (texts.some((text) => text.length > MAX_TEXT) || Object.keys(endpoints).length > MAX_ENDPOINTS) {
+    throw new BrokerError(
+      'invalid_argument',
+      `a node describes itself in at most ${MAX_ENDPOINTS} endpoints and ${MAX_TEXT} characters each`,
+    );
+  }
+}
+
+/** Ended nodes stay visible this long after their end. */
+const ENDED_NODE_KEPT_MS = 3_600_000n;
+
+/** Ends these incarnations, as far as they live, and drops the rows of what ended long ago. */
+export function endNodes(state: ClusterState, rows: ClusterRows, { nodes }: EndNodes, nowMs: bigint): void {
+  for (const identity of nodes) {
+    const node = state.nodes.get(identity.nodeId);
+    if (node?.live === true && node.identity?.incarnation === identity.incarnation)
+      endNode(state, rows, node, nowMs);
+  }
+  for (const [nodeId, node] of state.nodes) {
+    const isHolder = node.kind === ServiceKind.JOURNAL;
+    if (node.live || isHolder || node.endedAtMs + ENDED_NODE_KEPT_MS > nowMs) continue;
+    state.nodes.delete(nodeId);
+    rows.deletedNodes.add(nodeId);
+  }
+}
+
 function nextNumber(state: ClusterState, kind: ServiceKind): number {
   const number = (state.meta.nextNumber[kind] ?? 0) + 1;
   state.meta.nextNumber[kind] = number;
@@ -72,8 +106,9 @@ function nextNumber(state: ClusterState, kind: ServiceKind): number {
  * Ends an incarnation: what it led goes to another live member of the ISR, or to nobody, and nobody waits for it to
  * route by new owners.
  */
-export function endNode(state: ClusterState, rows: ClusterRows, node: Node): void {
+export function endNode(state: ClusterState, rows: ClusterRows, node: Node, nowMs: bigint): void {
   node.live = false;
+  node.endedAtMs = nowMs;
   rows.nodes.add(node.identity?.nodeId ?? '');
   if (node.kind === ServiceKind.JOURNAL) {
     for (const stream of state.streams.values()) {

@@ -2,6 +2,9 @@
 
 type Check = (value: string) => boolean;
 
+/** Every process that watches the cluster holds the filters of all streams (I8). */
+const MAX_FILTER_BYTES = 1_024;
+
 /** Kafka's largest long, which people write for "no limit". */
 const MAX_LONG = 2n ** 63n - 1n;
 
@@ -46,7 +49,11 @@ const CONFIGS: Readonly<
     alterable: true,
   },
   'segment.ms': { check: integer(1), expects: 'a number of milliseconds', alterable: true },
-  'mqtt.filter': { check: (value) => value.length <= 65_535, expects: 'a topic filter', alterable: false },
+  'mqtt.filter': {
+    check: (value) => Buffer.byteLength(value) <= MAX_FILTER_BYTES,
+    expects: `a topic filter of at most ${MAX_FILTER_BYTES} bytes`,
+    alterable: false,
+  },
   'mqtt.durability': { check: oneOf('disk', 'memory'), expects: 'disk or memory', alterable: true },
 };
 
