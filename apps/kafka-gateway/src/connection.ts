@@ -16,6 +16,7 @@ import { NO_RESPONSE, type ApiRow, type Overlap, type WriteBody } from './api.ts
 import { API_TABLE } from './api-table.ts';
 import type { ConnectionInfo, GatewayParts } from './context.ts';
 import type { MemoryBudget } from './memory-budget.ts';
+import { BatchLine } from './produce/batch-line.ts';
 import { RequestQueue, type QueuedRequest } from './request-queue.ts';
 
 /** Bounds of a connection. */
@@ -99,6 +100,14 @@ export class KafkaConnection implements ConnectionInfo {
     if (this.#socket.destroyed || this.#ended) this.#abort.abort();
     return this.#abort.signal;
   }
+
+  /** Made on demand, as well. */
+  get batches(): BatchLine {
+    this.#batches ??= new BatchLine(this.#shared.parts.checks);
+    return this.#batches;
+  }
+
+  #batches: BatchLine | undefined;
 
   /** Requests not answered yet. */
   get requestsInFlight(): number {

@@ -4,6 +4,8 @@ import type { FetchSessionCache } from './fetch-session-cache.ts';
 import type { GroupCoordinator } from './groups/group-coordinator.ts';
 import type { DebugSwitch } from '@robustmq/telemetry';
 import type { MemoryBudget } from './memory-budget.ts';
+import type { BatchLine } from './produce/batch-line.ts';
+import type { CheckShare } from './produce/check-share.ts';
 import type { ClusterViewPort, GroupStorePort, JournalPort, TopicCommandsPort } from './ports.ts';
 import type { ProducerIdAllocator } from './producer-id-allocator.ts';
 
@@ -43,6 +45,8 @@ export interface GatewayParts {
   readonly fetchSessions: FetchSessionCache;
   /** Answers that clients have not taken yet. */
   readonly answers: MemoryBudget;
+  /** What checks of produced batches share. */
+  readonly checks: CheckShare;
   readonly producerIds: ProducerIdAllocator;
   readonly counters: GatewayCounters;
   readonly log: GatewayLog;
@@ -68,6 +72,8 @@ export interface ConnectionInfo {
   readonly localPort: number;
   /** Set from ApiVersions, for logs. */
   clientSoftware: string;
+  /** What it produces, on the way through the check. */
+  readonly batches: BatchLine;
   /** Aborted when the connection is gone. */
   readonly closed: AbortSignal;
 }

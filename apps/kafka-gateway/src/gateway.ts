@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { GroupConfig } from '@robustmq/kafka-group';
-import { TimerWheel } from '@robustmq/runtime';
+import { systemClock, systemTimers, TimerWheel } from '@robustmq/runtime';
 import type { ConnectionLimits } from './connection.ts';
 import type { GatewayCounters, GatewayLog, GatewayParts, GatewaySettings } from './context.ts';
 import { FetchSessionCache } from './fetch-session-cache.ts';
@@ -11,6 +11,7 @@ import { KafkaListener, type ListenerOptions } from './listener.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { DebugSwitch } from '@robustmq/telemetry';
 import type { ClusterViewPort, GroupStorePort, JournalPort, TopicCommandsPort } from './ports.ts';
+import { CheckShare } from './produce/check-share.ts';
 import { ProducerIdAllocator } from './producer-id-allocator.ts';
 
 /** Everything that a gateway is made of. */
@@ -82,6 +83,7 @@ export class KafkaGateway {
       groups: this.groups,
       fetchSessions: this.#fetchSessions,
       answers: this.#answers,
+      checks: new CheckShare(systemClock, systemTimers, this.#budget),
       producerIds: new ProducerIdAllocator(topics),
       counters: this.counters,
       log,

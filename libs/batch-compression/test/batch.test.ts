@@ -107,3 +107,17 @@ describe('batches without compression', () => {
     await expect(deflateBatchAsync(batch, 0, 'gzip')).rejects.toThrow(/uncompressed/);
   });
 });
+
+test.each(['gzip', 'zstd'] as const)(
+  '%s with something behind it is damage, not half a section',
+  async (name) => {
+    const section = SECTION_CODECS[name].deflate(Buffer.from('records'));
+    for (const tail of [Buffer.alloc(1), Buffer.from('junk')]) {
+      const bytes = Buffer.concat([section, tail]);
+      const expected = expect.objectContaining({ code: 'corrupt' });
+      expect(() => SECTION_CODECS[name].inflate(bytes, 4096)).toThrow(expected);
+      await expect(SECTION_CODECS[name].inflateAsync(bytes, 4096)).rejects.toEqual(expected);
+    }
+    expect(SECTION_CODECS[name].inflate(section, 4096).toString()).toBe('records');
+  },
+);

@@ -177,6 +177,12 @@ export function stampLogAppendTime(buffer: Buffer, batchStart: number, timestamp
   stampCrc(buffer, batchStart);
 }
 
+/** Corrects the latest timestamp that the header claims and writes the new CRC. */
+export function stampMaxTimestamp(buffer: Buffer, batchStart: number, maxTimestampMs: number): void {
+  writeInt64(buffer, batchStart + MAX_TIMESTAMP, maxTimestampMs);
+  stampCrc(buffer, batchStart);
+}
+
 /** Sets producer id, epoch and base sequence of a batch that is sent again under other numbers, and writes its new CRC. */
 export function stampProducer(
   buffer: Buffer,

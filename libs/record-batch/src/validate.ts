@@ -2,7 +2,6 @@
 // allocates.
 
 import { BrokerError } from '@robustmq/errors';
-import { HeaderCursor, RecordCursor } from './cursor.ts';
 import {
   BATCH_HEADER_BYTES,
   CODECS,
@@ -23,6 +22,7 @@ import {
   producerIdOf,
   recordCountOf,
 } from './header.ts';
+import { RecordsCheck, impossibleTimestamp } from './records-check.ts';
 
 /** Limits and expectations of {@link validateBatch}. */
 export interface BatchLimits {
@@ -111,34 +111,13 @@ function validateIntegers(buffer: Buffer, start: number): void {
   }
 }
 
-/** The batch may be just what its producer meant, so that edges can tell it from damage. */
-function impossibleTimestamp(cause?: unknown): BrokerError {
-  return new BrokerError('corrupt', 'impossible timestamp', { cause, details: { field: 'timestamp' } });
-}
-
-const records = new RecordCursor();
-const headers = new HeaderCursor();
+const check = new RecordsCheck();
 
 /**
- * Walks every record and header of a valid, uncompressed batch: offset deltas are 0..n-1 (in sparse batches ascending
- * up to the last), lengths fit and nothing is left over.
+ * Walks every record and header of a valid, uncompressed batch at once: offset deltas are 0..n-1 (in sparse batches
+ * ascending up to the last), lengths fit and nothing is left over. {@link RecordsCheck} does the same in steps.
  * @throws BrokerError corrupt; unsupported for a compressed batch.
  */
 export function validateRecords(buffer: Buffer, batchStart: number, sparse = false): void {
-  records.reset(buffer, batchStart);
-  const lastOffsetDelta = lastOffsetDeltaOf(buffer, batchStart);
-  let previousDelta = -1;
-  while (records.next()) {
-    const delta = records.offsetDelta;
-    const fits = sparse ? delta > previousDelta && delta <= lastOffsetDelta : delta === previousDelta + 1;
-    if (!fits) throw corrupt('offset deltas are out of order');
-    previousDelta = delta;
-    if (!Number.isSafeInteger(records.timestampMs)) throw impossibleTimestamp();
-    headers.reset(records);
-    while (headers.next());
-    if (headers.position !== records.recordEnd) throw corrupt('bytes left over behind the headers');
-  }
-  if (records.recordEnd !== batchStart + batchSizeBytesOf(buffer, batchStart)) {
-    throw corrupt('bytes left over behind the last record');
-  }
+  check.begin(buffer, batchStart, sparse).step(Infinity);
 }

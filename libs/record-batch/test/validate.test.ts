@@ -4,6 +4,7 @@ import {
   MAX_INFLATED_BATCH_BYTES,
   RecordBatchBuilder,
   RecordCursor,
+  RecordsCheck,
   completeBatchBytes,
   maxRecordsIn,
   stampCrc,
@@ -231,5 +232,34 @@ describe('validateRecords', () => {
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe('RecordsCheck', () => {
+  it('N8: any step size comes to the verdict of one walk', () => {
+    const sound = sample(7);
+    const damaged = patched((batch) => (batch[61]! ^= 2));
+    for (const units of [1, 2, 3, 1000, Infinity]) {
+      const walk = (batch: Buffer): void => {
+        const check = new RecordsCheck().begin(batch, 0);
+        let steps = 1;
+        while (!check.step(units)) steps += 1;
+        expect(steps).toBe(Math.floor((7 * 2) / units) + 1);
+        expect([check.minTimestampMs, check.maxTimestampMs]).toEqual([1000, 1006]);
+      };
+      walk(sound);
+      expect(() => {
+        const check = new RecordsCheck().begin(damaged, 0);
+        while (!check.step(units));
+      }).toThrow(expect.objectContaining({ code: 'corrupt' }));
+    }
+  });
+
+  it('a record without a time is neither early nor late', () => {
+    const builder = new RecordBatchBuilder();
+    builder.append(-1, null, null);
+    const check = new RecordsCheck().begin(builder.finishCopy({}), 0);
+    expect(check.step(Infinity)).toBe(true);
+    expect([check.minTimestampMs, check.maxTimestampMs]).toEqual([Infinity, -1]);
   });
 });

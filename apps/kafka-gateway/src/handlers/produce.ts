@@ -1,5 +1,5 @@
 // Produce (0): checks each batch and hands it to the journal untouched. Never retried here, FIFO per connection and
-// shard (rule K1): every append is handed over in the turn in which its request was read.
+// shard (rule K1): batches pass the check in the order in which their requests were read.
 import {
   KAFKA_ERRORS,
   ZERO_UUID,
@@ -8,10 +8,10 @@ import {
 } from '@robustmq/kafka-codec';
 import { BrokerError } from '@robustmq/errors';
 import { api, NO_RESPONSE } from '../api.ts';
-import { batchProblem } from '../batch-check.ts';
 import type { NamedError, RequestContext } from '../context.ts';
 import { kafkaErrorNameOf, kafkaErrorOf } from '../error-table.ts';
 import type { AppendOutcomeValue, TopicView } from '../ports.ts';
+import { headerProblem, type BatchRules } from '../produce/batch-check.ts';
 import { maxMessageBytesOf, timestampLimitsOf } from '../topic-config.ts';
 import { MQTT_TOPIC } from '../topic-name.ts';
 
@@ -39,7 +39,7 @@ export const produce = api(0, {
         topicId: data.topicId,
         partitionResponses: data.partitionData.map((partition): PartitionResult => {
           const result = emptyResult(partition.index);
-          const problem = refused ?? problemOf(topic, partition, context);
+          const problem = refused ?? topicProblem(topic, partition, context);
           if (problem !== undefined) return Object.assign(result, failed(problem));
           pending.push(append(topic as TopicView, partition, { acks, timeoutMs }, result, context));
           return result;
@@ -87,10 +87,10 @@ function topicOf(data: TopicData, { apiVersion, gateway }: RequestContext): Topi
   return topic ?? { name: 'UNKNOWN_TOPIC_ID', message: `no topic with id ${data.topicId}` };
 }
 
-function problemOf(
+function topicProblem(
   topic: TopicView | NamedError,
-  { index, records }: PartitionData,
-  { apiVersion, gateway }: RequestContext,
+  { index }: PartitionData,
+  { gateway }: RequestContext,
 ): NamedError | undefined {
   if (!('streamId' in topic)) return topic;
   if (topic.partitions[index] === undefined) {
@@ -99,12 +99,16 @@ function problemOf(
   if (topic.name === MQTT_TOPIC && !gateway.settings.allowProduceToMqtt) {
     return { name: 'TOPIC_AUTHORIZATION_FAILED', message: 'topic mqtt is written by MQTT clients only' };
   }
-  return batchProblem(records, {
+  return undefined;
+}
+
+function rulesOf(topic: TopicView, { apiVersion, gateway }: RequestContext): BatchRules {
+  return {
     maxBatchBytes: Math.min(maxMessageBytesOf(topic), gateway.settings.maxBatchBytes),
     apiVersion,
     timestamps: timestampLimitsOf(topic),
     nowMs: gateway.nowMs(),
-  });
+  };
 }
 
 function emptyResult(index: number): PartitionResult {
@@ -120,19 +124,36 @@ function append(
   { index, records }: PartitionData,
   { acks, timeoutMs }: { readonly acks: number; readonly timeoutMs: number },
   result: PartitionResult,
-  { gateway }: RequestContext,
+  context: RequestContext,
 ): Promise<void> {
-  const batch = records as Buffer;
-  gateway.counters.producedBatches += 1;
-  gateway.counters.producedBytes += batch.length;
-  return new Promise((resolve) => {
-    gateway.journal.produce(
-      { streamId: topic.streamId, shard: index, batch, acks, timeoutMs },
-      (error, outcome) => {
-        Object.assign(result, error === undefined ? appended(outcome) : appendFailed(error));
-        resolve();
-      },
-    );
+  const rules = rulesOf(topic, context);
+  const problem = headerProblem(records, rules);
+  if (problem !== undefined || records === null) {
+    Object.assign(result, problem && failed(problem));
+    return Promise.resolve();
+  }
+  const { counters, journal } = context.gateway;
+  const append = { streamId: topic.streamId, shard: index, batch: records, acks, timeoutMs };
+  return new Promise((resolve, reject) => {
+    const settle = (outcome: Partial<PartitionResult>): void => {
+      Object.assign(result, outcome);
+      resolve();
+    };
+    context.connection.batches.check(records, rules, (unsound) => {
+      if (unsound !== undefined) {
+        settle(failed(unsound));
+        return;
+      }
+      counters.producedBatches += 1;
+      counters.producedBytes += records.length;
+      try {
+        journal.produce(append, (error, outcome) =>
+          settle(error === undefined ? appended(outcome) : appendFailed(error)),
+        );
+      } catch (error) {
+        reject(BrokerError.from(error));
+      }
+    });
   });
 }
 

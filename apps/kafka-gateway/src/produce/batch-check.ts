@@ -1,8 +1,8 @@
-// What a batch from a Kafka client must satisfy before it is passed on untouched.
+// What the header of a batch from a Kafka client must satisfy, and what refusals are called. Its records: record-check.ts.
 import { BrokerError } from '@robustmq/errors';
 import type { KafkaErrorName } from '@robustmq/kafka-codec';
 import {
-  baseTimestampOf,
+  baseOffsetOf,
   codecOf,
   completeBatchBytes,
   computeCrc,
@@ -11,16 +11,13 @@ import {
   isGatewayProducerId,
   isLogAppendTime,
   isTransactional,
-  maxTimestampOf,
   producerIdOf,
-  RecordCursor,
   recordCountOf,
   validateBatch,
-  validateRecords,
   baseSequenceOf,
 } from '@robustmq/record-batch';
-import type { NamedError } from './context.ts';
-import type { TimestampLimits } from './topic-config.ts';
+import type { NamedError } from '../context.ts';
+import type { TimestampLimits } from '../topic-config.ts';
 
 const ZSTD = 4;
 /** KIP-110: clients that speak less than this do not know zstd. */
@@ -42,8 +39,8 @@ const ERROR_OF: Partial<Record<string, KafkaErrorName>> = {
   too_large: 'MESSAGE_TOO_LARGE',
 };
 
-/** Why the records section of one partition is refused, or undefined when it is exactly one sound batch. */
-export function batchProblem(records: Buffer | null, rules: BatchRules): NamedError | undefined {
+/** Why what one partition got is refused, or undefined when it is exactly one batch with a sound header. */
+export function headerProblem(records: Buffer | null, rules: BatchRules): NamedError | undefined {
   if (records === null || records.length === 0) {
     return { name: 'INVALID_RECORD', message: 'a partition without a record batch' };
   }
@@ -52,14 +49,14 @@ export function batchProblem(records: Buffer | null, rules: BatchRules): NamedEr
     if (sizeBytes !== records.length) {
       return { name: 'INVALID_RECORD', message: 'a partition with more than one record batch' };
     }
-    if (codecOf(records, 0) === 0) validateRecords(records, 0);
   } catch (error) {
     return problemOf(error, records);
   }
-  return attributeProblem(records, rules) ?? timestampProblem(records, rules);
+  return attributeProblem(records, rules);
 }
 
-function problemOf(error: unknown, records: Buffer): NamedError {
+/** What Kafka calls the reason why a batch is refused. @throws what is no BrokerError */
+export function problemOf(error: unknown, records: Buffer): NamedError {
   if (!(error instanceof BrokerError)) throw error;
   if (error.code === 'unsupported') {
     const name = error.message.startsWith('magic') ? 'INVALID_RECORD' : 'UNSUPPORTED_COMPRESSION_TYPE';
@@ -80,6 +77,8 @@ function isIntact(records: Buffer): boolean {
 
 function attributeProblem(records: Buffer, rules: BatchRules): NamedError | undefined {
   if (recordCountOf(records, 0) === 0) return { name: 'INVALID_RECORD', message: 'an empty record batch' };
+  if (baseOffsetOf(records, 0) !== 0)
+    return { name: 'INVALID_RECORD', message: 'a producer gives the base offset 0' };
   if (isControl(records, 0))
     return { name: 'INVALID_RECORD', message: 'clients may not write control records' };
   if (isTransactional(records, 0)) {
@@ -100,26 +99,4 @@ function attributeProblem(records: Buffer, rules: BatchRules): NamedError | unde
     return { name: 'INVALID_PRODUCER_ID_MAPPING', message: 'the producer id is reserved' };
   }
   return undefined;
-}
-
-const NO_TIMESTAMP = -1;
-const cursor = new RecordCursor();
-
-/** Of a compressed batch the header speaks for the records: nothing is inflated on the way in. */
-function timestampProblem(records: Buffer, { timestamps, nowMs }: BatchRules): NamedError | undefined {
-  if (timestamps === undefined) return undefined;
-  const { beforeMaxMs, afterMaxMs } = timestamps;
-  if (maxTimestampOf(records, 0) - nowMs > afterMaxMs) {
-    return { name: 'INVALID_TIMESTAMP', message: 'a timestamp beyond message.timestamp.after.max.ms' };
-  }
-  if (beforeMaxMs === Infinity || !isBefore(records, nowMs - beforeMaxMs)) return undefined;
-  return { name: 'INVALID_TIMESTAMP', message: 'a timestamp beyond message.timestamp.before.max.ms' };
-}
-
-function isBefore(records: Buffer, limitMs: number): boolean {
-  const early = (timestampMs: number): boolean => timestampMs !== NO_TIMESTAMP && timestampMs < limitMs;
-  if (codecOf(records, 0) !== 0) return early(baseTimestampOf(records, 0));
-  cursor.reset(records, 0);
-  while (cursor.next()) if (early(cursor.timestampMs)) return true;
-  return false;
 }
