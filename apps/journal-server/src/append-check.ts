@@ -24,30 +24,51 @@ export interface CheckedAppend {
 
 const NOT_IDEMPOTENT: CheckedAppend = { producer: undefined, repeatOf: undefined };
 
-/** @throws BrokerError why the append is refused; see the codes of `Shard.leaderFor`, `validateBatch`, `ProducerTable.check`. */
+/**
+ * A repeat is told before anything is refused that the stream's configuration or the disk decide: both may have changed since
+ * the first copy was appended, and its sender takes such a refusal for "never written" (rules I1, R6).
+ * @throws BrokerError why the append is refused; see the codes of `Shard.leaderFor`, `validateBatch`, `ProducerTable.check`.
+ */
 export function checkAppend(shard: Shard, request: AppendRequest, diskIsFull: boolean): CheckedAppend {
   const leader = shard.leaderFor(request.leaderEpoch);
+  const { bytes } = request;
+  const sizeBytes = validateBatch(bytes, 0, bytes.length, { maxBatchBytes: Infinity });
+  if (sizeBytes !== bytes.length) throw new BrokerError('corrupt', 'a section holds exactly one batch');
+  const producer = producerOf(bytes);
+  const ofGateway = producer !== undefined && request.origin.ownsProducer(producer.producerId);
+  const repeatOf = producer && shard.producers.check(producer, ofGateway);
+  if (repeatOf !== undefined) return { producer, repeatOf };
   if (request.acks === -1 && !leader.enoughReplicas) {
     throw new BrokerError('not_enough_replicas', 'fewer in-sync replicas than min.insync.replicas');
   }
   if (diskIsFull) throw new BrokerError('storage_full', 'the disk of this journal is above its refuse mark');
-  const { bytes } = request;
-  const sizeBytes = validateBatch(bytes, 0, bytes.length, { maxBatchBytes: shard.config.maxMessageBytes });
-  if (sizeBytes !== bytes.length) throw new BrokerError('corrupt', 'a section holds exactly one batch');
+  const { maxMessageBytes } = shard.config;
+  if (sizeBytes > maxMessageBytes) {
+    throw new BrokerError(
+      'too_large',
+      `batch of ${sizeBytes} bytes is over the limit of ${maxMessageBytes}`,
+      {
+        details: { sizeBytes, limitBytes: maxMessageBytes },
+      },
+    );
+  }
   if (isControl(bytes, 0))
     throw new BrokerError('invalid_argument', 'producers do not write control batches');
   if (isTransactional(bytes, 0)) throw new BrokerError('unsupported', 'transactions are not available yet');
-  const producerId = producerIdOf(bytes, 0);
-  const ofGateway = producerId >= 0 && request.origin.ownsProducer(producerId);
   // Gateways build their batches with the same library; all other records are walked once.
   if (!ofGateway && codecOf(bytes, 0) === 0) validateRecords(bytes, 0);
-  if (producerId < 0) return NOT_IDEMPOTENT;
-  const producer: ProducerBatch = {
+  return producer === undefined ? NOT_IDEMPOTENT : { producer, repeatOf };
+}
+
+function producerOf(bytes: Buffer): ProducerBatch | undefined {
+  const producerId = producerIdOf(bytes, 0);
+  if (producerId < 0) return undefined;
+  const baseSequence = baseSequenceOf(bytes, 0);
+  if (baseSequence < 0) throw new BrokerError('corrupt', 'a producer id without a sequence');
+  return {
     producerId,
     producerEpoch: producerEpochOf(bytes, 0),
-    baseSequence: baseSequenceOf(bytes, 0),
+    baseSequence,
     lastSequence: lastSequenceOf(bytes, 0),
   };
-  if (producer.baseSequence < 0) throw new BrokerError('corrupt', 'a producer id without a sequence');
-  return { producer, repeatOf: shard.producers.check(producer, ofGateway) };
 }

@@ -180,7 +180,7 @@ export class CommitLoop {
 
   /** Rule R6: a repeat is answered only once HW has passed the first copy. */
   #repeat(shard: Shard, request: AppendRequest, baseOffset: number, lastOffset: number): void {
-    shard.repeats.push({ request, baseOffset, lastOffset });
+    shard.uncommitted.addRepeat({ request, baseOffset, lastOffset });
     this.#advanced.add(shard);
   }
 
@@ -219,11 +219,11 @@ export class CommitLoop {
   #apply(shard: Shard, pending: PendingBatch): void {
     shard.producers.keep();
     shard.log.append(pending.bytes);
-    shard.uncommitted.push(pending);
+    shard.uncommitted.add(pending);
     shard.leader?.appended(pending.lastOffset + 1);
     this.appendedBatches++;
     this.appendedBytes += pending.bytes.length;
-    if (pending.request.acks === 0) pending.answered = true;
+    if (pending.request.acks === 0) shard.uncommitted.answered(pending);
     else if (pending.request.acknowledgeInMemory) this.#answer(shard, pending, true);
   }
 
@@ -236,7 +236,7 @@ export class CommitLoop {
     commitLog.sync().then(
       () => {
         syncSeconds.record((clock.monotonicMs() - startedMs) / 1000);
-        this.#synced(durable, logStarts);
+        this.#synced(assigned, durable, logStarts);
       },
       (thrown: unknown) => {
         this.#syncing = false;
@@ -245,32 +245,35 @@ export class CommitLoop {
     );
   }
 
-  #synced(durable: ReadonlyMap<Shard, number>, logStarts: ReadonlyMap<Shard, LogStart>): void {
+  #synced(
+    assigned: readonly Assigned[],
+    durable: ReadonlyMap<Shard, number>,
+    logStarts: ReadonlyMap<Shard, LogStart>,
+  ): void {
     this.#syncing = false;
     if (this.#stopped) return;
     for (const { done } of logStarts.values()) for (const each of done) each(undefined);
-    for (const [shard, offset] of durable) {
-      shard.durable(offset);
-      if (shard.highWatermark < offset) this.#answerLeaderOnly(shard, offset);
-    }
+    for (const [shard, offset] of durable) shard.durable(offset);
+    this.#answerLeaderOnly(assigned);
     this.#endPass();
     if (this.#queue.length > 0 || this.#logStarts.size > 0) this.#tick();
   }
 
   /** acks=1 answers at the leader's durable LEO (rule R8), although HW is behind it. */
-  #answerLeaderOnly(shard: Shard, durableOffset: number): void {
-    for (const pending of shard.uncommitted) {
-      if (pending.lastOffset >= durableOffset) return;
-      if (pending.request.acks === 1 && !pending.answered) this.#answer(shard, pending, false);
+  #answerLeaderOnly(assigned: readonly Assigned[]): void {
+    for (const { shard, pending } of assigned) {
+      if (pending.request.acks !== 1 || pending.answered || pending.lastOffset < shard.highWatermark)
+        continue;
+      this.#answer(shard, pending, false);
     }
   }
 
   /** Answers and delivers what HW has passed, then lets all streams send: one frame per stream and commit. */
   #endPass(): void {
     for (const shard of this.#advanced) {
-      const committed = shard.takeCommitted();
+      const committed = shard.uncommitted.takeBelow(shard.highWatermark);
       for (const pending of committed) if (!pending.answered) this.#answer(shard, pending, false);
-      for (const repeat of shard.takeCommittedRepeats()) {
+      for (const repeat of shard.uncommitted.takeRepeatsBelow(shard.highWatermark)) {
         repeat.request.origin.answer(repeat.request, this.#answerOf(shard, repeat.baseOffset, -1), false);
         this.#origins.add(repeat.request.origin);
       }
@@ -283,21 +286,28 @@ export class CommitLoop {
 
   /** Tells senders whose deadline is over; their batches stay in the log and may still be committed. */
   expire(shards: Iterable<Shard>, nowMs: number): void {
+    const expired: PendingBatch[] = [];
     for (const shard of shards) {
       for (const pending of shard.uncommitted) {
         if (pending.answered || pending.request.deadlineMs > nowMs) continue;
-        pending.answered = true;
         pending.expired = true;
         pending.span?.end();
-        this.#refuse(pending.request, new BrokerError('deadline_exceeded', 'not committed in time'));
+        expired.push(pending);
       }
+      for (const pending of expired.splice(0)) {
+        shard.uncommitted.answered(pending);
+        this.#refuse(pending.request, tooSlow());
+      }
+      for (const { request } of shard.uncommitted.takeExpiredRepeats(nowMs)) this.#refuse(request, tooSlow());
     }
     if (this.#origins.size > 0) this.#endPass();
   }
 
   #answer(shard: Shard, pending: PendingBatch, inMemory: boolean): void {
     if (!inMemory) {
-      pending.answered = true;
+      // Of one that HW has passed nothing is kept any more.
+      if (pending.lastOffset < shard.highWatermark) pending.answered = true;
+      else shard.uncommitted.answered(pending);
       pending.span?.end();
     }
     const answer = this.#answerOf(shard, pending.baseOffset, pending.logAppendTimeMs);
@@ -320,6 +330,10 @@ export class CommitLoop {
     request.origin.refuse(request, error);
     this.#origins.add(request.origin);
   }
+}
+
+function tooSlow(): BrokerError {
+  return new BrokerError('deadline_exceeded', 'not committed in time');
 }
 
 function logStartSection(shard: Shard, offset: number): Section {

@@ -402,8 +402,8 @@ export class Journal {
   }
 
   #refuseUncommitted(shard: Shard, error: BrokerError): void {
-    const open = shard.takeUncommitted().filter((pending) => !pending.answered);
-    for (const { request } of [...open, ...shard.repeats.splice(0)]) {
+    const { batches, repeats } = shard.uncommitted.takeAll();
+    for (const { request } of [...batches.filter((pending) => !pending.answered), ...repeats]) {
       request.origin.refuse(request, error);
       request.origin.flush();
     }
@@ -421,8 +421,8 @@ export class Journal {
       if (this.index !== undefined) this.#toIndex.push({ shard, batches });
     }
     const waiters = this.#waiters.get(shard);
+    let bytes = shard.uncommitted.takeLetGoBytes();
     if (waiters === undefined || waiters.size === 0) return;
-    let bytes = 0;
     for (const batch of batches) bytes += batch.bytes.length;
     for (const waiter of waiters) waiter.advanced(bytes);
   }

@@ -14,9 +14,9 @@ import {
 } from '@robustmq/record-batch';
 import { ShardLeader, type CommittedIsr, type IsrProposal, type Member } from '@robustmq/replication';
 import type { SegmentLog } from '@robustmq/segment-log';
-import type { PendingBatch, PendingRepeat } from './pending.ts';
 import { type ProducerTable } from './producer-table.ts';
 import { streamConfigOf, type StreamConfig } from './stream-config.ts';
+import { Uncommitted } from './uncommitted.ts';
 
 /** What the cluster view says of a shard's stream. */
 export interface StreamFacts {
@@ -65,8 +65,7 @@ export class Shard {
   nextOffset: number;
   /** The log is durable up to here, whoever leads it. */
   #durableOffset: number;
-  readonly uncommitted: PendingBatch[] = [];
-  readonly repeats: PendingRepeat[] = [];
+  readonly uncommitted = new Uncommitted();
   readonly #events: ShardEvents;
 
   constructor(
@@ -163,30 +162,6 @@ export class Shard {
   durable(offset: number): void {
     this.#durableOffset = Math.max(this.#durableOffset, offset);
     this.leader?.durable(this.#durableOffset);
-  }
-
-  /** Takes everything that HW has not passed: its senders are told that it is led elsewhere. */
-  takeUncommitted(): PendingBatch[] {
-    return this.uncommitted.splice(0);
-  }
-
-  /** Takes the batches that HW has passed, in order. */
-  takeCommitted(): PendingBatch[] {
-    const { highWatermark, uncommitted } = this;
-    let count = 0;
-    while (count < uncommitted.length && uncommitted[count]!.lastOffset < highWatermark) count++;
-    return uncommitted.splice(0, count);
-  }
-
-  /** Takes the repeats whose first copy HW has passed. */
-  takeCommittedRepeats(): PendingRepeat[] {
-    if (this.repeats.length === 0) return [];
-    const done = this.repeats.filter((repeat) => repeat.lastOffset < this.highWatermark);
-    if (done.length > 0) {
-      const open = this.repeats.filter((repeat) => repeat.lastOffset >= this.highWatermark);
-      this.repeats.splice(0, this.repeats.length, ...open);
-    }
-    return done;
   }
 
   /** Feeds batches of a replay into log and producers. */

@@ -79,6 +79,8 @@ export class GatewayTail {
       return;
     }
     for (const batch of batches) {
+      // What lies before it was let go from memory: the segments have it.
+      if (batch.baseOffset > cursor.position) break;
       if (!this.#hasCredit(cursor)) {
         cursor.live = false;
         return;

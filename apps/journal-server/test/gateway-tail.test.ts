@@ -4,7 +4,7 @@ import { BrokerError } from '@robustmq/errors';
 import { TailKind, type TailSection } from '@robustmq/rpc';
 import { FrameOut } from '../src/frame-out.ts';
 import { GatewayFilters } from '../src/gateway-filters.ts';
-import type { AppendOrigin } from '../src/pending.ts';
+import type { AppendOrigin, AppendRequest, PendingBatch } from '../src/pending.ts';
 import type { Shard } from '../src/shard.ts';
 import { GatewayTail } from '../src/tail.ts';
 import { batchOf } from './records.ts';
@@ -18,7 +18,7 @@ class FakeShard {
   readonly streamId = 1;
   readonly shard = 0;
   readonly leaderEpoch = 0;
-  readonly highWatermark = RECORDS;
+  highWatermark = RECORDS;
   readonly lastStableOffset = RECORDS;
   readonly stream = {
     streamId: 1,
@@ -42,20 +42,22 @@ class FakeShard {
   };
 }
 
+const ORIGIN = {} as AppendOrigin;
 let shard: FakeShard;
 let sections: TailSection[];
 let tail: GatewayTail;
+let out: FrameOut;
 
 beforeEach(() => {
   shard = new FakeShard();
   sections = [];
   const filters = new GatewayFilters();
   filters.add(1, 't', 'orders');
-  const out = new FrameOut((frame) => {
+  out = new FrameOut((frame) => {
     if (frame.case === 'tail') sections.push(...frame.value.sections);
   });
   tail = new GatewayTail({
-    origin: {} as AppendOrigin,
+    origin: ORIGIN,
     filters,
     out,
     shardCreditBytes: 1 << 20,
@@ -100,4 +102,48 @@ test('a read that failed for the moment is tried again, also if nothing more is 
   await turn();
   await turn();
   expect(delivered()).toEqual(['4-10: 6']);
+});
+
+/** A batch of one record that this gateway appended, or another. */
+function pending(offset: number, more: { origin?: AppendOrigin; expired?: boolean } = {}): PendingBatch {
+  return {
+    request: { origin: more.origin ?? ORIGIN, acks: -1, correlation: offset } as AppendRequest,
+    bytes: batchOf([`${offset % 10}`], { baseOffset: offset }),
+    baseOffset: offset,
+    lastOffset: offset,
+    logAppendTimeMs: -1,
+    span: null,
+    answered: true,
+    expired: more.expired ?? false,
+    topics: undefined,
+  };
+}
+
+function commit(...batches: PendingBatch[]): void {
+  shard.highWatermark = batches.at(-1)!.lastOffset + 1;
+  tail.committed(shard as unknown as Shard, batches);
+}
+
+test('X5: what its sender has given up is sent in whole: it may have let go of the batch', () => {
+  tail.activeFrom(shard as unknown as Shard);
+  commit(pending(10), pending(11, { expired: true }), pending(12, { origin: {} as AppendOrigin }));
+  tail.reportSkipped();
+  out.flush();
+  expect(sections.map(({ kind, sizeBytes }) => [TailKind[kind], sizeBytes > 0])).toEqual([
+    ['ELIDED', false],
+    ['BATCHES', true],
+  ]);
+  expect(sections.map(({ fromOffset, nextOffset }) => [Number(fromOffset), Number(nextOffset)])).toEqual([
+    [10, 11],
+    [11, 13],
+  ]);
+});
+
+test('X5: batches that were let go from memory come from the segments, in order', async () => {
+  tail.activeFrom(shard as unknown as Shard);
+  commit(pending(14));
+  out.flush();
+  expect(sections).toEqual([]);
+  await turn();
+  expect(shard.waiting.map(({ fromOffset }) => fromOffset)).toEqual([10]);
 });

@@ -3,9 +3,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { NodeDisk, type Disk, type DiskFile } from '@robustmq/commit-log';
+import { NodeDisk } from '@robustmq/commit-log';
 import type { FetchSectionResult, JournalClient } from '@robustmq/journal-client';
 import { FakeCluster } from './fake-cluster.ts';
+import { GatedDisk } from './gated-disk.ts';
 import { batchOf } from './records.ts';
 import { REPLICA, startJournal, until, type RunningJournal } from './running-journal.ts';
 
@@ -75,47 +76,6 @@ test('N13: forty partitions of 430 KB each are fetched with the largest fetch th
     results.map(() => [undefined, batch.length]),
   );
 });
-
-/** A disk whose syncs wait until they are released: what arrives meanwhile is one pass. */
-class GatedDisk {
-  #release: (() => void)[] = [];
-  held = false;
-
-  wrap(disk: Disk): Disk {
-    const wrapped = Object.create(disk) as { -readonly [K in keyof Disk]: Disk[K] };
-    wrapped.open = (name) => this.#file(disk.open(name));
-    wrapped.create = (name) => this.#file(disk.create(name));
-    return wrapped;
-  }
-
-  get waiting(): number {
-    return this.#release.length;
-  }
-
-  release(): void {
-    this.held = false;
-    for (const each of this.#release.splice(0)) each();
-  }
-
-  #file(file: DiskFile): DiskFile {
-    const gated = Object.create(file) as { -readonly [K in keyof DiskFile]: DiskFile[K] };
-    for (const name of [
-      'sizeBytes',
-      'write',
-      'writeAsync',
-      'read',
-      'readAsync',
-      'truncate',
-      'close',
-    ] as const)
-      Object.assign(gated, { [name]: file[name].bind(file) });
-    gated.sync = async () => {
-      if (this.held) await new Promise<void>((resolve) => this.#release.push(resolve));
-      await file.sync();
-    };
-    return gated;
-  }
-}
 
 test('X5: own batches behind more foreign data than one frame takes are put back, stream after stream', async () => {
   const cluster = new FakeCluster();

@@ -125,6 +125,14 @@ describe('refusals', () => {
     expect((await produce(1, batchOf(['x']))).error).toBeUndefined();
   });
 
+  test('L6: the refuse mark holds whatever acks says', async () => {
+    diskIsFull = true;
+    for (const acks of [1, 0] as const) await produce(1, batchOf(['x']), { acks });
+    await until(() => running.journal.commits.refused === 2, 'both refusals');
+    expect((await produce(1, batchOf(['x']), { acks: 1 })).error?.code).toBe('storage_full');
+    expect(running.journal.shards.get(65_536)!.log.logEndOffset).toBe(0);
+  });
+
   test('acks=1 and acks=0 need no in-sync replicas', async () => {
     expect((await produce(4, batchOf(['x']), { acks: 1 })).outcome?.baseOffset).toBe(0);
     expect((await produce(4, batchOf(['x']), { acks: 0 })).error).toBeUndefined();
@@ -194,6 +202,36 @@ describe('idempotence (R6, KIP-98)', () => {
     expect((await produce(1, numbered(2, ['c', 'd', 'e']))).error?.code).toBe('out_of_order');
     expect((await produce(1, numbered(1, ['b', 'c', 'd', 'e']))).error?.code).toBe('out_of_order');
     expect((await produce(1, numbered(1, ['b', 'c']))).error?.code).toBe('duplicate');
+  });
+
+  test('I1, R6: a repeat is a repeat, whatever the stream and the disk would say of it today', async () => {
+    await produce(1, numbered(0, ['a'.repeat(500)]));
+    cluster.configure(1, { 'max.message.bytes': '200', 'min.insync.replicas': '2' });
+    diskIsFull = true;
+    expect((await produce(1, numbered(0, ['a'.repeat(500)]))).outcome?.baseOffset).toBe(0);
+  });
+
+  test('I1: no sequence is used twice when a stream was made stricter between a batch and its repeat', async () => {
+    // What the queue below sent on a stream that broke: appended, its answer lost.
+    const first = batchOf(['A'.repeat(500)], { producerId: 1000, producerEpoch: 0, baseSequence: 0 });
+    await produce(1, first);
+    cluster.configure(1, { 'max.message.bytes': '200' });
+    const outcomes: string[] = [];
+    const queue = client
+      .appender<string>({
+        onOutcome: (_queue, tokens, error, base) => outcomes.push(`${tokens.join()}: ${error?.code ?? base}`),
+        onUnblocked: () => undefined,
+      })
+      .queue(1, 0);
+    queue.append(1_700_000_000_000, null, Buffer.from('A'.repeat(500)), [], 'A');
+    await until(() => outcomes.length === 1, 'the repeat');
+    queue.append(1_700_000_000_000, null, Buffer.from('B'), [], 'B');
+    await until(() => outcomes.length === 2, 'what comes next');
+    expect(outcomes).toEqual(['A: 0', 'B: 1']);
+    expect(recordsOf(Buffer.concat((await fetch(1, 0)).batches)).map(({ value }) => value[0])).toEqual([
+      'A',
+      'B',
+    ]);
   });
 
   test('an older epoch is fenced', async () => {

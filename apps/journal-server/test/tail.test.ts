@@ -265,6 +265,24 @@ test('a gateway whose lease has ended is cut off, and refused when it comes back
   expect(client.connected).toBe(false);
 });
 
+test('F1: an incarnation that has ended is not greeted again, the next one is', async () => {
+  const { createClient, JournalService, ExchangeRequestSchema } = await import('@robustmq/rpc');
+  const { create } = await import('@bufbuild/protobuf');
+  cluster.ended.set('mqtt-1', 1);
+  const calls = createClient(JournalService, { address: running.address });
+  const greeting = (incarnation: bigint): Promise<string> =>
+    new Promise((resolve) => {
+      const stream = calls.exchange();
+      stream.on('data', (response) => resolve(response.frame.case ?? ''));
+      stream.on('error', (error) => resolve(error.message));
+      const hello = { gateway: { nodeId: 'mqtt-1', incarnation } };
+      stream.write(create(ExchangeRequestSchema, { frame: { case: 'hello', value: hello } }));
+    });
+  expect(await greeting(1n)).toContain('lease');
+  expect(await greeting(2n)).toBe('hello');
+  calls.close();
+});
+
 test('a frame before hello, and a second hello, end the stream', async () => {
   const { createClient, JournalService, ExchangeRequestSchema } = await import('@robustmq/rpc');
   const { create } = await import('@bufbuild/protobuf');
