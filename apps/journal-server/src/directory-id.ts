@@ -1,46 +1,68 @@
-// The identity of a data directory (rule R5): made once, kept with the data. Who finds it missing has other data.
+// The identity of a data directory (rules R5, N2): made once, kept with the data, twice and with a checksum. Who finds it
+// missing, or another node's, has other data.
 
 import { randomUUID } from 'node:crypto';
-import type { Disk } from '@robustmq/commit-log';
+import { readTwin, writeTwin, type Disk } from '@robustmq/commit-log';
 import { BrokerError } from '@robustmq/errors';
 
 const FILE = 'directory.json';
-const MAX_BYTES = 4096;
 /** Made after the facts: where one of these is, the facts were. */
 const DATA = ['checkpoint-0', 'checkpoint-1', 'commit-log'];
 
 /** Facts about a data directory. */
 export interface DirectoryFacts {
   readonly directoryId: string;
+  /** Whose data it is: replicas are placed on (node, directory). */
+  readonly nodeId: string;
   /** Empty until the directory has joined a cluster. */
   readonly clusterId: string;
 }
 
+/** Where to say that one of the two files was mended. */
+interface FactsLog {
+  warn(fields: Record<string, unknown>, message: string): void;
+}
+
 /**
- * Reads the facts, or makes a new directory; durable when it resolves.
- * @throws BrokerError corrupt if the facts are damaged, or gone from a directory with data: under a new id all of its
- * shards would be nobody's, and their files removed.
+ * Reads the facts, or makes a new directory; durable when it resolves. One damaged file of the two is mended.
+ * @throws BrokerError corrupt if the facts are damaged, or gone from a directory with data; conflict if it is the data of
+ * another node: under this one's name its shards would be nobody's.
  */
-export async function openDirectoryFacts(disk: Disk, dataDirectory: string): Promise<DirectoryFacts> {
+export async function openDirectoryFacts(
+  disk: Disk,
+  dataDirectory: string,
+  nodeId: string,
+  log: FactsLog,
+): Promise<DirectoryFacts> {
   disk.makeDirectory(dataDirectory);
   const path = `${dataDirectory}/${FILE}`;
-  if (!disk.exists(path)) {
+  const found = readTwin(disk, path);
+  if (found === undefined) {
     if (DATA.some((name) => disk.exists(`${dataDirectory}/${name}`)))
       throw new BrokerError('corrupt', `${path} is missing from a directory that holds data`);
-    const facts = { directoryId: randomUUID(), clusterId: '' };
-    await save(disk, dataDirectory, facts);
+    const facts = { directoryId: randomUUID(), nodeId, clusterId: '' };
+    await writeTwin(disk, path, facts);
     return facts;
   }
-  const file = disk.open(path);
-  const bytes = Buffer.alloc(Math.min(MAX_BYTES, file.sizeBytes()));
-  const read = file.read(bytes, 0);
-  file.close();
-  return parse(bytes.toString('utf8', 0, read), path);
+  const facts = factsOf(found.facts, path);
+  if (facts.nodeId !== nodeId) {
+    throw new BrokerError(
+      'conflict',
+      `${dataDirectory} holds the data of node '${facts.nodeId}', and this is node '${nodeId}': ` +
+        `start it with --node.id=${facts.nodeId}, or give this node a folder of its own`,
+      { details: { found: facts.nodeId, expected: nodeId } },
+    );
+  }
+  if (found.damagedPath !== undefined) {
+    log.warn({ path: found.damagedPath }, 'file was damaged or missing, and is written anew from its copy');
+    await writeTwin(disk, path, facts);
+  }
+  return facts;
 }
 
 /**
  * Binds the directory to a cluster.
- * @throws BrokerError conflict if it belongs to another: its streams would be deleted as unknown.
+ * @throws BrokerError conflict if it belongs to another, which knows nothing of its streams.
  */
 export async function joinCluster(
   disk: Disk,
@@ -50,35 +72,23 @@ export async function joinCluster(
 ): Promise<void> {
   if (facts.clusterId === clusterId) return;
   if (facts.clusterId !== '') {
-    throw new BrokerError('conflict', `${dataDirectory} holds data of another cluster`, {
-      details: { found: facts.clusterId, expected: clusterId },
-    });
+    throw new BrokerError(
+      'conflict',
+      `${dataDirectory} holds data of another cluster: '${facts.clusterId}', not '${clusterId}'`,
+      { details: { found: facts.clusterId, expected: clusterId } },
+    );
   }
-  await save(disk, dataDirectory, { ...facts, clusterId });
+  await writeTwin(disk, `${dataDirectory}/${FILE}`, { ...facts, clusterId });
 }
 
-async function save(disk: Disk, dataDirectory: string, facts: DirectoryFacts): Promise<void> {
-  const temporary = `${dataDirectory}/${FILE}.tmp`;
-  if (disk.exists(temporary)) disk.unlink(temporary);
-  const file = disk.create(temporary);
-  file.write(Buffer.from(`${JSON.stringify(facts)}\n`), 0);
-  await file.sync();
-  file.close();
-  disk.rename(temporary, `${dataDirectory}/${FILE}`);
-  await disk.syncDirectory(dataDirectory);
-}
-
-function parse(text: string, path: string): DirectoryFacts {
-  try {
-    const facts: unknown = JSON.parse(text);
-    if (typeof facts === 'object' && facts !== null && 'directoryId' in facts && 'clusterId' in facts) {
-      const { directoryId, clusterId } = facts;
-      if (typeof directoryId === 'string' && directoryId !== '' && typeof clusterId === 'string') {
-        return { directoryId, clusterId };
-      }
-    }
-  } catch (cause) {
-    throw new BrokerError('corrupt', `${path} is damaged`, { cause });
-  }
-  throw new BrokerError('corrupt', `${path} is damaged`);
+function factsOf(facts: unknown, path: string): DirectoryFacts {
+  const { directoryId, nodeId, clusterId } = (facts ?? {}) as Partial<Record<keyof DirectoryFacts, unknown>>;
+  if (
+    typeof directoryId !== 'string' ||
+    directoryId === '' ||
+    typeof nodeId !== 'string' ||
+    typeof clusterId !== 'string'
+  )
+    throw new BrokerError('corrupt', `${path} does not say whose directory it is`);
+  return { directoryId, nodeId, clusterId };
 }

@@ -275,6 +275,7 @@ export class Journal {
     await this.index?.close();
     await this.#directory.commitLog.close();
     for (const shard of this.shards.values()) shard.log.close();
+    this.#directory.lock.release();
   }
 
   /** Lets go of everything without a drain, as a killed process would; for tests. */
@@ -285,6 +286,7 @@ export class Journal {
     for (const exchange of [...this.exchanges]) exchange.close();
     this.commits.stop(this.#fatal);
     await this.checkpointer.abandon();
+    this.#directory.lock.release();
   }
 
   /** Whether waiting longer for the shard of a parked append would change nothing. */

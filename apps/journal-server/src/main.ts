@@ -2,7 +2,7 @@
 
 import { renderHelp } from '@robustmq/config';
 import type { BrokerError } from '@robustmq/errors';
-import { runMain, Shutdown } from '@robustmq/runtime';
+import { describeFatal, runMain, Shutdown } from '@robustmq/runtime';
 import { startTelemetry } from '@robustmq/telemetry';
 import { journalConfig } from './config.ts';
 import { Incarnations } from './incarnations.ts';
@@ -35,8 +35,8 @@ async function main(): Promise<void> {
   logger.info({ version: VERSION, config: journalConfig.redact(config), file }, 'starting');
   const ended = (error: BrokerError): void => {
     logger.fatal({ err: error }, 'this process must end; a restart leads under new epochs');
-    // No drain: nothing that a failed disk covers may be answered any more (rule L5). EX_TEMPFAIL: start me again.
-    logger.flush(() => process.exit(75));
+    // No drain: nothing that a failed disk covers may be answered any more (rule L5).
+    logger.flush(() => process.exit(describeFatal(error).code));
   };
   const figures = new ServerFigures();
   const incarnations = new Incarnations({

@@ -5,6 +5,7 @@ import {
   CommitLog,
   type CommitLogOptions,
   type CommitLogRecovery,
+  type DirectoryLock,
   type Disk,
   type RecoveredSection,
 } from '@robustmq/commit-log';
@@ -18,6 +19,8 @@ import { Shard, shardKey, type ShardEvents } from './shard.ts';
 
 /** An opened data directory. */
 export interface OpenedDirectory {
+  /** Released by whoever closes the directory. */
+  readonly lock: DirectoryLock;
   readonly commitLog: CommitLog;
   readonly store: CheckpointStore;
   readonly shards: Map<number, Shard>;
@@ -40,20 +43,38 @@ export function shardDirectory(dataDirectory: string, streamId: number, shard: n
 
 /** Options of {@link openDirectory}. */
 export interface RecoveryOptions extends CommitLogOptions {
+  /** The lock of the directory, if the caller has it already. */
+  readonly lock?: DirectoryLock;
   /** Producers of the commit log count as heard from now; else when their records say so, which may be long ago. */
   readonly nowMs?: number;
 }
 
 /**
- * Recovers all shards of the directory.
- * @throws BrokerError storage_failed, storage_full; corrupt if no checkpoint is readable.
+ * Locks the directory and recovers all its shards.
+ * @throws BrokerError conflict if another process has it; storage_failed, storage_full; corrupt if no checkpoint is
+ * readable.
  */
 export async function openDirectory(
   disk: Disk,
   dataDirectory: string,
   events: ShardEvents,
-  { nowMs, ...options }: RecoveryOptions = {},
+  options: RecoveryOptions = {},
 ): Promise<OpenedDirectory> {
+  const lock = options.lock ?? disk.lock(dataDirectory);
+  try {
+    return { lock, ...(await recover(disk, dataDirectory, events, options)) };
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function recover(
+  disk: Disk,
+  dataDirectory: string,
+  events: ShardEvents,
+  { nowMs, lock: _, ...options }: RecoveryOptions,
+): Promise<Omit<OpenedDirectory, 'lock'>> {
   const store = await CheckpointStore.open(disk, dataDirectory);
   const { log: commitLog, recovery } = await CommitLog.open(disk, `${dataDirectory}/commit-log`, {
     ...options,

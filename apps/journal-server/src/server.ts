@@ -53,9 +53,12 @@ const CALLS_TIMEOUT_MS = 1_000;
 export async function startServer(config: JournalConfig, around: ServerSurroundings): Promise<JournalServer> {
   const { log } = around;
   const disk = new NodeDisk();
-  const directoryFacts = await openDirectoryFacts(disk, config.data.dir);
+  // Before the first byte is read or written: what another process holds is left alone.
+  const lock = disk.lock(config.data.dir);
+  const directoryFacts = await openDirectoryFacts(disk, config.data.dir, config.node.id, log);
   const events = new JournalEvents();
   const opened = await openDirectory(disk, config.data.dir, events, {
+    lock,
     nowMs: systemClock.nowMs(),
     fileBytes: config.commitLog.fileBytes,
   });

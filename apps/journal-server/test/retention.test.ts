@@ -7,8 +7,6 @@ import path from 'node:path';
 import type { FetchSectionResult, JournalClient } from '@robustmq/journal-client';
 import { fromFailure } from '@robustmq/rpc';
 import { DiskWatermark } from '../src/disk-watermark.ts';
-import { joinCluster, openDirectoryFacts } from '../src/directory-id.ts';
-import { NodeDisk } from '@robustmq/commit-log';
 import { FakeCluster } from './fake-cluster.ts';
 import { batchOf, recordsOf } from './records.ts';
 import { REPLICA, startJournal, until, type RunningJournal } from './running-journal.ts';
@@ -279,25 +277,4 @@ test('the refuse mark leaves room for what the commit log holds (L6)', async () 
   await watermark.look();
   expect(watermark.isFull).toBe(false);
   watermark.close();
-});
-
-test('a directory keeps its id, and joins one cluster only (R5)', async () => {
-  const disk = new NodeDisk();
-  const facts = await openDirectoryFacts(disk, dataDirectory);
-  expect(facts.clusterId).toBe('');
-  await joinCluster(disk, dataDirectory, facts, 'cluster-a');
-  const again = await openDirectoryFacts(disk, dataDirectory);
-  expect(again).toEqual({ directoryId: facts.directoryId, clusterId: 'cluster-a' });
-  await joinCluster(disk, dataDirectory, again, 'cluster-a');
-  await expect(joinCluster(disk, dataDirectory, again, 'cluster-b')).rejects.toMatchObject({
-    code: 'conflict',
-  });
-  // A directory with data that has lost its id is not a new one: its shards would be taken for nobody's, and removed.
-  rmSync(`${dataDirectory}/directory.json`);
-  writeFileSync(`${dataDirectory}/checkpoint-0`, '');
-  await expect(openDirectoryFacts(disk, dataDirectory)).rejects.toMatchObject({ code: 'corrupt' });
-  writeFileSync(`${dataDirectory}/directory.json`, '{"directoryId"');
-  await expect(openDirectoryFacts(disk, dataDirectory)).rejects.toMatchObject({ code: 'corrupt' });
-  writeFileSync(`${dataDirectory}/directory.json`, '{"directoryId":""}');
-  await expect(openDirectoryFacts(disk, dataDirectory)).rejects.toMatchObject({ code: 'corrupt' });
 });

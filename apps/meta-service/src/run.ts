@@ -2,7 +2,8 @@
 import path from 'node:path';
 import { hashPassword } from '@robustmq/access-control';
 import { CommitLog, NodeDisk } from '@robustmq/commit-log';
-import { openRocksDb } from '@robustmq/kv-store';
+import { openRocksDb, type KeyValueStore, type RocksDbOptions } from '@robustmq/kv-store';
+import { BrokerError } from '@robustmq/errors';
 import {
   ClusterService,
   GroupService,
@@ -12,7 +13,7 @@ import {
   SessionService,
 } from '@robustmq/rpc';
 import { create } from '@bufbuild/protobuf';
-import { Shutdown, systemClock } from '@robustmq/runtime';
+import { describeFatal, Shutdown, systemClock } from '@robustmq/runtime';
 import { startTelemetry } from '@robustmq/telemetry';
 import { metaServiceConfig, type MetaServiceConfig } from './config.ts';
 import { initialPassword, openDataDirectory } from './data-directory.ts';
@@ -51,9 +52,19 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
   log.info({ version, config: metaServiceConfig.redact(config) }, 'starting');
   const shutdown = new Shutdown({ log });
   shutdown.add('telemetry', STEP_TIMEOUT_MS, () => telemetry.stop());
-  const { dataGroups } = openDataDirectory(config.data.dir, config.groups.data);
+  const directory = config.data.dir;
+  const disk = new NodeDisk();
+  // Before the first byte is read or written: what another process holds is left alone (rule N3).
+  const lock = disk.lock(directory);
+  shutdown.add('folder', STEP_TIMEOUT_MS, () => Promise.resolve(lock.release()));
+  const { dataGroups } = await openDataDirectory(
+    disk,
+    directory,
+    { nodeId: config.node.id, dataGroups: config.groups.data },
+    log,
+  );
   const families = [CLUSTER_FAMILY, ...Array.from({ length: dataGroups }, (_, i) => dataFamily(i))];
-  const store = await openRocksDb(path.join(config.data.dir, 'state'), {
+  const store = await openState(path.join(directory, 'state'), {
     families,
     writeBufferBytes: MEMTABLE_BYTES,
   });
@@ -61,7 +72,7 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
   const meta = await Meta.open({
     maxFrameBytes: Math.min(MAX_FRAME_BYTES, config.commitLog.fileBytes),
     openLog: (afterPosition) =>
-      CommitLog.open(new NodeDisk(), path.join(config.data.dir, 'log'), {
+      CommitLog.open(disk, path.join(directory, 'log'), {
         afterPosition,
         fileBytes: config.commitLog.fileBytes,
         maxFrameBytes: MAX_FRAME_BYTES,
@@ -79,11 +90,11 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
       renewIntervalMs: config.lease.renewInterval,
     },
     onFatal: (error) => {
-      log.fatal({ err: error }, 'the log failed; a restart recovers what is durable');
-      void shutdown.exit('log failed', 1);
+      log.fatal({ err: error }, 'this process must end; a restart recovers what is durable');
+      void shutdown.exit('log failed', describeFatal(error).code);
     },
   });
-  if (!meta.isBootstrapped) await meta.bootstrap(await hashPassword(initialPassword(config.data.dir)));
+  if (!meta.isBootstrapped) await meta.bootstrap(await hashPassword(await initialPassword(disk, directory)));
   shutdown.add('groups', STEP_TIMEOUT_MS, () => meta.stop());
   const rpc = new RpcServer((error, method) => log.error({ err: error, method }, 'call failed unexpectedly'))
     .add(ClusterService, clusterService(meta))
@@ -109,6 +120,20 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
   shutdown.installSignals();
   log.info({ grpc: `${config.grpc.host}:${port}`, cluster: meta.state.meta.clusterId }, 'ready');
   return { port, opsPort: telemetry.opsPort, shutdown };
+}
+
+/** The applied state. @throws BrokerError with what to do, if it is damaged: a repeat would find it so again. */
+async function openState(path: string, options: RocksDbOptions): Promise<KeyValueStore> {
+  try {
+    return await openRocksDb(path, options);
+  } catch (error) {
+    if (!(error instanceof BrokerError) || error.code !== 'corrupt') throw error;
+    throw new BrokerError(
+      'corrupt',
+      `${error.message}. The applied state is damaged: bring the whole data folder back from a backup`,
+      { cause: error },
+    );
+  }
 }
 
 /** meta-service is a node as well: visible, with an incarnation, and renewing its own lease. */

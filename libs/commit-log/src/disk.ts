@@ -2,6 +2,9 @@
 // synced. Writes and directory changes are synchronous (a hop to the thread pool costs more than the copy into the
 // page cache), syncs and bulk writes are asynchronous (a stalled disk must not stall leases; see SyncPace for small ones).
 
+import { BrokerError } from '@robustmq/errors';
+import type { DirectoryLock } from './directory-lock.ts';
+
 /** An open file. Errors are BrokerError: `storage_full` (ENOSPC, EDQUOT), else `storage_failed`. */
 export interface DiskFile {
   readonly path: string;
@@ -28,6 +31,11 @@ export interface DiskFile {
 
 /** A file system. Names of a directory become durable by {@link syncDirectory} only. Paths are joined with `/`. */
 export interface Disk {
+  /**
+   * Makes this process the only owner of a directory, which is made if need be, until it releases it or dies (rule N3).
+   * Taken before anything in the directory is read or written. `conflict` names who has it.
+   */
+  lock(directory: string): DirectoryLock;
   /** Makes the directory and its parents; nothing happens if it is there. */
   makeDirectory(directory: string): void;
   /** Names in the directory in no order; empty if there is no such directory. */
@@ -51,6 +59,19 @@ export interface Disk {
 export function parentOf(path: string): string | undefined {
   const end = path.lastIndexOf('/');
   return end < 0 ? undefined : path.slice(0, Math.max(1, end));
+}
+
+/**
+ * Makes the name of a directory durable, and those of the directories above as far as they are ours: who may not read one
+ * has not made it.
+ */
+export async function syncNamesAbove(disk: Disk, directory: string): Promise<void> {
+  try {
+    for (let above = parentOf(directory); above !== undefined && above !== '/'; above = parentOf(above))
+      await disk.syncDirectory(above);
+  } catch (error) {
+    if (!(error instanceof BrokerError) || error.code !== 'permission_denied') throw error;
+  }
 }
 
 /** Writes zeros over `[from, to)` in slices and leaves the sync to the caller, so later writes need no new extents. */

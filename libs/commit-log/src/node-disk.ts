@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { promisify } from 'node:util';
 import { BrokerError } from '@robustmq/errors';
+import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { SyncPace } from './sync-pace.ts';
 
@@ -9,12 +10,25 @@ const fsync = promisify(fs.fsync);
 const writeAt = promisify(fs.write);
 const readAt = promisify(fs.read);
 
+/** Messages of other people: nobody but the service's own user reads them. */
+const PRIVATE_DIRECTORY = 0o700;
+const PRIVATE_FILE = 0o600;
+
 /** The operating system's file system, over node:fs. */
 export class NodeDisk implements Disk {
   readonly #pace = new SyncPace();
 
+  lock(directory: string): DirectoryLock {
+    this.makeDirectory(directory);
+    guard('chmod', directory, () => {
+      // One that an operator made. The root of a mounted volume is often not ours to change.
+      if (fs.statSync(directory).uid === process.getuid?.()) fs.chmodSync(directory, PRIVATE_DIRECTORY);
+    });
+    return lockDirectory(directory);
+  }
+
   makeDirectory(directory: string): void {
-    guard('mkdir', directory, () => fs.mkdirSync(directory, { recursive: true }));
+    guard('mkdir', directory, () => fs.mkdirSync(directory, { recursive: true, mode: PRIVATE_DIRECTORY }));
   }
 
   list(directory: string): string[] {
@@ -30,7 +44,11 @@ export class NodeDisk implements Disk {
   }
 
   create(path: string): DiskFile {
-    return guard('create', path, () => new NodeDiskFile(path, fs.openSync(path, 'wx+'), this.#pace));
+    return guard(
+      'create',
+      path,
+      () => new NodeDiskFile(path, fs.openSync(path, 'wx+', PRIVATE_FILE), this.#pace),
+    );
   }
 
   rename(from: string, to: string): void {
@@ -176,6 +194,8 @@ function asBrokerError(operation: string, path: string, error: unknown): BrokerE
   if (errno === 'ENOSPC' || errno === 'EDQUOT')
     return new BrokerError('storage_full', message, { cause: error });
   if (errno === 'ENOENT') return new BrokerError('not_found', message, { cause: error });
+  if (errno === 'EACCES' || errno === 'EPERM' || errno === 'EROFS')
+    return new BrokerError('permission_denied', message, { cause: error });
   if (errno === 'EEXIST') return new BrokerError('already_exists', message, { cause: error });
   return new BrokerError('storage_failed', message, { cause: error });
 }

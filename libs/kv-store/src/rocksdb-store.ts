@@ -1,5 +1,5 @@
 // RocksDB through rocksdb-native (decision 1).
-import { BrokerError } from '@robustmq/errors';
+import { BrokerError, type ErrorCode } from '@robustmq/errors';
 // Types only: the package ships none.
 import './rocksdb-native.d.ts';
 import RocksDB from 'rocksdb-native';
@@ -26,10 +26,11 @@ export interface RocksDbOptions {
 
 /**
  * Opens or creates a store; families that are missing are created. One process at a time per path.
- * @throws BrokerError `storage_failed`
+ * @throws BrokerError `conflict` if somebody has it open, `corrupt` with the reason if it is damaged, `storage_full`,
+ * `storage_failed`
  */
 export async function openRocksDb(path: string, options: RocksDbOptions): Promise<KeyValueStore> {
-  const root = await guarded(`open ${path}`, async () => {
+  const root = await guarded(`open of ${path}`, async () => {
     const db = new RocksDB(path, {
       columnFamilies: [...options.families],
       writeBufferSize: options.writeBufferBytes ?? WRITE_BUFFER_BYTES,
@@ -158,6 +159,27 @@ async function guarded<R>(what: string, run: () => Promise<R>): Promise<R> {
   try {
     return await run();
   } catch (cause) {
-    throw BrokerError.from(cause, 'storage_failed', `key-value store: ${what} failed`);
+    throw asBrokerError(what, cause);
   }
 }
+
+/**
+ * What RocksDB says, by what can be done about it. Its statuses reach us as text: damage has many texts, what the machine
+ * around it lacks has few.
+ */
+function asBrokerError(what: string, cause: unknown): BrokerError {
+  if (cause instanceof BrokerError) return cause;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const code = codeOf(reason);
+  const message = code === 'conflict' ? 'another process has it open' : reason;
+  return new BrokerError(code, `key-value store: ${what} failed: ${message}`, { cause });
+}
+
+function codeOf(reason: string): ErrorCode {
+  if (/lock hold by current process|while lock file/i.test(reason)) return 'conflict';
+  if (/no space left|disk quota/i.test(reason)) return 'storage_full';
+  return DAMAGE.test(reason) ? 'corrupt' : 'storage_failed';
+}
+
+const DAMAGE =
+  /corrupt|checksum mismatch|does not end with newline|bad magic|size mismatch|no such file|wal_dir contains existing log file/i;

@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { KeyValueBatch, MemoryStore, openRocksDb } from '../src/index.ts';
@@ -48,6 +48,62 @@ describe('RocksDB', () => {
     await expect(openRocksDb(path.join(file, 'db'), { families: ['a'] })).rejects.toMatchObject({
       code: 'storage_failed',
     });
+  });
+
+  it('is never opened twice: the second is refused as in use, and nothing of the first is touched (N3)', async () => {
+    const db = path.join(directory, 'locked');
+    const first = await openRocksDb(db, { families: ['a'] });
+    await expect(openRocksDb(db, { families: ['a'] })).rejects.toMatchObject({ code: 'conflict' });
+    await first.write(new KeyValueBatch().put('a', Buffer.from('x'), Buffer.from('1')));
+    expect(await first.get('a', Buffer.from('x'))).toEqual(Buffer.from('1'));
+    await first.close();
+  });
+
+  const fileOf = (db: string, kind: RegExp): string =>
+    path.join(
+      db,
+      readdirSync(db).find((name) => kind.test(name))!,
+    );
+  const flipLast = (file: string): void => {
+    const bytes = readFileSync(file);
+    bytes[bytes.length - 20]! ^= 1;
+    writeFileSync(file, bytes);
+  };
+
+  it.each<[string, RegExp, (db: string) => void]>([
+    [
+      'a flipped bit in the manifest',
+      /checksum mismatch|corrupted/,
+      (db) => flipLast(fileOf(db, /^MANIFEST/)),
+    ],
+    ['no manifest', /No such file/, (db) => rmSync(fileOf(db, /^MANIFEST/))],
+    ['a table that is gone', /No such file/, (db) => rmSync(fileOf(db, /sst$/))],
+    ['a table that is cut', /size mismatch/, (db) => truncateSync(fileOf(db, /sst$/), 10)],
+    ['garbage in CURRENT', /CURRENT/, (db) => writeFileSync(path.join(db, 'CURRENT'), 'x')],
+  ])('damage is told with its reason: %s', async (_, reason, damage) => {
+    const db = path.join(directory, 'damaged');
+    const store = await openRocksDb(db, { families: ['a'] });
+    await store.write(new KeyValueBatch().put('a', Buffer.from('x'), Buffer.alloc(5000, 1)));
+    await store.flush('a');
+    await store.close();
+    damage(db);
+    await expect(openRocksDb(db, { families: ['a'] })).rejects.toMatchObject({
+      code: 'corrupt',
+      message: expect.stringMatching(reason) as unknown,
+    });
+  });
+
+  it('a flush leaves the family in a table file: without it nothing is durable (M1)', async () => {
+    const db = path.join(directory, 'flushed');
+    const store = await openRocksDb(db, { families: ['a', 'b'] });
+    const tables = (): number => readdirSync(db).filter((name) => name.endsWith('.sst')).length;
+    await store.write(new KeyValueBatch().put('a', Buffer.from('x'), Buffer.from('1')));
+    expect(tables()).toBe(0);
+    await store.flush('b');
+    expect(tables()).toBe(0);
+    await store.flush('a');
+    expect(tables()).toBe(1);
+    await store.close();
   });
 
   it('I9: what was flushed survives SIGKILL', async () => {

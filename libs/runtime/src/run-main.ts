@@ -28,12 +28,16 @@ export function describeFatal(error: unknown): { readonly text: string; readonly
   };
 }
 
+/** Folders 0700, files 0600, whoever makes them: a service's data, logs and keys are its user's own. */
+const PRIVATE_UMASK = 0o077;
+
 /**
  * Runs `main`; when it fails, prints why to stderr and ends the process with the code of {@link describeFatal}. A process that was
  * started with an IPC channel belongs to a launcher and ends with it, without a drain: whoever kills a launcher means all of it,
  * and the next start must find the ports free.
  */
 export async function runMain(name: string, main: () => Promise<void>): Promise<void> {
+  process.umask(PRIVATE_UMASK);
   if (process.connected) process.once('disconnect', () => process.exit(EXIT_CODES.orphaned));
   try {
     await main();

@@ -2,7 +2,7 @@
 // After leveldb's fault_injection_test and tigerbeetle's storage simulator; here whole directories are modelled too.
 
 import { assert, BrokerError } from '@robustmq/errors';
-import { parentOf, type Disk, type DiskFile } from '@robustmq/commit-log';
+import { parentOf, type DirectoryLock, type Disk, type DiskFile } from '@robustmq/commit-log';
 import type { Random } from './random.ts';
 import { SimulatedContent, type Survival } from './simulated-file.ts';
 import type { VirtualClock } from './virtual-clock.ts';
@@ -33,12 +33,26 @@ export class SimulatedDisk implements Disk {
   /** Directories made; those whose name no sync of the parent covers yet, oldest first. */
   readonly #directories = new Set<string>();
   #unsyncedDirectories: string[] = [];
+  /** Directories that a process has locked; its death lets go of them. */
+  readonly #locked = new Set<string>();
   /** Grows when the process dies: handles and promises of its life are void. */
   #life = 0;
 
   constructor(clock: VirtualClock, random: Random) {
     this.#clock = clock;
     this.#random = random;
+  }
+
+  lock(directory: string): DirectoryLock {
+    this.makeDirectory(directory);
+    if (this.#locked.has(directory)) throw new BrokerError('conflict', `${directory} is in use`);
+    this.#locked.add(directory);
+    const life = this.#life;
+    return {
+      release: () => {
+        if (life === this.#life) this.#locked.delete(directory);
+      },
+    };
   }
 
   makeDirectory(directory: string): void {
@@ -101,6 +115,7 @@ export class SimulatedDisk implements Disk {
   /** The process dies, the machine does not: all writes stay visible, none becomes durable by it. */
   kill(): void {
     this.#life++;
+    this.#locked.clear();
     this.#clock.clear();
   }
 

@@ -10,6 +10,7 @@ import type { WorldOptions } from './storage-world.ts';
 function withFiles(disk: Disk, change: (file: DiskFile) => Partial<DiskFile>): Disk {
   const wrap = (file: DiskFile): DiskFile => ({ ...file, ...change(file) });
   return {
+    lock: (directory) => disk.lock(directory),
     makeDirectory: (directory) => disk.makeDirectory(directory),
     list: (directory) => disk.list(directory),
     exists: (path) => disk.exists(path),

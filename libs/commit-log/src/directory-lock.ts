@@ -1,0 +1,88 @@
+// The lock of a data directory (rule N3): held by the kernel for the process that has it, so it ends with the process and
+// is never stale. Node has no flock; SQLite, which it brings, takes the same locks. The file stays empty.
+
+import fs from 'node:fs';
+import os from 'node:os';
+import { DatabaseSync } from 'node:sqlite';
+import { BrokerError } from '@robustmq/errors';
+
+/** A directory that this process owns. */
+export interface DirectoryLock {
+  /** Lets others have it. Idempotent; the death of the process does the same. */
+  release(): void;
+}
+
+const LOCK_FILE = 'lock';
+/** Who has it: for the refusal only, nothing is decided by it. */
+const HOLDER_FILE = 'lock-holder';
+const MAX_HOLDER_BYTES = 200;
+
+/** A lock whose handle is collected as garbage would be lost. */
+const held = new Set<DatabaseSync>();
+
+/**
+ * Locks a directory that is there.
+ * @throws BrokerError conflict if somebody has it, named in the message; storage_failed if it can't be locked.
+ */
+export function lockDirectory(directory: string): DirectoryLock {
+  const path = `${directory}/${LOCK_FILE}`;
+  let database: DatabaseSync | undefined;
+  try {
+    // SQLite would make it readable for others.
+    fs.closeSync(fs.openSync(path, 'a', 0o600));
+    database = new DatabaseSync(path);
+    // Without a journal file, and without a byte of its own: the open transaction is the lock.
+    database.exec('PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE');
+    fs.writeFileSync(`${directory}/${HOLDER_FILE}`, holder(), { mode: 0o600 });
+  } catch (cause) {
+    if (database !== undefined) closeQuietly(database);
+    throw isBusy(cause) ? inUse(directory, cause) : notLockable(path, cause);
+  }
+  const locked = database;
+  held.add(locked);
+  return {
+    release() {
+      if (!held.delete(locked)) return;
+      locked.close();
+    },
+  };
+}
+
+function holder(): string {
+  return `process ${process.pid} on ${os.hostname()}, started ${new Date(performance.timeOrigin).toISOString()}`;
+}
+
+function inUse(directory: string, cause: unknown): BrokerError {
+  let by = 'another process';
+  try {
+    by = fs.readFileSync(`${directory}/${HOLDER_FILE}`, 'utf8').slice(0, MAX_HOLDER_BYTES) || by;
+  } catch (error) {
+    // It locks before it writes its name.
+    if (!isMissing(error)) throw error;
+  }
+  return new BrokerError(
+    'conflict',
+    `the folder ${directory} is in use by ${by}: two processes on one data folder would destroy it`,
+    { cause },
+  );
+}
+
+function notLockable(path: string, cause: unknown): BrokerError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new BrokerError('storage_failed', `${path} can not be locked: ${reason}`, { cause });
+}
+
+/** SQLITE_BUSY and SQLITE_LOCKED, with their extended codes. */
+function isBusy(error: unknown): boolean {
+  const code = (error as { readonly errcode?: number }).errcode;
+  return code !== undefined && ((code & 0xff) === 5 || (code & 0xff) === 6);
+}
+
+function isMissing(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'ENOENT';
+}
+
+/** Of a connection that never had the lock. */
+function closeQuietly(database: DatabaseSync): void {
+  if (database.isOpen) database.close();
+}
