@@ -1,7 +1,7 @@
 // The process: configuration in, a serving meta-service out, and an orderly end.
 import path from 'node:path';
 import { hashPassword } from '@robustmq/access-control';
-import { CommitLog, NodeDisk } from '@robustmq/commit-log';
+import { CommitLog, NodeDisk, type Disk } from '@robustmq/commit-log';
 import { openRocksDb, type KeyValueStore, type RocksDbOptions } from '@robustmq/kv-store';
 import { BrokerError } from '@robustmq/errors';
 import {
@@ -69,30 +69,9 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
     writeBufferBytes: MEMTABLE_BYTES,
   });
   shutdown.add('state', STEP_TIMEOUT_MS, () => store.close());
-  const meta = await Meta.open({
-    maxFrameBytes: Math.min(MAX_FRAME_BYTES, config.commitLog.fileBytes),
-    openLog: (afterPosition) =>
-      CommitLog.open(disk, path.join(directory, 'log'), {
-        afterPosition,
-        fileBytes: config.commitLog.fileBytes,
-        maxFrameBytes: MAX_FRAME_BYTES,
-      }),
-    store,
-    clock: systemClock,
-    dataGroups,
-    defaults: {
-      streamShards: config.streams.default.partitions,
-      streamMqttFilter: config.streams.default.mqtt.filter,
-      mqttShards: config.mqtt.shards,
-    },
-    machine: {
-      leaseDurationMs: config.lease.duration,
-      renewIntervalMs: config.lease.renewInterval,
-    },
-    onFatal: (error) => {
-      log.fatal({ err: error }, 'this process must end; a restart recovers what is durable');
-      void shutdown.exit('log failed', describeFatal(error).code);
-    },
+  const meta = await openMeta(config, disk, store, dataGroups, (error) => {
+    log.fatal({ err: error }, 'this process must end; a restart recovers what is durable');
+    void shutdown.exit('log failed', describeFatal(error).code);
   });
   if (!meta.isBootstrapped) await meta.bootstrap(await hashPassword(await initialPassword(disk, directory)));
   shutdown.add('groups', STEP_TIMEOUT_MS, () => meta.stop());
@@ -120,6 +99,38 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
   shutdown.installSignals();
   log.info({ grpc: `${config.grpc.host}:${port}`, cluster: meta.state.meta.clusterId }, 'ready');
   return { port, opsPort: telemetry.opsPort, shutdown };
+}
+
+/** The groups on their log. */
+function openMeta(
+  config: MetaServiceConfig,
+  disk: Disk,
+  store: KeyValueStore,
+  dataGroups: number,
+  onFatal: (error: BrokerError) => void,
+): Promise<Meta> {
+  return Meta.open({
+    maxFrameBytes: Math.min(MAX_FRAME_BYTES, config.commitLog.fileBytes),
+    openLog: (afterPosition) =>
+      CommitLog.open(disk, path.join(config.data.dir, 'log'), {
+        afterPosition,
+        fileBytes: config.commitLog.fileBytes,
+        maxFrameBytes: MAX_FRAME_BYTES,
+      }),
+    store,
+    clock: systemClock,
+    dataGroups,
+    defaults: {
+      streamShards: config.streams.default.partitions,
+      streamMqttFilter: config.streams.default.mqtt.filter,
+      mqttShards: config.mqtt.shards,
+    },
+    machine: {
+      leaseDurationMs: config.lease.duration,
+      renewIntervalMs: config.lease.renewInterval,
+    },
+    onFatal,
+  });
 }
 
 /** The applied state. @throws BrokerError with what to do, if it is damaged: a repeat would find it so again. */

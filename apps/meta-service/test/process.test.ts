@@ -1,5 +1,5 @@
 // The real process, through the real client.
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { MetaClient, type Registration } from '@robustmq/meta-client';
@@ -50,6 +50,35 @@ describe('the process', () => {
     }
     expect(offset.acknowledged).toBeGreaterThan(ROUNDS);
   }, 60_000);
+
+  test('a second process on the folder is refused with exit code 2 and names the first, which goes on (N3)', async () => {
+    await start();
+    const first = running!;
+    await expect(MetaProcess.start(directory, 0, [])).rejects.toThrow(
+      new RegExp(`ended with 2: [^]*in use by process ${first.pid} on `),
+    );
+    const client = new MetaClient({ addresses: [first.address] });
+    await client.ready();
+    client.close();
+  });
+
+  test('another node on the folder is refused with exit code 2 (N2)', async () => {
+    await start();
+    await running!.stop('SIGTERM');
+    await expect(start(0, ['--node.id=meta-2'])).rejects.toThrow(
+      /ended with 2: [^]*data of node 'meta-1'[^]* this is node 'meta-2'/,
+    );
+  });
+
+  test('a damaged state ends it with 1, the reason and the next step; an empty file of facts is mended', async () => {
+    await start();
+    await running!.stop('SIGTERM');
+    writeFileSync(path.join(directory, 'meta.json'), '');
+    await start();
+    await running!.stop('SIGTERM');
+    writeFileSync(path.join(directory, 'state', 'CURRENT'), 'x');
+    await expect(start()).rejects.toThrow(/ended with 1: [^]*CURRENT[^]*bring the whole data folder back/);
+  });
 
   test('the first password is written once, for its owner only, and opens the account', async () => {
     await start();
