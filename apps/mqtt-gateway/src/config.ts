@@ -89,6 +89,9 @@ const schema = z.strictObject({
     maxOutputBytes: byteSize({ min: 64 * KiB })
       .default(MiB)
       .describe('Output that may wait for a client before QoS 0 messages to it are dropped.'),
+    outputTimeout: duration({ min: 100 })
+      .default(30_000)
+      .describe('A client that sends on, but takes none of the output waiting for it for so long, is cut.'),
   }),
   session: section({
     expiryMaxS: z

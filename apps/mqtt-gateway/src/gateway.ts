@@ -6,7 +6,7 @@ import { BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
 import { MetaClient, type ViewChange } from '@robustmq/meta-client';
 import { RpcServer, ServiceKind } from '@robustmq/rpc';
-import { TimerWheel, backoffDelayMs, sleep, systemClock } from '@robustmq/runtime';
+import { TimerWheel, backoffDelayMs, sleep, systemClock, systemTimers } from '@robustmq/runtime';
 import type { DebugSwitch, TraceSampler } from '@robustmq/telemetry';
 import type { MqttGatewayConfig } from './config.ts';
 import { addGatewayService } from './mesh/mesh.ts';
@@ -43,6 +43,14 @@ const SERVER_CLOSE_MS = 1_000;
 const RELEASE_WAIT_MS = 3_000;
 const RELEASE_POLL_MS = 10;
 
+/** What a socket may bring on top of a frame before it knows that nobody reads. */
+const IN_FLIGHT_BYTES = 1024 * 1024;
+
+/** The largest frame of a WebSocket: room for the largest packet and some small ones. */
+function maxFrameBytes({ limits }: MqttGatewayConfig): number {
+  return 2 * limits.maxPacketBytes;
+}
+
 function limitsOf(config: MqttGatewayConfig): GatewayLimits {
   const { limits, session } = config;
   return {
@@ -61,6 +69,9 @@ function limitsOf(config: MqttGatewayConfig): GatewayLimits {
     maxConnectsPerSecond: limits.maxConnectsPerSecond,
     slowOutputBytes: limits.slowOutputBytes,
     maxOutputBytes: limits.maxOutputBytes,
+    reliefBytes: Math.min(limits.slowOutputBytes, limits.maxOutputBytes),
+    outputTimeoutMs: limits.outputTimeout,
+    maxHeldBytes: maxFrameBytes(config) + IN_FLIGHT_BYTES,
   };
 }
 
@@ -98,6 +109,7 @@ export class Gateway {
       config,
       limits: this.#limits,
       clock: systemClock,
+      timers: systemTimers,
       wheel: this.#wheel,
       flusher: this.flusher,
       log,
@@ -117,7 +129,7 @@ export class Gateway {
     const accept = (transport: Transport, peer: Peer): ByteSink | null => this.#accept(transport, peer);
     this.#tcp = new TcpListener(accept);
     this.#ws = config.ws.enabled
-      ? new WsListener({ path: config.ws.path, maxFrameBytes: 2 * this.#limits.maximumPacketBytes }, accept)
+      ? new WsListener({ path: config.ws.path, maxFrameBytes: maxFrameBytes(config) }, accept)
       : undefined;
     this.#rpc = new RpcServer((err, method) => log.error({ err, method }, 'call failed unexpectedly'));
     addGatewayService(this.#rpc, {

@@ -44,6 +44,7 @@ export function registerMetrics(metrics: Metrics, gateway: Gateway): void {
     ['protocolErrors', 'protocol_errors', 'Connections ended by an error of the client'],
     ['takenOver', 'takeovers', 'Sessions taken over by a new connection'],
     ['keepAliveTimeouts', 'keep_alive_timeouts', 'Connections ended by their keep alive'],
+    ['outputTimeouts', 'output_timeouts', 'Connections ended because the client took none of its output'],
     ['retainIgnored', 'retain_ignored', 'Retained publishes delivered without being stored'],
   ];
   metrics.registerCounters(

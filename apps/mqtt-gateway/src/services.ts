@@ -4,7 +4,7 @@ import type { Authenticator } from '@robustmq/access-control';
 import type { TopicCache } from '@robustmq/mqtt-codec';
 import type { SessionPolicy } from '@robustmq/mqtt-session';
 import type { NodeIdentity, SessionHandover } from '@robustmq/rpc';
-import type { Clock, TimerWheel } from '@robustmq/runtime';
+import type { Clock, Timers, TimerWheel, TurnBudget } from '@robustmq/runtime';
 import type { DebugSwitch } from '@robustmq/telemetry';
 import type { CatchUp } from './delivery/catch-up.ts';
 import type { FilterRegistry } from './delivery/filter-registry.ts';
@@ -23,6 +23,12 @@ export interface GatewayLimits extends SessionPolicy {
   /** Output that waits for a client before QoS 1 is left for later, and before QoS 0 is dropped. */
   readonly slowOutputBytes: number;
   readonly maxOutputBytes: number;
+  /** Output waiting at which a client counts as reading again: the smaller of the two. */
+  readonly reliefBytes: number;
+  /** A client that keeps us from reading by taking none of its output is cut after this. */
+  readonly outputTimeoutMs: number;
+  /** Input that may wait while reading is held; a frame of a WebSocket fits in. */
+  readonly maxHeldBytes: number;
 }
 
 /** Counted in plain integers; instruments read them. */
@@ -35,6 +41,7 @@ export interface ConnectionCounters {
   protocolErrors: number;
   takenOver: number;
   keepAliveTimeouts: number;
+  outputTimeouts: number;
   retainIgnored: number;
 }
 
@@ -49,6 +56,7 @@ export function newConnectionCounters(): ConnectionCounters {
     protocolErrors: 0,
     takenOver: 0,
     keepAliveTimeouts: 0,
+    outputTimeouts: 0,
     retainIgnored: 0,
   };
 }
@@ -64,7 +72,11 @@ export interface GatewayLog {
 /** Everything that a connection needs. */
 export interface GatewayServices {
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly wheel: TimerWheel;
+  /** The slice of the loop that reading takes now (N8), and whether it is used up. */
+  readonly readTurn: TurnBudget;
+  readonly isReadTurnSpent: () => boolean;
   readonly flusher: OutputFlusher;
   readonly topics: TopicCache;
   readonly limits: GatewayLimits;

@@ -8,7 +8,7 @@ import { REASON, TopicCache } from '@robustmq/mqtt-codec';
 import type { MetaClient, Registration } from '@robustmq/meta-client';
 import { isGatewayProducerId } from '@robustmq/record-batch';
 import { ServiceKind, SessionHandoverSchema } from '@robustmq/rpc';
-import type { Clock, TimerWheel } from '@robustmq/runtime';
+import { TurnBudget, type Clock, type Timers, type TimerWheel } from '@robustmq/runtime';
 import type { DebugSwitch, TraceSampler } from '@robustmq/telemetry';
 import type { MqttGatewayConfig } from './config.ts';
 import { CatchUp } from './delivery/catch-up.ts';
@@ -35,6 +35,7 @@ export interface ProcessParts {
   readonly config: MqttGatewayConfig;
   readonly limits: GatewayLimits;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly wheel: TimerWheel;
   readonly flusher: OutputFlusher;
   readonly log: GatewayLog;
@@ -161,9 +162,13 @@ export class Serving {
   #makeServices(): GatewayServices {
     const parts = this.#parts;
     const { ownership } = parts;
+    const readTurn = new TurnBudget(parts.clock, parts.timers);
     return {
       clock: parts.clock,
+      timers: parts.timers,
       wheel: parts.wheel,
+      readTurn,
+      isReadTurnSpent: () => readTurn.isSpent,
       flusher: parts.flusher,
       topics: new TopicCache(),
       limits: parts.limits,

@@ -138,4 +138,74 @@ describe('SocketOutput', () => {
     expect(cut.transport.content).toHaveLength(0);
     expect(cut.transport.isDestroyed).toBe(true);
   });
+
+  describe('N7: relief', () => {
+    const withMark = (
+      markBytes: number,
+    ): { transport: FakeTransport; flusher: OutputFlusher; output: SocketOutput; reliefs: () => number } => {
+      const transport = new FakeTransport();
+      const flusher = new OutputFlusher();
+      let reliefs = 0;
+      const output = new SocketOutput(transport, flusher, { markBytes, relieved: () => void reliefs++ });
+      return { transport, flusher, output, reliefs: () => reliefs };
+    };
+
+    test('comes with the flush when the kernel takes a whole burst at once: no drain follows', () => {
+      const { flusher, output, reliefs } = withMark(100 * 1024);
+      for (let index = 0; index < 1_000; index++) output.copy(Buffer.alloc(1_000));
+      expect(reliefs()).toBe(0);
+      flusher.flush();
+      expect(reliefs()).toBe(1);
+    });
+
+    test('waits for the drain when the kernel takes less', () => {
+      const { transport, flusher, output, reliefs } = withMark(100);
+      transport.isCongested = true;
+      output.copy(Buffer.alloc(101));
+      flusher.flush();
+      expect(reliefs()).toBe(0);
+      transport.writableLength = 0;
+      output.drained();
+      expect(reliefs()).toBe(1);
+      output.drained();
+      expect(reliefs()).toBe(1);
+    });
+
+    test('comes with a later flush that finds the kernel empty', () => {
+      const { transport, flusher, output, reliefs } = withMark(100);
+      transport.isCongested = true;
+      output.copy(Buffer.alloc(200));
+      flusher.flush();
+      transport.isCongested = false;
+      transport.writableLength = 0;
+      output.copy(Buffer.alloc(1));
+      flusher.flush();
+      expect(reliefs()).toBe(1);
+    });
+
+    test('is not told of what never went above the mark, nor behind the end', () => {
+      const { flusher, output, reliefs } = withMark(100);
+      output.copy(Buffer.alloc(100));
+      flusher.flush();
+      output.copy(Buffer.alloc(200));
+      output.end();
+      flusher.flush();
+      expect(reliefs()).toBe(0);
+    });
+  });
+
+  test('counts the bytes that have left', () => {
+    const { transport, flusher, output } = make();
+    output.copy(Buffer.alloc(10));
+    flusher.flush();
+    expect(output.takenBytes).toBe(10);
+    transport.isCongested = true;
+    output.copy(Buffer.alloc(5));
+    flusher.flush();
+    expect(output.takenBytes).toBe(10);
+    transport.writableLength = 0;
+    output.copy(Buffer.alloc(7));
+    flusher.flush();
+    expect(output.takenBytes).toBe(15);
+  });
 });

@@ -8,6 +8,7 @@ import { PACKET_TYPE, type AckType, type ControlPacket, type ProtocolVersion } f
 import { malformedPacket, packetTooLarge, protocolError } from './decode-error.ts';
 import { readPublish } from './publish-packet.ts';
 import { PublishView } from './publish-view.ts';
+import { REASON } from './reason-code.ts';
 import {
   checkAuth,
   checkConnect,
@@ -32,6 +33,10 @@ export interface DecoderOptions {
   readonly topics: TopicCache;
   /** Whole packet, fixed header included, until {@link MqttDecoder.maxPacketBytes} is set; default 64 KiB. */
   readonly firstPacketMaxBytes?: number;
+  /** Bytes that may wait while it is paused; default 1 MiB. A frame of a WebSocket may carry as many at once. */
+  readonly maxHeldBytes?: number;
+  /** Asked between packets: whether the loop is owed to others. What is left waits then; see {@link MqttDecoder.isYielding}. */
+  readonly isTurnSpent?: () => boolean;
 }
 
 /** Room for a CONNECT with long credentials; more is not believed of someone who is not authenticated. */
@@ -40,6 +45,10 @@ export const FIRST_PACKET_MAX_BYTES = 64 * 1024;
 const BODY_INITIAL_BYTES = 4096;
 /** The Remaining Length has at most four bytes (section 2.1.4). */
 const LENGTH_SHIFT_MAX = 21;
+/** Packets between two looks at the clock: the dearest take some 10 µs each. */
+const PACKETS_PER_LOOK = 32;
+/** Pieces of held input that are joined: a drip of bytes must not become a list of them. */
+const MAX_HELD_PIECES = 64;
 
 /** Low four bits that each packet type must have; 0xff: PUBLISH, read apart; 0xfe: types no client sends. */
 const FIXED_FLAGS = Uint8Array.of(0xfe, 0, 0xfe, 0xff, 0, 0, 2, 0, 2, 0xfe, 2, 0xfe, 0, 0xfe, 0, 0);
@@ -62,26 +71,35 @@ export class MqttDecoder {
   /** Bytes of a packet that spans chunks. */
   #body: Buffer | null = null;
   #filled = 0;
-  /** What arrived while paused. */
-  #held: Buffer | null = null;
+  /** What arrived while paused, in order; null when that is nothing. */
+  #held: Buffer[] | null = null;
+  #heldBytes = 0;
+  #isYielding = false;
+  #packetsToLook = PACKETS_PER_LOOK;
+  readonly #maxHeldBytes: number;
+  readonly #isTurnSpent: (() => boolean) | undefined;
 
   constructor(options: DecoderOptions) {
     this.#topics = options.topics;
+    this.#maxHeldBytes = options.maxHeldBytes ?? HELD_MIN_BYTES;
+    this.#isTurnSpent = options.isTurnSpent;
     this.maxPacketBytes = options.firstPacketMaxBytes ?? FIRST_PACKET_MAX_BYTES;
   }
 
+  /** It stopped between packets because the turn was spent: {@link resume} goes on, in another turn (N8). */
+  get isYielding(): boolean {
+    return this.#isYielding;
+  }
+
   /**
-   * Reads as many packets as `chunk` completes. The chunk may be reused by its owner afterwards.
+   * Reads as many packets as `chunk` completes. The chunk is the decoder's to keep.
    * @throws BrokerError malformed, too_large or unsupported, with the reason code in `details`; it is the last one.
    */
   push(chunk: Buffer, sink: DecoderSink): void {
     if (this.#closed) return;
-    if (this.#paused) {
-      this.#hold(chunk, 0);
-      return;
-    }
     try {
-      this.#read(chunk, sink);
+      if (this.#paused || this.#isYielding) this.#hold(chunk);
+      else this.#read(chunk, sink);
     } catch (error) {
       this.close();
       throw error;
@@ -101,9 +119,12 @@ export class MqttDecoder {
   /** Goes on with what was held. Errors as {@link push}. */
   resume(sink: DecoderSink): void {
     this.#paused = false;
-    const held = this.#held;
+    this.#isYielding = false;
+    const pieces = this.#held;
     this.#held = null;
-    if (held !== null) this.push(held, sink);
+    this.#heldBytes = 0;
+    if (pieces === null) return;
+    for (const piece of pieces) this.push(piece, sink);
   }
 
   /** Drops all state; nothing is read any more. */
@@ -132,11 +153,20 @@ export class MqttDecoder {
         this.#dispatch(first, chunk, at, end, sink);
         at = end;
       }
-      if (this.#paused || this.#closed) {
-        if (!this.#closed && at < length) this.#hold(chunk, at);
+      if (this.#closed) return;
+      if (--this.#packetsToLook === 0) this.#look();
+      if (this.#paused || this.#isYielding) {
+        if (at < length) this.#hold(chunk.subarray(at));
+        else this.#isYielding = false;
         return;
       }
     }
+  }
+
+  /** Between packets, once in a while: whether the turn is spent (N8). */
+  #look(): void {
+    this.#packetsToLook = PACKETS_PER_LOOK;
+    if (this.#isTurnSpent?.() === true) this.#isYielding = true;
   }
 
   /** Reads the fixed header; returns where the rest of the packet starts, or -1 when the chunk ends first. */
@@ -256,16 +286,17 @@ export class MqttDecoder {
     return decodeByLibrary((type << 4) | FIXED_FLAGS[type]!, buffer, start, end, version);
   }
 
-  #hold(chunk: Buffer, at: number): void {
-    const held = this.#held;
-    const sizeBytes = (held === null ? 0 : held.length) + chunk.length - at;
-    const limitBytes = Math.max(this.maxPacketBytes, HELD_MIN_BYTES);
-    if (sizeBytes > limitBytes) {
-      this.close();
-      throw new BrokerError('quota_exceeded', `${sizeBytes} bytes arrived while reading was paused`);
+  #hold(chunk: Buffer): void {
+    const sizeBytes = this.#heldBytes + chunk.length;
+    if (sizeBytes > this.#maxHeldBytes) {
+      throw new BrokerError('quota_exceeded', 'the peer sends on although nobody reads', {
+        details: { reasonCode: REASON.quotaExceeded },
+      });
     }
-    const rest = chunk.subarray(at);
-    this.#held = held === null ? Buffer.from(rest) : Buffer.concat([held, rest]);
+    const held = (this.#held ??= []);
+    held.push(chunk);
+    this.#heldBytes = sizeBytes;
+    if (held.length > MAX_HELD_PIECES) this.#held = [Buffer.concat(held)];
   }
 }
 

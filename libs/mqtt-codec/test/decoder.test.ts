@@ -201,3 +201,82 @@ test('CONNECT of every level, byte by byte', () => {
     expect(decoder.protocolVersion).toBe(version);
   }
 });
+
+describe('N8: input that takes more than a turn', () => {
+  /** A clock that moves with every packet read, and the pings that were read in each turn. */
+  function reading(packetsPerTurn: number): { turns: number[]; decoder: MqttDecoder; sink: RecordingSink } {
+    const turns = [0];
+    const sink = new RecordingSink();
+    const decoder = new MqttDecoder({
+      topics: new TopicCache(),
+      maxHeldBytes: 1 << 22,
+      isTurnSpent: () => turns.at(-1)! >= packetsPerTurn,
+    });
+    decoder.push(connectBytes(4), sink);
+    sink.pingreq = (): void => void turns[turns.length - 1]!++;
+    return { turns, decoder, sink };
+  }
+
+  test('stops between packets and goes on when it is told to', () => {
+    const { turns, decoder, sink } = reading(1_000);
+    decoder.push(Buffer.alloc(20_000).fill(packet(0xc0)), sink);
+    while (decoder.isYielding) {
+      turns.push(0);
+      decoder.resume(sink);
+    }
+    expect(turns.reduce((sum, count) => sum + count)).toBe(10_000);
+    // It looks at the clock once in 32 packets.
+    expect(Math.max(...turns)).toBeLessThan(1_032);
+    expect(turns).toHaveLength(10);
+    expect(decoder.holdsInput).toBe(false);
+  });
+
+  test('what comes while it yields waits behind what is left', () => {
+    const order: string[] = [];
+    let isSpent = true;
+    const decoder = new MqttDecoder({ topics: new TopicCache(), isTurnSpent: () => isSpent });
+    const sink = new PublishSink(({ topic }) => void order.push(topic));
+    const topics = Array.from({ length: 100 }, (_, index) => `t${index}`);
+    decoder.push(connectBytes(4), sink);
+    decoder.push(Buffer.concat(topics.slice(0, 60).map((topic) => packet(0x30, topic))), sink);
+    expect(decoder.isYielding && decoder.holdsInput).toBe(true);
+    for (const topic of topics.slice(60)) decoder.push(packet(0x30, topic), sink);
+    isSpent = false;
+    decoder.resume(sink);
+    expect(order).toEqual(topics);
+    expect(decoder.isYielding || decoder.holdsInput).toBe(false);
+  });
+
+  test('a turn that is spent with the last packet of a chunk leaves nothing to resume', () => {
+    const { decoder, sink } = reading(1);
+    decoder.push(Buffer.alloc(62).fill(packet(0xc0)), sink); // with the CONNECT the 32nd packet
+    expect(decoder.isYielding || decoder.holdsInput).toBe(false);
+  });
+});
+
+test('N13: a whole frame of a WebSocket may wait, and is read without copying the rest for every packet', () => {
+  const decoder = new MqttDecoder({ topics: new TopicCache(), maxHeldBytes: 1 << 24 });
+  let count = 0;
+  const sink = new PublishSink((view) => {
+    count++;
+    // A byte of the payload is a view of the pushed chunk itself, however often reading paused before.
+    if (view.payload.buffer !== frame.buffer) throw new BrokerError('internal', 'copied');
+    decoder.pause();
+  });
+  decoder.push(connectBytes(4), sink);
+  const publish = packet(0x30, 't', Buffer.alloc(995));
+  const frame = Buffer.alloc(12_000 * publish.length).fill(publish);
+  decoder.push(frame, sink);
+  while (decoder.holdsInput) decoder.resume(sink);
+  expect(count).toBe(12_000);
+});
+
+test('I8: a drip of bytes while paused is joined, not listed', () => {
+  const decoder = connectedDecoder(4);
+  const sink = new RecordingSink();
+  decoder.pause();
+  const input = Buffer.alloc(10_000).fill(packet(0xc0));
+  for (const byte of input) decoder.push(Buffer.of(byte), sink);
+  decoder.resume(sink);
+  expect(sink.packets).toHaveLength(5_000);
+});

@@ -64,6 +64,8 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
     '等待发给一个客户端的输出超过此值时，QoS 1 消息留待以后。',
   'Output that may wait for a client before QoS 0 messages to it are dropped.':
     '等待发给一个客户端的输出超过此值时，丢弃发给它的 QoS 0 消息。',
+  'A client that sends on, but takes none of the output waiting for it for so long, is cut.':
+    '客户端仍在发送，却在这么长时间内完全不接收等待发给它的输出时，断开该连接。',
   'Longest session expiry in seconds; also that of 3.x sessions without clean session.':
     '最长的会话过期时间（秒）；也用于没有 clean session 的 3.x 会话。',
   'Start of the Response Information of clients that ask for it.':

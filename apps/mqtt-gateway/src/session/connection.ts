@@ -8,6 +8,7 @@ import {
   MqttDecoder,
   PACKET_TYPE,
   PINGRESP,
+  REASON,
   encodeAck,
   encodePacket,
   type Packet,
@@ -23,14 +24,14 @@ import {
   type SubscribeRequest,
   type UnsubscribeRequest,
 } from '@robustmq/mqtt-session';
-import { WheelTimer } from '@robustmq/runtime';
+import { WheelTimer, type Cancel } from '@robustmq/runtime';
 import type { ShardTail } from '../delivery/shard-tail.ts';
 import type { GatewayServices } from '../services.ts';
-import { SocketOutput, type Transport } from '../transport/socket-output.ts';
+import { SocketOutput, type Relief, type Transport } from '../transport/socket-output.ts';
 import type { ByteSink, Peer } from '../transport/tcp-listener.ts';
 import type { ClientSession } from './client-session.ts';
 import { openSession } from './connect-flow.ts';
-import { HOLD_ACKS, HOLD_CONNECT, HOLD_OUTPUT, HOLD_REQUEST } from './read-holds.ts';
+import { HOLD_ACKS, HOLD_CONNECT, HOLD_OUTPUT, HOLD_REQUEST, HOLD_TURN } from './read-holds.ts';
 import { endSession } from './session-end.ts';
 import { subscribe, unsubscribe } from './subscribe-flow.ts';
 
@@ -44,7 +45,7 @@ const HELD_INPUT_MS = 10_000;
 const HOLD_REQUEST_MS = 1_000;
 
 /** A connection from accept to close. */
-export class Connection implements ByteSink, SessionSink {
+export class Connection implements ByteSink, SessionSink, Relief {
   readonly services: GatewayServices;
   readonly peer: Peer;
   readonly output: SocketOutput;
@@ -57,20 +58,27 @@ export class Connection implements ByteSink, SessionSink {
   readonly #decoder: MqttDecoder;
   readonly #timer: WheelTimer;
   #holds = 0;
-  /** The socket is closed; input of it may still be held. */
-  #isGone = false;
-  /** Output that waited when the Keep Alive was last looked at. */
-  #waitedBytes = 0;
+  /** What the client had taken of its output when the Keep Alive was last looked at. */
+  #takenAtKeepAlive = 0;
   /** SUBSCRIBE and UNSUBSCRIBE packets without an answer. */
   #requests = 0;
-  #requestTimer: NodeJS.Timeout | null = null;
+  #cancelRequestHold: Cancel | null = null;
+  /** While output is held: when the peer must have taken some, and how much it had when that was last looked at. */
+  #outputTimer: WheelTimer | null = null;
+  #takenBytes = 0;
+  /** No more input will come; what is held is still served. */
+  #isEnded = false;
 
   constructor(services: GatewayServices, transport: Transport, peer: Peer) {
     this.services = services;
     this.peer = peer;
     this.tenant = services.defaultTenant;
-    this.output = new SocketOutput(transport, services.flusher);
-    this.#decoder = new MqttDecoder({ topics: services.topics });
+    this.output = new SocketOutput(transport, services.flusher, this);
+    this.#decoder = new MqttDecoder({
+      topics: services.topics,
+      maxHeldBytes: services.limits.maxHeldBytes,
+      isTurnSpent: services.isReadTurnSpent,
+    });
     this.machine = new MqttSession<ShardTail>(this, services.limits, services.clock.monotonicMs());
     this.#timer = new WheelTimer(() => this.#timeout());
     services.wheel.arm(this.#timer, services.limits.connectTimeoutMs);
@@ -93,35 +101,90 @@ export class Connection implements ByteSink, SessionSink {
   received(bytes: Buffer): void {
     const { machine } = this;
     if (machine.isClosed) return;
+    this.services.readTurn.restart();
     try {
       this.#decoder.push(bytes, machine);
     } catch (thrown) {
       this.#failed(thrown);
       return;
     }
-    machine.received(this.services.clock.monotonicMs());
+    this.#afterRead();
+  }
+
+  /** Input was read as far as it goes now. */
+  #afterRead(): void {
+    if (this.machine.isClosed) return;
+    this.machine.received(this.services.clock.monotonicMs());
+    if (this.#decoder.isYielding && (this.#holds & HOLD_TURN) === 0) {
+      this.hold(HOLD_TURN);
+      this.services.timers.soon(() => this.release(HOLD_TURN));
+    }
     // A client that sends but does not read gets no more room than its share.
-    if (this.output.waitingBytes > this.services.limits.maxOutputBytes) this.hold(HOLD_OUTPUT);
+    if (this.output.waitingBytes > this.services.limits.maxOutputBytes) this.#holdForOutput();
+    if (this.#isEnded) this.#endUnlessHeld();
+  }
+
+  ended(): void {
+    if (this.machine.isClosed || this.#isEnded) return;
+    this.#isEnded = true;
+    this.services.wheel.arm(this.#timer, HELD_INPUT_MS);
+    this.#endUnlessHeld();
+  }
+
+  closed(): void {
+    // What is held is served all the same (N10); its answers go nowhere.
+    this.output.destroy();
+    this.ended();
+    this.release(HOLD_OUTPUT);
+    if (!this.machine.isClosed) return;
+    this.services.wheel.cancel(this.#timer);
+  }
+
+  /** All that the client sent is served before it counts as gone (N10). */
+  #endUnlessHeld(): void {
+    if (!this.#decoder.holdsInput) this.machine.connectionLost();
+  }
+
+  // --- output that the peer does not take ---
+
+  #holdForOutput(): void {
+    if ((this.#holds & HOLD_OUTPUT) !== 0 || this.output.closed) return;
+    this.hold(HOLD_OUTPUT);
+    this.#takenBytes = this.output.takenBytes;
+    this.#outputTimer ??= new WheelTimer(() => this.#lookAtOutput());
+    this.services.wheel.arm(this.#outputTimer, this.services.limits.outputTimeoutMs);
+  }
+
+  /** A peer that has taken nothing for so long is cut, whether it ever says something again or not (N7). */
+  #lookAtOutput(): void {
+    const { machine, output, services } = this;
+    if (machine.isClosed) return;
+    const { takenBytes } = output;
+    if (takenBytes > this.#takenBytes) {
+      this.#takenBytes = takenBytes;
+      services.wheel.arm(this.#outputTimer!, services.limits.outputTimeoutMs);
+      return;
+    }
+    services.counters.outputTimeouts++;
+    machine.disconnect(REASON.quotaExceeded);
+    output.destroy();
+  }
+
+  get markBytes(): number {
+    return this.services.limits.reliefBytes;
+  }
+
+  relieved(): void {
+    this.services.timers.soon(() => this.#goOn());
   }
 
   drained(): void {
     this.output.drained();
+  }
+
+  #goOn(): void {
     this.release(HOLD_OUTPUT);
     this.session?.drained();
-  }
-
-  closed(): void {
-    this.output.destroy();
-    if (this.#isGone) return;
-    this.#isGone = true;
-    // What came before the end of the stream is served, in order, though nobody hears the answers (N10).
-    if (this.#decoder.holdsInput) this.services.wheel.arm(this.#timer, HELD_INPUT_MS);
-    else this.#lost();
-  }
-
-  #lost(): void {
-    this.machine.connectionLost();
-    this.services.wheel.cancel(this.#timer);
   }
 
   /** A line about this client; per message only when `services.debug` is on. */
@@ -182,10 +245,9 @@ export class Connection implements ByteSink, SessionSink {
    * its DISCONNECT does not undo the subscription. Bounded, because PINGREQ waits as well.
    */
   #holdForRequests(): void {
-    if (this.#requests === 0 || this.#requestTimer !== null) return;
+    if (this.#requests === 0 || this.#cancelRequestHold !== null) return;
     this.hold(HOLD_REQUEST);
-    this.#requestTimer = setTimeout(() => this.#releaseRequests(), HOLD_REQUEST_MS);
-    this.#requestTimer.unref();
+    this.#cancelRequestHold = this.services.timers.after(HOLD_REQUEST_MS, () => this.#releaseRequests());
   }
 
   /** A SUBSCRIBE was served. */
@@ -203,12 +265,14 @@ export class Connection implements ByteSink, SessionSink {
   #requestServed(): void {
     this.#requests--;
     // Not from here: what was held would be served within the answer to others.
-    if (this.#requests === 0 && this.#requestTimer !== null) setImmediate(() => this.#releaseRequests());
+    if (this.#requests === 0 && this.#cancelRequestHold !== null) {
+      this.services.timers.soon(() => this.#releaseRequests());
+    }
   }
 
   #releaseRequests(): void {
-    if (this.#requestTimer !== null) clearTimeout(this.#requestTimer);
-    this.#requestTimer = null;
+    this.#cancelRequestHold?.();
+    this.#cancelRequestHold = null;
     this.release(HOLD_REQUEST);
   }
 
@@ -226,7 +290,7 @@ export class Connection implements ByteSink, SessionSink {
 
   resumeReading(): void {
     // Not from here: what was held would be handled within the batch of outcomes that is being told.
-    setImmediate(() => this.release(HOLD_ACKS));
+    this.services.timers.soon(() => this.release(HOLD_ACKS));
   }
 
   sendPuback(packetId: number, reasonCode: number): void {
@@ -248,9 +312,10 @@ export class Connection implements ByteSink, SessionSink {
 
   close(end: SessionEnd): void {
     const { services, session } = this;
-    if (!this.#isGone) services.wheel.arm(this.#timer, LINGER_MS);
+    services.wheel.arm(this.#timer, LINGER_MS);
     this.#decoder.close();
-    if (this.#requestTimer !== null) clearTimeout(this.#requestTimer);
+    this.#cancelRequestHold?.();
+    if (this.#outputTimer !== null) services.wheel.cancel(this.#outputTimer);
     this.session = null;
     this.debug('connection ended', { reason_code: end.reasonCode, by_client: end.isByClient });
     this.output.end();
@@ -274,15 +339,17 @@ export class Connection implements ByteSink, SessionSink {
   release(reason: number): void {
     if ((this.#holds & reason) === 0 || this.machine.isClosed) return;
     this.#holds &= ~reason;
+    if (reason === HOLD_OUTPUT) this.services.wheel.cancel(this.#outputTimer!);
     if (this.#holds !== 0) return;
     this.output.transport.resume();
+    this.services.readTurn.restart();
     try {
       this.#decoder.resume(this.machine);
     } catch (thrown) {
       this.#failed(thrown);
+      return;
     }
-    this.machine.received(this.services.clock.monotonicMs());
-    if (this.#isGone && this.#holds === 0) this.#lost();
+    this.#afterRead();
   }
 
   /** CONNACK was sent: larger packets are believed, and the keep alive counts. */
@@ -294,12 +361,12 @@ export class Connection implements ByteSink, SessionSink {
 
   #timeout(): void {
     const { machine, services } = this;
-    if (this.#isGone) {
-      this.#lost();
-      return;
-    }
     if (machine.isClosed) {
       this.output.destroy();
+      return;
+    }
+    if (this.#isEnded) {
+      machine.connectionLost();
       return;
     }
     const nowMs = services.clock.monotonicMs();
@@ -311,14 +378,15 @@ export class Connection implements ByteSink, SessionSink {
 
   /** While we don't read. But a client that takes nothing of what holds its input back is as good as gone (N7). */
   #isSilenceOurs(): boolean {
-    if (this.#holds !== HOLD_OUTPUT) return this.#holds !== 0;
-    const waitedBytes = this.#waitedBytes;
-    this.#waitedBytes = this.output.transport.writableLength;
-    return waitedBytes === 0 || this.#waitedBytes < waitedBytes;
+    if ((this.#holds & HOLD_OUTPUT) === 0) return this.#holds !== 0;
+    const takenBefore = this.#takenAtKeepAlive;
+    this.#takenAtKeepAlive = this.output.takenBytes;
+    return this.#takenAtKeepAlive > takenBefore;
   }
 
   /** Reads only move the machine's deadline; the timer looks again when it fires. */
   #rearm(nowMs: number): void {
+    if (this.#isEnded) return;
     const { deadlineMs } = this.machine;
     if (deadlineMs === Number.POSITIVE_INFINITY) this.services.wheel.cancel(this.#timer);
     else this.services.wheel.arm(this.#timer, Math.max(1, deadlineMs - nowMs));

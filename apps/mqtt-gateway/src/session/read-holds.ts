@@ -10,3 +10,5 @@ export const HOLD_ACKS = 4;
 export const HOLD_OUTPUT = 8;
 /** Its SUBSCRIBE or UNSUBSCRIBE is being served. */
 export const HOLD_REQUEST = 16;
+/** The turn of the loop is spent: what it sent is read on in another one (N8). */
+export const HOLD_TURN = 32;

@@ -29,6 +29,13 @@ const COPY_SHARED_BYTES = 4 * 1024;
 
 const NONE: Buffer = Buffer.alloc(0);
 
+/** Hears when a peer that had left more than a mark waiting has taken so much that no more than the mark waits. */
+export interface Relief {
+  readonly markBytes: number;
+  /** Called within a flush: what it leads to belongs into another turn. */
+  relieved(): void;
+}
+
 /** Collects and writes the output of one connection. */
 export class SocketOutput {
   /** The chunk being written and the end of its content; valid right after {@link reserve}. */
@@ -36,6 +43,7 @@ export class SocketOutput {
   position = 0;
   readonly transport: Transport;
   readonly #flusher: OutputFlusher;
+  readonly #relief: Relief | undefined;
   #shared: Buffer = NONE;
   #sharedStart = 0;
   #sharedEnd = 0;
@@ -43,18 +51,25 @@ export class SocketOutput {
   #queue: Buffer[] | null = null;
   #queuedBytes = 0;
   #congestedBytes = 0;
+  #writtenBytes = 0;
   #dirty = false;
   #ending = false;
   #closed = false;
 
-  constructor(transport: Transport, flusher: OutputFlusher) {
+  constructor(transport: Transport, flusher: OutputFlusher, relief?: Relief) {
     this.transport = transport;
     this.#flusher = flusher;
+    this.#relief = relief;
   }
 
   /** Bytes that the peer has not taken: collected in this turn, or waiting in the transport when it was last written. */
   get waitingBytes(): number {
     return this.#queuedBytes + this.position + (this.#sharedEnd - this.#sharedStart) + this.#congestedBytes;
+  }
+
+  /** Bytes that have left for the peer since the connection began. */
+  get takenBytes(): number {
+    return this.#writtenBytes - this.transport.writableLength;
   }
 
   /** Whether something is collected that the next flush writes. */
@@ -64,7 +79,20 @@ export class SocketOutput {
 
   /** The transport has taken everything. */
   drained(): void {
+    const waitingBytes = this.waitingBytes;
     this.#congestedBytes = 0;
+    this.#tellRelief(waitingBytes);
+  }
+
+  /**
+   * A kernel that takes a whole burst at once leaves nothing that a drain could follow, so a flush is asked as well
+   * (N7). Above the mark a drain does follow as long as the mark is no lower than the transport's own (64 KiB).
+   */
+  #tellRelief(waitedBytes: number): void {
+    const relief = this.#relief;
+    if (relief !== undefined && waitedBytes > relief.markBytes && this.waitingBytes <= relief.markBytes) {
+      relief.relieved();
+    }
   }
 
   get closed(): boolean {
@@ -169,6 +197,8 @@ export class SocketOutput {
       this.#drop();
       return;
     }
+    const waitedBytes = this.waitingBytes;
+    this.#writtenBytes += waitedBytes - this.#congestedBytes;
     if (this.#queue !== null) {
       const queue = this.#queue;
       this.#queue = null;
@@ -184,6 +214,7 @@ export class SocketOutput {
     }
     this.#congestedBytes = transport.writableLength;
     if (this.#ending) transport.end();
+    else this.#tellRelief(waitedBytes);
   }
 
   #writeChunk(): void {

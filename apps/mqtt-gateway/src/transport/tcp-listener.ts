@@ -9,9 +9,11 @@ import type { Transport } from './socket-output.ts';
 export interface ByteSink {
   /** Bytes in order; the buffer is the sink's to keep. */
   received(bytes: Buffer): void;
-  /** The output that had filled up is below the mark again. */
+  /** The transport has taken all of the output. */
   drained(): void;
-  /** Once, whoever closed. */
+  /** The peer sends no more; what it sent before has been received. It may still read. */
+  ended(): void;
+  /** Once, whoever closed; what had arrived before has been received. */
   closed(): void;
 }
 
@@ -66,6 +68,10 @@ function onData(this: MqttSocket, bytes: Buffer): void {
   this[TRANSPORT]?.sink?.received(bytes);
 }
 
+function onEnd(this: MqttSocket): void {
+  this[TRANSPORT]?.sink?.ended();
+}
+
 function onDrain(this: MqttSocket): void {
   this[TRANSPORT]?.sink?.drained();
 }
@@ -74,8 +80,14 @@ function onClose(this: MqttSocket): void {
   const transport = this[TRANSPORT];
   const sink = transport?.sink;
   if (transport === undefined) return;
+  // A socket that fails while nobody reads keeps what had arrived: it is not lost with the answers (N10).
+  for (let bytes = readAll(this); bytes !== null; bytes = readAll(this)) sink?.received(bytes);
   transport.sink = null;
   sink?.closed();
+}
+
+function readAll(socket: Socket): Buffer | null {
+  return socket.read() as Buffer | null;
 }
 
 /** Resets are everyday on the internet; `close` follows and tells the sink. */
@@ -94,7 +106,7 @@ export class TcpListener {
   readonly #server: Server;
 
   constructor(accept: Accept) {
-    this.#server = createServer({ noDelay: true, allowHalfOpen: false }, (socket: MqttSocket) => {
+    this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (socket: MqttSocket) => {
       const transport = new TcpTransport(socket);
       socket.on('error', onError);
       const sink = accept(transport, {
@@ -109,6 +121,7 @@ export class TcpListener {
       transport.sink = sink;
       socket[TRANSPORT] = transport;
       socket.on('data', onData);
+      socket.on('end', onEnd);
       socket.on('drain', onDrain);
       socket.on('close', onClose);
     });

@@ -100,13 +100,15 @@ export class WsListener {
 }
 
 function attach(webSocket: WebSocket, socket: Duplex, sink: ByteSink): void {
+  let isRefused = false;
   webSocket.on('message', (data: RawData, isBinary: boolean) => {
-    // What comes behind a frame of the wrong type, or behind our closing frame, is not read any more.
-    if (webSocket.readyState !== webSocket.OPEN) return;
+    // Frames that arrived before the socket ended come also after it; none behind one of the wrong type.
+    if (isRefused) return;
     if (isBinary) {
       sink.received(toBuffer(data));
       return;
     }
+    isRefused = true;
     webSocket.close(UNSUPPORTED_DATA, 'binary frames only');
     // Once the closing frame is on its way: a peer that does not answer it keeps nothing open.
     setImmediate(() => sink.closed());
