@@ -2,7 +2,6 @@
 // outlives the stream.
 
 import { create } from '@bufbuild/protobuf';
-import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { BrokerError } from '@robustmq/errors';
 import { topicFilterProblem } from '@robustmq/mqtt-topics';
 import { isGatewayProducerId } from '@robustmq/record-batch';
@@ -15,7 +14,6 @@ import {
   ShardMarksSchema,
   ShardPositionSchema,
   toFailure,
-  toServiceError,
   withPieces,
   type AppendFrame,
   type BacklogRead,
@@ -23,6 +21,7 @@ import {
   type ExchangeResponse,
   type FilterFrame,
   type Hello,
+  type Link,
   type ShardMarks,
 } from '@robustmq/rpc';
 import { readBacklog, type BacklogIndex } from './backlog.ts';
@@ -49,8 +48,6 @@ export interface ExchangeHost {
   readonly index: BacklogIndex | undefined;
 }
 
-type Duplex = ServerDuplexStream<ExchangeRequest, ExchangeResponse>;
-
 /** Bytes of appends that a gateway may have unanswered. */
 const APPEND_CREDIT_BYTES = 32 * 1024 * 1024;
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
@@ -63,7 +60,7 @@ const MAX_RUNNING_READS = 4;
 /** One stream instance. */
 export class Exchange implements AppendOrigin {
   readonly #host: ExchangeHost;
-  readonly #stream: Duplex;
+  readonly #link: Link<ExchangeResponse, ExchangeRequest>;
   readonly #out = new FrameOut((frame) => this.#send(frame));
   readonly #filters = new GatewayFilters();
   readonly #fetches: StreamFetches;
@@ -77,8 +74,8 @@ export class Exchange implements AppendOrigin {
   #closed = false;
   readonly #onClosed: () => void;
 
-  constructor(stream: Duplex, host: ExchangeHost, onClosed: () => void) {
-    this.#stream = stream;
+  constructor(link: Link<ExchangeResponse, ExchangeRequest>, host: ExchangeHost, onClosed: () => void) {
+    this.#link = link;
     this.#host = host;
     this.#onClosed = onClosed;
     this.#fetches = new StreamFetches({
@@ -90,13 +87,7 @@ export class Exchange implements AppendOrigin {
       spend: (bytes) => this.#spend(bytes),
       readFailed: (shard, error) => host.readFailed(shard, error),
     });
-    stream.on('data', (request: ExchangeRequest) => this.#receive(request));
-    stream.on('error', () => this.close());
-    stream.on('cancelled', () => this.close());
-    stream.on('end', () => {
-      this.close();
-      stream.end();
-    });
+    link.listen({ onFrame: (request) => this.#receive(request), onOver: () => this.close() });
   }
 
   get gateway(): string {
@@ -165,7 +156,7 @@ export class Exchange implements AppendOrigin {
   goAway(reason: string): void {
     this.#send({ case: 'goAway', value: { $typeName: 'robustmq.journal.v1.GoAwayFrame', reason } });
     this.close();
-    this.#stream.end();
+    this.#link.end();
   }
 
   close(): void {
@@ -178,12 +169,12 @@ export class Exchange implements AppendOrigin {
   }
 
   #send(frame: ExchangeResponse['frame']): void {
-    if (!this.#closed) this.#stream.write(create(ExchangeResponseSchema, { frame }));
+    if (!this.#closed) this.#link.send(create(ExchangeResponseSchema, { frame }));
   }
 
   #fail(error: BrokerError): void {
     this.close();
-    this.#stream.emit('error', toServiceError(error));
+    this.#link.cancel(error);
   }
 
   #spend(bytes: number): void {

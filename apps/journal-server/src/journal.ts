@@ -4,6 +4,7 @@
 import { assert, BrokerError } from '@robustmq/errors';
 import type { Disk } from '@robustmq/commit-log';
 import type { StreamView } from '@robustmq/meta-client';
+import type { ExchangeRequest, ExchangeResponse, Link } from '@robustmq/rpc';
 import type { Clock } from '@robustmq/runtime';
 import { BucketHistogram, LATENCY_BOUNDS_SECONDS } from '@robustmq/telemetry';
 import { SegmentLog } from '@robustmq/segment-log';
@@ -247,7 +248,7 @@ export class Journal {
   }
 
   /** A stream of a gateway. */
-  accept(stream: ConstructorParameters<typeof Exchange>[0]): void {
+  accept(link: Link<ExchangeResponse, ExchangeRequest>): void {
     const host: ExchangeHost = {
       identity: this.identity,
       monotonicMs: () => this.#options.clock.monotonicMs(),
@@ -260,7 +261,7 @@ export class Journal {
       readFailed: (shard, error) => this.readFailed(shard, error),
       index: this.index,
     };
-    const exchange: Exchange = new Exchange(stream, host, () => this.exchanges.delete(exchange));
+    const exchange: Exchange = new Exchange(link, host, () => this.exchanges.delete(exchange));
     this.exchanges.add(exchange);
   }
 

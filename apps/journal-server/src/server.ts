@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { NodeDisk, type Disk } from '@robustmq/commit-log';
 import type { BrokerError } from '@robustmq/errors';
 import { MetaClient, type NodeDescription, type Registration } from '@robustmq/meta-client';
-import { JournalService, registerExchangeCodec, RpcServer, ServiceKind } from '@robustmq/rpc';
+import { JournalService, registerExchangeCodec, serverLink, RpcServer, ServiceKind } from '@robustmq/rpc';
 import { systemClock } from '@robustmq/runtime';
 import { ATTRIBUTES, parseTraceparent, type TraceSampler } from '@robustmq/telemetry';
 import { JournalCalls } from './calls.ts';
@@ -188,8 +188,8 @@ export function addServices(rpc: RpcServer, opening: Promise<Journal>): void {
   const ready = async (): Promise<JournalCalls> => calls ?? new JournalCalls(await opening);
   rpc.add(JournalService, {
     exchange: (stream) => {
-      if (journal !== undefined) journal.accept(stream);
-      else void opening.then((opened) => opened.accept(stream));
+      if (journal !== undefined) journal.accept(serverLink(stream));
+      else void opening.then((opened) => opened.accept(serverLink(stream)));
     },
     listOffsets: async (request) => (await ready()).listOffsets(request),
     endOffsetsForEpochs: async (request) => (await ready()).endOffsetsForEpochs(request),

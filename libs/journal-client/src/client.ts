@@ -9,13 +9,14 @@ import {
   type ServiceKind,
   type TailFrame,
 } from '@robustmq/rpc';
+import { systemTimers, type Timers } from '@robustmq/runtime';
 import { AppendQueue, type AppendQueueHost } from './append-queue.ts';
 import { AppendSender } from './append-sender.ts';
 import { LinkBacklogs } from './backlogs.ts';
 import { LinkCredit } from './credit.ts';
 import type { ShardDirectory } from './directory.ts';
 import { Fetches } from './fetches.ts';
-import { JournalLink } from './link.ts';
+import { grpcDoor, JournalLink, type JournalDoor } from './link.ts';
 import { LinkTail, TailPositions, type FilterAnswer } from './tail.ts';
 import type {
   BacklogCallback,
@@ -51,6 +52,10 @@ export interface JournalClientOptions {
   /** Bytes of tail data under way per shard; default 16 MiB. */
   readonly shardCreditBytes?: number;
   readonly now?: () => number;
+  /** Default: the platform's. */
+  readonly timers?: Timers;
+  /** The way to a journal-server; default gRPC. */
+  readonly door?: (address: string) => JournalDoor;
 }
 
 /** Settings of the appends of a gateway's own producer ids. */
@@ -371,6 +376,8 @@ export class JournalClient {
     const link = new JournalLink({
       nodeId: node.nodeId,
       address: node.address,
+      door: (this.#options.door ?? grpcDoor)(node.address),
+      timers: this.#options.timers ?? systemTimers,
       hello: {
         gateway: { nodeId: identity.nodeId, incarnation: BigInt(identity.incarnation) },
         kind,

@@ -3,16 +3,18 @@
 
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
+import type { Cancel, Timers } from '@robustmq/runtime';
 import {
+  clientLink,
   createClient,
   ExchangeRequestSchema,
-  fromServiceError,
   HelloSchema,
   JournalService,
   registerExchangeCodec,
   type ExchangeRequest,
   type ExchangeResponse,
   type HelloResult,
+  type Link,
   type ServiceClient,
 } from '@robustmq/rpc';
 
@@ -26,10 +28,25 @@ export interface LinkListener {
   onFrame(link: JournalLink, frame: ExchangeResponse['frame']): void;
 }
 
+/** The way to one journal-server: streams and unary calls. */
+export interface JournalDoor {
+  /** Opens a stream; a server that cannot be reached ends it. */
+  exchange(): Link<ExchangeRequest, ExchangeResponse>;
+  readonly calls: ServiceClient<typeof JournalService>;
+}
+
+/** The way over gRPC. */
+export function grpcDoor(address: string): JournalDoor {
+  const calls = createClient(JournalService, { address });
+  return { exchange: () => clientLink(calls.exchange()), calls };
+}
+
 /** Where to connect and what to say first. */
 export interface LinkOptions {
   readonly nodeId: string;
   readonly address: string;
+  readonly door: JournalDoor;
+  readonly timers: Timers;
   readonly hello: MessageInitShape<typeof HelloSchema>;
   readonly listener: LinkListener;
 }
@@ -38,8 +55,6 @@ registerExchangeCodec();
 
 const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 1_000;
-
-type Exchange = ReturnType<ServiceClient<typeof JournalService>['exchange']>;
 
 /** A connection that keeps coming back until it is closed. */
 export class JournalLink {
@@ -51,8 +66,8 @@ export class JournalLink {
   instance = 0;
   ready = false;
   readonly #options: LinkOptions;
-  #stream: Exchange | undefined;
-  #retry: NodeJS.Timeout | undefined;
+  #stream: Link<ExchangeRequest, ExchangeResponse> | undefined;
+  #retry: Cancel | undefined;
   #failures = 0;
   #closed = false;
 
@@ -60,13 +75,13 @@ export class JournalLink {
     this.nodeId = options.nodeId;
     this.address = options.address;
     this.#options = options;
-    this.calls = createClient(JournalService, { address: options.address });
+    this.calls = options.door.calls;
     this.#connect();
   }
 
   /** Hands a frame to the stream; only while {@link ready}. */
   send(frame: ExchangeRequest['frame']): void {
-    this.#stream?.write(create(ExchangeRequestSchema, { frame }));
+    this.#stream?.send(create(ExchangeRequestSchema, { frame }));
   }
 
   /** Gives up this instance, for a peer that broke the protocol, and connects anew. */
@@ -80,7 +95,7 @@ export class JournalLink {
   close(error: BrokerError): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#retry);
+    this.#retry?.();
     const stream = this.#stream;
     this.#break(error);
     stream?.cancel();
@@ -88,20 +103,19 @@ export class JournalLink {
   }
 
   #connect(): void {
-    const stream = this.calls.exchange();
+    const stream = this.#options.door.exchange();
     this.#stream = stream;
     this.instance++;
-    stream.on('data', (response: ExchangeResponse) => {
-      if (stream === this.#stream) this.#receive(response);
+    stream.listen({
+      onFrame: (response) => {
+        if (stream === this.#stream) this.#receive(response);
+      },
+      onOver: (error) => {
+        if (stream !== this.#stream) return;
+        this.#break(error ?? new BrokerError('unavailable', 'the journal ended the stream'));
+      },
     });
-    stream.on('error', (error: unknown) => {
-      if (stream === this.#stream) this.#break(fromServiceError(error));
-    });
-    stream.on('end', () => {
-      if (stream === this.#stream)
-        this.#break(new BrokerError('unavailable', 'the journal ended the stream'));
-    });
-    stream.write(
+    stream.send(
       create(ExchangeRequestSchema, {
         frame: { case: 'hello', value: create(HelloSchema, this.#options.hello) },
       }),
@@ -127,7 +141,7 @@ export class JournalLink {
     if (!this.#closed) {
       const delayMs = Math.min(RECONNECT_MAX_MS, RECONNECT_MIN_MS * 2 ** Math.min(this.#failures, 10));
       this.#failures++;
-      this.#retry = setTimeout(() => this.#connect(), delayMs);
+      this.#retry = this.#options.timers.after(delayMs, () => this.#connect());
     }
     if (wasReady) this.#options.listener.onBroken(this, error);
   }

@@ -3,6 +3,8 @@
 
 export { Random } from './simulation/random.ts';
 export { drained, VirtualClock } from './simulation/virtual-clock.ts';
+export { SimulatedNetwork, type ConnectionEnd, type EndListener } from './simulation/simulated-network.ts';
+export { World, type Life } from './simulation/world.ts';
 export { SECTOR_BYTES, type Survival } from './simulation/simulated-file.ts';
 export { SimulatedDisk, type DiskBehaviour } from './simulation/simulated-disk.ts';
 export {

@@ -5,7 +5,6 @@ import { assert, BrokerError } from '@robustmq/errors';
 import { parentOf, type DirectoryLock, type Disk, type DiskFile } from '@robustmq/commit-log';
 import type { Random } from './random.ts';
 import { SimulatedContent, type Survival } from './simulated-file.ts';
-import type { VirtualClock } from './virtual-clock.ts';
 
 /** Behaviour of a {@link SimulatedDisk}; may be changed while it runs. */
 export interface DiskBehaviour {
@@ -17,12 +16,18 @@ export interface DiskBehaviour {
   capacityBytes: number;
 }
 
+/** What a disk needs of time: its completions are planned, and forgotten when the process dies. */
+export interface DiskScheduler {
+  schedule(delayMs: number, action: () => void): unknown;
+  clear(): void;
+}
+
 type NameChange = { readonly path: string; readonly content: SimulatedContent | undefined };
 
 /** Implements the disk port in memory, with power cuts and faults. */
 export class SimulatedDisk implements Disk {
   readonly behaviour: DiskBehaviour = { syncMs: 2, syncErrorRate: 0, capacityBytes: Infinity };
-  readonly #clock: VirtualClock;
+  readonly #clock: DiskScheduler;
   readonly #random: Random;
   /** What programs see. */
   #names = new Map<string, SimulatedContent>();
@@ -38,7 +43,7 @@ export class SimulatedDisk implements Disk {
   /** Grows when the process dies: handles and promises of its life are void. */
   #life = 0;
 
-  constructor(clock: VirtualClock, random: Random) {
+  constructor(clock: DiskScheduler, random: Random) {
     this.#clock = clock;
     this.#random = random;
   }

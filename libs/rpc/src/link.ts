@@ -1,0 +1,80 @@
+// Link: a duplex stream of frames as a port, so that what speaks over it also runs in a simulated network. The two
+// adapters put it on a gRPC stream.
+
+import { BrokerError } from '@robustmq/errors';
+import type { ClientDuplexStream, ServerDuplexStream } from '@grpc/grpc-js';
+import { fromServiceError, toServiceError } from './status.ts';
+
+/** What one end hears of its link. */
+export interface LinkListener<Received> {
+  onFrame(frame: Received): void;
+  /** The link is over, by the peer's wish (no error) or broken; told once, and never after this end gave it up. */
+  onOver(error: BrokerError | undefined): void;
+}
+
+/** One end of a link. Frames arrive in the order sent and none is missing, until it is over. */
+export interface Link<Sent, Received> {
+  /** Who hears of it; set once, in the turn in which the link came into being. */
+  listen(listener: LinkListener<Received>): void;
+  send(frame: Sent): void;
+  /** Nothing more is sent; the peer hears that behind the last frame. */
+  end(): void;
+  /** Gives the link up at once. A server's client is told the error. */
+  cancel(error?: BrokerError): void;
+}
+
+/** The end of a link that called. */
+export function clientLink<Sent, Received>(stream: ClientDuplexStream<Sent, Received>): Link<Sent, Received> {
+  let listener: LinkListener<Received> | undefined;
+  const over = (error: BrokerError | undefined): void => {
+    const told = listener;
+    listener = undefined;
+    told?.onOver(error);
+  };
+  stream.on('data', (frame: Received) => listener?.onFrame(frame));
+  stream.on('error', (error: unknown) => over(fromServiceError(error)));
+  stream.on('end', () => over(undefined));
+  return {
+    listen: (next) => {
+      listener = next;
+    },
+    send: (frame) => void stream.write(frame),
+    end: () => stream.end(),
+    cancel: () => {
+      listener = undefined;
+      stream.cancel();
+    },
+  };
+}
+
+/** The end of a link that was called. */
+export function serverLink<Received, Sent>(stream: ServerDuplexStream<Received, Sent>): Link<Sent, Received> {
+  let listener: LinkListener<Received> | undefined;
+  const over = (error: BrokerError | undefined): void => {
+    const told = listener;
+    listener = undefined;
+    told?.onOver(error);
+  };
+  stream.on('data', (frame: Received) => listener?.onFrame(frame));
+  stream.on('error', (error: unknown) => over(BrokerError.from(error)));
+  stream.on('cancelled', () => over(new BrokerError('cancelled', 'the client gave the stream up')));
+  stream.on('end', () => {
+    over(undefined);
+    stream.end();
+  });
+  return {
+    listen: (next) => {
+      listener = next;
+    },
+    send: (frame) => void stream.write(frame),
+    end: () => {
+      listener = undefined;
+      stream.end();
+    },
+    cancel: (error) => {
+      listener = undefined;
+      if (error === undefined) stream.end();
+      else stream.emit('error', toServiceError(error));
+    },
+  };
+}
