@@ -130,6 +130,6 @@ function adminVerifier(meta: MetaClient): VerifyAdmin {
   });
   return async (username, password) => {
     const verdict = await authenticator.authenticate('default', username, Buffer.from(password));
-    return verdict.outcome === 'allowed' && verdict.superuser;
+    return verdict.outcome === 'allowed' && verdict.principal.superuser;
   };
 }

@@ -1,5 +1,6 @@
 // Who may connect: users of the cluster by name and password, nobody without, unless anonymous is allowed on purpose.
 import { PasswordVerifier } from './password.ts';
+import { anonymousPrincipal, type Principal } from './principal.ts';
 import { VerifiedCache } from './verified-cache.ts';
 
 /** A user as the cluster stores one. */
@@ -10,8 +11,7 @@ export interface Credential {
 
 /** The outcome of a login. */
 export type Verdict =
-  | { readonly outcome: 'allowed'; readonly superuser: boolean }
-  | { readonly outcome: 'anonymous' }
+  | { readonly outcome: 'allowed'; readonly principal: Principal }
   | { readonly outcome: 'denied'; readonly reason: 'no_credentials' | 'bad_credentials' };
 
 /** How logins are decided. */
@@ -53,13 +53,13 @@ export class Authenticator {
   quick(tenant: string, username: string | undefined, password: Buffer | undefined): Verdict | undefined {
     if (username === undefined) {
       return this.#options.allowAnonymous
-        ? { outcome: 'anonymous' }
+        ? { outcome: 'allowed', principal: anonymousPrincipal(tenant) }
         : { outcome: 'denied', reason: 'no_credentials' };
     }
     const user = this.#options.findUser(tenant, username);
     if (user === undefined || password === undefined || !this.#verified.has(user.passwordHash, password))
       return undefined;
-    return { outcome: 'allowed', superuser: user.superuser };
+    return allowed(tenant, username, user);
   }
 
   /**
@@ -82,6 +82,10 @@ export class Authenticator {
     const now = this.#options.findUser(tenant, username);
     if (now?.passwordHash !== user.passwordHash) return { outcome: 'denied', reason: 'bad_credentials' };
     this.#verified.add(user.passwordHash, offered);
-    return { outcome: 'allowed', superuser: now.superuser };
+    return allowed(tenant, username, now);
   }
+}
+
+function allowed(tenant: string, name: string, { superuser }: Credential): Verdict {
+  return { outcome: 'allowed', principal: { tenant, name, superuser, anonymous: false } };
 }

@@ -1,4 +1,5 @@
 import {
+  anonymousPrincipal,
   Authenticator,
   hashPassword,
   MAX_PASSWORD_BYTES,
@@ -21,6 +22,12 @@ beforeEach(() => {
   users.clear();
   users.set('default/admin', { passwordHash: admin, superuser: true });
 });
+
+const anonymous = { outcome: 'allowed', principal: anonymousPrincipal('default') };
+const admitted = {
+  outcome: 'allowed',
+  principal: { tenant: 'default', name: 'admin', superuser: true, anonymous: false },
+};
 
 const authenticator = (allowAnonymous = false, cacheCapacity = 10): Authenticator =>
   new Authenticator({
@@ -73,7 +80,7 @@ describe('PasswordVerifier', () => {
 
 describe('Authenticator', () => {
   it.each([
-    ['no username, anonymous allowed', true, undefined, undefined, { outcome: 'anonymous' }],
+    ['no username, anonymous allowed', true, undefined, undefined, anonymous],
     [
       'no username, anonymous not allowed',
       false,
@@ -81,7 +88,7 @@ describe('Authenticator', () => {
       undefined,
       { outcome: 'denied', reason: 'no_credentials' },
     ],
-    ['the right password', false, 'admin', 'right', { outcome: 'allowed', superuser: true }],
+    ['the right password', false, 'admin', 'right', admitted],
     ['a wrong password', true, 'admin', 'wrong', { outcome: 'denied', reason: 'bad_credentials' }],
     ['no password', true, 'admin', undefined, { outcome: 'denied', reason: 'bad_credentials' }],
     [
@@ -92,9 +99,9 @@ describe('Authenticator', () => {
       { outcome: 'denied', reason: 'bad_credentials' },
     ],
     ['an empty username', true, '', '', { outcome: 'denied', reason: 'bad_credentials' }],
-  ])('%s', async (_name, anonymous, username, password, verdict) => {
+  ])('%s', async (_name, allowAnonymous, username, password, verdict) => {
     const offered = password === undefined ? undefined : bytes(password);
-    expect(await authenticator(anonymous).authenticate('default', username, offered)).toEqual(verdict);
+    expect(await authenticator(allowAnonymous).authenticate('default', username, offered)).toEqual(verdict);
   });
 
   it('I10: knows users by tenant', async () => {
@@ -107,10 +114,7 @@ describe('Authenticator', () => {
     const subject = authenticator();
     expect(subject.quick('default', 'admin', bytes('right'))).toBeUndefined();
     await subject.authenticate('default', 'admin', bytes('right'));
-    expect(subject.quick('default', 'admin', bytes('right'))).toEqual({
-      outcome: 'allowed',
-      superuser: true,
-    });
+    expect(subject.quick('default', 'admin', bytes('right'))).toEqual(admitted);
     expect(subject.quick('default', 'admin', bytes('wrong'))).toBeUndefined();
     now += 501;
     expect(subject.quick('default', 'admin', bytes('right'))).toBeUndefined();
