@@ -61,7 +61,7 @@ export const kafkaGatewayConfig = defineConfig(
       answerMemory: byteSize({ min: MiB })
         .default(128 * MiB)
         .describe(
-          'Bytes of answers that all clients together may leave unread before each gets one batch at a time.',
+          'Bytes of answers that all clients together leave unread and that reads under way may bring; a Fetch claims its share before it reads, or waits in line.',
         ),
       maxRequestsInFlight: z
         .int()

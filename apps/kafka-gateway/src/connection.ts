@@ -15,6 +15,7 @@ import { WheelTimer, type TimerWheel } from '@robustmq/runtime';
 import { NO_RESPONSE, type ApiRow, type Overlap, type WriteBody } from './api.ts';
 import { API_TABLE } from './api-table.ts';
 import type { ConnectionInfo, GatewayParts } from './context.ts';
+import { FetchWindow } from './fetch-window.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { BatchLine } from './produce/batch-line.ts';
 import { RequestQueue, type QueuedRequest } from './request-queue.ts';
@@ -108,6 +109,13 @@ export class KafkaConnection implements ConnectionInfo {
   }
 
   #batches: BatchLine | undefined;
+
+  get fetchWindow(): FetchWindow {
+    this.#fetchWindow ??= new FetchWindow();
+    return this.#fetchWindow;
+  }
+
+  #fetchWindow: FetchWindow | undefined;
 
   /** Requests not answered yet. */
   get requestsInFlight(): number {
@@ -203,7 +211,7 @@ export class KafkaConnection implements ConnectionInfo {
     // Nothing tells when the last small answer is taken, so that only large ones are counted.
     const unsentBytes = this.#unsentBytes();
     const countedBytes = unsentBytes < SMALL_ANSWER_BYTES ? 0 : unsentBytes;
-    parts.answers.add(countedBytes - this.#countedBytes);
+    if (countedBytes !== this.#countedBytes) parts.answers.hold(countedBytes - this.#countedBytes);
     this.#countedBytes = countedBytes;
   }
 
@@ -389,7 +397,7 @@ export class KafkaConnection implements ConnectionInfo {
     this.#queue.clear();
     this.#shared.budget.add(-this.#heldBytes);
     this.#heldBytes = 0;
-    this.#shared.parts.answers.add(-this.#countedBytes);
+    this.#shared.parts.answers.hold(-this.#countedBytes);
     this.#countedBytes = 0;
     this.#abort?.abort();
   }

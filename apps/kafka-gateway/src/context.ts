@@ -1,9 +1,10 @@
 // What handlers work with: the gateway's parts, and what is known of the request.
 import type { KafkaErrorName } from '@robustmq/kafka-codec';
+import type { AnswerMemory } from './answer-memory.ts';
 import type { FetchSessionCache } from './fetch-session-cache.ts';
 import type { GroupCoordinator } from './groups/group-coordinator.ts';
 import type { DebugSwitch } from '@robustmq/telemetry';
-import type { MemoryBudget } from './memory-budget.ts';
+import type { FetchWindow } from './fetch-window.ts';
 import type { BatchLine } from './produce/batch-line.ts';
 import type { CheckShare } from './produce/check-share.ts';
 import type { ClusterViewPort, GroupStorePort, JournalPort, TopicCommandsPort } from './ports.ts';
@@ -44,7 +45,7 @@ export interface GatewayParts {
   readonly groups: GroupCoordinator;
   readonly fetchSessions: FetchSessionCache;
   /** Answers that clients have not taken yet. */
-  readonly answers: MemoryBudget;
+  readonly answers: AnswerMemory;
   /** What checks of produced batches share. */
   readonly checks: CheckShare;
   readonly producerIds: ProducerIdAllocator;
@@ -74,6 +75,8 @@ export interface ConnectionInfo {
   clientSoftware: string;
   /** What it produces, on the way through the check. */
   readonly batches: BatchLine;
+  /** How much its next Fetch may bring. */
+  readonly fetchWindow: FetchWindow;
   /** Aborted when the connection is gone. */
   readonly closed: AbortSignal;
 }

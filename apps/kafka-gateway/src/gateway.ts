@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { GroupConfig } from '@robustmq/kafka-group';
 import { systemClock, systemTimers, TimerWheel } from '@robustmq/runtime';
+import { AnswerMemory } from './answer-memory.ts';
 import type { ConnectionLimits } from './connection.ts';
 import type { GatewayCounters, GatewayLog, GatewayParts, GatewaySettings } from './context.ts';
 import { FetchSessionCache } from './fetch-session-cache.ts';
@@ -27,7 +28,7 @@ export interface KafkaGatewayOptions {
   readonly maxFetchSessionPartitions: number;
   /** Bytes of requests that all connections hold together. */
   readonly requestMemoryBytes: number;
-  /** Bytes of answers that clients have not taken, all connections together, beyond which they get less at a time. */
+  /** Bytes of answers that clients have not taken and that reads under way may bring, all connections together. */
   readonly answerMemoryBytes: number;
   readonly cluster: ClusterViewPort;
   readonly topics: TopicCommandsPort;
@@ -53,7 +54,7 @@ export class KafkaGateway {
   readonly groups: GroupCoordinator;
   readonly #wheel = new TimerWheel();
   readonly #budget: MemoryBudget;
-  readonly #answers: MemoryBudget;
+  readonly #answers: AnswerMemory;
   readonly #listener: KafkaListener;
   readonly #fetchSessions: FetchSessionCache;
 
@@ -73,7 +74,7 @@ export class KafkaGateway {
       nextId: () => randomInt(1, MAX_SESSION_ID),
     });
     this.#budget = new MemoryBudget(options.requestMemoryBytes);
-    this.#answers = new MemoryBudget(options.answerMemoryBytes);
+    this.#answers = new AnswerMemory(options.answerMemoryBytes, systemTimers);
     const parts: GatewayParts = {
       settings,
       cluster,
@@ -103,7 +104,17 @@ export class KafkaGateway {
 
   /** Bytes of answers that clients have not taken. */
   get answerBytes(): number {
-    return this.#answers.usedBytes;
+    return this.#answers.heldBytes;
+  }
+
+  /** Bytes that reads under way may bring. */
+  get claimedAnswerBytes(): number {
+    return this.#answers.claimedBytes;
+  }
+
+  /** Fetches that wait for memory. */
+  get waitingFetches(): number {
+    return this.#answers.waitingCount;
   }
 
   /** Fetch sessions held now. */

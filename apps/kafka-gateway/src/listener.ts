@@ -56,7 +56,7 @@ export class KafkaListener {
 
   /** Clients that leave much unread must not be in the way of the others (I8). */
   #relieve(): void {
-    if (!this.#shared.parts.answers.exhausted) return;
+    if (!this.#shared.parts.answers.isShort) return;
     for (const connection of this.#connections) connection.dropIfStalled();
   }
 

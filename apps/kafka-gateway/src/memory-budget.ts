@@ -1,5 +1,4 @@
-// One bound for bytes that all connections hold together (I8): of requests, over which they stop reading, and of
-// answers, over which they get less at a time.
+// One bound for bytes of requests that all connections hold together, over which they stop reading (I8).
 
 /** Counts bytes; who wants to go on reading while it is exhausted waits for the callback. */
 export class MemoryBudget {
@@ -13,11 +12,6 @@ export class MemoryBudget {
 
   get usedBytes(): number {
     return this.#usedBytes;
-  }
-
-  /** How many times over the bound; below 1 there is room. */
-  get load(): number {
-    return this.#usedBytes / this.#limitBytes;
   }
 
   get exhausted(): boolean {

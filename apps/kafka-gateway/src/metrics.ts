@@ -51,5 +51,16 @@ export function registerGatewayMetrics(metrics: Metrics, gateway: KafkaGateway):
       unit: 'By',
       read: () => gateway.answerBytes,
     },
+    {
+      name: 'robustmq_kafka_claimed_answer_memory_bytes',
+      help: 'Bytes that reads under way may bring.',
+      unit: 'By',
+      read: () => gateway.claimedAnswerBytes,
+    },
+    {
+      name: 'robustmq_kafka_waiting_fetches',
+      help: 'Fetches that wait for memory for their answers.',
+      read: () => gateway.waitingFetches,
+    },
   ]);
 }

@@ -79,7 +79,8 @@ describe('Fetch', () => {
 
   test('the bound of the gateway holds, whatever the client asks for (I8)', async () => {
     running.meta.add('t');
-    await client.call(FETCH, 11, request([{ topic: 't' }], { maxBytes: 2 ** 31 - 1, maxWaitMs: 0 }));
+    const much = { minBytes: 2 ** 31 - 1, maxBytes: 2 ** 31 - 1, maxWaitMs: 0 };
+    await client.call(FETCH, 11, request([{ topic: 't' }], much));
     expect(running.journal.fetched[0]?.maxBytes).toBe(16 * MIB);
   });
 

@@ -129,8 +129,8 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
     '生产者的时间戳最多可以比网关的时钟超前多少。',
   'How far the timestamp of a producer may be behind the clock of the gateway.':
     '生产者的时间戳最多可以比网关的时钟落后多少。',
-  'Bytes of answers that all clients together may leave unread before each gets one batch at a time.':
-    '所有客户端合计可以不读的应答字节数，超过后每个客户端一次只得到一个批次。',
+  'Bytes of answers that all clients together leave unread and that reads under way may bring; a Fetch claims its share before it reads, or waits in line.':
+    '所有客户端尚未读取的应答与正在进行的读取可能带来的字节数之和的上限；Fetch 在读取前申领自己的份额，否则排队等待。',
   'Whether timestamps are those of the producer or of the append.': '时间戳取 producer 的还是追加时刻的。',
   'In-sync replicas without which acks=all is refused.': '同步副本少于此数时拒绝 acks=all。',
   'Bytes of a partition beyond which old segments are deleted; -1: no limit.':

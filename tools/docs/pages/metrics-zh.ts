@@ -67,6 +67,8 @@ export const METRICS_IN_CHINESE: Readonly<Record<string, string>> = {
   robustmq_kafka_connections: '打开的连接数。',
   robustmq_kafka_groups: '内存中的消费组数。',
   robustmq_kafka_fetch_sessions: '拉取会话数。',
+  robustmq_kafka_claimed_answer_memory_bytes: '正在进行的读取可能带来的字节数。',
+  robustmq_kafka_waiting_fetches: '等待应答内存的 Fetch 数。',
   robustmq_kafka_request_memory_bytes: '所有连接持有的请求的字节数。',
   robustmq_kafka_answer_memory_bytes: '客户端尚未取走的应答的字节数。',
   robustmq_admin_requests_total: '已应答的 HTTP 请求数，按状态码类别。',

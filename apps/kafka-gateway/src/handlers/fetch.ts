@@ -15,8 +15,6 @@ const TOPIC_ID_VERSION = 13;
 const ZSTD_VERSION = 10;
 const ZSTD = 4;
 const READ_COMMITTED = 1;
-/** Times the memory for answers, beyond which nobody gets records. */
-const MAX_LOAD = 2;
 /** Clients take null records for a malformed answer; "nothing" is an empty section. */
 const NO_RECORDS: readonly Buffer[] = [];
 const NONE: PartitionData = { partitionIndex: 0, errorCode: 0, highWatermark: -1, records: NO_RECORDS };
@@ -90,19 +88,64 @@ function resolve(entry: SessionPartition, { gateway, apiVersion }: RequestContex
 }
 
 /** Reads what can be read; a partition that already failed ends the long poll before it starts. */
-function read(wanted: readonly Wanted[], request: FetchRequest, context: RequestContext): Promise<void> {
-  const { journal, counters, answers } = context.gateway;
+async function read(
+  wanted: readonly Wanted[],
+  request: FetchRequest,
+  context: RequestContext,
+): Promise<void> {
+  const { settings, answers } = context.gateway;
   const open = wanted.filter(({ result }) => result === undefined);
-  if (open.length === 0) return Promise.resolve();
+  if (open.length === 0) return;
   const failed = open.length < wanted.length;
+  const maxWaitMs = failed ? 0 : Math.min(Math.max(request.maxWaitMs, 0), settings.maxFetchWaitMs);
+  const { fetchWindow, closed } = context.connection;
+  const claimBytes = fetchWindow.next(
+    request.minBytes,
+    Math.min(Math.max(request.maxBytes, 0), settings.maxFetchBytes),
+  );
+  if (answers.tryClaim(claimBytes)) {
+    await readClaimed(open, request, { maxWaitMs, maxBytes: claimBytes }, context);
+  } else if (await answers.claim(claimBytes, maxWaitMs, closed)) {
+    // The wait for memory was the long poll.
+    await readClaimed(open, request, { maxWaitMs: 0, maxBytes: claimBytes }, context);
+  } else {
+    // Each gets the least that there is, which is one batch, so that nobody is shut out.
+    fetchWindow.brought(await readNow(open, request, { maxWaitMs: 0, maxBytes: 1 }, context));
+  }
+}
+
+interface ReadLimits {
+  readonly maxWaitMs: number;
+  readonly maxBytes: number;
+}
+
+async function readClaimed(
+  open: readonly Wanted[],
+  request: FetchRequest,
+  limits: ReadLimits,
+  context: RequestContext,
+): Promise<void> {
+  try {
+    context.connection.fetchWindow.brought(await readNow(open, request, limits, context));
+  } finally {
+    context.gateway.answers.release(limits.maxBytes);
+  }
+}
+
+/** Answers how many bytes of records came. */
+function readNow(
+  open: readonly Wanted[],
+  request: FetchRequest,
+  limits: ReadLimits,
+  { gateway, connection, apiVersion }: RequestContext,
+): Promise<number> {
+  const { journal, counters, answers } = gateway;
   return new Promise((resolve) => {
     const call = journal.fetch(
       {
-        maxWaitMs: failed
-          ? 0
-          : Math.min(Math.max(request.maxWaitMs, 0), context.gateway.settings.maxFetchWaitMs),
-        minBytes: Math.max(request.minBytes, 0),
-        maxBytes: maxBytesOf(request, context),
+        maxWaitMs: limits.maxWaitMs,
+        minBytes: Math.min(Math.max(request.minBytes, 0), limits.maxBytes),
+        maxBytes: limits.maxBytes,
         readCommitted: request.isolationLevel === READ_COMMITTED,
         sections: open.map(({ entry, topic }) => ({
           streamId: topic?.streamId ?? 0,
@@ -114,24 +157,21 @@ function read(wanted: readonly Wanted[], request: FetchRequest, context: Request
         })),
       },
       (results) => {
-        context.connection.closed.removeEventListener('abort', cancel);
+        connection.closed.removeEventListener('abort', cancel);
+        let sizeBytes = 0;
         open.forEach((one, index) => {
-          const result = partitionData(one.entry, results[index], request, context.apiVersion);
+          const result = partitionData(one.entry, results[index], request, apiVersion);
           // With too much unread already the records have to be asked for again.
-          one.result = answers.load >= MAX_LOAD ? { ...result, records: NO_RECORDS } : result;
-          counters.fetchedBytes += results[index]?.sizeBytes ?? 0;
+          one.result = answers.isOverrun ? { ...result, records: NO_RECORDS } : result;
+          sizeBytes += results[index]?.sizeBytes ?? 0;
         });
-        resolve();
+        counters.fetchedBytes += sizeBytes;
+        resolve(sizeBytes);
       },
     );
     const cancel = (): void => call.cancel();
-    context.connection.closed.addEventListener('abort', cancel, { once: true });
+    connection.closed.addEventListener('abort', cancel, { once: true });
   });
-}
-
-/** While clients leave much unread each gets the least that there is, which is one batch (I8). */
-function maxBytesOf({ maxBytes }: FetchRequest, { gateway }: RequestContext): number {
-  return gateway.answers.exhausted ? 1 : Math.min(Math.max(maxBytes, 0), gateway.settings.maxFetchBytes);
 }
 
 function partitionData(

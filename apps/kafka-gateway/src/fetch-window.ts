@@ -1,0 +1,22 @@
+// FetchWindow: how much a connection's next Fetch may bring. It follows what its last ones brought: who reads a backlog
+// soon gets all that he asks for, and thousands who wait for news claim next to nothing (see answer-memory.ts).
+
+/** At first; enough for one batch of most producers. */
+const INITIAL_BYTES = 1024 * 1024;
+/** Of those who wait: 15,000 connections fit in the default memory for answers. */
+const LEAST_BYTES = 8 * 1024;
+
+/** See the file head. */
+export class FetchWindow {
+  #sizeBytes = INITIAL_BYTES;
+
+  /** Bytes to claim and to ask for: what the client waits for, and no more than it would take. */
+  next(minBytes: number, maxBytes: number): number {
+    return Math.min(maxBytes, Math.max(minBytes, this.#sizeBytes));
+  }
+
+  /** Learns what a Fetch has brought; at least one batch always comes, however small the window. */
+  brought(sizeBytes: number): void {
+    this.#sizeBytes = Math.max(LEAST_BYTES, 2 * sizeBytes);
+  }
+}

@@ -1,0 +1,96 @@
+import { drained, VirtualClock } from '@robustmq/testkit';
+import { AnswerMemory } from '../src/answer-memory.ts';
+import { FetchWindow } from '../src/fetch-window.ts';
+
+const MIB = 1024 * 1024;
+const NEVER = new AbortController().signal;
+
+describe('I8, N8: memory for answers is claimed before the read', () => {
+  const clock = new VirtualClock();
+  const memoryOf = (limitBytes: number): AnswerMemory => new AnswerMemory(limitBytes, clock);
+
+  test('claims and held answers share one bound', () => {
+    const memory = memoryOf(100);
+    expect(memory.tryClaim(60)).toBe(true);
+    expect(memory.tryClaim(60)).toBe(false);
+    memory.hold(30);
+    expect(memory.tryClaim(20)).toBe(false);
+    memory.release(60);
+    expect(memory.tryClaim(60)).toBe(true);
+    expect([memory.heldBytes, memory.claimedBytes]).toEqual([30, 60]);
+  });
+
+  test('more than the whole bound is granted only when nothing else is under way', () => {
+    const memory = memoryOf(100);
+    expect(memory.tryClaim(1_000)).toBe(true);
+    expect(memory.tryClaim(1)).toBe(false);
+  });
+
+  test('who waits is served in line: a small claim does not overtake a large one', async () => {
+    const memory = memoryOf(100);
+    memory.hold(90);
+    const order: string[] = [];
+    void memory.claim(50, 1_000, NEVER).then(() => order.push('large'));
+    void memory.claim(5, 1_000, NEVER).then(() => order.push('small'));
+    expect(memory.tryClaim(1)).toBe(false);
+    expect(memory.isShort).toBe(true);
+    memory.hold(-20);
+    await drained();
+    expect(order).toEqual([]);
+    memory.hold(-20);
+    await drained();
+    expect(order).toEqual(['large']);
+    memory.release(50);
+    await drained();
+    expect(order).toEqual(['large', 'small']);
+    expect(memory.isShort).toBe(false);
+  });
+
+  test('N7: a claim ends at its deadline, and with its connection', async () => {
+    const memory = memoryOf(100);
+    memory.hold(100);
+    const gone = new AbortController();
+    const late = memory.claim(10, 500, NEVER);
+    const lost = memory.claim(10, 500, gone.signal);
+    expect(memory.waitingCount).toBe(2);
+    gone.abort();
+    await expect(lost).resolves.toBe(false);
+    await expect(memory.claim(10, 500, gone.signal)).resolves.toBe(false);
+    await clock.advance(500);
+    await expect(late).resolves.toBe(false);
+    expect(memory.waitingCount).toBe(0);
+    memory.hold(-100);
+    expect(memory.claimedBytes).toBe(0);
+  });
+
+  test('twice the bound is too much for any records', () => {
+    const memory = memoryOf(100);
+    memory.hold(199);
+    expect(memory.isOverrun).toBe(false);
+    memory.hold(1);
+    expect(memory.isOverrun).toBe(true);
+  });
+});
+
+describe('the window of a connection', () => {
+  test('shrinks for who waits for news, so that thousands of them fit', () => {
+    const window = new FetchWindow();
+    window.brought(0);
+    expect(window.next(1, 16 * MIB) * 15_000).toBeLessThan(128 * MIB);
+  });
+
+  test('soon lets who reads a backlog have all that he asks for', () => {
+    const window = new FetchWindow();
+    window.brought(0);
+    let reads = 0;
+    for (let size = 0; size < 16 * MIB; reads += 1) window.brought((size = window.next(1, 16 * MIB)));
+    expect(reads).toBeLessThan(14);
+  });
+
+  test('brings what the client waits for, and never more than it takes', () => {
+    const window = new FetchWindow();
+    window.brought(0);
+    expect(window.next(500_000, 16 * MIB)).toBe(500_000);
+    expect(window.next(500_000, 1_000)).toBe(1_000);
+  });
+});
