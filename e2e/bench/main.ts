@@ -8,6 +8,7 @@ import { SERVICES } from '@robustmq/testkit/cluster';
 import { Command } from 'commander';
 
 import { meetNeed } from '../install/needs.ts';
+import { compare, comparisonTable } from './compare.ts';
 import { oneLine, type ScenarioResult } from './figures.ts';
 import { writeReport } from './report.ts';
 import { SCENARIOS } from './scenarios/index.ts';
@@ -15,6 +16,7 @@ import type { Measurement, Scenario } from './scenarios/scenario.ts';
 import { attached } from './systems/attached.ts';
 import { kafka } from './systems/kafka.ts';
 import { mosquitto } from './systems/mosquitto.ts';
+import { otherCheckout } from './systems/other-checkout.ts';
 import { robustmq } from './systems/robustmq.ts';
 import { sink } from './systems/sink.ts';
 import type { System } from './systems/system.ts';
@@ -29,6 +31,8 @@ interface BenchOptions {
   readonly pids?: string;
   readonly profile?: string;
   readonly write?: boolean;
+  readonly against?: string;
+  readonly warm: boolean;
 }
 
 const command = new Command('npm run bench --')
@@ -41,6 +45,11 @@ const command = new Command('npm run bench --')
   .option('--attach-kafka <port>', 'the same for Kafka')
   .option('--pids <pids>', 'process ids of the attached broker, comma separated')
   .option('--profile <folder>', 'our processes write CPU profiles there')
+  .option(
+    '--against <folder>',
+    'another checkout, installed: measured in alternation as `before`, and compared',
+  )
+  .option('--no-warm', 'leave out the discarded run of the same work before each measured one')
   .option('--write', 'write the report although --only was given')
   .parse();
 
@@ -63,7 +72,8 @@ async function bench(): Promise<void> {
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
-  if (options.only === undefined || options.write === true) {
+  if (options.against !== undefined) process.stdout.write(`\n${comparisonTable(compare(results))}\n`);
+  else if (options.only === undefined || options.write === true) {
     writeReport(results, systems, { seconds: Number(options.seconds), rounds: Number(options.rounds) });
   }
 }
@@ -81,6 +91,8 @@ async function measure(
       mkdirSync(folder, { recursive: true });
       const running = await system.start(folder);
       try {
+        // Peers compile while they serve: their first seconds are not their speed, nor are ours.
+        if (options.warm) await scenario.run(running, { seconds: Number(options.seconds) });
         const measured = await scenario.run(running, { seconds: Number(options.seconds) });
         runs.set(system.name, [...(runs.get(system.name) ?? []), measured]);
         process.stdout.write(`  ${system.name.padEnd(10)} ${oneLine(measured)}\n`);
@@ -134,7 +146,9 @@ function chosenSystems(): readonly System[] {
     kafka,
     robustmq(Object.fromEntries(SERVICES.map((service) => [service, profile]))),
     sink,
+    ...(options.against === undefined ? [] : [otherCheckout(options.against)]),
   ];
+  if (options.against !== undefined) return known.filter(({ name }) => ['before', 'robustmq'].includes(name));
   return options.systems.split(',').map((name) => {
     const found = known.find((each) => each.name === name);
     if (found === undefined) throw new BrokerError('invalid_argument', `no system is named ${name}`);

@@ -30,7 +30,12 @@ function figure(output: string, pattern: RegExp): number {
 }
 
 /** Runs the producer to its end; its last line has the figures. */
-async function produce(system: RunningSystem, records: number, recordBytes: number): Promise<Measurement> {
+async function produce(
+  system: RunningSystem,
+  records: number,
+  recordBytes: number,
+  compression = 'none',
+): Promise<Measurement> {
   const args = [
     '--topic',
     TOPIC,
@@ -47,6 +52,7 @@ async function produce(system: RunningSystem, records: number, recordBytes: numb
     '--producer-props',
     `bootstrap.servers=${bootstrapOf(system)}`,
     'acks=all',
+    `compression.type=${compression}`,
   ]);
   const cpu = cpuSeconds(system.pids) - cpuBefore;
   const last = output.trim().split('\n').at(-1) ?? '';
@@ -126,6 +132,13 @@ export const kafkaScenarios: readonly Scenario[] = [
     target: '≥ 1.0× Kafka',
     run: (system) => produce(system, 100_000, 1_024),
   },
+  ...['lz4', 'zstd'].map((codec): Scenario => ({
+    name: `kafka-produce-1k-${codec}`,
+    title: `Kafka produce, acks=all, 100 k × 1 KB, ${codec}`,
+    protocol: 'kafka',
+    target: '≥ 1.0× Kafka',
+    run: (system) => produce(system, 100_000, 1_024, codec),
+  })),
   {
     name: 'kafka-consume',
     title: 'Kafka consume, 1 M × 100 B, join included',
