@@ -3,6 +3,7 @@ import { clone, create, toBinary, type DescMessage, type MessageInitShape } from
 import { BrokerError } from '@robustmq/errors';
 import { isGatewayProducerId } from '@robustmq/record-batch';
 import {
+  AcknowledgeDeletionsResponseSchema,
   AcknowledgeOwnershipResponseSchema,
   AddShardsResponseSchema,
   AllocateProducerIdsResponseSchema,
@@ -29,6 +30,7 @@ import {
 } from '@robustmq/rpc';
 import type { KeyValueBatch } from '@robustmq/kv-store';
 import type { GroupMachine } from '../group-machine.ts';
+import { acknowledgeDeletions } from './deletions.ts';
 import { noRows, userKey, type ClusterRows, type ClusterState } from './cluster-state.ts';
 import { claimLeadership, endNodes, registerNode } from './nodes.ts';
 import { acknowledgeOwnership } from './ownership.ts';
@@ -77,7 +79,7 @@ export class ClusterMachine implements GroupMachine {
     const rows = noRows();
     const response = this.#dispatch(command, rows);
     const changes = this.#changesOf(rows);
-    if (changes.length > 0 || rows.meta) {
+    if (changes.length > 0 || rows.meta || rows.deletions.size > 0) {
       if (changes.length > 0) this.#state.meta.revision++;
       this.#mergeDirty(rows);
       if (changes.length > 0) this.#options.onApplied(this.#state.meta.revision, changes);
@@ -140,6 +142,9 @@ export class ClusterMachine implements GroupMachine {
       case 'claimLeadership':
         claimLeadership(state, rows, command.value);
         return (revision) => encoded(ClaimLeadershipResponseSchema, { revision });
+      case 'acknowledgeDeletions':
+        acknowledgeDeletions(state, rows, command.value);
+        return () => encoded(AcknowledgeDeletionsResponseSchema, {});
       case 'alterIsr': {
         const { isr, isrVersion } = alterIsr(state, rows, command.value);
         return () => encoded(AlterIsrResponseSchema, { isr, isrVersion });
@@ -236,6 +241,7 @@ export class ClusterMachine implements GroupMachine {
     }
     for (const nodeId of rows.nodes) dirty.deletedNodes.delete(nodeId);
     for (const key of rows.configs) dirty.configs.add(key);
+    for (const streamId of rows.deletions) dirty.deletions.add(streamId);
   }
 }
 

@@ -4,11 +4,13 @@ import type { KeyValueBatch, KeyValueEntry } from '@robustmq/kv-store';
 import { GATEWAY_PRODUCER_ID_START } from '@robustmq/record-batch';
 import {
   ClusterMetaSchema,
+  DeletedStreamSchema,
   DynamicConfigSchema,
   NodeSchema,
   StreamSchema,
   UserSchema,
   type ClusterMeta,
+  type DeletedStream,
   type Node,
   type Stream,
   type User,
@@ -21,6 +23,7 @@ const KEY = {
   stream: (streamId: number) => Buffer.from(`t/${String(streamId).padStart(10, '0')}`),
   user: (tenant: string, name: string) => Buffer.from(`u/${tenant}\u0000${name}`),
   config: (key: string) => Buffer.from(`c/${key}`),
+  deletion: (streamId: number) => Buffer.from(`d/${String(streamId).padStart(10, '0')}`),
 };
 
 /** What one command changed: rows to store and to tell watchers of. */
@@ -32,6 +35,8 @@ export interface ClusterRows {
   readonly users: Set<string>;
   readonly deletedUsers: Map<string, { tenant: string; name: string }>;
   readonly configs: Set<string>;
+  /** Ids whose {@link DeletedStream} was made, changed or forgotten. */
+  readonly deletions: Set<number>;
   ownershipEpoch: boolean;
   meta: boolean;
 }
@@ -46,6 +51,7 @@ export function noRows(): ClusterRows {
     users: new Set(),
     deletedUsers: new Map(),
     configs: new Set(),
+    deletions: new Set(),
     ownershipEpoch: false,
     meta: false,
   };
@@ -58,6 +64,8 @@ export class ClusterState {
   readonly streamIdsByName = new Map<string, number>();
   readonly users = new Map<string, User>();
   readonly config = new Map<string, string>();
+  /** Deleted streams by id; see deletions.ts. Watchers are not told. */
+  readonly deletions = new Map<number, DeletedStream>();
   meta: ClusterMeta = create(ClusterMetaSchema, {
     nextStreamId: 1,
     nextIncarnation: 1n,
@@ -93,6 +101,11 @@ export class ClusterState {
       case 'c': {
         const entry = fromBinary(DynamicConfigSchema, value);
         this.config.set(entry.key, entry.value);
+        break;
+      }
+      case 'd': {
+        const deleted = fromBinary(DeletedStreamSchema, value);
+        this.deletions.set(deleted.streamId, deleted);
         break;
       }
     }
@@ -143,6 +156,11 @@ export class ClusterState {
           KEY.config(key),
           encode(toBinary(DynamicConfigSchema, create(DynamicConfigSchema, { key, value }))),
         );
+    }
+    for (const streamId of rows.deletions) {
+      const deleted = this.deletions.get(streamId);
+      if (deleted === undefined) batch.delete(family, KEY.deletion(streamId));
+      else batch.put(family, KEY.deletion(streamId), encode(toBinary(DeletedStreamSchema, deleted)));
     }
     batch.put(family, KEY.meta, encode(toBinary(ClusterMetaSchema, this.meta)));
   }

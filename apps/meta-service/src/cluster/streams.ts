@@ -15,6 +15,7 @@ import {
   type Stream,
 } from '@robustmq/rpc';
 import type { ClusterRows, ClusterState } from './cluster-state.ts';
+import { noteDeletion } from './deletions.ts';
 import { liveNode } from './live-node.ts';
 import { checkFilter, defaultFilter, settleOwnership } from './ownership.ts';
 import { streamConfigProblem } from './stream-config.ts';
@@ -151,6 +152,7 @@ export function deleteStream(state: ClusterState, rows: ClusterRows, request: De
   if (stream.internal) throw new BrokerError('permission_denied', `stream ${request.name} is built in`);
   state.deleteStream(stream);
   rows.deletedStreams.add(stream.streamId);
+  noteDeletion(state, rows, stream);
   if (stream.mqttFilter !== '') {
     state.meta.ownershipEpoch++;
     rows.ownershipEpoch = true;

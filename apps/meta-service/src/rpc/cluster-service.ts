@@ -1,6 +1,5 @@
 // ClusterService over the cluster group.
 import {
-  AcknowledgeOwnershipResponseSchema,
   AddShardsResponseSchema,
   AllocateProducerIdsResponseSchema,
   AlterIsrResponseSchema,
@@ -18,6 +17,7 @@ import {
   type UnaryContext,
 } from '@robustmq/rpc';
 import { BrokerError } from '@robustmq/errors';
+import { deletionsOf } from '../cluster/deletions.ts';
 import { liveNode } from '../cluster/live-node.ts';
 import { decodeResponse, type Meta } from '../meta.ts';
 
@@ -63,11 +63,15 @@ export function clusterService(meta: Meta): ServiceImplementation<typeof Cluster
         AlterStreamConfigResponseSchema,
         await meta.cluster({ case: 'alterStreamConfig', value }, value.requestId),
       ),
-    acknowledgeOwnership: async (value) =>
-      decodeResponse(
-        AcknowledgeOwnershipResponseSchema,
-        await meta.cluster({ case: 'acknowledgeOwnership', value }),
-      ),
+    acknowledgeOwnership: async (value) => {
+      await meta.cluster({ case: 'acknowledgeOwnership', value });
+      return {};
+    },
+    listDeletions: ({ node }) => ({ streams: deletionsOf(meta.state, node) }),
+    acknowledgeDeletions: async (value) => {
+      await meta.cluster({ case: 'acknowledgeDeletions', value });
+      return {};
+    },
     claimLeadership: async (value) =>
       decodeResponse(ClaimLeadershipResponseSchema, await meta.cluster({ case: 'claimLeadership', value })),
     alterIsr: async (value) =>

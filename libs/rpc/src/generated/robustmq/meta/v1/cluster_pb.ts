@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file robustmq/meta/v1/cluster.proto.
  */
 export const file_robustmq_meta_v1_cluster: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yb2J1c3RtcS9tZXRhL3YxL2NsdXN0ZXIucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEijwMKBE5vZGUSMgoIaWRlbnRpdHkYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5Ei0KBGtpbmQYAiABKA4yHy5yb2J1c3RtcS5jb21tb24udjEuU2VydmljZUtpbmQSOAoJZW5kcG9pbnRzGAMgAygLMiUucm9idXN0bXEubWV0YS52MS5Ob2RlLkVuZHBvaW50c0VudHJ5EgwKBHpvbmUYBCABKAkSDAoEbGl2ZRgFIAEoCBIYChByZWdpc3RlcmVkX2F0X21zGAYgASgDEg4KBm51bWJlchgHIAEoBRIXCg9vd25lcnNoaXBfZXBvY2gYCCABKAQSGAoQcHJvZHVjZXJfaWRfYmFzZRgJIAEoAxIZChFwcm9kdWNlcl9pZF9jb3VudBgKIAEoBRIPCgd2ZXJzaW9uGAsgASgJEhMKC2VuZGVkX2F0X21zGAwgASgDGjAKDkVuZHBvaW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi5gIKBlN0cmVhbRIRCglzdHJlYW1faWQYASABKA0SDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSNAoGY29uZmlnGAQgAygLMiQucm9idXN0bXEubWV0YS52MS5TdHJlYW0uQ29uZmlnRW50cnkSEwoLbXF0dF9maWx0ZXIYBSABKAkSGgoSc2hhcmRzX2F0X2NyZWF0aW9uGAYgASgNEicKBnNoYXJkcxgHIAMoCzIXLnJvYnVzdG1xLm1ldGEudjEuU2hhcmQSEAoIdG9waWNfaWQYCCABKAwSFQoNY3JlYXRlZF9hdF9tcxgJIAEoAxIXCg9vd25lcnNoaXBfZXBvY2gYCiABKAQSGAoQb3duZXJzaGlwX2FjdGl2ZRgLIAEoCBIQCghpbnRlcm5hbBgMIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqcBCgVTaGFyZBINCgVzaGFyZBgBIAEoDRIUCgxsZWFkZXJfZXBvY2gYAiABKAUSDgoGbGVhZGVyGAMgASgJEhoKEmxlYWRlcl9pbmNhcm5hdGlvbhgEIAEoBBIrCghyZXBsaWNhcxgFIAMoCzIZLnJvYnVzdG1xLm1ldGEudjEuUmVwbGljYRILCgNpc3IYBiADKAkSEwoLaXNyX3ZlcnNpb24YByABKA0iMAoHUmVwbGljYRIPCgdub2RlX2lkGAEgASgJEhQKDGRpcmVjdG9yeV9pZBgCIAEoCSJOCgRVc2VyEg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJEhUKDXBhc3N3b3JkX2hhc2gYAyABKAkSEQoJc3VwZXJ1c2VyGAQgASgIIoUCChNSZWdpc3Rlck5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSLQoEa2luZBgCIAEoDjIfLnJvYnVzdG1xLmNvbW1vbi52MS5TZXJ2aWNlS2luZBIUCgxkaXJlY3RvcnlfaWQYAyABKAkSRwoJZW5kcG9pbnRzGAQgAygLMjQucm9idXN0bXEubWV0YS52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0LkVuZHBvaW50c0VudHJ5EgwKBHpvbmUYBSABKAkSDwoHdmVyc2lvbhgGIAEoCRowCg5FbmRwb2ludHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIpgBChRSZWdpc3Rlck5vZGVSZXNwb25zZRIkCgRub2RlGAEgASgLMhYucm9idXN0bXEubWV0YS52MS5Ob2RlEhkKEWxlYXNlX2R1cmF0aW9uX21zGAIgASgFEhkKEXJlbmV3X2ludGVydmFsX21zGAMgASgFEhAKCHJldmlzaW9uGAQgASgEEhIKCmNsdXN0ZXJfaWQYBSABKAkiQwoRUmVuZXdMZWFzZVJlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkiJgoSUmVuZXdMZWFzZVJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEIkQKElJlbGVhc2VOb2RlUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSIVChNSZWxlYXNlTm9kZVJlc3BvbnNlIlwKE1dhdGNoQ2x1c3RlclJlcXVlc3QSFQoNZnJvbV9yZXZpc2lvbhgBIAEoBBIuCgRub2RlGAIgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSLJAQoUV2F0Y2hDbHVzdGVyUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSEAoIc25hcHNob3QYAiABKAgSGQoRc25hcHNob3RfY29tcGxldGUYAyABKAgSMAoHY2hhbmdlcxgEIAMoCzIfLnJvYnVzdG1xLm1ldGEudjEuQ2x1c3RlckNoYW5nZRISCgpjbHVzdGVyX2lkGAUgASgJEhQKDG1vcmVfZm9sbG93cxgGIAEoCBIWCg5uZXh0X3N0cmVhbV9pZBgHIAEoDSLOAgoNQ2x1c3RlckNoYW5nZRImCgRub2RlGAEgASgLMhYucm9idXN0bXEubWV0YS52MS5Ob2RlSAASKgoGc3RyZWFtGAIgASgLMhgucm9idXN0bXEubWV0YS52MS5TdHJlYW1IABIbChFkZWxldGVkX3N0cmVhbV9pZBgDIAEoDUgAEiYKBHVzZXIYBCABKAsyFi5yb2J1c3RtcS5tZXRhLnYxLlVzZXJIABIxCgxkZWxldGVkX3VzZXIYBSABKAsyGS5yb2J1c3RtcS5tZXRhLnYxLlVzZXJSZWZIABIxCgZjb25maWcYBiABKAsyHy5yb2J1c3RtcS5tZXRhLnYxLkR5bmFtaWNDb25maWdIABIZCg9vd25lcnNoaXBfZXBvY2gYByABKARIABIZCg9kZWxldGVkX25vZGVfaWQYCCABKAlIAEIICgZjaGFuZ2UiJwoHVXNlclJlZhIOCgZ0ZW5hbnQYASABKAkSDAoEbmFtZRgCIAEoCSIrCg1EeW5hbWljQ29uZmlnEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCSLfAgoTQ3JlYXRlU3RyZWFtUmVxdWVzdBIxCgpyZXF1ZXN0X2lkGAEgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIOCgZ0ZW5hbnQYAiABKAkSDAoEbmFtZRgDIAEoCRIOCgZzaGFyZHMYBCABKA0SGgoScmVwbGljYXRpb25fZmFjdG9yGAUgASgNEkEKBmNvbmZpZxgGIAMoCzIxLnJvYnVzdG1xLm1ldGEudjEuQ3JlYXRlU3RyZWFtUmVxdWVzdC5Db25maWdFbnRyeRIVCg12YWxpZGF0ZV9vbmx5GAcgASgIEhoKEndhaXRfZm9yX293bmVyc2hpcBgIIAEoCBIQCghpbnRlcm5hbBgJIAEoCBIUCgxhdXRvX2NyZWF0ZWQYCiABKAgaLQoLQ29uZmlnRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJSChRDcmVhdGVTdHJlYW1SZXNwb25zZRIoCgZzdHJlYW0YASABKAsyGC5yb2J1c3RtcS5tZXRhLnYxLlN0cmVhbRIQCghyZXZpc2lvbhgCIAEoBCJ5ChNEZWxldGVTdHJlYW1SZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEg4KBnRlbmFudBgCIAEoCRIMCgRuYW1lGAMgASgJEhEKCXN0cmVhbV9pZBgEIAEoDSIoChREZWxldGVTdHJlYW1SZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBCKFAQoQQWRkU2hhcmRzUmVxdWVzdBIxCgpyZXF1ZXN0X2lkGAEgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIRCglzdHJlYW1faWQYAiABKA0SFAoMdG90YWxfc2hhcmRzGAMgASgNEhUKDXZhbGlkYXRlX29ubHkYBCABKAgiTwoRQWRkU2hhcmRzUmVzcG9uc2USKAoGc3RyZWFtGAEgASgLMhgucm9idXN0bXEubWV0YS52MS5TdHJlYW0SEAoIcmV2aXNpb24YAiABKAQi9QEKGEFsdGVyU3RyZWFtQ29uZmlnUmVxdWVzdBIxCgpyZXF1ZXN0X2lkGAEgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIRCglzdHJlYW1faWQYAiABKA0SQAoDc2V0GAMgAygLMjMucm9idXN0bXEubWV0YS52MS5BbHRlclN0cmVhbUNvbmZpZ1JlcXVlc3QuU2V0RW50cnkSDgoGcmVtb3ZlGAQgAygJEhUKDXZhbGlkYXRlX29ubHkYBSABKAgaKgoIU2V0RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJXChlBbHRlclN0cmVhbUNvbmZpZ1Jlc3BvbnNlEigKBnN0cmVhbRgBIAEoCzIYLnJvYnVzdG1xLm1ldGEudjEuU3RyZWFtEhAKCHJldmlzaW9uGAIgASgEImYKG0Fja25vd2xlZGdlT3duZXJzaGlwUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRIXCg9vd25lcnNoaXBfZXBvY2gYAiABKAQiHgocQWNrbm93bGVkZ2VPd25lcnNoaXBSZXNwb25zZSJ2ChZDbGFpbUxlYWRlcnNoaXBSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EiwKBnNoYXJkcxgCIAMoCzIcLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFJlZiIrChdDbGFpbUxlYWRlcnNoaXBSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBCLDAQoPQWx0ZXJJc3JSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EisKBXNoYXJkGAIgASgLMhwucm9idXN0bXEuY29tbW9uLnYxLlNoYXJkUmVmEhQKDGxlYWRlcl9lcG9jaBgDIAEoBRITCgtpc3JfdmVyc2lvbhgEIAEoDRIoCgNpc3IYBSADKAsyGy5yb2J1c3RtcS5tZXRhLnYxLklzck1lbWJlciIxCglJc3JNZW1iZXISDwoHbm9kZV9pZBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBCI0ChBBbHRlcklzclJlc3BvbnNlEhMKC2lzcl92ZXJzaW9uGAEgASgNEgsKA2lzchgCIAMoCSJeChpBbGxvY2F0ZVByb2R1Y2VySWRzUmVxdWVzdBIxCgpyZXF1ZXN0X2lkGAEgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBINCgVjb3VudBgCIAEoBSI6ChtBbGxvY2F0ZVByb2R1Y2VySWRzUmVzcG9uc2USDAoEYmFzZRgBIAEoAxINCgVjb3VudBgCIAEoBSJ+Cg5QdXRVc2VyUmVxdWVzdBIxCgpyZXF1ZXN0X2lkGAEgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIkCgR1c2VyGAIgASgLMhYucm9idXN0bXEubWV0YS52MS5Vc2VyEhMKC2NyZWF0ZV9vbmx5GAMgASgIIiMKD1B1dFVzZXJSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBCJkChFEZWxldGVVc2VyUmVxdWVzdBIxCgpyZXF1ZXN0X2lkGAEgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIOCgZ0ZW5hbnQYAiABKAkSDAoEbmFtZRgDIAEoCSImChJEZWxldGVVc2VyUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQifgoXUHV0RHluYW1pY0NvbmZpZ1JlcXVlc3QSMQoKcmVxdWVzdF9pZBgBIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSMAoHZW50cmllcxgCIAMoCzIfLnJvYnVzdG1xLm1ldGEudjEuRHluYW1pY0NvbmZpZyIsChhQdXREeW5hbWljQ29uZmlnUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQywQsKDkNsdXN0ZXJTZXJ2aWNlEl0KDFJlZ2lzdGVyTm9kZRIlLnJvYnVzdG1xLm1ldGEudjEuUmVnaXN0ZXJOb2RlUmVxdWVzdBomLnJvYnVzdG1xLm1ldGEudjEuUmVnaXN0ZXJOb2RlUmVzcG9uc2USVwoKUmVuZXdMZWFzZRIjLnJvYnVzdG1xLm1ldGEudjEuUmVuZXdMZWFzZVJlcXVlc3QaJC5yb2J1c3RtcS5tZXRhLnYxLlJlbmV3TGVhc2VSZXNwb25zZRJaCgtSZWxlYXNlTm9kZRIkLnJvYnVzdG1xLm1ldGEudjEuUmVsZWFzZU5vZGVSZXF1ZXN0GiUucm9idXN0bXEubWV0YS52MS5SZWxlYXNlTm9kZVJlc3BvbnNlEl8KDFdhdGNoQ2x1c3RlchIlLnJvYnVzdG1xLm1ldGEudjEuV2F0Y2hDbHVzdGVyUmVxdWVzdBomLnJvYnVzdG1xLm1ldGEudjEuV2F0Y2hDbHVzdGVyUmVzcG9uc2UwARJdCgxDcmVhdGVTdHJlYW0SJS5yb2J1c3RtcS5tZXRhLnYxLkNyZWF0ZVN0cmVhbVJlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLkNyZWF0ZVN0cmVhbVJlc3BvbnNlEl0KDERlbGV0ZVN0cmVhbRIlLnJvYnVzdG1xLm1ldGEudjEuRGVsZXRlU3RyZWFtUmVxdWVzdBomLnJvYnVzdG1xLm1ldGEudjEuRGVsZXRlU3RyZWFtUmVzcG9uc2USVAoJQWRkU2hhcmRzEiIucm9idXN0bXEubWV0YS52MS5BZGRTaGFyZHNSZXF1ZXN0GiMucm9idXN0bXEubWV0YS52MS5BZGRTaGFyZHNSZXNwb25zZRJsChFBbHRlclN0cmVhbUNvbmZpZxIqLnJvYnVzdG1xLm1ldGEudjEuQWx0ZXJTdHJlYW1Db25maWdSZXF1ZXN0Gisucm9idXN0bXEubWV0YS52MS5BbHRlclN0cmVhbUNvbmZpZ1Jlc3BvbnNlEnUKFEFja25vd2xlZGdlT3duZXJzaGlwEi0ucm9idXN0bXEubWV0YS52MS5BY2tub3dsZWRnZU93bmVyc2hpcFJlcXVlc3QaLi5yb2J1c3RtcS5tZXRhLnYxLkFja25vd2xlZGdlT3duZXJzaGlwUmVzcG9uc2USZgoPQ2xhaW1MZWFkZXJzaGlwEigucm9idXN0bXEubWV0YS52MS5DbGFpbUxlYWRlcnNoaXBSZXF1ZXN0Gikucm9idXN0bXEubWV0YS52MS5DbGFpbUxlYWRlcnNoaXBSZXNwb25zZRJRCghBbHRlcklzchIhLnJvYnVzdG1xLm1ldGEudjEuQWx0ZXJJc3JSZXF1ZXN0GiIucm9idXN0bXEubWV0YS52MS5BbHRlcklzclJlc3BvbnNlEnIKE0FsbG9jYXRlUHJvZHVjZXJJZHMSLC5yb2J1c3RtcS5tZXRhLnYxLkFsbG9jYXRlUHJvZHVjZXJJZHNSZXF1ZXN0Gi0ucm9idXN0bXEubWV0YS52MS5BbGxvY2F0ZVByb2R1Y2VySWRzUmVzcG9uc2USTgoHUHV0VXNlchIgLnJvYnVzdG1xLm1ldGEudjEuUHV0VXNlclJlcXVlc3QaIS5yb2J1c3RtcS5tZXRhLnYxLlB1dFVzZXJSZXNwb25zZRJXCgpEZWxldGVVc2VyEiMucm9idXN0bXEubWV0YS52MS5EZWxldGVVc2VyUmVxdWVzdBokLnJvYnVzdG1xLm1ldGEudjEuRGVsZXRlVXNlclJlc3BvbnNlEmkKEFB1dER5bmFtaWNDb25maWcSKS5yb2J1c3RtcS5tZXRhLnYxLlB1dER5bmFtaWNDb25maWdSZXF1ZXN0Gioucm9idXN0bXEubWV0YS52MS5QdXREeW5hbWljQ29uZmlnUmVzcG9uc2ViBnByb3RvMw", [file_robustmq_common_v1_common]);
+  fileDesc("Ch5yb2J1c3RtcS9tZXRhL3YxL2NsdXN0ZXIucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEijwMKBE5vZGUSMgoIaWRlbnRpdHkYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5Ei0KBGtpbmQYAiABKA4yHy5yb2J1c3RtcS5jb21tb24udjEuU2VydmljZUtpbmQSOAoJZW5kcG9pbnRzGAMgAygLMiUucm9idXN0bXEubWV0YS52MS5Ob2RlLkVuZHBvaW50c0VudHJ5EgwKBHpvbmUYBCABKAkSDAoEbGl2ZRgFIAEoCBIYChByZWdpc3RlcmVkX2F0X21zGAYgASgDEg4KBm51bWJlchgHIAEoBRIXCg9vd25lcnNoaXBfZXBvY2gYCCABKAQSGAoQcHJvZHVjZXJfaWRfYmFzZRgJIAEoAxIZChFwcm9kdWNlcl9pZF9jb3VudBgKIAEoBRIPCgd2ZXJzaW9uGAsgASgJEhMKC2VuZGVkX2F0X21zGAwgASgDGjAKDkVuZHBvaW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi5gIKBlN0cmVhbRIRCglzdHJlYW1faWQYASABKA0SDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSNAoGY29uZmlnGAQgAygLMiQucm9idXN0bXEubWV0YS52MS5TdHJlYW0uQ29uZmlnRW50cnkSEwoLbXF0dF9maWx0ZXIYBSABKAkSGgoSc2hhcmRzX2F0X2NyZWF0aW9uGAYgASgNEicKBnNoYXJkcxgHIAMoCzIXLnJvYnVzdG1xLm1ldGEudjEuU2hhcmQSEAoIdG9waWNfaWQYCCABKAwSFQoNY3JlYXRlZF9hdF9tcxgJIAEoAxIXCg9vd25lcnNoaXBfZXBvY2gYCiABKAQSGAoQb3duZXJzaGlwX2FjdGl2ZRgLIAEoCBIQCghpbnRlcm5hbBgMIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqcBCgVTaGFyZBINCgVzaGFyZBgBIAEoDRIUCgxsZWFkZXJfZXBvY2gYAiABKAUSDgoGbGVhZGVyGAMgASgJEhoKEmxlYWRlcl9pbmNhcm5hdGlvbhgEIAEoBBIrCghyZXBsaWNhcxgFIAMoCzIZLnJvYnVzdG1xLm1ldGEudjEuUmVwbGljYRILCgNpc3IYBiADKAkSEwoLaXNyX3ZlcnNpb24YByABKA0iMAoHUmVwbGljYRIPCgdub2RlX2lkGAEgASgJEhQKDGRpcmVjdG9yeV9pZBgCIAEoCSJLCg1EZWxldGVkU3RyZWFtEhEKCXN0cmVhbV9pZBgBIAEoDRIQCgh0b3BpY19pZBgCIAEoDBIVCg1kaXJlY3RvcnlfaWRzGAMgAygJIk4KBFVzZXISDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSFQoNcGFzc3dvcmRfaGFzaBgDIAEoCRIRCglzdXBlcnVzZXIYBCABKAgihQIKE1JlZ2lzdGVyTm9kZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRItCgRraW5kGAIgASgOMh8ucm9idXN0bXEuY29tbW9uLnYxLlNlcnZpY2VLaW5kEhQKDGRpcmVjdG9yeV9pZBgDIAEoCRJHCgllbmRwb2ludHMYBCADKAsyNC5yb2J1c3RtcS5tZXRhLnYxLlJlZ2lzdGVyTm9kZVJlcXVlc3QuRW5kcG9pbnRzRW50cnkSDAoEem9uZRgFIAEoCRIPCgd2ZXJzaW9uGAYgASgJGjAKDkVuZHBvaW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEimAEKFFJlZ2lzdGVyTm9kZVJlc3BvbnNlEiQKBG5vZGUYASABKAsyFi5yb2J1c3RtcS5tZXRhLnYxLk5vZGUSGQoRbGVhc2VfZHVyYXRpb25fbXMYAiABKAUSGQoRcmVuZXdfaW50ZXJ2YWxfbXMYAyABKAUSEAoIcmV2aXNpb24YBCABKAQSEgoKY2x1c3Rlcl9pZBgFIAEoCSJDChFSZW5ld0xlYXNlUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSImChJSZW5ld0xlYXNlUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQiRAoSUmVsZWFzZU5vZGVSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5IhUKE1JlbGVhc2VOb2RlUmVzcG9uc2UiXAoTV2F0Y2hDbHVzdGVyUmVxdWVzdBIVCg1mcm9tX3JldmlzaW9uGAEgASgEEi4KBG5vZGUYAiABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5IskBChRXYXRjaENsdXN0ZXJSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIQCghzbmFwc2hvdBgCIAEoCBIZChFzbmFwc2hvdF9jb21wbGV0ZRgDIAEoCBIwCgdjaGFuZ2VzGAQgAygLMh8ucm9idXN0bXEubWV0YS52MS5DbHVzdGVyQ2hhbmdlEhIKCmNsdXN0ZXJfaWQYBSABKAkSFAoMbW9yZV9mb2xsb3dzGAYgASgIEhYKDm5leHRfc3RyZWFtX2lkGAcgASgNIs4CCg1DbHVzdGVyQ2hhbmdlEiYKBG5vZGUYASABKAsyFi5yb2J1c3RtcS5tZXRhLnYxLk5vZGVIABIqCgZzdHJlYW0YAiABKAsyGC5yb2J1c3RtcS5tZXRhLnYxLlN0cmVhbUgAEhsKEWRlbGV0ZWRfc3RyZWFtX2lkGAMgASgNSAASJgoEdXNlchgEIAEoCzIWLnJvYnVzdG1xLm1ldGEudjEuVXNlckgAEjEKDGRlbGV0ZWRfdXNlchgFIAEoCzIZLnJvYnVzdG1xLm1ldGEudjEuVXNlclJlZkgAEjEKBmNvbmZpZxgGIAEoCzIfLnJvYnVzdG1xLm1ldGEudjEuRHluYW1pY0NvbmZpZ0gAEhkKD293bmVyc2hpcF9lcG9jaBgHIAEoBEgAEhkKD2RlbGV0ZWRfbm9kZV9pZBgIIAEoCUgAQggKBmNoYW5nZSInCgdVc2VyUmVmEg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJIisKDUR5bmFtaWNDb25maWcSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIt8CChNDcmVhdGVTdHJlYW1SZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEg4KBnRlbmFudBgCIAEoCRIMCgRuYW1lGAMgASgJEg4KBnNoYXJkcxgEIAEoDRIaChJyZXBsaWNhdGlvbl9mYWN0b3IYBSABKA0SQQoGY29uZmlnGAYgAygLMjEucm9idXN0bXEubWV0YS52MS5DcmVhdGVTdHJlYW1SZXF1ZXN0LkNvbmZpZ0VudHJ5EhUKDXZhbGlkYXRlX29ubHkYByABKAgSGgoSd2FpdF9mb3Jfb3duZXJzaGlwGAggASgIEhAKCGludGVybmFsGAkgASgIEhQKDGF1dG9fY3JlYXRlZBgKIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlIKFENyZWF0ZVN0cmVhbVJlc3BvbnNlEigKBnN0cmVhbRgBIAEoCzIYLnJvYnVzdG1xLm1ldGEudjEuU3RyZWFtEhAKCHJldmlzaW9uGAIgASgEInkKE0RlbGV0ZVN0cmVhbVJlcXVlc3QSMQoKcmVxdWVzdF9pZBgBIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSEQoJc3RyZWFtX2lkGAQgASgNIigKFERlbGV0ZVN0cmVhbVJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEIoUBChBBZGRTaGFyZHNSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEhEKCXN0cmVhbV9pZBgCIAEoDRIUCgx0b3RhbF9zaGFyZHMYAyABKA0SFQoNdmFsaWRhdGVfb25seRgEIAEoCCJPChFBZGRTaGFyZHNSZXNwb25zZRIoCgZzdHJlYW0YASABKAsyGC5yb2J1c3RtcS5tZXRhLnYxLlN0cmVhbRIQCghyZXZpc2lvbhgCIAEoBCL1AQoYQWx0ZXJTdHJlYW1Db25maWdSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEhEKCXN0cmVhbV9pZBgCIAEoDRJACgNzZXQYAyADKAsyMy5yb2J1c3RtcS5tZXRhLnYxLkFsdGVyU3RyZWFtQ29uZmlnUmVxdWVzdC5TZXRFbnRyeRIOCgZyZW1vdmUYBCADKAkSFQoNdmFsaWRhdGVfb25seRgFIAEoCBoqCghTZXRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlcKGUFsdGVyU3RyZWFtQ29uZmlnUmVzcG9uc2USKAoGc3RyZWFtGAEgASgLMhgucm9idXN0bXEubWV0YS52MS5TdHJlYW0SEAoIcmV2aXNpb24YAiABKAQiZgobQWNrbm93bGVkZ2VPd25lcnNoaXBSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EhcKD293bmVyc2hpcF9lcG9jaBgCIAEoBCIeChxBY2tub3dsZWRnZU93bmVyc2hpcFJlc3BvbnNlInYKFkNsYWltTGVhZGVyc2hpcFJlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSLAoGc2hhcmRzGAIgAygLMhwucm9idXN0bXEuY29tbW9uLnYxLlNoYXJkUmVmIisKF0NsYWltTGVhZGVyc2hpcFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEIsMBCg9BbHRlcklzclJlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSKwoFc2hhcmQYAiABKAsyHC5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRSZWYSFAoMbGVhZGVyX2Vwb2NoGAMgASgFEhMKC2lzcl92ZXJzaW9uGAQgASgNEigKA2lzchgFIAMoCzIbLnJvYnVzdG1xLm1ldGEudjEuSXNyTWVtYmVyIjEKCUlzck1lbWJlchIPCgdub2RlX2lkGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEIjQKEEFsdGVySXNyUmVzcG9uc2USEwoLaXNyX3ZlcnNpb24YASABKA0SCwoDaXNyGAIgAygJIkYKFExpc3REZWxldGlvbnNSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5IkkKFUxpc3REZWxldGlvbnNSZXNwb25zZRIwCgdzdHJlYW1zGAEgAygLMh8ucm9idXN0bXEubWV0YS52MS5EZWxldGVkU3RyZWFtImEKG0Fja25vd2xlZGdlRGVsZXRpb25zUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRISCgpzdHJlYW1faWRzGAIgAygNIh4KHEFja25vd2xlZGdlRGVsZXRpb25zUmVzcG9uc2UiXgoaQWxsb2NhdGVQcm9kdWNlcklkc1JlcXVlc3QSMQoKcmVxdWVzdF9pZBgBIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSDQoFY291bnQYAiABKAUiOgobQWxsb2NhdGVQcm9kdWNlcklkc1Jlc3BvbnNlEgwKBGJhc2UYASABKAMSDQoFY291bnQYAiABKAUifgoOUHV0VXNlclJlcXVlc3QSMQoKcmVxdWVzdF9pZBgBIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSJAoEdXNlchgCIAEoCzIWLnJvYnVzdG1xLm1ldGEudjEuVXNlchITCgtjcmVhdGVfb25seRgDIAEoCCIjCg9QdXRVc2VyUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQiZAoRRGVsZXRlVXNlclJlcXVlc3QSMQoKcmVxdWVzdF9pZBgBIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkiJgoSRGVsZXRlVXNlclJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEIn4KF1B1dER5bmFtaWNDb25maWdSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEjAKB2VudHJpZXMYAiADKAsyHy5yb2J1c3RtcS5tZXRhLnYxLkR5bmFtaWNDb25maWciLAoYUHV0RHluYW1pY0NvbmZpZ1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEMpoNCg5DbHVzdGVyU2VydmljZRJdCgxSZWdpc3Rlck5vZGUSJS5yb2J1c3RtcS5tZXRhLnYxLlJlZ2lzdGVyTm9kZVJlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLlJlZ2lzdGVyTm9kZVJlc3BvbnNlElcKClJlbmV3TGVhc2USIy5yb2J1c3RtcS5tZXRhLnYxLlJlbmV3TGVhc2VSZXF1ZXN0GiQucm9idXN0bXEubWV0YS52MS5SZW5ld0xlYXNlUmVzcG9uc2USWgoLUmVsZWFzZU5vZGUSJC5yb2J1c3RtcS5tZXRhLnYxLlJlbGVhc2VOb2RlUmVxdWVzdBolLnJvYnVzdG1xLm1ldGEudjEuUmVsZWFzZU5vZGVSZXNwb25zZRJfCgxXYXRjaENsdXN0ZXISJS5yb2J1c3RtcS5tZXRhLnYxLldhdGNoQ2x1c3RlclJlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLldhdGNoQ2x1c3RlclJlc3BvbnNlMAESXQoMQ3JlYXRlU3RyZWFtEiUucm9idXN0bXEubWV0YS52MS5DcmVhdGVTdHJlYW1SZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5DcmVhdGVTdHJlYW1SZXNwb25zZRJdCgxEZWxldGVTdHJlYW0SJS5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZVN0cmVhbVJlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZVN0cmVhbVJlc3BvbnNlElQKCUFkZFNoYXJkcxIiLnJvYnVzdG1xLm1ldGEudjEuQWRkU2hhcmRzUmVxdWVzdBojLnJvYnVzdG1xLm1ldGEudjEuQWRkU2hhcmRzUmVzcG9uc2USbAoRQWx0ZXJTdHJlYW1Db25maWcSKi5yb2J1c3RtcS5tZXRhLnYxLkFsdGVyU3RyZWFtQ29uZmlnUmVxdWVzdBorLnJvYnVzdG1xLm1ldGEudjEuQWx0ZXJTdHJlYW1Db25maWdSZXNwb25zZRJ1ChRBY2tub3dsZWRnZU93bmVyc2hpcBItLnJvYnVzdG1xLm1ldGEudjEuQWNrbm93bGVkZ2VPd25lcnNoaXBSZXF1ZXN0Gi4ucm9idXN0bXEubWV0YS52MS5BY2tub3dsZWRnZU93bmVyc2hpcFJlc3BvbnNlEmYKD0NsYWltTGVhZGVyc2hpcBIoLnJvYnVzdG1xLm1ldGEudjEuQ2xhaW1MZWFkZXJzaGlwUmVxdWVzdBopLnJvYnVzdG1xLm1ldGEudjEuQ2xhaW1MZWFkZXJzaGlwUmVzcG9uc2USUQoIQWx0ZXJJc3ISIS5yb2J1c3RtcS5tZXRhLnYxLkFsdGVySXNyUmVxdWVzdBoiLnJvYnVzdG1xLm1ldGEudjEuQWx0ZXJJc3JSZXNwb25zZRJgCg1MaXN0RGVsZXRpb25zEiYucm9idXN0bXEubWV0YS52MS5MaXN0RGVsZXRpb25zUmVxdWVzdBonLnJvYnVzdG1xLm1ldGEudjEuTGlzdERlbGV0aW9uc1Jlc3BvbnNlEnUKFEFja25vd2xlZGdlRGVsZXRpb25zEi0ucm9idXN0bXEubWV0YS52MS5BY2tub3dsZWRnZURlbGV0aW9uc1JlcXVlc3QaLi5yb2J1c3RtcS5tZXRhLnYxLkFja25vd2xlZGdlRGVsZXRpb25zUmVzcG9uc2UScgoTQWxsb2NhdGVQcm9kdWNlcklkcxIsLnJvYnVzdG1xLm1ldGEudjEuQWxsb2NhdGVQcm9kdWNlcklkc1JlcXVlc3QaLS5yb2J1c3RtcS5tZXRhLnYxLkFsbG9jYXRlUHJvZHVjZXJJZHNSZXNwb25zZRJOCgdQdXRVc2VyEiAucm9idXN0bXEubWV0YS52MS5QdXRVc2VyUmVxdWVzdBohLnJvYnVzdG1xLm1ldGEudjEuUHV0VXNlclJlc3BvbnNlElcKCkRlbGV0ZVVzZXISIy5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZVVzZXJSZXF1ZXN0GiQucm9idXN0bXEubWV0YS52MS5EZWxldGVVc2VyUmVzcG9uc2USaQoQUHV0RHluYW1pY0NvbmZpZxIpLnJvYnVzdG1xLm1ldGEudjEuUHV0RHluYW1pY0NvbmZpZ1JlcXVlc3QaKi5yb2J1c3RtcS5tZXRhLnYxLlB1dER5bmFtaWNDb25maWdSZXNwb25zZWIGcHJvdG8z", [file_robustmq_common_v1_common]);
 
 /**
  * @generated from message robustmq.meta.v1.Node
@@ -256,6 +256,39 @@ export const ReplicaSchema: GenMessage<Replica> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 3);
 
 /**
+ * The committed deletion of a stream, kept until every directory that held a replica has removed its files.
+ *
+ * @generated from message robustmq.meta.v1.DeletedStream
+ */
+export type DeletedStream = Message<"robustmq.meta.v1.DeletedStream"> & {
+  /**
+   * @generated from field: uint32 stream_id = 1;
+   */
+  streamId: number;
+
+  /**
+   * Tells the stream from another that an older copy of meta may give the same id.
+   *
+   * @generated from field: bytes topic_id = 2;
+   */
+  topicId: Uint8Array;
+
+  /**
+   * Directories that have not acknowledged yet; journal-servers that are away learn of it when they come back.
+   *
+   * @generated from field: repeated string directory_ids = 3;
+   */
+  directoryIds: string[];
+};
+
+/**
+ * Describes the message robustmq.meta.v1.DeletedStream.
+ * Use `create(DeletedStreamSchema)` to create a new message.
+ */
+export const DeletedStreamSchema: GenMessage<DeletedStream> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_cluster, 4);
+
+/**
  * @generated from message robustmq.meta.v1.User
  */
 export type User = Message<"robustmq.meta.v1.User"> & {
@@ -287,7 +320,7 @@ export type User = Message<"robustmq.meta.v1.User"> & {
  * Use `create(UserSchema)` to create a new message.
  */
 export const UserSchema: GenMessage<User> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 4);
+  messageDesc(file_robustmq_meta_v1_cluster, 5);
 
 /**
  * @generated from message robustmq.meta.v1.RegisterNodeRequest
@@ -329,7 +362,7 @@ export type RegisterNodeRequest = Message<"robustmq.meta.v1.RegisterNodeRequest"
  * Use `create(RegisterNodeRequestSchema)` to create a new message.
  */
 export const RegisterNodeRequestSchema: GenMessage<RegisterNodeRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 5);
+  messageDesc(file_robustmq_meta_v1_cluster, 6);
 
 /**
  * @generated from message robustmq.meta.v1.RegisterNodeResponse
@@ -366,7 +399,7 @@ export type RegisterNodeResponse = Message<"robustmq.meta.v1.RegisterNodeRespons
  * Use `create(RegisterNodeResponseSchema)` to create a new message.
  */
 export const RegisterNodeResponseSchema: GenMessage<RegisterNodeResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 6);
+  messageDesc(file_robustmq_meta_v1_cluster, 7);
 
 /**
  * @generated from message robustmq.meta.v1.RenewLeaseRequest
@@ -383,7 +416,7 @@ export type RenewLeaseRequest = Message<"robustmq.meta.v1.RenewLeaseRequest"> & 
  * Use `create(RenewLeaseRequestSchema)` to create a new message.
  */
 export const RenewLeaseRequestSchema: GenMessage<RenewLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 7);
+  messageDesc(file_robustmq_meta_v1_cluster, 8);
 
 /**
  * @generated from message robustmq.meta.v1.RenewLeaseResponse
@@ -400,7 +433,7 @@ export type RenewLeaseResponse = Message<"robustmq.meta.v1.RenewLeaseResponse"> 
  * Use `create(RenewLeaseResponseSchema)` to create a new message.
  */
 export const RenewLeaseResponseSchema: GenMessage<RenewLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 8);
+  messageDesc(file_robustmq_meta_v1_cluster, 9);
 
 /**
  * @generated from message robustmq.meta.v1.ReleaseNodeRequest
@@ -417,7 +450,7 @@ export type ReleaseNodeRequest = Message<"robustmq.meta.v1.ReleaseNodeRequest"> 
  * Use `create(ReleaseNodeRequestSchema)` to create a new message.
  */
 export const ReleaseNodeRequestSchema: GenMessage<ReleaseNodeRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 9);
+  messageDesc(file_robustmq_meta_v1_cluster, 10);
 
 /**
  * @generated from message robustmq.meta.v1.ReleaseNodeResponse
@@ -430,7 +463,7 @@ export type ReleaseNodeResponse = Message<"robustmq.meta.v1.ReleaseNodeResponse"
  * Use `create(ReleaseNodeResponseSchema)` to create a new message.
  */
 export const ReleaseNodeResponseSchema: GenMessage<ReleaseNodeResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 10);
+  messageDesc(file_robustmq_meta_v1_cluster, 11);
 
 /**
  * @generated from message robustmq.meta.v1.WatchClusterRequest
@@ -454,7 +487,7 @@ export type WatchClusterRequest = Message<"robustmq.meta.v1.WatchClusterRequest"
  * Use `create(WatchClusterRequestSchema)` to create a new message.
  */
 export const WatchClusterRequestSchema: GenMessage<WatchClusterRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 11);
+  messageDesc(file_robustmq_meta_v1_cluster, 12);
 
 /**
  * Either a snapshot or the changes of one revision. Both come in parts that are bounded in bytes: those of a snapshot until
@@ -507,7 +540,7 @@ export type WatchClusterResponse = Message<"robustmq.meta.v1.WatchClusterRespons
  * Use `create(WatchClusterResponseSchema)` to create a new message.
  */
 export const WatchClusterResponseSchema: GenMessage<WatchClusterResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 12);
+  messageDesc(file_robustmq_meta_v1_cluster, 13);
 
 /**
  * @generated from message robustmq.meta.v1.ClusterChange
@@ -572,7 +605,7 @@ export type ClusterChange = Message<"robustmq.meta.v1.ClusterChange"> & {
  * Use `create(ClusterChangeSchema)` to create a new message.
  */
 export const ClusterChangeSchema: GenMessage<ClusterChange> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 13);
+  messageDesc(file_robustmq_meta_v1_cluster, 14);
 
 /**
  * @generated from message robustmq.meta.v1.UserRef
@@ -594,7 +627,7 @@ export type UserRef = Message<"robustmq.meta.v1.UserRef"> & {
  * Use `create(UserRefSchema)` to create a new message.
  */
 export const UserRefSchema: GenMessage<UserRef> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 14);
+  messageDesc(file_robustmq_meta_v1_cluster, 15);
 
 /**
  * @generated from message robustmq.meta.v1.DynamicConfig
@@ -618,7 +651,7 @@ export type DynamicConfig = Message<"robustmq.meta.v1.DynamicConfig"> & {
  * Use `create(DynamicConfigSchema)` to create a new message.
  */
 export const DynamicConfigSchema: GenMessage<DynamicConfig> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 15);
+  messageDesc(file_robustmq_meta_v1_cluster, 16);
 
 /**
  * @generated from message robustmq.meta.v1.CreateStreamRequest
@@ -688,7 +721,7 @@ export type CreateStreamRequest = Message<"robustmq.meta.v1.CreateStreamRequest"
  * Use `create(CreateStreamRequestSchema)` to create a new message.
  */
 export const CreateStreamRequestSchema: GenMessage<CreateStreamRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 16);
+  messageDesc(file_robustmq_meta_v1_cluster, 17);
 
 /**
  * @generated from message robustmq.meta.v1.CreateStreamResponse
@@ -710,7 +743,7 @@ export type CreateStreamResponse = Message<"robustmq.meta.v1.CreateStreamRespons
  * Use `create(CreateStreamResponseSchema)` to create a new message.
  */
 export const CreateStreamResponseSchema: GenMessage<CreateStreamResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 17);
+  messageDesc(file_robustmq_meta_v1_cluster, 18);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteStreamRequest
@@ -744,7 +777,7 @@ export type DeleteStreamRequest = Message<"robustmq.meta.v1.DeleteStreamRequest"
  * Use `create(DeleteStreamRequestSchema)` to create a new message.
  */
 export const DeleteStreamRequestSchema: GenMessage<DeleteStreamRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 18);
+  messageDesc(file_robustmq_meta_v1_cluster, 19);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteStreamResponse
@@ -761,7 +794,7 @@ export type DeleteStreamResponse = Message<"robustmq.meta.v1.DeleteStreamRespons
  * Use `create(DeleteStreamResponseSchema)` to create a new message.
  */
 export const DeleteStreamResponseSchema: GenMessage<DeleteStreamResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 19);
+  messageDesc(file_robustmq_meta_v1_cluster, 20);
 
 /**
  * @generated from message robustmq.meta.v1.AddShardsRequest
@@ -793,7 +826,7 @@ export type AddShardsRequest = Message<"robustmq.meta.v1.AddShardsRequest"> & {
  * Use `create(AddShardsRequestSchema)` to create a new message.
  */
 export const AddShardsRequestSchema: GenMessage<AddShardsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 20);
+  messageDesc(file_robustmq_meta_v1_cluster, 21);
 
 /**
  * @generated from message robustmq.meta.v1.AddShardsResponse
@@ -815,7 +848,7 @@ export type AddShardsResponse = Message<"robustmq.meta.v1.AddShardsResponse"> & 
  * Use `create(AddShardsResponseSchema)` to create a new message.
  */
 export const AddShardsResponseSchema: GenMessage<AddShardsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 21);
+  messageDesc(file_robustmq_meta_v1_cluster, 22);
 
 /**
  * @generated from message robustmq.meta.v1.AlterStreamConfigRequest
@@ -852,7 +885,7 @@ export type AlterStreamConfigRequest = Message<"robustmq.meta.v1.AlterStreamConf
  * Use `create(AlterStreamConfigRequestSchema)` to create a new message.
  */
 export const AlterStreamConfigRequestSchema: GenMessage<AlterStreamConfigRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 22);
+  messageDesc(file_robustmq_meta_v1_cluster, 23);
 
 /**
  * @generated from message robustmq.meta.v1.AlterStreamConfigResponse
@@ -874,7 +907,7 @@ export type AlterStreamConfigResponse = Message<"robustmq.meta.v1.AlterStreamCon
  * Use `create(AlterStreamConfigResponseSchema)` to create a new message.
  */
 export const AlterStreamConfigResponseSchema: GenMessage<AlterStreamConfigResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 23);
+  messageDesc(file_robustmq_meta_v1_cluster, 24);
 
 /**
  * @generated from message robustmq.meta.v1.AcknowledgeOwnershipRequest
@@ -896,7 +929,7 @@ export type AcknowledgeOwnershipRequest = Message<"robustmq.meta.v1.AcknowledgeO
  * Use `create(AcknowledgeOwnershipRequestSchema)` to create a new message.
  */
 export const AcknowledgeOwnershipRequestSchema: GenMessage<AcknowledgeOwnershipRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 24);
+  messageDesc(file_robustmq_meta_v1_cluster, 25);
 
 /**
  * @generated from message robustmq.meta.v1.AcknowledgeOwnershipResponse
@@ -909,7 +942,7 @@ export type AcknowledgeOwnershipResponse = Message<"robustmq.meta.v1.Acknowledge
  * Use `create(AcknowledgeOwnershipResponseSchema)` to create a new message.
  */
 export const AcknowledgeOwnershipResponseSchema: GenMessage<AcknowledgeOwnershipResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 25);
+  messageDesc(file_robustmq_meta_v1_cluster, 26);
 
 /**
  * @generated from message robustmq.meta.v1.ClaimLeadershipRequest
@@ -933,7 +966,7 @@ export type ClaimLeadershipRequest = Message<"robustmq.meta.v1.ClaimLeadershipRe
  * Use `create(ClaimLeadershipRequestSchema)` to create a new message.
  */
 export const ClaimLeadershipRequestSchema: GenMessage<ClaimLeadershipRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 26);
+  messageDesc(file_robustmq_meta_v1_cluster, 27);
 
 /**
  * @generated from message robustmq.meta.v1.ClaimLeadershipResponse
@@ -950,7 +983,7 @@ export type ClaimLeadershipResponse = Message<"robustmq.meta.v1.ClaimLeadershipR
  * Use `create(ClaimLeadershipResponseSchema)` to create a new message.
  */
 export const ClaimLeadershipResponseSchema: GenMessage<ClaimLeadershipResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 27);
+  messageDesc(file_robustmq_meta_v1_cluster, 28);
 
 /**
  * @generated from message robustmq.meta.v1.AlterIsrRequest
@@ -987,7 +1020,7 @@ export type AlterIsrRequest = Message<"robustmq.meta.v1.AlterIsrRequest"> & {
  * Use `create(AlterIsrRequestSchema)` to create a new message.
  */
 export const AlterIsrRequestSchema: GenMessage<AlterIsrRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 28);
+  messageDesc(file_robustmq_meta_v1_cluster, 29);
 
 /**
  * @generated from message robustmq.meta.v1.IsrMember
@@ -1009,7 +1042,7 @@ export type IsrMember = Message<"robustmq.meta.v1.IsrMember"> & {
  * Use `create(IsrMemberSchema)` to create a new message.
  */
 export const IsrMemberSchema: GenMessage<IsrMember> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 29);
+  messageDesc(file_robustmq_meta_v1_cluster, 30);
 
 /**
  * @generated from message robustmq.meta.v1.AlterIsrResponse
@@ -1031,7 +1064,78 @@ export type AlterIsrResponse = Message<"robustmq.meta.v1.AlterIsrResponse"> & {
  * Use `create(AlterIsrResponseSchema)` to create a new message.
  */
 export const AlterIsrResponseSchema: GenMessage<AlterIsrResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 30);
+  messageDesc(file_robustmq_meta_v1_cluster, 31);
+
+/**
+ * @generated from message robustmq.meta.v1.ListDeletionsRequest
+ */
+export type ListDeletionsRequest = Message<"robustmq.meta.v1.ListDeletionsRequest"> & {
+  /**
+   * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
+   */
+  node?: NodeIdentity | undefined;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.ListDeletionsRequest.
+ * Use `create(ListDeletionsRequestSchema)` to create a new message.
+ */
+export const ListDeletionsRequestSchema: GenMessage<ListDeletionsRequest> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_cluster, 32);
+
+/**
+ * @generated from message robustmq.meta.v1.ListDeletionsResponse
+ */
+export type ListDeletionsResponse = Message<"robustmq.meta.v1.ListDeletionsResponse"> & {
+  /**
+   * At most 1,000; ask again after acknowledging them.
+   *
+   * @generated from field: repeated robustmq.meta.v1.DeletedStream streams = 1;
+   */
+  streams: DeletedStream[];
+};
+
+/**
+ * Describes the message robustmq.meta.v1.ListDeletionsResponse.
+ * Use `create(ListDeletionsResponseSchema)` to create a new message.
+ */
+export const ListDeletionsResponseSchema: GenMessage<ListDeletionsResponse> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_cluster, 33);
+
+/**
+ * @generated from message robustmq.meta.v1.AcknowledgeDeletionsRequest
+ */
+export type AcknowledgeDeletionsRequest = Message<"robustmq.meta.v1.AcknowledgeDeletionsRequest"> & {
+  /**
+   * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
+   */
+  node?: NodeIdentity | undefined;
+
+  /**
+   * @generated from field: repeated uint32 stream_ids = 2;
+   */
+  streamIds: number[];
+};
+
+/**
+ * Describes the message robustmq.meta.v1.AcknowledgeDeletionsRequest.
+ * Use `create(AcknowledgeDeletionsRequestSchema)` to create a new message.
+ */
+export const AcknowledgeDeletionsRequestSchema: GenMessage<AcknowledgeDeletionsRequest> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_cluster, 34);
+
+/**
+ * @generated from message robustmq.meta.v1.AcknowledgeDeletionsResponse
+ */
+export type AcknowledgeDeletionsResponse = Message<"robustmq.meta.v1.AcknowledgeDeletionsResponse"> & {
+};
+
+/**
+ * Describes the message robustmq.meta.v1.AcknowledgeDeletionsResponse.
+ * Use `create(AcknowledgeDeletionsResponseSchema)` to create a new message.
+ */
+export const AcknowledgeDeletionsResponseSchema: GenMessage<AcknowledgeDeletionsResponse> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_cluster, 35);
 
 /**
  * @generated from message robustmq.meta.v1.AllocateProducerIdsRequest
@@ -1053,7 +1157,7 @@ export type AllocateProducerIdsRequest = Message<"robustmq.meta.v1.AllocateProdu
  * Use `create(AllocateProducerIdsRequestSchema)` to create a new message.
  */
 export const AllocateProducerIdsRequestSchema: GenMessage<AllocateProducerIdsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 31);
+  messageDesc(file_robustmq_meta_v1_cluster, 36);
 
 /**
  * @generated from message robustmq.meta.v1.AllocateProducerIdsResponse
@@ -1075,7 +1179,7 @@ export type AllocateProducerIdsResponse = Message<"robustmq.meta.v1.AllocateProd
  * Use `create(AllocateProducerIdsResponseSchema)` to create a new message.
  */
 export const AllocateProducerIdsResponseSchema: GenMessage<AllocateProducerIdsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 32);
+  messageDesc(file_robustmq_meta_v1_cluster, 37);
 
 /**
  * @generated from message robustmq.meta.v1.PutUserRequest
@@ -1104,7 +1208,7 @@ export type PutUserRequest = Message<"robustmq.meta.v1.PutUserRequest"> & {
  * Use `create(PutUserRequestSchema)` to create a new message.
  */
 export const PutUserRequestSchema: GenMessage<PutUserRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 33);
+  messageDesc(file_robustmq_meta_v1_cluster, 38);
 
 /**
  * @generated from message robustmq.meta.v1.PutUserResponse
@@ -1121,7 +1225,7 @@ export type PutUserResponse = Message<"robustmq.meta.v1.PutUserResponse"> & {
  * Use `create(PutUserResponseSchema)` to create a new message.
  */
 export const PutUserResponseSchema: GenMessage<PutUserResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 34);
+  messageDesc(file_robustmq_meta_v1_cluster, 39);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteUserRequest
@@ -1148,7 +1252,7 @@ export type DeleteUserRequest = Message<"robustmq.meta.v1.DeleteUserRequest"> & 
  * Use `create(DeleteUserRequestSchema)` to create a new message.
  */
 export const DeleteUserRequestSchema: GenMessage<DeleteUserRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 35);
+  messageDesc(file_robustmq_meta_v1_cluster, 40);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteUserResponse
@@ -1165,7 +1269,7 @@ export type DeleteUserResponse = Message<"robustmq.meta.v1.DeleteUserResponse"> 
  * Use `create(DeleteUserResponseSchema)` to create a new message.
  */
 export const DeleteUserResponseSchema: GenMessage<DeleteUserResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 36);
+  messageDesc(file_robustmq_meta_v1_cluster, 41);
 
 /**
  * @generated from message robustmq.meta.v1.PutDynamicConfigRequest
@@ -1187,7 +1291,7 @@ export type PutDynamicConfigRequest = Message<"robustmq.meta.v1.PutDynamicConfig
  * Use `create(PutDynamicConfigRequestSchema)` to create a new message.
  */
 export const PutDynamicConfigRequestSchema: GenMessage<PutDynamicConfigRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 37);
+  messageDesc(file_robustmq_meta_v1_cluster, 42);
 
 /**
  * @generated from message robustmq.meta.v1.PutDynamicConfigResponse
@@ -1204,7 +1308,7 @@ export type PutDynamicConfigResponse = Message<"robustmq.meta.v1.PutDynamicConfi
  * Use `create(PutDynamicConfigResponseSchema)` to create a new message.
  */
 export const PutDynamicConfigResponseSchema: GenMessage<PutDynamicConfigResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 38);
+  messageDesc(file_robustmq_meta_v1_cluster, 43);
 
 /**
  * @generated from service robustmq.meta.v1.ClusterService
@@ -1311,6 +1415,27 @@ export const ClusterService: GenService<{
     methodKind: "unary";
     input: typeof AlterIsrRequestSchema;
     output: typeof AlterIsrResponseSchema;
+  },
+  /**
+   * Deleted streams of which the caller's directory may still hold files, lowest stream id first. Nothing else permits a
+   * journal-server to remove files (rule N2): that a watch does not show a stream proves nothing.
+   *
+   * @generated from rpc robustmq.meta.v1.ClusterService.ListDeletions
+   */
+  listDeletions: {
+    methodKind: "unary";
+    input: typeof ListDeletionsRequestSchema;
+    output: typeof ListDeletionsResponseSchema;
+  },
+  /**
+   * The caller's directory holds nothing of these streams any more. A deletion is forgotten once every directory said so.
+   *
+   * @generated from rpc robustmq.meta.v1.ClusterService.AcknowledgeDeletions
+   */
+  acknowledgeDeletions: {
+    methodKind: "unary";
+    input: typeof AcknowledgeDeletionsRequestSchema;
+    output: typeof AcknowledgeDeletionsResponseSchema;
   },
   /**
    * @generated from rpc robustmq.meta.v1.ClusterService.AllocateProducerIds
