@@ -10,7 +10,25 @@ export {
   type V3Behaviour,
 } from './reason-table.ts';
 export { AckQueue, PendingAck, type WriteAck } from './ack-queue.ts';
-export { SendWindow, type InFlight } from './send-window.ts';
+export { SendWindow } from './outbound/send-window.ts';
+export type { Place, PlacedMessage } from './outbound/place.ts';
+export {
+  NOT_OWED,
+  Outbound,
+  WINDOW_FULL,
+  type AwaitedPlace,
+  type ResumedPlace,
+  type Resumption,
+} from './outbound/outbound.ts';
+export type { Cursor } from './outbound/moved-cursors.ts';
+export type { ShardLag } from './outbound/shard-reading.ts';
+export {
+  firstOffsetToRead,
+  startOf,
+  startsOfNew,
+  type StartOffset,
+  type StartVector,
+} from './outbound/start-positions.ts';
 export { InboundTopicAliases, OutboundTopicAliases } from './topic-aliases.ts';
 export { EXPIRED, expiresAtMs, NEVER, remainingExpiryS } from './message-expiry.ts';
 export {

@@ -27,7 +27,8 @@ import { acceptingConnack, canBeAccepted, refusingConnack } from './connack.ts';
 import { termsOf, type ConnectTerms } from './connect-request.ts';
 import type { SessionPolicy } from './policy.ts';
 import { reasonOfError, v3BehaviourOf } from './reason-table.ts';
-import { SendWindow } from './send-window.ts';
+import { SendWindow } from './outbound/send-window.ts';
+import type { Place } from './outbound/place.ts';
 import {
   subscribeRequestOf,
   unsubscribeRequestOf,
@@ -86,7 +87,7 @@ type State = 'connecting' | 'opening' | 'connected' | 'closed';
 const KEEP_ALIVE_GRACE_MS = 1500;
 
 /** One connection and its session. `P` stands for a log that messages come from (a shard's tail). */
-export class MqttSession<P = unknown> implements DecoderSink {
+export class MqttSession<P extends Pick<Place, 'key'> = Place> implements DecoderSink {
   readonly #sink: SessionSink;
   readonly #policy: SessionPolicy;
   #state: State = 'connecting';

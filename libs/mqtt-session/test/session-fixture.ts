@@ -110,13 +110,13 @@ export class RecordingSink implements SessionSink {
 /** Everything a test needs of one session. */
 export class Fixture {
   readonly sink = new RecordingSink();
-  readonly session: MqttSession<string>;
+  readonly session: MqttSession<{ readonly key: number }>;
   readonly policy: SessionPolicy;
   readonly #view = new PublishView();
 
   constructor(policy: Partial<SessionPolicy> = {}) {
     this.policy = { ...DEFAULT_SESSION_POLICY, ...policy };
-    this.session = new MqttSession<string>(this.sink, this.policy, 0);
+    this.session = new MqttSession<{ readonly key: number }>(this.sink, this.policy, 0);
   }
 
   connect(version: ProtocolVersion, fields: Partial<ConnectPacket> = {}): void {

@@ -2,24 +2,18 @@
 // of the identifier, so a message costs no object; they are allocated with the first message and grow with use.
 
 import { assert } from '@robustmq/errors';
+import type { Place, PlacedMessage } from './place.ts';
 
 const FIRST_SLOTS = 16;
 const MAX_PACKET_ID = 65_535;
 const NO_OFFSETS = new Float64Array(0);
 const NO_IDS = new Uint16Array(0);
 
-/** A message in flight: `offset` of the log that `place` stands for. */
-export interface InFlight<P> {
-  readonly packetId: number;
-  readonly place: P;
-  readonly offset: number;
-}
-
 /**
  * The window of one session. Invariants: never more than `receiveMaximum` sent and unacknowledged [MQTT-3.3.4-9]; an identifier in
  * flight is not given out again [MQTT-2.2.1-4].
  */
-export class SendWindow<P> {
+export class SendWindow<P extends Pick<Place, 'key'> = Place> {
   /** The client's Receive Maximum, or our bound if that is lower. */
   readonly receiveMaximum: number;
   #size = 0;
@@ -97,11 +91,11 @@ export class SendWindow<P> {
   }
 
   /** Lowest offset in flight of a place; undefined when there is none. */
-  lowestOffset(place: P): number | undefined {
+  lowestOffset(place: Pick<P, 'key'>): number | undefined {
     if (this.#size === 0) return undefined;
     let lowest: number | undefined;
     for (let slot = 0; slot < this.#ids.length; slot++) {
-      if (this.#ids[slot] === 0 || this.#places[slot] !== place) continue;
+      if (this.#ids[slot] === 0 || this.#places[slot]!.key !== place.key) continue;
       const offset = this.#offsets[slot]!;
       if (lowest === undefined || offset < lowest) lowest = offset;
     }
@@ -109,7 +103,7 @@ export class SendWindow<P> {
   }
 
   /** Everything in flight, in no order. */
-  *inFlight(): Generator<InFlight<P>> {
+  *inFlight(): Generator<PlacedMessage<P>> {
     for (let slot = 0; slot < this.#ids.length; slot++) {
       const packetId = this.#ids[slot]!;
       if (packetId !== 0) yield { packetId, place: this.#places[slot]!, offset: this.#offsets[slot]! };

@@ -1,0 +1,66 @@
+// Which cursors meta does not know yet (rule X4): only of shards that had something for the session, and only where it
+// moved since the last commit.
+
+import type { Place } from './place.ts';
+
+interface Known<P> {
+  readonly place: P;
+  /** As meta has it; -1: not at all. */
+  committed: number;
+}
+
+/** The cursor of a place: nothing below is wanted any more. */
+export interface Cursor<P> {
+  readonly place: P;
+  readonly offset: number;
+}
+
+/** Cursors of one session, as meta knows them. */
+export class MovedCursors<P extends Place> {
+  readonly #known = new Map<number, Known<P>>();
+  /** Saves the look-up for all but the first message of a run from one shard. */
+  #last: P | null = null;
+  /** Whether any may have moved since they were last {@link take}n. */
+  isDirty = false;
+
+  /** The place had something for the session. */
+  touch(place: P): void {
+    this.isDirty = true;
+    if (this.#last === place) return;
+    this.#last = place;
+    if (!this.#known.has(place.key)) this.#known.set(place.key, { place, committed: -1 });
+  }
+
+  /** Meta has this cursor. */
+  stored(place: P, offset: number): void {
+    this.#known.set(place.key, { place, committed: offset });
+  }
+
+  /** The shard is gone. */
+  forget(key: number): void {
+    this.#known.delete(key);
+    this.#last = null;
+  }
+
+  /** Those that moved; they count as known to meta from now on, until {@link failed} says otherwise. */
+  take(cursorOf: (place: P) => number): Cursor<P>[] {
+    this.isDirty = false;
+    const moved: Cursor<P>[] = [];
+    for (const known of this.#known.values()) {
+      const offset = cursorOf(known.place);
+      if (offset === known.committed) continue;
+      known.committed = offset;
+      moved.push({ place: known.place, offset });
+    }
+    return moved;
+  }
+
+  /** Meta did not take them. */
+  failed(cursors: readonly Cursor<P>[]): void {
+    for (const { place } of cursors) {
+      const known = this.#known.get(place.key);
+      if (known !== undefined) known.committed = -1;
+    }
+    if (cursors.length > 0) this.isDirty = true;
+  }
+}

@@ -1,0 +1,240 @@
+// What one session is sent: which messages are new to it, which go again, and where it stands in each shard. It decides;
+// reading logs and writing packets is left to others.
+
+import { Handover } from './handover.ts';
+import { MovedCursors, type Cursor } from './moved-cursors.ts';
+import type { Place, PlacedMessage } from './place.ts';
+import type { SendWindow } from './send-window.ts';
+import { ShardReading, type ShardLag } from './shard-reading.ts';
+
+/** {@link Outbound.admit}: the message is to be read again when the window opens or the socket drains. */
+export const WINDOW_FULL = 0;
+/** {@link Outbound.resend}: the message is owed no more. */
+export const NOT_OWED = -1;
+
+/** Where a session stands in one shard when it is resumed. */
+export interface ResumedPlace<P> {
+  readonly place: P;
+  /** First offset that it has not been sent. */
+  readonly from: number;
+  readonly ringFrom: number;
+  /** What meta has as its cursor; -1: something else, null: nothing, and nothing is to be stored before a message comes. */
+  readonly committed: number | null;
+}
+
+/** A shard whose place on this gateway is not known yet: it stands where the last owner left it. */
+export interface AwaitedPlace<P> {
+  /** A stand-in for the tail, at the first offset that the session has not been sent. */
+  readonly place: P;
+  /** See {@link ResumedPlace}. */
+  readonly committed: number | null;
+}
+
+/** What the last connections of a session left. */
+export interface Resumption<P> {
+  readonly places: readonly ResumedPlace<P>[];
+  readonly inFlight: readonly PlacedMessage<P>[];
+  /** An owner ended without saying what it had sent (rule S3). */
+  readonly isUncertain: boolean;
+  readonly awaited: readonly AwaitedPlace<P>[];
+}
+
+interface MaybeSent<P> {
+  readonly place: P;
+  readonly below: number;
+}
+
+/** The sending half of one session on one connection. */
+export class Outbound<P extends Place> {
+  readonly window: SendWindow<P>;
+  /** Whether what was admitted last may have been sent before, so that it carries DUP [MQTT-3.3.1-1]. */
+  isRedelivery = false;
+  readonly #reading = new ShardReading<P>();
+  readonly #cursors = new MovedCursors<P>();
+  #handover: Handover<P> | null = null;
+  /** The last owner ended without saying what it had sent (rule S3). */
+  #wasUncertain = false;
+  /** By key, where that is still to be read; null when there is none. */
+  #maybeSent: Map<number, MaybeSent<P>> | null = null;
+
+  constructor(window: SendWindow<P>) {
+    this.window = window;
+  }
+
+  // --- where the session stands ---
+
+  /** Shards that are read behind the tail; null when there are none. */
+  get lags(): ReadonlyMap<number, ShardLag> | null {
+    return this.#reading.lags;
+  }
+
+  get isResuming(): boolean {
+    return this.#reading.isResuming;
+  }
+
+  /** Whether a cursor may have moved since the last {@link takeMovedCursors}. */
+  get hasMoved(): boolean {
+    return this.#cursors.isDirty;
+  }
+
+  /** A stored session is coming back: until {@link resumed} nothing is live. */
+  resume(): void {
+    this.#reading.resume();
+  }
+
+  /** Its places are known: reads on from each. */
+  resumed({ places, inFlight, isUncertain, awaited }: Resumption<P>): void {
+    this.#reading.resumed(awaited.map(({ place }) => place.key));
+    for (const { place, committed } of awaited) this.#knows(place, committed);
+    this.#wasUncertain = isUncertain;
+    if (inFlight.length > 0) this.#handover = new Handover(this.window, inFlight);
+    for (const place of places) this.begin(place);
+  }
+
+  /** The place of one shard is known. */
+  begin({ place, from, ringFrom, committed }: ResumedPlace<P>): void {
+    this.#knows(place, committed);
+    this.#reading.begin(place, from, ringFrom);
+    if (this.#wasUncertain) {
+      const below = Math.max(place.nextOffset, ringFrom);
+      (this.#maybeSent ??= new Map()).set(place.key, { place, below });
+    }
+    // What is owed is read by place, also while the session is level with the tail.
+    if (this.#handover?.owes(place.key) === true && this.lags?.has(place.key) !== true) {
+      this.#reading.fallBehind(place, this.#reading.sentBelow(place), ringFrom);
+    }
+  }
+
+  #knows(place: P, committed: number | null): void {
+    if (committed === null) return;
+    this.#cursors.stored(place, committed);
+    if (committed === -1) this.#cursors.isDirty = true;
+  }
+
+  /** Whether the next owner has to doubt as well what was sent: the doubtful part is not read to its end yet. */
+  get isUncertain(): boolean {
+    if (!this.#wasUncertain) return false;
+    if (this.#reading.hasUnknown) return true;
+    for (const { place, below } of this.#maybeSent?.values() ?? [])
+      if (this.sentBelow(place) < below) return true;
+    return false;
+  }
+
+  /** Whether the message at this place of the tail is the session's to take now. */
+  isLiveAt(key: number, offset: number): boolean {
+    return this.#reading.isLiveAt(key, offset);
+  }
+
+  /** Reads the shard from `offset` on when it can take messages again. */
+  fallBehind(place: P, offset: number, ringFrom = 0): void {
+    this.#reading.fallBehind(place, offset, ringFrom);
+  }
+
+  /** The tail left out [from, ringFrom): nothing of it is skipped (N5). */
+  tailJumped(place: P, from: number, ringFrom: number): void {
+    this.#reading.tailJumped(place, from, ringFrom);
+  }
+
+  /** The session has read up to the tail. */
+  caughtUp(place: P): void {
+    this.#reading.caughtUp(place);
+  }
+
+  /** The log is gone: nothing of it is owed or read any more. */
+  forget(key: number): void {
+    this.#reading.forget(key);
+    this.#cursors.forget(key);
+    this.#maybeSent?.delete(key);
+    this.#handover?.abandonPlace(key);
+    this.#endHandover();
+  }
+
+  /** Everything of a shard below was sent, or is settled. */
+  sentBelow(place: P): number {
+    return this.#reading.sentBelow(place);
+  }
+
+  /** The lowest offset of a shard that the client has not acknowledged or not been sent. */
+  cursorOf(place: P): number {
+    const unread = this.sentBelow(place);
+    const unacknowledged = this.window.lowestOffset(place);
+    return unacknowledged === undefined ? unread : Math.min(unread, unacknowledged);
+  }
+
+  /** Cursors that meta does not know yet (rule X4). */
+  takeMovedCursors(): Cursor<P>[] {
+    return this.#cursors.take((place) => this.cursorOf(place));
+  }
+
+  /** Meta did not take them. */
+  cursorsFailed(cursors: readonly Cursor<P>[]): void {
+    this.#cursors.failed(cursors);
+  }
+
+  // --- messages ---
+
+  /** A message of this place concerns the session, whatever becomes of it. */
+  touch(place: P): void {
+    this.#cursors.touch(place);
+  }
+
+  /** Messages of a shard that the window takes now. */
+  roomIn(place: P): number {
+    return Math.max(0, this.owes(place) ? this.window.resendRoom : this.window.room);
+  }
+
+  /** Takes a new message: its Packet Identifier, or {@link WINDOW_FULL}. */
+  admit(place: P, offset: number): number {
+    this.isRedelivery = this.mayHaveSent(place, offset);
+    return this.window.take(place, offset);
+  }
+
+  /** Whether an owner that ended without a word may have sent it: at QoS 0 it does not go again [MQTT-4.3.1-1]. */
+  mayHaveSent(place: P, offset: number): boolean {
+    return this.#maybeSent !== null && offset < (this.#maybeSent.get(place.key)?.below ?? 0);
+  }
+
+  /** The client acknowledged a message: its place may be past now. */
+  acknowledged(): void {
+    this.#cursors.isDirty = true;
+  }
+
+  // --- what the last connection had in flight ---
+
+  /** Whether messages of a shard go again, by place, before anything new of it. */
+  owes(place: P): boolean {
+    return this.#handover !== null && this.#handover.owes(place.key);
+  }
+
+  /** Shards with messages to send again: read by place, whether or not the session knows where it stands there. */
+  owedPlaces(): P[] {
+    return this.#handover === null ? [] : [...this.#handover.places()];
+  }
+
+  /** The next offsets to send again, at most `count`. */
+  owedOffsets(place: P, count: number): number[] {
+    const offsets = this.#handover?.next(place.key, count) ?? [];
+    this.#endHandover();
+    return offsets;
+  }
+
+  /** The original identifier, with DUP (rule S3); {@link WINDOW_FULL} or {@link NOT_OWED}. */
+  resend(place: P, offset: number): number {
+    if (this.#handover === null) return NOT_OWED;
+    this.isRedelivery = true;
+    const packetId = this.#handover.resend(place.key, offset);
+    this.#endHandover();
+    return packetId;
+  }
+
+  /** What is owed at this place can't be sent again. */
+  abandon(place: P, offset: number): void {
+    this.#handover?.abandon(place.key, offset);
+    this.#endHandover();
+    this.touch(place);
+  }
+
+  #endHandover(): void {
+    if (this.#handover?.isOver === true) this.#handover = null;
+  }
+}

@@ -1,0 +1,64 @@
+// From where on a subscription matches, and from where on a session reads (rules X3, X4): decided from vectors alone.
+
+import type { Place } from './place.ts';
+
+/** A position in a shard: the first offset that is wanted. */
+export interface StartOffset {
+  readonly streamId: number;
+  readonly shard: number;
+  readonly leaderEpoch: number;
+  readonly offset: number;
+}
+
+/** First offsets by the key of the shard. */
+export type StartVector = ReadonlyMap<number, StartOffset>;
+
+/** What X4 looks at of a subscription. */
+export interface StartingSubscription {
+  /** Null: it has no vector (it was made on this connection and is not active yet). */
+  readonly starts: StartVector | null;
+  /** Revision of the cluster at which it was made. */
+  readonly createdAtRevision: number;
+}
+
+/** First offset wanted of a shard; 0 for one that the vector does not name. */
+export function startOf(starts: StartVector, placeKey: number): number {
+  return starts.get(placeKey)?.offset ?? 0;
+}
+
+/**
+ * Where a new subscription starts (X3): from `activeFrom` on the tails have what its filter matches, and what lies below
+ * this gateway's place was published before SUBACK.
+ */
+export function startsOfNew(
+  activeFrom: StartVector,
+  placeOf: (key: number) => Place | undefined,
+): Map<number, StartOffset> {
+  const starts = new Map<number, StartOffset>();
+  for (const [key, start] of activeFrom) {
+    const offset = Math.max(start.offset, placeOf(key)?.nextOffset ?? 0);
+    starts.set(key, { ...start, offset });
+  }
+  return starts;
+}
+
+/**
+ * The first offset that a resumed session reads of a shard: its cursor; without one the earliest start among the
+ * subscriptions. A shard that a vector does not name is read from its first offset if its stream is younger than the
+ * subscription, else from where this gateway is (X4).
+ */
+export function firstOffsetToRead(
+  place: Place,
+  cursor: number | undefined,
+  subscriptions: Iterable<StartingSubscription>,
+  streamRevision: number,
+): number {
+  if (cursor !== undefined) return cursor;
+  let from = place.nextOffset;
+  for (const { starts, createdAtRevision } of subscriptions) {
+    const start = starts?.get(place.key);
+    if (start !== undefined) from = Math.min(from, start.offset);
+    else if (starts !== null && streamRevision > createdAtRevision) from = 0;
+  }
+  return from;
+}
