@@ -1,4 +1,5 @@
 // Each check finds the mistake that is planted for it, at its line, and lets a right page pass.
+import { checkGlossary } from './checks/glossary.ts';
 import { checkLanguages } from './checks/languages.ts';
 import { checkLinks } from './checks/links.ts';
 import { checkMentions } from './checks/mentions.ts';
@@ -203,4 +204,33 @@ describe('mentions', () => {
     ['a program', block('node tools/y.mjs'), 'there is no tools/y.mjs'],
     ['an identifier', '`activeFrom`', 'activeFrom occurs nowhere in the sources'],
   ])('%s is found', (_name, text, expected) => expect(check(text)).toEqual([expected]));
+});
+
+describe('glossary', () => {
+  const check = (text: string, path = 'docs/zh/a.md'): string[] =>
+    checkGlossary([{ ...readPage(path, text), lines: text.split('\n') }]).map(({ message }) => message);
+
+  test.each([
+    '消费者组读取 Kafka topic，设备发布 MQTT 主题。',
+    '主题过滤器、主题索引、主题别名。',
+    '数据受损的分片被**隔离**。',
+    '`主题` 与 `shard` 是代码。',
+    '- _s_ ≤ _K_：它曾经持久。',
+  ])('%s passes', (text) => expect(check(text)).toEqual([]));
+
+  test.each([
+    ['网关的化身', '运行实例'],
+    ['广告表一行', '公布的 API'],
+    ['主题压缩（compaction）', '日志压实'],
+    ['消费组再均衡', '消费者组'],
+    ['新主题', 'MQTT 主题 or Kafka topic'],
+    ['相关 shard 被隔离', '分片'],
+    ['有一个_运维端口_（见）', 'emphasis'],
+    ['进入 _catching-up_：网关', 'emphasis'],
+  ])('%s is found', (text, message) => expect(check(text).join()).toContain(message));
+
+  test('English pages and blocks of code are left alone', () => {
+    expect(check('消费组', 'docs/en/a.md')).toEqual([]);
+    expect(check('```\n消费组\n```\n')).toEqual([]);
+  });
 });

@@ -19,6 +19,7 @@ import { metaServiceConfig } from '../../apps/meta-service/src/config.ts';
 import { registerMetrics as metaMetrics } from '../../apps/meta-service/src/metrics.ts';
 import { mqttGatewayConfig } from '../../apps/mqtt-gateway/src/config.ts';
 import { registerMetrics as mqttMetrics } from '../../apps/mqtt-gateway/src/metrics.ts';
+import { checkGlossary } from './checks/glossary.ts';
 import { checkLanguages } from './checks/languages.ts';
 import { checkLinks } from './checks/links.ts';
 import { checkMentions } from './checks/mentions.ts';
@@ -79,6 +80,7 @@ function check(): void {
   const facts = collectFacts(root, definitions, rows, api.paths);
   const found = [
     ...checkLanguages(pages),
+    ...checkGlossary(pages.map((page) => ({ ...page, lines: read(page.path).split('\n') }))),
     ...checkLinks(pages, (file) => facts.exists(file)),
     ...checkMentions(pages, facts),
   ];

@@ -81,7 +81,7 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
   'Reads of missed messages under way at once.': '同时进行的对错过消息的读取数。',
   'A compressed batch that inflates beyond this is not visible to MQTT.':
     '解压后超过此值的压缩批次对 MQTT 不可见。',
-  'Topics whose route is remembered.': '记住其路由的主题数。',
+  'Topics whose route is remembered.': '记住其路由的 MQTT 主题数。',
   'Time to drain before the process ends anyway.': '排空的时限，到时进程仍会结束。',
   'Zone or rack of this process, shown to clients.': '本进程所在的可用区或机架，会告知客户端。',
   'Tenant whose streams the clients of this gateway see.': '本网关的客户端所见 stream 的租户。',
@@ -89,13 +89,13 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
   'Port to listen on for Kafka clients.': '供 Kafka 客户端连接的端口。',
   'host:port that clients are told to dial; empty: the address that each client dialled.':
     '告知客户端连接的 host:port；为空则用各客户端自己所连的地址。',
-  'Create a topic on its first use, when the client asks for it.': '客户端要求时，在首次使用时创建主题。',
+  'Create a topic on its first use, when the client asks for it.': '客户端要求时，在首次使用时创建 topic。',
   'Let Kafka clients write to topic mqtt, which MQTT clients share.':
-    '是否允许 Kafka 客户端写入 MQTT 客户端共用的主题 mqtt。',
+    '是否允许 Kafka 客户端写入 MQTT 客户端共用的 Kafka topic mqtt。',
   'Connections at most.': '连接数上限。',
   'Largest Produce request.': 'Produce 请求的最大字节数。',
   'Largest request of every other kind.': '其他各种请求的最大字节数。',
-  'Largest record batch that any topic may allow.': '任何主题可以允许的最大记录批次。',
+  'Largest record batch that any topic may allow.': '任何 topic 可以允许的最大记录批次。',
   'Bytes of requests that all connections hold together.': '所有连接合计持有的请求字节数。',
   'Unanswered requests per connection.': '每个连接未应答的请求数。',
   'Answers that a connection may leave unread before its requests wait.':
@@ -139,7 +139,7 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
   'Size at which a new segment is started.': '达到此大小（字节）时开始新的段。',
   'Age at which a new segment is started.': '达到此时长（毫秒）时开始新的段。',
   'MQTT topic filter whose topics this topic owns; fixed at creation.':
-    '本主题所拥有的 MQTT 主题的过滤器；创建时确定。',
+    '本 topic 所拥有的 MQTT 主题的过滤器；创建时确定。',
   'When MQTT publishes are acknowledged: once committed, or from the memory of the leader.':
     '何时确认 MQTT 发布：提交之后，或在 leader 的内存中时。',
 };

@@ -39,7 +39,7 @@ IncrementalAlterConfigs. Each is enforced; any other name is refused.
   zh: {
     text: `## Stream
 
-stream（即 Kafka 主题）的配置：在创建时给出（CreateTopics、\`POST /api/v1/streams\`），由 IncrementalAlterConfigs 修改。每一项都会生效；其他名称一律被拒绝。
+stream（即 Kafka topic）的配置：在创建时给出（CreateTopics、\`POST /api/v1/streams\`），由 IncrementalAlterConfigs 修改。每一项都会生效；其他名称一律被拒绝。
 `,
     columns: ['配置', '类型', '默认值', '说明', '修改'],
     alterable: ['创建时确定', '随时'],

@@ -65,7 +65,7 @@ and begin at 0 with each start. No label ever holds a client id, a topic or anyt
     introduction: `# 指标
 
 由各应用注册的内容生成，请勿手工修改。每个进程在其运维端口的 \`/metrics\` 以 Prometheus 文本格式提供指标（见[配置](configuration.md)，\`ops.port\`）。名称以 \`robustmq_\` 开头，
-使用基本单位：\`_seconds\`、\`_bytes\`；计数器以 \`_total\` 结尾，每次启动从 0 开始。标签中从不出现客户端标识、主题或任何由客户端选择的内容。进程自身由 \`target_info\` 说明，
+使用基本单位：\`_seconds\`、\`_bytes\`；计数器以 \`_total\` 结尾，每次启动从 0 开始。标签中从不出现客户端标识、topic或任何由客户端选择的内容。进程自身由 \`target_info\` 说明，
 其标签即 OpenTelemetry resource（\`service_name\`、\`service_instance_id\` 即节点 id、\`service_version\`）。
 `,
     columns: ['指标', '类型', '单位', '标签', '含义'],
