@@ -4,6 +4,7 @@ import {
   RecordBatchBuilder,
   baseOffsetOf,
   codecOf,
+  crcOf,
   leaderEpochOf,
   producerIdOf,
   validateBatch,
@@ -15,6 +16,7 @@ import {
   deflateBatchAsync,
   inflateBatch,
   inflateBatchAsync,
+  inflateForReading,
 } from '../src/index.ts';
 
 const LIMIT = 64 * 1024 * 1024;
@@ -52,6 +54,16 @@ describe.each(NAMES)('%s', (codec) => {
       }),
       { numRuns: 25 },
     );
+  });
+
+  it('inflates for reading: the same records, and no CRC is computed (N8)', async () => {
+    const batch = batchOf([Buffer.from('a'), Buffer.alloc(9000, 'b')]);
+    const deflated = deflateBatch(batch, 0, codec);
+    const inflated = await inflateForReading(deflated, 0, batch.length);
+    expect(inflated.subarray(21)).toEqual(batch.subarray(21));
+    expect(crcOf(inflated, 0)).toBe(crcOf(deflated, 0));
+    expect(await inflateForReading(batch, 0, batch.length)).toEqual(batch);
+    await expect(inflateForReading(deflated, 0, 1000)).rejects.toMatchObject({ code: 'too_large' });
   });
 
   it('I8: a bomb is refused before memory is taken for it', async () => {

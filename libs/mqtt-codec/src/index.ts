@@ -23,7 +23,7 @@ export {
   type UnsubscribePacket,
 } from './control-packet.ts';
 export { malformedPacket, packetTooLarge, protocolError, reasonCodeOf } from './decode-error.ts';
-export { isMqttUtf8 } from './utf8.ts';
+export { isMqttString, isMqttUtf8 } from './utf8.ts';
 export { TopicCache } from './topic-cache.ts';
 export { ABSENT, PublishView } from './publish-view.ts';
 export { MAX_TOPIC_LEVELS } from './publish-packet.ts';
@@ -37,5 +37,6 @@ export {
   sizeOfPublish,
 } from './encode-publish.ts';
 export { encodeForwardedProperties, type ForwardedProperties } from './forwarded-properties.ts';
+export { sizeOfUserProperty, writeUserProperty } from './user-property.ts';
 export { encodePacket, PINGRESP } from './encode-packet.ts';
 export type { Packet } from 'mqtt-packet';

@@ -1,6 +1,17 @@
 // UTF-8 Encoded Strings (section 1.5.4): well-formed, no surrogates [MQTT-1.5.4-1], no U+0000 [MQTT-1.5.4-2].
 // Node's decoder replaces what is malformed, so it can't be used as the check.
 
+/** MQTT's own bound on a string [MQTT-1.5.4]: its length travels in two bytes. */
+export const MAX_STRING_BYTES = 65_535;
+
+/**
+ * Whether `buffer[start, end)` may leave as a UTF-8 Encoded String: the one test for everything that goes out and did not
+ * come in over MQTT (N12).
+ */
+export function isMqttString(buffer: Uint8Array, start: number, end: number): boolean {
+  return end - start <= MAX_STRING_BYTES && isMqttUtf8(buffer, start, end);
+}
+
 /** Whether `buffer[start, end)` is what MQTT allows in a string. */
 export function isMqttUtf8(buffer: Uint8Array, start: number, end: number): boolean {
   let at = start;

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { isUtf8 } from 'node:buffer';
-import { isMqttUtf8, TopicCache } from '../src/index.ts';
+import {
+  isMqttString,
+  isMqttUtf8,
+  sizeOfUserProperty,
+  TopicCache,
+  writeUserProperty,
+} from '../src/index.ts';
 
 test('agrees with the runtime on random bytes, apart from U+0000 [MQTT-1.5.4-1] [MQTT-1.5.4-2]', () => {
   // Bytes around the edges of table 3-7, so that valid and almost valid sequences are common.
@@ -52,4 +58,26 @@ describe('topic cache', () => {
       expect(cache.lookup(bytes, 0, bytes.length)).toBe(kept ? text : undefined);
     }
   });
+});
+
+test('N12: what may leave as a string is well-formed, without U+0000, and of a length that two bytes can say', () => {
+  const inBounds = Buffer.alloc(65_535, 'x');
+  expect(isMqttString(inBounds, 0, inBounds.length)).toBe(true);
+  const tooLong = Buffer.alloc(65_536, 'x');
+  expect(isMqttString(tooLong, 0, tooLong.length)).toBe(false);
+  expect(isMqttString(Buffer.from([0, 0, 0, 1]), 0, 4)).toBe(false);
+  expect(isMqttString(Buffer.from([0xff, 0xfe]), 0, 2)).toBe(false);
+  expect(isMqttString(Buffer.from('\ufffd'), 0, 3)).toBe(true);
+});
+
+test('a user property from bytes is what the packet encoder writes for its strings', () => {
+  const source = Buffer.from('..näme!välue');
+  const target = Buffer.alloc(sizeOfUserProperty(5, 6) + 2);
+  const end = writeUserProperty(target, 1, source, 2, 7, 8, 14);
+  expect(end).toBe(target.length - 1);
+  expect(target.subarray(1, end)).toEqual(
+    Buffer.concat([Buffer.from([0x26, 0, 5]), Buffer.from('näme'), Buffer.from([0, 6]), Buffer.from('välue')]),
+  );
+  // A null value: its range lies nowhere.
+  expect(writeUserProperty(target, 0, source, 2, 3, -1, -1)).toBe(6);
 });

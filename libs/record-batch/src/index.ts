@@ -3,7 +3,13 @@
 export * from './header.ts';
 export { GATEWAY_PRODUCER_ID_START, isGatewayProducerId } from './gateway-producer.ts';
 export { HeaderCursor, RecordCursor } from './cursor.ts';
-export { completeBatchBytes, validateBatch, validateRecords, type BatchLimits } from './validate.ts';
+export {
+  checkRecordCount,
+  completeBatchBytes,
+  validateBatch,
+  validateRecords,
+  type BatchLimits,
+} from './validate.ts';
 export { RecordsCheck } from './records-check.ts';
 export {
   RecordBatchBuilder,

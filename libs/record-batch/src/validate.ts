@@ -111,6 +111,16 @@ function validateIntegers(buffer: Buffer, start: number): void {
   }
 }
 
+/**
+ * Checks that the batch claims no more records than its bytes can hold: before anything is sized by the count (N1).
+ * @throws BrokerError corrupt.
+ */
+export function checkRecordCount(buffer: Buffer, batchStart: number): void {
+  const count = recordCountOf(buffer, batchStart);
+  const bytes = batchSizeBytesOf(buffer, batchStart) - BATCH_HEADER_BYTES;
+  if (count < 0 || count * MIN_RECORD_BYTES > bytes) throw corrupt('more records than bytes for them');
+}
+
 const check = new RecordsCheck();
 
 /**

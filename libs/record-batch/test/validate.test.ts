@@ -10,6 +10,7 @@ import {
   stampCrc,
   validateBatch,
   validateRecords,
+  checkRecordCount,
   writeBatchHeader,
 } from '../src/index.ts';
 
@@ -262,4 +263,12 @@ describe('RecordsCheck', () => {
     expect(check.step(Infinity)).toBe(true);
     expect([check.minTimestampMs, check.maxTimestampMs]).toEqual([Infinity, -1]);
   });
+});
+
+it('N1: a batch that claims more records than its bytes can hold is refused before one is looked at', () => {
+  const batch = sample();
+  batch.writeInt32BE(30_000_000, 57);
+  expect(() => checkRecordCount(batch, 0)).toThrow(/more records than bytes/);
+  batch.writeInt32BE(-1, 57);
+  expect(() => checkRecordCount(batch, 0)).toThrow(expect.objectContaining({ code: 'corrupt' }));
 });

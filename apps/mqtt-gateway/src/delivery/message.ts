@@ -1,8 +1,15 @@
 // A message on its way to subscribers, whatever way it came: from a local publish, the mesh or the log. One object is
 // filled again for every message; the payload stays where it is.
 
-import { ABSENT, encodeForwardedProperties, type PublishView } from '@robustmq/mqtt-codec';
-import { HeaderCursor, MqttFactsReader, type RecordCursor } from '@robustmq/record-batch';
+import {
+  ABSENT,
+  encodeForwardedProperties,
+  isMqttString,
+  sizeOfUserProperty,
+  writeUserProperty,
+  type PublishView,
+} from '@robustmq/mqtt-codec';
+import { HeaderCursor, MQTT_HEADER_NAME, MqttFactsReader, type RecordCursor } from '@robustmq/record-batch';
 
 const EMPTY: Buffer = Buffer.alloc(0);
 
@@ -29,9 +36,16 @@ const PLAIN_FACTS_BYTES = 3 + 8;
 
 /**
  * Fills `message` from the current record of a batch. `isTrusted`: the batch is of a gateway, so its `mqtt` header counts
- * (rule O7); other records are QoS 1 messages whose headers become user properties.
+ * (rule O7); other records are QoS 1 messages whose headers become user properties. Returns how many headers were left
+ * out because MQTT has no string for them (N12).
+ * @throws BrokerError of a record that can't be shown at all.
  */
-export function readRecord(message: Message, topic: string, record: RecordCursor, isTrusted: boolean): void {
+export function readRecord(
+  message: Message,
+  topic: string,
+  record: RecordCursor,
+  isTrusted: boolean,
+): number {
   message.topic = topic;
   message.payload = record.buffer;
   message.payloadStart = record.valueStart < 0 ? 0 : record.valueStart;
@@ -47,35 +61,60 @@ export function readRecord(message: Message, topic: string, record: RecordCursor
     message.qos = facts.qos;
     message.retain = facts.retain;
     message.originId = facts.originSessionId;
-    if (record.headerCount === 1 && record.foundEnd - record.foundStart <= PLAIN_FACTS_BYTES) return;
+    if (record.headerCount === 1 && record.foundEnd - record.foundStart <= PLAIN_FACTS_BYTES) return 0;
     message.expiresAtMs = facts.expiresAtMs ?? -1;
-  } else if (record.headerCount === 0) {
-    return;
+    message.forwardedProperties = encodeForwardedProperties({
+      payloadFormatIndicator: facts.payloadFormat ?? ABSENT,
+      contentType: facts.contentType,
+      responseTopic: facts.responseTopic,
+      correlationData: facts.correlationData,
+      userProperties: [],
+    });
   }
-  message.forwardedProperties = encodeForwardedProperties({
-    payloadFormatIndicator: (isPacked ? facts.payloadFormat : undefined) ?? ABSENT,
-    contentType: isPacked ? facts.contentType : undefined,
-    responseTopic: isPacked ? facts.responseTopic : undefined,
-    correlationData: isPacked ? facts.correlationData : undefined,
-    userProperties: readUserProperties(record, isPacked),
-  });
+  if (record.headerCount === (isPacked ? 1 : 0)) return 0;
+  return appendHeaders(message, record, isPacked);
 }
 
-/** MQTT strings are that short; a longer header of a Kafka record can't be shown. */
-const MAX_STRING_BYTES = 65_535;
+/** Headers of a foreign record that are shown; more than any client sends on purpose, and cheap enough for one turn. */
+const MAX_SHOWN_HEADERS = 1024;
 
-function readUserProperties(record: RecordCursor, isPacked: boolean): string[] {
-  const pairs: string[] = [];
-  if (record.headerCount === (isPacked ? 1 : 0)) return pairs;
+/** Appends the headers behind the packed one as User Properties in wire form; returns how many can't be shown. */
+function appendHeaders(message: Message, record: RecordCursor, isPacked: boolean): number {
+  const { buffer } = record;
+  let shown = 0;
+  let sizeBytes = 0;
+  startHeaders(record, isPacked);
+  while (shown < MAX_SHOWN_HEADERS && headers.next()) {
+    if (!isShown(buffer, isPacked)) continue;
+    shown++;
+    sizeBytes += sizeOfUserProperty(headers.nameEnd - headers.nameStart, headers.valueEnd - headers.valueStart);
+  }
+  const known = message.forwardedProperties;
+  const target = Buffer.allocUnsafe(known.length + sizeBytes);
+  let at = known.copy(target);
+  startHeaders(record, isPacked);
+  while (at < target.length && headers.next()) {
+    if (!isShown(buffer, isPacked)) continue;
+    const { nameStart, nameEnd, valueStart, valueEnd } = headers;
+    at = writeUserProperty(target, at, buffer, nameStart, nameEnd, valueStart, valueEnd);
+  }
+  message.forwardedProperties = target;
+  return record.headerCount - (isPacked ? 1 : 0) - shown;
+}
+
+function startHeaders(record: RecordCursor, isPacked: boolean): void {
   headers.reset(record);
   if (isPacked) headers.next();
-  while (headers.next()) {
-    const isTooLong =
-      headers.nameEnd - headers.nameStart > MAX_STRING_BYTES ||
-      headers.valueEnd - headers.valueStart > MAX_STRING_BYTES;
-    if (!isTooLong) pairs.push(headers.name, headers.value?.toString('utf8') ?? '');
-  }
-  return pairs;
+}
+
+/** Whether the current header can be a User Property. A foreign record's `mqtt` header is a copy of ours, for nobody. */
+function isShown(buffer: Buffer, isPacked: boolean): boolean {
+  const { nameStart, nameEnd, valueStart, valueEnd } = headers;
+  const isPackedName =
+    nameEnd - nameStart === MQTT_HEADER_NAME.length &&
+    MQTT_HEADER_NAME.equals(buffer.subarray(nameStart, nameEnd));
+  if (!isPacked && isPackedName) return false;
+  return isMqttString(buffer, nameStart, nameEnd) && isMqttString(buffer, valueStart, valueEnd);
 }
 
 /** Fills `message` from a PUBLISH that is delivered without being stored. */
