@@ -73,7 +73,30 @@ export function registerMetrics(metrics: Metrics, gateway: Gateway): void {
     c('dropped_expired', 'Messages that expired before delivery', (s) => s.deliveryCounters.droppedExpired),
     c('tail_records', 'Records of the tail with a topic', (s) => s.tails.counters.records),
     c('not_visible', 'Records without a valid topic of their stream', (s) => s.tails.counters.notVisible),
-    c('bad_batches', 'Batches that could not be read', (s) => s.tails.counters.badBatches),
+    c(
+      'bad_batches',
+      'Batches that could not be read',
+      (s) => s.tails.counters.badBatches + s.catchUp.counters.badBatches,
+    ),
+    c(
+      'bad_records',
+      'Records that MQTT can’t show, or copies that could not be made: left out alone',
+      (s) =>
+        s.tails.counters.badRecords +
+        s.catchUp.walked.badRecords +
+        s.mesh.walked.badRecords +
+        s.deliveryCounters.failed,
+    ),
+    c(
+      'left_out_headers',
+      'Headers of records that are no MQTT strings, or too many: the record is delivered without them',
+      (s) => s.tails.counters.leftOutHeaders + s.catchUp.walked.leftOutHeaders + s.mesh.walked.leftOutHeaders,
+    ),
+    c(
+      'tail_jumps',
+      'Times that a tail went on behind where it was; sessions then read what lies between from the log',
+      (s) => s.tails.counters.jumps,
+    ),
     c('backlog_reads', 'Reads of missed messages', (s) => s.catchUp.counters.backlogReads),
     c(
       'backlog_expired_offsets',

@@ -3,8 +3,7 @@
 
 import { OwnerTable } from '@robustmq/mqtt-topics';
 import type { StreamView } from '@robustmq/meta-client';
-import { TopicRoutes, type RoutedStream } from './delivery/topic-route.ts';
-import type { VisibleStream } from './delivery/tail-delivery.ts';
+import { TopicRoutes, type RoutedStream, type VisibleStream } from './delivery/topic-route.ts';
 
 /** The built-in stream that owns every topic without a more specific owner. */
 export const DEFAULT_STREAM = 'mqtt';

@@ -6,14 +6,14 @@ import type { Authenticator } from '@robustmq/access-control';
 import { JournalClient, clusterDirectory } from '@robustmq/journal-client';
 import { REASON, TopicCache } from '@robustmq/mqtt-codec';
 import type { MetaClient, Registration } from '@robustmq/meta-client';
-import { isGatewayProducerId } from '@robustmq/record-batch';
 import { ServiceKind, SessionHandoverSchema } from '@robustmq/rpc';
 import { TurnBudget, type Clock, type Timers, type TimerWheel } from '@robustmq/runtime';
-import type { DebugSwitch, TraceSampler } from '@robustmq/telemetry';
+import { RateLimitedLog, type DebugSwitch, type TraceSampler } from '@robustmq/telemetry';
 import type { MqttGatewayConfig } from './config.ts';
 import { CatchUp } from './delivery/catch-up.ts';
 import { Deliverer, newDeliveryCounters, type DeliveryDebug } from './delivery/deliverer.ts';
 import { FilterRegistry } from './delivery/filter-registry.ts';
+import { Inflation } from './delivery/inflation.ts';
 import { TailDelivery, type TailHost } from './delivery/tail-delivery.ts';
 import { Mesh } from './mesh/mesh.ts';
 import { SessionStore } from './meta/session-store.ts';
@@ -52,7 +52,6 @@ export interface ProcessParts {
 /** How often deadlines of subscriptions are looked at. */
 const EXPIRE_MS = 250;
 const TAKE_OVER_TIMEOUT_MS = 500;
-const CATCH_UP_SLICE_MS = 2;
 const CATCH_UP_RETRY_MS = 200;
 
 /** One incarnation. */
@@ -87,16 +86,20 @@ export class Serving {
       deliveryDebug(parts),
     );
     this.#traces = new PublishTraces(parts.sampler);
+    const strangers = new RateLimitedLog(parts.log, { clock });
     const host: TailHost = {
+      clock,
+      timers: parts.timers,
       streamOf: (streamId) => ownership.streamOf(streamId),
-      isGatewayProducer: isGatewayProducerId,
-      now: () => clock.nowMs(),
+      sessions: () => this.#sessions(),
       sampler: parts.sampler,
       publishes: this.#traces,
       onBadBatch: (streamId, shard, err) =>
-        parts.log.error({ stream_id: streamId, shard, err }, 'unreadable batch'),
+        // Whoever may write to the stream can cause the line (N14).
+        strangers.warn(`bad batch ${streamId}`, { stream_id: streamId, shard, err }, 'unreadable batch'),
     };
-    this.tails = new TailDelivery(host, deliverer, config.journal);
+    const inflation = new Inflation(config.journal.maxInflatedBatchBytes, clock, parts.timers);
+    this.tails = new TailDelivery(host, deliverer, inflation, config.journal);
     this.journal = new JournalClient({
       directory: clusterDirectory(parts.meta.view),
       identity: {
@@ -110,11 +113,9 @@ export class Serving {
       onLink: (nodeId, up, err) =>
         parts.log.info({ journal: nodeId, up, ...(err && { err }) }, 'journal link'),
     });
-    this.catchUp = new CatchUp(this.tails, deliverer, this.journal, host, {
+    this.catchUp = new CatchUp(this.tails, deliverer, this.journal, inflation, host, {
       maxReadBytes: config.journal.backlogReadBytes,
-      maxInflatedBytes: config.journal.maxInflatedBatchBytes,
       maxReads: config.journal.maxBacklogReads,
-      sliceMs: CATCH_UP_SLICE_MS,
       retryMs: CATCH_UP_RETRY_MS,
     });
     this.registry = new FilterRegistry(this.journal, config.journal.filterTimeout, (position) =>
@@ -125,7 +126,8 @@ export class Serving {
       {
         identity: registration.identity,
         routesOf: (tenant) => ownership.routesOf(tenant),
-        now: () => clock.nowMs(),
+        clock,
+        timers: parts.timers,
       },
       deliverer,
     );
@@ -135,6 +137,12 @@ export class Serving {
     this.#cursorCommits = new CursorCommits(this.services, config.session.cursorCommitInterval);
     this.#expiry = setInterval(() => this.registry.expire(performance.now()), EXPIRE_MS);
     this.#expiry.unref();
+  }
+
+  #sessions(): ClientSession[] {
+    const sessions: ClientSession[] = [];
+    for (const { session } of this.directory.connections()) if (session !== null) sessions.push(session);
+    return sessions;
   }
 
   #makePublisher(deliverer: Deliverer): Publisher {

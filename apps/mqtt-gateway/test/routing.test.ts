@@ -301,6 +301,7 @@ describe('ShardTail', () => {
     nextOffset,
     sizeBytes,
     isTrusted: true,
+    recordCount: 0,
     recordStarts: new Int32Array(0),
     offsetDeltas: new Int32Array(0),
     routes: [],

@@ -17,7 +17,9 @@ import { LinkCredit } from './credit.ts';
 import type { ShardDirectory } from './directory.ts';
 import { Fetches } from './fetches.ts';
 import { grpcDoor, JournalLink, type JournalDoor } from './link.ts';
-import { LinkTail, TailPositions, type FilterAnswer } from './tail.ts';
+import { LinkTail, type FilterAnswer } from './tail.ts';
+import { TailPositions, type TailPosition } from './tail-positions.ts';
+import type { SectionCredit } from './tail-section.ts';
 import type {
   BacklogCallback,
   BacklogRequest,
@@ -95,7 +97,11 @@ interface Peer {
   readonly tail: LinkTail;
   readonly backlogs: LinkBacklogs;
   readonly credit: LinkCredit;
+  /** Of the present instance of the stream. */
+  sectionCredit: SectionCredit;
 }
+
+const NO_CREDIT: SectionCredit = { taken: () => undefined };
 
 interface AnyQueue extends ShardId {
   wake(): void;
@@ -125,7 +131,6 @@ export class JournalClient {
   readonly #fetches: Fetches;
   readonly #stopWatching: () => void;
   readonly #sweep: NodeJS.Timeout;
-  readonly #leaders = new Map<number, string>();
   #nextProducer = 0;
   #closed = false;
 
@@ -353,20 +358,15 @@ export class JournalClient {
 
   /** A tail goes on at the new leader where the old one stopped. */
   #followLeaders(): void {
-    const moved = new Map<Peer, ReturnType<TailPositions['select']>>();
+    const moved = new Map<Peer, TailPosition[]>();
     for (const position of this.#positions.select(() => true)) {
-      const leader = this.#directory.leaderOf(position.streamId, position.shard)?.nodeId;
-      const key = position.streamId * MAX_SHARDS + position.shard;
-      const known = this.#leaders.get(key);
-      if (leader === undefined || leader === known) continue;
-      this.#leaders.set(key, leader);
-      const peer = this.#peers.get(leader);
-      if (known === undefined || peer?.link.ready !== true) continue;
+      const peer = this.#readyPeer(position.streamId, position.shard);
+      if (peer === undefined || peer.link.nodeId === position.nodeId) continue;
       const positions = moved.get(peer) ?? [];
       positions.push(position);
       moved.set(peer, positions);
     }
-    for (const [peer, positions] of moved) peer.tail.change({}, undefined, positions);
+    for (const [peer, positions] of moved) peer.tail.resume(positions);
   }
 
   #connect(node: { readonly nodeId: string; readonly address: string }): Peer {
@@ -399,6 +399,7 @@ export class JournalClient {
       tail: new LinkTail(link, sender, this.#positions, () => this.#directory.revision()),
       backlogs: new LinkBacklogs(link),
       credit: new LinkCredit(link, Math.min(streamCredit, shardCredit) / 4),
+      sectionCredit: NO_CREDIT,
     };
     return peer;
   }
@@ -406,6 +407,13 @@ export class JournalClient {
   #opened(peer: Peer, hello: HelloResult): void {
     peer.sender.creditBytes = Number(hello.appendCreditBytes);
     peer.credit.reset();
+    // What was sent on an instance that is gone is not given back to this one.
+    const { instance } = peer.link;
+    peer.sectionCredit = {
+      taken: (shard, sizeBytes) => {
+        if (peer.link.instance === instance) peer.credit.consumedOf(shard, sizeBytes);
+      },
+    };
     if (this.#options.onTail !== undefined) {
       const { nodeId } = peer.link;
       // Of a shard without a leader too: a journal that comes back is here before the view says what it leads, and would
@@ -414,6 +422,7 @@ export class JournalClient {
         const leader = this.#directory.leaderOf(streamId, shard);
         return leader === undefined || leader.nodeId === nodeId;
       });
+      for (const position of resume) position.nodeId = nodeId;
       peer.tail.open(this.#filters.values(), resume);
     }
     this.#options.onLink?.(peer.link.nodeId, true, undefined);
@@ -462,11 +471,9 @@ export class JournalClient {
     const { onTail } = this.#options;
     if (onTail === undefined) return;
     try {
-      peer.tail.receive(frame, (batches) => onTail(batches, peer.link.nodeId));
+      peer.tail.receive(frame, peer.sectionCredit, (batches) => onTail(batches, peer.link.nodeId));
     } catch (error) {
       peer.link.restart(BrokerError.from(error));
-      return;
     }
-    for (const section of frame.sections) peer.credit.consumedOf(section, section.sizeBytes);
   }
 }

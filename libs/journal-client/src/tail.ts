@@ -25,6 +25,8 @@ import type {
   TailBatches,
   TenantFilter,
 } from './types.ts';
+import type { TailPosition, TailPositions } from './tail-positions.ts';
+import { ReceivedSection, type SectionCredit } from './tail-section.ts';
 
 /** Answer to a change of filters or a question for marks by one journal-server. */
 export interface FilterAnswer {
@@ -40,39 +42,6 @@ const MAX_FILTER_SLICE_BYTES = 60 * 1024;
 const FILTER_ENTRY_BYTES = 16;
 const NO_ANSWER: FilterAnswer = { activeFrom: [], marks: [] };
 
-/** Where the tail of each shard has come to, over all links: a new leader goes on where the old one stopped. */
-export class TailPositions {
-  readonly #shards = new Map<number, Map<number, ShardPositionValue>>();
-
-  moved(streamId: number, shard: number, leaderEpoch: number, offset: number): void {
-    let shards = this.#shards.get(streamId);
-    if (shards === undefined) {
-      shards = new Map<number, ShardPositionValue>();
-      this.#shards.set(streamId, shards);
-    }
-    shards.set(shard, { streamId, shard, leaderEpoch, offset });
-  }
-
-  /** Where a tail begins, as far as nothing is known of it yet. */
-  began({ streamId, shard, leaderEpoch, offset }: ShardPositionValue): void {
-    if (this.#shards.get(streamId)?.has(shard) !== true) this.moved(streamId, shard, leaderEpoch, offset);
-  }
-
-  /** All positions of shards that the predicate takes. */
-  select(takes: (shard: ShardPositionValue) => boolean): ShardPositionValue[] {
-    const positions: ShardPositionValue[] = [];
-    for (const shards of this.#shards.values()) {
-      for (const position of shards.values()) if (takes(position)) positions.push(position);
-    }
-    return positions;
-  }
-
-  /** Forgets streams that are gone. */
-  keepOnly(exists: (streamId: number) => boolean): void {
-    for (const streamId of this.#shards.keys()) if (!exists(streamId)) this.#shards.delete(streamId);
-  }
-}
-
 /** Tail state towards one journal-server. */
 export class LinkTail {
   readonly #link: JournalLink;
@@ -80,6 +49,8 @@ export class LinkTail {
   readonly #revision: () => number;
   readonly #positions: TailPositions;
   readonly #pending = new Map<number, AnswerCallback>();
+  /** Shards whose tail was asked to go back to where we are: until the answer nothing ahead of that is taken. */
+  readonly #resuming = new Set<TailPosition>();
   #lastRequestId = 0;
 
   constructor(link: JournalLink, sender: AppendSender, positions: TailPositions, revision: () => number) {
@@ -143,7 +114,7 @@ export class LinkTail {
       offset: Number(position.offset),
     }));
     // A stream that breaks before the first section of a shard must not lose what was committed meanwhile.
-    for (const position of activeFrom) this.#positions.began(position);
+    for (const position of activeFrom) this.#positions.began(position, this.#link.nodeId);
     const callback = this.#pending.get(requestId);
     if (callback === undefined) return;
     this.#pending.delete(requestId);
@@ -166,37 +137,57 @@ export class LinkTail {
   broken(error: BrokerError): void {
     const callbacks = [...this.#pending.values()];
     this.#pending.clear();
+    this.#resuming.clear();
     for (const callback of callbacks) callback(error, NO_ANSWER);
+  }
+
+  /** Has the tails of these shards go on at our positions. */
+  resume(positions: readonly TailPosition[], callback?: AnswerCallback): void {
+    for (const position of positions) position.nodeId = this.#link.nodeId;
+    this.change({}, callback, positions);
   }
 
   /**
    * Walks a tail frame in order.
    * @throws BrokerError internal when the journal broke the order of frames; the caller restarts the link.
    */
-  receive(frame: TailFrame, onTail: (batches: TailBatches) => void): void {
-    let position = 0;
+  receive(frame: TailFrame, credit: SectionCredit, onTail: (batches: TailBatches) => void): void {
+    let at = 0;
     for (const section of frame.sections) {
-      const fromOffset = Number(section.fromOffset);
-      const nextOffset = Number(section.nextOffset);
-      const batches =
-        section.kind === TailKind.ELIDED
-          ? this.#putBack(Number(section.correlation), fromOffset, section.leaderEpoch)
-          : bufferOf(frame.batches, position, position + section.sizeBytes);
-      position += section.sizeBytes;
-      this.#positions.moved(section.streamId, section.shard, section.leaderEpoch, nextOffset);
-      onTail({
-        streamId: section.streamId,
-        shard: section.shard,
-        kind: kindOf(section),
-        leaderEpoch: section.leaderEpoch,
-        fromOffset,
-        nextOffset,
-        highWatermark: Number(section.highWatermark),
-        lastStableOffset: Number(section.lastStableOffset),
-        logStartOffset: Number(section.logStartOffset),
-        batches,
-      });
+      const end = at + section.sizeBytes;
+      if (this.#isNext(section)) {
+        const batches =
+          section.kind === TailKind.ELIDED
+            ? this.#putBack(Number(section.correlation), Number(section.fromOffset), section.leaderEpoch)
+            : bufferOf(frame.batches, at, end);
+        const received = new ReceivedSection(section, batches, credit);
+        const { streamId, shard, leaderEpoch, nextOffset } = received;
+        this.#positions.moved(streamId, shard, leaderEpoch, nextOffset, this.#link.nodeId);
+        onTail(received);
+        received.returned();
+      } else {
+        credit.taken(section, section.sizeBytes);
+      }
+      at = end;
     }
+  }
+
+  /**
+   * Whether a section goes on where we are. A leader whose epoch has passed is not believed (I6). One that is ahead of us
+   * although the log still holds what lies between does not know our position yet: it is told, and what it sends until
+   * then comes again (N5).
+   */
+  #isNext(section: TailSection): boolean {
+    const position = this.#positions.get(section.streamId, section.shard);
+    if (position === undefined) return true;
+    if (section.leaderEpoch < position.leaderEpoch) return false;
+    const fromOffset = Number(section.fromOffset);
+    if (fromOffset <= position.offset || Number(section.logStartOffset) >= fromOffset) return true;
+    if (!this.#resuming.has(position)) {
+      this.#resuming.add(position);
+      this.resume([position], () => this.#resuming.delete(position));
+    }
+    return false;
   }
 
   #putBack(correlation: number, baseOffset: number, leaderEpoch: number): Buffer {
@@ -207,11 +198,6 @@ export class LinkTail {
     stampLeaderEpoch(batch, 0, leaderEpoch);
     return batch;
   }
-}
-
-function kindOf(section: TailSection): TailBatches['kind'] {
-  if (section.kind === TailKind.ELIDED) return 'elided';
-  return section.kind === TailKind.BATCHES ? 'batches' : 'skipped';
 }
 
 function slice(add: readonly FilterRegistration[]): FilterRegistration[][] {

@@ -53,6 +53,13 @@ export interface TailBatches extends ShardId {
    * gateway appended, base offset stamped. `skipped`: empty. A view: copy what is kept beyond the ring.
    */
   readonly batches: Buffer;
+  /**
+   * Keeps the section beyond `onTail`: its credit returns with {@link release}, not before, so that the journal sends no
+   * more than can be taken (N7). Only within `onTail`.
+   */
+  hold(): void;
+  /** A section that was held is taken; once. */
+  release(): void;
 }
 
 /** A place in a shard. */

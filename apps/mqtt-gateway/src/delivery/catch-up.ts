@@ -2,23 +2,19 @@
 // cursor per shard only. Inside the ring they read the gateway's own recent batches, below it the journal's index, a
 // bounded piece at a time and only as much as the client's window takes; at the tail they are live again.
 
-import { inflateBatchAsync } from '@robustmq/batch-compression';
-import { BrokerError } from '@robustmq/errors';
+import type { BrokerError } from '@robustmq/errors';
 import type { BacklogCallback, BacklogRequest, BacklogResult } from '@robustmq/journal-client';
-import {
-  RecordCursor,
-  baseOffsetOf,
-  batchSizeBytesOf,
-  codecOf,
-  isControl,
-  producerIdOf,
-} from '@robustmq/record-batch';
+import { baseOffsetOf } from '@robustmq/record-batch';
+import { TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
+import { coverOf } from './backlog-filters.ts';
+import { BacklogReading } from './backlog-reading.ts';
+import { BatchWalk, newWalkCounters, type WalkCounters } from './batch-walk.ts';
 import type { Deliverer } from './deliverer.ts';
-import { Message, readRecord } from './message.ts';
+import type { Inflation } from './inflation.ts';
 import type { ShardTail } from './shard-tail.ts';
 import type { ShardLag, Subscriber } from './subscriber.ts';
-import type { Receiver } from './subscription.ts';
-import type { TailDelivery, TailHost } from './tail-delivery.ts';
+import type { TailDelivery } from './tail-delivery.ts';
+import type { VisibleStream } from './topic-route.ts';
 
 /** A session as catching up needs it. */
 export interface LaggingSession extends Subscriber {
@@ -37,16 +33,20 @@ export interface BacklogReader {
   readBacklog(request: BacklogRequest, callback: BacklogCallback): void;
 }
 
+/** What catching up needs around it. */
+export interface CatchUpHost {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  streamOf(streamId: number): VisibleStream | undefined;
+  onBadBatch(streamId: number, shard: number, error: BrokerError): void;
+}
+
 /** Bounds of {@link CatchUp}. */
 export interface CatchUpLimits {
   /** Of one backlog read. */
   readonly maxReadBytes: number;
-  /** A compressed batch that inflates beyond this is not visible to MQTT. */
-  readonly maxInflatedBytes: number;
-  /** Backlog reads under way over all sessions. */
+  /** Backlog reads under way over all sessions, and answers that are not delivered yet. */
   readonly maxReads: number;
-  /** Time that reading on may take per turn of the loop. */
-  readonly sliceMs: number;
   /** Wait before a failed read is repeated. */
   readonly retryMs: number;
 }
@@ -56,16 +56,24 @@ const RECORDS_PER_TURN = 256;
 
 /** Reads on for all sessions that are behind. */
 export class CatchUp {
-  readonly counters = { backlogReads: 0, backlogBytes: 0, failedReads: 0, expiredOffsets: 0 };
+  readonly counters = { backlogReads: 0, backlogBytes: 0, failedReads: 0, expiredOffsets: 0, badBatches: 0 };
+  /** What the records read turned out to be. */
+  readonly walked: WalkCounters = newWalkCounters();
   readonly #tails: TailDelivery;
   readonly #deliverer: Deliverer;
   readonly #reader: BacklogReader;
-  readonly #host: TailHost;
+  readonly #inflation: Inflation;
+  readonly #host: CatchUpHost;
   readonly #limits: CatchUpLimits;
   readonly #wanted = new Set<LaggingSession>();
-  readonly #reading = new Map<LaggingSession, Set<number>>();
-  readonly #cursor = new RecordCursor();
-  readonly #message = new Message();
+  /** Sessions that want a read while as many as may be are under way, in the order in which they came. */
+  readonly #waiting = new Set<LaggingSession>();
+  /** Sessions at the end of a tail that is held. */
+  readonly #parked = new Map<number, Set<LaggingSession>>();
+  readonly #readings = new Map<LaggingSession, Map<number, BacklogReading>>();
+  readonly #walk: BatchWalk;
+  readonly #budget: TurnBudget;
+  readonly #looked = { count: 0 };
   #reads = 0;
   #scheduled = false;
   #stopped = false;
@@ -74,14 +82,24 @@ export class CatchUp {
     tails: TailDelivery,
     deliverer: Deliverer,
     reader: BacklogReader,
-    host: TailHost,
+    inflation: Inflation,
+    host: CatchUpHost,
     limits: CatchUpLimits,
   ) {
     this.#tails = tails;
     this.#deliverer = deliverer;
     this.#reader = reader;
+    this.#inflation = inflation;
     this.#host = host;
     this.#limits = limits;
+    this.#walk = new BatchWalk(tails.topics, this.walked);
+    this.#budget = new TurnBudget(host.clock, host.timers);
+    tails.onReleased = (tail) => this.#released(tail);
+  }
+
+  /** Sessions that wait for a read of others to end. */
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
   /** The session may be able to read on: its window opened, its socket drained, or it has just fallen behind. */
@@ -93,26 +111,32 @@ export class CatchUp {
   /** The session is gone. */
   forget(session: LaggingSession): void {
     this.#wanted.delete(session);
-    this.#reading.delete(session);
+    this.#waiting.delete(session);
+    for (const parked of this.#parked.values()) parked.delete(session);
+    const readings = this.#readings.get(session);
+    this.#readings.delete(session);
+    for (const reading of readings?.values() ?? []) this.#end(reading);
   }
 
   stop(): void {
     this.#stopped = true;
     this.#wanted.clear();
+    this.#waiting.clear();
+    this.#parked.clear();
   }
 
   #schedule(): void {
     this.#scheduled = true;
-    setImmediate(() => this.#run());
+    this.#host.timers.soon(() => this.#run());
   }
 
   #run(): void {
     this.#scheduled = false;
-    const end = performance.now() + this.#limits.sliceMs;
+    this.#budget.restart();
     for (const session of this.#wanted) {
       this.#wanted.delete(session);
       if (!this.#readOn(session)) this.#wanted.add(session);
-      if (performance.now() > end) break;
+      if (this.#budget.isSpent) break;
     }
     if (this.#wanted.size > 0 && !this.#stopped) this.#schedule();
   }
@@ -121,84 +145,111 @@ export class CatchUp {
   #readOn(session: LaggingSession): boolean {
     const { lag } = session;
     if (lag === null) return true;
-    let budget = RECORDS_PER_TURN;
+    this.#looked.count = 0;
     let isFull = false;
     for (const [shardKey, position] of lag) {
-      if (this.#reading.get(session)?.has(shardKey) === true) continue;
       const tail = this.#tails.tailOf(shardKey);
       if (tail === undefined) continue;
+      const reading = this.#readings.get(session)?.get(shardKey);
+      if (reading?.isWaiting === true) continue;
       if (session.roomIn(tail) === 0) {
         isFull = true;
+        if (reading !== undefined) this.#drop(session, reading);
         continue;
       }
-      const ringFrom = Math.max(tail.ringStart, position.ringFrom);
-      if (position.nextOffset < ringFrom) {
-        if (!this.#readBacklog(session, tail, position, ringFrom)) return false;
-        continue;
-      }
-      budget -= this.#readRing(session, tail, position, budget);
-      if (position.nextOffset >= tail.nextOffset) session.caughtUp(tail);
-      if (budget <= 0) return false;
+      if (reading === undefined) this.#readShard(session, tail, position);
+      else if (this.#deliverReading(session, reading)) isFull = true;
+      if (this.#looked.count >= RECORDS_PER_TURN) return false;
     }
     // A socket that is full only until the end of the turn tells nobody when it has room again.
     return !isFull || !(session.output?.isDirty ?? false);
   }
 
-  /** Delivers from the ring until the window is full; answers the records looked at. */
-  #readRing(session: LaggingSession, tail: ShardTail, position: ShardLag, budget: number): number {
-    let looked = 0;
-    const nowMs = this.#host.now();
-    while (position.nextOffset < tail.nextOffset && looked < budget) {
+  #readShard(session: LaggingSession, tail: ShardTail, position: ShardLag): void {
+    // The journal has not said yet from where on the tail has everything: told later.
+    if (position.ringFrom === Infinity) return;
+    const ringFrom = Math.max(tail.ringStart, position.ringFrom);
+    if (position.nextOffset < ringFrom) {
+      this.#readBacklog(session, tail, position, ringFrom);
+      return;
+    }
+    this.#readRing(session, tail, position);
+    if (position.nextOffset < tail.nextOffset) return;
+    if (tail.isHeld) this.#park(session, tail);
+    else session.caughtUp(tail);
+  }
+
+  #park(session: LaggingSession, tail: ShardTail): void {
+    const parked = this.#parked.get(tail.key);
+    if (parked === undefined) this.#parked.set(tail.key, new Set([session]));
+    else parked.add(session);
+  }
+
+  #released(tail: ShardTail): void {
+    const parked = this.#parked.get(tail.key);
+    if (parked === undefined) return;
+    this.#parked.delete(tail.key);
+    for (const session of parked) this.want(session);
+  }
+
+  /** Delivers from the ring until the window is full or it is another session's turn. */
+  #readRing(session: LaggingSession, tail: ShardTail, position: ShardLag): void {
+    const looked = this.#looked;
+    const nowMs = this.#host.clock.nowMs();
+    while (position.nextOffset < tail.nextOffset && looked.count < RECORDS_PER_TURN) {
       const batch = tail.batchAt(position.nextOffset);
       if (batch === undefined) {
         position.nextOffset = tail.nextOffset;
-        return looked;
+        return;
       }
-      this.#cursor.reset(batch.buffer, batch.batchStart);
-      const { routes, recordStarts, offsetDeltas } = batch;
+      const { routes, offsetDeltas, recordCount } = batch;
       const baseOffset = baseOffsetOf(batch.buffer, batch.batchStart);
-      for (let index = 0; index < routes.length; index++) {
+      for (let index = 0; index < recordCount; index++) {
         const offset = baseOffset + offsetDeltas[index]!;
         if (offset < position.nextOffset) continue;
-        looked++;
-        const route = routes[index]!;
-        const receiver = route === null ? undefined : route.receiverOf(session);
-        if (receiver !== undefined && route !== null) {
-          seek(this.#cursor, recordStarts[index]!, index);
-          readRecord(this.#message, route.topic, this.#cursor, batch.isTrusted);
-          if (!this.#deliverTo(session, receiver, tail, offset, nowMs)) {
+        if (looked.count >= RECORDS_PER_TURN) return;
+        looked.count++;
+        const receiver = routes[index]?.receiverOf(session);
+        if (receiver !== undefined) {
+          this.#walk.seek(batch, index);
+          if (!this.#deliver(session, this.#walk, tail, offset, nowMs)) {
             position.nextOffset = offset;
-            return budget;
+            return;
           }
         }
         position.nextOffset = offset + 1;
-        if (looked >= budget) return looked;
       }
       position.nextOffset = Math.max(position.nextOffset, batch.nextOffset);
     }
-    return looked;
   }
 
-  #deliverTo(
+  /** Delivers the current record of a walk to one session; false when it can't take it now. */
+  #deliver(
     session: LaggingSession,
-    receiver: Receiver,
+    walk: BatchWalk,
     tail: ShardTail,
     offset: number,
     nowMs: number,
   ): boolean {
-    if (session.isSettled(tail, offset)) return true;
-    return !this.#deliverer.begin(this.#message, nowMs) || this.#deliverer.deliverTo(receiver, tail, offset);
+    const receiver = walk.route?.receiverOf(session);
+    if (receiver === undefined || session.isSettled(tail, offset)) return true;
+    // Also before a QoS 0 copy: what is read here is not dropped because we read too fast.
+    if (session.roomIn(tail) === 0) return false;
+    if (!walk.read() || !this.#deliverer.begin(walk.message, nowMs)) return true;
+    return this.#deliverer.deliverTo(receiver, tail, offset);
   }
 
-  /** False when too many reads are under way: the session is to ask again. */
-  #readBacklog(session: LaggingSession, tail: ShardTail, position: ShardLag, toOffset: number): boolean {
-    if (this.#reads >= this.#limits.maxReads) return false;
+  #readBacklog(session: LaggingSession, tail: ShardTail, position: ShardLag, toOffset: number): void {
+    if (this.#reads >= this.#limits.maxReads) {
+      this.#waiting.add(session);
+      return;
+    }
     this.#reads++;
     this.counters.backlogReads++;
-    let shards = this.#reading.get(session);
-    if (shards === undefined) this.#reading.set(session, (shards = new Set()));
-    const reading = shards;
-    reading.add(tail.key);
+    const reading = this.#makeReading(session, tail, position);
+    let readings = this.#readings.get(session);
+    if (readings === undefined) this.#readings.set(session, (readings = new Map<number, BacklogReading>()));
+    readings.set(tail.key, reading);
     this.#reader.readBacklog(
       {
         streamId: tail.streamId,
@@ -207,122 +258,99 @@ export class CatchUp {
         toOffset,
         maxBytes: this.#limits.maxReadBytes,
         maxRecords: Math.max(1, session.roomIn(tail)),
-        filters: session.filters(),
+        filters: coverOf(session.filters()),
       },
       (error, result) => {
-        this.#reads--;
+        reading.isAnswered = true;
         // The session is gone, or another life of it reads by now.
-        if (this.#reading.get(session) !== reading) return;
-        reading.delete(tail.key);
-        if (error === undefined) this.#take(session, tail, position, result!);
-        else this.#failed(session, error);
+        if (this.#readings.get(session)?.get(tail.key) !== reading) this.#freed();
+        else if (error === undefined) this.#answered(session, reading, position, result!);
+        else this.#failed(session, reading, error);
       },
     );
-    return true;
   }
 
-  #failed(session: LaggingSession, error: BrokerError): void {
-    this.counters.failedReads++;
-    if (error.code === 'cancelled' || this.#stopped) return;
-    setTimeout(() => {
-      if (session.lag !== null && this.#reading.has(session)) this.want(session);
-    }, this.#limits.retryMs).unref();
+  #makeReading(session: LaggingSession, tail: ShardTail, position: ShardLag): BacklogReading {
+    const { streamId, shard } = tail;
+    return new BacklogReading(
+      {
+        inflation: this.#inflation,
+        streamOf: (id) => this.#host.streamOf(id),
+        take: (walk, offset) => this.#deliver(session, walk, tail, offset, this.#host.clock.nowMs()),
+        ready: () => this.want(session),
+        onBadBatch: (error) => {
+          this.counters.badBatches++;
+          this.#host.onBadBatch(streamId, shard, error);
+        },
+      },
+      tail,
+      position,
+      new BatchWalk(this.#tails.topics, this.walked),
+    );
   }
 
-  #take(session: LaggingSession, tail: ShardTail, position: ShardLag, result: BacklogResult): void {
+  #answered(
+    session: LaggingSession,
+    reading: BacklogReading,
+    position: ShardLag,
+    result: BacklogResult,
+  ): void {
     this.counters.backlogBytes += result.batches.length;
     if (result.fromOffset > position.nextOffset) {
       // Below what the log still holds: whether they matched nobody knows any more (I5).
       this.counters.expiredOffsets += result.fromOffset - position.nextOffset;
       position.nextOffset = result.fromOffset;
     }
-    this.#takeFrom(session, tail, position, result, 0);
-  }
-
-  /** Delivers the batches from `start` on; a compressed one is inflated off the loop first. */
-  #takeFrom(
-    session: LaggingSession,
-    tail: ShardTail,
-    position: ShardLag,
-    result: BacklogResult,
-    start: number,
-  ): void {
-    const { batches } = result;
-    let at = start;
-    while (at < batches.length) {
-      const end = at + batchSizeBytesOf(batches, at);
-      if (codecOf(batches, at) !== 0) {
-        this.#inflate(session, tail, position, result, at, end);
-        return;
-      }
-      if (!this.#deliverSparse(session, tail, position, batches, at)) break;
-      at = end;
-    }
-    if (at >= batches.length) position.nextOffset = Math.max(position.nextOffset, result.nextOffset);
+    reading.answered(result);
     this.want(session);
   }
 
-  #inflate(
-    session: LaggingSession,
-    tail: ShardTail,
-    position: ShardLag,
-    result: BacklogResult,
-    start: number,
-    end: number,
-  ): void {
-    const reading = this.#reading.get(session)!;
-    reading.add(tail.key);
-    inflateBatchAsync(result.batches, start, this.#limits.maxInflatedBytes).then(
-      (inflated) => {
-        if (this.#reading.get(session) !== reading) return;
-        reading.delete(tail.key);
-        if (this.#deliverSparse(session, tail, position, inflated, 0)) {
-          this.#takeFrom(session, tail, position, result, end);
-        } else this.want(session);
-      },
-      (error: unknown) => {
-        if (this.#reading.get(session) !== reading) return;
-        reading.delete(tail.key);
-        this.#host.onBadBatch(tail.streamId, tail.shard, BrokerError.from(error));
-        this.#takeFrom(session, tail, position, result, end);
-      },
-    );
+  #failed(session: LaggingSession, reading: BacklogReading, error: BrokerError): void {
+    this.counters.failedReads++;
+    this.#drop(session, reading);
+    if (error.code === 'cancelled' || this.#stopped) return;
+    this.#host.timers.after(this.#limits.retryMs, () => {
+      if (session.lag !== null && session.output !== null) this.want(session);
+    });
   }
 
-  /** False when the window was full before its end; the position says where. */
-  #deliverSparse(
-    session: LaggingSession,
-    tail: ShardTail,
-    position: ShardLag,
-    buffer: Buffer,
-    start: number,
-  ): boolean {
-    const visible = this.#host.streamOf(tail.streamId);
-    if (visible === undefined || isControl(buffer, start)) return true;
-    const cursor = this.#cursor.reset(buffer, start);
-    const isTrusted = this.#host.isGatewayProducer(producerIdOf(buffer, start));
-    const nowMs = this.#host.now();
-    while (cursor.next()) {
-      const { offset } = cursor;
-      if (offset < position.nextOffset) continue;
-      const route = this.#tails.routeOf(cursor, visible, isTrusted);
-      const receiver = route?.receiverOf(session);
-      if (route !== null && receiver !== undefined) {
-        readRecord(this.#message, route.topic, cursor, isTrusted);
-        if (!this.#deliverTo(session, receiver, tail, offset, nowMs)) {
-          position.nextOffset = offset;
-          return false;
-        }
-      }
-      position.nextOffset = offset + 1;
+  /** Delivers more of an answer; true when the session can take no more now. */
+  #deliverReading(session: LaggingSession, reading: BacklogReading): boolean {
+    switch (reading.run(RECORDS_PER_TURN, this.#looked)) {
+      case 'paused':
+      case 'inflating':
+        return false;
+      case 'full':
+        this.#drop(session, reading);
+        return true;
+      case 'done':
+        this.#drop(session, reading);
+        this.want(session);
+        return false;
     }
-    return true;
   }
-}
 
-/** Points a cursor that was reset to a batch at its record `index`, which starts at `recordStart`. */
-function seek(cursor: RecordCursor, recordStart: number, index: number): void {
-  cursor.index = index - 1;
-  cursor.recordEnd = recordStart;
-  cursor.next();
+  /** The answer is used up, or what is left of it can't be taken now and is read again. */
+  #drop(session: LaggingSession, reading: BacklogReading): void {
+    const readings = this.#readings.get(session);
+    readings?.delete(reading.tail.key);
+    if (readings?.size === 0) this.#readings.delete(session);
+    this.#end(reading);
+  }
+
+  #end(reading: BacklogReading): void {
+    reading.close();
+    // One that the journal still works on holds its place until it has answered.
+    if (reading.isAnswered) this.#freed();
+  }
+
+  /** One place is free: the session that waits longest tries. */
+  #freed(): void {
+    this.#reads--;
+    for (const session of this.#waiting) {
+      this.#waiting.delete(session);
+      this.want(session);
+      return;
+    }
+  }
 }

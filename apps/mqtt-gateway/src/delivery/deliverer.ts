@@ -6,7 +6,7 @@ import { ABSENT, encodePublish, OutboundPublish, sizeOfPublish, type Qos } from 
 import type { OutboundTopicAliases } from '@robustmq/mqtt-session';
 import { SharedPages } from '../transport/shared-pages.ts';
 import type { Message } from './message.ts';
-import type { ShardTail } from './shard-tail.ts';
+import type { ShardPlace } from './shard-place.ts';
 import { startOf, type OverlappingReceiver, type Receiver } from './subscription.ts';
 import { ALREADY_ACKNOWLEDGED, WINDOW_FULL, type Subscriber } from './subscriber.ts';
 import type { TopicRoute } from './topic-route.ts';
@@ -18,11 +18,20 @@ export interface DeliveryCounters {
   droppedSlow: number;
   droppedTooLarge: number;
   droppedExpired: number;
+  /** Copies that could not be made: the receiver goes on without (N9). */
+  failed: number;
 }
 
 /** Counters at zero. */
 export function newDeliveryCounters(): DeliveryCounters {
-  return { deliveredQos0: 0, deliveredQos1: 0, droppedSlow: 0, droppedTooLarge: 0, droppedExpired: 0 };
+  return {
+    deliveredQos0: 0,
+    deliveredQos1: 0,
+    droppedSlow: 0,
+    droppedTooLarge: 0,
+    droppedExpired: 0,
+    failed: 0,
+  };
 }
 
 /** Shapes of a QoS 0 packet without Subscription Identifiers: version 5 or not, retain or not. */
@@ -80,23 +89,52 @@ export class Deliverer {
     return true;
   }
 
-  /** Delivers the message to all live receivers of its topic; `tail` is null for a message that is in no log. */
-  deliver(route: TopicRoute, tail: ShardTail | null, offset: number): void {
+  /** Delivers the message to all live receivers of its topic; `place` is null for a message that is in no log. */
+  deliver(route: TopicRoute, place: ShardPlace | null, offset: number): void {
     const { receivers } = route;
-    if (tail === null) {
-      for (let index = 0; index < receivers.length; index++) this.deliverTo(receivers[index]!, null, 0);
-      return;
-    }
-    for (let index = 0; index < receivers.length; index++) {
-      const receiver = receivers[index]!;
-      const { lag } = receiver.session;
-      if (lag !== null && lag.has(tail.key)) continue;
-      if (!this.deliverTo(receiver, tail, offset)) receiver.session.fallBehind(tail, offset);
+    this.deliverRange(receivers, 0, receivers.length, place, offset);
+  }
+
+  /** As {@link deliver}, to some of the receivers. */
+  deliverRange(
+    receivers: readonly Receiver[],
+    from: number,
+    end: number,
+    place: ShardPlace | null,
+    offset: number,
+  ): void {
+    for (let index = from; index < end;) {
+      try {
+        for (; index < end; index++) this.#deliverLive(receivers[index]!, place, offset);
+      } catch {
+        // One copy that can't be made is one copy.
+        this.#counters.failed++;
+        index++;
+      }
     }
   }
 
+  #deliverLive(receiver: Receiver, place: ShardPlace | null, offset: number): void {
+    if (place === null) {
+      this.#deliverTo(receiver, null, 0);
+      return;
+    }
+    const { lag } = receiver.session;
+    if (lag !== null && lag.has(place.key)) return;
+    if (!this.#deliverTo(receiver, place, offset)) receiver.session.fallBehind(place, offset);
+  }
+
   /** Delivers the message to one receiver. False: it can't take it now and has to read it again; nothing was sent. */
-  deliverTo(receiver: Receiver, tail: ShardTail | null, offset: number): boolean {
+  deliverTo(receiver: Receiver, place: ShardPlace, offset: number): boolean {
+    try {
+      return this.#deliverTo(receiver, place, offset);
+    } catch {
+      this.#counters.failed++;
+      return true;
+    }
+  }
+
+  #deliverTo(receiver: Receiver, tail: ShardPlace | null, offset: number): boolean {
     const message = this.#message!;
     const { session } = receiver;
     if (session.output === null) return true;
@@ -157,7 +195,7 @@ export class Deliverer {
     session: Subscriber,
     identifiers: readonly number[] | null,
     retain: boolean,
-    tail: ShardTail,
+    tail: ShardPlace,
     offset: number,
   ): boolean {
     const { aliases } = session;
@@ -171,7 +209,7 @@ export class Deliverer {
     return isDealtWith;
   }
 
-  #sendShapedQos1(session: Subscriber, sizeBytes: number, tail: ShardTail, offset: number): boolean {
+  #sendShapedQos1(session: Subscriber, sizeBytes: number, tail: ShardPlace, offset: number): boolean {
     if (sizeBytes > session.maximumPacketBytes) {
       this.#counters.droppedTooLarge++;
       if (this.#debug.isOn) this.#debug.copy(session, this.#publish.topic, 'too large');

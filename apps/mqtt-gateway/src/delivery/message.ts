@@ -87,7 +87,10 @@ function appendHeaders(message: Message, record: RecordCursor, isPacked: boolean
   while (shown < MAX_SHOWN_HEADERS && headers.next()) {
     if (!isShown(buffer, isPacked)) continue;
     shown++;
-    sizeBytes += sizeOfUserProperty(headers.nameEnd - headers.nameStart, headers.valueEnd - headers.valueStart);
+    sizeBytes += sizeOfUserProperty(
+      headers.nameEnd - headers.nameStart,
+      headers.valueEnd - headers.valueStart,
+    );
   }
   const known = message.forwardedProperties;
   const target = Buffer.allocUnsafe(known.length + sizeBytes);

@@ -1,26 +1,23 @@
 // Where the tail of a shard has come to, and its last batches. A session that can't take a record keeps only a cursor
 // and reads on from here, so nothing is queued per session (rule X5).
 
+import { shardKeyOf, type ShardPlace } from './shard-place.ts';
 import type { TopicRoute } from './topic-route.ts';
 
-/** Shards of a stream are far fewer; makes one number of a shard's name. */
-const MAX_SHARDS = 65_536;
+export { shardKeyOf } from './shard-place.ts';
 
-/** One number for (stream, shard): a Map key that allocates nothing. */
-export function shardKeyOf(streamId: number, shard: number): number {
-  return streamId * MAX_SHARDS + shard;
-}
-
-/** A delivered batch, uncompressed, with what live delivery found out about its records. */
+/** A batch of the tail, uncompressed, with what live delivery found out about its records so far. */
 export interface RingBatch {
   readonly buffer: Buffer;
   readonly batchStart: number;
   readonly fromOffset: number;
-  /** Offsets in [fromOffset, nextOffset) are accounted for. */
-  readonly nextOffset: number;
+  /** Offsets in [fromOffset, nextOffset) are accounted for; grows while the batch is being delivered. */
+  nextOffset: number;
   readonly sizeBytes: number;
   /** Whether the `mqtt` headers of its records count (rule O7). */
   readonly isTrusted: boolean;
+  /** Records looked at; what lies behind in the arrays is not filled yet. */
+  recordCount: number;
   /** Per record: where it starts in `buffer`, its offset, and its topic; null for one that is not visible to MQTT. */
   readonly recordStarts: Int32Array;
   readonly offsetDeltas: Int32Array;
@@ -28,13 +25,13 @@ export interface RingBatch {
 }
 
 /** Tail position and ring of one shard. */
-export class ShardTail {
+export class ShardTail implements ShardPlace {
   readonly streamId: number;
   readonly shard: number;
   readonly key: number;
   leaderEpoch: number;
-  /** Everything below was handed to live sessions. */
   nextOffset: number;
+  #heldAt = -1;
   #ringStart: number;
   #batches: RingBatch[] = [];
   #first = 0;
@@ -58,7 +55,25 @@ export class ShardTail {
     return this.#bytes;
   }
 
-  /** Takes a delivered batch; drops the oldest beyond `maxBytes`, but never the newest. */
+  get deliveredBelow(): number {
+    return this.#heldAt < 0 ? this.nextOffset : this.#heldAt;
+  }
+
+  /** Whether some live sessions got what others still wait for: nobody may become live now. */
+  get isHeld(): boolean {
+    return this.#heldAt >= 0;
+  }
+
+  /** Live sessions have everything below `offset`, and some of them more, until {@link release}. */
+  holdAt(offset: number): void {
+    this.#heldAt = offset;
+  }
+
+  release(): void {
+    this.#heldAt = -1;
+  }
+
+  /** Takes a batch that is being delivered; drops the oldest beyond `maxBytes`, but never the newest. */
   push(batch: RingBatch, maxBytes: number): void {
     this.#batches.push(batch);
     this.#bytes += batch.sizeBytes;

@@ -2,7 +2,7 @@
 
 import type { OutboundTopicAliases } from '@robustmq/mqtt-session';
 import type { SocketOutput } from '../transport/socket-output.ts';
-import type { ShardTail } from './shard-tail.ts';
+import type { ShardPlace } from './shard-place.ts';
 
 /** {@link Subscriber.admit}: the message is to be read again when the window opens or the socket drains. */
 export const WINDOW_FULL = 0;
@@ -28,9 +28,9 @@ export interface Subscriber {
   /** Set when its place in a log moved without an acknowledgement to come. */
   isCursorDirty: boolean;
   /** Takes the message at this place into the window: its packet identifier, or one of the two constants above. */
-  admit(tail: ShardTail, offset: number): number;
+  admit(place: ShardPlace, offset: number): number;
   /** The session goes on reading this shard at `offset` when it can take messages again. */
-  fallBehind(tail: ShardTail, offset: number): void;
+  fallBehind(place: ShardPlace, offset: number): void;
 }
 
 /** Where a session goes on reading a shard. */

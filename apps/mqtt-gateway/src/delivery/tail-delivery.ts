@@ -1,96 +1,102 @@
 // Delivers the tail: committed records of every MQTT-visible shard, in offset order, to the sessions that follow live.
-// Compressed batches are inflated off the loop, once per gateway; the shard's later batches wait behind them (O7).
+// Compressed batches are inflated off the loop, once per gateway; the shard's later batches wait behind them (O7). What
+// takes longer than a turn goes on in the next (N8), and a tail that jumps makes its live sessions fall behind (N5).
 
-import { inflateBatchAsync } from '@robustmq/batch-compression';
 import { BrokerError } from '@robustmq/errors';
 import type { TailBatches } from '@robustmq/journal-client';
-import { TopicCache } from '@robustmq/mqtt-codec';
-import { hasWildcard, topicNameProblem } from '@robustmq/mqtt-topics';
 import {
-  RecordCursor,
   batchSizeBytesOf,
   codecOf,
+  completeBatchBytes,
   isControl,
   lastOffsetOf,
-  producerIdOf,
   recordCountOf,
 } from '@robustmq/record-batch';
-import {
-  ATTRIBUTES,
-  SYSTEM_MQTT,
-  TRACEPARENT,
-  contextOfHeaderValue,
-  type TraceSampler,
-} from '@robustmq/telemetry';
+import { TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
+import type { TraceSampler } from '@robustmq/telemetry';
+import { BatchDelivery } from './batch-delivery.ts';
+import { BatchWalk, newWalkCounters, type WalkCounters } from './batch-walk.ts';
+import { startDeliverySpan, type PublishContexts } from './delivery-span.ts';
 import type { Deliverer } from './deliverer.ts';
-import type { PublishTraces } from '../publish/publish-traces.ts';
-import { Message, readRecord } from './message.ts';
+import type { Inflation } from './inflation.ts';
+import { RecordTopics } from './record-topic.ts';
+import { ShardIntake } from './shard-intake.ts';
 import { ShardTail, shardKeyOf, type RingBatch } from './shard-tail.ts';
-import type { RoutedStream, TopicRoute, TopicRoutes } from './topic-route.ts';
+import type { TopicRoute, VisibleStream } from './topic-route.ts';
+import type { ShardLag } from './subscriber.ts';
 
-/** A stream that MQTT may see, with the routes of its tenant. */
-export interface VisibleStream {
-  readonly stream: RoutedStream;
-  readonly routes: TopicRoutes;
+/** A session that may follow shards live. */
+export interface LiveSession {
+  readonly lag: ReadonlyMap<number, ShardLag> | null;
+  /** Reads the shard from `offset` on; the ring serves from `ringFrom` on. */
+  lagFrom(tail: ShardTail, offset: number, ringFrom: number): void;
+  /** Has nothing more to read of the shard. */
+  caughtUp(tail: ShardTail): void;
 }
 
 /** What tail delivery needs around it. */
 export interface TailHost {
+  readonly clock: Clock;
+  readonly timers: Timers;
   /** Undefined for a stream that MQTT can't see, or not any more. */
   streamOf(streamId: number): VisibleStream | undefined;
-  /** Whether a batch of this producer id is of a gateway. */
-  isGatewayProducer(producerId: number): boolean;
-  /** Wall clock, for message expiry. */
-  now(): number;
+  /** Every session that is connected now. */
+  sessions(): readonly LiveSession[];
   readonly sampler: TraceSampler;
   /** Knows the sampled publishes among the records that this gateway appended. */
-  readonly publishes: Pick<PublishTraces, 'contextOf'>;
+  readonly publishes: PublishContexts;
   /** A batch that can't be read; its records are not delivered to MQTT. */
   onBadBatch(streamId: number, shard: number, error: BrokerError): void;
 }
 
 /** Bounds of {@link TailDelivery}. */
 export interface TailLimits {
-  /** Ring of recent batches per shard. */
+  /** Ring of recent batches per shard; as much again may wait to be delivered. */
   readonly ringBytesPerShard: number;
-  /** A compressed batch that inflates beyond this is not visible to MQTT. */
-  readonly maxInflatedBatchBytes: number;
 }
 
 /** Plain integers that instruments read. */
-export interface TailCounters {
-  records: number;
-  /** Records without a valid topic of their stream: keys of Kafka producers that are no topics. */
-  notVisible: number;
+export interface TailCounters extends WalkCounters {
   inflatedBatches: number;
   badBatches: number;
+  /** Times that a tail went on behind where it was, so that live sessions fell behind. */
+  jumps: number;
 }
 
-/** Sections that wait for an inflation; the shard's credit bounds them. */
-interface ShardIntake {
-  readonly tail: ShardTail;
-  readonly waiting: TailBatches[];
-  isInflating: boolean;
-}
+/** What a record costs the ring beside its bytes: two positions and a route. */
+const RING_BYTES_PER_RECORD = 16;
+/** Sessions that fall behind between two looks at the clock. */
+const SESSION_STEPS = 128;
 
-const TRACEPARENT_NAME = Buffer.from(TRACEPARENT);
+type Intake = ShardIntake<LiveSession>;
 
 /** The tails of all shards. */
 export class TailDelivery {
-  readonly counters: TailCounters = { records: 0, notVisible: 0, inflatedBatches: 0, badBatches: 0 };
+  readonly counters: TailCounters = { ...newWalkCounters(), inflatedBatches: 0, badBatches: 0, jumps: 0 };
+  /** Told when sessions may become live again on a shard that was held. */
+  onReleased: (tail: ShardTail) => void = () => undefined;
+  readonly topics = new RecordTopics();
   readonly #host: TailHost;
   readonly #deliverer: Deliverer;
+  readonly #inflation: Inflation;
   readonly #limits: TailLimits;
-  readonly #intakes = new Map<number, ShardIntake>();
-  readonly #cursor = new RecordCursor();
-  readonly #message = new Message();
-  readonly #topics = new TopicCache();
-  readonly #exactFilters = new WeakMap<RoutedStream, boolean>();
+  readonly #intakes = new Map<number, Intake>();
+  readonly #walks: BatchWalk[] = [];
+  readonly #budget: TurnBudget;
+  readonly #deliveryHost;
+  #isInTurn = false;
 
-  constructor(host: TailHost, deliverer: Deliverer, limits: TailLimits) {
+  constructor(host: TailHost, deliverer: Deliverer, inflation: Inflation, limits: TailLimits) {
     this.#host = host;
     this.#deliverer = deliverer;
+    this.#inflation = inflation;
     this.#limits = limits;
+    this.#budget = new TurnBudget(host.clock, host.timers);
+    this.#deliveryHost = {
+      now: () => host.clock.nowMs(),
+      startSpan: (walk: BatchWalk, tail: ShardTail) =>
+        host.sampler.isOn ? startDeliverySpan(host.sampler, host.publishes, walk.record, tail) : null,
+    };
   }
 
   /** The tail of a shard; undefined until the journal has said where it starts. */
@@ -105,196 +111,248 @@ export class TailDelivery {
 
   /** Makes the tail of a shard known, from the answer to a change of filters. */
   startTail(streamId: number, shard: number, leaderEpoch: number, offset: number): ShardTail {
+    return this.#intakeOf(streamId, shard, leaderEpoch, offset).tail;
+  }
+
+  #intakeOf(streamId: number, shard: number, leaderEpoch: number, offset: number): Intake {
     const key = shardKeyOf(streamId, shard);
     let intake = this.#intakes.get(key);
     if (intake === undefined) {
-      intake = { tail: new ShardTail(streamId, shard, leaderEpoch, offset), waiting: [], isInflating: false };
+      intake = new ShardIntake(new ShardTail(streamId, shard, leaderEpoch, offset));
       this.#intakes.set(key, intake);
     }
-    return intake.tail;
+    return intake;
   }
 
-  /** Forgets the shards of a deleted stream. */
+  /** Forgets the shards of a deleted stream, and has sessions forget them. */
   forget(streamId: number): void {
-    for (const [key, { tail }] of this.#intakes) if (tail.streamId === streamId) this.#intakes.delete(key);
-  }
-
-  /** A section of the tail. */
-  receive(section: TailBatches): void {
-    this.startTail(section.streamId, section.shard, section.leaderEpoch, section.fromOffset);
-    const intake = this.#intakes.get(shardKeyOf(section.streamId, section.shard))!;
-    if (intake.isInflating || intake.waiting.length > 0) intake.waiting.push(section);
-    else this.#take(intake, section, 0);
-  }
-
-  #take(intake: ShardIntake, section: TailBatches, from: number): void {
-    const { tail } = intake;
-    tail.leaderEpoch = section.leaderEpoch;
-    if (from === 0 && section.fromOffset > tail.nextOffset) tail.restartAt(section.fromOffset);
-    const { batches } = section;
-    let start = from;
-    while (start < batches.length) {
-      const end = start + batchSizeBytesOf(batches, start);
-      const isLast = end >= batches.length;
-      if (codecOf(batches, start) !== 0) {
-        this.#inflate(intake, section, start, end);
-        return;
-      }
-      this.#batch(
-        tail,
-        batches,
-        start,
-        end - start,
-        isLast ? section.nextOffset : lastOffsetOf(batches, start) + 1,
-      );
-      start = end;
+    for (const [key, intake] of this.#intakes) {
+      const { tail } = intake;
+      if (tail.streamId !== streamId) continue;
+      this.#intakes.delete(key);
+      intake.close();
+      tail.restartAt(Number.MAX_SAFE_INTEGER);
+      for (const session of this.#host.sessions()) session.caughtUp(tail);
     }
-    if (section.nextOffset > tail.nextOffset) tail.nextOffset = section.nextOffset;
   }
 
-  #inflate(intake: ShardIntake, section: TailBatches, start: number, end: number): void {
-    const { batches } = section;
-    const { tail } = intake;
-    const nextOffset = end >= batches.length ? section.nextOffset : lastOffsetOf(batches, start) + 1;
-    intake.isInflating = true;
-    this.counters.inflatedBatches++;
-    inflateBatchAsync(batches, start, this.#limits.maxInflatedBatchBytes)
-      .then(
-        (inflated) => this.#batch(tail, inflated, 0, inflated.length, nextOffset),
-        (error: unknown) => this.#bad(tail, nextOffset, error),
-      )
-      .finally(() => {
-        intake.isInflating = false;
-        this.#take(intake, section, end);
-        while (!intake.isInflating && intake.waiting.length > 0)
-          this.#take(intake, intake.waiting.shift()!, 0);
-      });
-  }
-
-  #bad(tail: ShardTail, nextOffset: number, error: unknown): void {
-    this.counters.badBatches++;
-    tail.nextOffset = Math.max(tail.nextOffset, nextOffset);
-    this.#host.onBadBatch(tail.streamId, tail.shard, BrokerError.from(error));
-  }
-
-  #batch(tail: ShardTail, buffer: Buffer, start: number, sizeBytes: number, nextOffset: number): void {
-    const visible = this.#host.streamOf(tail.streamId);
-    if (visible === undefined || isControl(buffer, start)) {
-      tail.nextOffset = Math.max(tail.nextOffset, nextOffset);
+  /** A section of the tail. Its bytes are taken when this returns, or are held until they are. */
+  receive(section: TailBatches): void {
+    const { streamId, shard, leaderEpoch, fromOffset } = section;
+    const intake = this.#intakeOf(streamId, shard, leaderEpoch, fromOffset);
+    this.#beginTurn();
+    if (!intake.isBusy && !this.#budget.isSpent) {
+      intake.take(section);
+      this.#begin(intake, section);
+      this.#advance(intake);
       return;
     }
-    try {
-      const batch = this.#deliverBatch(tail, visible, buffer, start, sizeBytes, nextOffset);
-      tail.nextOffset = Math.max(tail.nextOffset, nextOffset);
-      tail.push(batch, this.#limits.ringBytesPerShard);
-    } catch (error) {
-      this.#bad(tail, nextOffset, error);
-    }
+    intake.queue(section);
+    if (intake.isOver(this.#limits.ringBytesPerShard)) intake.dropWaiting();
+    if (!intake.isBusy) this.#later(intake);
   }
 
-  #deliverBatch(
-    tail: ShardTail,
-    visible: VisibleStream,
-    buffer: Buffer,
-    start: number,
-    sizeBytes: number,
-    nextOffset: number,
-  ): RingBatch {
-    const count = recordCountOf(buffer, start);
-    const cursor = this.#cursor.reset(buffer, start);
-    const message = this.#message;
-    const nowMs = this.#host.now();
-    const isTrusted = this.#host.isGatewayProducer(producerIdOf(buffer, start));
-    const batch: RingBatch = {
-      buffer,
-      batchStart: start,
-      fromOffset: tail.nextOffset,
-      nextOffset,
-      sizeBytes,
-      isTrusted,
-      recordStarts: new Int32Array(count),
-      offsetDeltas: new Int32Array(count),
-      routes: new Array<TopicRoute | null>(count).fill(null),
-    };
-    for (let index = 0; cursor.next(); index++) {
-      // A resumed tail may start within a batch.
-      if (cursor.offset < tail.nextOffset) continue;
-      const route = this.routeOf(cursor, visible, isTrusted);
-      batch.recordStarts[index] = cursor.recordStart;
-      batch.offsetDeltas[index] = cursor.offsetDelta;
-      batch.routes[index] = route;
-      if (route === null) continue;
-      this.counters.records++;
-      if (route.receivers.length === 0) continue;
-      readRecord(message, route.topic, cursor, isTrusted);
-      this.#deliver(message, route, tail, cursor, nowMs);
-    }
-    return batch;
-  }
-
-  #deliver(message: Message, route: TopicRoute, tail: ShardTail, record: RecordCursor, nowMs: number): void {
-    if (!this.#deliverer.begin(message, nowMs)) return;
-    const span = this.#host.sampler.isOn ? this.#startSpan(record, tail) : null;
-    this.#deliverer.deliver(route, tail, record.offset);
-    span?.end();
-  }
-
-  /** Belongs to the publish if that was here, else to the context that its client sent along. */
-  #startSpan(record: RecordCursor, tail: ShardTail): ReturnType<TraceSampler['start']> {
-    const { publishes, sampler } = this.#host;
-    const parent = publishes.contextOf(tail, record.offset) ?? contextIn(record);
-    if (parent === null) return null;
-    return sampler.start('mqtt deliver', parent, {
-      attributes: {
-        [ATTRIBUTES.messagingSystem]: SYSTEM_MQTT,
-        [ATTRIBUTES.streamId]: tail.streamId,
-        [ATTRIBUTES.shard]: tail.shard,
-        [ATTRIBUTES.offset]: record.offset,
-      },
+  /** All tails share one budget per turn of the loop. */
+  #beginTurn(): void {
+    if (this.#isInTurn) return;
+    this.#isInTurn = true;
+    this.#budget.restart();
+    this.#host.timers.soon(() => {
+      this.#isInTurn = false;
     });
   }
 
-  /** The topic of a record (design section 5): null when it is not visible to MQTT. */
-  routeOf(record: RecordCursor, visible: VisibleStream, isTrusted: boolean): TopicRoute | null {
-    const { stream, routes } = visible;
-    if (this.#isExact(stream)) return routes.get(stream.mqttFilter);
-    if (record.keyStart < 0) return this.#invisible();
-    let topic = this.#topics.lookup(record.buffer, record.keyStart, record.keyEnd);
-    if (topic === undefined) {
-      topic = record.buffer.toString('utf8', record.keyStart, record.keyEnd);
-      if (!isTrusted && !isTopic(topic, record)) return this.#invisible();
-      this.#topics.keep(record.buffer, record.keyStart, record.keyEnd, topic);
-    }
-    const route = routes.get(topic);
-    if (!isTrusted && route.stream?.streamId !== stream.streamId) return this.#invisible();
-    return route;
+  #later(intake: Intake): void {
+    intake.isBusy = true;
+    intake.hold();
+    this.#host.timers.soon(() => {
+      this.#beginTurn();
+      this.#advance(intake);
+    });
   }
 
-  #isExact(stream: RoutedStream): boolean {
-    let isExact = this.#exactFilters.get(stream);
-    if (isExact === undefined) {
-      isExact = !stream.isDefault && !hasWildcard(stream.mqttFilter);
-      this.#exactFilters.set(stream, isExact);
+  /** Delivers what has arrived of a shard; whatever goes wrong costs one section (N9). */
+  #advance(intake: Intake): void {
+    try {
+      this.#deliverSections(intake);
+    } catch (error) {
+      this.#bad(intake.tail, error);
+      this.#endDelivery(intake);
+      intake.at = Infinity;
+      this.#later(intake);
     }
-    return isExact;
   }
 
-  #invisible(): null {
-    this.counters.notVisible++;
-    return null;
+  /** Until there is no more, the turn is over, or a batch is to be inflated. */
+  #deliverSections(intake: Intake): void {
+    intake.isBusy = false;
+    for (;;) {
+      const isDone = this.#fallBehind(intake) && this.#deliver(intake);
+      if (!isDone) {
+        this.#later(intake);
+        return;
+      }
+      const { section } = intake;
+      if (section === null) {
+        if (!intake.takeNext()) return;
+        this.#begin(intake, intake.section!);
+      } else if (intake.at < section.batches.length) {
+        if (!this.#open(intake, section)) return;
+      } else {
+        this.#skipTo(intake.tail, section.nextOffset);
+        intake.finish();
+      }
+    }
+  }
+
+  #begin({ tail }: Intake, section: TailBatches): void {
+    tail.leaderEpoch = section.leaderEpoch;
+    if (section.fromOffset <= tail.nextOffset) return;
+    this.counters.jumps++;
+    const intake = this.#intakes.get(tail.key)!;
+    intake.jump = { sessions: this.#host.sessions(), done: 0, from: tail.nextOffset };
+    // Until all of them have fallen behind, cursors stay where the tail was.
+    tail.holdAt(tail.nextOffset);
+    tail.restartAt(section.fromOffset);
+  }
+
+  /** Has live sessions read what the tail left out; false when the turn is over first. */
+  #fallBehind(intake: Intake): boolean {
+    const { jump, tail } = intake;
+    if (jump === null) return true;
+    while (jump.done < jump.sessions.length) {
+      const end = Math.min(jump.sessions.length, jump.done + SESSION_STEPS);
+      for (; jump.done < end; jump.done++) {
+        const session = jump.sessions[jump.done]!;
+        if (session.lag?.has(tail.key) !== true) session.lagFrom(tail, jump.from, tail.ringStart);
+      }
+      if (this.#budget.isSpent && jump.done < jump.sessions.length) return false;
+    }
+    intake.jump = null;
+    tail.release();
+    this.onReleased(tail);
+    return true;
+  }
+
+  /** Goes on with the batch under way; false when the turn is over first. */
+  #deliver(intake: Intake): boolean {
+    const { delivery, tail } = intake;
+    if (delivery === null) return true;
+    const wasHeld = tail.isHeld;
+    const isDone = this.#run(delivery, tail);
+    if (wasHeld && !tail.isHeld) this.onReleased(tail);
+    if (!isDone) return false;
+    this.#walks.push(delivery.walk);
+    this.#endDelivery(intake);
+    return true;
+  }
+
+  #endDelivery(intake: Intake): void {
+    intake.delivery = null;
+    if (intake.isInflated) this.#inflation.done();
+    intake.isInflated = false;
+  }
+
+  #run(delivery: BatchDelivery, tail: ShardTail): boolean {
+    try {
+      return delivery.run(this.#budget);
+    } catch (error) {
+      delivery.abandon();
+      this.#bad(tail, error);
+      return true;
+    }
+  }
+
+  /** Opens the next batch of a section; false when it is to be inflated first. */
+  #open(intake: Intake, section: TailBatches): boolean {
+    const { batches } = section;
+    const { tail } = intake;
+    const start = intake.at;
+    const sizeBytes = completeBatchBytes(batches, start, batches.length);
+    if (sizeBytes === 0) {
+      intake.at = batches.length;
+      this.#bad(tail, new BrokerError('corrupt', 'batch does not fit its section'));
+      return true;
+    }
+    intake.at = start + sizeBytes;
+    const nextOffset = intake.at === batches.length ? section.nextOffset : lastOffsetOf(batches, start) + 1;
+    const visible = this.#host.streamOf(tail.streamId);
+    if (visible === undefined || isControl(batches, start)) {
+      this.#skipTo(tail, nextOffset);
+      return true;
+    }
+    if (codecOf(batches, start) !== 0) {
+      this.#inflate(intake, batches, start, nextOffset);
+      return false;
+    }
+    this.#start(intake, visible, batches, start, nextOffset);
+    return true;
+  }
+
+  #inflate(intake: Intake, batches: Buffer, start: number, nextOffset: number): void {
+    const { tail } = intake;
+    intake.isBusy = true;
+    intake.hold();
+    this.counters.inflatedBatches++;
+    this.#inflation.open(batches, start).then(
+      (inflated) => {
+        const visible = this.#host.streamOf(tail.streamId);
+        if (visible === undefined || this.#intakes.get(tail.key) !== intake) {
+          this.#inflation.done();
+          this.#skipTo(tail, nextOffset);
+        } else {
+          intake.isInflated = true;
+          this.#start(intake, visible, inflated, 0, nextOffset);
+        }
+        this.#later(intake);
+      },
+      (error: unknown) => {
+        this.#bad(tail, error);
+        this.#skipTo(tail, nextOffset);
+        this.#later(intake);
+      },
+    );
+  }
+
+  #start(intake: Intake, visible: VisibleStream, buffer: Buffer, start: number, nextOffset: number): void {
+    const { tail } = intake;
+    const walk = this.#walks.pop() ?? new BatchWalk(this.topics, this.counters);
+    try {
+      walk.begin(buffer, start, visible, tail.nextOffset);
+    } catch (error) {
+      this.#walks.push(walk);
+      this.#bad(tail, error);
+      this.#skipTo(tail, nextOffset);
+      return;
+    }
+    const ring = ringBatch(buffer, start, tail.nextOffset, walk.isTrusted);
+    tail.push(ring, this.#limits.ringBytesPerShard);
+    intake.delivery = new BatchDelivery(walk, this.#deliveryHost, this.#deliverer, tail, ring, nextOffset);
+  }
+
+  #bad(tail: ShardTail, error: unknown): void {
+    this.counters.badBatches++;
+    this.#host.onBadBatch(tail.streamId, tail.shard, BrokerError.from(error));
+  }
+
+  #skipTo(tail: ShardTail, offset: number): void {
+    if (offset > tail.nextOffset) tail.nextOffset = offset;
   }
 }
 
-function contextIn(record: RecordCursor): ReturnType<typeof contextOfHeaderValue> {
-  if (record.headerCount < 1 || !record.findHeader(TRACEPARENT_NAME) || record.foundStart < 0) return null;
-  return contextOfHeaderValue(record.buffer.subarray(record.foundStart, record.foundEnd));
-}
-
-/** Whether a key is a Topic Name in well-formed UTF-8: what is replaced when decoding doesn't encode to the same size. */
-function isTopic(text: string, record: RecordCursor): boolean {
-  return (
-    topicNameProblem(text) === undefined &&
-    !text.includes('\ufffd') &&
-    Buffer.byteLength(text) === record.keyEnd - record.keyStart
-  );
+/** An empty entry of the ring for a batch whose record count was checked. */
+function ringBatch(buffer: Buffer, start: number, fromOffset: number, isTrusted: boolean): RingBatch {
+  const count = recordCountOf(buffer, start);
+  return {
+    buffer,
+    batchStart: start,
+    fromOffset,
+    nextOffset: fromOffset,
+    sizeBytes: batchSizeBytesOf(buffer, start) + count * RING_BYTES_PER_RECORD,
+    isTrusted,
+    recordCount: 0,
+    recordStarts: new Int32Array(count),
+    offsetDeltas: new Int32Array(count),
+    routes: new Array<TopicRoute | null>(count).fill(null),
+  };
 }

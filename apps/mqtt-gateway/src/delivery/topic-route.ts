@@ -19,6 +19,12 @@ export interface RoutedStream {
   readonly acknowledgeInMemory: boolean;
 }
 
+/** A stream that MQTT may see, with the routes of its tenant. */
+export interface VisibleStream {
+  readonly stream: RoutedStream;
+  readonly routes: TopicRoutes;
+}
+
 const NOBODY: readonly Receiver[] = [];
 /** From this many receivers on, looking for one session uses a map. */
 const SCAN_RECEIVERS = 8;

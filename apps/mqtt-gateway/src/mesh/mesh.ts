@@ -1,7 +1,6 @@
 // All peers of the mesh, following the cluster's view, and the gRPC service that they call.
 
 import { create } from '@bufbuild/protobuf';
-import { RecordCursor } from '@robustmq/record-batch';
 import type { MqttFacts, UserProperty } from '@robustmq/record-batch';
 import {
   GatewayService,
@@ -12,8 +11,11 @@ import {
   type RpcServer,
   type TakeOverRequest,
 } from '@robustmq/rpc';
+import type { Clock, Timers } from '@robustmq/runtime';
 import type { Deliverer } from '../delivery/deliverer.ts';
-import { Message, readRecord } from '../delivery/message.ts';
+import { BatchWalk, newWalkCounters } from '../delivery/batch-walk.ts';
+import type { Message } from '../delivery/message.ts';
+import { RecordTopics } from '../delivery/record-topic.ts';
 import type { TopicRoutes } from '../delivery/topic-route.ts';
 import type { MeshPort } from '../publish/publisher.ts';
 import type { OldSession, Stopped } from '../session/takeovers.ts';
@@ -24,8 +26,8 @@ import { MeshRoutes } from './mesh-routes.ts';
 export interface MeshHost {
   readonly identity: Pick<NodeIdentity, 'nodeId' | 'incarnation' | 'directoryId'>;
   routesOf(tenant: string): TopicRoutes;
-  /** Wall clock. */
-  now(): number;
+  readonly clock: Clock;
+  readonly timers: Timers;
 }
 
 /** The mesh of this incarnation. */
@@ -35,8 +37,9 @@ export class Mesh implements MeshPort {
   readonly #host: MeshHost;
   readonly #deliverer: Deliverer;
   readonly #peers = new Map<string, MeshPeer>();
-  readonly #cursor = new RecordCursor();
-  readonly #message = new Message();
+  /** What the records received turned out to be. */
+  readonly walked = newWalkCounters();
+  readonly #walk = new BatchWalk(new RecordTopics(), this.walked);
 
   constructor(host: MeshHost, deliverer: Deliverer) {
     this.#host = host;
@@ -76,21 +79,25 @@ export class Mesh implements MeshPort {
     for (const peer of this.#peers.values()) peer.publish(tenant, message, facts, userProperties, nowMs);
   }
 
-  /** Delivers what a peer sent. */
+  /** Delivers what a peer sent; what of it can't be read is lost, and counted. */
   receive(frame: PublishFrame): void {
     if (frame.count === 0) return;
     const { batch } = frame;
     const buffer = Buffer.from(batch.buffer, batch.byteOffset, batch.length);
-    const routes = this.#host.routesOf(frame.tenant);
-    const cursor = this.#cursor.reset(buffer, 0);
-    const nowMs = this.#host.now();
-    while (cursor.next()) {
-      this.counters.received++;
-      if (cursor.keyStart < 0) continue;
-      const route = routes.get(buffer.toString('utf8', cursor.keyStart, cursor.keyEnd));
-      if (route.receivers.length === 0) continue;
-      readRecord(this.#message, route.topic, cursor, true);
-      if (this.#deliverer.begin(this.#message, nowMs)) this.#deliverer.deliver(route, null, 0);
+    const source = { stream: null, routes: this.#host.routesOf(frame.tenant) };
+    const before = this.counters.received;
+    try {
+      const walk = this.#walk.begin(buffer, 0, source, 0, true);
+      const nowMs = this.#host.clock.nowMs();
+      while (walk.next()) {
+        this.counters.received++;
+        const { route, message } = walk;
+        if (route === null || route.receivers.length === 0) continue;
+        if (walk.read() && this.#deliverer.begin(message, nowMs)) this.#deliverer.deliver(route, null, 0);
+      }
+    } catch {
+      // A frame that contradicts itself: the peer counts it as sent, we count what did not arrive.
+      this.counters.lost += Math.max(1, frame.count - (this.counters.received - before));
     }
   }
 

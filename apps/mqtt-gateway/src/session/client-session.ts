@@ -171,7 +171,7 @@ export class ClientSession implements LaggingSession {
 
   /** Everything of a shard below was sent, or is settled. */
   sentBelow(tail: ShardTail): number {
-    return this.lag?.get(tail.key)?.nextOffset ?? tail.nextOffset;
+    return this.lag?.get(tail.key)?.nextOffset ?? tail.deliveredBelow;
   }
 
   /** The lowest offset of a shard that the client has not acknowledged or not been sent. */
