@@ -118,7 +118,7 @@ function validateIntegers(buffer: Buffer, start: number): void {
 export function checkRecordCount(buffer: Buffer, batchStart: number): void {
   const count = recordCountOf(buffer, batchStart);
   const bytes = batchSizeBytesOf(buffer, batchStart) - BATCH_HEADER_BYTES;
-  if (count < 0 || count * MIN_RECORD_BYTES > bytes) throw corrupt('more records than bytes for them');
+  if (count < 0 || count > maxRecordsIn(0, bytes)) throw corrupt('more records than bytes for them');
 }
 
 const check = new RecordsCheck();
