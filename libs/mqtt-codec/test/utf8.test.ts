@@ -1,12 +1,6 @@
 import fc from 'fast-check';
 import { isUtf8 } from 'node:buffer';
-import {
-  isMqttString,
-  isMqttUtf8,
-  sizeOfUserProperty,
-  TopicCache,
-  writeUserProperty,
-} from '../src/index.ts';
+import { isMqttString, isMqttUtf8, sizeOfUserProperty, TopicCache, writeUserProperty } from '../src/index.ts';
 
 test('agrees with the runtime on random bytes, apart from U+0000 [MQTT-1.5.4-1] [MQTT-1.5.4-2]', () => {
   // Bytes around the edges of table 3-7, so that valid and almost valid sequences are common.
@@ -76,7 +70,12 @@ test('a user property from bytes is what the packet encoder writes for its strin
   const end = writeUserProperty(target, 1, source, 2, 7, 8, 14);
   expect(end).toBe(target.length - 1);
   expect(target.subarray(1, end)).toEqual(
-    Buffer.concat([Buffer.from([0x26, 0, 5]), Buffer.from('näme'), Buffer.from([0, 6]), Buffer.from('välue')]),
+    Buffer.concat([
+      Buffer.from([0x26, 0, 5]),
+      Buffer.from('näme'),
+      Buffer.from([0, 6]),
+      Buffer.from('välue'),
+    ]),
   );
   // A null value: its range lies nowhere.
   expect(writeUserProperty(target, 0, source, 2, 3, -1, -1)).toBe(6);

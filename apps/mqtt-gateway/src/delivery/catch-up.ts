@@ -68,7 +68,7 @@ export class CatchUp {
   readonly #wanted = new Set<LaggingSession>();
   /** Sessions that want a read while as many as may be are under way, in the order in which they came. */
   readonly #waiting = new Set<LaggingSession>();
-  /** Sessions at the end of a tail that is held. */
+  /** Sessions at the end of a tail that is held, or ahead of it. */
   readonly #parked = new Map<number, Set<LaggingSession>>();
   readonly #readings = new Map<LaggingSession, Map<number, BacklogReading>>();
   readonly #walk: BatchWalk;
@@ -175,11 +175,13 @@ export class CatchUp {
     }
     this.#readRing(session, tail, position);
     if (position.nextOffset < tail.nextOffset) return;
-    if (tail.isHeld) this.#park(session, tail);
+    // Ahead of the tail: another gateway has delivered that much. Nothing below comes again (N6).
+    if (tail.isHeld || position.nextOffset > tail.nextOffset) this.#park(session, tail);
     else session.caughtUp(tail);
   }
 
   #park(session: LaggingSession, tail: ShardTail): void {
+    tail.isAwaited = true;
     const parked = this.#parked.get(tail.key);
     if (parked === undefined) this.#parked.set(tail.key, new Set([session]));
     else parked.add(session);

@@ -31,6 +31,8 @@ export class ShardTail implements ShardPlace {
   readonly key: number;
   leaderEpoch: number;
   nextOffset: number;
+  /** Whether sessions wait for it to move on, or to be released. */
+  isAwaited = false;
   #heldAt = -1;
   #ringStart: number;
   #batches: RingBatch[] = [];

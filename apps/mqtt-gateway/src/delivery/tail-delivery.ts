@@ -73,7 +73,7 @@ type Intake = ShardIntake<LiveSession>;
 /** The tails of all shards. */
 export class TailDelivery {
   readonly counters: TailCounters = { ...newWalkCounters(), inflatedBatches: 0, badBatches: 0, jumps: 0 };
-  /** Told when sessions may become live again on a shard that was held. */
+  /** Told when a tail that is awaited has moved on, or may be followed live again. */
   onReleased: (tail: ShardTail) => void = () => undefined;
   readonly topics = new RecordTopics();
   readonly #host: TailHost;
@@ -185,9 +185,11 @@ export class TailDelivery {
 
   /** Until there is no more, the turn is over, or a batch is to be inflated. */
   #deliverSections(intake: Intake): void {
+    const { tail } = intake;
     intake.isBusy = false;
     for (;;) {
       const isDone = this.#fallBehind(intake) && this.#deliver(intake);
+      if (tail.isAwaited && !tail.isHeld) this.#moved(tail);
       if (!isDone) {
         this.#later(intake);
         return;
@@ -199,10 +201,15 @@ export class TailDelivery {
       } else if (intake.at < section.batches.length) {
         if (!this.#open(intake, section)) return;
       } else {
-        this.#skipTo(intake.tail, section.nextOffset);
+        this.#skipTo(tail, section.nextOffset);
         intake.finish();
       }
     }
+  }
+
+  #moved(tail: ShardTail): void {
+    tail.isAwaited = false;
+    this.onReleased(tail);
   }
 
   #begin({ tail }: Intake, section: TailBatches): void {
@@ -230,7 +237,6 @@ export class TailDelivery {
     }
     intake.jump = null;
     tail.release();
-    this.onReleased(tail);
     return true;
   }
 
@@ -238,9 +244,7 @@ export class TailDelivery {
   #deliver(intake: Intake): boolean {
     const { delivery, tail } = intake;
     if (delivery === null) return true;
-    const wasHeld = tail.isHeld;
     const isDone = this.#run(delivery, tail);
-    if (wasHeld && !tail.isHeld) this.onReleased(tail);
     if (!isDone) return false;
     this.#walks.push(delivery.walk);
     this.#endDelivery(intake);

@@ -81,7 +81,8 @@ function startReading(
   for (const tail of services.tails.tails()) {
     const from = readFrom(session, tail, cursors, services.streamRevision(tail.streamId));
     const ringFrom = activeFrom.get(tail.key) ?? 0;
-    if (from >= tail.nextOffset) continue;
+    // Live only where the tail is, and only once it has what the filters match (X5).
+    if (from === tail.nextOffset && ringFrom <= tail.nextOffset) continue;
     session.lagFrom(tail, from, ringFrom);
     if (isUncertain) session.maybeSent(tail);
   }
