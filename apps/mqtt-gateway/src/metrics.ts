@@ -54,9 +54,15 @@ export function registerMetrics(metrics: Metrics, gateway: Gateway): void {
       read: () => counters[key],
     })),
   );
+  metrics.registerCounters(publishCounters(gateway));
+  metrics.registerCounters(logCounters(gateway));
+}
+
+/** What clients published and got. */
+function publishCounters(gateway: Gateway): InstrumentDefinition[] {
   const c = (name: string, help: string, read: Read): InstrumentDefinition =>
     counter(gateway, name, help, read);
-  metrics.registerCounters([
+  return [
     c('publishes_qos0', 'QoS 0 publishes received', (s) => s.publisher.counters.receivedQos0),
     c('publishes_qos1', 'QoS 1 publishes received', (s) => s.publisher.counters.receivedQos1),
     c('appended', 'Publishes appended to a shard', (s) => s.publisher.counters.appended),
@@ -71,6 +77,14 @@ export function registerMetrics(metrics: Metrics, gateway: Gateway): void {
       (s) => s.deliveryCounters.droppedTooLarge,
     ),
     c('dropped_expired', 'Messages that expired before delivery', (s) => s.deliveryCounters.droppedExpired),
+  ];
+}
+
+/** What the log and the mesh brought. */
+function logCounters(gateway: Gateway): InstrumentDefinition[] {
+  const c = (name: string, help: string, read: Read): InstrumentDefinition =>
+    counter(gateway, name, help, read);
+  return [
     c('tail_records', 'Records of the tail with a topic', (s) => s.tails.counters.records),
     c('not_visible', 'Records without a valid topic of their stream', (s) => s.tails.counters.notVisible),
     c(
@@ -107,5 +121,5 @@ export function registerMetrics(metrics: Metrics, gateway: Gateway): void {
     c('mesh_sent', 'QoS 0 messages sent to other gateways', (s) => s.mesh.counters.sent),
     c('mesh_received', 'QoS 0 messages received from other gateways', (s) => s.mesh.counters.received),
     c('mesh_lost', 'QoS 0 messages lost with a link or a slow gateway', (s) => s.mesh.counters.lost),
-  ]);
+  ];
 }
