@@ -2,7 +2,7 @@
 import { BrokerError } from '@robustmq/errors';
 import { hashPassword } from '@robustmq/access-control';
 import { toNumber, type MetaClient, type NodeView, type StreamView } from '@robustmq/meta-client';
-import { ServiceKind, type GroupSummary, type SessionState } from '@robustmq/rpc';
+import { ServiceKind, type GroupSummary, type SessionSummary } from '@robustmq/rpc';
 import type { Cluster, GroupOverview, NodeOverview, SessionOverview, StreamOverview } from './ports.ts';
 
 /** CreateStream waits for every gateway to route by the new stream; a gateway that died holds it up for its lease. */
@@ -103,16 +103,16 @@ function streamOverview(stream: StreamView): StreamOverview {
   };
 }
 
-function sessionOverview(session: SessionState): SessionOverview {
+function sessionOverview({ head, subscriptions }: SessionSummary): SessionOverview {
   return {
-    tenant: session.key?.tenant ?? '',
-    clientId: session.key?.clientId ?? '',
-    connected: session.connected,
-    gateway: session.ownerNodeId,
-    epoch: toNumber(session.key?.epoch ?? 0n),
-    expiryIntervalS: session.expiryIntervalS,
+    tenant: head?.key?.tenant ?? '',
+    clientId: head?.key?.clientId ?? '',
+    connected: head?.connected ?? false,
+    gateway: head?.ownerNodeId ?? '',
+    epoch: toNumber(head?.key?.epoch ?? 0n),
+    expiryIntervalS: head?.expiryIntervalS ?? 0,
     // Bits 0 and 1 of the subscription options are the maximum QoS.
-    subscriptions: session.subscriptions.map(({ filter, options }) => ({ filter, qos: options & 3 })),
+    subscriptions: subscriptions.map(({ filter, options }) => ({ filter, qos: options & 3 })),
   };
 }
 

@@ -46,6 +46,14 @@ export const metaServiceConfig = defineConfig(
         .default(1)
         .describe('Shards of the built-in stream mqtt, fixed when it is created.'),
     }),
+    sessions: section({
+      owner: z
+        .enum(['principal', 'client-id'])
+        .default('principal')
+        .describe(
+          'Who may open an MQTT session: only the user who made it, or whoever connects with its client id. A session that an anonymous client made passes to the first user.',
+        ),
+    }),
     streams: section({
       default: section({
         partitions: z

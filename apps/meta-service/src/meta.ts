@@ -21,7 +21,7 @@ import {
   type RegisterNodeResponse,
   type RequestId,
 } from '@robustmq/rpc';
-import type { Clock } from '@robustmq/runtime';
+import { TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
 import { ClusterMachine, type ClusterMachineOptions } from './cluster/cluster-machine.ts';
 import { ClusterState } from './cluster/cluster-state.ts';
 import { dataMachine } from './data/data-machine.ts';
@@ -40,9 +40,10 @@ export interface MetaParts extends Pick<
 > {
   readonly store: KeyValueStore;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly dataGroups: number;
   readonly machine: Omit<ClusterMachineOptions, 'onApplied'>;
-  /** Sent along with the commands of the cluster group. */
+  /** Sent along with the commands that need them. */
   readonly defaults: MessageInitShape<typeof CommandDefaultsSchema>;
   readonly onFatal: (error: BrokerError) => void;
 }
@@ -63,6 +64,7 @@ export class Meta {
   readonly store: KeyValueStore;
   readonly #log: SoloLog;
   readonly #clock: Clock;
+  readonly #systemTimers: Timers;
   readonly #defaults: MetaParts['defaults'];
   readonly #reaper: SessionReaper;
   readonly #timers: NodeJS.Timeout[] = [];
@@ -76,6 +78,7 @@ export class Meta {
     this.watch = watch;
     this.#log = log;
     this.#clock = parts.clock;
+    this.#systemTimers = parts.timers;
     this.#defaults = parts.defaults;
     this.#onFatal = parts.onFatal;
     this.leases = new Leases(state, parts.clock, parts.machine.leaseDurationMs);
@@ -147,6 +150,11 @@ export class Meta {
     return this.#clock.nowMs();
   }
 
+  /** A slice of the loop for work that may be long (N8). */
+  turnBudget(): TurnBudget {
+    return new TurnBudget(this.#clock, this.#systemTimers);
+  }
+
   /** Ends an incarnation and everything it held. */
   async endNodes(nodes: NodeIdentity[]): Promise<void> {
     await this.cluster({ case: 'endNodes', value: create(EndNodesSchema, { nodes }) });
@@ -211,11 +219,11 @@ export class Meta {
 
   #propose(group: number, command: Command['command'], requestId?: RequestId): Promise<Uint8Array> {
     const nowMs = BigInt(this.#clock.nowMs());
-    const isCluster = group === CLUSTER_GROUP;
+    const makesIds = group === CLUSTER_GROUP || command.case === 'openSessions';
     const message = create(CommandSchema, {
       nowMs,
       command,
-      ...(isCluster && { entropy: randomBytes(16), defaults: this.#defaults }),
+      ...(makesIds && { entropy: randomBytes(16), defaults: this.#defaults }),
       ...(requestId && { requestId }),
     });
     return this.#log.propose(group, message);

@@ -13,7 +13,7 @@ import {
   SessionService,
 } from '@robustmq/rpc';
 import { create } from '@bufbuild/protobuf';
-import { describeFatal, Shutdown, systemClock } from '@robustmq/runtime';
+import { describeFatal, Shutdown, systemClock, systemTimers } from '@robustmq/runtime';
 import { startTelemetry } from '@robustmq/telemetry';
 import { metaServiceConfig, type MetaServiceConfig } from './config.ts';
 import { initialPassword, openDataDirectory } from './data-directory.ts';
@@ -119,11 +119,13 @@ function openMeta(
       }),
     store,
     clock: systemClock,
+    timers: systemTimers,
     dataGroups,
     defaults: {
       streamShards: config.streams.default.partitions,
       streamMqttFilter: config.streams.default.mqtt.filter,
       mqttShards: config.mqtt.shards,
+      clientIdOwnsSession: config.sessions.owner === 'client-id',
     },
     machine: {
       leaseDurationMs: config.lease.duration,

@@ -4,12 +4,14 @@ import type { KeyValueStore } from '@robustmq/kv-store';
 import {
   CloseIncarnationSchema,
   ExpireSessionsSchema,
+  NodeIdentitySchema,
+  SessionKeySchema,
   type Command,
   type NodeIdentity,
   type SessionKey,
 } from '@robustmq/rpc';
-import { afterPrefix, expiryKey, ownerPrefix, sessionKey } from './data/keys.ts';
-import { decodeSession } from './data/sessions.ts';
+import { afterPrefix, expiries, expiryKey, ownerPrefix, owners, partsOf, sessionKey } from './data/keys.ts';
+import { decodeHead, keyOfHead } from './data/session-heads.ts';
 import { dataFamily } from './families.ts';
 import type { Leases } from './leases.ts';
 
@@ -53,23 +55,18 @@ export class SessionReaper {
   /** After a start: rows of incarnations that ended while their sessions were not closed yet. */
   async #findDeadOwners(): Promise<void> {
     this.#foundOwners = true;
-    const first: Buffer = Buffer.from('w\u0000');
+    const first = owners();
     for (let group = 0; group < this.#meta.dataGroups; group++) {
-      for (let from = first; ;) {
+      for (let from: Buffer = first; ;) {
         const page = await this.#meta.store.scan(dataFamily(group), {
           from,
           until: afterPrefix(first),
           limit: 1,
         });
-        const [, nodeId, incarnation] = page[0]?.key.toString().split('\u0000') ?? [];
+        const [, nodeId, incarnation] = page[0] === undefined ? [] : partsOf(page[0].key);
         if (nodeId === undefined || incarnation === undefined) break;
         if (!this.#meta.leases.isLive(nodeId, BigInt(incarnation))) {
-          this.incarnationEnded({
-            $typeName: 'robustmq.common.v1.NodeIdentity',
-            nodeId,
-            incarnation: BigInt(incarnation),
-            directoryId: '',
-          });
+          this.incarnationEnded(create(NodeIdentitySchema, { nodeId, incarnation: BigInt(incarnation) }));
         }
         from = afterPrefix(ownerPrefix(nodeId, BigInt(incarnation)));
       }
@@ -101,7 +98,7 @@ export class SessionReaper {
   }
 
   async #expireSome(group: number): Promise<void> {
-    const from = Buffer.from('e\u0000');
+    const from = expiries();
     const until = expiryKey(BigInt(this.#meta.nowMs()), '', '');
     for (let step = 0; step < STEPS_PER_RUN; step++) {
       const page = await this.#meta.store.scan(dataFamily(group), { from, until, limit: STEP });
@@ -111,9 +108,7 @@ export class SessionReaper {
         dataFamily(group),
         named.map(({ tenant, clientId }) => sessionKey(tenant, clientId)),
       );
-      const sessions = rows.flatMap((row) =>
-        row === undefined ? [] : [decodeSession(row).key as SessionKey],
-      );
+      const sessions = rows.flatMap((row) => (row === undefined ? [] : [keyOfHead(decodeHead(row))]));
       if (sessions.length === 0) return;
       await this.#meta.data(group, {
         case: 'expireSessions',
@@ -125,8 +120,6 @@ export class SessionReaper {
 
 /** Tenant and client id stand at the end of an index key, after `skip` other parts. */
 function sessionKeyFrom(key: Buffer, skip: number): SessionKey {
-  const parts = key.toString().split('\u0000');
-  const tenant = parts[skip] ?? '';
-  const clientId = parts.slice(skip + 1).join('\u0000');
-  return { $typeName: 'robustmq.meta.v1.SessionKey', tenant, clientId, generation: 0n, epoch: 0n };
+  const [tenant, clientId] = partsOf(key).slice(skip);
+  return create(SessionKeySchema, { ...(tenant && { tenant }), ...(clientId && { clientId }) });
 }

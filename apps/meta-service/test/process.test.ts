@@ -198,7 +198,7 @@ function ledgerOf(ledgers: Map<string, Ledger>, name: string): Ledger {
 
 async function verify(client: MetaClient, epochs: Map<string, Ledger>, offset: Ledger): Promise<void> {
   const { sessions } = await client.sessions.listSessions({ tenant: 't', limit: 1_000 });
-  const found = new Map(sessions.map(({ key }) => [key!.clientId, Number(key!.epoch)]));
+  const found = new Map(sessions.map(({ head }) => [head!.key!.clientId, Number(head!.key!.epoch)]));
   for (const [clientId, ledger] of epochs) check(ledger, found.get(clientId) ?? 0);
   const { offsets } = await client.groups.fetchOffsets({ group: { tenant: 't', groupId: 'g' }, all: true });
   check(offset, Number(offsets[0]?.offset ?? 0n));

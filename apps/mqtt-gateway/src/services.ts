@@ -10,7 +10,7 @@ import type { CatchUp } from './delivery/catch-up.ts';
 import type { FilterRegistry } from './delivery/filter-registry.ts';
 import type { TailDelivery } from './delivery/tail-delivery.ts';
 import type { TopicRoutes } from './delivery/topic-route.ts';
-import type { SessionStore } from './meta/session-store.ts';
+import type { SessionStore } from './store/session-store.ts';
 import type { Publisher } from './publish/publisher.ts';
 import type { Connection } from './session/connection.ts';
 import type { SessionDirectory } from './session/session-directory.ts';

@@ -16,7 +16,7 @@ import { FilterRegistry } from './delivery/filter-registry.ts';
 import { Inflation } from './delivery/inflation.ts';
 import { TailDelivery, type TailHost } from './delivery/tail-delivery.ts';
 import { Mesh } from './mesh/mesh.ts';
-import { SessionStore } from './meta/session-store.ts';
+import { SessionStore } from './store/session-store.ts';
 import type { Ownership } from './ownership.ts';
 import { BlockedPublishes } from './publish/blocked-publishes.ts';
 import { Publisher, type AppendToken } from './publish/publisher.ts';
@@ -26,7 +26,8 @@ import { ClientSession } from './session/client-session.ts';
 import type { Connection } from './session/connection.ts';
 import { CursorCommits } from './session/cursor-commits.ts';
 import { SessionDirectory } from './session/session-directory.ts';
-import { cursorsOf, inFlightOf } from './session/session-end.ts';
+import { placesOf } from './session/session-end.ts';
+import { placesMessage } from './store/session-rows.ts';
 import { Takeovers } from './session/takeovers.ts';
 import type { OutputFlusher } from './transport/output-flusher.ts';
 
@@ -232,8 +233,7 @@ export class Serving {
         const handover = create(SessionHandoverSchema);
         const session = this.directory.get(tenant, clientId)?.session;
         if (!session?.isDurable) return handover;
-        handover.cursors = cursorsOf(this.services, session);
-        handover.inFlight = inFlightOf(session);
+        handover.places = placesMessage(placesOf(this.services, session));
         return handover;
       },
       isClosed: () => this.#isClosed,

@@ -1,12 +1,9 @@
 import { create } from '@bufbuild/protobuf';
-import {
-  FailureSchema,
-  OpenSessionOutcomeSchema,
-  SessionKeySchema,
-  type SubscriptionUpdate,
-} from '@robustmq/rpc';
-import { SessionStore, type SessionMeta } from '../src/meta/session-store.ts';
+import { FailureSchema, OpenSessionOutcomeSchema, SessionKeySchema, type SessionUpdate } from '@robustmq/rpc';
+import { SessionStore, type SessionMeta } from '../src/store/session-store.ts';
 import { OrderedSteps, type EndStep } from '../src/store/ordered-steps.ts';
+import { SessionChanges } from '../src/store/session-changes.ts';
+import { CollectedRows } from '../src/store/session-rows.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
@@ -60,9 +57,11 @@ class SlowMeta implements SessionMeta {
   readonly sessions = {
     openSessions: () => this.#call('open', [create(OpenSessionOutcomeSchema)]),
     releaseSessions: () => this.#call('release', [create(FailureSchema)]),
-    updateSubscriptions: ({ updates }: { updates: readonly SubscriptionUpdate[] }) =>
-      this.#call(`update -${updates.flatMap(({ remove }) => remove).join()}`, [create(FailureSchema)]),
-    commitCursors: () => this.#call('commit', [create(FailureSchema)]),
+    updateSessions: ({ updates }: { updates: readonly SessionUpdate[] }) =>
+      this.#call(
+        updates.map((update) => `update ${update.change} -${update.removeSubscriptions.join()}`).join(),
+        [create(FailureSchema)],
+      ),
   } as unknown as SessionMeta['sessions'];
 
   requestId = () => ({ nodeId: 'n', incarnation: 1n, sequence: 1n });
@@ -98,12 +97,13 @@ describe('SessionStore', () => {
       done.push('open');
       store.opened(name);
     });
-    store.update({ key, put: [], remove: ['a'] }, note('a'));
-    store.commit({ key, cursors: [] }, note('commit'));
-    store.update({ key, put: [], remove: ['b'] }, note('b'));
-    store.release({ key, expiryIntervalS: 9, cursors: [], inFlight: [] }, note('release'));
+    const changes = new SessionChanges(key, new CollectedRows());
+    store.update(changes, { put: [], remove: ['a'], made: [] }, note('a'));
+    store.commit(changes, [], note('commit'));
+    store.update(changes, { put: [], remove: ['b'], made: [] }, note('b'));
+    store.release({ key, expiryIntervalS: 9 }, note('release'));
     for (let step = 0; step < 5; step++) await meta.answer();
-    expect(meta.calls).toEqual(['open', 'update -a', 'commit', 'update -b', 'release']);
+    expect(meta.calls).toEqual(['open', 'update 1 -a', 'update 0 -', 'update 2 -b', 'release']);
     expect(done).toEqual(['open', 'a', 'commit', 'b', 'release']);
     expect(meta.mostUnderWay).toBe(1);
     expect(store.pending).toBe(0);

@@ -13,19 +13,23 @@ import {
   OpenSessionOutcomeSchema,
   RpcServer,
   ServiceKind,
+  SessionHeadSchema,
   SessionKeySchema,
   SessionService,
-  SessionStateSchema,
+  type SessionUpdate,
   ShardSchema,
   StreamSchema,
   UserSchema,
   WatchClusterResponseSchema,
   type ClusterChange,
+  type CursorRow,
   type Node,
   type OpenSession,
+  type OutboundRow,
   type ServiceImplementation,
   type SessionKey,
-  type SessionState,
+  type StartVector,
+  type SubscriptionRow,
   type Stream,
   type User,
   type WatchClusterRequest,
@@ -44,6 +48,21 @@ export interface ScriptedStream {
   readonly config?: Record<string, string>;
 }
 
+/** A session with its rows. */
+export interface ScriptedSession {
+  readonly key: SessionKey;
+  readonly ownerNodeId: string;
+  readonly ownerIncarnation: bigint;
+  connected: boolean;
+  expiryIntervalS: number;
+  deliveryUncertain: boolean;
+  lastChange: bigint;
+  subscriptions: SubscriptionRow[];
+  starts: StartVector[];
+  cursors: CursorRow[];
+  outbound: OutboundRow[];
+}
+
 /** What {@link ScriptedMeta} starts with. */
 export interface ScriptedMetaOptions {
   readonly streams?: readonly ScriptedStream[];
@@ -55,7 +74,9 @@ const PRODUCER_IDS = 1000;
 /** One meta-service. */
 export class ScriptedMeta {
   readonly calls: string[] = [];
-  readonly sessions = new Map<string, SessionState>();
+  readonly sessions = new Map<string, ScriptedSession>();
+  /** Subscriptions of an answer to an open; the rest is read by pages. */
+  pageRows = Number.POSITIVE_INFINITY;
   readonly #server: RpcServer;
   readonly #nodes = new Map<string, Node>();
   readonly #streams = new Map<number, Stream>();
@@ -261,65 +282,86 @@ export class ScriptedMeta {
   }
 
   #session(): SessionImplementation {
+    const unsupported = (): never => {
+      throw new BrokerError('unsupported', 'not scripted');
+    };
     return {
       openSessions: ({ node, sessions }) => ({
         outcomes: sessions.map((session) => this.#open(session, node!)),
       }),
+      readSession: ({ key, from }) => {
+        const row = this.#row(key!);
+        if (row === undefined) throw new BrokerError('fenced', 'another owner');
+        this.calls.push(`read ${key!.clientId}`);
+        return { rows: this.#pageOf(row, from[0] ?? 0) };
+      },
       releaseSessions: ({ sessions }) => ({
-        outcomes: sessions.map(({ key, expiryIntervalS, cursors, inFlight }) => {
+        outcomes: sessions.map(({ key, expiryIntervalS, places }) => {
           const row = this.#row(key!);
           if (row === undefined) return fenced();
           row.connected = false;
           row.expiryIntervalS = expiryIntervalS;
-          row.inFlight = inFlight;
-          row.deliveryUncertain = false;
-          if (cursors.length > 0) row.cursors = cursors;
+          if (places !== undefined) {
+            row.outbound = places.outbound;
+            row.deliveryUncertain = false;
+            putCursors(row, places.cursors);
+          }
           if (expiryIntervalS === 0) this.sessions.delete(key!.clientId);
           this.calls.push(`release ${key!.clientId}`);
           return create(FailureSchema);
         }),
       }),
-      updateSubscriptions: ({ updates }) => ({
-        outcomes: updates.map(({ key, put, remove }) => {
-          const row = this.#row(key!);
-          if (row === undefined) return fenced();
-          if (this.sessionError !== undefined) {
-            return create(FailureSchema, { code: this.sessionError.code, message: 'scripted' });
-          }
-          for (const subscription of put) {
-            const known = row.subscriptions.find(({ filter }) => filter === subscription.filter);
-            if (known === undefined) row.subscriptions.push(subscription);
-            else {
-              known.options = subscription.options;
-              known.subscriptionIdentifier = subscription.subscriptionIdentifier;
-            }
-          }
-          row.subscriptions = row.subscriptions.filter(({ filter }) => !remove.includes(filter));
-          return create(FailureSchema);
-        }),
-      }),
-      commitCursors: ({ commits }) => ({
-        outcomes: commits.map(({ key, cursors }) => {
-          const row = this.#row(key!);
-          if (row === undefined) return fenced();
-          row.cursors = cursors;
-          this.calls.push(`commit ${key!.clientId}`);
-          return create(FailureSchema);
-        }),
-      }),
-      listSessions: () => ({ sessions: [...this.sessions.values()], more: false }),
+      updateSessions: ({ updates }) => ({ outcomes: updates.map((update) => this.#update(update)) }),
+      listSessions: unsupported,
+      dropSessions: unsupported,
+      reassignSession: unsupported,
+    };
+  }
+
+  #update(update: SessionUpdate) {
+    const row = this.#row(update.key!);
+    if (row === undefined) return fenced();
+    const isCursorsAlone = update.change === 0n;
+    if (!isCursorsAlone && this.sessionError !== undefined)
+      return create(FailureSchema, { code: this.sessionError.code, message: 'scripted' });
+    if (!isCursorsAlone && update.change <= row.lastChange)
+      return create(FailureSchema, { code: 'out_of_order', message: 'scripted' });
+    const { removeSubscriptions, removeStarts } = update;
+    if (!isCursorsAlone) row.lastChange = update.change;
+    row.subscriptions = row.subscriptions.filter(({ filter }) => !removeSubscriptions.includes(filter));
+    row.starts = [...row.starts, ...update.putStarts].filter(({ id }) => !removeStarts.includes(id));
+    for (const subscription of update.putSubscriptions) {
+      const known = row.subscriptions.find(({ filter }) => filter === subscription.filter);
+      if (known === undefined) row.subscriptions.push(subscription);
+      else {
+        known.options = subscription.options;
+        known.subscriptionIdentifier = subscription.subscriptionIdentifier;
+      }
+    }
+    putCursors(row, update.putCursors);
+    if (update.putCursors.length > 0) this.calls.push(`commit ${update.key!.clientId}`);
+    return create(FailureSchema);
+  }
+
+  #pageOf(row: ScriptedSession, from: number) {
+    const until = from + this.pageRows;
+    const isFirst = from === 0;
+    return {
+      subscriptions: row.subscriptions.slice(from, until),
+      ...(isFirst && { starts: row.starts, cursors: row.cursors, outbound: row.outbound }),
+      next: until < row.subscriptions.length ? Buffer.from([until]) : Buffer.alloc(0),
     };
   }
 
   /** Who serves the session, as meta knows it. */
-  #ownerOf(known: SessionState | undefined): { nodeId: string; incarnation: bigint } | undefined {
+  #ownerOf(known: ScriptedSession | undefined): { nodeId: string; incarnation: bigint } | undefined {
     if (known === undefined || !known.connected) return this.previousOwner;
     return { nodeId: known.ownerNodeId, incarnation: known.ownerIncarnation };
   }
 
-  #row(key: SessionKey): SessionState | undefined {
+  #row(key: SessionKey): ScriptedSession | undefined {
     const row = this.sessions.get(key.clientId);
-    return row?.key?.epoch === key.epoch && row.key.generation === key.generation ? row : undefined;
+    return row?.key.epoch === key.epoch && row.key.generation === key.generation ? row : undefined;
   }
 
   #open(session: OpenSession, node: { nodeId: string; incarnation: bigint }) {
@@ -332,31 +374,41 @@ export class ScriptedMeta {
     const known = this.sessions.get(session.clientId);
     const isPresent = known !== undefined && known.expiryIntervalS > 0 && !session.cleanStart;
     const isOwn = known?.ownerNodeId === node.nodeId && known.ownerIncarnation === node.incarnation;
-    const row = create(SessionStateSchema, {
+    const row: ScriptedSession = {
       subscriptions: isPresent ? known.subscriptions : [],
+      starts: isPresent ? known.starts : [],
       cursors: isPresent ? known.cursors : [],
-      inFlight: isPresent ? known.inFlight : [],
+      outbound: isPresent ? known.outbound : [],
       deliveryUncertain: isPresent && (known.connected || known.deliveryUncertain),
       key: create(SessionKeySchema, {
         tenant: session.tenant,
         clientId: session.clientId,
-        generation: isPresent ? known.key!.generation : ++this.#generation,
-        epoch: (known?.key?.epoch ?? 0n) + 1n,
+        generation: isPresent ? known.key.generation : ++this.#generation,
+        epoch: (known?.key.epoch ?? 0n) + 1n,
       }),
+      lastChange: 0n,
       expiryIntervalS: session.expiryIntervalS,
       ownerNodeId: node.nodeId,
       ownerIncarnation: node.incarnation,
       connected: true,
-    });
-    const answered = create(SessionStateSchema, { ...row, connected: known?.connected ?? false });
+    };
     this.sessions.set(session.clientId, row);
     const previousOwner = session.previousReleased || isOwn ? undefined : this.#ownerOf(known);
+    const { key, deliveryUncertain } = row;
     return create(OpenSessionOutcomeSchema, {
-      session: answered,
+      session: create(SessionHeadSchema, { key, deliveryUncertain }),
       sessionPresent: isPresent,
-      ...(previousOwner === undefined ? {} : { previousOwner, previousEpoch: known?.key?.epoch ?? 0n }),
+      ...(isPresent && { rows: this.#pageOf(row, 0) }),
+      ...(previousOwner === undefined ? {} : { previousOwner, previousEpoch: known?.key.epoch ?? 0n }),
     });
   }
+}
+
+/** As meta merges them: those that are named move. */
+function putCursors(row: ScriptedSession, cursors: readonly CursorRow[]): void {
+  const shardOf = ({ position }: CursorRow): string => `${position?.streamId}/${position?.shard}`;
+  const named = new Set(cursors.map(shardOf));
+  row.cursors = [...row.cursors.filter((cursor) => !named.has(shardOf(cursor))), ...cursors];
 }
 
 function fenced() {

@@ -102,7 +102,7 @@ describe('two gateways', () => {
     const device = client(running.gateway);
     await device.connect('dev', durable);
     await device.subscribe('t', 1);
-    running.meta.sessions.get('dev')!.key!.epoch++;
+    running.meta.sessions.get('dev')!.key.epoch++;
     device.publish('t', 'x', 1, 1);
     const message = await device.take('publish');
     device.send({ cmd: 'puback', messageId: message.messageId!, reasonCode: 0 });
@@ -113,7 +113,9 @@ describe('two gateways', () => {
 describe('Takeovers', () => {
   const session: OldSession = { tenant: 't', clientId: 'c', epoch: 5n };
   const owner = { nodeId: 'owner', incarnation: 1n };
-  const handover = create(SessionHandoverSchema, { cursors: [{ offset: 7n }] });
+  const handover = create(SessionHandoverSchema, {
+    places: { cursors: [{ position: { offset: 7n } }] },
+  });
 
   const make = (overrides: Partial<TakeoverHost> = {}) => {
     const host: TakeoverHost = {

@@ -5,8 +5,10 @@ import type { StreamView } from '@robustmq/meta-client';
 import { FailureSchema, OpenSessionOutcomeSchema, SessionKeySchema, type MeshResponse } from '@robustmq/rpc';
 import { FilterRegistry, type ActiveFilter } from '../src/delivery/filter-registry.ts';
 import { MeshRoutes, type RouteStream } from '../src/mesh/mesh-routes.ts';
-import { BatchedCall } from '../src/meta/batched-call.ts';
-import { SessionStore } from '../src/meta/session-store.ts';
+import { BatchedCall } from '../src/store/batched-call.ts';
+import { SessionChanges } from '../src/store/session-changes.ts';
+import { CollectedRows } from '../src/store/session-rows.ts';
+import { SessionStore } from '../src/store/session-store.ts';
 import { Ownership } from '../src/ownership.ts';
 import { ConnectRate } from '../src/transport/connect-rate.ts';
 
@@ -79,9 +81,11 @@ describe('SessionStore', () => {
               released = () => resolve({ outcomes: [create(FailureSchema)] } as never);
             });
           },
-          updateSubscriptions: () =>
-            Promise.resolve({ outcomes: [create(FailureSchema, { code: 'fenced' })] } as never),
-          commitCursors: () => Promise.resolve({ outcomes: [create(FailureSchema)] } as never),
+          readSession: () => Promise.reject(new Error('not scripted')),
+          updateSessions: ({ updates }) => {
+            const code = updates?.[0]?.change === 0n ? '' : 'fenced';
+            return Promise.resolve({ outcomes: [create(FailureSchema, { code })] } as never);
+          },
         },
       },
       () => ({ nodeId: 'n', incarnation: 1n, directoryId: '' }),
@@ -89,7 +93,7 @@ describe('SessionStore', () => {
     const key = create(SessionKeySchema, { tenant: 't', clientId: 'c' });
     const open = { tenant: 't', cleanStart: true, expiryIntervalS: 0, previousReleased: false };
     const opened: string[] = [];
-    store.release({ key, expiryIntervalS: 0, cursors: [], inFlight: [] }, () => undefined);
+    store.release({ key, expiryIntervalS: 0 }, () => undefined);
     store.open({ ...open, clientId: 'c' }, () => opened.push('c'));
     store.open({ ...open, clientId: 'other' }, () => opened.push('other'));
     await turn();
@@ -101,8 +105,9 @@ describe('SessionStore', () => {
     expect(calls).toEqual(['release', 'open other', 'open c']);
     for (const clientId of ['c', 'other']) store.opened({ tenant: 't', clientId });
     const errors: (string | undefined)[] = [];
-    store.update({ key, put: [], remove: ['x'] }, (error) => errors.push(error?.code));
-    store.commit({ key, cursors: [] }, (error) => errors.push(error?.code));
+    const changes = new SessionChanges(key, new CollectedRows());
+    store.update(changes, { put: [], remove: ['x'], made: [] }, (error) => errors.push(error?.code));
+    store.commit(changes, [], (error) => errors.push(error?.code));
     await turn();
     await turn();
     expect(errors).toEqual(['fenced', undefined]);

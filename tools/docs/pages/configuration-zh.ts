@@ -11,6 +11,8 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
   'Size of a pre-allocated file of the log.': '日志的一个预分配文件的大小。',
   'A process that does not renew for this long is considered gone.': '超过此时间不续租的进程视为已离开。',
   'How often processes renew.': '进程续租的间隔。',
+  'Who may open an MQTT session: only the user who made it, or whoever connects with its client id. A session that an anonymous client made passes to the first user.':
+    '谁可以打开 MQTT 会话：仅限创建它的用户，或任何以其客户端标识连接者。匿名客户端创建的会话归第一个打开它的用户所有。',
   'Shards of the built-in stream mqtt, fixed when it is created.': '内置 stream mqtt 的分片数，建立时确定。',
   'Shards of a stream that asks for no number.': '未指定个数的 stream 的分片数。',
   'Whether a new stream owns the MQTT topic of its own name.': '新 stream 是否拥有与自己同名的 MQTT 主题。',

@@ -1,79 +1,69 @@
 // A data group: sessions and consumer groups of some hash slots. Its state lives in RocksDB only.
 import { BrokerError } from '@robustmq/errors';
-import type { Command, GroupKey, SessionKey } from '@robustmq/rpc';
+import type { Command, GroupKey } from '@robustmq/rpc';
 import type { ApplyView, GroupMachine } from '../group-machine.ts';
+import { dataCommand, type AnyDataCommand, type CommandCase, type DataCommand } from './commands.ts';
 import { claimGroup, commitOffsets, deleteGroups, deleteOffsets, putGroupMetadata } from './groups.ts';
-import { groupKey, sessionKey } from './keys.ts';
-import {
-  closeIncarnation,
-  commitCursors,
-  expireSessions,
+import { groupKey } from './keys.ts';
+import { dropSessions, reassignSession } from './session-operator.ts';
+import { updateSessions } from './session-updates.ts';
+import { closeIncarnation, expireSessions, openSessions, releaseSessions } from './sessions.ts';
+
+const COMMANDS: readonly AnyDataCommand[] = [
   openSessions,
   releaseSessions,
-  updateSubscriptions,
-} from './sessions.ts';
+  updateSessions,
+  expireSessions,
+  closeIncarnation,
+  dropSessions,
+  reassignSession,
+  dataCommand({
+    case: 'claimGroup',
+    keysOf: ({ group }) => keysOfGroup(group),
+    apply: (view, value) => claimGroup(view, value),
+  }),
+  dataCommand({
+    case: 'putGroupMetadata',
+    keysOf: ({ group }) => keysOfGroup(group),
+    apply: (view, value) => putGroupMetadata(view, value),
+  }),
+  dataCommand({
+    case: 'commitOffsets',
+    keysOf: ({ group }) => keysOfGroup(group),
+    apply: (view, value, { nowMs }) => commitOffsets(view, value, nowMs),
+  }),
+  dataCommand({
+    case: 'deleteOffsets',
+    keysOf: ({ group }) => keysOfGroup(group),
+    apply: (view, value) => deleteOffsets(view, value),
+  }),
+  dataCommand({
+    case: 'deleteGroups',
+    keysOf: ({ group }) => keysOfGroup(group),
+    apply: (view, value) => deleteGroups(view, value),
+  }),
+  // Requests of these incarnations are fenced by now; their rows are closed in steps (rule S1).
+  dataCommand({ case: 'endNodes', keysOf: () => [], apply: () => new Uint8Array() }),
+];
+
+const BY_CASE = new Map<string | undefined, DataCommand>(
+  COMMANDS.map((command) => [command.case, command as DataCommand<CommandCase>]),
+);
 
 /** Applies session and group commands. */
 export const dataMachine: GroupMachine = {
   keysOf({ command }) {
-    switch (command.case) {
-      case 'openSessions':
-        return command.value.sessions.map(({ tenant, clientId }) => sessionKey(tenant, clientId));
-      case 'releaseSessions':
-        return keysOfSessions(command.value.sessions.map(({ key }) => key));
-      case 'updateSubscriptions':
-        return keysOfSessions(command.value.updates.map(({ key }) => key));
-      case 'commitCursors':
-        return keysOfSessions(command.value.commits.map(({ key }) => key));
-      case 'expireSessions':
-      case 'closeIncarnation':
-        return keysOfSessions(command.value.sessions);
-      case 'claimGroup':
-      case 'putGroupMetadata':
-      case 'commitOffsets':
-      case 'deleteOffsets':
-      case 'deleteGroups':
-        return keysOfGroup(command.value.group);
-      default:
-        return [];
-    }
+    if (command.case === undefined) return [];
+    return BY_CASE.get(command.case)?.keysOf(command.value) ?? [];
   },
-  apply({ command, nowMs }: Command, index: number, view: ApplyView): Uint8Array {
-    switch (command.case) {
-      case 'openSessions':
-        return openSessions(view, command.value, index, nowMs);
-      case 'releaseSessions':
-        return releaseSessions(view, command.value, nowMs);
-      case 'updateSubscriptions':
-        return updateSubscriptions(view, command.value, nowMs);
-      case 'commitCursors':
-        return commitCursors(view, command.value, nowMs);
-      case 'expireSessions':
-        return expireSessions(view, command.value, nowMs);
-      case 'closeIncarnation':
-        return closeIncarnation(view, command.value, nowMs);
-      case 'claimGroup':
-        return claimGroup(view, command.value);
-      case 'putGroupMetadata':
-        return putGroupMetadata(view, command.value);
-      case 'commitOffsets':
-        return commitOffsets(view, command.value, nowMs);
-      case 'deleteOffsets':
-        return deleteOffsets(view, command.value);
-      case 'deleteGroups':
-        return deleteGroups(view, command.value);
-      case 'endNodes':
-        // Their requests are fenced by now, their rows are closed in steps (rule S1).
-        return new Uint8Array();
-      default:
-        throw new BrokerError('unsupported', `no command of a data group: ${command.case ?? 'none'}`);
-    }
+  apply({ command, nowMs, entropy, defaults }: Command, index: number, view: ApplyView): Uint8Array {
+    const known = BY_CASE.get(command.case);
+    if (known === undefined || command.case === undefined)
+      throw new BrokerError('unsupported', `no command of a data group: ${command.case ?? 'none'}`);
+    const clientIdOwnsSession = defaults?.clientIdOwnsSession ?? false;
+    return known.apply(view, command.value, { index, nowMs, entropy, clientIdOwnsSession });
   },
 };
-
-function keysOfSessions(keys: readonly (SessionKey | undefined)[]): Buffer[] {
-  return keys.map((key) => sessionKey(key?.tenant ?? '', key?.clientId ?? ''));
-}
 
 function keysOfGroup(group: GroupKey | undefined): Buffer[] {
   return group === undefined ? [] : [groupKey(group.tenant, group.groupId)];

@@ -1,32 +1,118 @@
-// Row keys of a data group. A NUL ends each text, so that a prefix is never another key's beginning.
+// Row keys of a data group (docs/en/formats/meta-log.md). A NUL ends each text, so that a prefix is never another key's
+// beginning; a text that has one itself is escaped, so that no name can reach another tenant's rows (I10).
 
-const text = (...parts: string[]): Buffer => Buffer.from(parts.join('\u0000'));
+/**
+ * What the first text of a key says. The last five belong to capabilities that do not exist yet: their letters are taken
+ * now, so that no row has to move for them.
+ */
+export const KEY_SPACE = {
+  sessionHead: 's',
+  sessionRow: 'd',
+  owner: 'w',
+  expiry: 'e',
+  group: 'g',
+  offset: 'o',
+  sharedGroup: 'h',
+  exclusiveSubscription: 'x',
+  transaction: 't',
+  delayedMessage: 'l',
+  dueWill: 'u',
+} as const;
 
-export const sessionKey = (tenant: string, clientId: string): Buffer => text('s', tenant, clientId);
-export const groupKey = (tenant: string, groupId: string): Buffer => text('g', tenant, groupId);
+/** What a row under a session's prefix is. `will` and `retained` have no writer yet. */
+export const SESSION_ROW = {
+  cursor: 'c',
+  filter: 'f',
+  inbound: 'i',
+  outbound: 'o',
+  retained: 'r',
+  start: 'v',
+  will: 'w',
+} as const;
+
+const SEPARATOR = '\u0000';
+const ESCAPE = '\u0001';
+
+/** Keeps the order of the texts: an escaped NUL sorts before an escaped 1, both after the end of a text. */
+function escaped(part: string): string {
+  if (!part.includes(SEPARATOR) && !part.includes(ESCAPE)) return part;
+  return part.replaceAll(ESCAPE, `${ESCAPE}\u0002`).replaceAll(SEPARATOR, `${ESCAPE}\u0001`);
+}
+
+function unescaped(part: string): string {
+  if (!part.includes(ESCAPE)) return part;
+  return part.replaceAll(`${ESCAPE}\u0001`, SEPARATOR).replaceAll(`${ESCAPE}\u0002`, ESCAPE);
+}
+
+const text = (...parts: string[]): Buffer => Buffer.from(parts.map(escaped).join(SEPARATOR));
+/** A key that others begin with. */
+const prefix = (...parts: string[]): Buffer => text(...parts, '');
+
+/** The texts of a key that is nothing but texts. */
+export function partsOf(key: Buffer): string[] {
+  return key.toString().split(SEPARATOR).map(unescaped);
+}
+
+export const sessionKey = (tenant: string, clientId: string): Buffer =>
+  text(KEY_SPACE.sessionHead, tenant, clientId);
+
+/** Heads of the client ids that begin with a text. */
+export const sessionHeads = (tenant: string, clientIdPrefix: string): Buffer =>
+  text(KEY_SPACE.sessionHead, tenant, clientIdPrefix);
+
+/** Prefix of all rows of a session but its head. */
+export const sessionRows = (tenant: string, clientId: string): Buffer =>
+  prefix(KEY_SPACE.sessionRow, tenant, clientId);
+
+const rowsOf = (tenant: string, clientId: string, kind: string): Buffer =>
+  prefix(KEY_SPACE.sessionRow, tenant, clientId, kind);
+
+export const filterKey = (tenant: string, clientId: string, filter: string): Buffer =>
+  text(KEY_SPACE.sessionRow, tenant, clientId, SESSION_ROW.filter, filter);
+
+export const filterRows = (tenant: string, clientId: string): Buffer =>
+  rowsOf(tenant, clientId, SESSION_ROW.filter);
+
+export const startKey = (tenant: string, clientId: string, id: number): Buffer =>
+  numbered(rowsOf(tenant, clientId, SESSION_ROW.start), id);
+
+export const cursorKey = (tenant: string, clientId: string, streamId: number, shard: number): Buffer =>
+  numbered(rowsOf(tenant, clientId, SESSION_ROW.cursor), streamId, shard);
+
+export const inboundKey = (tenant: string, clientId: string, packetId: number): Buffer =>
+  numbered(rowsOf(tenant, clientId, SESSION_ROW.inbound), packetId);
+
+export const outboundKey = (tenant: string, clientId: string, packetId: number): Buffer =>
+  numbered(rowsOf(tenant, clientId, SESSION_ROW.outbound), packetId);
+
+export const outboundRows = (tenant: string, clientId: string): Buffer =>
+  rowsOf(tenant, clientId, SESSION_ROW.outbound);
+
+export const groupKey = (tenant: string, groupId: string): Buffer => text(KEY_SPACE.group, tenant, groupId);
 
 /** Prefix of a group's offsets. */
-export const offsetsPrefix = (tenant: string, groupId: string): Buffer => text('o', tenant, groupId, '');
+export const offsetsPrefix = (tenant: string, groupId: string): Buffer =>
+  prefix(KEY_SPACE.offset, tenant, groupId);
 
-export function offsetKey(tenant: string, groupId: string, streamId: number, shard: number): Buffer {
-  const place = Buffer.alloc(8);
-  place.writeUInt32BE(streamId, 0);
-  place.writeUInt32BE(shard, 4);
-  return Buffer.concat([offsetsPrefix(tenant, groupId), place]);
-}
+export const offsetKey = (tenant: string, groupId: string, streamId: number, shard: number): Buffer =>
+  numbered(offsetsPrefix(tenant, groupId), streamId, shard);
 
-/** Sessions by the time at which they expire; value: the session's key fields. */
-export function expiryKey(expiresAtMs: bigint, tenant: string, clientId: string): Buffer {
-  return text('e', String(expiresAtMs).padStart(20, '0'), tenant, clientId);
-}
+/** Sessions by the time at which they expire. */
+export const expiryKey = (expiresAtMs: bigint, tenant: string, clientId: string): Buffer =>
+  text(KEY_SPACE.expiry, String(expiresAtMs).padStart(20, '0'), tenant, clientId);
+
+/** Prefix of all expiries. */
+export const expiries = (): Buffer => prefix(KEY_SPACE.expiry);
 
 /** Sessions by the incarnation that owns them. */
-export function ownerKey(nodeId: string, incarnation: bigint, tenant: string, clientId: string): Buffer {
-  return text('w', nodeId, String(incarnation), tenant, clientId);
-}
+export const ownerKey = (nodeId: string, incarnation: bigint, tenant: string, clientId: string): Buffer =>
+  text(KEY_SPACE.owner, nodeId, String(incarnation), tenant, clientId);
 
 export const ownerPrefix = (nodeId: string, incarnation: bigint): Buffer =>
-  text('w', nodeId, String(incarnation), '');
+  prefix(KEY_SPACE.owner, nodeId, String(incarnation));
+
+/** Prefix of the sessions of all owners. */
+export const owners = (): Buffer => prefix(KEY_SPACE.owner);
 
 /** The first key after every key with this prefix. */
 export function afterPrefix(prefix: Buffer): Buffer {
@@ -38,4 +124,12 @@ export function afterPrefix(prefix: Buffer): Buffer {
     return end.subarray(0, i + 1);
   }
   return Buffer.from([0xff]);
+}
+
+/** Numbers of 4 bytes behind a prefix, so that keys sort by them. */
+function numbered(prefix: Buffer, ...numbers: number[]): Buffer {
+  const key = Buffer.allocUnsafe(prefix.length + 4 * numbers.length);
+  prefix.copy(key);
+  numbers.forEach((number, i) => key.writeUInt32BE(number, prefix.length + 4 * i));
+  return key;
 }

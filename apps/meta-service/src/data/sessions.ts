@@ -1,98 +1,103 @@
-// MQTT sessions (rules S1, S3, X3): who owns a client id, fenced by generation and epoch.
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+// Who owns an MQTT session (rules S1, S3): opened per CONNECT, released, closed with its owner's incarnation, expired.
+import { createHash } from 'node:crypto';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
 import {
-  CommitCursorsResponseSchema,
   OpenSessionOutcomeSchema,
   OpenSessionsResponseSchema,
   ReleaseSessionsResponseSchema,
-  SessionStateSchema,
+  SessionHeadSchema,
   toFailure,
-  UpdateSubscriptionsResponseSchema,
-  FailureSchema,
-  type CloseIncarnation,
-  type CommitCursorsRequest,
-  type ExpireSessions,
-  type Failure,
   type NodeIdentity,
   type OpenSession,
   type OpenSessionOutcome,
-  type OpenSessionsRequest,
+  type Principal,
   type ReleaseSession,
-  type ReleaseSessionsRequest,
   type SessionKey,
-  type SessionState,
-  type ShardPosition,
-  type SubscriptionUpdate,
-  type UpdateSubscriptionsRequest,
 } from '@robustmq/rpc';
 import type { ApplyView } from '../group-machine.ts';
-import { expiryKey, ownerKey, sessionKey } from './keys.ts';
+import { attempt, dataCommand, type CommandContext } from './commands.ts';
+import { sessionKey } from './keys.ts';
+import {
+  deleteRows,
+  deleteSession,
+  isExpired,
+  isOwner,
+  keyOfHead,
+  ownedHead,
+  readHead,
+  replaceHead,
+} from './session-heads.ts';
+import { keysOfPlaces, putPlaces } from './session-places.ts';
 
 /** At least as many as a command may open sessions. */
 const GENERATIONS_PER_COMMAND = 16_384n;
-/** MQTT 5: this expiry means never. */
-const NEVER_EXPIRES = 0xffff_ffff;
-/** Subscriptions of one session: more would make its row larger than a message may be. */
-const MAX_SUBSCRIPTIONS = 10_000;
-/** Shards that a session may have positions in. */
-const MAX_POSITIONS = 20_000;
+const SESSION_ID_BITS = 53n;
 
-const SUCCESS: Failure = create(FailureSchema);
+/** Takes sessions over, or makes them. */
+export const openSessions = dataCommand({
+  case: 'openSessions',
+  keysOf: ({ sessions }) => sessions.map(({ tenant, clientId }) => sessionKey(tenant, clientId)),
+  apply: (view, { node, sessions }, context) => {
+    const caller = callerOf(node);
+    const outcomes = sessions.map((wanted) => openOrRefuse(view, wanted, caller, context));
+    return toBinary(OpenSessionsResponseSchema, create(OpenSessionsResponseSchema, { outcomes }));
+  },
+});
 
-export function openSessions(
+function openOrRefuse(
   view: ApplyView,
-  request: OpenSessionsRequest,
-  index: number,
-  nowMs: bigint,
-): Uint8Array {
-  const node = callerOf(request.node);
-  const outcomes = request.sessions.map((wanted) => openSession(view, wanted, node, BigInt(index), nowMs));
-  return toBinary(OpenSessionsResponseSchema, create(OpenSessionsResponseSchema, { outcomes }));
+  wanted: OpenSession,
+  node: NodeIdentity,
+  context: CommandContext,
+): OpenSessionOutcome {
+  try {
+    return openSession(view, wanted, node, context);
+  } catch (thrown) {
+    if (!(thrown instanceof BrokerError)) throw thrown;
+    return create(OpenSessionOutcomeSchema, { failure: toFailure(thrown) });
+  }
 }
 
 /**
- * Takes the row over (rule S1). The generation comes from the log index, so that it is never used twice, not even after a
+ * Takes the head over (rule S1). The generation comes from the log index, so that it is never used twice, not even after a
  * deletion; a client id that one batch opens twice gets the next one.
  */
 function openSession(
   view: ApplyView,
   wanted: OpenSession,
   node: NodeIdentity,
-  index: bigint,
-  nowMs: bigint,
+  context: CommandContext,
 ): OpenSessionOutcome {
   const { tenant, clientId, expiryIntervalS } = wanted;
-  const before = readSession(view, tenant, clientId);
-  const alive = before !== undefined && !isExpired(before, nowMs) && survives(before, node);
-  const resumed = alive && !wanted.cleanStart;
-  if (before !== undefined) dropIndexes(view, before);
-  const key = {
-    tenant,
-    clientId,
-    generation: resumed ? (before.key?.generation ?? index) : newGeneration(index, before?.key),
-    epoch: (before?.key?.epoch ?? 0n) + 1n,
-  };
-  const session = create(SessionStateSchema, {
-    key,
+  const before = readHead(view, tenant, clientId);
+  const isOver = before === undefined || isExpired(before, context.nowMs);
+  const principal = named(wanted.principal);
+  if (!isOver && !context.clientIdOwnsSession) checkPrincipal(named(before.principal), principal);
+  // A session with expiry 0 ends with its connection [MQTT-3.1.2-23]; a takeover of a connected one is that end.
+  const resumed = !isOver && !wanted.cleanStart && before.expiryIntervalS !== 0;
+  if (before !== undefined && !resumed) deleteRows(view, before);
+  const generation = resumed
+    ? keyOfHead(before).generation
+    : newGeneration(BigInt(context.index), before?.key);
+  const session = create(SessionHeadSchema, {
+    key: { tenant, clientId, generation, epoch: (before?.key?.epoch ?? 0n) + 1n },
+    sessionId: resumed ? before.sessionId : newSessionId(context.entropy, tenant, clientId, generation),
     expiryIntervalS,
-    ...(resumed && {
-      subscriptions: before.subscriptions,
-      cursors: before.cursors,
-      inFlight: before.inFlight,
-      deliveryUncertain: before.connected || before.deliveryUncertain,
-    }),
     ownerNodeId: node.nodeId,
     ownerIncarnation: node.incarnation,
     connected: true,
-    updatedAtMs: nowMs,
+    updatedAtMs: context.nowMs,
+    deliveryUncertain: resumed && (before.connected || before.deliveryUncertain),
+    ...(principal && { principal }),
+    ...(resumed && before.counts && { counts: before.counts }),
   });
-  writeSession(view, session);
-  const held = before?.connected === true && !wanted.previousReleased && !isOwner(before, node);
+  replaceHead(view, before, session);
+  const isHeld = before?.connected === true && !wanted.previousReleased && !isOwner(before, node);
   return create(OpenSessionOutcomeSchema, {
     session,
     sessionPresent: resumed,
-    ...(held && {
+    ...(isHeld && {
       previousOwner: { nodeId: before.ownerNodeId, incarnation: before.ownerIncarnation },
       previousEpoch: before.key?.epoch ?? 0n,
     }),
@@ -100,119 +105,18 @@ function openSession(
 }
 
 /**
- * A session with expiry 0 ends with its connection [MQTT-3.1.2-23 / 3.1.2.11.2]; a takeover of a connected one is that end.
+ * A session belongs to the principal that made it; one of anonymous passes once, to the first authenticated principal.
+ * @throws BrokerError `permission_denied`
  */
-function survives(session: SessionState, _node: NodeIdentity): boolean {
-  return session.expiryIntervalS !== 0;
+function checkPrincipal(owner: Principal | undefined, caller: Principal | undefined): void {
+  if (owner === undefined) return;
+  if (owner.tenant === caller?.tenant && owner.name === caller.name) return;
+  throw new BrokerError('permission_denied', 'the session belongs to another principal');
 }
 
-export function releaseSessions(view: ApplyView, request: ReleaseSessionsRequest, nowMs: bigint): Uint8Array {
-  const outcomes = request.sessions.map((release) => attempt(() => releaseSession(view, release, nowMs)));
-  return toBinary(ReleaseSessionsResponseSchema, create(ReleaseSessionsResponseSchema, { outcomes }));
-}
-
-function releaseSession(view: ApplyView, release: ReleaseSession, nowMs: bigint): void {
-  const session = owned(view, release.key);
-  dropIndexes(view, session);
-  if (release.expiryIntervalS === 0) {
-    view.delete(sessionKey(session.key?.tenant ?? '', session.key?.clientId ?? ''));
-    return;
-  }
-  session.connected = false;
-  session.expiryIntervalS = release.expiryIntervalS;
-  session.updatedAtMs = nowMs;
-  mergeCursors(session, release.cursors);
-  session.inFlight = release.inFlight;
-  session.deliveryUncertain = false;
-  writeSession(view, session);
-}
-
-export function updateSubscriptions(
-  view: ApplyView,
-  request: UpdateSubscriptionsRequest,
-  nowMs: bigint,
-): Uint8Array {
-  const outcomes = request.updates.map((update) => attempt(() => updateSubscription(view, update, nowMs)));
-  return toBinary(UpdateSubscriptionsResponseSchema, create(UpdateSubscriptionsResponseSchema, { outcomes }));
-}
-
-/** A filter that exists keeps its start vector; only its options change (rule X3). */
-function updateSubscription(view: ApplyView, update: SubscriptionUpdate, nowMs: bigint): void {
-  const session = owned(view, update.key);
-  const rows = new Map(session.subscriptions.map((row) => [row.filter, row]));
-  for (const filter of update.remove) rows.delete(filter);
-  for (const row of update.put) {
-    const known = rows.get(row.filter);
-    if (known === undefined) rows.set(row.filter, row);
-    else rows.set(row.filter, { ...row, start: known.start, createdAtRevision: known.createdAtRevision });
-  }
-  if (rows.size > MAX_SUBSCRIPTIONS)
-    throw new BrokerError('quota_exceeded', `at most ${MAX_SUBSCRIPTIONS} subscriptions`);
-  session.subscriptions = [...rows.values()];
-  session.updatedAtMs = nowMs;
-  writeSession(view, session);
-}
-
-export function commitCursors(view: ApplyView, request: CommitCursorsRequest, nowMs: bigint): Uint8Array {
-  const outcomes = request.commits.map((commit) =>
-    attempt(() => {
-      const session = owned(view, commit.key);
-      mergeCursors(session, commit.cursors);
-      session.updatedAtMs = nowMs;
-      writeSession(view, session);
-    }),
-  );
-  return toBinary(CommitCursorsResponseSchema, create(CommitCursorsResponseSchema, { outcomes }));
-}
-
-/** Deletes sessions whose expiry has passed; each is looked at again, for it may have been resumed. */
-export function expireSessions(view: ApplyView, { sessions }: ExpireSessions, nowMs: bigint): Uint8Array {
-  for (const key of sessions) {
-    const session = readSession(view, key.tenant, key.clientId);
-    if (session === undefined || session.key?.generation !== key.generation || !isExpired(session, nowMs))
-      continue;
-    dropIndexes(view, session);
-    view.delete(sessionKey(key.tenant, key.clientId));
-  }
-  return new Uint8Array();
-}
-
-/** Sessions of an incarnation that ended become offline, or end if their expiry is 0 (rule S1). */
-export function closeIncarnation(
-  view: ApplyView,
-  { node, sessions }: CloseIncarnation,
-  nowMs: bigint,
-): Uint8Array {
-  for (const key of sessions) {
-    const session = readSession(view, key.tenant, key.clientId);
-    if (session === undefined || node === undefined || !isOwner(session, node) || !session.connected)
-      continue;
-    dropIndexes(view, session);
-    if (session.expiryIntervalS === 0) {
-      view.delete(sessionKey(key.tenant, key.clientId));
-      continue;
-    }
-    session.connected = false;
-    session.deliveryUncertain = true;
-    session.updatedAtMs = nowMs;
-    writeSession(view, session);
-  }
-  return new Uint8Array();
-}
-
-/** A stored session. */
-export function decodeSession(bytes: Uint8Array): SessionState {
-  return fromBinary(SessionStateSchema, bytes);
-}
-
-function callerOf(node: NodeIdentity | undefined): NodeIdentity {
-  if (node === undefined) throw new BrokerError('invalid_argument', 'a request names its node');
-  return node;
-}
-
-function readSession(view: ApplyView, tenant: string, clientId: string): SessionState | undefined {
-  const bytes = view.get(sessionKey(tenant, clientId));
-  return bytes === undefined ? undefined : decodeSession(bytes);
+/** Anonymous has no name. */
+function named(principal: Principal | undefined): Principal | undefined {
+  return principal === undefined || principal.name === '' ? undefined : principal;
 }
 
 /** Indexes are spread, so that generations made within one command stay below those of the next. */
@@ -221,72 +125,85 @@ function newGeneration(index: bigint, before: SessionKey | undefined): bigint {
   return before !== undefined && before.generation >= first ? before.generation + 1n : first;
 }
 
-/** The row if the caller's generation and epoch are the current ones (I6). @throws BrokerError `fenced` */
-function owned(view: ApplyView, key: SessionKey | undefined): SessionState {
-  const session = readSession(view, key?.tenant ?? '', key?.clientId ?? '');
-  if (
-    session?.key?.generation !== key?.generation ||
-    session?.key?.epoch !== key?.epoch ||
-    session === undefined ||
-    !session.connected
-  ) {
-    throw new BrokerError('fenced', 'the session has another owner or is gone');
+/** Random by the command's entropy, apart for each session of its batch; 53 bits fit a number of every client. */
+function newSessionId(entropy: Uint8Array, tenant: string, clientId: string, generation: bigint): bigint {
+  const digest = createHash('sha256')
+    .update(entropy)
+    .update(`${tenant}\u0000${clientId}\u0000${generation}`)
+    .digest();
+  return BigInt.asUintN(Number(SESSION_ID_BITS), digest.readBigUInt64BE());
+}
+
+/** Lets sessions go. */
+export const releaseSessions = dataCommand({
+  case: 'releaseSessions',
+  keysOf: ({ sessions }) =>
+    sessions.flatMap(({ key, places }) =>
+      key === undefined ? [] : [sessionKey(key.tenant, key.clientId), ...keysOfPlaces(key, places)],
+    ),
+  apply: (view, { sessions }, { nowMs }) => {
+    const outcomes = sessions.map((release) => attempt(() => releaseSession(view, release, nowMs)));
+    return toBinary(ReleaseSessionsResponseSchema, create(ReleaseSessionsResponseSchema, { outcomes }));
+  },
+});
+
+function releaseSession(view: ApplyView, release: ReleaseSession, nowMs: bigint): void {
+  const before = ownedHead(view, release.key);
+  const { expiryIntervalS, places } = release;
+  if (expiryIntervalS === 0) {
+    deleteSession(view, before);
+    return;
   }
-  return session;
-}
-
-function isOwner(session: SessionState, node: NodeIdentity): boolean {
-  return session.ownerNodeId === node.nodeId && session.ownerIncarnation === node.incarnation;
-}
-
-function expiresAt(session: SessionState): bigint | undefined {
-  if (session.connected || session.expiryIntervalS === NEVER_EXPIRES) return undefined;
-  return session.updatedAtMs + BigInt(session.expiryIntervalS) * 1_000n;
-}
-
-function isExpired(session: SessionState, nowMs: bigint): boolean {
-  const at = expiresAt(session);
-  return at !== undefined && at <= nowMs;
-}
-
-/** Positions replace older ones of their shard; a cursor never goes back within an epoch. */
-function mergeCursors(session: SessionState, cursors: readonly ShardPosition[]): void {
-  if (cursors.length === 0) return;
-  const rows = new Map(session.cursors.map((row) => [`${row.streamId}/${row.shard}`, row]));
-  for (const cursor of cursors) {
-    const name = `${cursor.streamId}/${cursor.shard}`;
-    const known = rows.get(name);
-    if (known !== undefined && known.leaderEpoch === cursor.leaderEpoch && known.offset > cursor.offset)
-      continue;
-    rows.set(name, cursor);
+  const head = create(SessionHeadSchema, {
+    ...before,
+    connected: false,
+    expiryIntervalS,
+    updatedAtMs: nowMs,
+  });
+  if (places !== undefined) {
+    head.counts = putPlaces(view, before, places);
+    head.deliveryUncertain = false;
   }
-  if (rows.size > MAX_POSITIONS) throw new BrokerError('quota_exceeded', `at most ${MAX_POSITIONS} cursors`);
-  session.cursors = [...rows.values()];
+  replaceHead(view, before, head);
 }
 
-function writeSession(view: ApplyView, session: SessionState): void {
-  const { tenant, clientId } = session.key as SessionKey;
-  view.put(sessionKey(tenant, clientId), toBinary(SessionStateSchema, session));
-  if (session.connected)
-    view.put(ownerKey(session.ownerNodeId, session.ownerIncarnation, tenant, clientId), Buffer.alloc(0));
-  const at = expiresAt(session);
-  if (at !== undefined) view.put(expiryKey(at, tenant, clientId), Buffer.alloc(0));
+/** Deletes sessions whose expiry has passed; each is looked at again, for it may have been resumed. */
+export const expireSessions = dataCommand({
+  case: 'expireSessions',
+  keysOf: ({ sessions }) => headsOf(sessions),
+  apply: (view, { sessions }, { nowMs }) => {
+    for (const { tenant, clientId, generation } of sessions) {
+      const head = readHead(view, tenant, clientId);
+      if (head !== undefined && head.key?.generation === generation && isExpired(head, nowMs))
+        deleteSession(view, head);
+    }
+    return new Uint8Array();
+  },
+});
+
+/** Sessions of an incarnation that ended become offline, or end if their expiry is 0 (rule S1). */
+export const closeIncarnation = dataCommand({
+  case: 'closeIncarnation',
+  keysOf: ({ sessions }) => headsOf(sessions),
+  apply: (view, { node, sessions }, { nowMs }) => {
+    for (const { tenant, clientId } of sessions) {
+      const head = readHead(view, tenant, clientId);
+      if (head === undefined || node === undefined || !isOwner(head, node) || !head.connected) continue;
+      if (head.expiryIntervalS === 0) deleteSession(view, head);
+      else {
+        const closed = { connected: false, deliveryUncertain: true, updatedAtMs: nowMs };
+        replaceHead(view, head, create(SessionHeadSchema, { ...head, ...closed }));
+      }
+    }
+    return new Uint8Array();
+  },
+});
+
+function headsOf(keys: readonly SessionKey[]): Buffer[] {
+  return keys.map(({ tenant, clientId }) => sessionKey(tenant, clientId));
 }
 
-function dropIndexes(view: ApplyView, session: SessionState): void {
-  const { tenant, clientId } = session.key as SessionKey;
-  if (session.connected)
-    view.delete(ownerKey(session.ownerNodeId, session.ownerIncarnation, tenant, clientId));
-  const at = expiresAt(session);
-  if (at !== undefined) view.delete(expiryKey(at, tenant, clientId));
-}
-
-function attempt(run: () => void): Failure {
-  try {
-    run();
-    return SUCCESS;
-  } catch (thrown) {
-    if (!(thrown instanceof BrokerError)) throw thrown;
-    return toFailure(thrown);
-  }
+function callerOf(node: NodeIdentity | undefined): NodeIdentity {
+  if (node === undefined) throw new BrokerError('invalid_argument', 'a request names its node');
+  return node;
 }

@@ -27,7 +27,7 @@ import {
   SimulatedDisk,
   VirtualClock,
 } from '@robustmq/testkit';
-import { decodeSession } from '../../src/data/sessions.ts';
+import { decodeHead } from '../../src/data/session-heads.ts';
 import { offsetKey, sessionKey } from '../../src/data/keys.ts';
 import type { CheckpointRule } from '../../src/log/checkpoint-rule.ts';
 import { CLUSTER_FAMILY, dataFamily } from '../../src/families.ts';
@@ -112,6 +112,7 @@ export class MetaWorld {
             spareFiles: 1,
           }),
         clock: this.#clock,
+        timers: this.#clock,
         dataGroups: DATA_GROUPS,
         defaults: { streamShards: 1, streamMqttFilter: 'none', mqttShards: 1 },
         machine: {
@@ -278,11 +279,7 @@ export class MetaWorld {
     const store = this.#store!;
     for (const [clientId, ledger] of this.#epochs) {
       const row = await store.get(dataFamily(this.#groupOf(clientId)), sessionKey('t', clientId));
-      check(
-        ledger,
-        row === undefined ? 0 : Number(decodeSession(row).key?.epoch ?? 0n),
-        `epoch of ${clientId}`,
-      );
+      check(ledger, row === undefined ? 0 : Number(decodeHead(row).key?.epoch ?? 0n), `epoch of ${clientId}`);
     }
     for (const [shard, ledger] of this.#offsets) {
       const row = await store.get(dataFamily(this.#groupOf('g')), offsetKey('t', 'g', 1, Number(shard)));

@@ -8,8 +8,10 @@ import {
   OpenSessionsRequestSchema,
   RegisterNodeRequestSchema,
   ReplicaSchema,
+  ReleaseSessionsRequestSchema,
   RequestIdSchema,
   ServiceKind,
+  UpdateSessionsRequestSchema,
   type ClusterService,
   type GroupService,
   type Node,
@@ -18,19 +20,27 @@ import {
   type OpenSessionSchema,
   type RequestId,
   type ServiceImplementation,
+  type Failure,
+  type SessionHead,
+  type SessionKey,
+  type SessionRows,
   type SessionService,
+  type SessionUpdateSchema,
   type Stream,
   type UnaryContext,
 } from '@robustmq/rpc';
-import { ManualClock } from '@robustmq/runtime';
+import { ManualClock, systemTimers } from '@robustmq/runtime';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { ClusterState } from '../../src/cluster/cluster-state.ts';
+import { sessionKey } from '../../src/data/keys.ts';
+import { decodeHead } from '../../src/data/session-heads.ts';
 import { CLUSTER_FAMILY, dataFamily } from '../../src/families.ts';
 import { Meta } from '../../src/meta.ts';
 import { clusterService } from '../../src/rpc/cluster-service.ts';
 import { groupService } from '../../src/rpc/group-service.ts';
+import { readSessionRows } from '../../src/rpc/session-pages.ts';
 import { sessionService } from '../../src/rpc/session-service.ts';
 
 const DATA_GROUPS = 3;
@@ -39,6 +49,7 @@ const FAMILIES = [CLUSTER_FAMILY, ...Array.from({ length: DATA_GROUPS }, (_, i) 
 /** Settings of {@link TestMeta.open}. */
 export interface TestMetaOptions {
   readonly mqttFilter?: 'none' | 'name';
+  readonly clientIdOwnsSession?: boolean;
 }
 
 /** See the file head. Data is in a scratch folder until {@link remove}. */
@@ -86,8 +97,14 @@ export class TestMeta {
       openLog: (afterPosition) =>
         CommitLog.open(new NodeDisk(), directory, { afterPosition, fileBytes: 1 << 20 }),
       clock,
+      timers: systemTimers,
       dataGroups: DATA_GROUPS,
-      defaults: { streamShards: 1, streamMqttFilter: options.mqttFilter ?? 'none', mqttShards: 2 },
+      defaults: {
+        streamShards: 1,
+        streamMqttFilter: options.mqttFilter ?? 'none',
+        mqttShards: 2,
+        clientIdOwnsSession: options.clientIdOwnsSession ?? false,
+      },
       machine: {
         leaseDurationMs: 1_500,
         renewIntervalMs: 400,
@@ -149,10 +166,50 @@ export class TestMeta {
     node: NodeIdentity,
     session: MessageInitShape<typeof OpenSessionSchema>,
   ): Promise<OpenSessionOutcome> {
-    const sessions = [{ tenant: 't', expiryIntervalS: 60, ...session }];
+    const [outcome] = await this.openSessions(node, [{ tenant: 't', expiryIntervalS: 60, ...session }]);
+    return outcome!;
+  }
+
+  /** A batch of OpenSession. */
+  async openSessions(
+    node: NodeIdentity,
+    sessions: MessageInitShape<typeof OpenSessionSchema>[],
+  ): Promise<OpenSessionOutcome[]> {
     const request = create(OpenSessionsRequestSchema, { node, requestId: this.requestId(node), sessions });
     const { outcomes } = await this.sessions.openSessions(request, CONTEXT);
-    return outcomes![0] as OpenSessionOutcome;
+    return outcomes as OpenSessionOutcome[];
+  }
+
+  /** Releases a session without places. */
+  async release(node: NodeIdentity, key: SessionKey, expiryIntervalS: number): Promise<void> {
+    const request = create(ReleaseSessionsRequestSchema, { node, sessions: [{ key, expiryIntervalS }] });
+    await this.sessions.releaseSessions(request, CONTEXT);
+  }
+
+  /** The head of a session as stored. */
+  async headOf({
+    tenant,
+    clientId,
+  }: Pick<SessionKey, 'tenant' | 'clientId'>): Promise<SessionHead | undefined> {
+    const family = dataFamily(this.meta.dataGroupOf(tenant, clientId));
+    const bytes = await this.store.get(family, sessionKey(tenant, clientId));
+    return bytes === undefined ? undefined : decodeHead(bytes);
+  }
+
+  /** All rows of a session beside its head, in one page. */
+  async rowsOf({ tenant, clientId }: Pick<SessionKey, 'tenant' | 'clientId'>): Promise<SessionRows> {
+    const family = dataFamily(this.meta.dataGroupOf(tenant, clientId));
+    const source = { store: this.store, family, budget: this.meta.turnBudget() };
+    const name = { tenant, clientId };
+    return (await readSessionRows(source, name, new Uint8Array(), Number.POSITIVE_INFINITY)).rows;
+  }
+
+  /** One SessionUpdate; its code, empty for success. */
+  async update(node: NodeIdentity, update: MessageInitShape<typeof SessionUpdateSchema>): Promise<string> {
+    const requestId = this.requestId(node);
+    const request = create(UpdateSessionsRequestSchema, { node, requestId, updates: [update] });
+    const { outcomes } = await this.sessions.updateSessions(request, CONTEXT);
+    return (outcomes![0] as Failure).code;
   }
 
   async createStream(name: string, config: Record<string, string> = {}, shards = 1): Promise<Stream> {

@@ -7,7 +7,8 @@ import { ALREADY_ACKNOWLEDGED, WINDOW_FULL, type ShardLag } from '../delivery/su
 import type { Subscription } from '../delivery/subscription.ts';
 import type { SocketOutput } from '../transport/socket-output.ts';
 import type { ConnectTerms, MqttSession, OutboundTopicAliases } from '@robustmq/mqtt-session';
-import type { InFlightRow, ShardPosition } from '@robustmq/rpc';
+import type { SessionChanges } from '../store/session-changes.ts';
+import type { StoredPlaces } from '../store/session-rows.ts';
 import { Handover, type HandedOver } from './handover.ts';
 
 /** What names a session and its owner's right to it. */
@@ -27,15 +28,11 @@ export interface SessionSurroundings {
   readonly slowOutputBytes: number;
 }
 
-/** Where a session stood when its last connection ended. */
-export interface StoredPlaces {
-  readonly cursors: ShardPosition[];
-  readonly inFlight: InFlightRow[];
-}
-
 /** One session on this gateway. */
 export class ClientSession implements LaggingSession {
   readonly identity: SessionIdentity;
+  /** What is changed in its rows. */
+  readonly changes: SessionChanges;
   readonly originId: number;
   readonly isVersion5: boolean;
   readonly maximumPacketBytes: number;
@@ -58,12 +55,14 @@ export class ClientSession implements LaggingSession {
 
   constructor(
     identity: SessionIdentity,
+    changes: SessionChanges,
     terms: ConnectTerms,
     machine: MqttSession<ShardTail>,
     output: SocketOutput,
     surroundings: SessionSurroundings,
   ) {
     this.identity = identity;
+    this.changes = changes;
     this.originId = identity.originId;
     this.isVersion5 = terms.version === 5;
     this.maximumPacketBytes = terms.maximumPacketBytes;

@@ -6,9 +6,11 @@ import { TopicHash } from '@robustmq/bytes';
 import { BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
 import { reasonOfError, type ConnectTerms } from '@robustmq/mqtt-session';
-import type { NodeIdentity, OpenSessionOutcome, SessionHandover, SessionState } from '@robustmq/rpc';
+import type { NodeIdentity, SessionHandover } from '@robustmq/rpc';
 import { ClientSession } from './client-session.ts';
-import type { OutcomeCallback } from '../meta/batched-call.ts';
+import type { OutcomeCallback } from '../store/batched-call.ts';
+import type { OpenedSession } from '../store/opened-session.ts';
+import { placesOf, type StoredPlaces, type StoredSession } from '../store/session-rows.ts';
 import type { Connection } from './connection.ts';
 import { HOLD_CONNECT } from './read-holds.ts';
 import { resumeSession } from './resume-flow.ts';
@@ -81,7 +83,7 @@ function openRow(opening: Opening): void {
     // Once its owner has stopped the row is ours, unless a younger CONNECT took it meanwhile.
     previousReleased: false,
   };
-  const answered: OutcomeCallback<OpenSessionOutcome> = (error, outcome) => {
+  const answered: OutcomeCallback<OpenedSession> = (error, outcome) => {
     if (error === undefined) {
       opened(opening, outcome!);
       return;
@@ -94,23 +96,20 @@ function openRow(opening: Opening): void {
   else services.store.openAgain(request, answered);
 }
 
-function opened(opening: Opening, outcome: OpenSessionOutcome): void {
-  const { connection, terms, handover } = opening;
-  const { services, machine, tenant } = connection;
-  const { session } = outcome;
-  if (session?.key === undefined) {
-    machine.refuse(REASON.unspecifiedError);
-    services.store.opened({ tenant, clientId: terms.clientId });
-    return;
-  }
+function opened(opening: Opening, session: OpenedSession): void {
+  const { connection } = opening;
   connection.openedEpoch = session.key.epoch;
-  opening.isPresent &&= outcome.sessionPresent;
+  opening.isPresent &&= session.isPresent;
   if (opening.attempt === 1) opening.isUncertain = session.deliveryUncertain;
-  if (handover !== undefined && opening.isPresent) takePlaces(opening, session, handover);
-  const owner = outcome.previousOwner;
-  if (owner !== undefined && owner.nodeId !== '') takeOver(opening, outcome, owner);
+  if (session.previousOwner !== undefined) takeOver(opening, session, session.previousOwner);
   else if (isCurrent(opening)) accept(opening, session);
   else letGo(opening, session);
+}
+
+/** What the previous owner knew is younger than what meta has: its own release was fenced by our open (rule S3). */
+function placesHandedOver({ handover, isPresent }: Opening): StoredPlaces | undefined {
+  const places = placesOf(handover?.places);
+  return isPresent && places.cursors.length > 0 ? places : undefined;
 }
 
 /** Whether the client still waits on this connection. */
@@ -122,37 +121,26 @@ function isCurrent({ connection, terms }: Opening): boolean {
 }
 
 /** The client went away, or came back on another connection, while its row was being opened. */
-function letGo({ connection, terms }: Opening, { key, cursors, inFlight }: SessionState): void {
+function letGo(opening: Opening, { key }: OpenedSession): void {
+  const { connection, terms } = opening;
   const { store } = connection.services;
-  store.release(
-    { key: key!, expiryIntervalS: terms.sessionExpiryIntervalS, cursors, inFlight },
-    () => undefined,
-  );
+  const places = placesHandedOver(opening);
+  const expiryIntervalS = terms.sessionExpiryIntervalS;
+  store.release({ key, expiryIntervalS, ...(places && { places }) }, () => undefined);
   connection.machine.refuse(REASON.sessionTakenOver);
   store.opened({ tenant: connection.tenant, clientId: terms.clientId });
 }
 
-/** What the previous owner knew is younger than what meta has: its own release was fenced by our open (rule S3). */
-function takePlaces(opening: Opening, session: SessionState, { cursors, inFlight }: SessionHandover): void {
-  if (cursors.length === 0) return;
-  opening.isUncertain = false;
-  session.cursors = cursors;
-  session.inFlight = inFlight;
-}
-
 /** Another gateway serves the session: it stops, or its lease ends, before we serve (rule S1). */
-function takeOver(opening: Opening, outcome: OpenSessionOutcome, owner: NodeIdentity): void {
+function takeOver(opening: Opening, session: OpenedSession, owner: NodeIdentity): void {
   const { connection, terms } = opening;
   const { services, machine, tenant } = connection;
   const { clientId } = terms;
-  services.takeOver(owner, { tenant, clientId, epoch: outcome.previousEpoch }).then(
+  services.takeOver(owner, { tenant, clientId, epoch: session.previousEpoch }).then(
     (handover) => {
       // Of several owners in turn only one has served it; the others had a CONNECT under way and know nothing.
-      if ((opening.handover?.cursors.length ?? 0) === 0) opening.handover = handover;
+      if ((opening.handover?.places?.cursors.length ?? 0) === 0) opening.handover = handover;
       if (!isCurrent(opening)) {
-        const session = outcome.session!;
-        if (opening.handover !== undefined && opening.isPresent)
-          takePlaces(opening, session, opening.handover);
         letGo(opening, session);
       } else if (++opening.attempt <= MAX_ATTEMPTS) {
         openRow(opening);
@@ -168,16 +156,17 @@ function takeOver(opening: Opening, outcome: OpenSessionOutcome, owner: NodeIden
   );
 }
 
-function accept(opening: Opening, state: SessionState): void {
+function accept(opening: Opening, opened: OpenedSession): void {
   const { connection, terms, isPresent, attempt } = opening;
   const { services, machine, tenant } = connection;
-  const { generation, epoch } = state.key!;
+  const { generation, epoch } = opened.key;
   const { clientId } = terms;
   services.store.opened({ tenant, clientId });
   machine.accept(isPresent, services.clock.monotonicMs());
   const originId = hash.ofString(`${tenant}\0${clientId}`).toMapKey();
   const session = new ClientSession(
     { tenant, clientId, generation, epoch, originId },
+    opened.changes,
     terms,
     machine,
     connection.output,
@@ -192,7 +181,9 @@ function accept(opening: Opening, state: SessionState): void {
   if (isPresent) {
     // Places that another gateway handed over are in no row yet.
     session.isCursorDirty = attempt > 1;
-    resumeSession(connection, session, state, opening.isUncertain);
+    const places = placesHandedOver(opening);
+    const stored: StoredSession = { ...opened.stored, ...places };
+    resumeSession(connection, session, stored, opening.isUncertain && places === undefined);
   }
   connection.release(HOLD_CONNECT);
 }

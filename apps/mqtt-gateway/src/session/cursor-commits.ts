@@ -5,7 +5,7 @@ import { REASON } from '@robustmq/mqtt-codec';
 import type { GatewayServices } from '../services.ts';
 import type { ClientSession } from './client-session.ts';
 import type { Connection } from './connection.ts';
-import { cursorsOf, keyOf } from './session-end.ts';
+import { cursorsOf } from './session-end.ts';
 
 /** Commits cursors periodically. */
 export class CursorCommits {
@@ -35,7 +35,7 @@ export class CursorCommits {
     const cursors = cursorsOf(this.#services, session);
     if (cursors.length === 0) return;
     this.#underWay.add(session);
-    this.#services.store.commit({ key: keyOf(session), cursors }, (error) => {
+    this.#services.store.commit(session.changes, cursors, (error) => {
       this.#underWay.delete(session);
       if (error === undefined) return;
       // Another owner opened the session: this connection must not be served beside it (I6).

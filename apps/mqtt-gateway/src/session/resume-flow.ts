@@ -1,17 +1,13 @@
 // A stored session comes back: its filters are registered, and each shard is read on from its cursor through the index
 // until the ring takes over (rules X4, X5, S3). Nothing is delivered live before every place is known.
 
-import type { SessionState, ShardPosition } from '@robustmq/rpc';
 import type { ActiveCallback, ActiveFilter } from '../delivery/filter-registry.ts';
 import { shardKeyOf, type ShardTail } from '../delivery/shard-tail.ts';
 import { Subscription, type StartOffset } from '../delivery/subscription.ts';
+import type { ShardPlace, StoredSession } from '../store/session-rows.ts';
 import type { ClientSession } from './client-session.ts';
 import type { Connection } from './connection.ts';
-
-const QOS_MASK = 0x03;
-const NO_LOCAL = 0x04;
-const RETAIN_AS_PUBLISHED = 0x08;
-const RETAIN_HANDLING_SHIFT = 4;
+import { SENT_BELOW, type HandedOver } from './handover.ts';
 
 /**
  * Brings back the subscriptions of `state`, then reads what was missed. `isUncertain`: its owner ended without saying what
@@ -20,26 +16,25 @@ const RETAIN_HANDLING_SHIFT = 4;
 export function resumeSession(
   connection: Connection,
   session: ClientSession,
-  state: SessionState,
+  state: StoredSession,
   isUncertain: boolean,
 ): void {
   if (state.subscriptions.length === 0) return;
   const { services } = connection;
   const { tenant } = session.identity;
-  session.stored = { cursors: state.cursors, inFlight: state.inFlight };
+  session.stored = state;
+  // Filters that began together share their places in memory as well.
+  const startMaps = new Map<readonly ShardPlace[], Map<number, StartOffset>>();
   const actives: ActiveFilter[] = [];
   let missing = state.subscriptions.length;
   for (const row of state.subscriptions) {
     const subscription = new Subscription(session, row.filter);
-    subscription.setOptions({
-      qos: row.options & QOS_MASK,
-      noLocal: (row.options & NO_LOCAL) !== 0,
-      retainAsPublished: (row.options & RETAIN_AS_PUBLISHED) !== 0,
-      retainHandling: (row.options >> RETAIN_HANDLING_SHIFT) & 0x03,
-      subscriptionIdentifier: row.subscriptionIdentifier,
-    });
-    subscription.createdAtRevision = Number(row.createdAtRevision);
-    subscription.starts = startMap(row.start);
+    subscription.setOptions(row);
+    subscription.createdAtRevision = row.createdAtRevision;
+    subscription.vector = row.start;
+    let starts = startMaps.get(row.start);
+    if (starts === undefined) startMaps.set(row.start, (starts = startMap(row.start)));
+    subscription.starts = starts;
     session.subscriptions.set(row.filter, subscription);
     services.addMeshFilter(tenant, row.filter);
     // However long the journals are away: the client is connected, and only its reading waits. One that the client
@@ -52,19 +47,14 @@ export function resumeSession(
   }
 }
 
-function startMap(rows: readonly ShardPosition[]): Map<number, StartOffset> {
-  return new Map(
-    rows.map((row) => [
-      shardKeyOf(row.streamId, row.shard),
-      { streamId: row.streamId, shard: row.shard, leaderEpoch: row.leaderEpoch, offset: Number(row.offset) },
-    ]),
-  );
+function startMap(places: readonly ShardPlace[]): Map<number, StartOffset> {
+  return new Map(places.map((place) => [shardKeyOf(place.streamId, place.shard), place]));
 }
 
 function startReading(
   connection: Connection,
   session: ClientSession,
-  state: SessionState,
+  state: StoredSession,
   actives: readonly ActiveFilter[],
   isUncertain: boolean,
 ): void {
@@ -86,14 +76,7 @@ function startReading(
     session.lagFrom(tail, from, ringFrom);
     if (isUncertain) session.maybeSent(tail);
   }
-  session.takeOver(
-    state.inFlight.flatMap((row) => {
-      const { position } = row;
-      if (position === undefined) return [];
-      const tail = services.tails.tailOf(shardKeyOf(position.streamId, position.shard));
-      return tail === undefined ? [] : [{ packetId: row.packetId, tail, offset: Number(position.offset) }];
-    }),
-  );
+  session.takeOver(handedOver(connection, state));
   session.stored = null;
   const routes = services.routesOf(tenant);
   for (const subscription of session.subscriptions.values()) {
@@ -102,6 +85,21 @@ function startReading(
     routes.add(subscription);
     subscription.activated();
   }
+}
+
+function handedOver({ services }: Connection, { cursors, outbound }: StoredSession): HandedOver[] {
+  const tailOf = ({ streamId, shard }: ShardPlace): ShardTail | undefined =>
+    services.tails.tailOf(shardKeyOf(streamId, shard));
+  const messages = outbound.flatMap((message) => {
+    const tail = tailOf(message);
+    return tail === undefined ? [] : [{ packetId: message.packetId, tail, offset: message.offset }];
+  });
+  const marks = cursors.flatMap((cursor) => {
+    const tail = tailOf(cursor);
+    const isSaid = tail !== undefined && cursor.sentBelow > 0;
+    return isSaid ? [{ packetId: SENT_BELOW, tail, offset: cursor.sentBelow }] : [];
+  });
+  return [...messages, ...marks];
 }
 
 /**

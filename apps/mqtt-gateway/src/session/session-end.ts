@@ -1,72 +1,42 @@
 // The end of a session's time on this gateway: its filters go, and its row in meta gets what the next owner needs.
 
-import { create } from '@bufbuild/protobuf';
-import {
-  InFlightRowSchema,
-  SessionKeySchema,
-  ShardPositionSchema,
-  type InFlightRow,
-  type ShardPosition,
-} from '@robustmq/rpc';
 import type { ShardTail } from '../delivery/shard-tail.ts';
 import type { GatewayServices } from '../services.ts';
+import type { StoredCursor, StoredOutbound, StoredPlaces } from '../store/session-rows.ts';
 import type { ClientSession } from './client-session.ts';
 import type { Connection } from './connection.ts';
-import { SENT_BELOW } from './handover.ts';
 
-/** The row's key of a session. */
-export function keyOf(session: ClientSession) {
-  const { tenant, clientId, generation, epoch } = session.identity;
-  return create(SessionKeySchema, { tenant, clientId, generation, epoch });
-}
-
-/** How far a durable session has read every shard that MQTT sees. */
-export function cursorsOf(services: GatewayServices, session: ClientSession): ShardPosition[] {
-  if (session.stored !== null) return session.stored.cursors;
-  const cursors: ShardPosition[] = [];
-  for (const tail of services.tails.tails()) {
-    cursors.push(
-      create(ShardPositionSchema, {
-        streamId: tail.streamId,
-        shard: tail.shard,
-        leaderEpoch: tail.leaderEpoch,
-        offset: BigInt(session.cursorOf(tail)),
-      }),
-    );
-  }
-  return cursors;
-}
-
-/**
- * What the client has been sent and not acknowledged, and for each shard that this concerns the point below which
- * everything was sent (rule S3).
- */
-export function inFlightOf(session: ClientSession): InFlightRow[] {
-  if (session.stored !== null) return session.stored.inFlight;
-  const rows: InFlightRow[] = [];
+/** How far a durable session has read every shard that MQTT sees, and what is in flight (rule S3). */
+export function placesOf(services: GatewayServices, session: ClientSession): StoredPlaces {
+  if (session.stored !== null) return session.stored;
+  const outbound: StoredOutbound[] = [];
   const sentBelow = new Map<ShardTail, number>();
   for (const { packetId, place: tail, offset } of session.machine.window.inFlight()) {
-    rows.push(inFlightRow(packetId, tail, offset));
+    outbound.push({ packetId, qos: 1, state: 'sent', ...placeIn(tail, offset) });
     sentBelow.set(tail, session.sentBelow(tail));
   }
   for (const { tail, offset } of session.handover?.sentBelow() ?? []) {
     sentBelow.set(tail, Math.max(offset, session.sentBelow(tail)));
   }
-  for (const [tail, offset] of sentBelow) rows.push(inFlightRow(SENT_BELOW, tail, offset));
-  return rows;
+  return { cursors: cursorsOf(services, session, sentBelow), outbound };
 }
 
-function inFlightRow(packetId: number, tail: ShardTail, offset: number): InFlightRow {
-  return create(InFlightRowSchema, {
-    packetId,
-    qos: 1,
-    position: create(ShardPositionSchema, {
-      streamId: tail.streamId,
-      shard: tail.shard,
-      leaderEpoch: tail.leaderEpoch,
-      offset: BigInt(offset),
-    }),
-  });
+/** How far a durable session has read every shard that MQTT sees. */
+export function cursorsOf(
+  services: GatewayServices,
+  session: ClientSession,
+  sentBelow: ReadonlyMap<ShardTail, number> = new Map(),
+): StoredCursor[] {
+  const cursors: StoredCursor[] = [];
+  for (const tail of services.tails.tails()) {
+    const place = placeIn(tail, session.cursorOf(tail));
+    cursors.push({ ...place, sentBelow: sentBelow.get(tail) ?? 0 });
+  }
+  return cursors;
+}
+
+function placeIn({ streamId, shard, leaderEpoch }: ShardTail, offset: number) {
+  return { streamId, shard, leaderEpoch, offset };
 }
 
 /** Takes the session's subscriptions out of routing. */
@@ -84,12 +54,12 @@ export function removeSubscriptions(services: GatewayServices, session: ClientSe
 export function endSession(connection: Connection, session: ClientSession, expiryIntervalS: number): void {
   const { services } = connection;
   const isDurable = expiryIntervalS > 0;
-  const cursors = isDurable ? cursorsOf(services, session) : [];
-  const inFlight = isDurable ? inFlightOf(session) : [];
+  const places = isDurable ? placesOf(services, session) : undefined;
   session.close();
   removeSubscriptions(services, session);
   services.directory.remove(session.identity.tenant, session.identity.clientId, connection);
-  services.store.release({ key: keyOf(session), expiryIntervalS, cursors, inFlight }, (error) => {
+  const { key } = session.changes;
+  services.store.release({ key, expiryIntervalS, ...(places && { places }) }, (error) => {
     // `fenced`: another owner opened it meanwhile, which is as good. Else its lease or expiry ends it.
     if (error === undefined || error.code === 'fenced') return;
     services.log.warn({ client_id: session.identity.clientId, err: error }, 'session could not be released');

@@ -1,15 +1,13 @@
 // SUBSCRIBE and UNSUBSCRIBE (sections 3.8 to 3.11). Nothing that matches and is published after SUBACK is missed (I5): the
 // filter is active in every tail, the mesh routes it, and a durable session's row has it, before SUBACK leaves (X3, S6).
 
-import { create } from '@bufbuild/protobuf';
 import { REASON } from '@robustmq/mqtt-codec';
 import type { SubscribeEntry, SubscribeRequest, UnsubscribeRequest } from '@robustmq/mqtt-session';
-import { ShardPositionSchema, SubscriptionRowSchema, type SubscriptionRow } from '@robustmq/rpc';
 import type { ActiveFilter } from '../delivery/filter-registry.ts';
 import { Subscription, type StartOffset } from '../delivery/subscription.ts';
+import type { StoredSubscription } from '../store/session-rows.ts';
 import type { ClientSession } from './client-session.ts';
 import type { Connection } from './connection.ts';
-import { keyOf } from './session-end.ts';
 
 /** SUBSCRIBE under way. */
 interface Pending {
@@ -102,21 +100,19 @@ function startsOf(connection: Connection, active: ActiveFilter): Map<number, Sta
   return starts;
 }
 
-/** Rows of one filter may reach meta in any order, so each has the start vector. */
-function rowOf(subscription: Subscription): SubscriptionRow {
-  return create(SubscriptionRowSchema, {
-    filter: subscription.filter,
-    options:
-      subscription.qos |
-      (subscription.noLocal ? 4 : 0) |
-      (subscription.retainAsPublished ? 8 : 0) |
-      (subscription.retainHandling << 4),
-    subscriptionIdentifier: subscription.subscriptionIdentifier,
-    start: subscription.vector.map((start) =>
-      create(ShardPositionSchema, { ...start, offset: BigInt(start.offset) }),
-    ),
-    createdAtRevision: BigInt(subscription.createdAtRevision),
-  });
+function storedOf(subscription: Subscription): StoredSubscription {
+  const { filter, qos, noLocal, retainAsPublished, retainHandling } = subscription;
+  const { subscriptionIdentifier, createdAtRevision, vector: start } = subscription;
+  return {
+    filter,
+    qos,
+    noLocal,
+    retainAsPublished,
+    retainHandling,
+    subscriptionIdentifier,
+    createdAtRevision,
+    start,
+  };
 }
 
 function undo(connection: Connection, session: ClientSession, subscription: Subscription): void {
@@ -142,8 +138,14 @@ function finishPart(pending: Pending): void {
     connection.subscribed(request);
     return;
   }
-  const put = [...stored.values()].map(rowOf);
-  connection.services.store.update({ key: keyOf(session), put, remove: [] }, (error) => {
+  const subscriptions = [...stored.values()];
+  const made = subscriptions.filter((subscription) => pending.made.has(subscription));
+  const change = {
+    put: subscriptions.map(storedOf),
+    remove: [],
+    made: made.map(({ filter }) => filter),
+  };
+  connection.services.store.update(session.changes, change, (error) => {
     if (error !== undefined) notStored(pending, error.code);
     if (error?.code === 'fenced') connection.machine.disconnect(REASON.sessionTakenOver);
     else connection.subscribed(request);
@@ -190,7 +192,8 @@ export function unsubscribe(
     connection.unsubscribed(request);
     return;
   }
-  connection.services.store.update({ key: keyOf(session), put: [], remove: removed }, (error) => {
+  const change = { put: [], remove: removed, made: [] };
+  connection.services.store.update(session.changes, change, (error) => {
     if (error?.code === 'fenced') connection.machine.disconnect(REASON.sessionTakenOver);
     else connection.unsubscribed(request);
   });

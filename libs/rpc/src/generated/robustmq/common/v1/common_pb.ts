@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file robustmq/common/v1/common.proto.
  */
 export const file_robustmq_common_v1_common: GenFile = /*@__PURE__*/
-  fileDesc("Ch9yb2J1c3RtcS9jb21tb24vdjEvY29tbW9uLnByb3RvEhJyb2J1c3RtcS5jb21tb24udjEiSgoMTm9kZUlkZW50aXR5Eg8KB25vZGVfaWQYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSFAoMZGlyZWN0b3J5X2lkGAMgASgJIkMKCVJlcXVlc3RJZBIPCgdub2RlX2lkGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEIiwKCFNoYXJkUmVmEhEKCXN0cmVhbV9pZBgBIAEoDRINCgVzaGFyZBgCIAEoDSJXCg1TaGFyZFBvc2l0aW9uEhEKCXN0cmVhbV9pZBgBIAEoDRINCgVzaGFyZBgCIAEoDRIUCgxsZWFkZXJfZXBvY2gYAyABKAUSDgoGb2Zmc2V0GAQgASgDIsoBCgpTaGFyZE1hcmtzEhEKCXN0cmVhbV9pZBgBIAEoDRINCgVzaGFyZBgCIAEoDRIUCgxsZWFkZXJfZXBvY2gYAyABKAUSGAoQbG9nX3N0YXJ0X29mZnNldBgEIAEoAxIWCg5oaWdoX3dhdGVybWFyaxgFIAEoAxIaChJsYXN0X3N0YWJsZV9vZmZzZXQYBiABKAMSFgoObG9nX2VuZF9vZmZzZXQYByABKAMSHgoWZHVyYWJsZV9sb2dfZW5kX29mZnNldBgIIAEoAyKTAQoHRmFpbHVyZRIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSOQoHZGV0YWlscxgDIAMoCzIoLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlLkRldGFpbHNFbnRyeRouCgxEZXRhaWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASrVAQoLU2VydmljZUtpbmQSHAoYU0VSVklDRV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRU0VSVklDRV9LSU5EX01FVEEQARIYChRTRVJWSUNFX0tJTkRfSk9VUk5BTBACEh0KGVNFUlZJQ0VfS0lORF9NUVRUX0dBVEVXQVkQAxIeChpTRVJWSUNFX0tJTkRfS0FGS0FfR0FURVdBWRAEEhoKFlNFUlZJQ0VfS0lORF9BRE1JTl9BUEkQBRIcChhTRVJWSUNFX0tJTkRfUlVMRV9FTkdJTkUQBmIGcHJvdG8z");
+  fileDesc("Ch9yb2J1c3RtcS9jb21tb24vdjEvY29tbW9uLnByb3RvEhJyb2J1c3RtcS5jb21tb24udjEiSgoMTm9kZUlkZW50aXR5Eg8KB25vZGVfaWQYASABKAkSEwoLaW5jYXJuYXRpb24YAiABKAQSFAoMZGlyZWN0b3J5X2lkGAMgASgJIkMKCVJlcXVlc3RJZBIPCgdub2RlX2lkGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEEhAKCHNlcXVlbmNlGAMgASgEIikKCVByaW5jaXBhbBIOCgZ0ZW5hbnQYASABKAkSDAoEbmFtZRgCIAEoCSIsCghTaGFyZFJlZhIRCglzdHJlYW1faWQYASABKA0SDQoFc2hhcmQYAiABKA0iVwoNU2hhcmRQb3NpdGlvbhIRCglzdHJlYW1faWQYASABKA0SDQoFc2hhcmQYAiABKA0SFAoMbGVhZGVyX2Vwb2NoGAMgASgFEg4KBm9mZnNldBgEIAEoAyLKAQoKU2hhcmRNYXJrcxIRCglzdHJlYW1faWQYASABKA0SDQoFc2hhcmQYAiABKA0SFAoMbGVhZGVyX2Vwb2NoGAMgASgFEhgKEGxvZ19zdGFydF9vZmZzZXQYBCABKAMSFgoOaGlnaF93YXRlcm1hcmsYBSABKAMSGgoSbGFzdF9zdGFibGVfb2Zmc2V0GAYgASgDEhYKDmxvZ19lbmRfb2Zmc2V0GAcgASgDEh4KFmR1cmFibGVfbG9nX2VuZF9vZmZzZXQYCCABKAMikwEKB0ZhaWx1cmUSDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEjkKB2RldGFpbHMYAyADKAsyKC5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZS5EZXRhaWxzRW50cnkaLgoMRGV0YWlsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEq1QEKC1NlcnZpY2VLaW5kEhwKGFNFUlZJQ0VfS0lORF9VTlNQRUNJRklFRBAAEhUKEVNFUlZJQ0VfS0lORF9NRVRBEAESGAoUU0VSVklDRV9LSU5EX0pPVVJOQUwQAhIdChlTRVJWSUNFX0tJTkRfTVFUVF9HQVRFV0FZEAMSHgoaU0VSVklDRV9LSU5EX0tBRktBX0dBVEVXQVkQBBIaChZTRVJWSUNFX0tJTkRfQURNSU5fQVBJEAUSHAoYU0VSVklDRV9LSU5EX1JVTEVfRU5HSU5FEAZiBnByb3RvMw");
 
 /**
  * One run of a process. Every start is a new incarnation (rules F1, R3); the directory id names the data it holds (R5).
@@ -75,6 +75,32 @@ export const RequestIdSchema: GenMessage<RequestId> = /*@__PURE__*/
   messageDesc(file_robustmq_common_v1_common, 1);
 
 /**
+ * Who acts. Absent where one is expected, or without a name: anonymous.
+ *
+ * @generated from message robustmq.common.v1.Principal
+ */
+export type Principal = Message<"robustmq.common.v1.Principal"> & {
+  /**
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * User name.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message robustmq.common.v1.Principal.
+ * Use `create(PrincipalSchema)` to create a new message.
+ */
+export const PrincipalSchema: GenMessage<Principal> = /*@__PURE__*/
+  messageDesc(file_robustmq_common_v1_common, 2);
+
+/**
  * One partition of a stream. Stream ids are never reused (rule X4).
  *
  * @generated from message robustmq.common.v1.ShardRef
@@ -96,7 +122,7 @@ export type ShardRef = Message<"robustmq.common.v1.ShardRef"> & {
  * Use `create(ShardRefSchema)` to create a new message.
  */
 export const ShardRefSchema: GenMessage<ShardRef> = /*@__PURE__*/
-  messageDesc(file_robustmq_common_v1_common, 2);
+  messageDesc(file_robustmq_common_v1_common, 3);
 
 /**
  * A place in a shard: everything below `offset` is behind it. The epoch tells whether it lies beyond a later
@@ -131,7 +157,7 @@ export type ShardPosition = Message<"robustmq.common.v1.ShardPosition"> & {
  * Use `create(ShardPositionSchema)` to create a new message.
  */
 export const ShardPositionSchema: GenMessage<ShardPosition> = /*@__PURE__*/
-  messageDesc(file_robustmq_common_v1_common, 3);
+  messageDesc(file_robustmq_common_v1_common, 4);
 
 /**
  * Marks of a shard as its leader knows them (design section 4: committed means offset < high_watermark).
@@ -185,7 +211,7 @@ export type ShardMarks = Message<"robustmq.common.v1.ShardMarks"> & {
  * Use `create(ShardMarksSchema)` to create a new message.
  */
 export const ShardMarksSchema: GenMessage<ShardMarks> = /*@__PURE__*/
-  messageDesc(file_robustmq_common_v1_common, 4);
+  messageDesc(file_robustmq_common_v1_common, 5);
 
 /**
  * A failure with one of the stable codes of libs/errors. Absent or empty code means success.
@@ -214,7 +240,7 @@ export type Failure = Message<"robustmq.common.v1.Failure"> & {
  * Use `create(FailureSchema)` to create a new message.
  */
 export const FailureSchema: GenMessage<Failure> = /*@__PURE__*/
-  messageDesc(file_robustmq_common_v1_common, 5);
+  messageDesc(file_robustmq_common_v1_common, 6);
 
 /**
  * @generated from enum robustmq.common.v1.ServiceKind

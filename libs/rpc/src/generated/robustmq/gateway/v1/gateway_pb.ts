@@ -6,9 +6,9 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { NodeIdentity, ShardPosition } from "../../common/v1/common_pb.ts";
+import type { NodeIdentity } from "../../common/v1/common_pb.ts";
 import { file_robustmq_common_v1_common } from "../../common/v1/common_pb.ts";
-import type { InFlightRow } from "../../meta/v1/session_pb.ts";
+import type { SessionPlaces } from "../../meta/v1/session_pb.ts";
 import { file_robustmq_meta_v1_session } from "../../meta/v1/session_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file robustmq/gateway/v1/gateway.proto.
  */
 export const file_robustmq_gateway_v1_gateway: GenFile = /*@__PURE__*/
-  fileDesc("CiFyb2J1c3RtcS9nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SE3JvYnVzdG1xLmdhdGV3YXkudjEifQoLTWVzaFJlcXVlc3QSLwoFaGVsbG8YASABKAsyHi5yb2J1c3RtcS5nYXRld2F5LnYxLk1lc2hIZWxsb0gAEjQKB3B1Ymxpc2gYAiABKAsyIS5yb2J1c3RtcS5nYXRld2F5LnYxLlB1Ymxpc2hGcmFtZUgAQgcKBWZyYW1lIkoKDE1lc2hSZXNwb25zZRIxCgZyb3V0ZXMYASABKAsyHy5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlRnJhbWVIAEIHCgVmcmFtZSI+CglNZXNoSGVsbG8SMQoHZ2F0ZXdheRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkihQEKClJvdXRlRnJhbWUSEAoIc2VxdWVuY2UYASABKAQSEAoIc25hcHNob3QYAiABKAgSJwoDYWRkGAMgAygLMhoucm9idXN0bXEuZ2F0ZXdheS52MS5Sb3V0ZRIqCgZyZW1vdmUYBCADKAsyGi5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlIicKBVJvdXRlEg4KBnRlbmFudBgBIAEoCRIOCgZmaWx0ZXIYAiABKAkiWwoMUHVibGlzaEZyYW1lEg4KBnRlbmFudBgBIAEoCRINCgViYXRjaBgCIAEoDBINCgVjb3VudBgDIAEoDRIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYBCABKAQifAoPVGFrZU92ZXJSZXF1ZXN0EjMKCW5ld19vd25lchgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSNAoIc2Vzc2lvbnMYAiADKAsyIi5yb2J1c3RtcS5nYXRld2F5LnYxLlRha2VPdmVyRW50cnkiQQoNVGFrZU92ZXJFbnRyeRIOCgZ0ZW5hbnQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEg0KBWVwb2NoGAMgASgEIlwKEFRha2VPdmVyUmVzcG9uc2USDwoHc3RvcHBlZBgBIAMoCBI3CgloYW5kb3ZlcnMYAiADKAsyJC5yb2J1c3RtcS5nYXRld2F5LnYxLlNlc3Npb25IYW5kb3ZlciJ3Cg9TZXNzaW9uSGFuZG92ZXISMgoHY3Vyc29ycxgBIAMoCzIhLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFBvc2l0aW9uEjAKCWluX2ZsaWdodBgCIAMoCzIdLnJvYnVzdG1xLm1ldGEudjEuSW5GbGlnaHRSb3cyugEKDkdhdGV3YXlTZXJ2aWNlEk8KBE1lc2gSIC5yb2J1c3RtcS5nYXRld2F5LnYxLk1lc2hSZXF1ZXN0GiEucm9idXN0bXEuZ2F0ZXdheS52MS5NZXNoUmVzcG9uc2UoATABElcKCFRha2VPdmVyEiQucm9idXN0bXEuZ2F0ZXdheS52MS5UYWtlT3ZlclJlcXVlc3QaJS5yb2J1c3RtcS5nYXRld2F5LnYxLlRha2VPdmVyUmVzcG9uc2ViBnByb3RvMw", [file_robustmq_common_v1_common, file_robustmq_meta_v1_session]);
+  fileDesc("CiFyb2J1c3RtcS9nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SE3JvYnVzdG1xLmdhdGV3YXkudjEifQoLTWVzaFJlcXVlc3QSLwoFaGVsbG8YASABKAsyHi5yb2J1c3RtcS5nYXRld2F5LnYxLk1lc2hIZWxsb0gAEjQKB3B1Ymxpc2gYAiABKAsyIS5yb2J1c3RtcS5nYXRld2F5LnYxLlB1Ymxpc2hGcmFtZUgAQgcKBWZyYW1lIkoKDE1lc2hSZXNwb25zZRIxCgZyb3V0ZXMYASABKAsyHy5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlRnJhbWVIAEIHCgVmcmFtZSI+CglNZXNoSGVsbG8SMQoHZ2F0ZXdheRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkihQEKClJvdXRlRnJhbWUSEAoIc2VxdWVuY2UYASABKAQSEAoIc25hcHNob3QYAiABKAgSJwoDYWRkGAMgAygLMhoucm9idXN0bXEuZ2F0ZXdheS52MS5Sb3V0ZRIqCgZyZW1vdmUYBCADKAsyGi5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlIicKBVJvdXRlEg4KBnRlbmFudBgBIAEoCRIOCgZmaWx0ZXIYAiABKAkiWwoMUHVibGlzaEZyYW1lEg4KBnRlbmFudBgBIAEoCRINCgViYXRjaBgCIAEoDBINCgVjb3VudBgDIAEoDRIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYBCABKAQifAoPVGFrZU92ZXJSZXF1ZXN0EjMKCW5ld19vd25lchgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSNAoIc2Vzc2lvbnMYAiADKAsyIi5yb2J1c3RtcS5nYXRld2F5LnYxLlRha2VPdmVyRW50cnkiQQoNVGFrZU92ZXJFbnRyeRIOCgZ0ZW5hbnQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEg0KBWVwb2NoGAMgASgEIlwKEFRha2VPdmVyUmVzcG9uc2USDwoHc3RvcHBlZBgBIAMoCBI3CgloYW5kb3ZlcnMYAiADKAsyJC5yb2J1c3RtcS5nYXRld2F5LnYxLlNlc3Npb25IYW5kb3ZlciJCCg9TZXNzaW9uSGFuZG92ZXISLwoGcGxhY2VzGAEgASgLMh8ucm9idXN0bXEubWV0YS52MS5TZXNzaW9uUGxhY2VzMroBCg5HYXRld2F5U2VydmljZRJPCgRNZXNoEiAucm9idXN0bXEuZ2F0ZXdheS52MS5NZXNoUmVxdWVzdBohLnJvYnVzdG1xLmdhdGV3YXkudjEuTWVzaFJlc3BvbnNlKAEwARJXCghUYWtlT3ZlchIkLnJvYnVzdG1xLmdhdGV3YXkudjEuVGFrZU92ZXJSZXF1ZXN0GiUucm9idXN0bXEuZ2F0ZXdheS52MS5UYWtlT3ZlclJlc3BvbnNlYgZwcm90bzM", [file_robustmq_common_v1_common, file_robustmq_meta_v1_session]);
 
 /**
  * @generated from message robustmq.gateway.v1.MeshRequest
@@ -262,14 +262,9 @@ export const TakeOverResponseSchema: GenMessage<TakeOverResponse> = /*@__PURE__*
  */
 export type SessionHandover = Message<"robustmq.gateway.v1.SessionHandover"> & {
   /**
-   * @generated from field: repeated robustmq.common.v1.ShardPosition cursors = 1;
+   * @generated from field: robustmq.meta.v1.SessionPlaces places = 1;
    */
-  cursors: ShardPosition[];
-
-  /**
-   * @generated from field: repeated robustmq.meta.v1.InFlightRow in_flight = 2;
-   */
-  inFlight: InFlightRow[];
+  places?: SessionPlaces | undefined;
 };
 
 /**

@@ -2,12 +2,13 @@
 // @generated from file robustmq/meta/v1/session.proto (package robustmq.meta.v1, syntax proto3)
 /* eslint-disable */
 
-// MQTT sessions, in the data groups: who owns a client id, its subscriptions and cursors (rules S1-S4, X3, X4).
-// Every call carries a batch; outcomes answer entry by entry, in order.
+// MQTT sessions, in the data groups: who owns a client id, its subscriptions, cursors and ledgers (rules S1-S4, X3, X4).
+// A session is rows, not a row: a head, and one row for each filter, start vector, cursor and message in flight (docs:
+// formats/meta-log). A change touches only its rows. Every call carries a batch; outcomes answer entry by entry, in order.
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Failure, NodeIdentity, RequestId, ShardPosition } from "../../common/v1/common_pb.ts";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Failure, NodeIdentity, Principal, RequestId, ShardPosition, ShardRef } from "../../common/v1/common_pb.ts";
 import { file_robustmq_common_v1_common } from "../../common/v1/common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -15,10 +16,10 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file robustmq/meta/v1/session.proto.
  */
 export const file_robustmq_meta_v1_session: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yb2J1c3RtcS9tZXRhL3YxL3Nlc3Npb24ucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEiUgoKU2Vzc2lvbktleRIOCgZ0ZW5hbnQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEhIKCmdlbmVyYXRpb24YAyABKAQSDQoFZXBvY2gYBCABKAQiogEKD1N1YnNjcmlwdGlvblJvdxIOCgZmaWx0ZXIYASABKAkSDwoHb3B0aW9ucxgCIAEoDRIfChdzdWJzY3JpcHRpb25faWRlbnRpZmllchgDIAEoDRIwCgVzdGFydBgEIAMoCzIhLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFBvc2l0aW9uEhsKE2NyZWF0ZWRfYXRfcmV2aXNpb24YBSABKAQi7AIKDFNlc3Npb25TdGF0ZRIpCgNrZXkYASABKAsyHC5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25LZXkSGQoRZXhwaXJ5X2ludGVydmFsX3MYAiABKA0SOAoNc3Vic2NyaXB0aW9ucxgDIAMoCzIhLnJvYnVzdG1xLm1ldGEudjEuU3Vic2NyaXB0aW9uUm93EjIKB2N1cnNvcnMYBCADKAsyIS5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRQb3NpdGlvbhIwCglpbl9mbGlnaHQYBSADKAsyHS5yb2J1c3RtcS5tZXRhLnYxLkluRmxpZ2h0Um93EhUKDW93bmVyX25vZGVfaWQYBiABKAkSGQoRb3duZXJfaW5jYXJuYXRpb24YByABKAQSEQoJY29ubmVjdGVkGAggASgIEhUKDXVwZGF0ZWRfYXRfbXMYCSABKAMSGgoSZGVsaXZlcnlfdW5jZXJ0YWluGAogASgIImIKC0luRmxpZ2h0Um93EhEKCXBhY2tldF9pZBgBIAEoDRIzCghwb3NpdGlvbhgCIAEoCzIhLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFBvc2l0aW9uEgsKA3FvcxgDIAEoDSKpAQoTT3BlblNlc3Npb25zUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRIxCgpyZXF1ZXN0X2lkGAIgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIvCghzZXNzaW9ucxgDIAMoCzIdLnJvYnVzdG1xLm1ldGEudjEuT3BlblNlc3Npb24iewoLT3BlblNlc3Npb24SDgoGdGVuYW50GAEgASgJEhEKCWNsaWVudF9pZBgCIAEoCRITCgtjbGVhbl9zdGFydBgDIAEoCBIZChFleHBpcnlfaW50ZXJ2YWxfcxgEIAEoDRIZChFwcmV2aW91c19yZWxlYXNlZBgFIAEoCCJOChRPcGVuU2Vzc2lvbnNSZXNwb25zZRI2CghvdXRjb21lcxgBIAMoCzIkLnJvYnVzdG1xLm1ldGEudjEuT3BlblNlc3Npb25PdXRjb21lIt4BChJPcGVuU2Vzc2lvbk91dGNvbWUSLAoHZmFpbHVyZRgBIAEoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlEi8KB3Nlc3Npb24YAiABKAsyHi5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25TdGF0ZRIXCg9zZXNzaW9uX3ByZXNlbnQYAyABKAgSOAoOcHJldmlvdXNfb3duZXIYBCABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EhYKDnByZXZpb3VzX2Vwb2NoGAUgASgEIq8BChZSZWxlYXNlU2Vzc2lvbnNSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EjEKCnJlcXVlc3RfaWQYAiABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEjIKCHNlc3Npb25zGAMgAygLMiAucm9idXN0bXEubWV0YS52MS5SZWxlYXNlU2Vzc2lvbiK8AQoOUmVsZWFzZVNlc3Npb24SKQoDa2V5GAEgASgLMhwucm9idXN0bXEubWV0YS52MS5TZXNzaW9uS2V5EhkKEWV4cGlyeV9pbnRlcnZhbF9zGAIgASgNEjIKB2N1cnNvcnMYAyADKAsyIS5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRQb3NpdGlvbhIwCglpbl9mbGlnaHQYBCADKAsyHS5yb2J1c3RtcS5tZXRhLnYxLkluRmxpZ2h0Um93IkgKF1JlbGVhc2VTZXNzaW9uc1Jlc3BvbnNlEi0KCG91dGNvbWVzGAEgAygLMhsucm9idXN0bXEuY29tbW9uLnYxLkZhaWx1cmUitgEKGlVwZGF0ZVN1YnNjcmlwdGlvbnNSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EjEKCnJlcXVlc3RfaWQYAiABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEjUKB3VwZGF0ZXMYAyADKAsyJC5yb2J1c3RtcS5tZXRhLnYxLlN1YnNjcmlwdGlvblVwZGF0ZSJ/ChJTdWJzY3JpcHRpb25VcGRhdGUSKQoDa2V5GAEgASgLMhwucm9idXN0bXEubWV0YS52MS5TZXNzaW9uS2V5Ei4KA3B1dBgCIAMoCzIhLnJvYnVzdG1xLm1ldGEudjEuU3Vic2NyaXB0aW9uUm93Eg4KBnJlbW92ZRgDIAMoCSJMChtVcGRhdGVTdWJzY3JpcHRpb25zUmVzcG9uc2USLQoIb3V0Y29tZXMYASADKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZSKqAQoUQ29tbWl0Q3Vyc29yc1JlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSMQoKcmVxdWVzdF9pZBgCIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSLwoHY29tbWl0cxgDIAMoCzIeLnJvYnVzdG1xLm1ldGEudjEuQ3Vyc29yQ29tbWl0Im0KDEN1cnNvckNvbW1pdBIpCgNrZXkYASABKAsyHC5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25LZXkSMgoHY3Vyc29ycxgCIAMoCzIhLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFBvc2l0aW9uIkYKFUNvbW1pdEN1cnNvcnNSZXNwb25zZRItCghvdXRjb21lcxgBIAMoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlImcKE0xpc3RTZXNzaW9uc1JlcXVlc3QSDgoGdGVuYW50GAEgASgJEhgKEGNsaWVudF9pZF9wcmVmaXgYAiABKAkSDQoFbGltaXQYAyABKA0SFwoPYWZ0ZXJfY2xpZW50X2lkGAQgASgJIlYKFExpc3RTZXNzaW9uc1Jlc3BvbnNlEjAKCHNlc3Npb25zGAEgAygLMh4ucm9idXN0bXEubWV0YS52MS5TZXNzaW9uU3RhdGUSDAoEbW9yZRgCIAEoCDKMBAoOU2Vzc2lvblNlcnZpY2USXQoMT3BlblNlc3Npb25zEiUucm9idXN0bXEubWV0YS52MS5PcGVuU2Vzc2lvbnNSZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5PcGVuU2Vzc2lvbnNSZXNwb25zZRJmCg9SZWxlYXNlU2Vzc2lvbnMSKC5yb2J1c3RtcS5tZXRhLnYxLlJlbGVhc2VTZXNzaW9uc1JlcXVlc3QaKS5yb2J1c3RtcS5tZXRhLnYxLlJlbGVhc2VTZXNzaW9uc1Jlc3BvbnNlEnIKE1VwZGF0ZVN1YnNjcmlwdGlvbnMSLC5yb2J1c3RtcS5tZXRhLnYxLlVwZGF0ZVN1YnNjcmlwdGlvbnNSZXF1ZXN0Gi0ucm9idXN0bXEubWV0YS52MS5VcGRhdGVTdWJzY3JpcHRpb25zUmVzcG9uc2USYAoNQ29tbWl0Q3Vyc29ycxImLnJvYnVzdG1xLm1ldGEudjEuQ29tbWl0Q3Vyc29yc1JlcXVlc3QaJy5yb2J1c3RtcS5tZXRhLnYxLkNvbW1pdEN1cnNvcnNSZXNwb25zZRJdCgxMaXN0U2Vzc2lvbnMSJS5yb2J1c3RtcS5tZXRhLnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlYgZwcm90bzM", [file_robustmq_common_v1_common]);
+  fileDesc("Ch5yb2J1c3RtcS9tZXRhL3YxL3Nlc3Npb24ucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEiUgoKU2Vzc2lvbktleRIOCgZ0ZW5hbnQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEhIKCmdlbmVyYXRpb24YAyABKAQSDQoFZXBvY2gYBCABKAQi1wIKC1Nlc3Npb25IZWFkEikKA2tleRgBIAEoCzIcLnJvYnVzdG1xLm1ldGEudjEuU2Vzc2lvbktleRISCgpzZXNzaW9uX2lkGAIgASgEEhkKEWV4cGlyeV9pbnRlcnZhbF9zGAMgASgNEhUKDW93bmVyX25vZGVfaWQYBCABKAkSGQoRb3duZXJfaW5jYXJuYXRpb24YBSABKAQSEQoJY29ubmVjdGVkGAYgASgIEhUKDXVwZGF0ZWRfYXRfbXMYByABKAMSGgoSZGVsaXZlcnlfdW5jZXJ0YWluGAggASgIEjAKCXByaW5jaXBhbBgJIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5QcmluY2lwYWwSEwoLbGFzdF9jaGFuZ2UYCiABKAQSLwoGY291bnRzGAsgASgLMh8ucm9idXN0bXEubWV0YS52MS5TZXNzaW9uQ291bnRzImoKDVNlc3Npb25Db3VudHMSFQoNc3Vic2NyaXB0aW9ucxgBIAEoDRIOCgZzdGFydHMYAiABKA0SDwoHY3Vyc29ycxgDIAEoDRIPCgdpbmJvdW5kGAQgASgNEhAKCG91dGJvdW5kGAUgASgNIk8KC1N0YXJ0VmVjdG9yEgoKAmlkGAEgASgNEjQKCXBvc2l0aW9ucxgCIAMoCzIhLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFBvc2l0aW9uIn8KD1N1YnNjcmlwdGlvblJvdxIOCgZmaWx0ZXIYASABKAkSDwoHb3B0aW9ucxgCIAEoDRIfChdzdWJzY3JpcHRpb25faWRlbnRpZmllchgDIAEoDRINCgVzdGFydBgEIAEoDRIbChNjcmVhdGVkX2F0X3JldmlzaW9uGAUgASgEIlQKCUN1cnNvclJvdxIzCghwb3NpdGlvbhgBIAEoCzIhLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFBvc2l0aW9uEhIKCnNlbnRfYmVsb3cYAiABKAMiXgoKSW5ib3VuZFJvdxIRCglwYWNrZXRfaWQYASABKA0SEAoIc2VxdWVuY2UYAiABKAQSKwoFc2hhcmQYAyABKAsyHC5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRSZWYi2gEKC091dGJvdW5kUm93EhEKCXBhY2tldF9pZBgBIAEoDRIzCghwb3NpdGlvbhgCIAEoCzIhLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFBvc2l0aW9uEgsKA3FvcxgDIAEoDRIyCgVzdGF0ZRgEIAEoDjIjLnJvYnVzdG1xLm1ldGEudjEuT3V0Ym91bmRSb3cuU3RhdGUiQgoFU3RhdGUSFQoRU1RBVEVfVU5TUEVDSUZJRUQQABISCg5TVEFURV9SRUNFSVZFRBABEg4KClNUQVRFX0RPTkUQAiKLAQoKT3JpZ2luYXRvchIOCgZ0ZW5hbnQYASABKAkSMAoJcHJpbmNpcGFsGAIgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlByaW5jaXBhbBIRCgljbGllbnRfaWQYAyABKAkSFAoMcGVlcl9hZGRyZXNzGAQgASgJEhIKCnNlc3Npb25faWQYBSABKAQi0gEKB1dpbGxSb3cSMAoKb3JpZ2luYXRvchgBIAEoCzIcLnJvYnVzdG1xLm1ldGEudjEuT3JpZ2luYXRvchINCgV0b3BpYxgCIAEoCRIPCgdwYXlsb2FkGAMgASgMEgsKA3FvcxgEIAEoDRIOCgZyZXRhaW4YBSABKAgSGAoQZGVsYXlfaW50ZXJ2YWxfcxgGIAEoDRISCgptcXR0X2ZhY3RzGAcgASgMEhcKD3VzZXJfcHJvcGVydGllcxgIIAEoDBIRCglkdWVfYXRfbXMYCSABKAMiiQEKD1JldGFpbmVkTGlzdFJvdxIwCgpvcmlnaW5hdG9yGAEgASgLMhwucm9idXN0bXEubWV0YS52MS5PcmlnaW5hdG9yEg4KBmZpbHRlchgCIAEoCRI0Cglwb3NpdGlvbnMYAyADKAsyIS5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRQb3NpdGlvbiKpAQoTT3BlblNlc3Npb25zUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRIxCgpyZXF1ZXN0X2lkGAIgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIvCghzZXNzaW9ucxgDIAMoCzIdLnJvYnVzdG1xLm1ldGEudjEuT3BlblNlc3Npb24irQEKC09wZW5TZXNzaW9uEg4KBnRlbmFudBgBIAEoCRIRCgljbGllbnRfaWQYAiABKAkSEwoLY2xlYW5fc3RhcnQYAyABKAgSGQoRZXhwaXJ5X2ludGVydmFsX3MYBCABKA0SGQoRcHJldmlvdXNfcmVsZWFzZWQYBSABKAgSMAoJcHJpbmNpcGFsGAYgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlByaW5jaXBhbCJOChRPcGVuU2Vzc2lvbnNSZXNwb25zZRI2CghvdXRjb21lcxgBIAMoCzIkLnJvYnVzdG1xLm1ldGEudjEuT3BlblNlc3Npb25PdXRjb21lIooCChJPcGVuU2Vzc2lvbk91dGNvbWUSLAoHZmFpbHVyZRgBIAEoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlEi4KB3Nlc3Npb24YAiABKAsyHS5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25IZWFkEhcKD3Nlc3Npb25fcHJlc2VudBgDIAEoCBI4Cg5wcmV2aW91c19vd25lchgEIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSFgoOcHJldmlvdXNfZXBvY2gYBSABKAQSKwoEcm93cxgGIAEoCzIdLnJvYnVzdG1xLm1ldGEudjEuU2Vzc2lvblJvd3MikgIKC1Nlc3Npb25Sb3dzEjgKDXN1YnNjcmlwdGlvbnMYASADKAsyIS5yb2J1c3RtcS5tZXRhLnYxLlN1YnNjcmlwdGlvblJvdxItCgZzdGFydHMYAiADKAsyHS5yb2J1c3RtcS5tZXRhLnYxLlN0YXJ0VmVjdG9yEiwKB2N1cnNvcnMYAyADKAsyGy5yb2J1c3RtcS5tZXRhLnYxLkN1cnNvclJvdxItCgdpbmJvdW5kGAQgAygLMhwucm9idXN0bXEubWV0YS52MS5JbmJvdW5kUm93Ei8KCG91dGJvdW5kGAUgAygLMh0ucm9idXN0bXEubWV0YS52MS5PdXRib3VuZFJvdxIMCgRuZXh0GAYgASgMIk0KElJlYWRTZXNzaW9uUmVxdWVzdBIpCgNrZXkYASABKAsyHC5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25LZXkSDAoEZnJvbRgCIAEoDCJCChNSZWFkU2Vzc2lvblJlc3BvbnNlEisKBHJvd3MYASABKAsyHS5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25Sb3dzIq8BChZSZWxlYXNlU2Vzc2lvbnNSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EjEKCnJlcXVlc3RfaWQYAiABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEjIKCHNlc3Npb25zGAMgAygLMiAucm9idXN0bXEubWV0YS52MS5SZWxlYXNlU2Vzc2lvbiKHAQoOUmVsZWFzZVNlc3Npb24SKQoDa2V5GAEgASgLMhwucm9idXN0bXEubWV0YS52MS5TZXNzaW9uS2V5EhkKEWV4cGlyeV9pbnRlcnZhbF9zGAIgASgNEi8KBnBsYWNlcxgDIAEoCzIfLnJvYnVzdG1xLm1ldGEudjEuU2Vzc2lvblBsYWNlcyJuCg1TZXNzaW9uUGxhY2VzEiwKB2N1cnNvcnMYASADKAsyGy5yb2J1c3RtcS5tZXRhLnYxLkN1cnNvclJvdxIvCghvdXRib3VuZBgCIAMoCzIdLnJvYnVzdG1xLm1ldGEudjEuT3V0Ym91bmRSb3ciSAoXUmVsZWFzZVNlc3Npb25zUmVzcG9uc2USLQoIb3V0Y29tZXMYASADKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZSKsAQoVVXBkYXRlU2Vzc2lvbnNSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EjEKCnJlcXVlc3RfaWQYAiABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEjAKB3VwZGF0ZXMYAyADKAsyHy5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25VcGRhdGUi8QMKDVNlc3Npb25VcGRhdGUSKQoDa2V5GAEgASgLMhwucm9idXN0bXEubWV0YS52MS5TZXNzaW9uS2V5Eg4KBmNoYW5nZRgCIAEoBBI8ChFwdXRfc3Vic2NyaXB0aW9ucxgDIAMoCzIhLnJvYnVzdG1xLm1ldGEudjEuU3Vic2NyaXB0aW9uUm93EhwKFHJlbW92ZV9zdWJzY3JpcHRpb25zGAQgAygJEjEKCnB1dF9zdGFydHMYBSADKAsyHS5yb2J1c3RtcS5tZXRhLnYxLlN0YXJ0VmVjdG9yEhUKDXJlbW92ZV9zdGFydHMYBiADKA0SMAoLcHV0X2N1cnNvcnMYByADKAsyGy5yb2J1c3RtcS5tZXRhLnYxLkN1cnNvclJvdxI0Cg5yZW1vdmVfY3Vyc29ycxgIIAMoCzIcLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFJlZhIxCgtwdXRfaW5ib3VuZBgJIAMoCzIcLnJvYnVzdG1xLm1ldGEudjEuSW5ib3VuZFJvdxIWCg5yZW1vdmVfaW5ib3VuZBgKIAMoDRIzCgxwdXRfb3V0Ym91bmQYCyADKAsyHS5yb2J1c3RtcS5tZXRhLnYxLk91dGJvdW5kUm93EhcKD3JlbW92ZV9vdXRib3VuZBgMIAMoDSJHChZVcGRhdGVTZXNzaW9uc1Jlc3BvbnNlEi0KCG91dGNvbWVzGAEgAygLMhsucm9idXN0bXEuY29tbW9uLnYxLkZhaWx1cmUiZwoTTGlzdFNlc3Npb25zUmVxdWVzdBIOCgZ0ZW5hbnQYASABKAkSGAoQY2xpZW50X2lkX3ByZWZpeBgCIAEoCRINCgVsaW1pdBgDIAEoDRIXCg9hZnRlcl9jbGllbnRfaWQYBCABKAkiWAoUTGlzdFNlc3Npb25zUmVzcG9uc2USMgoIc2Vzc2lvbnMYASADKAsyIC5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25TdW1tYXJ5EgwKBG1vcmUYAiABKAgidwoOU2Vzc2lvblN1bW1hcnkSKwoEaGVhZBgBIAEoCzIdLnJvYnVzdG1xLm1ldGEudjEuU2Vzc2lvbkhlYWQSOAoNc3Vic2NyaXB0aW9ucxgCIAMoCzIhLnJvYnVzdG1xLm1ldGEudjEuU3Vic2NyaXB0aW9uUm93IqkBChNEcm9wU2Vzc2lvbnNSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EjEKCnJlcXVlc3RfaWQYAiABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEi8KCHNlc3Npb25zGAMgAygLMh0ucm9idXN0bXEubWV0YS52MS5TZXNzaW9uTmFtZSIwCgtTZXNzaW9uTmFtZRIOCgZ0ZW5hbnQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJIk4KFERyb3BTZXNzaW9uc1Jlc3BvbnNlEjYKCG91dGNvbWVzGAEgAygLMiQucm9idXN0bXEubWV0YS52MS5Ecm9wU2Vzc2lvbk91dGNvbWUicgoSRHJvcFNlc3Npb25PdXRjb21lEiwKB2ZhaWx1cmUYASABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZRIuCgdkcm9wcGVkGAIgASgLMh0ucm9idXN0bXEubWV0YS52MS5TZXNzaW9uSGVhZCLdAQoWUmVhc3NpZ25TZXNzaW9uUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRIxCgpyZXF1ZXN0X2lkGAIgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIuCgdzZXNzaW9uGAMgASgLMh0ucm9idXN0bXEubWV0YS52MS5TZXNzaW9uTmFtZRIwCglwcmluY2lwYWwYBCABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUHJpbmNpcGFsIkkKF1JlYXNzaWduU2Vzc2lvblJlc3BvbnNlEi4KB3Nlc3Npb24YASABKAsyHS5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25IZWFkMr4FCg5TZXNzaW9uU2VydmljZRJdCgxPcGVuU2Vzc2lvbnMSJS5yb2J1c3RtcS5tZXRhLnYxLk9wZW5TZXNzaW9uc1JlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLk9wZW5TZXNzaW9uc1Jlc3BvbnNlEloKC1JlYWRTZXNzaW9uEiQucm9idXN0bXEubWV0YS52MS5SZWFkU2Vzc2lvblJlcXVlc3QaJS5yb2J1c3RtcS5tZXRhLnYxLlJlYWRTZXNzaW9uUmVzcG9uc2USZgoPUmVsZWFzZVNlc3Npb25zEigucm9idXN0bXEubWV0YS52MS5SZWxlYXNlU2Vzc2lvbnNSZXF1ZXN0Gikucm9idXN0bXEubWV0YS52MS5SZWxlYXNlU2Vzc2lvbnNSZXNwb25zZRJjCg5VcGRhdGVTZXNzaW9ucxInLnJvYnVzdG1xLm1ldGEudjEuVXBkYXRlU2Vzc2lvbnNSZXF1ZXN0Gigucm9idXN0bXEubWV0YS52MS5VcGRhdGVTZXNzaW9uc1Jlc3BvbnNlEl0KDExpc3RTZXNzaW9ucxIlLnJvYnVzdG1xLm1ldGEudjEuTGlzdFNlc3Npb25zUmVxdWVzdBomLnJvYnVzdG1xLm1ldGEudjEuTGlzdFNlc3Npb25zUmVzcG9uc2USXQoMRHJvcFNlc3Npb25zEiUucm9idXN0bXEubWV0YS52MS5Ecm9wU2Vzc2lvbnNSZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5Ecm9wU2Vzc2lvbnNSZXNwb25zZRJmCg9SZWFzc2lnblNlc3Npb24SKC5yb2J1c3RtcS5tZXRhLnYxLlJlYXNzaWduU2Vzc2lvblJlcXVlc3QaKS5yb2J1c3RtcS5tZXRhLnYxLlJlYXNzaWduU2Vzc2lvblJlc3BvbnNlYgZwcm90bzM", [file_robustmq_common_v1_common]);
 
 /**
- * Fences stale owners: only the current (generation, epoch) of the row may change it.
+ * Fences stale owners: only the current (generation, epoch) of the head may change a session.
  *
  * @generated from message robustmq.meta.v1.SessionKey
  */
@@ -54,6 +55,150 @@ export const SessionKeySchema: GenMessage<SessionKey> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_session, 0);
 
 /**
+ * What is known of a session without reading its other rows.
+ *
+ * @generated from message robustmq.meta.v1.SessionHead
+ */
+export type SessionHead = Message<"robustmq.meta.v1.SessionHead"> & {
+  /**
+   * @generated from field: robustmq.meta.v1.SessionKey key = 1;
+   */
+  key?: SessionKey | undefined;
+
+  /**
+   * Random, 53 bits; of this session state in the whole cluster, while a generation is unique only in one group. Part of
+   * every dedupe key (rule R7).
+   *
+   * @generated from field: uint64 session_id = 2;
+   */
+  sessionId: bigint;
+
+  /**
+   * @generated from field: uint32 expiry_interval_s = 3;
+   */
+  expiryIntervalS: number;
+
+  /**
+   * @generated from field: string owner_node_id = 4;
+   */
+  ownerNodeId: string;
+
+  /**
+   * @generated from field: uint64 owner_incarnation = 5;
+   */
+  ownerIncarnation: bigint;
+
+  /**
+   * @generated from field: bool connected = 6;
+   */
+  connected: boolean;
+
+  /**
+   * Of the last open or end of a connection; an expiry counts from it.
+   *
+   * @generated from field: int64 updated_at_ms = 7;
+   */
+  updatedAtMs: bigint;
+
+  /**
+   * An owner ended without a release: what lies beyond the cursors may have been sent before (rule S3).
+   *
+   * @generated from field: bool delivery_uncertain = 8;
+   */
+  deliveryUncertain: boolean;
+
+  /**
+   * Whose session it is. Absent: of anonymous.
+   *
+   * @generated from field: robustmq.common.v1.Principal principal = 9;
+   */
+  principal?: Principal | undefined;
+
+  /**
+   * Number of the last change of this epoch (SessionUpdate.change).
+   *
+   * @generated from field: uint64 last_change = 10;
+   */
+  lastChange: bigint;
+
+  /**
+   * @generated from field: robustmq.meta.v1.SessionCounts counts = 11;
+   */
+  counts?: SessionCounts | undefined;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.SessionHead.
+ * Use `create(SessionHeadSchema)` to create a new message.
+ */
+export const SessionHeadSchema: GenMessage<SessionHead> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 1);
+
+/**
+ * How many rows a session has beside its head.
+ *
+ * @generated from message robustmq.meta.v1.SessionCounts
+ */
+export type SessionCounts = Message<"robustmq.meta.v1.SessionCounts"> & {
+  /**
+   * @generated from field: uint32 subscriptions = 1;
+   */
+  subscriptions: number;
+
+  /**
+   * @generated from field: uint32 starts = 2;
+   */
+  starts: number;
+
+  /**
+   * @generated from field: uint32 cursors = 3;
+   */
+  cursors: number;
+
+  /**
+   * @generated from field: uint32 inbound = 4;
+   */
+  inbound: number;
+
+  /**
+   * @generated from field: uint32 outbound = 5;
+   */
+  outbound: number;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.SessionCounts.
+ * Use `create(SessionCountsSchema)` to create a new message.
+ */
+export const SessionCountsSchema: GenMessage<SessionCounts> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 2);
+
+/**
+ * Places from which filters match: a filter matches offsets >= its own start (rule X3). Filters that begin at the same
+ * places share a vector. The session's owner numbers its vectors, from 1, and drops those that no filter names any more.
+ *
+ * @generated from message robustmq.meta.v1.StartVector
+ */
+export type StartVector = Message<"robustmq.meta.v1.StartVector"> & {
+  /**
+   * @generated from field: uint32 id = 1;
+   */
+  id: number;
+
+  /**
+   * @generated from field: repeated robustmq.common.v1.ShardPosition positions = 2;
+   */
+  positions: ShardPosition[];
+};
+
+/**
+ * Describes the message robustmq.meta.v1.StartVector.
+ * Use `create(StartVectorSchema)` to create a new message.
+ */
+export const StartVectorSchema: GenMessage<StartVector> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 3);
+
+/**
  * @generated from message robustmq.meta.v1.SubscriptionRow
  */
 export type SubscriptionRow = Message<"robustmq.meta.v1.SubscriptionRow"> & {
@@ -77,14 +222,14 @@ export type SubscriptionRow = Message<"robustmq.meta.v1.SubscriptionRow"> & {
   subscriptionIdentifier: number;
 
   /**
-   * The filter matches offsets >= its own start (rule X3).
+   * Its StartVector; 0: an empty one.
    *
-   * @generated from field: repeated robustmq.common.v1.ShardPosition start = 4;
+   * @generated from field: uint32 start = 4;
    */
-  start: ShardPosition[];
+  start: number;
 
   /**
-   * Shards of streams created later start at 0; others that are missing, at their HW (rule X4).
+   * Shards of streams created later start at 0; others that are missing in the vector, at their HW (rule X4).
    *
    * @generated from field: uint64 created_at_revision = 5;
    */
@@ -96,81 +241,72 @@ export type SubscriptionRow = Message<"robustmq.meta.v1.SubscriptionRow"> & {
  * Use `create(SubscriptionRowSchema)` to create a new message.
  */
 export const SubscriptionRowSchema: GenMessage<SubscriptionRow> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 1);
+  messageDesc(file_robustmq_meta_v1_session, 4);
 
 /**
- * @generated from message robustmq.meta.v1.SessionState
+ * How far a shard was read.
+ *
+ * @generated from message robustmq.meta.v1.CursorRow
  */
-export type SessionState = Message<"robustmq.meta.v1.SessionState"> & {
+export type CursorRow = Message<"robustmq.meta.v1.CursorRow"> & {
   /**
-   * @generated from field: robustmq.meta.v1.SessionKey key = 1;
+   * @generated from field: robustmq.common.v1.ShardPosition position = 1;
    */
-  key?: SessionKey | undefined;
+  position?: ShardPosition | undefined;
 
   /**
-   * @generated from field: uint32 expiry_interval_s = 2;
-   */
-  expiryIntervalS: number;
-
-  /**
-   * @generated from field: repeated robustmq.meta.v1.SubscriptionRow subscriptions = 3;
-   */
-  subscriptions: SubscriptionRow[];
-
-  /**
-   * @generated from field: repeated robustmq.common.v1.ShardPosition cursors = 4;
-   */
-  cursors: ShardPosition[];
-
-  /**
-   * QoS 1 deliveries that a gracefully releasing owner had in flight (rule S3).
+   * Everything of the shard below was sent: what lies between and is not in flight is settled and does not come again
+   * (rule S3). 0: not said.
    *
-   * @generated from field: repeated robustmq.meta.v1.InFlightRow in_flight = 5;
+   * @generated from field: int64 sent_below = 2;
    */
-  inFlight: InFlightRow[];
-
-  /**
-   * @generated from field: string owner_node_id = 6;
-   */
-  ownerNodeId: string;
-
-  /**
-   * @generated from field: uint64 owner_incarnation = 7;
-   */
-  ownerIncarnation: bigint;
-
-  /**
-   * @generated from field: bool connected = 8;
-   */
-  connected: boolean;
-
-  /**
-   * @generated from field: int64 updated_at_ms = 9;
-   */
-  updatedAtMs: bigint;
-
-  /**
-   * An owner ended without a release: what lies beyond the cursors may have been sent before (rule S3).
-   *
-   * @generated from field: bool delivery_uncertain = 10;
-   */
-  deliveryUncertain: boolean;
+  sentBelow: bigint;
 };
 
 /**
- * Describes the message robustmq.meta.v1.SessionState.
- * Use `create(SessionStateSchema)` to create a new message.
+ * Describes the message robustmq.meta.v1.CursorRow.
+ * Use `create(CursorRowSchema)` to create a new message.
  */
-export const SessionStateSchema: GenMessage<SessionState> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 2);
+export const CursorRowSchema: GenMessage<CursorRow> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 5);
 
 /**
- * @generated from message robustmq.meta.v1.InFlightRow
+ * A QoS 2 PUBLISH of the client that is not complete (rule S2): a repeat is appended again to the same shard with the same
+ * sequence.
+ *
+ * @generated from message robustmq.meta.v1.InboundRow
  */
-export type InFlightRow = Message<"robustmq.meta.v1.InFlightRow"> & {
+export type InboundRow = Message<"robustmq.meta.v1.InboundRow"> & {
   /**
-   * 0 is no message: everything of the shard below the position was sent, so that what is not in flight does not come again.
-   *
+   * @generated from field: uint32 packet_id = 1;
+   */
+  packetId: number;
+
+  /**
+   * @generated from field: uint64 sequence = 2;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: robustmq.common.v1.ShardRef shard = 3;
+   */
+  shard?: ShardRef | undefined;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.InboundRow.
+ * Use `create(InboundRowSchema)` to create a new message.
+ */
+export const InboundRowSchema: GenMessage<InboundRow> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 6);
+
+/**
+ * A message on its way to the client (rules S2, S3), owed by its place whatever today's filters and options are.
+ *
+ * @generated from message robustmq.meta.v1.OutboundRow
+ */
+export type OutboundRow = Message<"robustmq.meta.v1.OutboundRow"> & {
+  /**
    * @generated from field: uint32 packet_id = 1;
    */
   packetId: number;
@@ -184,14 +320,183 @@ export type InFlightRow = Message<"robustmq.meta.v1.InFlightRow"> & {
    * @generated from field: uint32 qos = 3;
    */
   qos: number;
+
+  /**
+   * @generated from field: robustmq.meta.v1.OutboundRow.State state = 4;
+   */
+  state: OutboundRow_State;
 };
 
 /**
- * Describes the message robustmq.meta.v1.InFlightRow.
- * Use `create(InFlightRowSchema)` to create a new message.
+ * Describes the message robustmq.meta.v1.OutboundRow.
+ * Use `create(OutboundRowSchema)` to create a new message.
  */
-export const InFlightRowSchema: GenMessage<InFlightRow> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 3);
+export const OutboundRowSchema: GenMessage<OutboundRow> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 7);
+
+/**
+ * @generated from enum robustmq.meta.v1.OutboundRow.State
+ */
+export enum OutboundRow_State {
+  /**
+   * PUBLISH is to be sent, or was sent and not answered.
+   *
+   * @generated from enum value: STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * PUBREC came: PUBREL is owed.
+   *
+   * @generated from enum value: STATE_RECEIVED = 1;
+   */
+  RECEIVED = 1,
+
+  /**
+   * Complete; kept until the shard's cursor is past it.
+   *
+   * @generated from enum value: STATE_DONE = 2;
+   */
+  DONE = 2,
+}
+
+/**
+ * Describes the enum robustmq.meta.v1.OutboundRow.State.
+ */
+export const OutboundRow_StateSchema: GenEnum<OutboundRow_State> = /*@__PURE__*/
+  enumDesc(file_robustmq_meta_v1_session, 7, 0);
+
+/**
+ * On whose behalf another process does work later (will, delayed message, retained messages of a subscription, transaction):
+ * its rows can be judged and named without the connection that made them.
+ *
+ * @generated from message robustmq.meta.v1.Originator
+ */
+export type Originator = Message<"robustmq.meta.v1.Originator"> & {
+  /**
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * @generated from field: robustmq.common.v1.Principal principal = 2;
+   */
+  principal?: Principal | undefined;
+
+  /**
+   * @generated from field: string client_id = 3;
+   */
+  clientId: string;
+
+  /**
+   * @generated from field: string peer_address = 4;
+   */
+  peerAddress: string;
+
+  /**
+   * @generated from field: uint64 session_id = 5;
+   */
+  sessionId: bigint;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.Originator.
+ * Use `create(OriginatorSchema)` to create a new message.
+ */
+export const OriginatorSchema: GenMessage<Originator> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 8);
+
+/**
+ * The will of a session (rule S4): a work item that any gateway may claim once it is due.
+ *
+ * @generated from message robustmq.meta.v1.WillRow
+ */
+export type WillRow = Message<"robustmq.meta.v1.WillRow"> & {
+  /**
+   * @generated from field: robustmq.meta.v1.Originator originator = 1;
+   */
+  originator?: Originator | undefined;
+
+  /**
+   * @generated from field: string topic = 2;
+   */
+  topic: string;
+
+  /**
+   * @generated from field: bytes payload = 3;
+   */
+  payload: Uint8Array;
+
+  /**
+   * @generated from field: uint32 qos = 4;
+   */
+  qos: number;
+
+  /**
+   * @generated from field: bool retain = 5;
+   */
+  retain: boolean;
+
+  /**
+   * @generated from field: uint32 delay_interval_s = 6;
+   */
+  delayIntervalS: number;
+
+  /**
+   * Header `mqtt` of its record, and its user properties as they came.
+   *
+   * @generated from field: bytes mqtt_facts = 7;
+   */
+  mqttFacts: Uint8Array;
+
+  /**
+   * @generated from field: bytes user_properties = 8;
+   */
+  userProperties: Uint8Array;
+
+  /**
+   * 0: not due.
+   *
+   * @generated from field: int64 due_at_ms = 9;
+   */
+  dueAtMs: bigint;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.WillRow.
+ * Use `create(WillRowSchema)` to create a new message.
+ */
+export const WillRowSchema: GenMessage<WillRow> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 9);
+
+/**
+ * Retained messages that a subscription is still owed, by place.
+ *
+ * @generated from message robustmq.meta.v1.RetainedListRow
+ */
+export type RetainedListRow = Message<"robustmq.meta.v1.RetainedListRow"> & {
+  /**
+   * @generated from field: robustmq.meta.v1.Originator originator = 1;
+   */
+  originator?: Originator | undefined;
+
+  /**
+   * @generated from field: string filter = 2;
+   */
+  filter: string;
+
+  /**
+   * @generated from field: repeated robustmq.common.v1.ShardPosition positions = 3;
+   */
+  positions: ShardPosition[];
+};
+
+/**
+ * Describes the message robustmq.meta.v1.RetainedListRow.
+ * Use `create(RetainedListRowSchema)` to create a new message.
+ */
+export const RetainedListRowSchema: GenMessage<RetainedListRow> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 10);
 
 /**
  * @generated from message robustmq.meta.v1.OpenSessionsRequest
@@ -218,7 +523,7 @@ export type OpenSessionsRequest = Message<"robustmq.meta.v1.OpenSessionsRequest"
  * Use `create(OpenSessionsRequestSchema)` to create a new message.
  */
 export const OpenSessionsRequestSchema: GenMessage<OpenSessionsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 4);
+  messageDesc(file_robustmq_meta_v1_session, 11);
 
 /**
  * @generated from message robustmq.meta.v1.OpenSession
@@ -250,6 +555,14 @@ export type OpenSession = Message<"robustmq.meta.v1.OpenSession"> & {
    * @generated from field: bool previous_released = 5;
    */
   previousReleased: boolean;
+
+  /**
+   * Who connects; absent: anonymous. Another principal's session is refused as permission_denied, unless the cluster says that
+   * a client id alone owns a session.
+   *
+   * @generated from field: robustmq.common.v1.Principal principal = 6;
+   */
+  principal?: Principal | undefined;
 };
 
 /**
@@ -257,7 +570,7 @@ export type OpenSession = Message<"robustmq.meta.v1.OpenSession"> & {
  * Use `create(OpenSessionSchema)` to create a new message.
  */
 export const OpenSessionSchema: GenMessage<OpenSession> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 5);
+  messageDesc(file_robustmq_meta_v1_session, 12);
 
 /**
  * @generated from message robustmq.meta.v1.OpenSessionsResponse
@@ -274,7 +587,7 @@ export type OpenSessionsResponse = Message<"robustmq.meta.v1.OpenSessionsRespons
  * Use `create(OpenSessionsResponseSchema)` to create a new message.
  */
 export const OpenSessionsResponseSchema: GenMessage<OpenSessionsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 6);
+  messageDesc(file_robustmq_meta_v1_session, 13);
 
 /**
  * `failure`, or the session; with `previous_owner` set when another live incarnation still serves it: the caller
@@ -289,9 +602,9 @@ export type OpenSessionOutcome = Message<"robustmq.meta.v1.OpenSessionOutcome"> 
   failure?: Failure | undefined;
 
   /**
-   * @generated from field: robustmq.meta.v1.SessionState session = 2;
+   * @generated from field: robustmq.meta.v1.SessionHead session = 2;
    */
-  session?: SessionState | undefined;
+  session?: SessionHead | undefined;
 
   /**
    * @generated from field: bool session_present = 3;
@@ -307,6 +620,13 @@ export type OpenSessionOutcome = Message<"robustmq.meta.v1.OpenSessionOutcome"> 
    * @generated from field: uint64 previous_epoch = 5;
    */
   previousEpoch: bigint;
+
+  /**
+   * Rows of a session that is present; how many fit depends on what else the answer holds.
+   *
+   * @generated from field: robustmq.meta.v1.SessionRows rows = 6;
+   */
+  rows?: SessionRows | undefined;
 };
 
 /**
@@ -314,7 +634,94 @@ export type OpenSessionOutcome = Message<"robustmq.meta.v1.OpenSessionOutcome"> 
  * Use `create(OpenSessionOutcomeSchema)` to create a new message.
  */
 export const OpenSessionOutcomeSchema: GenMessage<OpenSessionOutcome> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 7);
+  messageDesc(file_robustmq_meta_v1_session, 14);
+
+/**
+ * A part of a session's rows, bounded in bytes.
+ *
+ * @generated from message robustmq.meta.v1.SessionRows
+ */
+export type SessionRows = Message<"robustmq.meta.v1.SessionRows"> & {
+  /**
+   * @generated from field: repeated robustmq.meta.v1.SubscriptionRow subscriptions = 1;
+   */
+  subscriptions: SubscriptionRow[];
+
+  /**
+   * @generated from field: repeated robustmq.meta.v1.StartVector starts = 2;
+   */
+  starts: StartVector[];
+
+  /**
+   * @generated from field: repeated robustmq.meta.v1.CursorRow cursors = 3;
+   */
+  cursors: CursorRow[];
+
+  /**
+   * @generated from field: repeated robustmq.meta.v1.InboundRow inbound = 4;
+   */
+  inbound: InboundRow[];
+
+  /**
+   * @generated from field: repeated robustmq.meta.v1.OutboundRow outbound = 5;
+   */
+  outbound: OutboundRow[];
+
+  /**
+   * Where the next page begins; empty: these were the last.
+   *
+   * @generated from field: bytes next = 6;
+   */
+  next: Uint8Array;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.SessionRows.
+ * Use `create(SessionRowsSchema)` to create a new message.
+ */
+export const SessionRowsSchema: GenMessage<SessionRows> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 15);
+
+/**
+ * @generated from message robustmq.meta.v1.ReadSessionRequest
+ */
+export type ReadSessionRequest = Message<"robustmq.meta.v1.ReadSessionRequest"> & {
+  /**
+   * Only the current owner's: fenced else.
+   *
+   * @generated from field: robustmq.meta.v1.SessionKey key = 1;
+   */
+  key?: SessionKey | undefined;
+
+  /**
+   * @generated from field: bytes from = 2;
+   */
+  from: Uint8Array;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.ReadSessionRequest.
+ * Use `create(ReadSessionRequestSchema)` to create a new message.
+ */
+export const ReadSessionRequestSchema: GenMessage<ReadSessionRequest> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 16);
+
+/**
+ * @generated from message robustmq.meta.v1.ReadSessionResponse
+ */
+export type ReadSessionResponse = Message<"robustmq.meta.v1.ReadSessionResponse"> & {
+  /**
+   * @generated from field: robustmq.meta.v1.SessionRows rows = 1;
+   */
+  rows?: SessionRows | undefined;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.ReadSessionResponse.
+ * Use `create(ReadSessionResponseSchema)` to create a new message.
+ */
+export const ReadSessionResponseSchema: GenMessage<ReadSessionResponse> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 17);
 
 /**
  * @generated from message robustmq.meta.v1.ReleaseSessionsRequest
@@ -341,7 +748,7 @@ export type ReleaseSessionsRequest = Message<"robustmq.meta.v1.ReleaseSessionsRe
  * Use `create(ReleaseSessionsRequestSchema)` to create a new message.
  */
 export const ReleaseSessionsRequestSchema: GenMessage<ReleaseSessionsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 8);
+  messageDesc(file_robustmq_meta_v1_session, 18);
 
 /**
  * @generated from message robustmq.meta.v1.ReleaseSession
@@ -360,14 +767,11 @@ export type ReleaseSession = Message<"robustmq.meta.v1.ReleaseSession"> & {
   expiryIntervalS: number;
 
   /**
-   * @generated from field: repeated robustmq.common.v1.ShardPosition cursors = 3;
+   * Absent: the rows stay as they are, for the caller did not serve the session.
+   *
+   * @generated from field: robustmq.meta.v1.SessionPlaces places = 3;
    */
-  cursors: ShardPosition[];
-
-  /**
-   * @generated from field: repeated robustmq.meta.v1.InFlightRow in_flight = 4;
-   */
-  inFlight: InFlightRow[];
+  places?: SessionPlaces | undefined;
 };
 
 /**
@@ -375,7 +779,33 @@ export type ReleaseSession = Message<"robustmq.meta.v1.ReleaseSession"> & {
  * Use `create(ReleaseSessionSchema)` to create a new message.
  */
 export const ReleaseSessionSchema: GenMessage<ReleaseSession> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 9);
+  messageDesc(file_robustmq_meta_v1_session, 19);
+
+/**
+ * What the owner of a session knows about deliveries (rule S3).
+ *
+ * @generated from message robustmq.meta.v1.SessionPlaces
+ */
+export type SessionPlaces = Message<"robustmq.meta.v1.SessionPlaces"> & {
+  /**
+   * @generated from field: repeated robustmq.meta.v1.CursorRow cursors = 1;
+   */
+  cursors: CursorRow[];
+
+  /**
+   * All of them: rows that are not named go.
+   *
+   * @generated from field: repeated robustmq.meta.v1.OutboundRow outbound = 2;
+   */
+  outbound: OutboundRow[];
+};
+
+/**
+ * Describes the message robustmq.meta.v1.SessionPlaces.
+ * Use `create(SessionPlacesSchema)` to create a new message.
+ */
+export const SessionPlacesSchema: GenMessage<SessionPlaces> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 20);
 
 /**
  * @generated from message robustmq.meta.v1.ReleaseSessionsResponse
@@ -392,12 +822,12 @@ export type ReleaseSessionsResponse = Message<"robustmq.meta.v1.ReleaseSessionsR
  * Use `create(ReleaseSessionsResponseSchema)` to create a new message.
  */
 export const ReleaseSessionsResponseSchema: GenMessage<ReleaseSessionsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 10);
+  messageDesc(file_robustmq_meta_v1_session, 21);
 
 /**
- * @generated from message robustmq.meta.v1.UpdateSubscriptionsRequest
+ * @generated from message robustmq.meta.v1.UpdateSessionsRequest
  */
-export type UpdateSubscriptionsRequest = Message<"robustmq.meta.v1.UpdateSubscriptionsRequest"> & {
+export type UpdateSessionsRequest = Message<"robustmq.meta.v1.UpdateSessionsRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -409,51 +839,105 @@ export type UpdateSubscriptionsRequest = Message<"robustmq.meta.v1.UpdateSubscri
   requestId?: RequestId | undefined;
 
   /**
-   * @generated from field: repeated robustmq.meta.v1.SubscriptionUpdate updates = 3;
+   * @generated from field: repeated robustmq.meta.v1.SessionUpdate updates = 3;
    */
-  updates: SubscriptionUpdate[];
+  updates: SessionUpdate[];
 };
 
 /**
- * Describes the message robustmq.meta.v1.UpdateSubscriptionsRequest.
- * Use `create(UpdateSubscriptionsRequestSchema)` to create a new message.
+ * Describes the message robustmq.meta.v1.UpdateSessionsRequest.
+ * Use `create(UpdateSessionsRequestSchema)` to create a new message.
  */
-export const UpdateSubscriptionsRequestSchema: GenMessage<UpdateSubscriptionsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 11);
+export const UpdateSessionsRequestSchema: GenMessage<UpdateSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 22);
 
 /**
- * @generated from message robustmq.meta.v1.SubscriptionUpdate
+ * One change of a session: all of it or nothing.
+ *
+ * @generated from message robustmq.meta.v1.SessionUpdate
  */
-export type SubscriptionUpdate = Message<"robustmq.meta.v1.SubscriptionUpdate"> & {
+export type SessionUpdate = Message<"robustmq.meta.v1.SessionUpdate"> & {
   /**
    * @generated from field: robustmq.meta.v1.SessionKey key = 1;
    */
   key?: SessionKey | undefined;
 
   /**
-   * A row that exists keeps its start vector and changes only its options (rule X3).
+   * Counts the changes of an epoch, from 1. One that a later change has overtaken is refused as out_of_order, so that no
+   * order of arrival brings back what was removed. 0: cursors alone, which never go back.
    *
-   * @generated from field: repeated robustmq.meta.v1.SubscriptionRow put = 2;
+   * @generated from field: uint64 change = 2;
    */
-  put: SubscriptionRow[];
+  change: bigint;
 
   /**
-   * @generated from field: repeated string remove = 3;
+   * A filter that has a row keeps its start vector and revision, and changes only its options (rule X3).
+   *
+   * @generated from field: repeated robustmq.meta.v1.SubscriptionRow put_subscriptions = 3;
    */
-  remove: string[];
+  putSubscriptions: SubscriptionRow[];
+
+  /**
+   * @generated from field: repeated string remove_subscriptions = 4;
+   */
+  removeSubscriptions: string[];
+
+  /**
+   * @generated from field: repeated robustmq.meta.v1.StartVector put_starts = 5;
+   */
+  putStarts: StartVector[];
+
+  /**
+   * @generated from field: repeated uint32 remove_starts = 6;
+   */
+  removeStarts: number[];
+
+  /**
+   * Only of shards that moved. One never goes back within a leader epoch.
+   *
+   * @generated from field: repeated robustmq.meta.v1.CursorRow put_cursors = 7;
+   */
+  putCursors: CursorRow[];
+
+  /**
+   * Of streams that are gone.
+   *
+   * @generated from field: repeated robustmq.common.v1.ShardRef remove_cursors = 8;
+   */
+  removeCursors: ShardRef[];
+
+  /**
+   * @generated from field: repeated robustmq.meta.v1.InboundRow put_inbound = 9;
+   */
+  putInbound: InboundRow[];
+
+  /**
+   * @generated from field: repeated uint32 remove_inbound = 10;
+   */
+  removeInbound: number[];
+
+  /**
+   * @generated from field: repeated robustmq.meta.v1.OutboundRow put_outbound = 11;
+   */
+  putOutbound: OutboundRow[];
+
+  /**
+   * @generated from field: repeated uint32 remove_outbound = 12;
+   */
+  removeOutbound: number[];
 };
 
 /**
- * Describes the message robustmq.meta.v1.SubscriptionUpdate.
- * Use `create(SubscriptionUpdateSchema)` to create a new message.
+ * Describes the message robustmq.meta.v1.SessionUpdate.
+ * Use `create(SessionUpdateSchema)` to create a new message.
  */
-export const SubscriptionUpdateSchema: GenMessage<SubscriptionUpdate> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 12);
+export const SessionUpdateSchema: GenMessage<SessionUpdate> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 23);
 
 /**
- * @generated from message robustmq.meta.v1.UpdateSubscriptionsResponse
+ * @generated from message robustmq.meta.v1.UpdateSessionsResponse
  */
-export type UpdateSubscriptionsResponse = Message<"robustmq.meta.v1.UpdateSubscriptionsResponse"> & {
+export type UpdateSessionsResponse = Message<"robustmq.meta.v1.UpdateSessionsResponse"> & {
   /**
    * @generated from field: repeated robustmq.common.v1.Failure outcomes = 1;
    */
@@ -461,77 +945,11 @@ export type UpdateSubscriptionsResponse = Message<"robustmq.meta.v1.UpdateSubscr
 };
 
 /**
- * Describes the message robustmq.meta.v1.UpdateSubscriptionsResponse.
- * Use `create(UpdateSubscriptionsResponseSchema)` to create a new message.
+ * Describes the message robustmq.meta.v1.UpdateSessionsResponse.
+ * Use `create(UpdateSessionsResponseSchema)` to create a new message.
  */
-export const UpdateSubscriptionsResponseSchema: GenMessage<UpdateSubscriptionsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 13);
-
-/**
- * @generated from message robustmq.meta.v1.CommitCursorsRequest
- */
-export type CommitCursorsRequest = Message<"robustmq.meta.v1.CommitCursorsRequest"> & {
-  /**
-   * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
-   */
-  node?: NodeIdentity | undefined;
-
-  /**
-   * @generated from field: robustmq.common.v1.RequestId request_id = 2;
-   */
-  requestId?: RequestId | undefined;
-
-  /**
-   * @generated from field: repeated robustmq.meta.v1.CursorCommit commits = 3;
-   */
-  commits: CursorCommit[];
-};
-
-/**
- * Describes the message robustmq.meta.v1.CommitCursorsRequest.
- * Use `create(CommitCursorsRequestSchema)` to create a new message.
- */
-export const CommitCursorsRequestSchema: GenMessage<CommitCursorsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 14);
-
-/**
- * @generated from message robustmq.meta.v1.CursorCommit
- */
-export type CursorCommit = Message<"robustmq.meta.v1.CursorCommit"> & {
-  /**
-   * @generated from field: robustmq.meta.v1.SessionKey key = 1;
-   */
-  key?: SessionKey | undefined;
-
-  /**
-   * @generated from field: repeated robustmq.common.v1.ShardPosition cursors = 2;
-   */
-  cursors: ShardPosition[];
-};
-
-/**
- * Describes the message robustmq.meta.v1.CursorCommit.
- * Use `create(CursorCommitSchema)` to create a new message.
- */
-export const CursorCommitSchema: GenMessage<CursorCommit> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 15);
-
-/**
- * @generated from message robustmq.meta.v1.CommitCursorsResponse
- */
-export type CommitCursorsResponse = Message<"robustmq.meta.v1.CommitCursorsResponse"> & {
-  /**
-   * @generated from field: repeated robustmq.common.v1.Failure outcomes = 1;
-   */
-  outcomes: Failure[];
-};
-
-/**
- * Describes the message robustmq.meta.v1.CommitCursorsResponse.
- * Use `create(CommitCursorsResponseSchema)` to create a new message.
- */
-export const CommitCursorsResponseSchema: GenMessage<CommitCursorsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 16);
+export const UpdateSessionsResponseSchema: GenMessage<UpdateSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 24);
 
 /**
  * @generated from message robustmq.meta.v1.ListSessionsRequest
@@ -563,16 +981,18 @@ export type ListSessionsRequest = Message<"robustmq.meta.v1.ListSessionsRequest"
  * Use `create(ListSessionsRequestSchema)` to create a new message.
  */
 export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 17);
+  messageDesc(file_robustmq_meta_v1_session, 25);
 
 /**
+ * A page is bounded in bytes as well as by `limit`.
+ *
  * @generated from message robustmq.meta.v1.ListSessionsResponse
  */
 export type ListSessionsResponse = Message<"robustmq.meta.v1.ListSessionsResponse"> & {
   /**
-   * @generated from field: repeated robustmq.meta.v1.SessionState sessions = 1;
+   * @generated from field: repeated robustmq.meta.v1.SessionSummary sessions = 1;
    */
-  sessions: SessionState[];
+  sessions: SessionSummary[];
 
   /**
    * @generated from field: bool more = 2;
@@ -585,14 +1005,179 @@ export type ListSessionsResponse = Message<"robustmq.meta.v1.ListSessionsRespons
  * Use `create(ListSessionsResponseSchema)` to create a new message.
  */
 export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_session, 18);
+  messageDesc(file_robustmq_meta_v1_session, 26);
+
+/**
+ * @generated from message robustmq.meta.v1.SessionSummary
+ */
+export type SessionSummary = Message<"robustmq.meta.v1.SessionSummary"> & {
+  /**
+   * @generated from field: robustmq.meta.v1.SessionHead head = 1;
+   */
+  head?: SessionHead | undefined;
+
+  /**
+   * The first ones; `head.counts` says how many there are.
+   *
+   * @generated from field: repeated robustmq.meta.v1.SubscriptionRow subscriptions = 2;
+   */
+  subscriptions: SubscriptionRow[];
+};
+
+/**
+ * Describes the message robustmq.meta.v1.SessionSummary.
+ * Use `create(SessionSummarySchema)` to create a new message.
+ */
+export const SessionSummarySchema: GenMessage<SessionSummary> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 27);
+
+/**
+ * @generated from message robustmq.meta.v1.DropSessionsRequest
+ */
+export type DropSessionsRequest = Message<"robustmq.meta.v1.DropSessionsRequest"> & {
+  /**
+   * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
+   */
+  node?: NodeIdentity | undefined;
+
+  /**
+   * @generated from field: robustmq.common.v1.RequestId request_id = 2;
+   */
+  requestId?: RequestId | undefined;
+
+  /**
+   * @generated from field: repeated robustmq.meta.v1.SessionName sessions = 3;
+   */
+  sessions: SessionName[];
+};
+
+/**
+ * Describes the message robustmq.meta.v1.DropSessionsRequest.
+ * Use `create(DropSessionsRequestSchema)` to create a new message.
+ */
+export const DropSessionsRequestSchema: GenMessage<DropSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 28);
+
+/**
+ * @generated from message robustmq.meta.v1.SessionName
+ */
+export type SessionName = Message<"robustmq.meta.v1.SessionName"> & {
+  /**
+   * @generated from field: string tenant = 1;
+   */
+  tenant: string;
+
+  /**
+   * @generated from field: string client_id = 2;
+   */
+  clientId: string;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.SessionName.
+ * Use `create(SessionNameSchema)` to create a new message.
+ */
+export const SessionNameSchema: GenMessage<SessionName> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 29);
+
+/**
+ * @generated from message robustmq.meta.v1.DropSessionsResponse
+ */
+export type DropSessionsResponse = Message<"robustmq.meta.v1.DropSessionsResponse"> & {
+  /**
+   * @generated from field: repeated robustmq.meta.v1.DropSessionOutcome outcomes = 1;
+   */
+  outcomes: DropSessionOutcome[];
+};
+
+/**
+ * Describes the message robustmq.meta.v1.DropSessionsResponse.
+ * Use `create(DropSessionsResponseSchema)` to create a new message.
+ */
+export const DropSessionsResponseSchema: GenMessage<DropSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 30);
+
+/**
+ * `failure` not_found, or what was dropped: while `connected`, its owner does not know it yet.
+ *
+ * @generated from message robustmq.meta.v1.DropSessionOutcome
+ */
+export type DropSessionOutcome = Message<"robustmq.meta.v1.DropSessionOutcome"> & {
+  /**
+   * @generated from field: robustmq.common.v1.Failure failure = 1;
+   */
+  failure?: Failure | undefined;
+
+  /**
+   * @generated from field: robustmq.meta.v1.SessionHead dropped = 2;
+   */
+  dropped?: SessionHead | undefined;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.DropSessionOutcome.
+ * Use `create(DropSessionOutcomeSchema)` to create a new message.
+ */
+export const DropSessionOutcomeSchema: GenMessage<DropSessionOutcome> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 31);
+
+/**
+ * @generated from message robustmq.meta.v1.ReassignSessionRequest
+ */
+export type ReassignSessionRequest = Message<"robustmq.meta.v1.ReassignSessionRequest"> & {
+  /**
+   * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
+   */
+  node?: NodeIdentity | undefined;
+
+  /**
+   * @generated from field: robustmq.common.v1.RequestId request_id = 2;
+   */
+  requestId?: RequestId | undefined;
+
+  /**
+   * @generated from field: robustmq.meta.v1.SessionName session = 3;
+   */
+  session?: SessionName | undefined;
+
+  /**
+   * Absent: anonymous, and so the first authenticated principal that opens it.
+   *
+   * @generated from field: robustmq.common.v1.Principal principal = 4;
+   */
+  principal?: Principal | undefined;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.ReassignSessionRequest.
+ * Use `create(ReassignSessionRequestSchema)` to create a new message.
+ */
+export const ReassignSessionRequestSchema: GenMessage<ReassignSessionRequest> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 32);
+
+/**
+ * @generated from message robustmq.meta.v1.ReassignSessionResponse
+ */
+export type ReassignSessionResponse = Message<"robustmq.meta.v1.ReassignSessionResponse"> & {
+  /**
+   * @generated from field: robustmq.meta.v1.SessionHead session = 1;
+   */
+  session?: SessionHead | undefined;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.ReassignSessionResponse.
+ * Use `create(ReassignSessionResponseSchema)` to create a new message.
+ */
+export const ReassignSessionResponseSchema: GenMessage<ReassignSessionResponse> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_session, 33);
 
 /**
  * @generated from service robustmq.meta.v1.SessionService
  */
 export const SessionService: GenService<{
   /**
-   * A row per CONNECT: raises the session epoch and so fences the old owner (rule S1).
+   * A head per CONNECT: raises the session epoch and so fences the old owner (rule S1).
    *
    * @generated from rpc robustmq.meta.v1.SessionService.OpenSessions
    */
@@ -600,6 +1185,16 @@ export const SessionService: GenService<{
     methodKind: "unary";
     input: typeof OpenSessionsRequestSchema;
     output: typeof OpenSessionsResponseSchema;
+  },
+  /**
+   * The rest of a session that did not fit into the answer that opened it, page by page.
+   *
+   * @generated from rpc robustmq.meta.v1.SessionService.ReadSession
+   */
+  readSession: {
+    methodKind: "unary";
+    input: typeof ReadSessionRequestSchema;
+    output: typeof ReadSessionResponseSchema;
   },
   /**
    * The owner lets go: on disconnect, takeover or drain. Deletes the session when its expiry is 0.
@@ -612,24 +1207,15 @@ export const SessionService: GenService<{
     output: typeof ReleaseSessionsResponseSchema;
   },
   /**
-   * Subscriptions, before SUBACK (rule X3).
+   * Subscriptions before SUBACK (rule X3), ledgers before the packet that they stand for (rule S2), cursors at most once
+   * a second per session.
    *
-   * @generated from rpc robustmq.meta.v1.SessionService.UpdateSubscriptions
+   * @generated from rpc robustmq.meta.v1.SessionService.UpdateSessions
    */
-  updateSubscriptions: {
+  updateSessions: {
     methodKind: "unary";
-    input: typeof UpdateSubscriptionsRequestSchema;
-    output: typeof UpdateSubscriptionsResponseSchema;
-  },
-  /**
-   * At most once a second per session, and at release.
-   *
-   * @generated from rpc robustmq.meta.v1.SessionService.CommitCursors
-   */
-  commitCursors: {
-    methodKind: "unary";
-    input: typeof CommitCursorsRequestSchema;
-    output: typeof CommitCursorsResponseSchema;
+    input: typeof UpdateSessionsRequestSchema;
+    output: typeof UpdateSessionsResponseSchema;
   },
   /**
    * @generated from rpc robustmq.meta.v1.SessionService.ListSessions
@@ -638,6 +1224,26 @@ export const SessionService: GenService<{
     methodKind: "unary";
     input: typeof ListSessionsRequestSchema;
     output: typeof ListSessionsResponseSchema;
+  },
+  /**
+   * An operator ends sessions, whoever owns them. A gateway that serves one is to be asked to stop.
+   *
+   * @generated from rpc robustmq.meta.v1.SessionService.DropSessions
+   */
+  dropSessions: {
+    methodKind: "unary";
+    input: typeof DropSessionsRequestSchema;
+    output: typeof DropSessionsResponseSchema;
+  },
+  /**
+   * An operator gives a session to another principal.
+   *
+   * @generated from rpc robustmq.meta.v1.SessionService.ReassignSession
+   */
+  reassignSession: {
+    methodKind: "unary";
+    input: typeof ReassignSessionRequestSchema;
+    output: typeof ReassignSessionResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_robustmq_meta_v1_session, 0);

@@ -1,0 +1,204 @@
+// Session rows in meta (rules S1-S3, X3): opened per CONNECT, released at the end, subscriptions before SUBACK, cursors
+// at most once a second. Everything is batched; a client id's steps are sent one after the other.
+
+import { create } from '@bufbuild/protobuf';
+import { BrokerError } from '@robustmq/errors';
+import {
+  OpenSessionSchema,
+  ReleaseSessionSchema,
+  fromFailure,
+  type Failure,
+  type NodeIdentity,
+  type OpenSession,
+  type OpenSessionOutcome,
+  type ReleaseSession,
+  type RequestId,
+  type ServiceClient,
+  type SessionKey,
+  type SessionRows,
+  type SessionService,
+  type SessionUpdate,
+} from '@robustmq/rpc';
+import { BatchedCall, type OutcomeCallback } from './batched-call.ts';
+import { isWhole, openedSession, wholeSession, type OpenedSession } from './opened-session.ts';
+import { OrderedSteps, type EndStep } from './ordered-steps.ts';
+import type { SessionChange, SessionChanges } from './session-changes.ts';
+import {
+  placesMessage,
+  type StoredCursor,
+  type StoredPlaces,
+  type StoredSubscription,
+} from './session-rows.ts';
+
+/** The part of MetaClient that is used. */
+export interface SessionMeta {
+  readonly sessions: Pick<
+    ServiceClient<typeof SessionService>,
+    'openSessions' | 'readSession' | 'releaseSessions' | 'updateSessions'
+  >;
+  requestId(): Pick<RequestId, 'nodeId' | 'incarnation' | 'sequence'>;
+  persist<T>(call: () => Promise<T>): Promise<T>;
+}
+
+type Identity = Pick<NodeIdentity, 'nodeId' | 'incarnation' | 'directoryId'>;
+type DoneCallback = (error: BrokerError | undefined) => void;
+
+const LIMITS = { maxBatch: 500, maxCalls: 2, maxWaiting: 100_000 };
+/** Cursor commits are never urgent: one call at a time. */
+const CURSOR_LIMITS = { maxBatch: 500, maxCalls: 1, maxWaiting: 100_000 };
+
+/** A session that is let go; without places its rows stay as they are. */
+export interface SessionRelease {
+  readonly key: SessionKey;
+  readonly expiryIntervalS: number;
+  readonly places?: StoredPlaces;
+}
+
+/** Subscriptions that come and go. */
+export interface SubscriptionChange {
+  readonly put: readonly StoredSubscription[];
+  readonly remove: readonly string[];
+  readonly made: readonly string[];
+}
+
+/** Session rows of this gateway incarnation. */
+export class SessionStore {
+  readonly #opens: BatchedCall<OpenSession, OpenSessionOutcome>;
+  readonly #releases: BatchedCall<ReleaseSession, Failure>;
+  readonly #updates: BatchedCall<SessionUpdate, Failure>;
+  readonly #commits: BatchedCall<SessionUpdate, Failure>;
+  readonly #meta: SessionMeta;
+  readonly #steps = new OrderedSteps();
+  /** Of CONNECTs that are being decided, by client id. */
+  readonly #opening = new Map<string, EndStep>();
+
+  constructor(meta: SessionMeta, identity: () => Identity) {
+    this.#meta = meta;
+    this.#opens = new BatchedCall(async (sessions) => {
+      const request = { node: identity(), requestId: meta.requestId(), sessions: [...sessions] };
+      return (await meta.persist(() => meta.sessions.openSessions(request))).outcomes;
+    }, LIMITS);
+    this.#releases = new BatchedCall(async (sessions) => {
+      const request = { node: identity(), requestId: meta.requestId(), sessions: [...sessions] };
+      return (await meta.persist(() => meta.sessions.releaseSessions(request))).outcomes;
+    }, LIMITS);
+    const update = async (updates: readonly SessionUpdate[]): Promise<Failure[]> => {
+      const request = { node: identity(), requestId: meta.requestId(), updates: [...updates] };
+      return (await meta.persist(() => meta.sessions.updateSessions(request))).outcomes;
+    };
+    this.#updates = new BatchedCall(update, LIMITS);
+    this.#commits = new BatchedCall(update, CURSOR_LIMITS);
+  }
+
+  /** Sessions whose steps are under way. */
+  get pending(): number {
+    return this.#steps.size;
+  }
+
+  /**
+   * Opens the row of a client id, after every earlier step of it (N11). The caller says by
+   * {@link opened} when its CONNECT is decided. `onSend` is called when its turn has come.
+   */
+  open(
+    session: Omit<OpenSession, '$typeName' | '$unknown'>,
+    callback: OutcomeCallback<OpenedSession>,
+    onSend?: () => void,
+  ): void {
+    const name = nameOf(session);
+    this.#steps.run(name, (end) => {
+      this.#opening.set(name, end);
+      onSend?.();
+      this.openAgain(session, callback);
+    });
+  }
+
+  /** Opens the row once more within the same CONNECT. */
+  openAgain(
+    session: Omit<OpenSession, '$typeName' | '$unknown'>,
+    callback: OutcomeCallback<OpenedSession>,
+  ): void {
+    this.#opens.add(create(OpenSessionSchema, session), (error, outcome) => {
+      const failure = error ?? fromFailure(outcome?.failure);
+      const key = outcome?.session?.key;
+      if (failure !== undefined || outcome === undefined || key === undefined)
+        callback(
+          failure ?? new BrokerError('internal', 'meta-service answered without a session'),
+          undefined,
+        );
+      else if (isWhole(outcome)) callback(undefined, openedSession(outcome, key));
+      else this.#readOn(outcome, key, callback);
+    });
+  }
+
+  #readOn(outcome: OpenSessionOutcome, key: SessionKey, callback: OutcomeCallback<OpenedSession>): void {
+    wholeSession(outcome, key, (of, from) => this.#readPage(of, from)).then(
+      (session) => callback(undefined, session),
+      (thrown: unknown) => callback(BrokerError.from(thrown), undefined),
+    );
+  }
+
+  async #readPage(key: SessionKey, from: Uint8Array): Promise<SessionRows | undefined> {
+    return (await this.#meta.persist(() => this.#meta.sessions.readSession({ key, from }))).rows;
+  }
+
+  /** The CONNECT that opened this client id is decided. */
+  opened(session: { readonly tenant: string; readonly clientId: string }): void {
+    const name = nameOf(session);
+    const end = this.#opening.get(name);
+    this.#opening.delete(name);
+    end?.();
+  }
+
+  /** Lets the session go; see ReleaseSession. */
+  release({ key, expiryIntervalS, places }: SessionRelease, callback: DoneCallback): void {
+    const release = create(ReleaseSessionSchema, {
+      key,
+      expiryIntervalS,
+      ...(places && { places: placesMessage(places) }),
+    });
+    this.#steps.run(nameOf(key), (end) => this.#add(this.#releases, release, callback, end));
+  }
+
+  /**
+   * Changes the subscriptions of a session. `made` are the filters among `put` that are new: if they can't be stored, their
+   * rows go with the next change.
+   */
+  update(changes: SessionChanges, { put, remove, made }: SubscriptionChange, callback: DoneCallback): void {
+    this.#change(this.#updates, changes, { put, remove }, made, callback);
+  }
+
+  /** Stores how far a session has read. */
+  commit(changes: SessionChanges, cursors: readonly StoredCursor[], callback: DoneCallback): void {
+    this.#change(this.#commits, changes, { cursors }, [], callback);
+  }
+
+  #change(
+    call: BatchedCall<SessionUpdate, Failure>,
+    changes: SessionChanges,
+    change: SessionChange,
+    made: readonly string[],
+    callback: DoneCallback,
+  ): void {
+    this.#steps.run(nameOf(changes.key), (end) => {
+      const update = changes.next(change);
+      const done: DoneCallback = (error) => {
+        if (error === undefined) changes.taken(update);
+        else changes.failed(update, made);
+        callback(error);
+      };
+      this.#add(call, update, done, end);
+    });
+  }
+
+  #add<E>(call: BatchedCall<E, Failure>, entry: E, callback: DoneCallback, end: EndStep): void {
+    call.add(entry, (error, failure) => {
+      // First the answer: what it makes its hearer ask for comes behind what waits already.
+      callback(error ?? fromFailure(failure));
+      end();
+    });
+  }
+}
+
+function nameOf(session: { readonly tenant: string; readonly clientId: string }): string {
+  return `${session.tenant}\0${session.clientId}`;
+}

@@ -1,0 +1,247 @@
+// Rows in meta and the gateway's plain values, both ways; start vectors are shared, and changes heal what failed before them.
+import { create } from '@bufbuild/protobuf';
+import {
+  OpenSessionOutcomeSchema,
+  SessionKeySchema,
+  SessionRowsSchema,
+  type SessionUpdate,
+  type StartVector,
+  type SubscriptionRow,
+} from '@robustmq/rpc';
+import { Random } from '@robustmq/testkit';
+import { isWhole, openedSession, wholeSession } from '../src/store/opened-session.ts';
+import { SessionChanges } from '../src/store/session-changes.ts';
+import {
+  CollectedRows,
+  cursorRow,
+  inboundRow,
+  outboundRow,
+  placesMessage,
+  placesOf,
+  subscriptionRow,
+  type ShardPlace,
+  type StoredSubscription,
+} from '../src/store/session-rows.ts';
+
+const key = create(SessionKeySchema, { tenant: 't', clientId: 'c', generation: 1n, epoch: 2n });
+const at = (offset: number, shard = 0): ShardPlace => ({ streamId: 1, shard, leaderEpoch: 3, offset });
+const subscription = (filter: string, ...start: ShardPlace[]): StoredSubscription => ({
+  filter,
+  qos: 1,
+  noLocal: false,
+  retainAsPublished: false,
+  retainHandling: 0,
+  subscriptionIdentifier: 0,
+  createdAtRevision: 7,
+  start,
+});
+
+describe('session rows', () => {
+  test('3.8.3.1: options come back as they were, whatever their bits', () => {
+    for (const qos of [0, 1, 2])
+      for (const retainHandling of [0, 1, 2])
+        for (const bits of [0, 1, 2, 3]) {
+          const before = {
+            ...subscription('a/#', at(5)),
+            qos,
+            retainHandling,
+            noLocal: (bits & 1) !== 0,
+            retainAsPublished: (bits & 2) !== 0,
+            subscriptionIdentifier: 268_435_455,
+          };
+          const rows = new CollectedRows();
+          rows.startRows.push({
+            id: 4,
+            positions: [{ streamId: 1, shard: 0, leaderEpoch: 3, offset: 5n }],
+          } as StartVector);
+          rows.subscriptionRows.push(subscriptionRow(before, 4));
+          expect(rows.session().subscriptions).toEqual([before]);
+        }
+  });
+
+  test('[MQTT-3.8.3.1]: the options byte is the one of the packet', () => {
+    const all = { ...subscription('a'), qos: 2, noLocal: true, retainAsPublished: true, retainHandling: 2 };
+    expect(subscriptionRow(all, 0).options).toBe(0b0010_1110);
+  });
+
+  test('S2, S3: cursors, ledgers and places come back as they were', () => {
+    const cursor = { ...at(Number.MAX_SAFE_INTEGER, 9), sentBelow: 12 };
+    const outbound = (['sent', 'received', 'done'] as const).map((state, i) => ({
+      ...at(i, i),
+      packetId: i + 1,
+      qos: 2,
+      state,
+    }));
+    const inbound = { packetId: 65_535, sequence: 2 ** 52, streamId: 4, shard: 2 };
+    const rows = new CollectedRows();
+    rows.add(
+      create(SessionRowsSchema, {
+        cursors: [cursorRow(cursor)],
+        outbound: outbound.map(outboundRow),
+        inbound: [inboundRow(inbound)],
+      }),
+    );
+    expect(rows.session()).toEqual({ subscriptions: [], cursors: [cursor], outbound, inbound: [inbound] });
+    expect(placesOf(placesMessage({ cursors: [cursor], outbound }))).toEqual({ cursors: [cursor], outbound });
+    expect(placesOf(undefined)).toEqual({ cursors: [], outbound: [] });
+  });
+
+  test('filters that share a vector share it in memory as well, also when it comes on a later page', () => {
+    const rows = new CollectedRows();
+    rows.add(
+      create(SessionRowsSchema, {
+        subscriptions: [
+          { filter: 'a', start: 1 },
+          { filter: 'b', start: 1 },
+        ],
+      }),
+    );
+    rows.add(create(SessionRowsSchema, { starts: [{ id: 1, positions: [{ offset: 4n }] }] }));
+    const [a, b] = rows.session().subscriptions;
+    expect(a!.start).toBe(b!.start);
+    expect(a!.start[0]!.offset).toBe(4);
+  });
+
+  test('I8: an answer that is not whole is read to its end; one of a session that another serves is not', async () => {
+    const page = (filter: string, next: string) =>
+      create(SessionRowsSchema, { subscriptions: [{ filter }], next: Buffer.from(next) });
+    const outcome = create(OpenSessionOutcomeSchema, { sessionPresent: true, rows: page('a', '1') });
+    const asked: string[] = [];
+    const read = (_key: unknown, from: Uint8Array) => {
+      const place = Buffer.from(from).toString();
+      asked.push(place);
+      return Promise.resolve(page(place, place === '1' ? '2' : ''));
+    };
+    expect(isWhole(outcome)).toBe(false);
+    const { stored } = await wholeSession(outcome, key, read);
+    expect(stored.subscriptions.map(({ filter }) => filter)).toEqual(['a', '1', '2']);
+    const elsewhere = create(OpenSessionOutcomeSchema, {
+      sessionPresent: true,
+      rows: page('a', '1'),
+      previousOwner: { nodeId: 'n' },
+    });
+    expect(isWhole(elsewhere)).toBe(true);
+    expect(openedSession(elsewhere, key).previousOwner?.nodeId).toBe('n');
+    await wholeSession(elsewhere, key, read);
+    expect(asked).toEqual(['1', '2']);
+  });
+});
+
+/** Meta as it takes changes, and loses some. */
+class MetaModel {
+  readonly filters = new Map<string, number>();
+  readonly starts = new Map<number, string>();
+  lastChange = 0n;
+
+  take(update: SessionUpdate): void {
+    expect(update.change).toBeGreaterThan(this.lastChange);
+    this.lastChange = update.change;
+    for (const filter of update.removeSubscriptions) this.filters.delete(filter);
+    for (const { id, positions } of update.putStarts) this.starts.set(id, String(positions[0]!.offset));
+    for (const { filter, start } of update.putSubscriptions) {
+      if (this.filters.has(filter)) continue;
+      expect(start === 0 || this.starts.has(start)).toBe(true);
+      this.filters.set(filter, start);
+    }
+    for (const id of update.removeStarts) this.starts.delete(id);
+  }
+}
+
+describe('SessionChanges', () => {
+  test('X3: filters that begin at the same places share one vector, sent once', () => {
+    const changes = new SessionChanges(key, new CollectedRows());
+    const first = changes.next({
+      put: [subscription('a', at(5)), subscription('b', at(5)), subscription('c', at(6))],
+    });
+    expect(first.putStarts.map(({ id }) => id)).toEqual([1, 2]);
+    expect(first.putSubscriptions.map(({ start }) => start)).toEqual([1, 1, 2]);
+    changes.taken(first);
+    const second = changes.next({ put: [subscription('d', at(5)), subscription('e')] });
+    expect(second.putStarts).toEqual([]);
+    expect(second.putSubscriptions.map(({ start }) => start)).toEqual([1, 0]);
+  });
+
+  test('X3: a filter that is put again keeps its vector', () => {
+    const changes = new SessionChanges(key, new CollectedRows());
+    changes.taken(changes.next({ put: [subscription('a', at(5))] }));
+    expect(changes.next({ put: [subscription('a', at(99))] }).putSubscriptions[0]!.start).toBe(1);
+  });
+
+  test('a vector goes with its last filter, and its number does not come again', () => {
+    const changes = new SessionChanges(key, new CollectedRows());
+    changes.taken(changes.next({ put: [subscription('a', at(5)), subscription('b', at(5))] }));
+    expect(changes.next({ remove: ['a'] }).removeStarts).toEqual([]);
+    const last = changes.next({ remove: ['b'], put: [subscription('c', at(5))] });
+    expect(last.removeStarts).toEqual([1]);
+    expect(last.putStarts.map(({ id }) => id)).toEqual([2]);
+    changes.taken(last);
+    expect(changes.next({ remove: ['x'] }).removeStarts).toEqual([]);
+  });
+
+  test('cursors alone have no number', () => {
+    const changes = new SessionChanges(key, new CollectedRows());
+    expect(changes.next({ cursors: [{ ...at(5), sentBelow: 0 }] })).toMatchObject({ change: 0n });
+    expect(changes.next({ remove: ['a'] }).change).toBe(1n);
+  });
+
+  test('goes on from what was stored, and removes what nothing names', () => {
+    const rows = new CollectedRows();
+    rows.startRows.push(
+      { id: 3, positions: [] } as unknown as StartVector,
+      { id: 8, positions: [] } as unknown as StartVector,
+    );
+    rows.subscriptionRows.push({ filter: 'a', start: 3 } as SubscriptionRow);
+    const update = new SessionChanges(key, rows).next({ put: [subscription('b', at(1))] });
+    expect(update.putStarts.map(({ id }) => id)).toEqual([9]);
+    expect(update.removeStarts).toEqual([8]);
+  });
+
+  test.each([1, 2, 3, 4, 5])(
+    'N11: whatever is lost, one change that arrives leaves what the session has (seed %d)',
+    (seed) => {
+      const random = new Random(seed);
+      const meta = new MetaModel();
+      const held = new Map<string, number>();
+      let changes = new SessionChanges(key, new CollectedRows());
+      const step = (isLost: boolean): void => {
+        const remove = [...held.keys()].filter(() => random.chance(0.3));
+        for (const filter of remove) held.delete(filter);
+        const fresh = ['a', 'b', 'c', 'd', 'e'].filter((filter) => !held.has(filter) && random.chance(0.4));
+        const offset = random.below(4);
+        const made = fresh.filter(() => random.chance(0.8));
+        const put = [...made, ...held.keys()].map((filter) => subscription(filter, at(offset)));
+        const update = changes.next({ put, remove: [...remove, 'never there'] });
+        // A change may be lost, or its answer.
+        if (!isLost || random.chance(0.5)) meta.take(update);
+        if (isLost) changes.failed(update, made);
+        else {
+          for (const filter of made) held.set(filter, offset);
+          changes.taken(update);
+        }
+      };
+      for (let i = 0; i < 60; i++) {
+        step(random.chance(0.4));
+        if (!random.chance(0.1)) continue;
+        // The next owner.
+        step(false);
+        const rows = new CollectedRows();
+        for (const [filter, start] of meta.filters)
+          rows.subscriptionRows.push({ filter, start } as SubscriptionRow);
+        for (const [id, content] of meta.starts)
+          rows.startRows.push({
+            id,
+            positions: [{ ...at(0), offset: BigInt(content) }],
+          } as unknown as StartVector);
+        changes = new SessionChanges(key, rows);
+        meta.lastChange = 0n;
+      }
+      step(false);
+      expect([...meta.filters.keys()].sort()).toEqual([...held.keys()].sort());
+      const starts = [...held].map(([filter, offset]) => [filter, String(offset)]);
+      expect([...meta.filters].map(([filter, id]) => [filter, meta.starts.get(id)]).sort()).toEqual(
+        starts.sort(),
+      );
+      expect(new Set(meta.filters.values()).size).toBe(meta.starts.size);
+    },
+  );
+});
