@@ -18,17 +18,23 @@ export interface Altered extends Resource {
   readonly errorMessage: string | null;
 }
 
-/** Alters each topic by its change; a resource that is named twice is refused once. */
+/**
+ * Alters each topic by its change; a resource that is named twice is refused once. Of brokers only what
+ * `changesNothing` can be done.
+ */
 export function alterTopics<R extends Resource>(
   resources: readonly R[],
   validateOnly: boolean,
   context: RequestContext,
   changeOf: (topic: TopicView, asked: R) => ConfigChange | NamedError,
+  changesNothing: (asked: R) => boolean = () => false,
 ): Promise<Altered[]> {
   const asks = Map.groupBy(resources, (asked) => `${asked.resourceType}/${asked.resourceName}`);
   return mapBounded([...asks.values()], async (same): Promise<Altered> => {
     const [asked, twice] = same as [R, R?];
     const { resourceType, resourceName } = asked;
+    if (asked.resourceType === RESOURCE_TYPE.BROKER && twice === undefined && changesNothing(asked))
+      return { resourceType, resourceName, errorCode: KAFKA_ERRORS.NONE, errorMessage: null };
     const problem =
       twice === undefined
         ? await alter(asked, validateOnly, context, changeOf)

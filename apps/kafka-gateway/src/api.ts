@@ -1,11 +1,5 @@
 // Ties an API of the codec to its handler, with the request and response types that belong together.
-import {
-  API_MESSAGES,
-  type ApiKey,
-  type KafkaReader,
-  type KafkaWriter,
-  KAFKA_ERRORS,
-} from '@robustmq/kafka-codec';
+import { API_MESSAGES, type ApiKey, type KafkaReader, type KafkaWriter } from '@robustmq/kafka-codec';
 import type { RequestContext } from './context.ts';
 
 /** The request of an API as handlers get it. */
@@ -37,8 +31,24 @@ export interface ApiRow {
   readonly overlap: Overlap;
   /** Reads the request (throws BrokerError malformed) and starts its handler. */
   run(body: KafkaReader, context: RequestContext): Promise<WriteBody | typeof NO_RESPONSE>;
-  /** The answer to a version that is not served, in the served version nearest to it. */
-  unsupported(version: number): { readonly version: number; readonly write: WriteBody };
+  readonly access: readonly AccessRule[];
+  /** The answer, in the form of version 0, to a version that is not served; without one the connection ends. */
+  readonly fallback: WriteBody | undefined;
+}
+
+/** What a principal has to be allowed, in Kafka's words (its page on authorization), of each resource that it names. */
+export interface AccessRule {
+  readonly operation:
+    | 'read'
+    | 'write'
+    | 'create'
+    | 'delete'
+    | 'alter'
+    | 'describe'
+    | 'describeConfigs'
+    | 'alterConfigs'
+    | 'idempotentWrite';
+  readonly resource: 'topic' | 'group' | 'cluster';
 }
 
 /** A handler module's description of its API. */
@@ -48,8 +58,9 @@ export interface ApiDefinition<K extends ApiKey> {
     request: RequestOf<K>,
     context: RequestContext,
   ): Promise<ResponseOf<K> | typeof NO_RESPONSE> | ResponseOf<K> | typeof NO_RESPONSE;
-  /** An answer without items; it carries the code where the API has a place for it. */
-  failure(errorCode: number): ResponseOf<K>;
+  /** Required, so that no API comes without a rule. Every principal is allowed everything until there are ACLs. */
+  readonly access: readonly AccessRule[];
+  fallback?(): ResponseOf<K>;
 }
 
 /** Builds the table row of an API. */
@@ -57,6 +68,7 @@ export function api<K extends ApiKey>(apiKey: K, definition: ApiDefinition<K>): 
   const messages = API_MESSAGES[apiKey];
   const write = messages.writeResponse as (w: KafkaWriter, version: number, value: ResponseOf<K>) => void;
   const { minVersion, maxVersion } = messages;
+  const fallback = definition.fallback?.bind(definition);
   return {
     apiKey,
     name: messages.name,
@@ -71,10 +83,7 @@ export function api<K extends ApiKey>(apiKey: K, definition: ApiDefinition<K>): 
         response === NO_RESPONSE ? NO_RESPONSE : (writer) => write(writer, context.apiVersion, response);
       return started instanceof Promise ? started.then(finish) : Promise.resolve(finish(started));
     },
-    unsupported: (version) => {
-      const nearest = Math.min(Math.max(version, minVersion), maxVersion);
-      const response = definition.failure(KAFKA_ERRORS.UNSUPPORTED_VERSION);
-      return { version: nearest, write: (writer) => write(writer, nearest, response) };
-    },
+    access: definition.access,
+    fallback: fallback && ((writer) => write(writer, 0, fallback())),
   };
 }

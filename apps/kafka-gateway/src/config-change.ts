@@ -1,6 +1,7 @@
 // What a request to change a topic's configuration comes to: settings to make and settings to remove.
 import type { NamedError } from './context.ts';
 import type { TopicView } from './ports.ts';
+import { isBrokerThrottle, isKafkaDefault, isNeverSet } from './kafka-defaults.ts';
 import { TOPIC_CONFIG, topicConfigProblem } from './topic-config.ts';
 
 /** Kafka's numbers of the operations of IncrementalAlterConfigs. */
@@ -28,14 +29,34 @@ export function incrementalChange(
     if (seen.has(name)) return namedTwice(name);
     seen.add(name);
     if (configOperation === OPERATION.DELETE) {
-      change.remove.push(name);
+      if (!isUnset(topic, name)) change.remove.push(name);
       continue;
     }
     const result = newValue(topic, name, configOperation, value);
     if (typeof result !== 'string') return result;
-    change.set[name] = result;
+    if (!changesNothing(topic, name, result)) change.set[name] = result;
   }
   return checked(change);
+}
+
+/** Of a broker: whether all that is asked for is to end throttles, which tools do behind each reassignment. */
+export function removesOnlyThrottles(
+  configs: readonly { readonly name: string; readonly configOperation: number }[],
+): boolean {
+  return configs.every(
+    ({ name, configOperation }) => configOperation === OPERATION.DELETE && isBrokerThrottle(name),
+  );
+}
+
+/** Removing what has no value of its own is done already; a name that nobody knows is still an error. */
+function isUnset(topic: TopicView, name: string): boolean {
+  return isNeverSet(name) || (TOPIC_CONFIG.has(name) && topic.config[name] === undefined);
+}
+
+/** Whoever sends back what was described sends what is fixed as well, and Kafka's defaults. */
+function changesNothing(topic: TopicView, name: string, value: string): boolean {
+  const isFixed = TOPIC_CONFIG.get(name)?.alterable === false;
+  return (isFixed && value === currentValue(topic, name)) || isKafkaDefault(name, value);
 }
 
 /** The change that AlterConfigs asks for: what it does not name goes back to its default. */
@@ -46,9 +67,7 @@ export function replacingChange(topic: TopicView, configs: readonly Setting[]): 
     if (seen.has(name)) return namedTwice(name);
     seen.add(name);
     if (value === null) return setToNull(name);
-    // Whoever sends back what was described sends what is fixed as well.
-    const isFixed = TOPIC_CONFIG.get(name)?.alterable === false;
-    if (!isFixed || value !== currentValue(topic, name)) change.set[name] = value;
+    if (!changesNothing(topic, name, value)) change.set[name] = value;
   }
   for (const name of Object.keys(topic.config)) {
     if (!seen.has(name) && TOPIC_CONFIG.get(name)?.alterable === true) change.remove.push(name);
@@ -57,7 +76,7 @@ export function replacingChange(topic: TopicView, configs: readonly Setting[]): 
 }
 
 function currentValue(topic: TopicView, name: string): string {
-  return topic.config[name] ?? TOPIC_CONFIG.get(name)?.default ?? '';
+  return topic.config[name] ?? topic.defaults[name] ?? TOPIC_CONFIG.get(name)?.default ?? '';
 }
 
 function newValue(

@@ -20,13 +20,14 @@ export interface ConfigView {
 export function describeTopicConfig(topic: TopicView): ConfigView[] {
   return [...TOPIC_CONFIG.values()].map((key) => {
     const own = topic.config[key.name];
+    const fallback = topic.defaults[key.name] ?? key.default;
     return {
       name: key.name,
-      value: own ?? key.default,
+      value: own ?? fallback,
       readOnly: !key.alterable,
       configSource: own === undefined ? CONFIG_SOURCE.DEFAULT : CONFIG_SOURCE.DYNAMIC_TOPIC,
       configType: CONFIG_TYPES[key.type],
-      defaultValue: key.default,
+      defaultValue: fallback,
       documentation: key.documentation,
     };
   });

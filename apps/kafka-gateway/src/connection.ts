@@ -4,8 +4,6 @@ import type { Socket } from 'node:net';
 import { BrokerError } from '@robustmq/errors';
 import {
   encodeResponse,
-  isApiKey,
-  KAFKA_ERRORS,
   KafkaFramer,
   readRequestEnvelope,
   responseHeaderVersion,
@@ -132,7 +130,8 @@ export class KafkaConnection implements ConnectionInfo {
     const wasChecked = this.#movedAtCheck >= 0;
     this.#movedAtCheck = this.#countedBytes > 0 ? movedBytes : -1;
     if (!wasChecked || !stalls || this.#countedBytes === 0) return;
-    this.#shared.parts.log.info(
+    this.#shared.parts.strangers.info(
+      'unread',
       { connection: this.id, client: this.clientHost, unreadBytes: this.#countedBytes },
       'connection closed: it reads nothing and memory is short',
     );
@@ -160,7 +159,7 @@ export class KafkaConnection implements ConnectionInfo {
 
   /** Takes frames and starts requests as far as the bounds allow, and sends what is done. */
   #pump(): void {
-    if (this.#pumping || this.#socket.destroyed) return;
+    if (this.#pumping || this.#isRefused || this.#socket.destroyed) return;
     this.#pumping = true;
     try {
       do {
@@ -275,7 +274,7 @@ export class KafkaConnection implements ConnectionInfo {
     const row = API_TABLE.get(envelope.apiKey);
     const start =
       row === undefined || envelope.body === undefined
-        ? () => this.#answerUnsupported(request, envelope, row)
+        ? () => this.#answerUnserved(request, envelope, row)
         : () => this.#run(request, envelope, row);
     const overlap: Overlap = envelope.body === undefined ? 'exclusive' : (row?.overlap ?? 'exclusive');
     const request: QueuedRequest = {
@@ -318,31 +317,34 @@ export class KafkaConnection implements ConnectionInfo {
       .catch((error: unknown) => this.#refuse(error, row.name));
   }
 
-  /** A bare end of the connection would tell the client nothing, so it gets the nearest answer that there is. */
-  #answerUnsupported(request: QueuedRequest, envelope: RequestEnvelope, row: ApiRow | undefined): void {
+  /** An answer in another version would be read as an empty success, so the connection ends, as in Kafka (N12). */
+  #answerUnserved(request: QueuedRequest, envelope: RequestEnvelope, row: ApiRow | undefined): void {
     const { apiKey, apiVersion, correlationId, clientId } = envelope;
-    const { counters, log } = this.#shared.parts;
+    const { counters, strangers } = this.#shared.parts;
     counters.unsupportedVersions += 1;
     const client = { client_id: clientId, client: this.clientHost, software: this.clientSoftware };
-    log.warn(
-      { api_key: apiKey, api: row?.name, api_version: apiVersion, ...client },
-      'client uses an API version that is not served',
-    );
-    if (row === undefined || !isApiKey(apiKey)) {
-      // Nothing is known of the form; most answers begin with an error code.
-      this.#answered(
-        request,
-        encodeResponse(correlationId, 0, (w) => w.int16(KAFKA_ERRORS.UNSUPPORTED_VERSION)),
-      );
+    const fields = { api_key: apiKey, api: row?.name, api_version: apiVersion, ...client };
+    if (row?.fallback !== undefined) {
+      strangers.debug('fallback', fields, 'client asks for a newer version and will fall back');
+      this.#answered(request, encodeResponse(correlationId, 0, row.fallback));
       return;
     }
-    const { version, write } = row.unsupported(apiVersion);
-    this.#answered(request, encodeResponse(correlationId, responseHeaderVersion(apiKey, version), write));
+    strangers.warn(
+      `version ${apiKey} ${apiVersion} ${this.clientSoftware}`,
+      fields,
+      'connection closed: the client uses an API version that is not served',
+    );
+    this.#send();
+    this.#isRefused = true;
+    // Once what was sent before is taken.
+    this.#socket.destroySoon();
   }
+
+  #isRefused = false;
 
   #answered(request: QueuedRequest, chunks: readonly Buffer[]): void {
     // What comes after the end of the connection is nobody's.
-    if (this.#socket.destroyed) return;
+    if (this.#socket.destroyed || this.#isRefused) return;
     request.answer = chunks;
     this.#answeredBytes += totalBytes(chunks);
     this.#pump();
@@ -366,11 +368,12 @@ export class KafkaConnection implements ConnectionInfo {
 
   /** Bad input and failed acks=0 end this connection and nothing else. */
   #refuse(error: unknown, api?: string): void {
-    const { counters, log } = this.#shared.parts;
+    const { counters, log, strangers } = this.#shared.parts;
     const where = { connection: this.id, client: this.clientHost, software: this.clientSoftware, api };
     if (error instanceof BrokerError && error.code !== 'internal') {
       if (error.code === 'malformed' || error.code === 'too_large') counters.malformedFrames += 1;
-      log.info({ ...where, code: error.code, reason: error.message }, 'connection closed');
+      const fields = { ...where, code: error.code, reason: error.message };
+      strangers.info(`${error.code} ${api}`, fields, 'connection closed');
     } else {
       log.error({ ...where, err: error }, 'request failed unexpectedly');
     }

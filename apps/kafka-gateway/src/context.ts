@@ -3,7 +3,7 @@ import type { KafkaErrorName } from '@robustmq/kafka-codec';
 import type { AnswerMemory } from './answer-memory.ts';
 import type { FetchSessionCache } from './fetch-session-cache.ts';
 import type { GroupCoordinator } from './groups/group-coordinator.ts';
-import type { DebugSwitch } from '@robustmq/telemetry';
+import type { DebugSwitch, RateLimitedLog } from '@robustmq/telemetry';
 import type { FetchWindow } from './fetch-window.ts';
 import type { BatchLine } from './produce/batch-line.ts';
 import type { CheckShare } from './produce/check-share.ts';
@@ -51,6 +51,8 @@ export interface GatewayParts {
   readonly producerIds: ProducerIdAllocator;
   readonly counters: GatewayCounters;
   readonly log: GatewayLog;
+  /** For lines that a stranger can cause (N14). */
+  readonly strangers: RateLimitedLog;
   readonly debug: DebugSwitch;
   /** Wall clock in ms. */
   readonly nowMs: () => number;

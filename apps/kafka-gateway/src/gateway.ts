@@ -10,7 +10,7 @@ import { FetchSessionCache } from './fetch-session-cache.ts';
 import { GroupCoordinator } from './groups/group-coordinator.ts';
 import { KafkaListener, type ListenerOptions } from './listener.ts';
 import { MemoryBudget } from './memory-budget.ts';
-import type { DebugSwitch } from '@robustmq/telemetry';
+import { RateLimitedLog, type DebugSwitch } from '@robustmq/telemetry';
 import type { ClusterViewPort, GroupStorePort, JournalPort, TopicCommandsPort } from './ports.ts';
 import { CheckShare } from './produce/check-share.ts';
 import { ProducerIdAllocator } from './producer-id-allocator.ts';
@@ -60,12 +60,13 @@ export class KafkaGateway {
 
   constructor(options: KafkaGatewayOptions) {
     const { settings, cluster, topics, journal, groupStore, log } = options;
+    const strangers = new RateLimitedLog(log);
     this.groups = new GroupCoordinator({
       store: groupStore,
       selfNodeId: options.nodeId,
       config: options.groups,
       maxGroups: options.maxGroups,
-      log,
+      log: strangers,
       nowMs: () => performance.now(),
     });
     this.#fetchSessions = new FetchSessionCache({
@@ -88,6 +89,7 @@ export class KafkaGateway {
       producerIds: new ProducerIdAllocator(topics),
       counters: this.counters,
       log,
+      strangers,
       debug: options.debug,
       nowMs: () => Date.now(),
     };

@@ -75,6 +75,8 @@ export interface TopicView {
   readonly internal: boolean;
   /** What was set at creation or altered since; defaults are not repeated. */
   readonly config: Readonly<Record<string, string>>;
+  /** What the cluster's settings made of this topic where nothing was set. */
+  readonly defaults: Readonly<Record<string, string>>;
   readonly partitions: readonly PartitionView[];
 }
 

@@ -51,37 +51,67 @@ describe('ApiVersions', () => {
     expect(running.gateway.counters.unsupportedVersions).toBe(1);
   });
 
-  test('an unknown version of another API is answered in the nearest version and logged with the client', async () => {
-    const frame = client.frame(METADATA, 13, { topics: null });
-    frame.writeInt16BE(14, 6);
-    client.socket.write(frame);
-    const response = await client.receive(METADATA, 13, 1);
-    expect(response.errorCode).toBe(KAFKA_ERRORS.UNSUPPORTED_VERSION);
+  const withHeader = (apiKey: number, version: number): Buffer => {
+    const frame = client.frame(METADATA, 0, { topics: [] });
+    frame.writeInt16BE(apiKey, 4);
+    frame.writeInt16BE(version, 6);
+    return frame;
+  };
+
+  test('a version of another API that is not served ends the connection, behind earlier answers, and is logged', async () => {
+    const asked = client.send(METADATA, 12, { topics: null });
+    client.socket.write(withHeader(METADATA, 14));
+    client.send(METADATA, 12, { topics: null });
+    expect((await client.receive(METADATA, 12, asked)).topics).toEqual([]);
+    await client.closed();
+    expect(client.pendingFrames).toBe(0);
     expect(running.lines.find(({ level }) => level === 'warn')?.fields).toMatchObject({
       api_key: METADATA,
       api: 'Metadata',
       api_version: 14,
       client_id: 'wire-client',
     });
-    expect((await client.call(METADATA, 12, { topics: null })).topics).toEqual([]);
   });
 
-  test('an unknown API is answered with error 35', async () => {
-    const frame = client.frame(METADATA, 0, { topics: [] });
-    frame.writeInt16BE(4, 4);
-    client.socket.write(frame);
-    const answer = await client.receiveFrame();
-    expect([answer.readInt32BE(0), answer.readInt16BE(4)]).toEqual([1, KAFKA_ERRORS.UNSUPPORTED_VERSION]);
-  });
-
-  test('every API has an answer to a version that is not served', async () => {
-    for (const row of API_TABLE.values()) {
-      const frame = client.frame(METADATA, 0, { topics: [] });
-      frame.writeInt16BE(row.apiKey, 4);
-      frame.writeInt16BE(row.maxVersion + 1, 6);
-      client.socket.write(frame);
-      expect((await client.receiveFrame()).length).toBeGreaterThan(5);
+  test('N12: no version that is not served gets an answer, which an old client would take for a success', async () => {
+    const unserved = [...API_TABLE.values()]
+      .filter(({ apiKey }) => apiKey !== API_VERSIONS)
+      .flatMap(({ apiKey, minVersion, maxVersion }) => [
+        ...Array.from({ length: minVersion }, (_, version) => [apiKey, version] as const),
+        [apiKey, maxVersion + 1] as const,
+      ]);
+    expect(unserved.length).toBeGreaterThan(40);
+    for (const [apiKey, version] of [...unserved, [4, 0] as const, [17, 1] as const]) {
+      const one = await running.client();
+      one.socket.write(withHeader(apiKey, version));
+      await one.closed();
+      expect([apiKey, version, one.pendingFrames]).toEqual([apiKey, version, 0]);
     }
+    expect(running.journal.produced).toEqual([]);
+    expect(running.store.groups.size).toBe(0);
+  });
+
+  test('N14: who repeats it fills no log: a few lines, and none above debug for an ordinary fall-back', async () => {
+    for (let n = 0; n < 50; n += 1) {
+      const one = await running.client();
+      one.socket.write(withHeader(METADATA, 14));
+      await one.closed();
+      client.socket.write(withHeader(API_VERSIONS, 99));
+      await client.receiveFrame();
+    }
+    expect(running.gateway.counters.unsupportedVersions).toBe(100);
+    const linesOf = (wanted: string): number => running.lines.filter(({ level }) => level === wanted).length;
+    expect([linesOf('warn'), linesOf('debug'), linesOf('info')]).toEqual([5, 5, 0]);
+  });
+
+  test('every API says what its caller must be allowed', () => {
+    for (const row of API_TABLE.values()) {
+      expect([row.name, row.access.length > 0]).toEqual([row.name, row.apiKey !== API_VERSIONS]);
+    }
+    expect(API_TABLE.get(8)?.access).toEqual([
+      { operation: 'read', resource: 'group' },
+      { operation: 'read', resource: 'topic' },
+    ]);
   });
 
   test.each(['', '-x', 'a b', 'ü'])('client name "%s" is invalid (KIP-511)', async (clientSoftwareName) => {

@@ -190,16 +190,17 @@ describe('coordination (K2, F1)', () => {
     else
       expect(found.coordinators).toMatchObject([
         { key: 'g', ...mine },
-        { key: '', errorCode: KAFKA_ERRORS.INVALID_GROUP_ID },
+        { key: '', ...mine },
       ]);
+    // librdkafka repeats the question after any other code, without end.
+    const errorCode = KAFKA_ERRORS.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
     const transactional = await client.call(
       FIND,
       version,
       version < 4 ? { key: 'x', keyType: version === 0 ? 0 : 1 } : { coordinatorKeys: ['x'], keyType: 1 },
     );
-    if (version >= 4)
-      expect(transactional.coordinators[0]).toMatchObject({ errorCode: KAFKA_ERRORS.INVALID_REQUEST });
-    else if (version > 0) expect(transactional.errorCode).toBe(KAFKA_ERRORS.INVALID_REQUEST);
+    if (version >= 4) expect(transactional.coordinators[0]).toMatchObject({ errorCode });
+    else if (version > 0) expect(transactional.errorCode).toBe(errorCode);
   });
 
   test('the live claim is answered, the hint only when there is none', async () => {
@@ -404,9 +405,9 @@ describe('offsets', () => {
       { groupId: 'new', generationIdOrMemberEpoch: 1, memberId: 'm' },
       {},
       {},
-      'ILLEGAL_GENERATION',
+      'GROUP_ID_NOT_FOUND',
     ],
-    ['no group', { groupId: '' }, {}, {}, 'INVALID_GROUP_ID'],
+    ['the empty group id of simple consumers', { groupId: '' }, {}, {}, 'NONE'],
   ])('OffsetCommit: %s', async (_name, options, partition, topic, error) => {
     await start();
     expect(await commit(9, options, partition, topic)).toBe(error);

@@ -254,7 +254,7 @@ describe('InitProducerId', () => {
     const running = await RunningGateway.start();
     const client = await running.client();
     expect((await client.call(INIT, 4, { ...plain, transactionalId: 'x' })).errorCode).toBe(
-      KAFKA_ERRORS.INVALID_TXN_STATE,
+      KAFKA_ERRORS.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     );
     expect((await client.call(INIT, 4, { ...plain, transactionalId: '' })).errorCode).toBe(
       KAFKA_ERRORS.INVALID_REQUEST,

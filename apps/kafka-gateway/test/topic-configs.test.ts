@@ -21,6 +21,79 @@ async function start(): Promise<void> {
 afterEach(() => running.stop());
 
 describe('configurations of topics', () => {
+  describe('tools that compare what is there with their plan', () => {
+    const asked = (
+      name: string,
+      configOperation: number,
+      value: string | null,
+      resourceType = TOPIC,
+      resourceName = 't',
+    ) =>
+      client
+        .call(ALTER_CONFIGS, 1, {
+          resources: [{ resourceType, resourceName, configs: [{ name, configOperation, value }] }],
+          validateOnly: false,
+        })
+        .then(({ responses }) => kafkaErrorName(responses[0]?.errorCode ?? -99));
+
+    test('a filter that follows from a setting of the cluster is no setting of the topic, and the same again is none', async () => {
+      await start();
+      const topic = running.meta.add('t');
+      running.meta.all.set('t', { ...topic, defaults: { 'mqtt.filter': 't' } });
+      const { results } = await client.call(DESCRIBE_CONFIGS, 4, {
+        resources: [{ resourceType: TOPIC, resourceName: 't', configurationKeys: null }],
+      });
+      const set = results[0]?.configs.filter(({ configSource }) => configSource === 1);
+      expect(set).toEqual([]);
+      expect(results[0]?.configs.find(({ name }) => name === 'mqtt.filter')?.value).toBe('t');
+      expect(await asked('mqtt.filter', 0, 't')).toBe('NONE');
+      expect(await asked('mqtt.filter', 1, null)).toBe('NONE');
+      expect(await asked('mqtt.filter', 0, 'other')).toBe('INVALID_CONFIG');
+      expect(running.meta.topicByName('t')?.config).toEqual({});
+    });
+
+    test.each([
+      ['preallocate', 'false', 'true'],
+      ['unclean.leader.election.enable', 'false', 'true'],
+      ['flush.messages', '9223372036854775807', '1'],
+      ['leader.replication.throttled.replicas', '', '0:1'],
+      ['compression.zstd.level', '3', '9'],
+    ])(
+      '%s: what Kafka does anyway is taken and not stored, anything else refused',
+      async (name, usual, other) => {
+        await start();
+        running.meta.add('t');
+        expect(await asked(name, 0, usual)).toBe('NONE');
+        expect(await asked(name, 1, null)).toBe('NONE');
+        expect(await asked(name, 0, other)).toBe('INVALID_CONFIG');
+        const create = async (value: string): Promise<string> => {
+          const topics = [
+            {
+              name: `with-${value}`,
+              numPartitions: 1,
+              replicationFactor: 1,
+              assignments: [],
+              configs: [{ name, value }],
+            },
+          ];
+          const { topics: made } = await client.call(19, 5, { topics, timeoutMs: 1, validateOnly: true });
+          return kafkaErrorName(made[0]?.errorCode ?? -99);
+        };
+        if (usual !== '') expect(await create(usual)).not.toBe('INVALID_CONFIG');
+        expect(running.meta.created.map(({ config }) => config)).toEqual(usual === '' ? [] : [{}]);
+        expect(await create(other)).not.toBe('NONE');
+        expect(running.meta.topicByName('t')?.config).toEqual({});
+      },
+    );
+
+    test('the throttles of a reassignment are cleared on brokers, where none was ever set', async () => {
+      await start();
+      expect(await asked('leader.replication.throttled.rate', 1, null, BROKER, '1')).toBe('NONE');
+      expect(await asked('leader.replication.throttled.rate', 0, '1', BROKER, '1')).toBe('INVALID_REQUEST');
+      expect(await asked('log.retention.ms', 1, null, BROKER, '1')).toBe('INVALID_REQUEST');
+    });
+  });
+
   test('configurations are set, removed and described with their source', async () => {
     await start();
     running.meta.add('t');
@@ -43,9 +116,10 @@ describe('configurations of topics', () => {
     expect(running.meta.topicByName('t')?.config).toEqual({});
     expect(await alter('retention.ms', 0, 'x')).toBe('INVALID_CONFIG');
     expect(await alter('flush.ms', 0, '1')).toBe('INVALID_CONFIG');
-    expect(await alter('flush.ms', 1, null)).toBe('INVALID_CONFIG');
+    expect(await alter('flush.ms', 1, null)).toBe('NONE');
+    expect(await alter('no.such.name', 1, null)).toBe('INVALID_CONFIG');
     expect(await alter('mqtt.filter', 0, 'a')).toBe('INVALID_CONFIG');
-    expect(await alter('mqtt.filter', 1, null)).toBe('INVALID_CONFIG');
+    expect(await alter('mqtt.filter', 1, null)).toBe('NONE');
     expect(await alter('cleanup.policy', 2, 'compact')).toBe('INVALID_CONFIG');
     expect(await alter('cleanup.policy', 3, 'delete')).toBe('INVALID_CONFIG');
     expect(await alter('retention.ms', 2, '1')).toBe('INVALID_CONFIG');

@@ -322,6 +322,20 @@ describe('CreateTopics', () => {
 });
 
 describe('changing topics', () => {
+  test('N12: a topic that is named twice is answered once, and stays', async () => {
+    await start();
+    const { topicId } = running.meta.add('a');
+    const byName = await client.call(DELETE_TOPICS, 4, { topicNames: ['a', 'a', 'nope'], timeoutMs: 1 });
+    expect(byName.responses.map(({ name, errorCode }) => [name, kafkaErrorName(errorCode)])).toEqual([
+      ['a', 'INVALID_REQUEST'],
+      ['nope', 'UNKNOWN_TOPIC_OR_PARTITION'],
+    ]);
+    const topics = Array.from({ length: 3 }, () => ({ name: null, topicId }));
+    const byId = await client.call(DELETE_TOPICS, 6, { topics, timeoutMs: 1 });
+    expect(byId.responses.map(({ errorCode }) => kafkaErrorName(errorCode))).toEqual(['INVALID_REQUEST']);
+    expect(running.meta.topicByName('a')).toBeDefined();
+  });
+
   test('DeleteTopics by name and by id; built-in topics stay', async () => {
     await start();
     running.meta.add('a');

@@ -108,7 +108,8 @@ function topicView(stream: StreamView): TopicView {
     name: stream.name,
     topicId: Buffer.from(stream.topicId.replaceAll('-', ''), 'hex').toString('base64url'),
     internal: stream.internal,
-    config: stream.mqttFilter === '' ? stream.config : { ...stream.config, 'mqtt.filter': stream.mqttFilter },
+    config: stream.config,
+    defaults: stream.mqttFilter === '' ? {} : { 'mqtt.filter': stream.mqttFilter },
     partitions: stream.shards.map((shard) => ({
       shard: shard.shard,
       leaderEpoch: shard.leaderEpoch,

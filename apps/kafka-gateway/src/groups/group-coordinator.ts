@@ -9,7 +9,7 @@ import {
   type SyncRequest,
   type SyncResult,
 } from '@robustmq/kafka-group';
-import type { GatewayLog } from '../context.ts';
+import type { RateLimitedLog } from '@robustmq/telemetry';
 import { groupErrorOf } from '../error-table.ts';
 import type { GroupStorePort } from '../ports.ts';
 
@@ -30,7 +30,7 @@ export interface GroupCoordinatorOptions {
   readonly config: GroupConfig;
   /** Groups held at most; further ones are refused until some are idle. */
   readonly maxGroups: number;
-  readonly log: GatewayLog;
+  readonly log: RateLimitedLog;
   /** Monotonic, in ms. */
   readonly nowMs: () => number;
 }
@@ -135,7 +135,7 @@ export class GroupCoordinator {
       this.#groups.set(groupId, owned);
       return owned;
     } catch (error) {
-      log.warn({ group_id: groupId, err: error }, 'group cannot be claimed');
+      log.warn('claim', { group_id: groupId, err: error }, 'group cannot be claimed');
       return groupErrorOf(error) === 'NOT_COORDINATOR' ? 'NOT_COORDINATOR' : 'COORDINATOR_NOT_AVAILABLE';
     }
   }
@@ -157,7 +157,7 @@ export class GroupCoordinator {
 
   #persistFailed(owned: OwnedGroup, id: number, error: unknown): void {
     const { log, nowMs } = this.#options;
-    log.warn({ group_id: owned.group.groupId, err: error }, 'group metadata cannot be stored');
+    log.warn('persist', { group_id: owned.group.groupId, err: error }, 'group metadata cannot be stored');
     if (this.fencedBy(owned, error)) return;
     owned.group.persisted(id, 'COORDINATOR_NOT_AVAILABLE', nowMs());
   }

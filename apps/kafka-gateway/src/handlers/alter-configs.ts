@@ -6,11 +6,11 @@ import { api } from '../api.ts';
 import { replacingChange } from '../config-change.ts';
 
 export const alterConfigs = api(33, {
+  access: [{ operation: 'alterConfigs', resource: 'topic' }],
   handle: async ({ resources, validateOnly }, context): Promise<AlterConfigsResponseInput> => ({
     throttleTimeMs: 0,
     responses: await alterTopics(resources, validateOnly, context, (topic, { configs }) =>
       replacingChange(topic, configs),
     ),
   }),
-  failure: () => ({ throttleTimeMs: 0, responses: [] }),
 });

@@ -27,7 +27,8 @@ export function apiVersions(rows: () => readonly ApiRow[]): ApiRow {
     apiKeys: advertisedVersions(rows()),
     throttleTimeMs: 0,
   });
-  const row = api(18, {
+  return api(18, {
+    access: [],
     handle: (request, { apiVersion, connection }) => {
       if (apiVersion >= 3) {
         const { clientSoftwareName: name, clientSoftwareVersion: version } = request;
@@ -38,8 +39,7 @@ export function apiVersions(rows: () => readonly ApiRow[]): ApiRow {
       }
       return respond(KAFKA_ERRORS.NONE);
     },
-    failure: respond,
+    // Version 0 is the only one that every client can read before it knows ours.
+    fallback: () => respond(KAFKA_ERRORS.UNSUPPORTED_VERSION),
   });
-  // Version 0 is the only one that every client can read before it knows ours.
-  return { ...row, unsupported: () => row.unsupported(0) };
 }

@@ -13,11 +13,11 @@ type Asked = CreatePartitionsRequest['topics'][number];
 type Result = CreatePartitionsResponseInput['results'][number];
 
 export const createPartitions = api(37, {
+  access: [{ operation: 'alter', resource: 'topic' }],
   handle: async (request, context): Promise<CreatePartitionsResponseInput> => ({
     throttleTimeMs: 0,
     results: await mapBounded(request.topics, (asked) => add(asked, request.validateOnly, context)),
   }),
-  failure: () => ({ throttleTimeMs: 0, results: [] }),
 });
 
 async function add(asked: Asked, validateOnly: boolean, { gateway }: RequestContext): Promise<Result> {

@@ -9,6 +9,7 @@ import { api } from '../api.ts';
 import type { NamedError, RequestContext } from '../context.ts';
 import { topicErrorOf } from '../error-table.ts';
 import { describeTopicConfig } from '../config-view.ts';
+import { isKafkaDefault } from '../kafka-defaults.ts';
 import type { TopicView } from '../ports.ts';
 import { topicConfigProblem } from '../topic-config.ts';
 import { collidingTopic, topicNameProblem } from '../topic-name.ts';
@@ -21,6 +22,7 @@ const MIN_TIMEOUT_MS = 1_000;
 const MAX_TIMEOUT_MS = 60_000;
 
 export const createTopics = api(19, {
+  access: [{ operation: 'create', resource: 'topic' }],
   handle: async (request, context): Promise<CreateTopicsResponseInput> => {
     const asks = Map.groupBy(request.topics, ({ name }) => name);
     const topics = await mapBounded([...asks.values()], async ([asked, twice]): Promise<Result> => {
@@ -33,7 +35,6 @@ export const createTopics = api(19, {
     });
     return { throttleTimeMs: 0, topics };
   },
-  failure: () => ({ topics: [] }),
 });
 
 function problemOf(asked: Asked, context: RequestContext): NamedError | undefined {
@@ -80,7 +81,8 @@ function configProblem({ configs }: Asked): NamedError | undefined {
 }
 
 function configOf(configs: Asked['configs']): Record<string, string> {
-  return Object.fromEntries(configs.map(({ name, value }) => [name, value ?? '']));
+  const own = configs.filter(({ name, value }) => !isKafkaDefault(name, value));
+  return Object.fromEntries(own.map(({ name, value }) => [name, value ?? '']));
 }
 
 async function create(asked: Asked, request: CreateTopicsRequest, context: RequestContext): Promise<Result> {

@@ -6,6 +6,7 @@ import { groupErrorOf } from '../error-table.ts';
 import { mapBounded } from '../map-bounded.ts';
 
 export const deleteGroups = api(42, {
+  access: [{ operation: 'delete', resource: 'group' }],
   handle: async (request, context): Promise<DeleteGroupsResponseInput> => ({
     throttleTimeMs: 0,
     results: await mapBounded([...new Set(request.groupsNames)], async (groupId) => ({
@@ -13,7 +14,6 @@ export const deleteGroups = api(42, {
       errorCode: KAFKA_ERRORS[await remove(groupId, context)],
     })),
   }),
-  failure: () => ({ throttleTimeMs: 0, results: [] }),
 });
 
 async function remove(groupId: string, { gateway }: RequestContext): Promise<KafkaErrorName> {

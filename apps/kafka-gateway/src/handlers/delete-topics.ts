@@ -14,16 +14,28 @@ interface Target {
 }
 
 export const deleteTopics = api(20, {
+  access: [{ operation: 'delete', resource: 'topic' }],
   handle: async (request, context): Promise<DeleteTopicsResponseInput> => {
     const named = request.topicNames.map((name): Target => ({ name, topicId: ZERO_UUID }));
     const targets = context.apiVersion >= 6 ? request.topics : named;
     return {
       throttleTimeMs: 0,
-      responses: await mapBounded(targets, (target) => remove(target, context)),
+      responses: await mapBounded(uniqueTargets(targets), ([target, isRepeated]) =>
+        isRepeated ? failed(target, NAMED_TWICE) : remove(target, context),
+      ),
     };
   },
-  failure: () => ({ responses: [] }),
 });
+
+const NAMED_TWICE: NamedError = { name: 'INVALID_REQUEST', message: 'the topic is named twice' };
+
+/** Each target once, in order, and whether it was named more often. */
+function uniqueTargets(targets: readonly Target[]): [target: Target, isRepeated: boolean][] {
+  const groups = Map.groupBy(targets, ({ name, topicId }) => `${name ?? ''}/${topicId}`);
+  return [...groups.values()].flatMap(([target, twice]) =>
+    target === undefined ? [] : [[target, twice !== undefined] as [Target, boolean]],
+  );
+}
 
 async function remove(target: Target, { gateway, apiVersion }: RequestContext): Promise<Result> {
   const { cluster } = gateway;

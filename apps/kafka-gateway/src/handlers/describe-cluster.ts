@@ -9,6 +9,7 @@ const BROKERS = 1;
 const UNSUPPORTED_ENDPOINT_TYPE = 115;
 
 export const describeCluster = api(60, {
+  access: [{ operation: 'describe', resource: 'cluster' }],
   handle: ({ endpointType, includeClusterAuthorizedOperations }, context): DescribeClusterResponseInput => {
     if (endpointType !== BROKERS) {
       return {
@@ -29,7 +30,6 @@ export const describeCluster = api(60, {
       }),
     };
   },
-  failure: (errorCode) => empty(errorCode),
 });
 
 function empty(errorCode: number): DescribeClusterResponseInput {

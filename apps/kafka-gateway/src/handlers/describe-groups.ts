@@ -16,6 +16,7 @@ type Described = DescribeGroupsResponseInput['groups'][number];
 const NOT_FOUND_VERSION = 6;
 
 export const describeGroups = api(15, {
+  access: [{ operation: 'describe', resource: 'group' }],
   handle: async (request, context): Promise<DescribeGroupsResponseInput> => ({
     throttleTimeMs: 0,
     groups: await mapBounded([...new Set(request.groups)], async (groupId) => {
@@ -24,7 +25,6 @@ export const describeGroups = api(15, {
       return isKnown ? { ...described, authorizedOperations: GROUP_OPERATIONS } : described;
     }),
   }),
-  failure: () => ({ groups: [] }),
 });
 
 async function describe(groupId: string, { gateway, apiVersion }: RequestContext): Promise<Described> {

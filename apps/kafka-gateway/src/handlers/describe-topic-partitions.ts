@@ -13,6 +13,7 @@ type Partition = Topic['partitions'][number];
 const MAX_PARTITIONS = 2_000;
 
 export const describeTopicPartitions = api(75, {
+  access: [{ operation: 'describe', resource: 'topic' }],
   handle: (request, context): DescribeTopicPartitionsResponseInput => {
     const { cursor } = request;
     const names = wantedNames(request.topics, context).filter(
@@ -37,7 +38,6 @@ export const describeTopicPartitions = api(75, {
     }
     return { topics };
   },
-  failure: () => ({ topics: [] }),
 });
 
 /** No names means all topics. */

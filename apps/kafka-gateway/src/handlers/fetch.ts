@@ -27,6 +27,7 @@ interface Wanted {
 }
 
 export const fetch = api(1, {
+  access: [{ operation: 'read', resource: 'topic' }],
   overlap: 'waiting',
   handle: async (request, context): Promise<FetchResponseInput> => {
     const { gateway, apiVersion } = context;
@@ -43,7 +44,6 @@ export const fetch = api(1, {
       responses: groupByTopic(shown),
     };
   },
-  failure: (errorCode) => ({ errorCode, responses: [] }),
 });
 
 function sessionRequestOf(request: FetchRequest, apiVersion: number) {

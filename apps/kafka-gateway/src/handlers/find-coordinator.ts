@@ -9,10 +9,12 @@ import type { GroupClaim } from '../ports.ts';
 type Coordinator = NonNullable<FindCoordinatorResponseInput['coordinators']>[number];
 
 const GROUP = 0;
+const TRANSACTION = 1;
 /** From here on several keys are asked for at once. */
 const BATCH_VERSION = 4;
 
 export const findCoordinator = api(10, {
+  access: [{ operation: 'describe', resource: 'group' }],
   handle: async (request, context): Promise<FindCoordinatorResponseInput> => {
     const batch = context.apiVersion >= BATCH_VERSION;
     const keys = batch ? request.coordinatorKeys : [request.key];
@@ -24,7 +26,6 @@ export const findCoordinator = api(10, {
     const { errorCode, errorMessage, nodeId, host, port } = only;
     return { throttleTimeMs: 0, errorCode, errorMessage: errorMessage ?? null, nodeId, host, port };
   },
-  failure: (errorCode) => ({ errorCode }),
 });
 
 async function find(
@@ -33,10 +34,12 @@ async function find(
   context: RequestContext,
 ): Promise<Coordinator[]> {
   if (keyType !== GROUP) {
-    // A retriable code would make a transactional producer ask for ever.
-    return keys.map((key) =>
-      failed(key, KAFKA_ERRORS.INVALID_REQUEST, 'only consumer groups have coordinators here'),
-    );
+    // Until transactions work: librdkafka repeats its question after every code but those of authorization.
+    const errorCode =
+      keyType === TRANSACTION
+        ? KAFKA_ERRORS.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+        : KAFKA_ERRORS.INVALID_REQUEST;
+    return keys.map((key) => failed(key, errorCode, 'only consumer groups have coordinators here'));
   }
   let claims: readonly (GroupClaim | undefined)[];
   try {
@@ -49,7 +52,6 @@ async function find(
 }
 
 function coordinatorOf(key: string, claim: GroupClaim | undefined, context: RequestContext): Coordinator {
-  if (key === '') return failed(key, KAFKA_ERRORS.INVALID_GROUP_ID, 'the group id is empty');
   const brokers = context.gateway.cluster.brokers();
   const holder = claim?.live === true ? brokers.find(({ nodeId }) => nodeId === claim.nodeId) : undefined;
   const broker = holder ?? rendezvousOrder(brokers, key)[0];

@@ -2,14 +2,18 @@
 import type { IncrementalAlterConfigsResponseInput } from '@robustmq/kafka-codec';
 import { alterTopics } from '../alter-topic.ts';
 import { api } from '../api.ts';
-import { incrementalChange } from '../config-change.ts';
+import { incrementalChange, removesOnlyThrottles } from '../config-change.ts';
 
 export const incrementalAlterConfigs = api(44, {
+  access: [{ operation: 'alterConfigs', resource: 'topic' }],
   handle: async ({ resources, validateOnly }, context): Promise<IncrementalAlterConfigsResponseInput> => ({
     throttleTimeMs: 0,
-    responses: await alterTopics(resources, validateOnly, context, (topic, { configs }) =>
-      incrementalChange(topic, configs),
+    responses: await alterTopics(
+      resources,
+      validateOnly,
+      context,
+      (topic, { configs }) => incrementalChange(topic, configs),
+      ({ configs }) => removesOnlyThrottles(configs),
     ),
   }),
-  failure: () => ({ throttleTimeMs: 0, responses: [] }),
 });

@@ -5,21 +5,23 @@ import { api } from '../api.ts';
 import { groupErrorOf } from '../error-table.ts';
 
 export const initProducerId = api(22, {
+  access: [{ operation: 'idempotentWrite', resource: 'cluster' }],
   handle: async (request, { gateway }): Promise<InitProducerIdResponseInput> => {
     if (request.transactionalId !== null) {
       // Fatal for the producer; a retriable code would make it wait for ever.
       return failed(
-        request.transactionalId === '' ? KAFKA_ERRORS.INVALID_REQUEST : KAFKA_ERRORS.INVALID_TXN_STATE,
+        request.transactionalId === ''
+          ? KAFKA_ERRORS.INVALID_REQUEST
+          : KAFKA_ERRORS.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
       );
     }
     try {
       return { errorCode: KAFKA_ERRORS.NONE, producerId: await gateway.producerIds.next(), producerEpoch: 0 };
     } catch (error) {
-      gateway.log.warn({ err: error }, 'no producer ids to give');
+      gateway.strangers.warn('producer ids', { err: error }, 'no producer ids to give');
       return failed(KAFKA_ERRORS[groupErrorOf(error)]);
     }
   },
-  failure: failed,
 });
 
 function failed(errorCode: number): InitProducerIdResponseInput {

@@ -12,6 +12,7 @@ const SKIP_ASSIGNMENT_VERSION = 9;
 const NULLABLE_PROTOCOL_VERSION = 7;
 
 export const joinGroup = api(11, {
+  access: [{ operation: 'read', resource: 'group' }],
   handle: async (request, context): Promise<JoinGroupResponseInput> => {
     const create = request.memberId === '';
     const owned = await openForMember(request.groupId, create, context);
@@ -23,7 +24,6 @@ export const joinGroup = api(11, {
     );
     return respond(result, context.apiVersion);
   },
-  failure: (errorCode) => failed(errorCode, ''),
 });
 
 function joinRequestOf(request: JoinGroupRequest, { apiVersion, clientId, connection }: RequestContext) {

@@ -11,6 +11,7 @@ import { openForMember } from '../groups/open-for-member.ts';
 const SEVERAL_MEMBERS_VERSION = 3;
 
 export const leaveGroup = api(13, {
+  access: [{ operation: 'read', resource: 'group' }],
   handle: async (request, context): Promise<LeaveGroupResponseInput> => {
     const owned = await openForMember(request.groupId, false, context);
     if ('error' in owned) return refused(owned.error, request, context.apiVersion);
@@ -26,7 +27,6 @@ export const leaveGroup = api(13, {
     }));
     return { throttleTimeMs: 0, errorCode: KAFKA_ERRORS.NONE, members };
   },
-  failure: (errorCode) => ({ errorCode }),
 });
 
 /** Of a group that is not there nobody is a member: newer clients look for that at each member. */

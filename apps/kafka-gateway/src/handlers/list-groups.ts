@@ -12,6 +12,7 @@ type Listed = ListGroupsResponseInput['groups'][number];
 const CLASSIC = 'classic';
 
 export const listGroups = api(16, {
+  access: [{ operation: 'describe', resource: 'cluster' }],
   handle: async (request, context): Promise<ListGroupsResponseInput> => {
     const states = new Set(request.statesFilter.map((state) => state.toLowerCase()));
     const types = new Set(request.typesFilter.map((type) => type.toLowerCase()));
@@ -28,7 +29,6 @@ export const listGroups = api(16, {
     }
     return { throttleTimeMs: 0, errorCode: KAFKA_ERRORS.NONE, groups };
   },
-  failure: (errorCode) => ({ errorCode, groups: [] }),
 });
 
 function isOurs({ groupId, claim }: GroupSummary, { gateway }: RequestContext): boolean {

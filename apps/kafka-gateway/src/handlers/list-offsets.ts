@@ -23,6 +23,7 @@ const VERSION_OF_MARK: ReadonlyMap<number, number> = new Map([
 const READ_COMMITTED = 1;
 
 export const listOffsets = api(2, {
+  access: [{ operation: 'describe', resource: 'topic' }],
   handle: async (request, context): Promise<ListOffsetsResponseInput> => {
     const queries: OffsetQuery[] = [];
     const open: PartitionResult[] = [];
@@ -54,7 +55,6 @@ export const listOffsets = api(2, {
     open.forEach((result, index) => Object.assign(result, resultOf(answers[index])));
     return { topics, throttleTimeMs: 0 };
   },
-  failure: () => ({ topics: [] }),
 });
 
 async function ask(

@@ -4,8 +4,8 @@ import { KAFKA_ERRORS, type ListPartitionReassignmentsResponseInput } from '@rob
 import { api } from '../api.ts';
 
 export const listPartitionReassignments = api(46, {
+  access: [{ operation: 'describe', resource: 'cluster' }],
   handle: (): ListPartitionReassignmentsResponseInput => answer(KAFKA_ERRORS.NONE),
-  failure: answer,
 });
 
 function answer(errorCode: number): ListPartitionReassignmentsResponseInput {

@@ -23,6 +23,7 @@ const AUTO_CREATE_TIMEOUT_MS = 5_000;
 const MAX_AUTO_CREATIONS = 100;
 
 export const metadata = api(3, {
+  access: [{ operation: 'describe', resource: 'topic' }],
   handle: async (request, context): Promise<MetadataResponseInput> => {
     const { cluster } = context.gateway;
     // Before version 4 a client cannot say, and Kafka took it for a yes.
@@ -37,7 +38,6 @@ export const metadata = api(3, {
       ...operationsOf(request, context, topics),
     };
   },
-  failure: (errorCode) => ({ brokers: [], topics: [], errorCode }),
 });
 
 /** KIP-430: told to those who ask; for the cluster DescribeCluster took that over in version 11. */
@@ -100,7 +100,7 @@ function byName(
 }
 
 async function autoCreate(name: string, context: RequestContext): Promise<ResponseTopic> {
-  const { cluster, topics, log } = context.gateway;
+  const { cluster, topics, strangers } = context.gateway;
   try {
     const topic = await topics.createTopic({
       name,
@@ -116,7 +116,7 @@ async function autoCreate(name: string, context: RequestContext): Promise<Respon
     // Another client was faster.
     const topic = cluster.topicByName(name);
     if (topic !== undefined) return describeTopic(topic, context);
-    log.warn({ topic: name, err: error }, 'topic cannot be created on first use');
+    strangers.warn('auto-creation', { topic: name, err: error }, 'topic cannot be created on first use');
     const reason = topicErrorOf(error);
     // The one retriable answer that every client knows here.
     return failedTopic(

@@ -14,15 +14,22 @@ type TopicResult = OffsetCommitResponseInput['topics'][number];
 type PartitionResult = TopicResult['partitions'][number];
 
 const TOPIC_ID_VERSION = 10;
+/** Since KIP-848 a client can be told that there is no such group. */
+const NOT_FOUND_VERSION = 9;
 
 export const offsetCommit = api(8, {
+  access: [
+    { operation: 'read', resource: 'group' },
+    { operation: 'read', resource: 'topic' },
+  ],
   handle: async (request, context): Promise<OffsetCommitResponseInput> => {
     const simple = request.generationIdOrMemberEpoch < 0;
-    const opened =
-      request.groupId === ''
-        ? 'INVALID_GROUP_ID'
-        : await context.gateway.groups.open(request.groupId, simple);
-    if (opened === 'missing') return failAll(request, KAFKA_ERRORS.ILLEGAL_GENERATION);
+    // The empty group id is one of simple consumers, which have no generation.
+    const opened = await context.gateway.groups.open(request.groupId, simple);
+    if (opened === 'missing') {
+      const notFound = context.apiVersion >= NOT_FOUND_VERSION;
+      return failAll(request, KAFKA_ERRORS[notFound ? 'GROUP_ID_NOT_FOUND' : 'ILLEGAL_GENERATION']);
+    }
     if (typeof opened === 'string') return failAll(request, KAFKA_ERRORS[opened]);
     const { group } = opened;
     const error = group.checkCommit(
@@ -33,7 +40,6 @@ export const offsetCommit = api(8, {
     if (error !== 'NONE') return failAll(request, KAFKA_ERRORS[error]);
     return store(request, opened, context);
   },
-  failure: () => ({ topics: [] }),
 });
 
 async function store(

@@ -12,6 +12,10 @@ import type { OwnedGroup } from '../groups/group-coordinator.ts';
 type PartitionResult = OffsetDeleteResponseInput['topics'][number]['partitions'][number];
 
 export const offsetDelete = api(47, {
+  access: [
+    { operation: 'delete', resource: 'group' },
+    { operation: 'read', resource: 'topic' },
+  ],
   handle: async (request, context): Promise<OffsetDeleteResponseInput> => {
     const opened =
       request.groupId === '' ? 'INVALID_GROUP_ID' : await context.gateway.groups.open(request.groupId, false);
@@ -21,7 +25,6 @@ export const offsetDelete = api(47, {
     if (opened.group.checkOffsetDelete('') === 'NON_EMPTY_GROUP') return failed(KAFKA_ERRORS.NON_EMPTY_GROUP);
     return remove(request, opened, context);
   },
-  failure: failed,
 });
 
 async function remove(

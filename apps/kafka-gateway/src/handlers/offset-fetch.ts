@@ -26,6 +26,10 @@ const BATCH_VERSION = 8;
 const TOPIC_ID_VERSION = 10;
 
 export const offsetFetch = api(9, {
+  access: [
+    { operation: 'describe', resource: 'group' },
+    { operation: 'describe', resource: 'topic' },
+  ],
   handle: async (request, context): Promise<OffsetFetchResponseInput> => {
     if (context.apiVersion >= BATCH_VERSION) {
       // A group that is named twice is answered once; else a small request makes an answer without bound (I8).
@@ -39,7 +43,6 @@ export const offsetFetch = api(9, {
     const named = topics.map(({ name, partitions }) => ({ name: name ?? '', partitions }));
     return { throttleTimeMs: 0, topics: named, errorCode: errorCode ?? 0 };
   },
-  failure: (errorCode) => ({ errorCode }),
 });
 
 function namedTopics({ topics }: OffsetFetchRequest): AskedTopic[] | null {

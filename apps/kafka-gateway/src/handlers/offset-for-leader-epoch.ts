@@ -8,6 +8,7 @@ import type { EpochAnswer, EpochQuery } from '../ports.ts';
 type Result = OffsetForLeaderEpochResponseInput['topics'][number]['partitions'][number];
 
 export const offsetForLeaderEpoch = api(23, {
+  access: [{ operation: 'describe', resource: 'topic' }],
   handle: async (request, context): Promise<OffsetForLeaderEpochResponseInput> => {
     const queries: EpochQuery[] = [];
     const open: Result[] = [];
@@ -28,7 +29,6 @@ export const offsetForLeaderEpoch = api(23, {
     open.forEach((result, index) => Object.assign(result, resultOf(answers[index])));
     return { throttleTimeMs: 0, topics };
   },
-  failure: () => ({ topics: [] }),
 });
 
 async function ask(

@@ -26,6 +26,7 @@ const MAX_TIMEOUT_MS = 60_000;
 const ACKS = new Set([-1, 0, 1]);
 
 export const produce = api(0, {
+  access: [{ operation: 'write', resource: 'topic' }],
   overlap: 'ordered',
   handle: (request, context) => {
     const { acks, topicData, transactionalId } = request;
@@ -48,7 +49,6 @@ export const produce = api(0, {
     });
     return acks === 0 ? fireAndForget(responses, pending) : answer(responses, pending);
   },
-  failure: () => ({ responses: [] }),
 });
 
 async function answer(responses: TopicResult[], pending: Promise<void>[]): Promise<ProduceResponseInput> {

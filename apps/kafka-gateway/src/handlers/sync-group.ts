@@ -4,6 +4,7 @@ import { api } from '../api.ts';
 import { openForMember } from '../groups/open-for-member.ts';
 
 export const syncGroup = api(14, {
+  access: [{ operation: 'read', resource: 'group' }],
   handle: async (request, context): Promise<SyncGroupResponseInput> => {
     const owned = await openForMember(request.groupId, false, context);
     if ('error' in owned) return failed(KAFKA_ERRORS[owned.error]);
@@ -26,7 +27,6 @@ export const syncGroup = api(14, {
       assignment: result.assignment,
     };
   },
-  failure: failed,
 });
 
 function failed(errorCode: number): SyncGroupResponseInput {

@@ -33,6 +33,7 @@ export class FakeMeta implements ClusterViewPort, TopicCommandsPort {
       topicId: randomBytes(16).toString('base64url'),
       internal: false,
       config,
+      defaults: {},
       partitions: Array.from({ length: partitions }, (_, shard) => ({
         shard,
         leaderEpoch: 3,

@@ -66,7 +66,8 @@ export function createStream(
     streamId,
     tenant,
     name,
-    config: filter === '' ? request.config : { ...request.config, 'mqtt.filter': filter },
+    // Only what was asked for: a filter that follows from a default is none of the stream's own settings.
+    config: request.config,
     mqttFilter: filter,
     shardsAtCreation: shards,
     topicId,

@@ -171,7 +171,8 @@ function after(key: Buffer): Buffer {
 
 function checked(key: GroupKey | undefined): GroupKey {
   if (key === undefined) throw new BrokerError('invalid_argument', 'a request names its group');
-  checkKey(key.tenant, key.groupId);
+  // The empty id is that of consumers which commit without a group of their own, as in Kafka.
+  checkKey(key.tenant, key.groupId === '' ? 'empty' : key.groupId);
   return key;
 }
 
