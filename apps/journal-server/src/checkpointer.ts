@@ -4,6 +4,7 @@ import { BrokerError } from '@robustmq/errors';
 import type { CommitLog } from '@robustmq/commit-log';
 import { retentionStart, runCheckpoint, type CheckpointStore } from '@robustmq/segment-log';
 import type { Clock } from '@robustmq/runtime';
+import type { QuarantineMarks } from './quarantine.ts';
 import type { Shard } from './shard.ts';
 
 interface CheckpointLog {
@@ -16,8 +17,8 @@ export interface CheckpointerOptions {
   readonly commitLog: CommitLog;
   readonly store: CheckpointStore;
   readonly shards: () => Iterable<Shard>;
-  /** Whether a failed shard is marked as quarantined for good: its files stay, checkpoints leave it out. */
-  readonly isQuarantined: (shard: Shard) => boolean;
+  /** Shards with a durable mark are left out of checkpoints: their files stay as they are. */
+  readonly marks: QuarantineMarks;
   readonly clock: Clock;
   readonly log: CheckpointLog;
   readonly failed: (error: BrokerError) => void;
@@ -81,6 +82,14 @@ export class Checkpointer {
     this.#afterNext.push(work);
   }
 
+  /**
+   * Has the mark of a shard made durable that found damage, and before that what is healthy of it (rule N4). Until then
+   * no checkpoint is made: it would forget the shard.
+   */
+  quarantine(shard: Shard): void {
+    this.withoutCheckpoint(() => this.#quarantineOnce(shard)).catch((error: unknown) => this.#failed(error));
+  }
+
   /** A last checkpoint, so that the next start has nothing to replay. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -142,7 +151,9 @@ export class Checkpointer {
     const { commitLog, store, clock } = this.#options;
     const startedMs = clock.monotonicMs();
     const bytesBefore = commitLog.appendedBytes;
-    const shards = [...this.#options.shards()].filter((shard) => !this.#options.isQuarantined(shard));
+    for (const shard of this.#options.shards())
+      if (shard.failure?.code === 'quarantined') await this.#quarantineOnce(shard);
+    const shards = [...this.#options.shards()].filter((shard) => !this.#isMarked(shard));
     // A checkpoint without a shard forgets it: one that failed must stay in the commit log and the last checkpoint.
     if (shards.some((shard) => shard.failure !== undefined)) {
       throw new BrokerError('unavailable', 'no checkpoint while a shard has failed');
@@ -154,6 +165,7 @@ export class Checkpointer {
       shards: shards.map((shard) => ({
         streamId: shard.streamId,
         shard: shard.shard,
+        topicId: shard.topicId,
         log: shard.log,
         extra: shard.producers.encode(shard.log.logEndOffset),
       })),
@@ -170,6 +182,17 @@ export class Checkpointer {
       'checkpoint',
     );
     for (const shard of shards) if (shard.failure === undefined) await shard.log.deleteSegments();
+  }
+
+  #isMarked({ streamId, shard }: Shard): boolean {
+    return this.#options.marks.isDurable(streamId, shard);
+  }
+
+  /** What is appended reaches the files of a damaged shard as well: it is no repair, and nobody else will bring it. */
+  async #quarantineOnce(shard: Shard): Promise<void> {
+    if (shard.failure === undefined || this.#isMarked(shard)) return;
+    await shard.log.prepareCheckpoint().sync();
+    await this.#options.marks.add(shard.streamId, shard.shard, shard.failure.message);
   }
 
   /** Raises log starts by time and size; the segments go after the checkpoint that knows of it (rule L4). */

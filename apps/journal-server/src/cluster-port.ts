@@ -9,6 +9,12 @@ export interface JournalIdentity {
   readonly directoryId: string;
 }
 
+/** A stream whose deletion was committed. */
+export interface DeletedStream {
+  readonly streamId: number;
+  readonly topicId: string;
+}
+
 /** The cluster view and the calls that change it. */
 export interface ClusterPort {
   readonly identity: JournalIdentity;
@@ -20,4 +26,8 @@ export interface ClusterPort {
   onChange(listener: () => void): () => void;
   /** Asks for a new leader epoch of every shard that this directory may lead (rule R3). */
   claimLeadership(): Promise<void>;
+  /** Committed deletions of which this directory may still hold files; perhaps not all at once (rule N2). */
+  listDeletions(): Promise<readonly DeletedStream[]>;
+  /** This directory holds nothing of these streams any more. */
+  acknowledgeDeletions(streamIds: readonly number[]): Promise<void>;
 }

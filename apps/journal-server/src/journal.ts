@@ -3,11 +3,10 @@
 
 import { assert, BrokerError } from '@robustmq/errors';
 import type { Disk } from '@robustmq/commit-log';
-import type { StreamView } from '@robustmq/meta-client';
+import type { ShardView } from '@robustmq/meta-client';
 import type { ExchangeRequest, ExchangeResponse, Link } from '@robustmq/rpc';
-import type { Clock } from '@robustmq/runtime';
+import { systemTimers, type Clock, type Log } from '@robustmq/runtime';
 import { BucketHistogram, LATENCY_BOUNDS_SECONDS } from '@robustmq/telemetry';
-import { SegmentLog } from '@robustmq/segment-log';
 import { Checkpointer } from './checkpointer.ts';
 import type { ClusterPort } from './cluster-port.ts';
 import { CommitLoop } from './commit-loop.ts';
@@ -15,19 +14,15 @@ import { Exchange, type ExchangeHost } from './exchange.ts';
 import type { FetchWaiter } from './fetch.ts';
 import { Leaderships } from './leaderships.ts';
 import type { AppendOrigin, AppendRequest, AppendSpan, PendingBatch } from './pending.ts';
-import { ProducerTable } from './producer-table.ts';
-import { quarantined, type ShardName } from './quarantine.ts';
-import { shardDirectory, type OpenedDirectory } from './recovery.ts';
+import { Placement } from './placement.ts';
+import { quarantined } from './quarantine.ts';
+import type { OpenedDirectory } from './recovery.ts';
 import { RevisionWaits } from './revision-waits.ts';
-import { Shard, shardKey, type ShardEvents, type StreamFacts } from './shard.ts';
+import { shardKey, type Shard, type ShardEvents } from './shard.ts';
 import type { TopicIndex } from './topic-index/topic-index.ts';
 
 /** Where messages for the operator go. */
-export interface JournalLog {
-  info(fields: Record<string, unknown>, message: string): void;
-  warn(fields: Record<string, unknown>, message: string): void;
-  error(fields: Record<string, unknown>, message: string): void;
-}
+export type JournalLog = Pick<Log, 'info' | 'warn' | 'error'>;
 
 /** Surroundings of a {@link Journal}. */
 export interface JournalOptions {
@@ -38,8 +33,6 @@ export interface JournalOptions {
   readonly log: JournalLog;
   /** Whether the disk is above its refuse mark (rule L6). */
   readonly diskIsFull?: () => boolean;
-  /** Removes the directory of a deleted shard. */
-  readonly removeDirectory: (path: string) => Promise<void>;
   /** The disk failed: this incarnation serves nothing any more (rules L5, R3). */
   readonly onFatal: (error: BrokerError) => void;
   readonly checkpointBytes?: number;
@@ -52,10 +45,7 @@ export interface JournalOptions {
   readonly index?: TopicIndex | undefined;
 }
 
-/** The name of every tenant's built-in stream. */
-const BUILT_IN_STREAM = 'mqtt';
 const SWEEP_MS = 200;
-const CREATE_AGAIN_MS = 2_000;
 /** Blocks of the topic index that retention has overtaken go this often. */
 const RETAIN_INDEX_MS = 10_000;
 
@@ -66,6 +56,7 @@ export class Journal {
   readonly checkpointer: Checkpointer;
   readonly exchanges = new Set<Exchange>();
   readonly waits: RevisionWaits;
+  readonly placement: Placement;
   readonly #options: JournalOptions;
   readonly #directory: OpenedDirectory;
   readonly #leaderships: Leaderships;
@@ -73,14 +64,10 @@ export class Journal {
   readonly #parked = new Map<number, AppendRequest[]>();
   readonly #stopWatching: () => void;
   readonly #sweep: NodeJS.Timeout;
-  /** Shards without a place in the view whose files are being removed. */
-  readonly #leftovers = new Set<number>();
   readonly index: TopicIndex | undefined;
   /** Committed in this pass and not yet indexed: the index waits until the answers have left. */
   #toIndex: { readonly shard: Shard; readonly batches: readonly PendingBatch[] }[] = [];
   #lastRetainMs = 0;
-  /** A full disk kept a shard from being created: there may be room now. */
-  #createAgainMs = Infinity;
   #fatal: BrokerError | undefined;
 
   /** @param events the relay that recovery gave to the shards; from here on it reaches this journal. */
@@ -104,7 +91,7 @@ export class Journal {
       commitLog: directory.commitLog,
       store: directory.store,
       shards: () => this.shards.values(),
-      isQuarantined: (shard) => directory.quarantine.isDurable(shard.streamId, shard.shard),
+      marks: directory.quarantine,
       clock: options.clock,
       log: options.log,
       failed: (error) => this.#storageFailed(error),
@@ -117,6 +104,25 @@ export class Journal {
       },
     });
     this.#leaderships = new Leaderships(options.cluster, options.log);
+    this.placement = new Placement({
+      disk: options.disk,
+      dataDirectory: options.dataDirectory,
+      directory,
+      cluster: options.cluster,
+      checkpointer: this.checkpointer,
+      clock: options.clock,
+      timers: systemTimers,
+      log: options.log,
+      events: {
+        highWatermarkAdvanced: (shard) => this.highWatermarkAdvanced(shard),
+        // One replica: there is nobody to add and nobody to remove.
+        proposeIsr: () => assert(false, 'an ISR of one is never changed'),
+        placed: (shard, row) => this.#placed(shard, row),
+        unplaced: (shard, error) => this.#unplaced(shard, error),
+        dropped: async (shard) => this.index?.drop(shard),
+        storageFailed: (error) => this.#storageFailed(error),
+      },
+    });
     events.attach(this);
     this.#stopWatching = options.cluster.onChange(() => this.follow());
     this.#sweep = setInterval(() => this.#sweepOnce(), SWEEP_MS);
@@ -163,30 +169,8 @@ export class Journal {
   /** Brings shards in line with the view. */
   follow(): void {
     if (this.#fatal !== undefined || this.#options.cluster.revision() === 0) return;
-    this.#createAgainMs = Infinity;
     for (const exchange of [...this.exchanges]) exchange.fence();
-    const { identity } = this.#options.cluster;
-    const placed = new Set<number>();
-    for (const stream of this.#options.cluster.streams()) {
-      const facts = factsOf(stream);
-      for (const row of stream.shards) {
-        const here = row.replicas.some(
-          (replica) => replica.nodeId === identity.nodeId && replica.directoryId === identity.directoryId,
-        );
-        if (!here) continue;
-        const key = shardKey(stream.streamId, row.shard);
-        placed.add(key);
-        const shard = this.shards.get(key) ?? this.#create(key, stream.streamId, row.shard);
-        if (shard === undefined) continue;
-        shard.describe(facts);
-        if (this.#leaderships.follow(shard, row, this.#options.clock.monotonicMs())) {
-          this.index?.attach(shard);
-          this.#unpark(key);
-        } else this.#refuseUncommitted(shard, new BrokerError('not_leader', 'the shard is led elsewhere'));
-      }
-    }
-    for (const [key, shard] of this.shards) if (!placed.has(key)) this.#remove(key, shard);
-    this.#removeLeftovers(placed);
+    this.placement.follow();
     this.#leaderships.claimMissing(this.#options.cluster.streams());
     this.waits.advanced();
   }
@@ -197,7 +181,7 @@ export class Journal {
     const reason = this.#directory.quarantine.reasonOf(streamId, shard);
     if (reason !== undefined) return quarantined(reason);
     const found = this.shards.get(shardKey(streamId, shard));
-    if (found === undefined) return this.#unknown(streamId);
+    if (found === undefined || this.placement.isUnplaced(streamId, shard)) return this.#unknown(streamId);
     return found.failure ?? found;
   }
 
@@ -236,15 +220,13 @@ export class Journal {
     if (error.code !== 'corrupt' || shard.failure !== undefined) return;
     shard.failure = quarantined(error.message);
     shard.leader?.resign();
-    const { streamId, shard: index } = shard;
+    this.#refuseUncommitted(shard, shard.failure);
+    this.#endReads(shard);
     this.#options.log.error(
-      { stream_id: streamId, shard: index, err: error },
+      { stream_id: shard.streamId, shard: shard.shard, err: error },
       'shard quarantined: its data is damaged',
     );
-    // Before the next checkpoint, which may leave the shard out only once its mark is durable.
-    this.checkpointer
-      .withoutCheckpoint(() => this.#directory.quarantine.add(streamId, index, error.message))
-      .catch((thrown: unknown) => this.#storageFailed(BrokerError.from(thrown, 'storage_failed')));
+    this.checkpointer.quarantine(shard);
   }
 
   /** A stream of a gateway. */
@@ -268,6 +250,7 @@ export class Journal {
   /** Drains: tells the gateways, checkpoints, closes the files. */
   async close(): Promise<void> {
     this.#stopWatching();
+    this.placement.close();
     clearInterval(this.#sweep);
     for (const exchange of [...this.exchanges]) exchange.goAway('the journal stops');
     this.commits.stop(new BrokerError('unavailable', 'the journal stops'));
@@ -282,6 +265,7 @@ export class Journal {
   /** Lets go of everything without a drain, as a killed process would; for tests. */
   async abandon(): Promise<void> {
     this.#stopWatching();
+    this.placement.close();
     clearInterval(this.#sweep);
     this.#fatal = new BrokerError('unavailable', 'abandoned');
     for (const exchange of [...this.exchanges]) exchange.close();
@@ -320,88 +304,25 @@ export class Journal {
     return new BrokerError('not_found', 'no such stream');
   }
 
-  #create(key: number, streamId: number, shard: number): Shard | undefined {
-    const { quarantine } = this.#directory;
-    if (quarantine.reasonOf(streamId, shard) !== undefined || quarantine.directoryReason !== undefined) {
-      return undefined;
-    }
-    const path = shardDirectory(this.#options.dataDirectory, streamId, shard);
-    try {
-      this.#setAside(path, key);
-      const log = SegmentLog.open(this.#options.disk, path, {}, undefined);
-      const made = new Shard({ streamId, shard }, log, new ProducerTable(), this.#eventsOfShards);
-      this.shards.set(key, made);
-      return made;
-    } catch (thrown) {
-      const error = BrokerError.from(thrown, 'storage_failed');
-      if (error.code === 'storage_full')
-        this.#createAgainMs = this.#options.clock.monotonicMs() + CREATE_AGAIN_MS;
-      else this.#storageFailed(error);
-      this.#options.log.error({ err: error, stream_id: streamId, shard }, 'could not create a shard');
-      return undefined;
-    }
+  #placed(shard: Shard, row: ShardView): void {
+    if (this.#leaderships.follow(shard, row, this.#options.clock.monotonicMs())) {
+      this.index?.attach(shard);
+      this.#unpark(shardKey(shard.streamId, shard.shard));
+    } else this.#refuseUncommitted(shard, new BrokerError('not_leader', 'the shard is led elsewhere'));
   }
 
-  /** Records that nobody accounts for are no new shard's: those of a quarantined one whose mark was removed by hand. */
-  #setAside(path: string, key: number): void {
-    const { disk, cluster } = this.#options;
-    if (!this.#directory.unknown.some((name) => shardKey(name.streamId, name.shard) === key)) return;
-    const holdsRecords = disk.list(path).some((name) => {
-      if (!name.endsWith('.log')) return false;
-      const file = disk.open(`${path}/${name}`);
-      const sizeBytes = file.sizeBytes();
-      file.close();
-      return sizeBytes > 0;
-    });
-    if (!holdsRecords) return;
-    const aside = `${path}.set-aside-${cluster.identity.incarnation}`;
-    disk.rename(path, aside);
-    this.#options.log.warn({ path, aside }, 'set aside the files of a shard that no checkpoint knows');
-  }
-
-  readonly #eventsOfShards: ShardEvents = {
-    highWatermarkAdvanced: (shard) => this.highWatermarkAdvanced(shard),
-    // One replica: there is nobody to add and nobody to remove.
-    proposeIsr: () => assert(false, 'an ISR of one is never changed'),
-  };
-
-  /** The stream is gone from the view, or the replica moved: ids are never reused, so its log may go. */
-  #remove(key: number, shard: Shard): void {
-    this.shards.delete(key);
-    shard.leader?.resign();
-    shard.failure = new BrokerError('not_found', 'the stream was deleted');
-    this.#refuseUncommitted(shard, shard.failure);
+  #unplaced(shard: Shard, error: BrokerError): void {
+    shard.stepDown();
+    this.#endReads(shard);
+    this.#refuseUncommitted(shard, error);
     for (const exchange of this.exchanges) exchange.dropShard(shard);
-    for (const waiter of this.#waitersOf(shard)) waiter.advanced(Infinity);
+  }
+
+  /** Whoever waits for more of the shard looks again, and finds what became of it. */
+  #endReads(shard: Shard): void {
+    const waiters = this.#waiters.get(shard);
     this.#waiters.delete(shard);
-    this.#removeFiles(shard, shard);
-  }
-
-  /** Removes what no placement of the view speaks of any more, once no checkpoint does either. */
-  #removeFiles({ streamId, shard: index }: ShardName, shard: Shard | undefined): void {
-    const path = shardDirectory(this.#options.dataDirectory, streamId, index);
-    this.checkpointer.afterNext(async () => {
-      try {
-        if (shard !== undefined) await this.index?.drop(shard);
-        shard?.log.close();
-        await this.#options.removeDirectory(path);
-        await this.#directory.quarantine.remove(streamId, index);
-      } catch (error) {
-        this.#options.log.warn({ err: error, path }, 'could not remove a deleted shard');
-      }
-    });
-  }
-
-  /** Files of shards that are not in use: quarantined, or found at the start without a checkpoint that knows them. */
-  #removeLeftovers(placed: ReadonlySet<number>): void {
-    const { quarantine, unknown } = this.#directory;
-    if (quarantine.directoryReason !== undefined) return;
-    for (const name of [...quarantine.shards, ...unknown]) {
-      const key = shardKey(name.streamId, name.shard);
-      if (placed.has(key) || this.#leftovers.has(key)) continue;
-      this.#leftovers.add(key);
-      this.#removeFiles(name, undefined);
-    }
+    for (const waiter of waiters ?? []) waiter.advanced(Infinity);
   }
 
   #refuseUncommitted(shard: Shard, error: BrokerError): void {
@@ -443,7 +364,7 @@ export class Journal {
     this.commits.expire(this.shards.values(), this.#options.clock.monotonicMs());
     for (const exchange of this.exchanges) exchange.reportSkipped();
     const nowMs = this.#options.clock.monotonicMs();
-    if (nowMs >= this.#createAgainMs) this.follow();
+    if (this.placement.retry(nowMs)) this.follow();
     if (this.index === undefined || nowMs - this.#lastRetainMs < RETAIN_INDEX_MS) return;
     this.#lastRetainMs = nowMs;
     this.index.retain().catch((error: unknown) => {
@@ -478,9 +399,4 @@ export class JournalEvents implements ShardEvents {
   proposeIsr(): void {
     assert(false, 'an ISR of one is never changed');
   }
-}
-
-function factsOf(stream: StreamView): StreamFacts {
-  const { streamId, tenant, name, mqttFilter, config } = stream;
-  return { streamId, tenant, name, mqttFilter, ownsRest: name === BUILT_IN_STREAM, config };
 }

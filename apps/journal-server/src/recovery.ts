@@ -12,6 +12,7 @@ import {
 import { BrokerError } from '@robustmq/errors';
 import { lastOffsetOf, completeBatchBytes } from '@robustmq/record-batch';
 import { CheckpointStore, SegmentLog, type ShardCheckpoint } from '@robustmq/segment-log';
+import { rescue } from './directory/rescue.ts';
 import { ProducerTable } from './producer-table.ts';
 import { parseShardName, QuarantineMarks, type ShardName } from './quarantine.ts';
 import { SECTION_LOG_START, SECTION_RECORDS, SECTION_TRUNCATION } from './sections.ts';
@@ -32,7 +33,8 @@ export interface OpenedDirectory {
   readonly unknown: readonly ShardName[];
 }
 
-function shardsDirectory(dataDirectory: string): string {
+/** Path of the directory with a directory per shard. */
+export function shardsDirectory(dataDirectory: string): string {
   return `${dataDirectory}/shards`;
 }
 
@@ -88,6 +90,14 @@ async function recover(
   for (const checkpoint of store.latest.shards) directory.open(checkpoint);
   const replayedSections = directory.replay(recovery, nowMs);
   await directory.finish();
+  if (quarantine.shardCount > 0) {
+    await rescue(recovery, {
+      disk,
+      directoryOf: (streamId, shard) => shardDirectory(dataDirectory, streamId, shard),
+      isQuarantined: (streamId, shard) => quarantine.reasonOf(streamId, shard) !== undefined,
+    });
+    await disk.syncDirectory(shardsDirectory(dataDirectory));
+  }
   const { shards } = directory;
   const unknown = disk
     .list(shardsDirectory(dataDirectory))
@@ -141,6 +151,7 @@ class Recovering {
     const log = SegmentLog.open(this.#disk, path, {}, checkpoint);
     const made = new Shard({ streamId, shard }, log, new ProducerTable(), this.#events);
     if (checkpoint !== undefined && !this.#readProducers(made, checkpoint)) this.#withoutProducers.add(made);
+    made.topicId = checkpoint?.topicId ?? '';
     this.shards.set(shardKey(streamId, shard), made);
     return made;
   }
@@ -175,8 +186,10 @@ class Recovering {
   #apply(shard: Shard, { kind, bytes }: RecoveredSection, nowMs: number | undefined): void {
     try {
       if (kind === SECTION_RECORDS) shard.replay(bytes, nowMs);
-      else if (kind === SECTION_LOG_START) shard.log.advanceLogStart(readOffset(bytes));
-      else if (kind === SECTION_TRUNCATION) {
+      else if (kind === SECTION_LOG_START) {
+        // Beyond the end: of a shard whose records went with its deletion, or follow under a truncation.
+        shard.log.advanceLogStart(Math.min(readOffset(bytes), shard.log.logEndOffset));
+      } else if (kind === SECTION_TRUNCATION) {
         shard.replayTruncation(readOffset(bytes));
         this.#withoutProducers.add(shard);
       }

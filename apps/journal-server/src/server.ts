@@ -1,9 +1,8 @@
 // Assembles a journal-server: data directory, registration, gRPC. The process around it (signals, exit) is main's.
 
-import { rm } from 'node:fs/promises';
 import { NodeDisk, type Disk } from '@robustmq/commit-log';
 import type { BrokerError } from '@robustmq/errors';
-import { MetaClient, type NodeDescription, type Registration } from '@robustmq/meta-client';
+import { MetaClient, uuidText, type NodeDescription, type Registration } from '@robustmq/meta-client';
 import { JournalService, registerExchangeCodec, serverLink, RpcServer, ServiceKind } from '@robustmq/rpc';
 import { systemClock } from '@robustmq/runtime';
 import { ATTRIBUTES, parseTraceparent, type TraceSampler } from '@robustmq/telemetry';
@@ -92,7 +91,6 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
       cluster: clusterPort(meta, registration),
       log,
       diskIsFull: () => watermark.isFull,
-      removeDirectory: (path) => rm(path, { recursive: true, force: true }),
       onFatal: (error) => around.onFatal(error),
       checkpointBytes: config.commitLog.checkpointBytes,
     },
@@ -208,6 +206,13 @@ function clusterPort(meta: MetaClient, registration: Registration): ClusterPort 
     onChange: (listener) => meta.view.onChange(() => listener()),
     claimLeadership: async () => {
       await meta.cluster.claimLeadership({ node: registration.identity });
+    },
+    listDeletions: async () => {
+      const { streams } = await meta.cluster.listDeletions({ node: registration.identity });
+      return streams.map(({ streamId, topicId }) => ({ streamId, topicId: uuidText(topicId) }));
+    },
+    acknowledgeDeletions: async (streamIds) => {
+      await meta.cluster.acknowledgeDeletions({ node: registration.identity, streamIds: [...streamIds] });
     },
   };
 }

@@ -51,6 +51,8 @@ export class Shard {
   readonly shard: number;
   readonly log: SegmentLog;
   producers: ProducerTable;
+  /** Kafka's topic id, which tells the stream from another under the same id; empty while it is not known. */
+  topicId = '';
   /** Set once the view knows the stream; a shard without is neither led nor read. */
   stream: StreamFacts | undefined;
   config: StreamConfig = streamConfigOf({});

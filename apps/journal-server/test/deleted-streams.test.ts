@@ -5,13 +5,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { FetchSectionResult, JournalClient } from '@robustmq/journal-client';
 import { FakeCluster } from './fake-cluster.ts';
-import { batchOf } from './records.ts';
-import { REPLICA, startJournal, until, type RunningJournal } from './running-journal.ts';
+import { batchOf, recordsOf } from './records.ts';
+import { REPLICA, SILENT, startJournal, until, type RunningJournal } from './running-journal.ts';
 
 let dataDirectory: string;
 let cluster: FakeCluster;
 let running: RunningJournal;
 let client: JournalClient;
+let said: unknown[];
 
 beforeEach(async () => {
   dataDirectory = mkdtempSync(path.join(tmpdir(), 'journal-'));
@@ -22,7 +23,9 @@ beforeEach(async () => {
 });
 
 async function start(incarnation: number): Promise<void> {
-  running = await startJournal({ dataDirectory, cluster, incarnation });
+  said = [];
+  const log = { ...SILENT, error: (fields: object) => void said.push(fields) };
+  running = await startJournal({ dataDirectory, cluster, incarnation, log });
   client = running.client();
   await until(() => client.connected && running.journal.problem === null, 'journal');
 }
@@ -51,6 +54,7 @@ function fetch(streamId: number, fetchOffset: number): Promise<FetchSectionResul
   });
 }
 
+const shards = (): string[] => readdirSync(`${dataDirectory}/shards`);
 const files = (streamId: number): boolean => existsSync(`${dataDirectory}/shards/${streamId}-0`);
 const marks = (): string[] => readdirSync(`${dataDirectory}/quarantine`);
 
@@ -67,17 +71,85 @@ describe('files of deleted streams', () => {
     expect(await produce(2, batchOf(['z']))).toBe('');
   });
 
-  test('go after the next start if a crash came between', async () => {
+  test('go after the next start if a crash came between, and the deletion is acknowledged only then (N2)', async () => {
     await produce(1, batchOf(['x']));
     await produce(2, batchOf(['x']));
     await running.journal.checkpointer.checkpoint();
     await running.abandon();
     // What a crash leaves between the checkpoint without the shard and the removal of its files.
     cpSync(`${dataDirectory}/shards/1-0`, `${dataDirectory}/shards/77-0`, { recursive: true });
+    cpSync(`${dataDirectory}/shards/1-0`, `${dataDirectory}/shards/78-0.deleted`, { recursive: true });
+    cluster.create(77, REPLICA);
+    cluster.delete(77);
     await start(2);
-    await until(() => !files(77), 'the files to go');
+    await until(() => !files(77) && cluster.deletions.size === 0, 'the files to go');
+    await until(() => shards().length === 2, 'what another crash left');
+    expect(shards().sort()).toEqual(['1-0', '2-0']);
+  });
+
+  test('go although the journal was away when the stream was deleted (N2)', async () => {
+    await produce(1, batchOf(['x']));
+    await running.close();
+    cluster.delete(1);
+    await start(2);
+    await until(() => !files(1) && cluster.deletions.size === 0, 'the files to go');
+    expect(files(2)).toBe(true);
+  });
+
+  test('stay whatever the view lacks, and are served again when it is back (N2, I1)', async () => {
+    await produce(2, batchOf(['acknowledged']));
+    const lost = cluster.streams.get(2)!;
+    cluster.forget(2);
+    await until(() => said.length > 0, 'a word to the operator');
+    expect(said).toEqual([expect.objectContaining({ stream_id: 2, shard: 0 })]);
+    expect(running.journal.shardOf(2, 0)).toMatchObject({ code: 'not_found' });
+    // Two checkpoints and a restart later as well.
+    await running.journal.checkpointer.checkpoint();
+    await running.journal.checkpointer.checkpoint();
+    await running.close();
+    await start(2);
+    await until(() => running.journal.placement.unplacedShards === 1, 'the shard without a place');
+    cluster.streams.set(2, lost);
+    cluster.changed();
+    await until(() => running.journal.placement.unplacedShards === 0, 'its place');
+    await until(() => running.journal.problem === null, 'leaderships');
+    const found = await fetch(2, 0);
+    expect([found.error, recordsOf(Buffer.concat(found.batches)).map(({ value }) => value)]).toEqual([
+      undefined,
+      ['acknowledged'],
+    ]);
+  });
+
+  test('stay when the view places nothing of them in this directory, as after a change of the node id (N2)', async () => {
+    await produce(1, batchOf(['x']));
+    for (const [streamId, stream] of cluster.streams) {
+      const replicas = [{ nodeId: 'journal-1', directoryId: 'another' }];
+      cluster.streams.set(streamId, {
+        ...stream,
+        shards: stream.shards.map((shard) => ({ ...shard, replicas })),
+      });
+    }
+    cluster.changed();
+    await until(() => running.journal.placement.unplacedShards === 2, 'the shards without a place');
+    await running.journal.checkpointer.checkpoint();
+    await running.journal.checkpointer.checkpoint();
     expect([files(1), files(2)]).toEqual([true, true]);
   });
+
+  test('stay when their id was given again to another stream, and when that one is deleted (N2)', async () => {
+    await produce(1, batchOf(['of the first']));
+    await running.journal.checkpointer.checkpoint();
+    await running.close();
+    cluster.create(1, REPLICA, { topicId: 'another topic' });
+    await start(2);
+    await until(() => running.journal.placement.unplacedShards === 1, 'the shard without a place');
+    expect(await produce(1, batchOf(['of the second']))).toBe('not_leader');
+    cluster.delete(1);
+    await until(() => said.some((fields) => 'topic_id' in (fields as object)), 'a word to the operator');
+    await running.journal.checkpointer.checkpoint();
+    await running.journal.checkpointer.checkpoint();
+    expect([files(1), cluster.deletions.size]).toEqual([true, 1]);
+  }, 20_000);
 
   test('go with their mark if the shard was quarantined', async () => {
     await produce(1, batchOf(['x'.repeat(300)]));

@@ -6,8 +6,8 @@ import path from 'node:path';
 import { NodeDisk } from '@robustmq/commit-log';
 import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
 import { joinCluster, openDirectoryFacts } from '../src/directory-id.ts';
-import { openDirectory } from '../src/recovery.ts';
-import { SECTION_RECORDS } from '../src/sections.ts';
+import { openDirectory, type OpenedDirectory } from '../src/recovery.ts';
+import { SECTION_LOG_START, SECTION_RECORDS } from '../src/sections.ts';
 import { JournalEvents } from '../src/journal.ts';
 import { batchOf } from './records.ts';
 import { SILENT } from './running-journal.ts';
@@ -107,4 +107,43 @@ test('no power cut takes the name of a new data directory with what was acknowle
     );
     expect([again, recovered.shards.size]).toEqual([facts, 1]);
   }
+});
+
+test('a second owner of the directory is refused before it reads or writes, and the first loses nothing (N3, I1)', async () => {
+  const clock = new VirtualClock();
+  const simulated = new SimulatedDisk(clock, new Random(1));
+  const options = { fileBytes: 16 * 1024 };
+  const append = (opened: OpenedDirectory): Promise<unknown> => {
+    const buffers = [batchOf(['acknowledged'], { leaderEpoch: 0 })];
+    opened.commitLog.append([{ kind: SECTION_RECORDS, key: 1, subKey: 0, buffers }]);
+    return clock.settle(opened.commitLog.sync());
+  };
+  const first = await clock.settle(openDirectory(simulated, 'data', new JournalEvents(), options));
+  await append(first);
+  const before = simulated.paths().map((path) => simulated.contentOf(path).toString('hex'));
+  await expect(openDirectory(simulated, 'data', new JournalEvents(), options)).rejects.toMatchObject({
+    code: 'conflict',
+  });
+  expect(simulated.paths().map((path) => simulated.contentOf(path).toString('hex'))).toEqual(before);
+  // A process that is killed lets go of it.
+  simulated.kill();
+  const second = await clock.settle(openDirectory(simulated, 'data', new JournalEvents(), options));
+  expect([...second.shards.values()].map(({ log }) => log.logEndOffset)).toEqual([1]);
+  expect([...second.quarantine.all]).toEqual([]);
+});
+
+test('a log start beyond the end of its shard keeps no directory from opening', async () => {
+  const clock = new VirtualClock();
+  const simulated = new SimulatedDisk(clock, new Random(1));
+  const options = { fileBytes: 16 * 1024 };
+  const opened = await clock.settle(openDirectory(simulated, 'data', new JournalEvents(), options));
+  const offset = Buffer.alloc(8);
+  offset.writeBigInt64BE(5n);
+  opened.commitLog.append([{ kind: SECTION_LOG_START, key: 9, subKey: 0, buffers: [offset] }]);
+  await clock.settle(opened.commitLog.sync());
+  simulated.kill();
+  const again = await clock.settle(openDirectory(simulated, 'data', new JournalEvents(), options));
+  expect([...again.shards.values()].map(({ log }) => [log.logStartOffset, log.logEndOffset])).toEqual([
+    [0, 0],
+  ]);
 });

@@ -1,7 +1,7 @@
 // A cluster view in memory: streams with one shard each or more, led by whoever claims, as meta would answer.
 
 import type { ReplicaView, StreamView } from '@robustmq/meta-client';
-import type { ClusterPort, JournalIdentity } from '../src/cluster-port.ts';
+import type { ClusterPort, DeletedStream, JournalIdentity } from '../src/cluster-port.ts';
 
 /** What outlives a restart of a server: the rows. */
 export class FakeCluster {
@@ -9,6 +9,8 @@ export class FakeCluster {
   /** Last incarnation of a node that has ended. */
   readonly ended = new Map<string, number>();
   readonly streams = new Map<number, StreamView>();
+  /** Committed deletions that no journal has acknowledged. */
+  readonly deletions = new Map<number, DeletedStream>();
   readonly #listeners = new Set<() => void>();
 
   /** Adds a stream whose only replica is in the directory. */
@@ -21,6 +23,7 @@ export class FakeCluster {
       mqttFilter?: string;
       config?: Record<string, string>;
       leaderEpoch?: number;
+      topicId?: string;
     } = {},
   ): void {
     const shards = Array.from({ length: options.shards ?? 1 }, (_, shard) => ({
@@ -40,7 +43,7 @@ export class FakeCluster {
       mqttFilter: options.mqttFilter ?? '',
       shardsAtCreation: shards.length,
       shards,
-      topicId: '',
+      topicId: options.topicId ?? `topic-${streamId}`,
       createdAtMs: 0,
       ownershipEpoch: 0,
       ownershipActive: true,
@@ -49,7 +52,15 @@ export class FakeCluster {
     this.changed();
   }
 
+  /** A committed deletion. */
   delete(streamId: number): void {
+    const topicId = this.streams.get(streamId)?.topicId ?? '';
+    this.deletions.set(streamId, { streamId, topicId });
+    this.forget(streamId);
+  }
+
+  /** The view lacks the stream from now on, as after a restore of meta from an older copy: nobody deleted it. */
+  forget(streamId: number): void {
     this.streams.delete(streamId);
     this.changed();
   }
@@ -77,6 +88,11 @@ export class FakeCluster {
       streams: () => this.streams.values(),
       hasEnded: (nodeId, incarnation) => (this.ended.get(nodeId) ?? -1) >= incarnation,
       onChange: (listener) => this.onChange(listener),
+      listDeletions: () => Promise.resolve([...this.deletions.values()]),
+      acknowledgeDeletions: (streamIds) => {
+        for (const streamId of streamIds) this.deletions.delete(streamId);
+        return Promise.resolve();
+      },
       claimLeadership: () => {
         this.claim(identity);
         return Promise.resolve();

@@ -1,6 +1,5 @@
 // A journal on a real disk or a simulated one, served over gRPC on a free port, with a fake cluster around it.
 
-import { rm } from 'node:fs/promises';
 import { NodeDisk, type CommitLog, type Disk } from '@robustmq/commit-log';
 import { MemoryStore } from '@robustmq/kv-store';
 import { JournalClient, type JournalClientOptions, type ShardDirectory } from '@robustmq/journal-client';
@@ -72,7 +71,6 @@ export async function startJournal(options: {
       clock: systemClock,
       cluster: cluster.port(identity),
       log: options.log ?? SILENT,
-      removeDirectory: (path) => rm(path, { recursive: true, force: true }),
       onFatal: (error) => (fatal = error),
       ...(options.diskIsFull === undefined ? {} : { diskIsFull: options.diskIsFull }),
     },

@@ -419,7 +419,6 @@ export class SimulatedJournal {
           ? { ...port, claimLeadership: () => Promise.resolve(this.cluster.reuse(identity)) }
           : port,
         log: SILENT,
-        removeDirectory: () => Promise.resolve(),
         onFatal: () => {
           this.#fatal = true;
         },

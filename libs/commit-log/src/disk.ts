@@ -38,14 +38,16 @@ export interface Disk {
   lock(directory: string): DirectoryLock;
   /** Makes the directory and its parents; nothing happens if it is there. */
   makeDirectory(directory: string): void;
-  /** Names in the directory in no order; empty if there is no such directory. */
+  /** Removes a directory with all that is in it, off the event loop; nothing happens if there is none. */
+  removeDirectory(directory: string): Promise<void>;
+  /** Names of files and directories in the directory in no order; empty if there is no such directory. */
   list(directory: string): string[];
   exists(path: string): boolean;
   /** Opens an existing file for reading and writing; `not_found` if there is none. */
   open(path: string): DiskFile;
   /** Makes an empty file; `already_exists` if there is one. */
   create(path: string): DiskFile;
-  /** Replaces `to` if it exists; atomic. */
+  /** Of a file, replacing `to` if it exists, or of a directory, where `to` must not exist; atomic. */
   rename(from: string, to: string): void;
   /** `not_found` if there is no such file. Open handles stay usable. */
   unlink(path: string): void;

@@ -67,6 +67,14 @@ export class NodeDisk implements Disk {
     }
   }
 
+  async removeDirectory(directory: string): Promise<void> {
+    try {
+      await fs.promises.rm(directory, { recursive: true, force: true });
+    } catch (error) {
+      throw asBrokerError('rm', directory, error);
+    }
+  }
+
   async syncDirectory(directory: string): Promise<void> {
     const descriptor = guard('open', directory, () => fs.openSync(directory, 'r'));
     try {

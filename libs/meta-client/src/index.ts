@@ -10,6 +10,7 @@ export {
   nodeView,
   streamView,
   toNumber,
+  uuidText,
   type NodeView,
   type ReplicaView,
   type ShardView,

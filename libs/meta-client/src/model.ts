@@ -140,7 +140,8 @@ export function userView({ tenant, name, passwordHash, superuser }: UserMessage)
   return { tenant, name, passwordHash, superuser };
 }
 
-function uuidText(bytes: Uint8Array): string {
+/** Kafka's topic id as a UUID in hex with dashes. */
+export function uuidText(bytes: Uint8Array): string {
   const hex = Buffer.from(bytes).toString('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

@@ -21,6 +21,8 @@ import type { SegmentLogCheckpoint } from './segment-log.ts';
 export interface ShardCheckpoint extends SegmentLogCheckpoint {
   readonly streamId: number;
   readonly shard: number;
+  /** Tells the stream from another under the same id; empty where the owner does not know it yet. */
+  readonly topicId: string;
   /** Opaque facts of the owner (snapshot names, quarantine marks). */
   readonly extra: Buffer;
 }
@@ -35,7 +37,7 @@ export interface Checkpoint {
 
 /** "RMCP" */
 const MAGIC = 0x524d4350;
-const VERSION = 1;
+const VERSION = 2;
 const HEADER_BYTES = 24;
 /** A checkpoint of 100,000 segments takes a few MB; what claims more is damaged. */
 const MAX_PAYLOAD_BYTES = 256 * 1024 * 1024;
@@ -159,6 +161,7 @@ function encodePayload(checkpoint: Checkpoint): Buffer {
   for (const shard of checkpoint.shards) {
     writer.writeInt32(shard.streamId);
     writer.writeInt32(shard.shard);
+    writeBlob(writer, Buffer.from(shard.topicId));
     writer.writeInt64(shard.logStartOffset);
     writer.writeInt64(shard.logEndOffset);
     writer.writeInt32(shard.segments.length);
@@ -185,6 +188,7 @@ function decodePayload(payload: Buffer): Checkpoint {
   for (let left = reader.readUInt32(); left > 0; left--) {
     const streamId = reader.readUInt32();
     const shard = reader.readUInt32();
+    const topicId = readBlob(reader).toString();
     const logStartOffset = reader.readInt64();
     const logEndOffset = reader.readInt64();
     const segments: SegmentCheckpoint[] = [];
@@ -201,6 +205,7 @@ function decodePayload(payload: Buffer): Checkpoint {
     shards.push({
       streamId,
       shard,
+      topicId,
       logStartOffset,
       logEndOffset,
       segments,

@@ -9,6 +9,8 @@ import type { SegmentLog } from './segment-log.ts';
 export interface CheckpointShard {
   readonly streamId: number;
   readonly shard: number;
+  /** Default empty. */
+  readonly topicId?: string;
   readonly log: SegmentLog;
   /** Opaque facts as of now; default empty. */
   readonly extra?: Buffer;
@@ -48,6 +50,7 @@ export async function runCheckpoint(input: CheckpointInput): Promise<Checkpoint>
   const shards: ShardCheckpoint[] = pending.map(({ shard, checkpoint }) => ({
     streamId: shard.streamId,
     shard: shard.shard,
+    topicId: shard.topicId ?? '',
     extra: shard.extra ?? Buffer.alloc(0),
     ...checkpoint.record,
   }));

@@ -13,6 +13,7 @@ function checkpoint(position: number): Checkpoint {
       {
         streamId: 7,
         shard: 3,
+        topicId: 'c3a8c2f0-0000-4000-8000-000000000007',
         logStartOffset: 5,
         logEndOffset: 90,
         segments: [

@@ -24,6 +24,12 @@ export interface DiskScheduler {
 
 type NameChange = { readonly path: string; readonly content: SimulatedContent | undefined };
 
+/** What one operation did to the names of a directory. */
+interface UnsyncedChange {
+  readonly directory: string | undefined;
+  readonly names: readonly NameChange[];
+}
+
 /** Implements the disk port in memory, with power cuts and faults. */
 export class SimulatedDisk implements Disk {
   readonly behaviour: DiskBehaviour = { syncMs: 2, syncErrorRate: 0, capacityBytes: Infinity };
@@ -34,7 +40,7 @@ export class SimulatedDisk implements Disk {
   /** What is on the platter. */
   #durableNames = new Map<string, SimulatedContent>();
   /** Changes of names since the last sync of their directory, oldest first; a rename is one entry of two changes. */
-  #unsyncedNames: NameChange[][] = [];
+  #unsyncedNames: UnsyncedChange[] = [];
   /** Directories made; those whose name no sync of the parent covers yet, oldest first. */
   readonly #directories = new Set<string>();
   #unsyncedDirectories: string[] = [];
@@ -70,8 +76,8 @@ export class SimulatedDisk implements Disk {
 
   list(directory: string): string[] {
     const prefix = `${directory}/`;
-    const names = [...this.#names.keys()].filter((path) => path.startsWith(prefix));
-    return names.map((path) => path.slice(prefix.length)).filter((name) => !name.includes('/'));
+    const paths = [...this.#names.keys(), ...this.#directories].filter((path) => path.startsWith(prefix));
+    return paths.map((path) => path.slice(prefix.length)).filter((name) => !name.includes('/'));
   }
 
   exists(path: string): boolean {
@@ -91,6 +97,7 @@ export class SimulatedDisk implements Disk {
   }
 
   rename(from: string, to: string): void {
+    if (this.#directories.has(from)) return this.#renameDirectory(from, to);
     const content = this.#content(from);
     this.#change([
       { path: from, content: undefined },
@@ -108,12 +115,20 @@ export class SimulatedDisk implements Disk {
     this.unlink(path);
   }
 
+  async removeDirectory(directory: string): Promise<void> {
+    await this.#pause(this.behaviour.syncMs);
+    const within = (path: string): boolean => path === directory || path.startsWith(`${directory}/`);
+    for (const path of this.paths().filter(within)) this.unlink(path);
+    for (const each of [...this.#directories].filter(within)) this.#directories.delete(each);
+    this.#unsyncedDirectories = this.#unsyncedDirectories.filter((each) => !within(each));
+  }
+
   async syncDirectory(directory: string): Promise<void> {
-    const changes = this.#unsyncedNames.filter((change) => parentOf(change[0]!.path) === directory);
+    const changes = this.#unsyncedNames.filter((change) => change.directory === directory);
     const made = this.#unsyncedDirectories.filter((each) => parentOf(each) === directory);
     await this.#pause(this.behaviour.syncMs);
     this.#unsyncedDirectories = this.#unsyncedDirectories.filter((each) => !made.includes(each));
-    for (const change of changes) apply(this.#durableNames, change);
+    for (const { names } of changes) apply(this.#durableNames, names);
     this.#unsyncedNames = this.#unsyncedNames.filter((change) => !changes.includes(change));
   }
 
@@ -127,16 +142,20 @@ export class SimulatedDisk implements Disk {
   /** Power is cut: of what was not synced, a random part survives. */
   cutPower(survival: Survival): void {
     this.kill();
-    const directories = new Set(this.#unsyncedNames.map((change) => parentOf(change[0]!.path)));
+    const directories = new Set(this.#unsyncedNames.map((change) => change.directory));
     for (const directory of directories) {
       // Names are journaled: a prefix of the changes survives.
-      const changes = this.#unsyncedNames.filter((change) => parentOf(change[0]!.path) === directory);
+      const changes = this.#unsyncedNames.filter((change) => change.directory === directory);
       const kept = this.#random.between(0, changes.length);
-      for (const change of changes.slice(0, kept)) apply(this.#durableNames, change);
+      for (const { names } of changes.slice(0, kept)) apply(this.#durableNames, names);
     }
     this.#unsyncedNames = [];
     this.#loseDirectories();
     this.#names = new Map(this.#durableNames);
+    // A directory whose rename or removal was lost is there again.
+    for (const path of this.#names.keys())
+      for (let above = parentOf(path); above !== undefined && above !== ''; above = parentOf(above))
+        this.#directories.add(above);
     for (const content of new Set(this.#names.values())) content.cutPower(this.#random, survival);
   }
 
@@ -231,9 +250,33 @@ export class SimulatedDisk implements Disk {
     return content;
   }
 
-  #change(change: NameChange[]): void {
-    apply(this.#names, change);
-    this.#unsyncedNames.push(change);
+  #change(names: readonly NameChange[], directory = parentOf(names[0]!.path)): void {
+    apply(this.#names, names);
+    this.#unsyncedNames.push({ directory, names });
+  }
+
+  /** Names are journaled in order: what was done within the directory before is on the platter before its new name. */
+  #renameDirectory(from: string, to: string): void {
+    assert(!this.#directories.has(to), `${to} is not there`);
+    const moved = (path: string): string => `${to}${path.slice(from.length)}`;
+    const within = (path: string): boolean => path.startsWith(`${from}/`);
+    for (const { directory, names } of this.#unsyncedNames)
+      if (directory === from) apply(this.#durableNames, names);
+    this.#unsyncedNames = this.#unsyncedNames.filter(({ directory }) => directory !== from);
+    const names = this.paths()
+      .filter(within)
+      .flatMap((path): NameChange[] => [
+        { path, content: undefined },
+        { path: moved(path), content: this.#content(path) },
+      ]);
+    this.#change(names, parentOf(from));
+    for (const each of [...this.#directories].filter((path) => path === from || within(path))) {
+      this.#directories.delete(each);
+      this.#directories.add(moved(each));
+    }
+    this.#unsyncedDirectories = this.#unsyncedDirectories.map((each) =>
+      each === from || within(each) ? moved(each) : each,
+    );
   }
 
   #usedBytes(): number {

@@ -12,6 +12,7 @@ function withFiles(disk: Disk, change: (file: DiskFile) => Partial<DiskFile>): D
   return {
     lock: (directory) => disk.lock(directory),
     makeDirectory: (directory) => disk.makeDirectory(directory),
+    removeDirectory: (directory) => disk.removeDirectory(directory),
     list: (directory) => disk.list(directory),
     exists: (path) => disk.exists(path),
     open: (path) => wrap(disk.open(path)),
