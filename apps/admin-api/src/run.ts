@@ -124,7 +124,7 @@ async function keepRegistered(
 /** Superusers of tenant `default` administer the cluster. */
 function adminVerifier(meta: MetaClient): VerifyAdmin {
   const authenticator = new Authenticator({
-    allowAnonymous: false,
+    anonymous: 'refused',
     findUser: (tenant, name) => meta.view.user(tenant, name),
     nowMs: () => systemClock.nowMs(),
   });

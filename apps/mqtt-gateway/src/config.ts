@@ -1,6 +1,7 @@
 // Configuration of mqtt-gateway.
 
 import { byteSize, defineConfig, duration, port, section, z } from '@robustmq/config';
+import { MAX_TOPIC_LEVELS } from '@robustmq/mqtt-topics';
 import { telemetrySettings } from '@robustmq/telemetry';
 
 const KiB = 1024;
@@ -27,7 +28,11 @@ const schema = z.strictObject({
     enabled: z.boolean().default(true).describe('Serve MQTT over WebSocket.'),
     host: z.string().default('127.0.0.1').describe('Address to listen on for MQTT over WebSocket.'),
     port: port().default(8083).describe('Port for MQTT over WebSocket.'),
-    path: z.string().startsWith('/').default('/mqtt').describe('Path of the WebSocket.'),
+    paths: z
+      .array(z.string().startsWith('/'))
+      .min(1)
+      .default(['/mqtt', '/'])
+      .describe('Paths of the WebSocket; a slash behind one makes no difference.'),
   }),
   grpc: section({
     host: z.string().default('127.0.0.1').describe('Address to listen on for other gateways.'),
@@ -39,9 +44,12 @@ const schema = z.strictObject({
   }),
   auth: section({
     anonymous: z
-      .boolean()
+      .union([z.boolean(), z.literal('ignore-credentials')])
       .default(false)
-      .describe('Let clients in that send no username. A username is always verified.'),
+      .describe(
+        'Let clients in that send no username; a username is verified all the same, unless this is ' +
+          'ignore-credentials: then everybody is anonymous, for devices that can’t be told to send none.',
+      ),
   }),
   limits: section({
     maxConnections: z.int().min(1).default(200_000).describe('Connections at once; more are refused.'),
@@ -77,6 +85,24 @@ const schema = z.strictObject({
       .max(65_535)
       .default(0)
       .describe('Longest keep alive in seconds for MQTT 5 clients; 0: what the client asks for.'),
+    maxUserProperties: z
+      .int()
+      .min(0)
+      .max(1024)
+      .default(64)
+      .describe('User properties of one packet; a client that sends more is disconnected.'),
+    maxTopicFilters: z
+      .int()
+      .min(1)
+      .max(1024)
+      .default(1000)
+      .describe('Topic filters of one SUBSCRIBE or UNSUBSCRIBE; a client that sends more is disconnected.'),
+    maxTopicLevels: z
+      .int()
+      .min(1)
+      .max(MAX_TOPIC_LEVELS)
+      .default(MAX_TOPIC_LEVELS)
+      .describe('Levels of the topic of a message; deeper ones are refused.'),
     maxPendingRequests: z
       .int()
       .min(1)

@@ -1,7 +1,7 @@
 // mqtt-gateway as one object: listeners that stay, and an incarnation that serves until its lease ends (rule F1). A lost
 // lease ends everything it covered; then the node registers again as a new incarnation.
 
-import { Authenticator } from '@robustmq/access-control';
+import { Authenticator, type AnonymousPolicy } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
 import { MetaClient, type ViewChange } from '@robustmq/meta-client';
@@ -51,6 +51,11 @@ function maxFrameBytes({ limits }: MqttGatewayConfig): number {
   return 2 * limits.maxPacketBytes;
 }
 
+function anonymousPolicyOf(setting: MqttGatewayConfig['auth']['anonymous']): AnonymousPolicy {
+  if (typeof setting === 'string') return setting;
+  return setting ? 'allowed' : 'refused';
+}
+
 function limitsOf(config: MqttGatewayConfig): GatewayLimits {
   const { limits, session } = config;
   return {
@@ -65,6 +70,11 @@ function limitsOf(config: MqttGatewayConfig): GatewayLimits {
     maximumClientIdBytes: limits.maxClientIdBytes,
     connectTimeoutMs: limits.connectTimeout,
     responseTopicPrefix: session.responseTopicPrefix,
+    packets: {
+      maxUserProperties: limits.maxUserProperties,
+      maxTopicFilters: limits.maxTopicFilters,
+      maxTopicLevels: limits.maxTopicLevels,
+    },
     maxConnections: limits.maxConnections,
     maxConnectsPerSecond: limits.maxConnectsPerSecond,
     slowOutputBytes: limits.slowOutputBytes,
@@ -119,7 +129,7 @@ export class Gateway {
       ownership: this.#ownership,
       sampler: options.sampler,
       authenticator: new Authenticator({
-        allowAnonymous: config.auth.anonymous,
+        anonymous: anonymousPolicyOf(config.auth.anonymous),
         findUser: (tenant, username) => this.meta.view.user(tenant, username),
         nowMs: () => systemClock.monotonicMs(),
       }),
@@ -129,7 +139,7 @@ export class Gateway {
     const accept = (transport: Transport, peer: Peer): ByteSink | null => this.#accept(transport, peer);
     this.#tcp = new TcpListener(accept);
     this.#ws = config.ws.enabled
-      ? new WsListener({ path: config.ws.path, maxFrameBytes: maxFrameBytes(config) }, accept)
+      ? new WsListener({ paths: config.ws.paths, maxFrameBytes: maxFrameBytes(config) }, accept)
       : undefined;
     this.#rpc = new RpcServer((err, method) => log.error({ err, method }, 'call failed unexpectedly'));
     addGatewayService(this.#rpc, {

@@ -1,7 +1,7 @@
 // What connections share. Composed once at start; tests compose it with fakes.
 
 import type { Authenticator } from '@robustmq/access-control';
-import type { TopicCache } from '@robustmq/mqtt-codec';
+import type { PacketLimits, TopicCache } from '@robustmq/mqtt-codec';
 import type { SessionPolicy } from '@robustmq/mqtt-session';
 import type { NodeIdentity, SessionHandover } from '@robustmq/rpc';
 import type { Clock, Timers, TimerWheel, TurnBudget } from '@robustmq/runtime';
@@ -18,6 +18,7 @@ import type { OutputFlusher } from './transport/output-flusher.ts';
 
 /** Bounds of what a client may do; values come from the configuration. */
 export interface GatewayLimits extends SessionPolicy {
+  readonly packets: PacketLimits;
   readonly maxConnections: number;
   readonly maxConnectsPerSecond: number;
   /** Output that waits for a client before QoS 1 is left for later, and before QoS 0 is dropped. */

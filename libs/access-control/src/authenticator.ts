@@ -14,10 +14,15 @@ export type Verdict =
   | { readonly outcome: 'allowed'; readonly principal: Principal }
   | { readonly outcome: 'denied'; readonly reason: 'no_credentials' | 'bad_credentials' };
 
+/**
+ * Who is let in as anonymous: nobody; who sends no username, while a username is always verified; or everybody, whatever
+ * they send.
+ */
+export type AnonymousPolicy = 'refused' | 'allowed' | 'ignore-credentials';
+
 /** How logins are decided. */
 export interface AuthenticatorOptions {
-  /** A client without a username is let in. A username is always verified. */
-  readonly allowAnonymous: boolean;
+  readonly anonymous: AnonymousPolicy;
   readonly findUser: (tenant: string, username: string) => Credential | undefined;
   readonly nowMs: () => number;
   readonly cacheCapacity?: number;
@@ -51,8 +56,9 @@ export class Authenticator {
    * {@link authenticate}. Lets a gateway keep its CONNECT path synchronous in the usual cases.
    */
   quick(tenant: string, username: string | undefined, password: Buffer | undefined): Verdict | undefined {
-    if (username === undefined) {
-      return this.#options.allowAnonymous
+    const { anonymous } = this.#options;
+    if (username === undefined || anonymous === 'ignore-credentials') {
+      return anonymous !== 'refused'
         ? { outcome: 'allowed', principal: anonymousPrincipal(tenant) }
         : { outcome: 'denied', reason: 'no_credentials' };
     }

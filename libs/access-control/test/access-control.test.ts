@@ -29,9 +29,9 @@ const admitted = {
   principal: { tenant: 'default', name: 'admin', superuser: true, anonymous: false },
 };
 
-const authenticator = (allowAnonymous = false, cacheCapacity = 10): Authenticator =>
+const authenticator = (allowAnonymous: boolean | 'ignore' = false, cacheCapacity = 10): Authenticator =>
   new Authenticator({
-    allowAnonymous,
+    anonymous: allowAnonymous === 'ignore' ? 'ignore-credentials' : allowAnonymous ? 'allowed' : 'refused',
     findUser: (tenant, name) => users.get(`${tenant}/${name}`),
     nowMs: () => now,
     cacheCapacity,
@@ -79,7 +79,7 @@ describe('PasswordVerifier', () => {
 });
 
 describe('Authenticator', () => {
-  it.each([
+  it.each<[string, boolean | 'ignore', string | undefined, string | undefined, Record<string, unknown>]>([
     ['no username, anonymous allowed', true, undefined, undefined, anonymous],
     [
       'no username, anonymous not allowed',
@@ -98,6 +98,9 @@ describe('Authenticator', () => {
       'right',
       { outcome: 'denied', reason: 'bad_credentials' },
     ],
+    ['wrong credentials, where they are ignored', 'ignore', 'admin', 'wrong', anonymous],
+    ['right credentials, where they are ignored', 'ignore', 'admin', 'right', anonymous],
+    ['no username, where credentials are ignored', 'ignore', undefined, undefined, anonymous],
     ['an empty username', true, '', '', { outcome: 'denied', reason: 'bad_credentials' }],
   ])('%s', async (_name, allowAnonymous, username, password, verdict) => {
     const offered = password === undefined ? undefined : bytes(password);

@@ -56,16 +56,30 @@ function typeOf(schema: JsonSchema): string {
   const format = schema['format'];
   if (format === 'byte-size') return 'bytes';
   if (format === 'duration') return 'duration';
-  if (schema['enum'] !== undefined || schema['const'] !== undefined) return 'choice';
+  if (choicesOf(schema) !== undefined) return 'choice';
   if (schema['type'] === 'array') return `list of ${typeOf((schema['items'] ?? {}) as JsonSchema)}`;
   if (schema['type'] === 'object') return 'map';
   const type = schema['type'];
   return typeof type === 'string' ? type : 'any';
 }
 
+/** The values of a setting that takes only some: an enumeration, or a boolean with words beside it. */
+function choicesOf(schema: JsonSchema): readonly unknown[] | undefined {
+  if (Array.isArray(schema['enum'])) return schema['enum'] as readonly unknown[];
+  if (schema['const'] !== undefined) return [schema['const']];
+  if (!Array.isArray(schema['anyOf'])) return undefined;
+  const choices: unknown[] = [];
+  for (const part of schema['anyOf'] as JsonSchema[]) {
+    const some = part['type'] === 'boolean' ? [false, true] : choicesOf(part);
+    if (some === undefined) return undefined;
+    choices.push(...some);
+  }
+  return choices;
+}
+
 function limitsOf(schema: JsonSchema): string {
-  const choices = schema['enum'] ?? (schema['const'] === undefined ? undefined : [schema['const']]);
-  if (Array.isArray(choices)) return choices.join(', ');
+  const choices = choicesOf(schema);
+  if (choices !== undefined) return choices.join(', ');
   const { minimum, maximum, minLength, maxLength } = schema as Record<string, number | undefined>;
   const parts: string[] = [];
   if (minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER) parts.push(`≥ ${minimum}`);

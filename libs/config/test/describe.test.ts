@@ -49,6 +49,24 @@ describe('describe', () => {
     });
   });
 
+  it('shows a boolean with words beside it as the choice that it is', () => {
+    const anonymous = defineConfig(
+      'x',
+      z.strictObject({
+        a: z.union([z.boolean(), z.literal('ignore')]).default(false),
+        b: z.union([z.int(), z.literal('all')]),
+      }),
+    );
+    expect(anonymous.describe()).toMatchObject([
+      { path: 'a', type: 'choice', default: 'false', limits: 'false, true, ignore' },
+      { path: 'b', type: 'any', limits: '' },
+    ]);
+    const read = (text: string): unknown =>
+      anonymous.load({ argv: [`--a=${text}`, '--b=1'], environment: {} }).values.a;
+    expect([read('true'), read('false'), read('ignore')]).toEqual([true, false, 'ignore']);
+    expect(() => read('maybe')).toThrow();
+  });
+
   it('writes defaults in the unit that divides them', () => {
     const odd = defineConfig(
       'x',

@@ -19,6 +19,7 @@ export function readAck(
   start: number,
   end: number,
   version: ProtocolVersion,
+  maxUserProperties: number,
 ): number {
   const size = end - start;
   if (size < 2 || (size > 2 && version !== 5)) throw malformedPacket('acknowledgement has a wrong length');
@@ -28,7 +29,7 @@ export function readAck(
   const reasonCode = buffer[start + 2]!;
   const reasons = type <= PACKET_TYPE.pubrec ? PUBACK_REASONS : PUBREL_REASONS;
   if (!reasons.has(reasonCode)) throw protocolError(`acknowledgement with reason code ${reasonCode}`);
-  if (size > 3) checkAckProperties(buffer, start + 3, end);
+  if (size > 3) checkAckProperties(buffer, start + 3, end, maxUserProperties);
   return (reasonCode << 16) | packetId;
 }
 

@@ -39,12 +39,14 @@ export type Qos = 0 | 1 | 2;
 
 export type {
   IAuthPacket as AuthPacket,
-  IConnectPacket as ConnectPacket,
   IDisconnectPacket as DisconnectPacket,
   ISubscribePacket as SubscribePacket,
   IUnsubscribePacket as UnsubscribePacket,
 };
 
+/** A CONNECT; `bridgeMode` is what mqtt-packet makes of the high bit of the protocol level. */
+export type ConnectPacket = IConnectPacket & { readonly bridgeMode?: boolean };
+
 /** What the decoder hands out whole, decoded by mqtt-packet. */
 export type ControlPacket =
-  IConnectPacket | ISubscribePacket | IUnsubscribePacket | IDisconnectPacket | IAuthPacket;
+  ConnectPacket | ISubscribePacket | IUnsubscribePacket | IDisconnectPacket | IAuthPacket;

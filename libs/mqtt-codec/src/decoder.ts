@@ -6,10 +6,12 @@ import { parser } from 'mqtt-packet';
 import { readAck } from './ack-packet.ts';
 import { PACKET_TYPE, type AckType, type ControlPacket, type ProtocolVersion } from './control-packet.ts';
 import { malformedPacket, packetTooLarge, protocolError } from './decode-error.ts';
+import { DEFAULT_PACKET_LIMITS, type PacketLimits } from './packet-limits.ts';
 import { readPublish } from './publish-packet.ts';
 import { PublishView } from './publish-view.ts';
 import { REASON } from './reason-code.ts';
 import {
+  atLevel,
   checkAuth,
   checkConnect,
   checkDisconnect,
@@ -33,6 +35,8 @@ export interface DecoderOptions {
   readonly topics: TopicCache;
   /** Whole packet, fixed header included, until {@link MqttDecoder.maxPacketBytes} is set; default 64 KiB. */
   readonly firstPacketMaxBytes?: number;
+  /** Bounds on what one packet holds; default {@link DEFAULT_PACKET_LIMITS}. */
+  readonly limits?: PacketLimits;
   /** Bytes that may wait while it is paused; default 1 MiB. A frame of a WebSocket may carry as many at once. */
   readonly maxHeldBytes?: number;
   /** Asked between packets: whether the loop is owed to others. What is left waits then; see {@link MqttDecoder.isYielding}. */
@@ -45,6 +49,8 @@ export const FIRST_PACKET_MAX_BYTES = 64 * 1024;
 const BODY_INITIAL_BYTES = 4096;
 /** The Remaining Length has at most four bytes (section 2.1.4). */
 const LENGTH_SHIFT_MAX = 21;
+/** Where the flags of a CONNECT of 3.1 are: behind the name MQIsdp and the level. */
+const MQISDP_FLAGS_AT = 9;
 /** Packets between two looks at the clock: the dearest take some 10 µs each. */
 const PACKETS_PER_LOOK = 32;
 /** Pieces of held input that are joined: a drip of bytes must not become a list of them. */
@@ -60,6 +66,7 @@ export class MqttDecoder {
   /** Protocol level of the CONNECT, 0 before it. */
   protocolVersion: ProtocolVersion | 0 = 0;
   readonly #topics: TopicCache;
+  readonly #limits: PacketLimits;
   readonly #view = new PublishView();
   #closed = false;
   #paused = false;
@@ -68,6 +75,7 @@ export class MqttDecoder {
   /** Remaining Length as far as read, and the bits it has so far. */
   #size = 0;
   #shift = 0;
+  #isLengthPadded = false;
   /** Bytes of a packet that spans chunks. */
   #body: Buffer | null = null;
   #filled = 0;
@@ -81,6 +89,7 @@ export class MqttDecoder {
 
   constructor(options: DecoderOptions) {
     this.#topics = options.topics;
+    this.#limits = options.limits ?? DEFAULT_PACKET_LIMITS;
     this.#maxHeldBytes = options.maxHeldBytes ?? HELD_MIN_BYTES;
     this.#isTurnSpent = options.isTurnSpent;
     this.maxPacketBytes = options.firstPacketMaxBytes ?? FIRST_PACKET_MAX_BYTES;
@@ -184,9 +193,9 @@ export class MqttDecoder {
       const byte = chunk[at++]!;
       this.#size |= (byte & 0x7f) << this.#shift;
       if (byte < 0x80) {
-        if (byte === 0 && this.#shift > 0 && this.protocolVersion === 5) {
-          throw malformedPacket('Remaining Length is not minimal [MQTT-1.5.5-1]');
-        }
+        // Before CONNECT the version is not known: whether it matters is seen then.
+        this.#isLengthPadded = byte === 0 && this.#shift > 0;
+        if (this.#isLengthPadded && this.protocolVersion === 5) throw paddedLength();
         break;
       }
       if (this.#shift === LENGTH_SHIFT_MAX)
@@ -251,16 +260,18 @@ export class MqttDecoder {
 
   #dispatch(first: number, buffer: Buffer, start: number, end: number, sink: DecoderSink): void {
     const type = first >> 4;
+    const version = this.protocolVersion as ProtocolVersion;
     if (type === PACKET_TYPE.publish) {
       const view = this.#view;
-      readPublish(view, first, buffer, start, end, this.protocolVersion as ProtocolVersion, this.#topics);
+      readPublish(view, first, buffer, start, end, version, this.#topics, this.#limits);
       sink.publish(view);
       // The view must not keep the socket's memory alive while the connection is idle.
       view.buffer = NO_BYTES;
       return;
     }
     if (type >= PACKET_TYPE.puback && type <= PACKET_TYPE.pubcomp) {
-      const ack = readAck(type as AckType, buffer, start, end, this.protocolVersion as ProtocolVersion);
+      const { maxUserProperties } = this.#limits;
+      const ack = readAck(type as AckType, buffer, start, end, version, maxUserProperties);
       sink.ack(type as AckType, ack & 0xffff, ack >> 16);
       return;
     }
@@ -274,15 +285,23 @@ export class MqttDecoder {
   }
 
   #readControlPacket(type: number, buffer: Buffer, start: number, end: number): ControlPacket {
+    const limits = this.#limits;
     if (type === PACKET_TYPE.connect) {
-      this.protocolVersion = checkConnect(buffer, start, end);
+      this.protocolVersion = checkConnect(buffer, start, end, limits);
+      if (this.#isLengthPadded && this.protocolVersion === 5) throw atLevel(paddedLength(), 5);
+      if (this.protocolVersion === 3) {
+        // mqtt-packet refuses the bit that 3.1 does not know.
+        const fields = Buffer.from(buffer.subarray(start, end));
+        fields[MQISDP_FLAGS_AT]! &= 0xfe;
+        return decodeByLibrary(0x10, fields, 0, fields.length, 3);
+      }
       return decodeByLibrary(0x10, buffer, start, end, this.protocolVersion);
     }
     const version = this.protocolVersion as ProtocolVersion;
-    if (type === PACKET_TYPE.subscribe) checkSubscribe(buffer, start, end, version);
-    else if (type === PACKET_TYPE.unsubscribe) checkUnsubscribe(buffer, start, end, version);
-    else if (type === PACKET_TYPE.disconnect) checkDisconnect(buffer, start, end, version);
-    else checkAuth(buffer, start, end, version);
+    if (type === PACKET_TYPE.subscribe) checkSubscribe(buffer, start, end, version, limits);
+    else if (type === PACKET_TYPE.unsubscribe) checkUnsubscribe(buffer, start, end, version, limits);
+    else if (type === PACKET_TYPE.disconnect) checkDisconnect(buffer, start, end, version, limits);
+    else checkAuth(buffer, start, end, version, limits);
     return decodeByLibrary((type << 4) | FIXED_FLAGS[type]!, buffer, start, end, version);
   }
 
@@ -298,6 +317,10 @@ export class MqttDecoder {
     this.#heldBytes = sizeBytes;
     if (held.length > MAX_HELD_PIECES) this.#held = [Buffer.concat(held)];
   }
+}
+
+function paddedLength(): BrokerError {
+  return malformedPacket('Remaining Length is not minimal [MQTT-1.5.5-1]');
 }
 
 const NO_BYTES = Buffer.alloc(0);

@@ -26,7 +26,7 @@ export { malformedPacket, packetTooLarge, protocolError, reasonCodeOf } from './
 export { isMqttString, isMqttUtf8 } from './utf8.ts';
 export { TopicCache } from './topic-cache.ts';
 export { ABSENT, PublishView } from './publish-view.ts';
-export { MAX_TOPIC_LEVELS } from './publish-packet.ts';
+export { DEFAULT_PACKET_LIMITS, type PacketLimits } from './packet-limits.ts';
 export { FIRST_PACKET_MAX_BYTES, MqttDecoder, type DecoderOptions, type DecoderSink } from './decoder.ts';
 export { ACK_MAX_BYTES, encodeAck } from './ack-packet.ts';
 export {

@@ -2,6 +2,7 @@
 // mqtt-packet lacks: it knows no packet's own list, hides duplicates and lets a value run past the section's end.
 
 import { malformedPacket, protocolError } from './decode-error.ts';
+import { overPacketLimit } from './packet-limits.ts';
 import { isMqttUtf8 } from './utf8.ts';
 
 /** Property identifiers (table 2-4). */
@@ -81,19 +82,27 @@ export class PropertyWalk {
   #buffer: Uint8Array = EMPTY;
   #at = 0;
   #limit = 0;
+  #userPropertiesLeft = 0;
+  #maxUserProperties = 0;
   readonly #allowed: ReadonlySet<number>;
+  readonly #serverOnly: number;
   /** One bit per identifier seen: 0..31 in `low`, the rest in `high`. */
   #seenLow = 0;
   #seenHigh = 0;
 
-  /** @param allowed the identifiers that the packet may carry; others are Protocol Errors. */
-  constructor(allowed: ReadonlySet<number>) {
+  /**
+   * @param allowed the identifiers that the packet may carry; another one makes it malformed (section 2.2.2.2).
+   * @param serverOnly one that the packet may carry, but not towards a server: a Protocol Error.
+   */
+  constructor(allowed: ReadonlySet<number>, serverOnly = 0) {
     this.#allowed = allowed;
+    this.#serverOnly = serverOnly;
   }
 
   /** Starts at the length of the section at `start` of a packet that ends at `limit`; returns where the section ends. */
-  open(buffer: Uint8Array, start: number, limit: number): number {
+  open(buffer: Uint8Array, start: number, limit: number, maxUserProperties: number): number {
     this.#buffer = buffer;
+    this.#maxUserProperties = this.#userPropertiesLeft = maxUserProperties;
     this.#seenLow = 0;
     this.#seenHigh = 0;
     this.#at = start;
@@ -108,6 +117,7 @@ export class PropertyWalk {
   /** Starts at the content of a section that was checked before. */
   reopen(buffer: Uint8Array, contentStart: number, end: number): void {
     this.#buffer = buffer;
+    this.#userPropertiesLeft = Number.POSITIVE_INFINITY;
     this.#seenLow = 0;
     this.#seenHigh = 0;
     this.#at = contentStart;
@@ -124,14 +134,20 @@ export class PropertyWalk {
     const id = this.#buffer[this.#at++]!;
     const type = id < PROPERTY_ID_END ? TYPES[id]! : NONE;
     if (type === NONE) throw malformedPacket(`property ${id} is unknown`);
-    if (!this.#allowed.has(id)) throw protocolError(`property ${id} is not allowed in this packet`);
+    if (!this.#allowed.has(id)) {
+      if (id === this.#serverOnly) throw protocolError(`property ${id} from a client`);
+      throw malformedPacket(`property ${id} is not allowed in this packet`);
+    }
     if (this.#isRepeat(id)) throw protocolError(`property ${id} appears more than once`);
     this.#read(id, type);
     return id;
   }
 
   #isRepeat(id: number): boolean {
-    if (id === PROPERTY.userProperty) return false;
+    if (id === PROPERTY.userProperty) {
+      if (--this.#userPropertiesLeft < 0) throw overPacketLimit('user properties', this.#maxUserProperties);
+      return false;
+    }
     if (id < 32) {
       const bit = 1 << id;
       if ((this.#seenLow & bit) !== 0) return true;

@@ -3,12 +3,10 @@
 import type { ProtocolVersion, Qos } from './control-packet.ts';
 import { malformedPacket, protocolError } from './decode-error.ts';
 import { hasWildcard, type PublishView } from './publish-view.ts';
+import type { PacketLimits } from './packet-limits.ts';
 import { REASON } from './reason-code.ts';
 import type { TopicCache } from './topic-cache.ts';
 import { isMqttUtf8 } from './utf8.ts';
-
-/** Levels of a Topic Name. Deeper ones serve no one and would make wildcard matching dear. */
-export const MAX_TOPIC_LEVELS = 128;
 
 /**
  * Fills `view` with the PUBLISH whose first byte is `first` and whose variable header and payload are
@@ -23,6 +21,7 @@ export function readPublish(
   end: number,
   version: ProtocolVersion,
   topics: TopicCache,
+  limits: PacketLimits,
 ): void {
   if (start + 2 > end) throw malformedPacket('PUBLISH is too short');
   const topicStart = start + 2;
@@ -42,14 +41,19 @@ export function readPublish(
   view.retain = (first & 0x01) !== 0;
   view.dup = (first & 0x08) !== 0;
   view.packetId = packetId;
-  if (version === 5 && buffer[at] !== 0) at = view.readProperties(at, end);
+  if (version === 5 && buffer[at] !== 0) at = view.readProperties(at, end, limits.maxUserProperties);
   else {
     if (version === 5 && ++at > end) throw malformedPacket('properties are missing');
     view.clearProperties(at);
   }
   view.payloadStart = at;
   view.payloadEnd = end;
-  view.topic = topicStart === topicEnd ? noTopic(view) : readTopic(buffer, topicStart, topicEnd, topics);
+  view.isTopicTooDeep = false;
+  if (topicStart === topicEnd) view.topic = noTopic(view);
+  else {
+    const known = topics.lookup(buffer, topicStart, topicEnd);
+    view.topic = known ?? readTopic(view, topicStart, topicEnd, topics, limits.maxTopicLevels);
+  }
 }
 
 /** A zero length Topic Name stands for a Topic Alias and is an error without one. */
@@ -60,22 +64,22 @@ function noTopic(view: PublishView): string {
   return '';
 }
 
-function readTopic(buffer: Buffer, start: number, end: number, topics: TopicCache): string {
-  const known = topics.lookup(buffer, start, end);
-  if (known !== undefined) return known;
+function readTopic(
+  view: PublishView,
+  start: number,
+  end: number,
+  topics: TopicCache,
+  maxLevels: number,
+): string {
+  const { buffer } = view;
   if (!isMqttUtf8(buffer, start, end)) throw malformedPacket('topic name is not valid UTF-8 [MQTT-3.3.2-1]');
   if (hasWildcard(buffer, start, end)) {
     throw protocolError('topic name has a wildcard [MQTT-3.3.2-2]', REASON.topicNameInvalid);
   }
   let levels = 1;
   for (let at = start; at < end; at++) if (buffer[at] === 0x2f) levels++;
-  if (levels > MAX_TOPIC_LEVELS) {
-    throw protocolError(
-      `topic name has ${levels} levels, more than ${MAX_TOPIC_LEVELS}`,
-      REASON.topicNameInvalid,
-    );
-  }
   const topic = buffer.toString('utf8', start, end);
-  topics.keep(buffer, start, end, topic);
+  view.isTopicTooDeep = levels > maxLevels;
+  if (!view.isTopicTooDeep) topics.keep(buffer, start, end, topic);
   return topic;
 }

@@ -14,7 +14,7 @@ const PUBLISH_PROPERTIES: ReadonlySet<number> = new Set([
   PROPERTY.topicAlias,
   PROPERTY.userProperty,
 ]);
-const walk = new PropertyWalk(PUBLISH_PROPERTIES);
+const walk = new PropertyWalk(PUBLISH_PROPERTIES, PROPERTY.subscriptionIdentifier); // [MQTT-3.3.4-6]
 
 /** No such property in the packet: what the start of its range or its number says. */
 export const ABSENT = -1;
@@ -28,6 +28,8 @@ const NO_BYTES = Buffer.alloc(0);
 export class PublishView {
   /** Empty when the packet relies on its Topic Alias. */
   topic = '';
+  /** The topic is well-formed and has more levels than are served: for the Reason Code 0x90. */
+  isTopicTooDeep = false;
   qos: Qos = 0;
   retain = false;
   dup = false;
@@ -102,8 +104,8 @@ export class PublishView {
   }
 
   /** For the decoder: checks the properties section at `at` and notes where its values are; returns its end. */
-  readProperties(at: number, limit: number): number {
-    const end = walk.open(this.buffer, at, limit);
+  readProperties(at: number, limit: number, maxUserProperties: number): number {
+    const end = walk.open(this.buffer, at, limit, maxUserProperties);
     this.clearProperties(end);
     this.propertiesStart = walk.contentStart;
     for (let id = walk.next(); id !== 0; id = walk.next()) this.#note(id);

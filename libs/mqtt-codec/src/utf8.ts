@@ -1,6 +1,11 @@
 // UTF-8 Encoded Strings (section 1.5.4): well-formed, no surrogates [MQTT-1.5.4-1], no U+0000 [MQTT-1.5.4-2].
 // Node's decoder replaces what is malformed, so it can't be used as the check.
 
+import { isUtf8 } from 'node:buffer';
+
+/** From this size on a call into the runtime, which looks at many bytes at once, beats a loop over them. */
+const LONG_BYTES = 128;
+
 /** MQTT's own bound on a string [MQTT-1.5.4]: its length travels in two bytes. */
 export const MAX_STRING_BYTES = 65_535;
 
@@ -14,6 +19,10 @@ export function isMqttString(buffer: Uint8Array, start: number, end: number): bo
 
 /** Whether `buffer[start, end)` is what MQTT allows in a string. */
 export function isMqttUtf8(buffer: Uint8Array, start: number, end: number): boolean {
+  if (end - start >= LONG_BYTES) {
+    const text = buffer.subarray(start, end);
+    return isUtf8(text) && !text.includes(0);
+  }
   let at = start;
   while (at < end) {
     const byte = buffer[at++]!;

@@ -17,11 +17,29 @@ test('agrees with the runtime on random bytes, apart from U+0000 [MQTT-1.5.4-1] 
   );
 });
 
+test('judges long strings as short ones, wherever what is wrong with them lies', () => {
+  const wrongs = [[0], [0xff], [0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82]];
+  for (const size of [126, 127, 128, 129, 1_000]) {
+    const good = Buffer.alloc(size, 'aé€😀');
+    const whole = Buffer.from(good.toString('utf8').replaceAll('\ufffd', ''));
+    expect(isMqttUtf8(whole, 0, whole.length)).toBe(true);
+    for (const wrong of wrongs) {
+      for (const at of [0, size >> 1, size]) {
+        const text = Buffer.concat([Buffer.alloc(at, 'a'), Buffer.from(wrong), Buffer.alloc(size - at, 'a')]);
+        expect(isMqttUtf8(text, 0, text.length)).toBe(false);
+      }
+    }
+  }
+});
+
 test('looks only at its range', () => {
   const bytes = Buffer.of(0xff, 0x41, 0xff);
   expect(isMqttUtf8(bytes, 1, 2)).toBe(true);
   expect(isMqttUtf8(bytes, 1, 3)).toBe(false);
   expect(isMqttUtf8(bytes, 1, 1)).toBe(true);
+  const long = Buffer.concat([Buffer.of(0), Buffer.alloc(500, 'a'), Buffer.of(0)]);
+  expect(isMqttUtf8(long, 1, 501)).toBe(true);
+  expect(isMqttUtf8(long, 1, 502)).toBe(false);
 });
 
 describe('topic cache', () => {

@@ -10,6 +10,8 @@ export interface ConnectTerms {
   /** The server chose `clientId`; CONNACK tells it in MQTT 5 [MQTT-3.2.2-16]. */
   readonly isClientIdAssigned: boolean;
   readonly cleanStart: boolean;
+  /** The bridge of another broker (3.x, by the high bit of the level): it gets nothing back of what it sent. */
+  readonly isBridge: boolean;
   /** Keep Alive that holds; 0: none. */
   readonly keepAliveS: number;
   /** Whether `keepAliveS` is ours and not the client's. */
@@ -63,6 +65,7 @@ export function termsOf(
     clientId: isClientIdAssigned ? newClientId() : packet.clientId,
     isClientIdAssigned,
     cleanStart,
+    isBridge: packet.bridgeMode === true,
     keepAliveS: keepAlive,
     isKeepAliveOurs: keepAlive !== (packet.keepalive ?? 0),
     sessionExpiryIntervalS: Math.min(wantedExpiryS, policy.sessionExpiryMaximumS),

@@ -92,6 +92,7 @@ export class MqttSession<P extends Pick<Place, 'key'> = Place> implements Decode
   readonly #policy: SessionPolicy;
   #state: State = 'connecting';
   #terms: ConnectTerms | null = null;
+  #maximumPacketBytes = Number.POSITIVE_INFINITY;
   #window: SendWindow<P> | null = null;
   #inboundAliases: InboundTopicAliases | null = null;
   #outboundAliases: OutboundTopicAliases | null = null;
@@ -119,6 +120,11 @@ export class MqttSession<P extends Pick<Place, 'key'> = Place> implements Decode
 
   get isClosed(): boolean {
     return this.#state === 'closed';
+  }
+
+  /** Largest packet that the client accepts; it holds for a CONNACK that refuses as well [MQTT-3.1.2-24]. */
+  get maximumPacketBytes(): number {
+    return this.#maximumPacketBytes;
   }
 
   /** What was agreed on; null before CONNECT. */
@@ -229,6 +235,12 @@ export class MqttSession<P extends Pick<Place, 'key'> = Place> implements Decode
         topic = known;
       }
     }
+    // Well-formed, and still refused: with an acknowledgement that says so where there is one. An alias of such a topic
+    // would come back without it.
+    if (view.isTopicTooDeep && (qos === 0 || view.topicAlias !== 0)) {
+      this.#end(REASON.topicNameInvalid);
+      return;
+    }
     let pending: PendingAck | null = null;
     if (qos === 1) {
       if (this.#acks.size >= this.#policy.receiveMaximum && this.#terms!.version === 5) {
@@ -237,6 +249,10 @@ export class MqttSession<P extends Pick<Place, 'key'> = Place> implements Decode
       }
       pending = this.#acks.add(view.packetId);
       if (this.#acks.size === this.#policy.receiveMaximum) this.#pauseReading();
+    }
+    if (view.isTopicTooDeep) {
+      pending?.settle(REASON.topicNameInvalid);
+      return;
     }
     if (topic.charCodeAt(0) === DOLLAR && isSystemTopic(topic)) {
       pending?.settle(REASON.notAuthorized); // rule O5
@@ -364,6 +380,7 @@ export class MqttSession<P extends Pick<Place, 'key'> = Place> implements Decode
 
   #connect(packet: ConnectPacket): void {
     if (this.#state !== 'connecting') throw protocolError('second CONNECT [MQTT-3.1.0-2]');
+    this.#maximumPacketBytes = packet.properties?.maximumPacketSize ?? Number.POSITIVE_INFINITY;
     const terms = termsOf(packet, this.#policy, () => this.#sink.newClientId());
     if (typeof terms === 'number') {
       this.#sendRefusal(packet.protocolVersion ?? 4, terms);
@@ -382,8 +399,8 @@ export class MqttSession<P extends Pick<Place, 'key'> = Place> implements Decode
   }
 
   #subscribe(packet: SubscribePacket): void {
-    const version = this.#connectedVersion();
-    const request = subscribeRequestOf(packet, version, this.#sink, this.#policy.maximumSubscriptions);
+    const terms = this.#connectedTerms();
+    const request = subscribeRequestOf(packet, terms, this.#sink, this.#policy.maximumSubscriptions);
     if (this.#isOverPending()) {
       for (const entry of request.entries) entry.reasonCode = REASON.quotaExceeded;
       this.subscribed(request);
@@ -393,7 +410,7 @@ export class MqttSession<P extends Pick<Place, 'key'> = Place> implements Decode
   }
 
   #unsubscribe(packet: UnsubscribePacket): void {
-    this.#connectedVersion();
+    this.#connectedTerms();
     const request = unsubscribeRequestOf(packet);
     // UNSUBACK has no code for this and 3.x none at all, so a client that asks without end is cut off.
     if (this.#isOverPending())
@@ -405,9 +422,9 @@ export class MqttSession<P extends Pick<Place, 'key'> = Place> implements Decode
     return ++this.#pendingRequests > this.#policy.maximumPendingRequests;
   }
 
-  #connectedVersion(): ProtocolVersion {
+  #connectedTerms(): ConnectTerms {
     if (this.#state !== 'connected') throw protocolError('packet before CONNACK was sent');
-    return this.#terms!.version;
+    return this.#terms!;
   }
 
   #disconnect(packet: DisconnectPacket): void {

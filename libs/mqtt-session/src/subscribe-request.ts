@@ -1,13 +1,10 @@
 // SUBSCRIBE and UNSUBSCRIBE (sections 3.8 to 3.11): what each filter is answered before anyone looks at rights or shards.
 
-import {
-  REASON,
-  type ProtocolVersion,
-  type SubscribePacket,
-  type UnsubscribePacket,
-} from '@robustmq/mqtt-codec';
+import type { BrokerError } from '@robustmq/errors';
+import { REASON, type SubscribePacket, type UnsubscribePacket } from '@robustmq/mqtt-codec';
 import { protocolError } from '@robustmq/mqtt-codec';
 import { parseSharedFilter, topicFilterProblem } from '@robustmq/mqtt-topics';
+import type { ConnectTerms } from './connect-request.ts';
 
 /** Subscription Options (section 3.8.3.1), with the QoS as granted. */
 export interface SubscriptionOptions {
@@ -54,13 +51,17 @@ export interface HeldSubscriptions {
 /** Highest QoS that is granted [MQTT-3.8.4-7]. */
 const GRANTED_QOS_MAXIMUM = 1;
 
+/** Who subscribes, as far as the rules ask. */
+export type Subscribing = Pick<ConnectTerms, 'version' | 'isBridge'>;
+
 /**
  * The entries of a SUBSCRIBE with the answer of the protocol's own rules.
- * @throws BrokerError malformed (0x82) for No Local on a shared subscription [MQTT-3.8.3-4].
+ * @throws BrokerError malformed: 0x8F for a filter that is none, 0x82 for an empty one and for No Local on a shared
+ * subscription [MQTT-3.8.3-4].
  */
 export function subscribeRequestOf(
   packet: SubscribePacket,
-  version: ProtocolVersion,
+  { version, isBridge }: Subscribing,
   held: HeldSubscriptions,
   maximumSubscriptions: number,
 ): SubscribeRequest {
@@ -68,7 +69,8 @@ export function subscribeRequestOf(
   const fresh = new Set<string>();
   const entries = packet.subscriptions.map((subscription): SubscribeEntry => {
     const filter = subscription.topic;
-    let reasonCode = reasonOfFilter(filter, version === 5 && subscription.nl === true);
+    const noLocal = isBridge || (version === 5 && subscription.nl === true);
+    let reasonCode = reasonOfFilter(filter, noLocal);
     const qos = Math.min(subscription.qos, GRANTED_QOS_MAXIMUM) as 0 | 1;
     if (reasonCode === REASON.success) {
       if (!held.hasSubscription(filter) && !fresh.has(filter)) {
@@ -79,8 +81,8 @@ export function subscribeRequestOf(
     return {
       filter,
       qos,
-      noLocal: version === 5 && subscription.nl === true,
-      retainAsPublished: version === 5 && subscription.rap === true,
+      noLocal,
+      retainAsPublished: isBridge || (version === 5 && subscription.rap === true),
       retainHandling: (version === 5 ? (subscription.rh ?? 0) : 0) as 0 | 1 | 2,
       subscriptionIdentifier,
       reasonCode: reasonCode === REASON.success ? qos : reasonCode,
@@ -89,11 +91,11 @@ export function subscribeRequestOf(
   return { packetId: packet.messageId!, entries };
 }
 
-/** The entries of an UNSUBSCRIBE. */
+/** The entries of an UNSUBSCRIBE. @throws BrokerError malformed as {@link subscribeRequestOf}. */
 export function unsubscribeRequestOf(packet: UnsubscribePacket): UnsubscribeRequest {
   const entries = packet.unsubscriptions.map((filter) => ({
     filter,
-    reasonCode: topicFilterProblem(filter) === undefined ? REASON.success : REASON.topicFilterInvalid,
+    reasonCode: reasonOfSyntax(filter),
   }));
   return { packetId: packet.messageId!, entries };
 }
@@ -101,9 +103,24 @@ export function unsubscribeRequestOf(packet: UnsubscribePacket): UnsubscribeRequ
 function reasonOfFilter(filter: string, noLocal: boolean): number {
   const shared = parseSharedFilter(filter);
   if (shared !== undefined) {
-    if (shared === 'bad_share') return REASON.topicFilterInvalid;
+    if (shared === 'bad_share') throw notAFilter('$share without a name and a filter [MQTT-4.8.2-1]');
+    // Also of a filter that is not served: what it breaks is a rule of the protocol.
+    reasonOfSyntax(shared.filter);
     if (noLocal) throw protocolError('No Local on a shared subscription [MQTT-3.8.3-4]');
     return REASON.sharedSubscriptionsNotSupported;
   }
-  return topicFilterProblem(filter) === undefined ? REASON.success : REASON.topicFilterInvalid;
+  return reasonOfSyntax(filter);
+}
+
+/** A filter that is none ends the connection; one that is only too deep is refused alone, as too much to ask for. */
+function reasonOfSyntax(filter: string): number {
+  const problem = topicFilterProblem(filter);
+  if (problem === undefined) return REASON.success;
+  if (problem === 'too_deep') return REASON.topicFilterInvalid;
+  if (problem === 'empty') throw protocolError('topic filter is empty [MQTT-4.7.3-1]');
+  throw notAFilter('wildcard of a topic filter is misplaced [MQTT-4.7.1-1] [MQTT-4.7.1-2]');
+}
+
+function notAFilter(why: string): BrokerError {
+  return protocolError(why, REASON.topicFilterInvalid);
 }

@@ -340,3 +340,22 @@ test('a connection without CONNECT, or whose session does not open, ends in time
   expect(waiting.sink.sent()).toEqual([{ cmd: 'connack', returnCode: 3, sessionPresent: false }]);
   expect(waiting.session.isClosed).toBe(true);
 });
+
+test.each([
+  ['a will', { will }, 2],
+  ['an unknown method', { properties: { authenticationMethod: 'SCRAM', maximumPacketSize: 2 } }, 2],
+  ['what accepts it being too large', {}, 4],
+] as const)(
+  '[MQTT-3.1.2-24]: a CONNECT refused for %s says how large its refusal may be',
+  (_why, fields, size) => {
+    const fixture = new Fixture();
+    fixture.connect(5, {
+      ...fields,
+      properties: { maximumPacketSize: size, ...('properties' in fields ? fields.properties : {}) },
+    });
+    const [connack] = fixture.sink.sent();
+    expect(fixture.session.maximumPacketBytes).toBe(size);
+    expect(encodePacket(connack as unknown as Packet, 5, fixture.session.maximumPacketBytes)).toBeNull();
+    expect(fixture.session.isClosed).toBe(true);
+  },
+);

@@ -1,7 +1,7 @@
 // A connected session: a row per normative statement.
 
 import { BrokerError } from '@robustmq/errors';
-import { REASON, type ProtocolVersion } from '@robustmq/mqtt-codec';
+import { PublishView, REASON, type ProtocolVersion } from '@robustmq/mqtt-codec';
 import { connected, type Fixture } from './session-fixture.ts';
 
 const versions = [3, 4, 5] as ProtocolVersion[];
@@ -297,3 +297,22 @@ function bound(fixture: Fixture) {
     publish: (...fields: Parameters<Fixture['publish']>) => fixture.publish(...fields),
   };
 }
+
+describe('a topic with more levels than are served', () => {
+  test.each([
+    ['QoS 1 of MQTT 5 is told so', 5, 1, 0, [{ cmd: 'puback', messageId: 1, reasonCode: 0x90 }], undefined],
+    ['QoS 0 of MQTT 5 has no other answer', 5, 0, 0, [{ cmd: 'disconnect', reasonCode: 0x90 }], 0x90],
+    ['an alias of it would hide it', 5, 1, 1, [{ cmd: 'disconnect', reasonCode: 0x90 }], 0x90],
+    ['3.1.1 has no code for it', 4, 1, 0, [], 0x90],
+    ['3.1.1 at QoS 0', 4, 0, 0, [], 0x90],
+  ] as const)('%s', (_what, version, qos, topicAlias, sent, end) => {
+    const { session, sink } = connected(version);
+    const view = new PublishView();
+    view.clearProperties(0);
+    Object.assign(view, { topic: 'a/b', qos, packetId: qos, topicAlias, isTopicTooDeep: true });
+    session.publish(view);
+    expect(sink.sent()).toEqual(sent);
+    expect(sink.count('publish')).toBe(0);
+    expect(sink.end?.reasonCode).toBe(end);
+  });
+});

@@ -39,13 +39,19 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
   'Serve MQTT over WebSocket.': '是否提供 MQTT over WebSocket。',
   'Address to listen on for MQTT over WebSocket.': 'MQTT over WebSocket 的监听地址。',
   'Port for MQTT over WebSocket.': 'MQTT over WebSocket 的端口。',
-  'Path of the WebSocket.': 'WebSocket 的路径。',
+  'Paths of the WebSocket; a slash behind one makes no difference.':
+    'WebSocket 的路径列表；末尾有无斜杠均可。',
   'Address to listen on for other gateways.': '供其他网关连接的监听地址。',
   'Port for other gateways: mesh and takeover.': '供其他网关连接的端口：网格与会话接管。',
   'host:port that other gateways connect to; empty: the address listened on.':
     '供其他网关连接的 host:port；为空则用监听地址。',
-  'Let clients in that send no username. A username is always verified.':
-    '是否允许不带用户名的客户端。带用户名时总要验证。',
+  'Let clients in that send no username; a username is verified all the same, unless this is ignore-credentials: then everybody is anonymous, for devices that can’t be told to send none.':
+    '是否允许不带用户名的客户端；带用户名时仍要验证。设为 ignore-credentials 时所有客户端一律匿名，用于无法去掉用户名的设备。',
+  'User properties of one packet; a client that sends more is disconnected.':
+    '一个报文中的用户属性个数上限；超出的客户端被断开。',
+  'Topic filters of one SUBSCRIBE or UNSUBSCRIBE; a client that sends more is disconnected.':
+    '一个 SUBSCRIBE 或 UNSUBSCRIBE 中的主题过滤器个数上限；超出的客户端被断开。',
+  'Levels of the topic of a message; deeper ones are refused.': '消息主题的层级上限；更深的主题被拒绝。',
   'Connections at once; more are refused.': '同时的连接数；超出的被拒绝。',
   'Connections accepted per second.': '每秒接受的连接数。',
   'A connection without a complete CONNECT is closed after this.':

@@ -76,6 +76,7 @@ export class Connection implements ByteSink, SessionSink, Relief {
     this.output = new SocketOutput(transport, services.flusher, this);
     this.#decoder = new MqttDecoder({
       topics: services.topics,
+      limits: services.limits.packets,
       maxHeldBytes: services.limits.maxHeldBytes,
       isTurnSpent: services.isReadTurnSpent,
     });
@@ -306,7 +307,7 @@ export class Connection implements ByteSink, SessionSink, Relief {
   }
 
   send(packet: Packet, version: ProtocolVersion): void {
-    const bytes = encodePacket(packet, version, this.machine.terms?.maximumPacketBytes);
+    const bytes = encodePacket(packet, version, this.machine.maximumPacketBytes);
     if (bytes !== null) this.output.copy(bytes);
   }
 

@@ -17,7 +17,7 @@ const UPGRADE_TIMEOUT_MS = 10_000;
 
 /** Bounds of the WebSocket listener. */
 export interface WsListenerOptions {
-  readonly path: string;
+  readonly paths: readonly string[];
   /** A frame larger than this ends the connection; frames carry any number of packets. */
   readonly maxFrameBytes: number;
 }
@@ -59,6 +59,8 @@ export class WsListener {
   readonly #server: Server;
 
   constructor(options: WsListenerOptions, accept: Accept) {
+    const paths = new Set(options.paths.map(withoutTrailingSlash));
+    const isServed = (url: string): boolean => paths.has(withoutTrailingSlash(url.split('?', 1)[0]!));
     const webSockets = new WebSocketServer({
       noServer: true,
       maxPayload: options.maxFrameBytes,
@@ -71,8 +73,7 @@ export class WsListener {
     });
     this.#server.on('upgrade', (request, socket: Duplex, head: Buffer) => {
       const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
-      const path = (request.url ?? '').split('?', 1)[0];
-      if (path !== options.path || !offered.some((name) => SUBPROTOCOLS.includes(name))) {
+      if (!isServed(request.url ?? '') || !offered.some((name) => SUBPROTOCOLS.includes(name))) {
         socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
         return;
       }
@@ -97,6 +98,11 @@ export class WsListener {
   stop(): void {
     this.#server.close();
   }
+}
+
+/** Clients are not of one mind whether a path ends with a slash. */
+function withoutTrailingSlash(path: string): string {
+  return path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
 function attach(webSocket: WebSocket, socket: Duplex, sink: ByteSink): void {
