@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { OutputFlusher } from '../src/transport/output-flusher.ts';
+import { CHUNK_BYTES, OutputFlusher } from '../src/transport/output-flusher.ts';
 import { SharedPages } from '../src/transport/shared-pages.ts';
-import { CHUNK_BYTES, SocketOutput, type Transport } from '../src/transport/socket-output.ts';
+import { SocketOutput, type Transport } from '../src/transport/socket-output.ts';
 
 /** A transport that takes what it is told to. */
 class FakeTransport implements Transport {

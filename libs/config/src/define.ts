@@ -4,13 +4,10 @@ import type { z } from 'zod';
 import { describeConfig, jsonSchemaOf, type JsonSchema, type SettingRow } from './describe.ts';
 import { loadConfig, type LoadOptions, type LoadedConfig } from './load.ts';
 import { readFlags } from './sources.ts';
-import { settingsOf, type Setting } from './settings.ts';
+import { settingsOf, type AppSettings, type Setting } from './settings.ts';
 
 /** An app's configuration. */
-export interface ConfigDefinition<S extends z.ZodType = z.ZodType> {
-  readonly app: string;
-  readonly schema: S;
-  readonly settings: readonly Setting[];
+export interface ConfigDefinition<S extends z.ZodType = z.ZodType> extends AppSettings<S> {
   /**
    * Values from the YAML file (`--config` or `ROBUSTMQ_<APP>_CONFIG`) < environment < flags.
    * @throws BrokerError invalid_argument that lists every problem with its source.

@@ -1,8 +1,7 @@
 // What documentation, `--help` and Helm show of a schema.
 
 import { z } from 'zod';
-import type { ConfigDefinition } from './define.ts';
-import { metadataOf } from './settings.ts';
+import { type AppSettings, metadataOf } from './settings.ts';
 
 /** A JSON schema, draft 2020-12. */
 export type JsonSchema = Record<string, unknown>;
@@ -128,7 +127,7 @@ function textOf(value: unknown): string {
 }
 
 /** A row per setting, in the order of the schema. */
-export function describeConfig(definition: ConfigDefinition): readonly SettingRow[] {
+export function describeConfig(definition: AppSettings): readonly SettingRow[] {
   return definition.settings.map((setting) => {
     const schema = jsonSchemaOf(setting.schema);
     const metadata = metadataOf(setting.schema);
@@ -170,7 +169,7 @@ export function renderConfigTable(rows: readonly SettingRow[], language: keyof t
 }
 
 /** The settings as the text that `--help` prints. */
-export function renderHelp(definition: ConfigDefinition): string {
+export function renderHelp(definition: AppSettings): string {
   const blocks = describeConfig(definition).map((row) => {
     const facts = [
       row.type,

@@ -3,8 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { BrokerError } from '@robustmq/errors';
 import type { z } from 'zod';
-import type { ConfigDefinition } from './define.ts';
-import { envPrefixOf } from './settings.ts';
+import { type AppSettings, envPrefixOf } from './settings.ts';
 import {
   readEnvironment,
   readFlags,
@@ -97,7 +96,7 @@ function refuse(app: string, problems: readonly Problem[]): BrokerError {
 
 /** Reads and checks the configuration of a process; see `ConfigDefinition.load`. */
 export function loadConfig<S extends z.ZodType>(
-  definition: ConfigDefinition<S>,
+  definition: AppSettings<S>,
   options: LoadOptions,
 ): LoadedConfig<z.output<S>> {
   const { app, schema, settings } = definition;

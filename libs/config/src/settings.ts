@@ -97,3 +97,10 @@ export function settingsOf(app: string, schema: z.ZodType): readonly Setting[] {
   assert(!names.has(`${envPrefixOf(app)}CONFIG`), 'CONFIG names the file');
   return settings;
 }
+
+/** What a configuration is made of: reading and describing need no more. */
+export interface AppSettings<S extends z.ZodType = z.ZodType> {
+  readonly app: string;
+  readonly schema: S;
+  readonly settings: readonly Setting[];
+}

@@ -1,6 +1,12 @@
 // Writes the output of all connections that have some, once per turn of the event loop, and keeps their chunks.
 
-import { CHUNK_BYTES, type SocketOutput } from './socket-output.ts';
+/** Size of a borrowed chunk: one write of this size costs little more than one of a packet. */
+export const CHUNK_BYTES = 16 * 1024;
+
+/** Output that waits for the end of a turn. */
+interface Output {
+  flush(): void;
+}
 
 /** Chunks kept for reuse; more are left to the garbage collector. */
 const MAX_POOLED_CHUNKS = 256;
@@ -8,12 +14,12 @@ const MAX_POOLED_CHUNKS = 256;
 /** One per process. */
 export class OutputFlusher {
   flushes = 0;
-  #dirty: SocketOutput[] = [];
-  #spare: SocketOutput[] = [];
+  #dirty: Output[] = [];
+  #spare: Output[] = [];
   readonly #pool: Buffer[] = [];
   #scheduled = false;
   /** Called by an output that has become dirty. */
-  add(output: SocketOutput): void {
+  add(output: Output): void {
     this.#dirty.push(output);
     if (this.#scheduled) return;
     this.#scheduled = true;

@@ -5,7 +5,7 @@
 // id). `share` refers to bytes that many connections send alike; ranges that touch become one, so that a burst of
 // fan-out messages is one write per socket without a copy.
 
-import type { OutputFlusher } from './output-flusher.ts';
+import { CHUNK_BYTES, type OutputFlusher } from './output-flusher.ts';
 
 /** What carries the bytes: a TCP socket or a WebSocket. */
 export interface Transport {
@@ -22,8 +22,6 @@ export interface Transport {
   resume(): void;
 }
 
-/** Size of a borrowed chunk: one write of this size costs little more than one of a packet. */
-export const CHUNK_BYTES = 16 * 1024;
 /** Shared ranges up to this size are copied behind other output; larger ones are sent as they are. */
 const COPY_SHARED_BYTES = 4 * 1024;
 
