@@ -1,6 +1,6 @@
 // The cluster behind the API: reads from the watched view, commands to meta-service.
 import { BrokerError } from '@robustmq/errors';
-import { hashPassword } from '@robustmq/access-control';
+import { credentialsOf } from '@robustmq/access-control';
 import { toNumber, type MetaClient, type NodeView, type StreamView } from '@robustmq/meta-client';
 import { ServiceKind, type GroupSummary, type SessionSummary } from '@robustmq/rpc';
 import type { Cluster, GroupOverview, NodeOverview, SessionOverview, StreamOverview } from './ports.ts';
@@ -54,7 +54,7 @@ export function metaCluster(meta: MetaClient): Cluster {
       await view.waitForRevision(toNumber(answer.revision), VIEW_TIMEOUT_MS);
     },
     putUser: async ({ tenant, name, superuser, password }, createOnly) => {
-      const user = { tenant, name, superuser, passwordHash: await hashPassword(password) };
+      const user = { tenant, name, superuser, ...(await credentialsOf(password)) };
       const request = { requestId: meta.requestId(), user, createOnly };
       const answer = await meta.persist(() => meta.cluster.putUser(request));
       await view.waitForRevision(toNumber(answer.revision), VIEW_TIMEOUT_MS);

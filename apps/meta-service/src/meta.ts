@@ -7,6 +7,7 @@ import {
   type MessageInitShape,
   type MessageShape,
 } from '@bufbuild/protobuf';
+import type { UserCredentials } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
 import type { KeyValueEntry, KeyValueStore } from '@robustmq/kv-store';
 import {
@@ -112,8 +113,8 @@ export class Meta {
   }
 
   /** Creates the cluster with its first user. */
-  async bootstrap(passwordHash: string): Promise<void> {
-    const admin = { tenant: 'default', name: 'admin', passwordHash, superuser: true };
+  async bootstrap(credentials: UserCredentials): Promise<void> {
+    const admin = { tenant: 'default', name: 'admin', superuser: true, ...credentials };
     await this.cluster({
       case: 'bootstrap',
       value: create(BootstrapSchema, { clusterId: randomUUID(), admin }),

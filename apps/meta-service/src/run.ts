@@ -1,6 +1,6 @@
 // The process: configuration in, a serving meta-service out, and an orderly end.
 import path from 'node:path';
-import { hashPassword } from '@robustmq/access-control';
+import { credentialsOf } from '@robustmq/access-control';
 import { CommitLog, NodeDisk, type Disk } from '@robustmq/commit-log';
 import { openRocksDb, type KeyValueStore, type RocksDbOptions } from '@robustmq/kv-store';
 import { BrokerError } from '@robustmq/errors';
@@ -73,7 +73,7 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
     log.fatal({ err: error }, 'this process must end; a restart recovers what is durable');
     void shutdown.exit('log failed', describeFatal(error).code);
   });
-  if (!meta.isBootstrapped) await meta.bootstrap(await hashPassword(await initialPassword(disk, directory)));
+  if (!meta.isBootstrapped) await meta.bootstrap(await credentialsOf(await initialPassword(disk, directory)));
   shutdown.add('groups', STEP_TIMEOUT_MS, () => meta.stop());
   const rpc = new RpcServer((error, method) => log.error({ err: error, method }, 'call failed unexpectedly'))
     .add(ClusterService, clusterService(meta))

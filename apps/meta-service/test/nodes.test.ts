@@ -221,9 +221,20 @@ describe('nodes', () => {
     });
   });
 
-  test('users: created once, replaced, deleted; hashes only', async () => {
+  test('users: created once, replaced, deleted; with every stored form of their password', async () => {
+    const verifierOf = (keyBytes: number) => ({
+      salt: new Uint8Array(16),
+      iterations: 4096,
+      storedKey: new Uint8Array(keyBytes),
+      serverKey: new Uint8Array(keyBytes),
+    });
+    const credentials = {
+      passwordHash: '$argon2id$x',
+      scramSha256: verifierOf(32),
+      scramSha512: verifierOf(64),
+    };
     const put = (over: object = {}, createOnly = false) => {
-      const user = { tenant: 'default', name: 'u', passwordHash: '$argon2id$x', ...over };
+      const user = { tenant: 'default', name: 'u', ...credentials, ...over };
       return world.cluster.putUser(message(PutUserRequestSchema, { user, createOnly }), CONTEXT);
     };
     const remove = () =>
@@ -232,7 +243,11 @@ describe('nodes', () => {
     await expect(put({}, true)).rejects.toEqual(failing('already_exists'));
     await put({ superuser: true });
     expect(world.meta.state.users.get('default\0u')!.superuser).toBe(true);
+    const row = world.meta.state.users.get('default\0u')!;
+    expect([row.scramSha256?.storedKey.length, row.scramSha512?.serverKey.length]).toEqual([32, 64]);
     await expect(put({ passwordHash: 'plain' })).rejects.toEqual(failing('invalid_argument'));
+    await expect(put({ scramSha512: undefined })).rejects.toEqual(failing('invalid_argument'));
+    await expect(put({ scramSha256: verifierOf(64) })).rejects.toEqual(failing('invalid_argument'));
     await expect(put({ name: 'a\u0000b' })).rejects.toEqual(failing('invalid_argument'));
     await remove();
     await expect(remove()).rejects.toEqual(failing('not_found'));

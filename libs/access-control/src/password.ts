@@ -10,11 +10,12 @@ export const MAX_PASSWORD_BYTES = 1_024;
 
 /** A PHC string (`$argon2id$…`) of a new random salt. @throws BrokerError `too_large` */
 export async function hashPassword(password: string | Buffer): Promise<string> {
-  assertLength(password);
+  assertPasswordLength(password);
   return hash(password, ARGON2ID);
 }
 
-function assertLength(password: string | Buffer): void {
+/** @throws BrokerError `too_large` */
+export function assertPasswordLength(password: string | Buffer): void {
   if (Buffer.byteLength(password) > MAX_PASSWORD_BYTES)
     throw new BrokerError('too_large', 'password too long');
 }

@@ -1,5 +1,6 @@
 // The cluster group: one command in, one response out, and what watchers must hear of it.
 import { clone, create, toBinary, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
+import { areCredentialsComplete } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
 import { isGatewayProducerId } from '@robustmq/record-batch';
 import {
@@ -288,8 +289,8 @@ function putUser(
 ): void {
   if (user === undefined || !/^\P{Cc}{1,128}$/u.test(user.name))
     throw new BrokerError('invalid_argument', 'a user name is 1 to 128 characters');
-  if (!user.passwordHash.startsWith('$argon2id$'))
-    throw new BrokerError('invalid_argument', 'a password hash is an argon2id PHC string');
+  if (!areCredentialsComplete(user))
+    throw new BrokerError('invalid_argument', 'a user has an argon2id PHC string and both SCRAM verifiers');
   const key = userKey(user.tenant, user.name);
   if (createOnly && state.users.has(key)) throw new BrokerError('already_exists', `user ${user.name} exists`);
   state.users.set(key, user);

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file robustmq/meta/v1/cluster.proto.
  */
 export const file_robustmq_meta_v1_cluster: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yb2J1c3RtcS9tZXRhL3YxL2NsdXN0ZXIucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEijwMKBE5vZGUSMgoIaWRlbnRpdHkYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5Ei0KBGtpbmQYAiABKA4yHy5yb2J1c3RtcS5jb21tb24udjEuU2VydmljZUtpbmQSOAoJZW5kcG9pbnRzGAMgAygLMiUucm9idXN0bXEubWV0YS52MS5Ob2RlLkVuZHBvaW50c0VudHJ5EgwKBHpvbmUYBCABKAkSDAoEbGl2ZRgFIAEoCBIYChByZWdpc3RlcmVkX2F0X21zGAYgASgDEg4KBm51bWJlchgHIAEoBRIXCg9vd25lcnNoaXBfZXBvY2gYCCABKAQSGAoQcHJvZHVjZXJfaWRfYmFzZRgJIAEoAxIZChFwcm9kdWNlcl9pZF9jb3VudBgKIAEoBRIPCgd2ZXJzaW9uGAsgASgJEhMKC2VuZGVkX2F0X21zGAwgASgDGjAKDkVuZHBvaW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi5gIKBlN0cmVhbRIRCglzdHJlYW1faWQYASABKA0SDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSNAoGY29uZmlnGAQgAygLMiQucm9idXN0bXEubWV0YS52MS5TdHJlYW0uQ29uZmlnRW50cnkSEwoLbXF0dF9maWx0ZXIYBSABKAkSGgoSc2hhcmRzX2F0X2NyZWF0aW9uGAYgASgNEicKBnNoYXJkcxgHIAMoCzIXLnJvYnVzdG1xLm1ldGEudjEuU2hhcmQSEAoIdG9waWNfaWQYCCABKAwSFQoNY3JlYXRlZF9hdF9tcxgJIAEoAxIXCg9vd25lcnNoaXBfZXBvY2gYCiABKAQSGAoQb3duZXJzaGlwX2FjdGl2ZRgLIAEoCBIQCghpbnRlcm5hbBgMIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqcBCgVTaGFyZBINCgVzaGFyZBgBIAEoDRIUCgxsZWFkZXJfZXBvY2gYAiABKAUSDgoGbGVhZGVyGAMgASgJEhoKEmxlYWRlcl9pbmNhcm5hdGlvbhgEIAEoBBIrCghyZXBsaWNhcxgFIAMoCzIZLnJvYnVzdG1xLm1ldGEudjEuUmVwbGljYRILCgNpc3IYBiADKAkSEwoLaXNyX3ZlcnNpb24YByABKA0iMAoHUmVwbGljYRIPCgdub2RlX2lkGAEgASgJEhQKDGRpcmVjdG9yeV9pZBgCIAEoCSJLCg1EZWxldGVkU3RyZWFtEhEKCXN0cmVhbV9pZBgBIAEoDRIQCgh0b3BpY19pZBgCIAEoDBIVCg1kaXJlY3RvcnlfaWRzGAMgAygJIk4KBFVzZXISDgoGdGVuYW50GAEgASgJEgwKBG5hbWUYAiABKAkSFQoNcGFzc3dvcmRfaGFzaBgDIAEoCRIRCglzdXBlcnVzZXIYBCABKAgihQIKE1JlZ2lzdGVyTm9kZVJlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRItCgRraW5kGAIgASgOMh8ucm9idXN0bXEuY29tbW9uLnYxLlNlcnZpY2VLaW5kEhQKDGRpcmVjdG9yeV9pZBgDIAEoCRJHCgllbmRwb2ludHMYBCADKAsyNC5yb2J1c3RtcS5tZXRhLnYxLlJlZ2lzdGVyTm9kZVJlcXVlc3QuRW5kcG9pbnRzRW50cnkSDAoEem9uZRgFIAEoCRIPCgd2ZXJzaW9uGAYgASgJGjAKDkVuZHBvaW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEimAEKFFJlZ2lzdGVyTm9kZVJlc3BvbnNlEiQKBG5vZGUYASABKAsyFi5yb2J1c3RtcS5tZXRhLnYxLk5vZGUSGQoRbGVhc2VfZHVyYXRpb25fbXMYAiABKAUSGQoRcmVuZXdfaW50ZXJ2YWxfbXMYAyABKAUSEAoIcmV2aXNpb24YBCABKAQSEgoKY2x1c3Rlcl9pZBgFIAEoCSJDChFSZW5ld0xlYXNlUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSImChJSZW5ld0xlYXNlUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQiRAoSUmVsZWFzZU5vZGVSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5IhUKE1JlbGVhc2VOb2RlUmVzcG9uc2UiXAoTV2F0Y2hDbHVzdGVyUmVxdWVzdBIVCg1mcm9tX3JldmlzaW9uGAEgASgEEi4KBG5vZGUYAiABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5IskBChRXYXRjaENsdXN0ZXJSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBBIQCghzbmFwc2hvdBgCIAEoCBIZChFzbmFwc2hvdF9jb21wbGV0ZRgDIAEoCBIwCgdjaGFuZ2VzGAQgAygLMh8ucm9idXN0bXEubWV0YS52MS5DbHVzdGVyQ2hhbmdlEhIKCmNsdXN0ZXJfaWQYBSABKAkSFAoMbW9yZV9mb2xsb3dzGAYgASgIEhYKDm5leHRfc3RyZWFtX2lkGAcgASgNIs4CCg1DbHVzdGVyQ2hhbmdlEiYKBG5vZGUYASABKAsyFi5yb2J1c3RtcS5tZXRhLnYxLk5vZGVIABIqCgZzdHJlYW0YAiABKAsyGC5yb2J1c3RtcS5tZXRhLnYxLlN0cmVhbUgAEhsKEWRlbGV0ZWRfc3RyZWFtX2lkGAMgASgNSAASJgoEdXNlchgEIAEoCzIWLnJvYnVzdG1xLm1ldGEudjEuVXNlckgAEjEKDGRlbGV0ZWRfdXNlchgFIAEoCzIZLnJvYnVzdG1xLm1ldGEudjEuVXNlclJlZkgAEjEKBmNvbmZpZxgGIAEoCzIfLnJvYnVzdG1xLm1ldGEudjEuRHluYW1pY0NvbmZpZ0gAEhkKD293bmVyc2hpcF9lcG9jaBgHIAEoBEgAEhkKD2RlbGV0ZWRfbm9kZV9pZBgIIAEoCUgAQggKBmNoYW5nZSInCgdVc2VyUmVmEg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJIisKDUR5bmFtaWNDb25maWcSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIt8CChNDcmVhdGVTdHJlYW1SZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEg4KBnRlbmFudBgCIAEoCRIMCgRuYW1lGAMgASgJEg4KBnNoYXJkcxgEIAEoDRIaChJyZXBsaWNhdGlvbl9mYWN0b3IYBSABKA0SQQoGY29uZmlnGAYgAygLMjEucm9idXN0bXEubWV0YS52MS5DcmVhdGVTdHJlYW1SZXF1ZXN0LkNvbmZpZ0VudHJ5EhUKDXZhbGlkYXRlX29ubHkYByABKAgSGgoSd2FpdF9mb3Jfb3duZXJzaGlwGAggASgIEhAKCGludGVybmFsGAkgASgIEhQKDGF1dG9fY3JlYXRlZBgKIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlIKFENyZWF0ZVN0cmVhbVJlc3BvbnNlEigKBnN0cmVhbRgBIAEoCzIYLnJvYnVzdG1xLm1ldGEudjEuU3RyZWFtEhAKCHJldmlzaW9uGAIgASgEInkKE0RlbGV0ZVN0cmVhbVJlcXVlc3QSMQoKcmVxdWVzdF9pZBgBIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSEQoJc3RyZWFtX2lkGAQgASgNIigKFERlbGV0ZVN0cmVhbVJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEIoUBChBBZGRTaGFyZHNSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEhEKCXN0cmVhbV9pZBgCIAEoDRIUCgx0b3RhbF9zaGFyZHMYAyABKA0SFQoNdmFsaWRhdGVfb25seRgEIAEoCCJPChFBZGRTaGFyZHNSZXNwb25zZRIoCgZzdHJlYW0YASABKAsyGC5yb2J1c3RtcS5tZXRhLnYxLlN0cmVhbRIQCghyZXZpc2lvbhgCIAEoBCL1AQoYQWx0ZXJTdHJlYW1Db25maWdSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEhEKCXN0cmVhbV9pZBgCIAEoDRJACgNzZXQYAyADKAsyMy5yb2J1c3RtcS5tZXRhLnYxLkFsdGVyU3RyZWFtQ29uZmlnUmVxdWVzdC5TZXRFbnRyeRIOCgZyZW1vdmUYBCADKAkSFQoNdmFsaWRhdGVfb25seRgFIAEoCBoqCghTZXRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIlcKGUFsdGVyU3RyZWFtQ29uZmlnUmVzcG9uc2USKAoGc3RyZWFtGAEgASgLMhgucm9idXN0bXEubWV0YS52MS5TdHJlYW0SEAoIcmV2aXNpb24YAiABKAQiZgobQWNrbm93bGVkZ2VPd25lcnNoaXBSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EhcKD293bmVyc2hpcF9lcG9jaBgCIAEoBCIeChxBY2tub3dsZWRnZU93bmVyc2hpcFJlc3BvbnNlInYKFkNsYWltTGVhZGVyc2hpcFJlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSLAoGc2hhcmRzGAIgAygLMhwucm9idXN0bXEuY29tbW9uLnYxLlNoYXJkUmVmIisKF0NsYWltTGVhZGVyc2hpcFJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEIsMBCg9BbHRlcklzclJlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSKwoFc2hhcmQYAiABKAsyHC5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRSZWYSFAoMbGVhZGVyX2Vwb2NoGAMgASgFEhMKC2lzcl92ZXJzaW9uGAQgASgNEigKA2lzchgFIAMoCzIbLnJvYnVzdG1xLm1ldGEudjEuSXNyTWVtYmVyIjEKCUlzck1lbWJlchIPCgdub2RlX2lkGAEgASgJEhMKC2luY2FybmF0aW9uGAIgASgEIjQKEEFsdGVySXNyUmVzcG9uc2USEwoLaXNyX3ZlcnNpb24YASABKA0SCwoDaXNyGAIgAygJIkYKFExpc3REZWxldGlvbnNSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5IkkKFUxpc3REZWxldGlvbnNSZXNwb25zZRIwCgdzdHJlYW1zGAEgAygLMh8ucm9idXN0bXEubWV0YS52MS5EZWxldGVkU3RyZWFtImEKG0Fja25vd2xlZGdlRGVsZXRpb25zUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRISCgpzdHJlYW1faWRzGAIgAygNIh4KHEFja25vd2xlZGdlRGVsZXRpb25zUmVzcG9uc2UiXgoaQWxsb2NhdGVQcm9kdWNlcklkc1JlcXVlc3QSMQoKcmVxdWVzdF9pZBgBIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSDQoFY291bnQYAiABKAUiOgobQWxsb2NhdGVQcm9kdWNlcklkc1Jlc3BvbnNlEgwKBGJhc2UYASABKAMSDQoFY291bnQYAiABKAUifgoOUHV0VXNlclJlcXVlc3QSMQoKcmVxdWVzdF9pZBgBIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSJAoEdXNlchgCIAEoCzIWLnJvYnVzdG1xLm1ldGEudjEuVXNlchITCgtjcmVhdGVfb25seRgDIAEoCCIjCg9QdXRVc2VyUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQiZAoRRGVsZXRlVXNlclJlcXVlc3QSMQoKcmVxdWVzdF9pZBgBIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkiJgoSRGVsZXRlVXNlclJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEIn4KF1B1dER5bmFtaWNDb25maWdSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEjAKB2VudHJpZXMYAiADKAsyHy5yb2J1c3RtcS5tZXRhLnYxLkR5bmFtaWNDb25maWciLAoYUHV0RHluYW1pY0NvbmZpZ1Jlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEMpoNCg5DbHVzdGVyU2VydmljZRJdCgxSZWdpc3Rlck5vZGUSJS5yb2J1c3RtcS5tZXRhLnYxLlJlZ2lzdGVyTm9kZVJlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLlJlZ2lzdGVyTm9kZVJlc3BvbnNlElcKClJlbmV3TGVhc2USIy5yb2J1c3RtcS5tZXRhLnYxLlJlbmV3TGVhc2VSZXF1ZXN0GiQucm9idXN0bXEubWV0YS52MS5SZW5ld0xlYXNlUmVzcG9uc2USWgoLUmVsZWFzZU5vZGUSJC5yb2J1c3RtcS5tZXRhLnYxLlJlbGVhc2VOb2RlUmVxdWVzdBolLnJvYnVzdG1xLm1ldGEudjEuUmVsZWFzZU5vZGVSZXNwb25zZRJfCgxXYXRjaENsdXN0ZXISJS5yb2J1c3RtcS5tZXRhLnYxLldhdGNoQ2x1c3RlclJlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLldhdGNoQ2x1c3RlclJlc3BvbnNlMAESXQoMQ3JlYXRlU3RyZWFtEiUucm9idXN0bXEubWV0YS52MS5DcmVhdGVTdHJlYW1SZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5DcmVhdGVTdHJlYW1SZXNwb25zZRJdCgxEZWxldGVTdHJlYW0SJS5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZVN0cmVhbVJlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZVN0cmVhbVJlc3BvbnNlElQKCUFkZFNoYXJkcxIiLnJvYnVzdG1xLm1ldGEudjEuQWRkU2hhcmRzUmVxdWVzdBojLnJvYnVzdG1xLm1ldGEudjEuQWRkU2hhcmRzUmVzcG9uc2USbAoRQWx0ZXJTdHJlYW1Db25maWcSKi5yb2J1c3RtcS5tZXRhLnYxLkFsdGVyU3RyZWFtQ29uZmlnUmVxdWVzdBorLnJvYnVzdG1xLm1ldGEudjEuQWx0ZXJTdHJlYW1Db25maWdSZXNwb25zZRJ1ChRBY2tub3dsZWRnZU93bmVyc2hpcBItLnJvYnVzdG1xLm1ldGEudjEuQWNrbm93bGVkZ2VPd25lcnNoaXBSZXF1ZXN0Gi4ucm9idXN0bXEubWV0YS52MS5BY2tub3dsZWRnZU93bmVyc2hpcFJlc3BvbnNlEmYKD0NsYWltTGVhZGVyc2hpcBIoLnJvYnVzdG1xLm1ldGEudjEuQ2xhaW1MZWFkZXJzaGlwUmVxdWVzdBopLnJvYnVzdG1xLm1ldGEudjEuQ2xhaW1MZWFkZXJzaGlwUmVzcG9uc2USUQoIQWx0ZXJJc3ISIS5yb2J1c3RtcS5tZXRhLnYxLkFsdGVySXNyUmVxdWVzdBoiLnJvYnVzdG1xLm1ldGEudjEuQWx0ZXJJc3JSZXNwb25zZRJgCg1MaXN0RGVsZXRpb25zEiYucm9idXN0bXEubWV0YS52MS5MaXN0RGVsZXRpb25zUmVxdWVzdBonLnJvYnVzdG1xLm1ldGEudjEuTGlzdERlbGV0aW9uc1Jlc3BvbnNlEnUKFEFja25vd2xlZGdlRGVsZXRpb25zEi0ucm9idXN0bXEubWV0YS52MS5BY2tub3dsZWRnZURlbGV0aW9uc1JlcXVlc3QaLi5yb2J1c3RtcS5tZXRhLnYxLkFja25vd2xlZGdlRGVsZXRpb25zUmVzcG9uc2UScgoTQWxsb2NhdGVQcm9kdWNlcklkcxIsLnJvYnVzdG1xLm1ldGEudjEuQWxsb2NhdGVQcm9kdWNlcklkc1JlcXVlc3QaLS5yb2J1c3RtcS5tZXRhLnYxLkFsbG9jYXRlUHJvZHVjZXJJZHNSZXNwb25zZRJOCgdQdXRVc2VyEiAucm9idXN0bXEubWV0YS52MS5QdXRVc2VyUmVxdWVzdBohLnJvYnVzdG1xLm1ldGEudjEuUHV0VXNlclJlc3BvbnNlElcKCkRlbGV0ZVVzZXISIy5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZVVzZXJSZXF1ZXN0GiQucm9idXN0bXEubWV0YS52MS5EZWxldGVVc2VyUmVzcG9uc2USaQoQUHV0RHluYW1pY0NvbmZpZxIpLnJvYnVzdG1xLm1ldGEudjEuUHV0RHluYW1pY0NvbmZpZ1JlcXVlc3QaKi5yb2J1c3RtcS5tZXRhLnYxLlB1dER5bmFtaWNDb25maWdSZXNwb25zZWIGcHJvdG8z", [file_robustmq_common_v1_common]);
+  fileDesc("Ch5yb2J1c3RtcS9tZXRhL3YxL2NsdXN0ZXIucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEijwMKBE5vZGUSMgoIaWRlbnRpdHkYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5Ei0KBGtpbmQYAiABKA4yHy5yb2J1c3RtcS5jb21tb24udjEuU2VydmljZUtpbmQSOAoJZW5kcG9pbnRzGAMgAygLMiUucm9idXN0bXEubWV0YS52MS5Ob2RlLkVuZHBvaW50c0VudHJ5EgwKBHpvbmUYBCABKAkSDAoEbGl2ZRgFIAEoCBIYChByZWdpc3RlcmVkX2F0X21zGAYgASgDEg4KBm51bWJlchgHIAEoBRIXCg9vd25lcnNoaXBfZXBvY2gYCCABKAQSGAoQcHJvZHVjZXJfaWRfYmFzZRgJIAEoAxIZChFwcm9kdWNlcl9pZF9jb3VudBgKIAEoBRIPCgd2ZXJzaW9uGAsgASgJEhMKC2VuZGVkX2F0X21zGAwgASgDGjAKDkVuZHBvaW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi5gIKBlN0cmVhbRIRCglzdHJlYW1faWQYASABKA0SDgoGdGVuYW50GAIgASgJEgwKBG5hbWUYAyABKAkSNAoGY29uZmlnGAQgAygLMiQucm9idXN0bXEubWV0YS52MS5TdHJlYW0uQ29uZmlnRW50cnkSEwoLbXF0dF9maWx0ZXIYBSABKAkSGgoSc2hhcmRzX2F0X2NyZWF0aW9uGAYgASgNEicKBnNoYXJkcxgHIAMoCzIXLnJvYnVzdG1xLm1ldGEudjEuU2hhcmQSEAoIdG9waWNfaWQYCCABKAwSFQoNY3JlYXRlZF9hdF9tcxgJIAEoAxIXCg9vd25lcnNoaXBfZXBvY2gYCiABKAQSGAoQb3duZXJzaGlwX2FjdGl2ZRgLIAEoCBIQCghpbnRlcm5hbBgMIAEoCBotCgtDb25maWdFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqcBCgVTaGFyZBINCgVzaGFyZBgBIAEoDRIUCgxsZWFkZXJfZXBvY2gYAiABKAUSDgoGbGVhZGVyGAMgASgJEhoKEmxlYWRlcl9pbmNhcm5hdGlvbhgEIAEoBBIrCghyZXBsaWNhcxgFIAMoCzIZLnJvYnVzdG1xLm1ldGEudjEuUmVwbGljYRILCgNpc3IYBiADKAkSEwoLaXNyX3ZlcnNpb24YByABKA0iMAoHUmVwbGljYRIPCgdub2RlX2lkGAEgASgJEhQKDGRpcmVjdG9yeV9pZBgCIAEoCSJLCg1EZWxldGVkU3RyZWFtEhEKCXN0cmVhbV9pZBgBIAEoDRIQCgh0b3BpY19pZBgCIAEoDBIVCg1kaXJlY3RvcnlfaWRzGAMgAygJIrwBCgRVc2VyEg4KBnRlbmFudBgBIAEoCRIMCgRuYW1lGAIgASgJEhUKDXBhc3N3b3JkX2hhc2gYAyABKAkSEQoJc3VwZXJ1c2VyGAQgASgIEjUKDHNjcmFtX3NoYTI1NhgFIAEoCzIfLnJvYnVzdG1xLm1ldGEudjEuU2NyYW1WZXJpZmllchI1CgxzY3JhbV9zaGE1MTIYBiABKAsyHy5yb2J1c3RtcS5tZXRhLnYxLlNjcmFtVmVyaWZpZXIiWQoNU2NyYW1WZXJpZmllchIMCgRzYWx0GAEgASgMEhIKCml0ZXJhdGlvbnMYAiABKA0SEgoKc3RvcmVkX2tleRgDIAEoDBISCgpzZXJ2ZXJfa2V5GAQgASgMIoUCChNSZWdpc3Rlck5vZGVSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSLQoEa2luZBgCIAEoDjIfLnJvYnVzdG1xLmNvbW1vbi52MS5TZXJ2aWNlS2luZBIUCgxkaXJlY3RvcnlfaWQYAyABKAkSRwoJZW5kcG9pbnRzGAQgAygLMjQucm9idXN0bXEubWV0YS52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0LkVuZHBvaW50c0VudHJ5EgwKBHpvbmUYBSABKAkSDwoHdmVyc2lvbhgGIAEoCRowCg5FbmRwb2ludHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIpgBChRSZWdpc3Rlck5vZGVSZXNwb25zZRIkCgRub2RlGAEgASgLMhYucm9idXN0bXEubWV0YS52MS5Ob2RlEhkKEWxlYXNlX2R1cmF0aW9uX21zGAIgASgFEhkKEXJlbmV3X2ludGVydmFsX21zGAMgASgFEhAKCHJldmlzaW9uGAQgASgEEhIKCmNsdXN0ZXJfaWQYBSABKAkiQwoRUmVuZXdMZWFzZVJlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkiJgoSUmVuZXdMZWFzZVJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEIkQKElJlbGVhc2VOb2RlUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSIVChNSZWxlYXNlTm9kZVJlc3BvbnNlIlwKE1dhdGNoQ2x1c3RlclJlcXVlc3QSFQoNZnJvbV9yZXZpc2lvbhgBIAEoBBIuCgRub2RlGAIgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSLJAQoUV2F0Y2hDbHVzdGVyUmVzcG9uc2USEAoIcmV2aXNpb24YASABKAQSEAoIc25hcHNob3QYAiABKAgSGQoRc25hcHNob3RfY29tcGxldGUYAyABKAgSMAoHY2hhbmdlcxgEIAMoCzIfLnJvYnVzdG1xLm1ldGEudjEuQ2x1c3RlckNoYW5nZRISCgpjbHVzdGVyX2lkGAUgASgJEhQKDG1vcmVfZm9sbG93cxgGIAEoCBIWCg5uZXh0X3N0cmVhbV9pZBgHIAEoDSLOAgoNQ2x1c3RlckNoYW5nZRImCgRub2RlGAEgASgLMhYucm9idXN0bXEubWV0YS52MS5Ob2RlSAASKgoGc3RyZWFtGAIgASgLMhgucm9idXN0bXEubWV0YS52MS5TdHJlYW1IABIbChFkZWxldGVkX3N0cmVhbV9pZBgDIAEoDUgAEiYKBHVzZXIYBCABKAsyFi5yb2J1c3RtcS5tZXRhLnYxLlVzZXJIABIxCgxkZWxldGVkX3VzZXIYBSABKAsyGS5yb2J1c3RtcS5tZXRhLnYxLlVzZXJSZWZIABIxCgZjb25maWcYBiABKAsyHy5yb2J1c3RtcS5tZXRhLnYxLkR5bmFtaWNDb25maWdIABIZCg9vd25lcnNoaXBfZXBvY2gYByABKARIABIZCg9kZWxldGVkX25vZGVfaWQYCCABKAlIAEIICgZjaGFuZ2UiJwoHVXNlclJlZhIOCgZ0ZW5hbnQYASABKAkSDAoEbmFtZRgCIAEoCSIrCg1EeW5hbWljQ29uZmlnEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCSLfAgoTQ3JlYXRlU3RyZWFtUmVxdWVzdBIxCgpyZXF1ZXN0X2lkGAEgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIOCgZ0ZW5hbnQYAiABKAkSDAoEbmFtZRgDIAEoCRIOCgZzaGFyZHMYBCABKA0SGgoScmVwbGljYXRpb25fZmFjdG9yGAUgASgNEkEKBmNvbmZpZxgGIAMoCzIxLnJvYnVzdG1xLm1ldGEudjEuQ3JlYXRlU3RyZWFtUmVxdWVzdC5Db25maWdFbnRyeRIVCg12YWxpZGF0ZV9vbmx5GAcgASgIEhoKEndhaXRfZm9yX293bmVyc2hpcBgIIAEoCBIQCghpbnRlcm5hbBgJIAEoCBIUCgxhdXRvX2NyZWF0ZWQYCiABKAgaLQoLQ29uZmlnRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJSChRDcmVhdGVTdHJlYW1SZXNwb25zZRIoCgZzdHJlYW0YASABKAsyGC5yb2J1c3RtcS5tZXRhLnYxLlN0cmVhbRIQCghyZXZpc2lvbhgCIAEoBCJ5ChNEZWxldGVTdHJlYW1SZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEg4KBnRlbmFudBgCIAEoCRIMCgRuYW1lGAMgASgJEhEKCXN0cmVhbV9pZBgEIAEoDSIoChREZWxldGVTdHJlYW1SZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBCKFAQoQQWRkU2hhcmRzUmVxdWVzdBIxCgpyZXF1ZXN0X2lkGAEgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIRCglzdHJlYW1faWQYAiABKA0SFAoMdG90YWxfc2hhcmRzGAMgASgNEhUKDXZhbGlkYXRlX29ubHkYBCABKAgiTwoRQWRkU2hhcmRzUmVzcG9uc2USKAoGc3RyZWFtGAEgASgLMhgucm9idXN0bXEubWV0YS52MS5TdHJlYW0SEAoIcmV2aXNpb24YAiABKAQi9QEKGEFsdGVyU3RyZWFtQ29uZmlnUmVxdWVzdBIxCgpyZXF1ZXN0X2lkGAEgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIRCglzdHJlYW1faWQYAiABKA0SQAoDc2V0GAMgAygLMjMucm9idXN0bXEubWV0YS52MS5BbHRlclN0cmVhbUNvbmZpZ1JlcXVlc3QuU2V0RW50cnkSDgoGcmVtb3ZlGAQgAygJEhUKDXZhbGlkYXRlX29ubHkYBSABKAgaKgoIU2V0RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJXChlBbHRlclN0cmVhbUNvbmZpZ1Jlc3BvbnNlEigKBnN0cmVhbRgBIAEoCzIYLnJvYnVzdG1xLm1ldGEudjEuU3RyZWFtEhAKCHJldmlzaW9uGAIgASgEImYKG0Fja25vd2xlZGdlT3duZXJzaGlwUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRIXCg9vd25lcnNoaXBfZXBvY2gYAiABKAQiHgocQWNrbm93bGVkZ2VPd25lcnNoaXBSZXNwb25zZSJ2ChZDbGFpbUxlYWRlcnNoaXBSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EiwKBnNoYXJkcxgCIAMoCzIcLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFJlZiIrChdDbGFpbUxlYWRlcnNoaXBSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBCLDAQoPQWx0ZXJJc3JSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EisKBXNoYXJkGAIgASgLMhwucm9idXN0bXEuY29tbW9uLnYxLlNoYXJkUmVmEhQKDGxlYWRlcl9lcG9jaBgDIAEoBRITCgtpc3JfdmVyc2lvbhgEIAEoDRIoCgNpc3IYBSADKAsyGy5yb2J1c3RtcS5tZXRhLnYxLklzck1lbWJlciIxCglJc3JNZW1iZXISDwoHbm9kZV9pZBgBIAEoCRITCgtpbmNhcm5hdGlvbhgCIAEoBCI0ChBBbHRlcklzclJlc3BvbnNlEhMKC2lzcl92ZXJzaW9uGAEgASgNEgsKA2lzchgCIAMoCSJGChRMaXN0RGVsZXRpb25zUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSJJChVMaXN0RGVsZXRpb25zUmVzcG9uc2USMAoHc3RyZWFtcxgBIAMoCzIfLnJvYnVzdG1xLm1ldGEudjEuRGVsZXRlZFN0cmVhbSJhChtBY2tub3dsZWRnZURlbGV0aW9uc1JlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSEgoKc3RyZWFtX2lkcxgCIAMoDSIeChxBY2tub3dsZWRnZURlbGV0aW9uc1Jlc3BvbnNlIl4KGkFsbG9jYXRlUHJvZHVjZXJJZHNSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEg0KBWNvdW50GAIgASgFIjoKG0FsbG9jYXRlUHJvZHVjZXJJZHNSZXNwb25zZRIMCgRiYXNlGAEgASgDEg0KBWNvdW50GAIgASgFIn4KDlB1dFVzZXJSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEiQKBHVzZXIYAiABKAsyFi5yb2J1c3RtcS5tZXRhLnYxLlVzZXISEwoLY3JlYXRlX29ubHkYAyABKAgiIwoPUHV0VXNlclJlc3BvbnNlEhAKCHJldmlzaW9uGAEgASgEImQKEURlbGV0ZVVzZXJSZXF1ZXN0EjEKCnJlcXVlc3RfaWQYASABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEg4KBnRlbmFudBgCIAEoCRIMCgRuYW1lGAMgASgJIiYKEkRlbGV0ZVVzZXJSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBCJ+ChdQdXREeW5hbWljQ29uZmlnUmVxdWVzdBIxCgpyZXF1ZXN0X2lkGAEgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIwCgdlbnRyaWVzGAIgAygLMh8ucm9idXN0bXEubWV0YS52MS5EeW5hbWljQ29uZmlnIiwKGFB1dER5bmFtaWNDb25maWdSZXNwb25zZRIQCghyZXZpc2lvbhgBIAEoBDKaDQoOQ2x1c3RlclNlcnZpY2USXQoMUmVnaXN0ZXJOb2RlEiUucm9idXN0bXEubWV0YS52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5SZWdpc3Rlck5vZGVSZXNwb25zZRJXCgpSZW5ld0xlYXNlEiMucm9idXN0bXEubWV0YS52MS5SZW5ld0xlYXNlUmVxdWVzdBokLnJvYnVzdG1xLm1ldGEudjEuUmVuZXdMZWFzZVJlc3BvbnNlEloKC1JlbGVhc2VOb2RlEiQucm9idXN0bXEubWV0YS52MS5SZWxlYXNlTm9kZVJlcXVlc3QaJS5yb2J1c3RtcS5tZXRhLnYxLlJlbGVhc2VOb2RlUmVzcG9uc2USXwoMV2F0Y2hDbHVzdGVyEiUucm9idXN0bXEubWV0YS52MS5XYXRjaENsdXN0ZXJSZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5XYXRjaENsdXN0ZXJSZXNwb25zZTABEl0KDENyZWF0ZVN0cmVhbRIlLnJvYnVzdG1xLm1ldGEudjEuQ3JlYXRlU3RyZWFtUmVxdWVzdBomLnJvYnVzdG1xLm1ldGEudjEuQ3JlYXRlU3RyZWFtUmVzcG9uc2USXQoMRGVsZXRlU3RyZWFtEiUucm9idXN0bXEubWV0YS52MS5EZWxldGVTdHJlYW1SZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5EZWxldGVTdHJlYW1SZXNwb25zZRJUCglBZGRTaGFyZHMSIi5yb2J1c3RtcS5tZXRhLnYxLkFkZFNoYXJkc1JlcXVlc3QaIy5yb2J1c3RtcS5tZXRhLnYxLkFkZFNoYXJkc1Jlc3BvbnNlEmwKEUFsdGVyU3RyZWFtQ29uZmlnEioucm9idXN0bXEubWV0YS52MS5BbHRlclN0cmVhbUNvbmZpZ1JlcXVlc3QaKy5yb2J1c3RtcS5tZXRhLnYxLkFsdGVyU3RyZWFtQ29uZmlnUmVzcG9uc2USdQoUQWNrbm93bGVkZ2VPd25lcnNoaXASLS5yb2J1c3RtcS5tZXRhLnYxLkFja25vd2xlZGdlT3duZXJzaGlwUmVxdWVzdBouLnJvYnVzdG1xLm1ldGEudjEuQWNrbm93bGVkZ2VPd25lcnNoaXBSZXNwb25zZRJmCg9DbGFpbUxlYWRlcnNoaXASKC5yb2J1c3RtcS5tZXRhLnYxLkNsYWltTGVhZGVyc2hpcFJlcXVlc3QaKS5yb2J1c3RtcS5tZXRhLnYxLkNsYWltTGVhZGVyc2hpcFJlc3BvbnNlElEKCEFsdGVySXNyEiEucm9idXN0bXEubWV0YS52MS5BbHRlcklzclJlcXVlc3QaIi5yb2J1c3RtcS5tZXRhLnYxLkFsdGVySXNyUmVzcG9uc2USYAoNTGlzdERlbGV0aW9ucxImLnJvYnVzdG1xLm1ldGEudjEuTGlzdERlbGV0aW9uc1JlcXVlc3QaJy5yb2J1c3RtcS5tZXRhLnYxLkxpc3REZWxldGlvbnNSZXNwb25zZRJ1ChRBY2tub3dsZWRnZURlbGV0aW9ucxItLnJvYnVzdG1xLm1ldGEudjEuQWNrbm93bGVkZ2VEZWxldGlvbnNSZXF1ZXN0Gi4ucm9idXN0bXEubWV0YS52MS5BY2tub3dsZWRnZURlbGV0aW9uc1Jlc3BvbnNlEnIKE0FsbG9jYXRlUHJvZHVjZXJJZHMSLC5yb2J1c3RtcS5tZXRhLnYxLkFsbG9jYXRlUHJvZHVjZXJJZHNSZXF1ZXN0Gi0ucm9idXN0bXEubWV0YS52MS5BbGxvY2F0ZVByb2R1Y2VySWRzUmVzcG9uc2USTgoHUHV0VXNlchIgLnJvYnVzdG1xLm1ldGEudjEuUHV0VXNlclJlcXVlc3QaIS5yb2J1c3RtcS5tZXRhLnYxLlB1dFVzZXJSZXNwb25zZRJXCgpEZWxldGVVc2VyEiMucm9idXN0bXEubWV0YS52MS5EZWxldGVVc2VyUmVxdWVzdBokLnJvYnVzdG1xLm1ldGEudjEuRGVsZXRlVXNlclJlc3BvbnNlEmkKEFB1dER5bmFtaWNDb25maWcSKS5yb2J1c3RtcS5tZXRhLnYxLlB1dER5bmFtaWNDb25maWdSZXF1ZXN0Gioucm9idXN0bXEubWV0YS52MS5QdXREeW5hbWljQ29uZmlnUmVzcG9uc2ViBnByb3RvMw", [file_robustmq_common_v1_common]);
 
 /**
  * @generated from message robustmq.meta.v1.Node
@@ -313,6 +313,18 @@ export type User = Message<"robustmq.meta.v1.User"> & {
    * @generated from field: bool superuser = 4;
    */
   superuser: boolean;
+
+  /**
+   * Of the same password: a password change writes all three, for later none of them can be made from another.
+   *
+   * @generated from field: robustmq.meta.v1.ScramVerifier scram_sha256 = 5;
+   */
+  scramSha256?: ScramVerifier | undefined;
+
+  /**
+   * @generated from field: robustmq.meta.v1.ScramVerifier scram_sha512 = 6;
+   */
+  scramSha512?: ScramVerifier | undefined;
 };
 
 /**
@@ -321,6 +333,46 @@ export type User = Message<"robustmq.meta.v1.User"> & {
  */
 export const UserSchema: GenMessage<User> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_cluster, 5);
+
+/**
+ * What a server stores of a password for one SCRAM mechanism (RFC 5802). As secret as the hash beside it.
+ *
+ * @generated from message robustmq.meta.v1.ScramVerifier
+ */
+export type ScramVerifier = Message<"robustmq.meta.v1.ScramVerifier"> & {
+  /**
+   * At least 16 bytes.
+   *
+   * @generated from field: bytes salt = 1;
+   */
+  salt: Uint8Array;
+
+  /**
+   * At least 4,096 (RFC 7677).
+   *
+   * @generated from field: uint32 iterations = 2;
+   */
+  iterations: number;
+
+  /**
+   * H(ClientKey), of the length of the mechanism's hash.
+   *
+   * @generated from field: bytes stored_key = 3;
+   */
+  storedKey: Uint8Array;
+
+  /**
+   * @generated from field: bytes server_key = 4;
+   */
+  serverKey: Uint8Array;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.ScramVerifier.
+ * Use `create(ScramVerifierSchema)` to create a new message.
+ */
+export const ScramVerifierSchema: GenMessage<ScramVerifier> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_cluster, 6);
 
 /**
  * @generated from message robustmq.meta.v1.RegisterNodeRequest
@@ -362,7 +414,7 @@ export type RegisterNodeRequest = Message<"robustmq.meta.v1.RegisterNodeRequest"
  * Use `create(RegisterNodeRequestSchema)` to create a new message.
  */
 export const RegisterNodeRequestSchema: GenMessage<RegisterNodeRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 6);
+  messageDesc(file_robustmq_meta_v1_cluster, 7);
 
 /**
  * @generated from message robustmq.meta.v1.RegisterNodeResponse
@@ -399,7 +451,7 @@ export type RegisterNodeResponse = Message<"robustmq.meta.v1.RegisterNodeRespons
  * Use `create(RegisterNodeResponseSchema)` to create a new message.
  */
 export const RegisterNodeResponseSchema: GenMessage<RegisterNodeResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 7);
+  messageDesc(file_robustmq_meta_v1_cluster, 8);
 
 /**
  * @generated from message robustmq.meta.v1.RenewLeaseRequest
@@ -416,7 +468,7 @@ export type RenewLeaseRequest = Message<"robustmq.meta.v1.RenewLeaseRequest"> & 
  * Use `create(RenewLeaseRequestSchema)` to create a new message.
  */
 export const RenewLeaseRequestSchema: GenMessage<RenewLeaseRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 8);
+  messageDesc(file_robustmq_meta_v1_cluster, 9);
 
 /**
  * @generated from message robustmq.meta.v1.RenewLeaseResponse
@@ -433,7 +485,7 @@ export type RenewLeaseResponse = Message<"robustmq.meta.v1.RenewLeaseResponse"> 
  * Use `create(RenewLeaseResponseSchema)` to create a new message.
  */
 export const RenewLeaseResponseSchema: GenMessage<RenewLeaseResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 9);
+  messageDesc(file_robustmq_meta_v1_cluster, 10);
 
 /**
  * @generated from message robustmq.meta.v1.ReleaseNodeRequest
@@ -450,7 +502,7 @@ export type ReleaseNodeRequest = Message<"robustmq.meta.v1.ReleaseNodeRequest"> 
  * Use `create(ReleaseNodeRequestSchema)` to create a new message.
  */
 export const ReleaseNodeRequestSchema: GenMessage<ReleaseNodeRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 10);
+  messageDesc(file_robustmq_meta_v1_cluster, 11);
 
 /**
  * @generated from message robustmq.meta.v1.ReleaseNodeResponse
@@ -463,7 +515,7 @@ export type ReleaseNodeResponse = Message<"robustmq.meta.v1.ReleaseNodeResponse"
  * Use `create(ReleaseNodeResponseSchema)` to create a new message.
  */
 export const ReleaseNodeResponseSchema: GenMessage<ReleaseNodeResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 11);
+  messageDesc(file_robustmq_meta_v1_cluster, 12);
 
 /**
  * @generated from message robustmq.meta.v1.WatchClusterRequest
@@ -487,7 +539,7 @@ export type WatchClusterRequest = Message<"robustmq.meta.v1.WatchClusterRequest"
  * Use `create(WatchClusterRequestSchema)` to create a new message.
  */
 export const WatchClusterRequestSchema: GenMessage<WatchClusterRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 12);
+  messageDesc(file_robustmq_meta_v1_cluster, 13);
 
 /**
  * Either a snapshot or the changes of one revision. Both come in parts that are bounded in bytes: those of a snapshot until
@@ -540,7 +592,7 @@ export type WatchClusterResponse = Message<"robustmq.meta.v1.WatchClusterRespons
  * Use `create(WatchClusterResponseSchema)` to create a new message.
  */
 export const WatchClusterResponseSchema: GenMessage<WatchClusterResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 13);
+  messageDesc(file_robustmq_meta_v1_cluster, 14);
 
 /**
  * @generated from message robustmq.meta.v1.ClusterChange
@@ -605,7 +657,7 @@ export type ClusterChange = Message<"robustmq.meta.v1.ClusterChange"> & {
  * Use `create(ClusterChangeSchema)` to create a new message.
  */
 export const ClusterChangeSchema: GenMessage<ClusterChange> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 14);
+  messageDesc(file_robustmq_meta_v1_cluster, 15);
 
 /**
  * @generated from message robustmq.meta.v1.UserRef
@@ -627,7 +679,7 @@ export type UserRef = Message<"robustmq.meta.v1.UserRef"> & {
  * Use `create(UserRefSchema)` to create a new message.
  */
 export const UserRefSchema: GenMessage<UserRef> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 15);
+  messageDesc(file_robustmq_meta_v1_cluster, 16);
 
 /**
  * @generated from message robustmq.meta.v1.DynamicConfig
@@ -651,7 +703,7 @@ export type DynamicConfig = Message<"robustmq.meta.v1.DynamicConfig"> & {
  * Use `create(DynamicConfigSchema)` to create a new message.
  */
 export const DynamicConfigSchema: GenMessage<DynamicConfig> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 16);
+  messageDesc(file_robustmq_meta_v1_cluster, 17);
 
 /**
  * @generated from message robustmq.meta.v1.CreateStreamRequest
@@ -721,7 +773,7 @@ export type CreateStreamRequest = Message<"robustmq.meta.v1.CreateStreamRequest"
  * Use `create(CreateStreamRequestSchema)` to create a new message.
  */
 export const CreateStreamRequestSchema: GenMessage<CreateStreamRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 17);
+  messageDesc(file_robustmq_meta_v1_cluster, 18);
 
 /**
  * @generated from message robustmq.meta.v1.CreateStreamResponse
@@ -743,7 +795,7 @@ export type CreateStreamResponse = Message<"robustmq.meta.v1.CreateStreamRespons
  * Use `create(CreateStreamResponseSchema)` to create a new message.
  */
 export const CreateStreamResponseSchema: GenMessage<CreateStreamResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 18);
+  messageDesc(file_robustmq_meta_v1_cluster, 19);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteStreamRequest
@@ -777,7 +829,7 @@ export type DeleteStreamRequest = Message<"robustmq.meta.v1.DeleteStreamRequest"
  * Use `create(DeleteStreamRequestSchema)` to create a new message.
  */
 export const DeleteStreamRequestSchema: GenMessage<DeleteStreamRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 19);
+  messageDesc(file_robustmq_meta_v1_cluster, 20);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteStreamResponse
@@ -794,7 +846,7 @@ export type DeleteStreamResponse = Message<"robustmq.meta.v1.DeleteStreamRespons
  * Use `create(DeleteStreamResponseSchema)` to create a new message.
  */
 export const DeleteStreamResponseSchema: GenMessage<DeleteStreamResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 20);
+  messageDesc(file_robustmq_meta_v1_cluster, 21);
 
 /**
  * @generated from message robustmq.meta.v1.AddShardsRequest
@@ -826,7 +878,7 @@ export type AddShardsRequest = Message<"robustmq.meta.v1.AddShardsRequest"> & {
  * Use `create(AddShardsRequestSchema)` to create a new message.
  */
 export const AddShardsRequestSchema: GenMessage<AddShardsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 21);
+  messageDesc(file_robustmq_meta_v1_cluster, 22);
 
 /**
  * @generated from message robustmq.meta.v1.AddShardsResponse
@@ -848,7 +900,7 @@ export type AddShardsResponse = Message<"robustmq.meta.v1.AddShardsResponse"> & 
  * Use `create(AddShardsResponseSchema)` to create a new message.
  */
 export const AddShardsResponseSchema: GenMessage<AddShardsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 22);
+  messageDesc(file_robustmq_meta_v1_cluster, 23);
 
 /**
  * @generated from message robustmq.meta.v1.AlterStreamConfigRequest
@@ -885,7 +937,7 @@ export type AlterStreamConfigRequest = Message<"robustmq.meta.v1.AlterStreamConf
  * Use `create(AlterStreamConfigRequestSchema)` to create a new message.
  */
 export const AlterStreamConfigRequestSchema: GenMessage<AlterStreamConfigRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 23);
+  messageDesc(file_robustmq_meta_v1_cluster, 24);
 
 /**
  * @generated from message robustmq.meta.v1.AlterStreamConfigResponse
@@ -907,7 +959,7 @@ export type AlterStreamConfigResponse = Message<"robustmq.meta.v1.AlterStreamCon
  * Use `create(AlterStreamConfigResponseSchema)` to create a new message.
  */
 export const AlterStreamConfigResponseSchema: GenMessage<AlterStreamConfigResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 24);
+  messageDesc(file_robustmq_meta_v1_cluster, 25);
 
 /**
  * @generated from message robustmq.meta.v1.AcknowledgeOwnershipRequest
@@ -929,7 +981,7 @@ export type AcknowledgeOwnershipRequest = Message<"robustmq.meta.v1.AcknowledgeO
  * Use `create(AcknowledgeOwnershipRequestSchema)` to create a new message.
  */
 export const AcknowledgeOwnershipRequestSchema: GenMessage<AcknowledgeOwnershipRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 25);
+  messageDesc(file_robustmq_meta_v1_cluster, 26);
 
 /**
  * @generated from message robustmq.meta.v1.AcknowledgeOwnershipResponse
@@ -942,7 +994,7 @@ export type AcknowledgeOwnershipResponse = Message<"robustmq.meta.v1.Acknowledge
  * Use `create(AcknowledgeOwnershipResponseSchema)` to create a new message.
  */
 export const AcknowledgeOwnershipResponseSchema: GenMessage<AcknowledgeOwnershipResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 26);
+  messageDesc(file_robustmq_meta_v1_cluster, 27);
 
 /**
  * @generated from message robustmq.meta.v1.ClaimLeadershipRequest
@@ -966,7 +1018,7 @@ export type ClaimLeadershipRequest = Message<"robustmq.meta.v1.ClaimLeadershipRe
  * Use `create(ClaimLeadershipRequestSchema)` to create a new message.
  */
 export const ClaimLeadershipRequestSchema: GenMessage<ClaimLeadershipRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 27);
+  messageDesc(file_robustmq_meta_v1_cluster, 28);
 
 /**
  * @generated from message robustmq.meta.v1.ClaimLeadershipResponse
@@ -983,7 +1035,7 @@ export type ClaimLeadershipResponse = Message<"robustmq.meta.v1.ClaimLeadershipR
  * Use `create(ClaimLeadershipResponseSchema)` to create a new message.
  */
 export const ClaimLeadershipResponseSchema: GenMessage<ClaimLeadershipResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 28);
+  messageDesc(file_robustmq_meta_v1_cluster, 29);
 
 /**
  * @generated from message robustmq.meta.v1.AlterIsrRequest
@@ -1020,7 +1072,7 @@ export type AlterIsrRequest = Message<"robustmq.meta.v1.AlterIsrRequest"> & {
  * Use `create(AlterIsrRequestSchema)` to create a new message.
  */
 export const AlterIsrRequestSchema: GenMessage<AlterIsrRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 29);
+  messageDesc(file_robustmq_meta_v1_cluster, 30);
 
 /**
  * @generated from message robustmq.meta.v1.IsrMember
@@ -1042,7 +1094,7 @@ export type IsrMember = Message<"robustmq.meta.v1.IsrMember"> & {
  * Use `create(IsrMemberSchema)` to create a new message.
  */
 export const IsrMemberSchema: GenMessage<IsrMember> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 30);
+  messageDesc(file_robustmq_meta_v1_cluster, 31);
 
 /**
  * @generated from message robustmq.meta.v1.AlterIsrResponse
@@ -1064,7 +1116,7 @@ export type AlterIsrResponse = Message<"robustmq.meta.v1.AlterIsrResponse"> & {
  * Use `create(AlterIsrResponseSchema)` to create a new message.
  */
 export const AlterIsrResponseSchema: GenMessage<AlterIsrResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 31);
+  messageDesc(file_robustmq_meta_v1_cluster, 32);
 
 /**
  * @generated from message robustmq.meta.v1.ListDeletionsRequest
@@ -1081,7 +1133,7 @@ export type ListDeletionsRequest = Message<"robustmq.meta.v1.ListDeletionsReques
  * Use `create(ListDeletionsRequestSchema)` to create a new message.
  */
 export const ListDeletionsRequestSchema: GenMessage<ListDeletionsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 32);
+  messageDesc(file_robustmq_meta_v1_cluster, 33);
 
 /**
  * @generated from message robustmq.meta.v1.ListDeletionsResponse
@@ -1100,7 +1152,7 @@ export type ListDeletionsResponse = Message<"robustmq.meta.v1.ListDeletionsRespo
  * Use `create(ListDeletionsResponseSchema)` to create a new message.
  */
 export const ListDeletionsResponseSchema: GenMessage<ListDeletionsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 33);
+  messageDesc(file_robustmq_meta_v1_cluster, 34);
 
 /**
  * @generated from message robustmq.meta.v1.AcknowledgeDeletionsRequest
@@ -1122,7 +1174,7 @@ export type AcknowledgeDeletionsRequest = Message<"robustmq.meta.v1.AcknowledgeD
  * Use `create(AcknowledgeDeletionsRequestSchema)` to create a new message.
  */
 export const AcknowledgeDeletionsRequestSchema: GenMessage<AcknowledgeDeletionsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 34);
+  messageDesc(file_robustmq_meta_v1_cluster, 35);
 
 /**
  * @generated from message robustmq.meta.v1.AcknowledgeDeletionsResponse
@@ -1135,7 +1187,7 @@ export type AcknowledgeDeletionsResponse = Message<"robustmq.meta.v1.Acknowledge
  * Use `create(AcknowledgeDeletionsResponseSchema)` to create a new message.
  */
 export const AcknowledgeDeletionsResponseSchema: GenMessage<AcknowledgeDeletionsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 35);
+  messageDesc(file_robustmq_meta_v1_cluster, 36);
 
 /**
  * @generated from message robustmq.meta.v1.AllocateProducerIdsRequest
@@ -1157,7 +1209,7 @@ export type AllocateProducerIdsRequest = Message<"robustmq.meta.v1.AllocateProdu
  * Use `create(AllocateProducerIdsRequestSchema)` to create a new message.
  */
 export const AllocateProducerIdsRequestSchema: GenMessage<AllocateProducerIdsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 36);
+  messageDesc(file_robustmq_meta_v1_cluster, 37);
 
 /**
  * @generated from message robustmq.meta.v1.AllocateProducerIdsResponse
@@ -1179,7 +1231,7 @@ export type AllocateProducerIdsResponse = Message<"robustmq.meta.v1.AllocateProd
  * Use `create(AllocateProducerIdsResponseSchema)` to create a new message.
  */
 export const AllocateProducerIdsResponseSchema: GenMessage<AllocateProducerIdsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 37);
+  messageDesc(file_robustmq_meta_v1_cluster, 38);
 
 /**
  * @generated from message robustmq.meta.v1.PutUserRequest
@@ -1208,7 +1260,7 @@ export type PutUserRequest = Message<"robustmq.meta.v1.PutUserRequest"> & {
  * Use `create(PutUserRequestSchema)` to create a new message.
  */
 export const PutUserRequestSchema: GenMessage<PutUserRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 38);
+  messageDesc(file_robustmq_meta_v1_cluster, 39);
 
 /**
  * @generated from message robustmq.meta.v1.PutUserResponse
@@ -1225,7 +1277,7 @@ export type PutUserResponse = Message<"robustmq.meta.v1.PutUserResponse"> & {
  * Use `create(PutUserResponseSchema)` to create a new message.
  */
 export const PutUserResponseSchema: GenMessage<PutUserResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 39);
+  messageDesc(file_robustmq_meta_v1_cluster, 40);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteUserRequest
@@ -1252,7 +1304,7 @@ export type DeleteUserRequest = Message<"robustmq.meta.v1.DeleteUserRequest"> & 
  * Use `create(DeleteUserRequestSchema)` to create a new message.
  */
 export const DeleteUserRequestSchema: GenMessage<DeleteUserRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 40);
+  messageDesc(file_robustmq_meta_v1_cluster, 41);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteUserResponse
@@ -1269,7 +1321,7 @@ export type DeleteUserResponse = Message<"robustmq.meta.v1.DeleteUserResponse"> 
  * Use `create(DeleteUserResponseSchema)` to create a new message.
  */
 export const DeleteUserResponseSchema: GenMessage<DeleteUserResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 41);
+  messageDesc(file_robustmq_meta_v1_cluster, 42);
 
 /**
  * @generated from message robustmq.meta.v1.PutDynamicConfigRequest
@@ -1291,7 +1343,7 @@ export type PutDynamicConfigRequest = Message<"robustmq.meta.v1.PutDynamicConfig
  * Use `create(PutDynamicConfigRequestSchema)` to create a new message.
  */
 export const PutDynamicConfigRequestSchema: GenMessage<PutDynamicConfigRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 42);
+  messageDesc(file_robustmq_meta_v1_cluster, 43);
 
 /**
  * @generated from message robustmq.meta.v1.PutDynamicConfigResponse
@@ -1308,7 +1360,7 @@ export type PutDynamicConfigResponse = Message<"robustmq.meta.v1.PutDynamicConfi
  * Use `create(PutDynamicConfigResponseSchema)` to create a new message.
  */
 export const PutDynamicConfigResponseSchema: GenMessage<PutDynamicConfigResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_cluster, 43);
+  messageDesc(file_robustmq_meta_v1_cluster, 44);
 
 /**
  * @generated from service robustmq.meta.v1.ClusterService
