@@ -4,14 +4,18 @@
 const MAX_UNDER_WAY = 32;
 
 /** What `work` makes of each item, in their order, with a bounded number under way (I8). */
-export async function mapBounded<T, R>(items: readonly T[], work: (item: T) => Promise<R> | R): Promise<R[]> {
+export async function mapBounded<T, R>(
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<R> | R,
+  maxUnderWay: number = MAX_UNDER_WAY,
+): Promise<R[]> {
   const results: R[] = [];
   let next = 0;
   const worker = async (): Promise<void> => {
     for (let index = next++; index < items.length; index = next++) {
-      results[index] = await work(items[index] as T);
+      results[index] = await work(items[index] as T, index);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(MAX_UNDER_WAY, items.length) }, worker));
+  await Promise.all(Array.from({ length: Math.min(maxUnderWay, items.length) }, worker));
   return results;
 }

@@ -45,6 +45,17 @@ export interface EpochAnswer {
   readonly endOffset: number;
 }
 
+/** One request of DeleteRecords; -1 stands for everything that is committed. */
+export interface DeleteQuery extends ShardId {
+  readonly beforeOffset: number;
+}
+
+/** Answer to a {@link DeleteQuery}. */
+export interface DeleteAnswer {
+  readonly error?: BrokerError | undefined;
+  readonly logStartOffset: number;
+}
+
 /** The log. */
 export interface JournalPort {
   /** Appends in the order of the calls per shard; never retried here (rule K1). */
@@ -54,6 +65,8 @@ export interface JournalPort {
   listOffsets(queries: readonly OffsetQuery[], readCommitted: boolean): Promise<readonly OffsetAnswer[]>;
   /** Answers in the order asked. */
   endOffsetsForEpochs(queries: readonly EpochQuery[]): Promise<readonly EpochAnswer[]>;
+  /** Answers in the order asked. */
+  deleteRecords(queries: readonly DeleteQuery[]): Promise<readonly DeleteAnswer[]>;
 }
 
 /** A partition as meta knows it. */

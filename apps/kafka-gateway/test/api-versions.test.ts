@@ -1,10 +1,5 @@
 // The pitfalls of ApiVersions (protocol facts, section 2.3), one test each.
-import {
-  API_MESSAGES,
-  KAFKA_ERRORS,
-  readApiVersionsResponse,
-  readResponseEnvelope,
-} from '@robustmq/kafka-codec';
+import { API_MESSAGES, KAFKA_ERRORS, readResponseEnvelope } from '@robustmq/kafka-codec';
 import { API_TABLE } from '../src/api-table.ts';
 import { RunningGateway } from './fakes/running-gateway.ts';
 import type { WireClient } from './fakes/wire-client.ts';
@@ -43,7 +38,7 @@ describe('ApiVersions', () => {
     frame.writeInt16BE(99, 6);
     client.socket.write(frame);
     const { correlationId, body } = readResponseEnvelope(await client.receiveFrame(), 0);
-    const response = readApiVersionsResponse(body, 0);
+    const response = API_MESSAGES[API_VERSIONS].readResponse(body, 0);
     expect(body.remaining).toBe(0);
     expect([correlationId, response.errorCode]).toEqual([1, KAFKA_ERRORS.UNSUPPORTED_VERSION]);
     expect(response.apiKeys).toContainEqual({ apiKey: API_VERSIONS, minVersion: 0, maxVersion: 4 });

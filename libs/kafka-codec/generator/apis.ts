@@ -18,6 +18,7 @@ export const APIS: readonly { readonly name: string; readonly maxVersion?: numbe
   { name: 'ApiVersions' },
   { name: 'CreateTopics' },
   { name: 'DeleteTopics' },
+  { name: 'DeleteRecords' },
   // Version 6 (two-phase commit, KIP-939) is marked unstable.
   { name: 'InitProducerId', maxVersion: 5 },
   { name: 'OffsetForLeaderEpoch' },

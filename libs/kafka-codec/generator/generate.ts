@@ -36,7 +36,7 @@ function emitIndex(messages: readonly Message[], pairs: readonly (readonly [Mess
   for (const { name } of pairs.flat()) {
     out.push(`import { read${name}, write${name} } from './${fileName(name)}';`);
   }
-  for (const { name } of messages) out.push(`export * from './${fileName(name)}';`);
+  for (const { name } of messages) out.push(`export type * from './${fileName(name)}';`);
   out.push('', '/** Every API with its versions, readers and writers, by API key. */');
   out.push('export const API_MESSAGES = {');
   for (const [request, response] of pairs) {

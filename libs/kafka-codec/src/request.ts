@@ -1,6 +1,7 @@
 // Request and response envelopes: which header version goes with which API version (KIP-482, KIP-511).
 import { BrokerError } from '@robustmq/errors';
-import { API_MESSAGES, readRequestHeader, writeRequestHeader } from './generated/index.ts';
+import { API_MESSAGES } from './generated/index.ts';
+import { readRequestHeader, writeRequestHeader } from './generated/request-header.ts';
 import { KafkaReader } from './reader.ts';
 import { KafkaWriter } from './writer.ts';
 

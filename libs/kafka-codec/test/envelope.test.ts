@@ -2,18 +2,16 @@ import {
   encodeRequest,
   encodeResponse,
   isApiKey,
-  readApiVersionsResponse,
-  readFetchResponse,
   readRequestEnvelope,
   readResponseEnvelope,
   requestHeaderVersion,
   responseHeaderVersion,
-  writeApiVersionsRequest,
-  writeApiVersionsResponse,
-  writeFetchResponse,
-  writeMetadataRequest,
   type ApiKey,
 } from '../src/index.ts';
+import { writeApiVersionsRequest } from '../src/generated/api-versions-request.ts';
+import { readApiVersionsResponse, writeApiVersionsResponse } from '../src/generated/api-versions-response.ts';
+import { readFetchResponse, writeFetchResponse } from '../src/generated/fetch-response.ts';
+import { writeMetadataRequest } from '../src/generated/metadata-request.ts';
 
 const PRODUCE = 0;
 const METADATA = 3;

@@ -1,15 +1,9 @@
-import {
-  KafkaReader,
-  KafkaWriter,
-  readFetchResponse,
-  writeFetchResponse,
-  writeHeartbeatRequest,
-  writeFindCoordinatorRequest,
-  writeMetadataRequest,
-  readFetchRequest,
-  kafkaErrorName,
-  ZERO_UUID,
-} from '../src/index.ts';
+import { KafkaReader, KafkaWriter, kafkaErrorName, ZERO_UUID } from '../src/index.ts';
+import { readFetchRequest } from '../src/generated/fetch-request.ts';
+import { readFetchResponse, writeFetchResponse } from '../src/generated/fetch-response.ts';
+import { writeFindCoordinatorRequest } from '../src/generated/find-coordinator-request.ts';
+import { writeHeartbeatRequest } from '../src/generated/heartbeat-request.ts';
+import { writeMetadataRequest } from '../src/generated/metadata-request.ts';
 
 function written(write: (writer: KafkaWriter) => void): Buffer {
   const writer = new KafkaWriter(8);

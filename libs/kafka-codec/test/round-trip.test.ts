@@ -1,14 +1,8 @@
 import fc from 'fast-check';
 import { BrokerError } from '@robustmq/errors';
-import {
-  API_MESSAGES,
-  KafkaReader,
-  KafkaWriter,
-  readRequestHeader,
-  readResponseHeader,
-  writeRequestHeader,
-  writeResponseHeader,
-} from '../src/index.ts';
+import { API_MESSAGES, KafkaReader, KafkaWriter } from '../src/index.ts';
+import { readRequestHeader, writeRequestHeader } from '../src/generated/request-header.ts';
+import { readResponseHeader, writeResponseHeader } from '../src/generated/response-header.ts';
 import { MESSAGES, messageOf } from './random-message.ts';
 
 type Read = (reader: KafkaReader, version: number) => unknown;

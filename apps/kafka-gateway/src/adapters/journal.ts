@@ -9,7 +9,15 @@ import type {
   ProduceRequest,
 } from '@robustmq/journal-client';
 import { fromFailure, IsolationLevel } from '@robustmq/rpc';
-import type { EpochAnswer, EpochQuery, JournalPort, OffsetAnswer, OffsetQuery } from '../ports.ts';
+import type {
+  DeleteAnswer,
+  DeleteQuery,
+  EpochAnswer,
+  EpochQuery,
+  JournalPort,
+  OffsetAnswer,
+  OffsetQuery,
+} from '../ports.ts';
 
 type Calls = NonNullable<ReturnType<JournalClient['callsOf']>>;
 
@@ -96,6 +104,27 @@ export class JournalAdapter implements JournalPort {
         }));
       },
       (error) => ({ error, leaderEpoch: -1, endOffset: -1 }),
+    );
+  }
+
+  deleteRecords(queries: readonly DeleteQuery[]): Promise<readonly DeleteAnswer[]> {
+    return this.#askLeaders(
+      queries,
+      async (calls, own) => {
+        const { outcomes } = await calls.deleteRecords({
+          before: own.map(({ streamId, shard, beforeOffset }) => ({
+            streamId,
+            shard,
+            leaderEpoch: -1,
+            offset: BigInt(beforeOffset),
+          })),
+        });
+        return outcomes.map((outcome) => ({
+          error: fromFailure(outcome.failure),
+          logStartOffset: Number(outcome.logStartOffset),
+        }));
+      },
+      (error) => ({ error, logStartOffset: -1 }),
     );
   }
 

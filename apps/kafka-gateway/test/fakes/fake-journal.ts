@@ -11,6 +11,8 @@ import {
   stampBaseOffset,
 } from '@robustmq/record-batch';
 import type {
+  DeleteAnswer,
+  DeleteQuery,
   EpochAnswer,
   EpochQuery,
   FetchRequest,
@@ -158,13 +160,29 @@ export class FakeJournal implements JournalPort {
     const log = this.shard(streamId, shard);
     if (timestampMs === -1) return { offset: log.endOffset, timestampMs: -1, leaderEpoch: 3 };
     if (timestampMs === -2) return { offset: log.startOffset, timestampMs: -1, leaderEpoch: 3 };
-    const found = log.batches.find((batch) => maxTimestampOf(batch, 0) >= timestampMs);
+    const newest = Math.max(...log.batches.map((batch) => maxTimestampOf(batch, 0)));
+    const wanted = timestampMs === -3 ? newest : timestampMs;
+    const found = log.batches.find((batch) => maxTimestampOf(batch, 0) >= wanted);
     if (found === undefined) return { offset: -1, timestampMs: -1, leaderEpoch: -1 };
     return {
       offset: lastOffsetOf(found, 0) - lastOffsetDeltaOf(found, 0),
       timestampMs: maxTimestampOf(found, 0),
       leaderEpoch: 3,
     };
+  }
+
+  deleteRecords(queries: readonly DeleteQuery[]): Promise<readonly DeleteAnswer[]> {
+    if (this.queryError !== undefined) return Promise.reject(this.queryError);
+    return Promise.resolve(
+      queries.map(({ streamId, shard, beforeOffset }) => {
+        const log = this.shard(streamId, shard);
+        const offset = beforeOffset === -1 ? log.endOffset : beforeOffset;
+        if (offset > log.endOffset)
+          return { error: new BrokerError('out_of_range', 'no'), logStartOffset: -1 };
+        log.startOffset = Math.max(log.startOffset, offset);
+        return { logStartOffset: log.startOffset };
+      }),
+    );
   }
 
   endOffsetsForEpochs(queries: readonly EpochQuery[]): Promise<readonly EpochAnswer[]> {

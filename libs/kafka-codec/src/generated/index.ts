@@ -33,6 +33,8 @@ import { readCreateTopicsRequest, writeCreateTopicsRequest } from './create-topi
 import { readCreateTopicsResponse, writeCreateTopicsResponse } from './create-topics-response.ts';
 import { readDeleteTopicsRequest, writeDeleteTopicsRequest } from './delete-topics-request.ts';
 import { readDeleteTopicsResponse, writeDeleteTopicsResponse } from './delete-topics-response.ts';
+import { readDeleteRecordsRequest, writeDeleteRecordsRequest } from './delete-records-request.ts';
+import { readDeleteRecordsResponse, writeDeleteRecordsResponse } from './delete-records-response.ts';
 import { readInitProducerIdRequest, writeInitProducerIdRequest } from './init-producer-id-request.ts';
 import { readInitProducerIdResponse, writeInitProducerIdResponse } from './init-producer-id-response.ts';
 import {
@@ -79,62 +81,64 @@ import {
   readDescribeTopicPartitionsResponse,
   writeDescribeTopicPartitionsResponse,
 } from './describe-topic-partitions-response.ts';
-export * from './request-header.ts';
-export * from './response-header.ts';
-export * from './produce-request.ts';
-export * from './produce-response.ts';
-export * from './fetch-request.ts';
-export * from './fetch-response.ts';
-export * from './list-offsets-request.ts';
-export * from './list-offsets-response.ts';
-export * from './metadata-request.ts';
-export * from './metadata-response.ts';
-export * from './offset-commit-request.ts';
-export * from './offset-commit-response.ts';
-export * from './offset-fetch-request.ts';
-export * from './offset-fetch-response.ts';
-export * from './find-coordinator-request.ts';
-export * from './find-coordinator-response.ts';
-export * from './join-group-request.ts';
-export * from './join-group-response.ts';
-export * from './heartbeat-request.ts';
-export * from './heartbeat-response.ts';
-export * from './leave-group-request.ts';
-export * from './leave-group-response.ts';
-export * from './sync-group-request.ts';
-export * from './sync-group-response.ts';
-export * from './describe-groups-request.ts';
-export * from './describe-groups-response.ts';
-export * from './list-groups-request.ts';
-export * from './list-groups-response.ts';
-export * from './api-versions-request.ts';
-export * from './api-versions-response.ts';
-export * from './create-topics-request.ts';
-export * from './create-topics-response.ts';
-export * from './delete-topics-request.ts';
-export * from './delete-topics-response.ts';
-export * from './init-producer-id-request.ts';
-export * from './init-producer-id-response.ts';
-export * from './offset-for-leader-epoch-request.ts';
-export * from './offset-for-leader-epoch-response.ts';
-export * from './describe-configs-request.ts';
-export * from './describe-configs-response.ts';
-export * from './alter-configs-request.ts';
-export * from './alter-configs-response.ts';
-export * from './create-partitions-request.ts';
-export * from './create-partitions-response.ts';
-export * from './delete-groups-request.ts';
-export * from './delete-groups-response.ts';
-export * from './incremental-alter-configs-request.ts';
-export * from './incremental-alter-configs-response.ts';
-export * from './list-partition-reassignments-request.ts';
-export * from './list-partition-reassignments-response.ts';
-export * from './offset-delete-request.ts';
-export * from './offset-delete-response.ts';
-export * from './describe-cluster-request.ts';
-export * from './describe-cluster-response.ts';
-export * from './describe-topic-partitions-request.ts';
-export * from './describe-topic-partitions-response.ts';
+export type * from './request-header.ts';
+export type * from './response-header.ts';
+export type * from './produce-request.ts';
+export type * from './produce-response.ts';
+export type * from './fetch-request.ts';
+export type * from './fetch-response.ts';
+export type * from './list-offsets-request.ts';
+export type * from './list-offsets-response.ts';
+export type * from './metadata-request.ts';
+export type * from './metadata-response.ts';
+export type * from './offset-commit-request.ts';
+export type * from './offset-commit-response.ts';
+export type * from './offset-fetch-request.ts';
+export type * from './offset-fetch-response.ts';
+export type * from './find-coordinator-request.ts';
+export type * from './find-coordinator-response.ts';
+export type * from './join-group-request.ts';
+export type * from './join-group-response.ts';
+export type * from './heartbeat-request.ts';
+export type * from './heartbeat-response.ts';
+export type * from './leave-group-request.ts';
+export type * from './leave-group-response.ts';
+export type * from './sync-group-request.ts';
+export type * from './sync-group-response.ts';
+export type * from './describe-groups-request.ts';
+export type * from './describe-groups-response.ts';
+export type * from './list-groups-request.ts';
+export type * from './list-groups-response.ts';
+export type * from './api-versions-request.ts';
+export type * from './api-versions-response.ts';
+export type * from './create-topics-request.ts';
+export type * from './create-topics-response.ts';
+export type * from './delete-topics-request.ts';
+export type * from './delete-topics-response.ts';
+export type * from './delete-records-request.ts';
+export type * from './delete-records-response.ts';
+export type * from './init-producer-id-request.ts';
+export type * from './init-producer-id-response.ts';
+export type * from './offset-for-leader-epoch-request.ts';
+export type * from './offset-for-leader-epoch-response.ts';
+export type * from './describe-configs-request.ts';
+export type * from './describe-configs-response.ts';
+export type * from './alter-configs-request.ts';
+export type * from './alter-configs-response.ts';
+export type * from './create-partitions-request.ts';
+export type * from './create-partitions-response.ts';
+export type * from './delete-groups-request.ts';
+export type * from './delete-groups-response.ts';
+export type * from './incremental-alter-configs-request.ts';
+export type * from './incremental-alter-configs-response.ts';
+export type * from './list-partition-reassignments-request.ts';
+export type * from './list-partition-reassignments-response.ts';
+export type * from './offset-delete-request.ts';
+export type * from './offset-delete-response.ts';
+export type * from './describe-cluster-request.ts';
+export type * from './describe-cluster-response.ts';
+export type * from './describe-topic-partitions-request.ts';
+export type * from './describe-topic-partitions-response.ts';
 
 /** Every API with its versions, readers and writers, by API key. */
 export const API_MESSAGES = {
@@ -313,6 +317,17 @@ export const API_MESSAGES = {
     writeRequest: writeDeleteTopicsRequest,
     readResponse: readDeleteTopicsResponse,
     writeResponse: writeDeleteTopicsResponse,
+  },
+  21: {
+    name: 'DeleteRecords',
+    apiKey: 21,
+    minVersion: 0,
+    maxVersion: 2,
+    flexibleFrom: 2,
+    readRequest: readDeleteRecordsRequest,
+    writeRequest: writeDeleteRecordsRequest,
+    readResponse: readDeleteRecordsResponse,
+    writeResponse: writeDeleteRecordsResponse,
   },
   22: {
     name: 'InitProducerId',
