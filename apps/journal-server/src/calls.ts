@@ -11,6 +11,9 @@ import {
   IsolationLevel,
   type DeleteRecordsRequest,
   type DescribeShardsRequest,
+  type EpochOutcome,
+  type ListOffsetsOutcome,
+  type ShardDescription,
   type EndOffsetsForEpochsRequest,
   type EpochQuery,
   type ListOffsetsEntry,
@@ -20,14 +23,8 @@ import {
 import { marksOf } from './exchange.ts';
 import type { Journal } from './journal.ts';
 import { quarantined } from './quarantine.ts';
+import { MAX_OFFSET_QUERIES, offsetFor } from './read/offset-queries.ts';
 import type { Shard } from './shard.ts';
-
-/** Kafka's special timestamps. */
-const LATEST = -1;
-const EARLIEST = -2;
-const MAX_TIMESTAMP = -3;
-const EARLIEST_LOCAL = -4;
-const LATEST_TIERED = -5;
 
 /** Implements the unary calls over a journal. */
 export class JournalCalls {
@@ -38,28 +35,57 @@ export class JournalCalls {
   }
 
   async listOffsets(request: ListOffsetsRequest) {
+    if (request.entries.length > MAX_OFFSET_QUERIES) {
+      throw new BrokerError('quota_exceeded', `more than ${MAX_OFFSET_QUERIES} questions in one request`);
+    }
     await this.#revision(request.minRevision);
     const committed = request.isolation === IsolationLevel.READ_COMMITTED;
-    return {
-      outcomes: await Promise.all(request.entries.map((entry) => this.#listOffset(entry, committed))),
-    };
+    const answered = new Map<string, ListOffsetsOutcome>();
+    const outcomes: ListOffsetsOutcome[] = [];
+    for (const entry of request.entries) {
+      const key = `${entry.streamId}/${entry.shard}/${entry.currentLeaderEpoch}/${entry.timestampMs}`;
+      let outcome = answered.get(key);
+      if (outcome === undefined) {
+        await this.#turn();
+        outcome = await this.#listOffset(entry, committed);
+        answered.set(key, outcome);
+      }
+      outcomes.push(outcome);
+    }
+    return { outcomes };
   }
 
   async endOffsetsForEpochs(request: EndOffsetsForEpochsRequest) {
     await this.#revision(request.minRevision);
-    return { outcomes: request.queries.map((query) => this.#endOffset(query)) };
+    const outcomes: EpochOutcome[] = [];
+    for (const query of request.queries) {
+      await this.#turn();
+      outcomes.push(this.#endOffset(query));
+    }
+    return { outcomes };
   }
 
-  describeShards(request: DescribeShardsRequest) {
+  async describeShards(request: DescribeShardsRequest) {
     const wanted =
       request.shards.length > 0
         ? request.shards.map(({ streamId, shard }) => ({ streamId, shard }))
         : [...this.#journal.shards.values()].map(({ streamId, shard }) => ({ streamId, shard }));
-    return { shards: wanted.map(({ streamId, shard }) => this.#describe(streamId, shard)) };
+    const shards: ShardDescription[] = [];
+    for (const { streamId, shard } of wanted) {
+      await this.#turn();
+      shards.push(this.#describe(streamId, shard));
+    }
+    return { shards };
   }
 
   async deleteRecords(request: DeleteRecordsRequest) {
     return { outcomes: await Promise.all(request.before.map((position) => this.#deleteBefore(position))) };
+  }
+
+  /** Between two questions: the loop is not ours (rule N8). */
+  async #turn(): Promise<void> {
+    const { turns } = this.#journal;
+    if (turns.isSpent) await turns.next();
   }
 
   #revision(minRevision: bigint): Promise<void> {
@@ -79,11 +105,13 @@ export class JournalCalls {
     let shard: Shard | undefined;
     try {
       shard = this.#leading(entry.streamId, entry.shard, entry.currentLeaderEpoch);
-      const { offset, timestampMs } = await offsetFor(shard, Number(entry.timestampMs), committed);
+      const found = await offsetFor(shard, Number(entry.timestampMs), committed);
+      const { offset, timestampMs, compressed } = found;
       return create(ListOffsetsOutcomeSchema, {
         offset: BigInt(offset),
         timestampMs: BigInt(timestampMs),
         leaderEpoch: offset < 0 ? -1 : epochOf(shard, offset),
+        compressed,
       });
     } catch (thrown) {
       const error = BrokerError.from(thrown);
@@ -138,40 +166,6 @@ export class JournalCalls {
     } catch (error) {
       return create(DeleteRecordsOutcomeSchema, { failure: toFailure(error), logStartOffset: -1n });
     }
-  }
-}
-
-const NONE = { offset: -1, timestampMs: -1 };
-
-async function offsetFor(
-  shard: Shard,
-  timestampMs: number,
-  committed: boolean,
-): Promise<{ offset: number; timestampMs: number }> {
-  const end = committed ? shard.lastStableOffset : shard.highWatermark;
-  switch (timestampMs) {
-    case EARLIEST:
-    case EARLIEST_LOCAL:
-      return { offset: shard.log.logStartOffset, timestampMs: -1 };
-    case LATEST:
-      // KIP-207: what was acknowledged under the last leader may lie above our HW.
-      if (shard.leader?.latestOffsetAvailable !== true) {
-        throw new BrokerError('offset_not_available', 'the leader does not know the high watermark yet');
-      }
-      return { offset: end, timestampMs: -1 };
-    case LATEST_TIERED:
-      return NONE;
-    case MAX_TIMESTAMP: {
-      // What retention has overtaken may still have files.
-      const { logStartOffset } = shard.log;
-      const segments = shard.log.describeSegments();
-      const live = segments.filter((_, i) => (segments[i + 1]?.baseOffset ?? Infinity) > logStartOffset);
-      const newest = live.reduce((most, { maxTimestampMs }) => Math.max(most, maxTimestampMs), -1);
-      return newest < 0 ? NONE : ((await shard.log.offsetForTimestamp(newest, end)) ?? NONE);
-    }
-    default:
-      if (timestampMs < 0) throw new BrokerError('unsupported', 'unknown special timestamp');
-      return (await shard.log.offsetForTimestamp(timestampMs, end)) ?? NONE;
   }
 }
 

@@ -43,6 +43,13 @@ const schema = z.strictObject({
       .default(2 * 1024 * 1024 * 1024)
       .describe('A warning is logged while less is free on the disk'),
   }),
+  limits: section({
+    answerBytes: byteSize({ min: 16 * 1024 * 1024 })
+      .default(256 * 1024 * 1024)
+      .describe(
+        'Memory for answers to fetches and backlog reads that have not left; no gateway gets more than a quarter',
+      ),
+  }),
   shutdown: section({
     deadline: duration({ min: 100 }).default(10_000).describe('Time to drain before the process ends anyway'),
   }),

@@ -24,11 +24,15 @@ import {
   type Link,
   type ShardMarks,
 } from '@robustmq/rpc';
-import { readBacklog, type BacklogIndex } from './backlog.ts';
-import { StreamFetches, type FetchWaiter } from './fetch.ts';
+import type { Timers } from '@robustmq/runtime';
 import { FrameOut } from './frame-out.ts';
 import { GatewayFilters } from './gateway-filters.ts';
 import type { AppendAnswer, AppendOrigin, AppendRequest, PendingBatch } from './pending.ts';
+import type { AnswerBudget, AnswerShare } from './read/answer-budget.ts';
+import { readBacklog, type BacklogAnswer, type BacklogIndex } from './read/backlog.ts';
+import { StreamFetches, type FetchWaiter } from './read/fetch.ts';
+import type { ReadTurns } from './read/read-turns.ts';
+import { claimOf } from './read/sparse-batches.ts';
 import type { Shard } from './shard.ts';
 import { mayHold } from './stream-topics.ts';
 import { GatewayTail } from './tail.ts';
@@ -46,6 +50,9 @@ export interface ExchangeHost {
   waiters(shard: Shard): Set<FetchWaiter>;
   readFailed(shard: Shard, error: BrokerError): void;
   readonly index: BacklogIndex | undefined;
+  readonly answers: AnswerBudget;
+  readonly turns: ReadTurns;
+  readonly timers: Timers;
 }
 
 /** Bytes of appends that a gateway may have unanswered. */
@@ -61,9 +68,10 @@ const MAX_RUNNING_READS = 4;
 export class Exchange implements AppendOrigin {
   readonly #host: ExchangeHost;
   readonly #link: Link<ExchangeResponse, ExchangeRequest>;
-  readonly #out = new FrameOut((frame) => this.#send(frame));
+  readonly #out = new FrameOut((frame, bytes) => this.#sendOut(frame, bytes));
   readonly #filters = new GatewayFilters();
   readonly #fetches: StreamFetches;
+  readonly #answers: AnswerShare;
   readonly #reads: BacklogRead[] = [];
   readonly #filterFrames: FilterFrame[] = [];
   #filterWait = false;
@@ -78,11 +86,15 @@ export class Exchange implements AppendOrigin {
     this.#link = link;
     this.#host = host;
     this.#onClosed = onClosed;
+    this.#answers = host.answers.share();
     this.#fetches = new StreamFetches({
       shardOf: (streamId, shard) => host.shardOf(streamId, shard),
       whenRevision: (revision, callback) => host.whenRevision(revision, callback),
       waiters: (shard) => host.waiters(shard),
-      send: (frame) => this.#send(frame),
+      send: (frame, taken) => this.#send(frame, taken),
+      answers: this.#answers,
+      turns: host.turns,
+      timers: host.timers,
       streamCredit: () => this.#streamCredit,
       spend: (bytes) => this.#spend(bytes),
       readFailed: (shard, error) => host.readFailed(shard, error),
@@ -165,11 +177,20 @@ export class Exchange implements AppendOrigin {
     this.#tail?.close();
     this.#fetches.close();
     this.#reads.length = 0;
+    this.#answers.close();
     this.#onClosed();
   }
 
-  #send(frame: ExchangeResponse['frame']): void {
-    if (!this.#closed) this.#link.send(create(ExchangeResponseSchema, { frame }));
+  /** @param taken called when the frame has left this process, or the stream has broken. */
+  #send(frame: ExchangeResponse['frame'], taken?: () => void): void {
+    if (!this.#closed) this.#link.send(create(ExchangeResponseSchema, { frame }), taken);
+  }
+
+  /** Results and tail wait for nothing; what they hold counts, so that reads wait instead. */
+  #sendOut(frame: ExchangeResponse['frame'], bytes: number): void {
+    if (this.#closed) return;
+    this.#answers.claimMore(bytes);
+    this.#send(frame, bytes === 0 ? undefined : () => this.#answers.release(bytes));
   }
 
   #fail(error: BrokerError): void {
@@ -330,6 +351,7 @@ export class Exchange implements AppendOrigin {
       shardCreditBytes: Number(this.#hello?.shardCreditBytes ?? 0n),
       streamCredit: () => this.#streamCredit,
       spend: (bytes) => this.#spend(bytes),
+      takes: () => this.#answers.hasRoom,
       readFailed: (shard, error) => this.#host.readFailed(shard, error),
     });
   }
@@ -346,15 +368,25 @@ export class Exchange implements AppendOrigin {
     while (this.#runningReads < MAX_RUNNING_READS && this.#reads.length > 0 && this.#streamCredit > 0) {
       const read = this.#reads.shift()!;
       this.#runningReads++;
-      const shard = this.#host.shardOf(read.streamId, read.shard);
-      void readBacklog(shard, read, this.#host).then(({ outcome, pieces, sizeBytes }) => {
-        this.#runningReads--;
-        this.#spend(sizeBytes);
-        const frame = create(BacklogResultFrameSchema, { outcomes: [outcome] });
-        this.#send({ case: 'backlog', value: withPieces(frame, pieces) });
-        this.#runReads();
-      });
+      const claimBytes = claimOf(read.maxBytes);
+      this.#answers.whenClaimed(claimBytes, () => void this.#runRead(read, claimBytes));
     }
+  }
+
+  async #runRead(read: BacklogRead, claimBytes: number): Promise<void> {
+    const shard = this.#host.shardOf(read.streamId, read.shard);
+    const answer = await readBacklog(shard, read, this.#host);
+    this.#answers.claimMore(answer.sizeBytes - claimBytes);
+    this.#answers.release(claimBytes - answer.sizeBytes);
+    this.#runningReads--;
+    this.#answerRead(answer);
+    this.#runReads();
+  }
+
+  #answerRead({ outcome, pieces, sizeBytes }: BacklogAnswer): void {
+    this.#spend(sizeBytes);
+    const frame = create(BacklogResultFrameSchema, { outcomes: [outcome] });
+    this.#send({ case: 'backlog', value: withPieces(frame, pieces) }, () => this.#answers.release(sizeBytes));
   }
 }
 

@@ -19,15 +19,18 @@ const MAX_FRAME_BYTES = 512 * 1024;
 /** Sections and outcomes in one frame; each costs some 60 bytes, a refusal a few hundred. */
 const MAX_FRAME_ENTRIES = 4_096;
 
+/** Takes a frame and the record data in it. */
+type SendFrame = (frame: ExchangeResponse['frame'], dataBytes: number) => void;
+
 /** Collects the output of a pass for one stream. */
 export class FrameOut {
   #outcomes: AppendOutcome[] = [];
   #sections: TailSection[] = [];
   #pieces: Buffer[] = [];
   #pieceBytes = 0;
-  readonly #send: (frame: ExchangeResponse['frame']) => void;
+  readonly #send: SendFrame;
 
-  constructor(send: (frame: ExchangeResponse['frame']) => void) {
+  constructor(send: SendFrame) {
     this.#send = send;
   }
 
@@ -95,12 +98,12 @@ export class FrameOut {
   }
 
   #sendOutcomes(outcomes: AppendOutcome[]): void {
-    this.#send({ case: 'append', value: create(AppendResultFrameSchema, { outcomes }) });
+    this.#send({ case: 'append', value: create(AppendResultFrameSchema, { outcomes }) }, 0);
   }
 
   #sendSections(outcomes: AppendOutcome[]): void {
     const frame = create(TailFrameSchema, { sections: this.#sections, outcomes });
-    this.#send({ case: 'tail', value: withPieces(frame, this.#pieces) });
+    this.#send({ case: 'tail', value: withPieces(frame, this.#pieces) }, this.#pieceBytes);
     this.#sections = [];
     this.#pieces = [];
     this.#pieceBytes = 0;

@@ -5,18 +5,20 @@ import { assert, BrokerError } from '@robustmq/errors';
 import type { Disk } from '@robustmq/commit-log';
 import type { ShardView } from '@robustmq/meta-client';
 import type { ExchangeRequest, ExchangeResponse, Link } from '@robustmq/rpc';
-import { systemTimers, type Clock, type Log } from '@robustmq/runtime';
+import type { Clock, Log, Timers } from '@robustmq/runtime';
 import { BucketHistogram, LATENCY_BOUNDS_SECONDS } from '@robustmq/telemetry';
 import { Checkpointer } from './checkpointer.ts';
 import type { ClusterPort } from './cluster-port.ts';
 import { CommitLoop } from './commit-loop.ts';
 import { Exchange, type ExchangeHost } from './exchange.ts';
-import type { FetchWaiter } from './fetch.ts';
 import { Leaderships } from './leaderships.ts';
 import type { AppendOrigin, AppendRequest, AppendSpan, PendingBatch } from './pending.ts';
 import { Placement } from './placement.ts';
 import { quarantined } from './quarantine.ts';
 import type { OpenedDirectory } from './recovery.ts';
+import { AnswerBudget } from './read/answer-budget.ts';
+import type { FetchWaiter } from './read/fetch.ts';
+import type { ReadTurns } from './read/read-turns.ts';
 import { RevisionWaits } from './revision-waits.ts';
 import { shardKey, type Shard, type ShardEvents } from './shard.ts';
 import type { TopicIndex } from './topic-index/topic-index.ts';
@@ -29,6 +31,11 @@ export interface JournalOptions {
   readonly disk: Disk;
   readonly dataDirectory: string;
   readonly clock: Clock;
+  readonly timers: Timers;
+  /** Shared by everything that reads for others. */
+  readonly turns: ReadTurns;
+  /** Memory for answers that have not left; default 256 MiB. */
+  readonly answerBytes?: number;
   readonly cluster: ClusterPort;
   readonly log: JournalLog;
   /** Whether the disk is above its refuse mark (rule L6). */
@@ -46,6 +53,7 @@ export interface JournalOptions {
 }
 
 const SWEEP_MS = 200;
+const DEFAULT_ANSWER_BYTES = 256 * 1024 * 1024;
 /** Blocks of the topic index that retention has overtaken go this often. */
 const RETAIN_INDEX_MS = 10_000;
 
@@ -57,6 +65,8 @@ export class Journal {
   readonly exchanges = new Set<Exchange>();
   readonly waits: RevisionWaits;
   readonly placement: Placement;
+  readonly answers: AnswerBudget;
+  readonly turns: ReadTurns;
   readonly #options: JournalOptions;
   readonly #directory: OpenedDirectory;
   readonly #leaderships: Leaderships;
@@ -77,6 +87,8 @@ export class Journal {
     this.index = options.index;
     this.shards = directory.shards;
     this.waits = new RevisionWaits(() => options.cluster.revision());
+    this.answers = new AnswerBudget(options.answerBytes ?? DEFAULT_ANSWER_BYTES);
+    this.turns = options.turns;
     this.commits = new CommitLoop({
       clock: options.clock,
       commitLog: directory.commitLog,
@@ -111,7 +123,7 @@ export class Journal {
       cluster: options.cluster,
       checkpointer: this.checkpointer,
       clock: options.clock,
-      timers: systemTimers,
+      timers: options.timers,
       log: options.log,
       events: {
         highWatermarkAdvanced: (shard) => this.highWatermarkAdvanced(shard),
@@ -242,6 +254,9 @@ export class Journal {
       waiters: (shard) => this.#waitersOf(shard),
       readFailed: (shard, error) => this.readFailed(shard, error),
       index: this.index,
+      answers: this.answers,
+      turns: this.turns,
+      timers: this.#options.timers,
     };
     const exchange: Exchange = new Exchange(link, host, () => this.exchanges.delete(exchange));
     this.exchanges.add(exchange);

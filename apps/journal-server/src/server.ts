@@ -4,7 +4,7 @@ import { NodeDisk, type Disk } from '@robustmq/commit-log';
 import type { BrokerError } from '@robustmq/errors';
 import { MetaClient, uuidText, type NodeDescription, type Registration } from '@robustmq/meta-client';
 import { JournalService, registerExchangeCodec, serverLink, RpcServer, ServiceKind } from '@robustmq/rpc';
-import { systemClock } from '@robustmq/runtime';
+import { systemClock, systemTimers } from '@robustmq/runtime';
 import { ATTRIBUTES, parseTraceparent, type TraceSampler } from '@robustmq/telemetry';
 import { JournalCalls } from './calls.ts';
 import type { ClusterPort } from './cluster-port.ts';
@@ -15,6 +15,7 @@ import { Journal, JournalEvents, type JournalLog } from './journal.ts';
 import type { AppendRequest, AppendSpan } from './pending.ts';
 import { openDirectory, type OpenedDirectory } from './recovery.ts';
 import type { ServerFigures } from './server-metrics.ts';
+import { ReadTurns } from './read/read-turns.ts';
 import { openIndexStore } from './topic-index/index-store.ts';
 import { TopicIndex } from './topic-index/topic-index.ts';
 
@@ -62,10 +63,7 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
     fileBytes: config.commitLog.fileBytes,
   });
   logRecovery(opened, log);
-  const meta = new MetaClient({
-    addresses: config.meta.addresses,
-    log,
-  });
+  const meta = new MetaClient({ addresses: config.meta.addresses, log });
   await meta.ready();
   await joinCluster(disk, config.data.dir, directoryFacts, meta.view.clusterId);
   const rpc = new RpcServer((error, method) => log.error({ err: error, method }, 'call failed unexpectedly'));
@@ -79,7 +77,8 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
   await meta.view.waitForRevision(registration.revision, REVISION_TIMEOUT_MS);
   const watermark = await openWatermark(config, opened, log);
   around.figures.freeBytes = () => watermark.freeBytes;
-  const index = new TopicIndex(await openIndexStore(`${config.data.dir}/index`, log), log);
+  const turns = new ReadTurns(systemClock, systemTimers);
+  const index = new TopicIndex(await openIndexStore(`${config.data.dir}/index`, log), log, turns);
   const journal = new Journal(
     {
       index,
@@ -88,11 +87,14 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
       disk: disk satisfies Disk,
       dataDirectory: config.data.dir,
       clock: systemClock,
+      timers: systemTimers,
+      turns,
       cluster: clusterPort(meta, registration),
       log,
       diskIsFull: () => watermark.isFull,
       onFatal: (error) => around.onFatal(error),
       checkpointBytes: config.commitLog.checkpointBytes,
+      answerBytes: config.limits.answerBytes,
     },
     opened,
     events,

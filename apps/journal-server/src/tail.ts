@@ -32,6 +32,8 @@ export interface TailHost {
   /** Bytes that may still be sent on this stream; may go below 0 by one batch. */
   streamCredit(): number;
   spend(bytes: number): void;
+  /** Whether the gateway takes what it is sent: else more of it would only fill this process. */
+  takes(): boolean;
   /** A shard could not be read: it is quarantined by the server. */
   readFailed(shard: Shard, error: BrokerError): void;
 }
@@ -144,7 +146,7 @@ export class GatewayTail {
   }
 
   #hasCredit(cursor: TailCursor): boolean {
-    return cursor.creditBytes > 0 && this.#host.streamCredit() > 0;
+    return cursor.creditBytes > 0 && this.#host.streamCredit() > 0 && this.#host.takes();
   }
 
   #match(shard: Shard, topics: () => BatchTopics): Match {

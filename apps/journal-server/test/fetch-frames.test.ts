@@ -9,7 +9,7 @@ import {
   MAX_FETCH_FRAME_OUTCOMES,
   type FetchAnswerFrame,
   type FetchedSection,
-} from '../src/fetch-frames.ts';
+} from '../src/read/fetch-frames.ts';
 
 function section(shard: number, bytes: Buffer): FetchedSection {
   return { bytes, outcome: (sizeBytes) => create(FetchOutcomeSchema, { shard, sizeBytes }) };

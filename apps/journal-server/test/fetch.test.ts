@@ -2,7 +2,10 @@
 
 import { create } from '@bufbuild/protobuf';
 import { FetchFrameSchema, type ExchangeResponse } from '@robustmq/rpc';
-import { StreamFetches, type FetchWaiter } from '../src/fetch.ts';
+import { systemClock, systemTimers } from '@robustmq/runtime';
+import { AnswerBudget } from '../src/read/answer-budget.ts';
+import { ReadTurns } from '../src/read/read-turns.ts';
+import { StreamFetches, type FetchWaiter } from '../src/read/fetch.ts';
 import type { Shard } from '../src/shard.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -54,6 +57,9 @@ test('a commit while another shard is read from the disk is not missed', async (
     whenRevision: (_revision, callback) => callback(),
     waiters: (shard) => (shard as unknown as FakeShard).waiters,
     send: (frame) => sent.push(frame),
+    answers: new AnswerBudget(1 << 20).share(),
+    turns: new ReadTurns(systemClock, systemTimers),
+    timers: systemTimers,
     streamCredit: () => 1,
     spend: () => undefined,
     readFailed: () => undefined,

@@ -7,11 +7,14 @@ import fc from 'fast-check';
 import { MemoryStore } from '@robustmq/kv-store';
 import { ProducerTable } from '../src/producer-table.ts';
 import { SECTION_LOG_START, SECTION_RECORDS, SECTION_TRUNCATION } from '../src/sections.ts';
+import { systemClock, systemTimers } from '@robustmq/runtime';
+import { ReadTurns } from '../src/read/read-turns.ts';
 import { ShardIndex } from '../src/topic-index/shard-index.ts';
 
 const pageOf = (language: string, name: string): string =>
   readFileSync(path.join(__dirname, '../../../docs', language, 'formats', `${name}.md`), 'utf8');
 
+const TURNS = new ReadTurns(systemClock, systemTimers);
 const MASK = 0xffff_ffffn;
 
 /** The topic hash as the page writes it down, in whole numbers. */
@@ -91,7 +94,8 @@ describe('rows of the topic index', () => {
 
   /** Everything in the store, by the table of the page. */
   async function readRows(store: MemoryStore) {
-    const complete = new Map<number, { next: number; records: number; opaque: number[] }>();
+    const complete = new Map<number, { version: number; next: number; records: number; opaque: number }>();
+    const opaque = new Map<number, number[]>();
     const postings = new Map<string, number[]>();
     const dictionaries = new Map<number, string[]>();
     const rows = await store.scan('topic-index', {
@@ -105,11 +109,16 @@ describe('rows of the topic index', () => {
       const cursor = new Cursor(value);
       if (key[0] === 1) {
         expect(key.length).toBe(17);
+        const version = cursor.take(1)[0]!;
         const next = Number(cursor.take(8).readBigInt64BE());
-        complete.set(first, { next, records: cursor.take(4).readInt32BE(), opaque: cursor.offsets(first) });
+        const int32 = (): number => cursor.take(4).readInt32BE();
+        complete.set(first, { version, next, records: int32(), opaque: int32() });
       } else if (key[17] === 1) {
         expect([key[0], key.length]).toEqual([2, 26]);
         postings.set(`${first} ${key.toString('hex', 18)}`, cursor.offsets(first));
+      } else if (key[17] === 3) {
+        expect([key[0], key.length]).toEqual([2, 18]);
+        opaque.set(first, cursor.offsets(first));
       } else {
         expect([key[0], key[17], key.length]).toEqual([2, 2, 18]);
         const topics: string[] = [];
@@ -118,7 +127,7 @@ describe('rows of the topic index', () => {
       }
       expect(cursor.isAtEnd).toBe(true);
     }
-    return { complete, postings, dictionaries };
+    return { complete, postings, dictionaries, opaque };
   }
 
   test('hold the postings of every topic of a block', async () => {
@@ -129,10 +138,11 @@ describe('rows of the topic index', () => {
         fc.array(fc.array(batch, { minLength: 1, maxLength: 8 }), { minLength: 1, maxLength: 4 }),
         async (blocks) => {
           const store = new MemoryStore(['topic-index']);
-          const index = await ShardIndex.open(store, STREAM_ID, SHARD, 0);
+          const index = await ShardIndex.open(store, STREAM_ID, SHARD, 0, TURNS);
           const complete = new Map<number, object>();
           const postings = new Map<string, number[]>();
           const dictionaries = new Map<number, string[]>();
+          const opaqueOf = new Map<number, number[]>();
           let offset = 0;
           for (const batches of blocks) {
             const first = offset;
@@ -153,11 +163,12 @@ describe('rows of the topic index', () => {
               offset += count;
             }
             index.closeBlock();
-            complete.set(first, { next: offset, records, opaque });
+            complete.set(first, { version: 1, next: offset, records, opaque: opaque.length });
+            if (opaque.length > 0) opaqueOf.set(first, opaque);
             dictionaries.set(first, [...topics].sort());
           }
           await index.settled();
-          expect(await readRows(store)).toEqual({ complete, postings, dictionaries });
+          expect(await readRows(store)).toEqual({ complete, postings, dictionaries, opaque: opaqueOf });
         },
       ),
       { numRuns: 60 },

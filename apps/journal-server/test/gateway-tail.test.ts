@@ -46,9 +46,11 @@ const ORIGIN = {} as AppendOrigin;
 let shard: FakeShard;
 let sections: TailSection[];
 let tail: GatewayTail;
+let takes: boolean;
 let out: FrameOut;
 
 beforeEach(() => {
+  takes = true;
   shard = new FakeShard();
   sections = [];
   const filters = new GatewayFilters();
@@ -63,6 +65,7 @@ beforeEach(() => {
     shardCreditBytes: 1 << 20,
     streamCredit: () => 1 << 20,
     spend: () => undefined,
+    takes: () => takes,
     readFailed: () => undefined,
   });
 });
@@ -144,6 +147,18 @@ test('X5: batches that were let go from memory come from the segments, in order'
   commit(pending(14));
   out.flush();
   expect(sections).toEqual([]);
+  await turn();
+  expect(shard.waiting.map(({ fromOffset }) => fromOffset)).toEqual([10]);
+});
+
+test('I8: what a gateway does not take from its stream is not read for it, and is sent when it does again', async () => {
+  tail.activeFrom(shard as unknown as Shard);
+  takes = false;
+  commit(pending(10, { expired: true }));
+  await turn();
+  expect([sections, shard.waiting]).toEqual([[], []]);
+  takes = true;
+  tail.reportSkipped();
   await turn();
   expect(shard.waiting.map(({ fromOffset }) => fromOffset)).toEqual([10]);
 });

@@ -344,6 +344,25 @@ describe('questions about offsets', () => {
     await expect(listOffset(-9)).rejects.toMatchObject({ code: 'unsupported' });
   });
 
+  test('a time that lies in a compressed batch names the batch and says so', async () => {
+    await produce(1, batchOf(['a'], { timestampMs: 1000 }));
+    const compressed = batchOf(['b', 'c'], { timestampMs: 2000, attributes: 1 });
+    await produce(1, compressed);
+    const { outcomes } = await client.callsOf(1, 0)!.listOffsets({
+      entries: [1000n, 1500n, -3n].map((timestampMs) => ({
+        streamId: 1,
+        shard: 0,
+        currentLeaderEpoch: -1,
+        timestampMs,
+      })),
+    });
+    expect(outcomes.map(({ offset, compressed }) => [Number(offset), compressed])).toEqual([
+      [0, false],
+      [1, true],
+      [1, true],
+    ]);
+  });
+
   test('the end of an epoch', async () => {
     await produce(1, batchOf(['a', 'b']));
     await running.abandon();

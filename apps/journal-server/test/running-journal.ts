@@ -4,8 +4,9 @@ import { NodeDisk, type CommitLog, type Disk } from '@robustmq/commit-log';
 import { MemoryStore } from '@robustmq/kv-store';
 import { JournalClient, type JournalClientOptions, type ShardDirectory } from '@robustmq/journal-client';
 import { RpcServer, ServiceKind } from '@robustmq/rpc';
-import { systemClock } from '@robustmq/runtime';
+import { systemClock, systemTimers } from '@robustmq/runtime';
 import { Journal, JournalEvents, type JournalLog } from '../src/journal.ts';
+import { ReadTurns } from '../src/read/read-turns.ts';
 import { openDirectory } from '../src/recovery.ts';
 import { addServices } from '../src/server.ts';
 import { INDEX_FAMILY } from '../src/topic-index/rows.ts';
@@ -57,7 +58,8 @@ export async function startJournal(options: {
   });
   let fatal: unknown;
   const identity = { nodeId: NODE_ID, incarnation, directoryId: DIRECTORY_ID };
-  const index = new TopicIndex(new MemoryStore([INDEX_FAMILY]), options.log ?? SILENT);
+  const turns = new ReadTurns(systemClock, systemTimers);
+  const index = new TopicIndex(new MemoryStore([INDEX_FAMILY]), options.log ?? SILENT, turns);
   const spans: string[] = [];
   const journal = new Journal(
     {
@@ -69,6 +71,8 @@ export async function startJournal(options: {
       disk,
       dataDirectory: options.dataDirectory,
       clock: systemClock,
+      timers: systemTimers,
+      turns,
       cluster: cluster.port(identity),
       log: options.log ?? SILENT,
       onFatal: (error) => (fatal = error),

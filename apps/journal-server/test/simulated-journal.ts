@@ -10,9 +10,11 @@ import {
   RecordBatchBuilder,
   RecordCursor,
 } from '@robustmq/record-batch';
+import { systemTimers } from '@robustmq/runtime';
 import { drained, invariant, Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
 import { Journal, JournalEvents } from '../src/journal.ts';
 import type { AppendAnswer, AppendOrigin, AppendRequest } from '../src/pending.ts';
+import { ReadTurns } from '../src/read/read-turns.ts';
 import { openDirectory, type OpenedDirectory } from '../src/recovery.ts';
 import type { Shard } from '../src/shard.ts';
 import { FakeCluster } from './fake-cluster.ts';
@@ -415,6 +417,8 @@ export class SimulatedJournal {
         disk: this.disk,
         dataDirectory: 'data',
         clock: this.clock,
+        timers: systemTimers,
+        turns: new ReadTurns(this.clock, systemTimers),
         cluster: reuse
           ? { ...port, claimLeadership: () => Promise.resolve(this.cluster.reuse(identity)) }
           : port,

@@ -4,15 +4,20 @@
 import fc from 'fast-check';
 import { MemoryStore, type KeyValueStore } from '@robustmq/kv-store';
 import { matchesFilter } from '@robustmq/mqtt-topics';
+import { systemClock, systemTimers } from '@robustmq/runtime';
+import { ReadTurns } from '../src/read/read-turns.ts';
+import { TopicSelection } from '../src/read/topic-selection.ts';
 import {
   completeRange,
-  decodeDictionary,
+  dictionaryTopics,
   decodePostings,
   encodeDictionary,
   encodePostings,
   INDEX_FAMILY,
 } from '../src/topic-index/rows.ts';
 import { BLOCK_OFFSETS, ShardIndex, type IndexRules } from '../src/topic-index/shard-index.ts';
+
+const TURNS = new ReadTurns(systemClock, systemTimers);
 
 function newStore(): KeyValueStore {
   return new MemoryStore([INDEX_FAMILY]);
@@ -34,11 +39,12 @@ async function readAll(
   filters: readonly string[],
   rules?: IndexRules,
 ): Promise<{ found: number[]; scanned: number }> {
+  const selection = await TopicSelection.of(filters, TURNS);
   const found: number[] = [];
   let scanned = 0;
   const matches = (offset: number): boolean => filters.some((filter) => matchesFilter(filter, log[offset]!));
   for (let from = 0; from < log.length;) {
-    const answer = await index.find(filters, from, log.length, rules);
+    const answer = await index.find(selection, from, log.length, rules);
     if (answer.kind === 'offsets') {
       found.push(...answer.offsets.filter(matches));
       expect(answer.complete).toBeGreaterThan(from);
@@ -82,7 +88,7 @@ describe('reads through the index equal a scan (X1)', () => {
         fc.integer({ min: 1, max: 20 }),
         async (log, filters, closeAt, batchSize) => {
           const store = newStore();
-          const index = await ShardIndex.open(store, 1, 0, 0);
+          const index = await ShardIndex.open(store, 1, 0, 0, TURNS);
           for (let at = 0; at < log.length; at += batchSize) {
             const batch = log.slice(at, at + batchSize);
             index.add([], batch, at, at + batch.length);
@@ -91,7 +97,7 @@ describe('reads through the index equal a scan (X1)', () => {
           expect((await readAll(index, log, filters)).found).toEqual(expected(log, filters));
           await index.settled();
           expect((await readAll(index, log, filters)).found).toEqual(expected(log, filters));
-          const again = await ShardIndex.open(store, 1, 0, log.length);
+          const again = await ShardIndex.open(store, 1, 0, log.length, TURNS);
           expect((await readAll(again, log, filters)).found).toEqual(expected(log, filters));
         },
       ),
@@ -103,7 +109,7 @@ describe('reads through the index equal a scan (X1)', () => {
     const log = Array.from({ length: 3 * BLOCK_OFFSETS }, (_, n) =>
       n % 50_000 === 7 ? 'rare/topic' : `t/${n % 100}`,
     );
-    const index = await ShardIndex.open(newStore(), 1, 0, 0);
+    const index = await ShardIndex.open(newStore(), 1, 0, 0, TURNS);
     fill(index, log, 500);
     await index.settled();
     const { found, scanned } = await readAll(index, log, ['rare/+', 'never/seen']);
@@ -113,7 +119,7 @@ describe('reads through the index equal a scan (X1)', () => {
 
   test('a filter that selects much of a block scans it (X2)', async () => {
     const log = Array.from({ length: 2000 }, (_, n) => `t/${n % 4}`);
-    const index = await ShardIndex.open(newStore(), 1, 0, 0);
+    const index = await ShardIndex.open(newStore(), 1, 0, 0, TURNS);
     fill(index, log, 100);
     index.closeBlock();
     await index.settled();
@@ -121,14 +127,14 @@ describe('reads through the index equal a scan (X1)', () => {
   });
 
   test("opaque batches are everyone's", async () => {
-    const index = await ShardIndex.open(newStore(), 1, 0, 0);
+    const index = await ShardIndex.open(newStore(), 1, 0, 0, TURNS);
     index.add([], ['x', 'y'], 0, 2);
     index.add([], 'opaque', 2, 12);
     index.add([], ['x'], 12, 13);
     for (const closed of [false, true]) {
       if (closed) index.closeBlock();
       await index.settled();
-      const answer = await index.find(['y'], 0, 13);
+      const answer = await index.find(await TopicSelection.of(['y'], TURNS), 0, 13);
       expect(answer).toEqual({ kind: 'offsets', offsets: [1, 2], complete: 13 });
     }
   });
@@ -138,7 +144,7 @@ describe('a block without its complete row (X1)', () => {
   async function damaged(): Promise<{ index: ShardIndex; log: string[] }> {
     const store = newStore();
     const log = Array.from({ length: 300 }, (_, n) => (n % 100 === 0 ? 'wanted' : `other/${n}`));
-    const index = await ShardIndex.open(store, 1, 0, 0);
+    const index = await ShardIndex.open(store, 1, 0, 0, TURNS);
     for (let at = 0; at < 300; at += 100) {
       fill(index, log.slice(at, at + 100), 10);
       index.closeBlock();
@@ -148,7 +154,7 @@ describe('a block without its complete row (X1)', () => {
     expect(rows).toHaveLength(3);
     const { KeyValueBatch } = await import('@robustmq/kv-store');
     await store.write(new KeyValueBatch().delete(INDEX_FAMILY, rows[1]!.key));
-    return { index: await ShardIndex.open(store, 1, 0, 300), log };
+    return { index: await ShardIndex.open(store, 1, 0, 300, TURNS), log };
   }
 
   test('is scanned', async () => {
@@ -166,7 +172,7 @@ describe('a block without its complete row (X1)', () => {
 describe('a log that lost its end or beginning', () => {
   test('blocks beyond HW are dropped', async () => {
     const store = newStore();
-    const index = await ShardIndex.open(store, 1, 0, 0);
+    const index = await ShardIndex.open(store, 1, 0, 0, TURNS);
     fill(
       index,
       Array.from({ length: 100 }, () => 'old'),
@@ -175,7 +181,7 @@ describe('a log that lost its end or beginning', () => {
     index.closeBlock();
     await index.settled();
     const log = Array.from({ length: 60 }, () => 'new');
-    const again = await ShardIndex.open(store, 1, 0, 60);
+    const again = await ShardIndex.open(store, 1, 0, 60, TURNS);
     expect(again.nextOffset).toBe(0);
     expect((await readAll(again, log, ['new'])).found).toHaveLength(60);
     expect(await store.scan(INDEX_FAMILY, { from: Buffer.from([0]), limit: 10 })).toEqual([]);
@@ -183,7 +189,7 @@ describe('a log that lost its end or beginning', () => {
 
   test('deleting below the log start leaves no row of the blocks before it', async () => {
     const store = newStore();
-    const index = await ShardIndex.open(store, 1, 0, 0);
+    const index = await ShardIndex.open(store, 1, 0, 0, TURNS);
     for (let block = 0; block < 3; block++) {
       fill(
         index,
@@ -197,23 +203,31 @@ describe('a log that lost its end or beginning', () => {
     const left = await store.scan(INDEX_FAMILY, { from: Buffer.from([0]), limit: 100 });
     // Ten topics, a dictionary, a complete row.
     expect(left).toHaveLength(12);
-    expect(await index.find(['t1'], 20, 30)).toEqual({ kind: 'offsets', offsets: [21], complete: 30 });
+    expect(await index.find(await TopicSelection.of(['t1'], TURNS), 20, 30)).toEqual({
+      kind: 'offsets',
+      offsets: [21],
+      complete: 30,
+    });
     await index.drop();
     expect(await store.scan(INDEX_FAMILY, { from: Buffer.from([0]), limit: 100 })).toEqual([]);
   });
 
   test('shards do not see each other', async () => {
     const store = newStore();
-    const one = await ShardIndex.open(store, 1, 0, 0);
-    const other = await ShardIndex.open(store, 1, 1, 0);
+    const one = await ShardIndex.open(store, 1, 0, 0, TURNS);
+    const other = await ShardIndex.open(store, 1, 1, 0, TURNS);
     fill(one, ['x'], 1);
     fill(other, ['x', 'x'], 2);
     one.closeBlock();
     other.closeBlock();
     await Promise.all([one.settled(), other.settled()]);
     await one.drop();
-    const again = await ShardIndex.open(store, 1, 1, 2);
-    expect(await again.find(['x'], 0, 2)).toEqual({ kind: 'offsets', offsets: [0, 1], complete: 2 });
+    const again = await ShardIndex.open(store, 1, 1, 2, TURNS);
+    expect(await again.find(await TopicSelection.of(['x'], TURNS), 0, 2)).toEqual({
+      kind: 'offsets',
+      offsets: [0, 1],
+      complete: 2,
+    });
   });
 });
 
@@ -225,7 +239,7 @@ test('rows survive encoding; damaged ones are told', () => {
     }),
   );
   const topics = ['a', 'ünï/code', 'x'.repeat(300)];
-  expect(decodeDictionary(encodeDictionary(topics))).toEqual(topics);
+  expect([...dictionaryTopics(encodeDictionary(topics))]).toEqual(topics);
   expect(() => decodePostings(0, Buffer.from([5, 1]))).toThrow('damaged');
-  expect(() => decodeDictionary(Buffer.from([9, 65]))).toThrow('damaged');
+  expect(() => [...dictionaryTopics(Buffer.from([9, 65]))]).toThrow('damaged');
 });

@@ -16,7 +16,8 @@ export interface LinkListener<Received> {
 export interface Link<Sent, Received> {
   /** Who hears of it; set once, in the turn in which the link came into being. */
   listen(listener: LinkListener<Received>): void;
-  send(frame: Sent): void;
+  /** @param taken called once the frame has left this process, or never will: its memory is free. */
+  send(frame: Sent, taken?: () => void): void;
   /** Nothing more is sent; the peer hears that behind the last frame. */
   end(): void;
   /** Gives the link up at once. A server's client is told the error. */
@@ -38,7 +39,7 @@ export function clientLink<Sent, Received>(stream: ClientDuplexStream<Sent, Rece
     listen: (next) => {
       listener = next;
     },
-    send: (frame) => void stream.write(frame),
+    send: (frame, taken) => void (taken === undefined ? stream.write(frame) : stream.write(frame, taken)),
     end: () => stream.end(),
     cancel: () => {
       listener = undefined;
@@ -66,7 +67,7 @@ export function serverLink<Received, Sent>(stream: ServerDuplexStream<Received, 
     listen: (next) => {
       listener = next;
     },
-    send: (frame) => void stream.write(frame),
+    send: (frame, taken) => void (taken === undefined ? stream.write(frame) : stream.write(frame, taken)),
     end: () => {
       listener = undefined;
       stream.end();

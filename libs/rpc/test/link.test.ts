@@ -7,8 +7,10 @@ import { clientLink, serverLink, type Link } from '../src/link.ts';
 /** What a link does with a gRPC stream: an emitter that notes the calls. */
 class StreamDouble extends EventEmitter {
   readonly calls: string[] = [];
-  write(frame: number): boolean {
+  taken: (() => void) | undefined;
+  write(frame: number, taken?: () => void): boolean {
     this.calls.push(`write ${frame}`);
+    this.taken = taken;
     return true;
   }
   end(): void {
@@ -42,6 +44,15 @@ describe('an end that called', () => {
     stream.emit('end');
     stream.emit('data', 2);
     expect(seen).toEqual(['frame 1', 'over fenced']);
+  });
+
+  test('hears when a frame has been taken', () => {
+    const stream = new StreamDouble();
+    let taken = 0;
+    client(stream).send(7, () => taken++);
+    expect(taken).toBe(0);
+    stream.taken?.();
+    expect(taken).toBe(1);
   });
 
   test('hears nothing after it gave up', () => {

@@ -18,6 +18,8 @@ import type { SeekResult, Segment } from './segment.ts';
 export interface TimestampHit {
   readonly offset: number;
   readonly timestampMs: number;
+  /** The record lies somewhere in the compressed batch that holds `offset`. */
+  readonly compressed: boolean;
 }
 
 /** What is read: the state of a log as of now. */
@@ -106,13 +108,13 @@ export class SegmentReads {
       const logStartOffset = this.#source.logStartOffset();
       if (codecOf(batch, 0) !== 0) {
         const offset = Math.max(baseOffsetOf(batch, 0), logStartOffset);
-        return { offset, timestampMs: baseTimestampOf(batch, 0) };
+        return { offset, timestampMs: baseTimestampOf(batch, 0), compressed: true };
       }
       const cursor = new RecordCursor().reset(batch, 0);
       while (cursor.next()) {
         const { offset } = cursor;
         if (cursor.timestampMs >= timestampMs && offset >= logStartOffset)
-          return { offset, timestampMs: cursor.timestampMs };
+          return { offset, timestampMs: cursor.timestampMs, compressed: false };
       }
       // What was meant lies below the log start, or the header promised more than the records hold.
       fromOffset = lastOffsetOf(batch, 0) + 1;

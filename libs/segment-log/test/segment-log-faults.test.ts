@@ -197,13 +197,13 @@ describe('segment log under faults', () => {
     lying.writeUInt32BE(computeCrc(lying, 0), 17);
     log.append(lying);
     log.append(batch(5, ['f'], 5000));
-    expect(await log.offsetForTimestamp(4000)).toEqual({ offset: 5, timestampMs: 5000 });
+    expect(await log.offsetForTimestamp(4000)).toEqual({ offset: 5, timestampMs: 5000, compressed: false });
     expect(await log.offsetForTimestamp(6000)).toBeUndefined();
-    expect(await log.offsetForTimestamp(0)).toEqual({ offset: 0, timestampMs: 1000 });
+    expect(await log.offsetForTimestamp(0)).toEqual({ offset: 0, timestampMs: 1000, compressed: false });
     log.advanceLogStart(2);
-    expect(await log.offsetForTimestamp(0)).toEqual({ offset: 2, timestampMs: 1002 });
+    expect(await log.offsetForTimestamp(0)).toEqual({ offset: 2, timestampMs: 1002, compressed: false });
     log.advanceLogStart(3);
-    expect(await log.offsetForTimestamp(1001)).toEqual({ offset: 3, timestampMs: 2000 });
+    expect(await log.offsetForTimestamp(1001)).toEqual({ offset: 3, timestampMs: 2000, compressed: false });
     expect(await log.offsetForTimestamp(1001, 3)).toBeUndefined();
   });
 

@@ -122,9 +122,9 @@ describe('segment log', () => {
   test('finds offsets by time, over segments', async () => {
     const log = fresh({ segmentBytes: 800 });
     for (let i = 0; i < 20; i++) log.append(batch(2 * i, ['a', 'b'], 100 * i));
-    expect(await log.offsetForTimestamp(0)).toEqual({ offset: 0, timestampMs: 0 });
-    expect(await log.offsetForTimestamp(701)).toEqual({ offset: 15, timestampMs: 701 });
-    expect(await log.offsetForTimestamp(702)).toEqual({ offset: 16, timestampMs: 800 });
+    expect(await log.offsetForTimestamp(0)).toEqual({ offset: 0, timestampMs: 0, compressed: false });
+    expect(await log.offsetForTimestamp(701)).toEqual({ offset: 15, timestampMs: 701, compressed: false });
+    expect(await log.offsetForTimestamp(702)).toEqual({ offset: 16, timestampMs: 800, compressed: false });
     expect(await log.offsetForTimestamp(1902)).toBeUndefined();
   });
 

@@ -10,6 +10,7 @@ export const INDEX_FAMILY = 'topic-index';
 /** Kinds of rows within a block, in key order. */
 const KIND_POSTINGS = 1;
 const KIND_DICTIONARY = 2;
+const KIND_OPAQUE = 3;
 const COMPLETE_PREFIX = 0x01;
 const BLOCK_PREFIX = 0x02;
 
@@ -20,8 +21,12 @@ export interface CompleteBlock {
   readonly nextOffset: number;
   /** Records with a topic. */
   readonly records: number;
-  readonly opaque: readonly number[];
+  /** Batches that can't be told without inflating them. */
+  readonly opaqueBatches: number;
 }
+
+/** Version of all rows of a block, in its `complete` row. Rows of another version are dropped and built anew. */
+const ROWS_VERSION = 1;
 
 const MAX_VALUE_BYTES = 16 * 1024 * 1024;
 const hash = new TopicHash();
@@ -44,6 +49,11 @@ function withOffset(prefix: Buffer, offset: number, more = 0): Buffer {
 /** Key of a block's `complete` row. */
 export function completeKey(streamId: number, shard: number, firstOffset: number): Buffer {
   return withOffset(shardPrefix(COMPLETE_PREFIX, streamId, shard), firstOffset);
+}
+
+/** First offset of the block that a row belongs to. */
+export function firstOffsetOf(key: Buffer): number {
+  return Number(key.readBigUInt64BE(9));
 }
 
 /** Range of all `complete` rows of a shard from an offset on. */
@@ -84,6 +94,13 @@ export function postingsKey(streamId: number, shard: number, firstOffset: number
 export function dictionaryKey(streamId: number, shard: number, firstOffset: number): Buffer {
   const key = withOffset(shardPrefix(BLOCK_PREFIX, streamId, shard), firstOffset, 1);
   key[17] = KIND_DICTIONARY;
+  return key;
+}
+
+/** Key of the offsets of a block's opaque batches. */
+export function opaqueKey(streamId: number, shard: number, firstOffset: number): Buffer {
+  const key = withOffset(shardPrefix(BLOCK_PREFIX, streamId, shard), firstOffset, 1);
+  key[17] = KIND_OPAQUE;
   return key;
 }
 
@@ -136,22 +153,21 @@ export function decodePostings(firstOffset: number, value: Buffer): number[] {
 /** Value of a `complete` row. */
 export function encodeComplete(block: CompleteBlock): Buffer {
   const writer = new ByteWriter({ maxBytes: MAX_VALUE_BYTES });
+  writer.writeInt8(ROWS_VERSION);
   writer.writeInt64(block.nextOffset);
   writer.writeInt32(block.records);
-  writeOffsets(writer, block.firstOffset, block.opaque);
+  writer.writeInt32(block.opaqueBatches);
   return writer.finish();
 }
 
-/** @throws BrokerError corrupt if the row is no `complete` row. */
+/** @throws BrokerError corrupt if the row is no `complete` row of this version. */
 export function decodeComplete(key: Buffer, value: Buffer): CompleteBlock {
   return guarded(() => {
-    const firstOffset = Number(key.readBigUInt64BE(9));
+    const firstOffset = firstOffsetOf(key);
     const reader = new ByteReader(value);
+    if (reader.readUInt8() !== ROWS_VERSION) throw new BrokerError('corrupt', 'rows of another version');
     const nextOffset = reader.readInt64();
-    const records = reader.readInt32();
-    const opaque: number[] = [];
-    readOffsets(reader, firstOffset, opaque);
-    return { firstOffset, nextOffset, records, opaque };
+    return { firstOffset, nextOffset, records: reader.readInt32(), opaqueBatches: reader.readInt32() };
   });
 }
 
@@ -166,18 +182,13 @@ export function encodeDictionary(topics: Iterable<string>): Buffer {
   return writer.finish();
 }
 
-/** @throws BrokerError corrupt if the bytes are no dictionary. */
-export function decodeDictionary(value: Buffer): string[] {
-  return guarded(() => {
-    const topics: string[] = [];
-    for (let at = 0; at < value.length;) {
-      const reader = new ByteReader(value, at);
-      const sizeBytes = reader.readUVarint();
-      topics.push(reader.readString(sizeBytes));
-      at = reader.position;
-    }
-    return topics;
-  });
+/** The topics of a dictionary row, one by one: there may be many. @throws BrokerError corrupt if it is none. */
+export function* dictionaryTopics(value: Buffer): Generator<string, void, undefined> {
+  for (let at = 0; at < value.length;) {
+    const reader = new ByteReader(value, at);
+    yield guarded(() => reader.readString(reader.readUVarint()));
+    at = reader.position;
+  }
 }
 
 function guarded<T>(read: () => T): T {

@@ -2,8 +2,9 @@
 // records of a topic are, or that a range must be scanned because nothing vouches for it.
 
 import { BrokerError } from '@robustmq/errors';
-import { hasWildcard, matchesFilter } from '@robustmq/mqtt-topics';
 import { KeyValueBatch, type KeyValueStore } from '@robustmq/kv-store';
+import type { ReadTurns } from '../read/read-turns.ts';
+import type { TopicSelection } from '../read/topic-selection.ts';
 import type { BatchTopics } from '../stream-topics.ts';
 import { IndexBlock } from './block.ts';
 import {
@@ -11,13 +12,15 @@ import {
   completeKey,
   completeRange,
   decodeComplete,
-  decodeDictionary,
   decodePostings,
   dictionaryKey,
+  dictionaryTopics,
   encodeComplete,
   encodeDictionary,
   encodePostings,
+  firstOffsetOf,
   INDEX_FAMILY,
+  opaqueKey,
   postingsKey,
   type CompleteBlock,
 } from './rows.ts';
@@ -26,8 +29,6 @@ import {
 export const BLOCK_OFFSETS = 65_536;
 /** A block with so many topics is closed early: its rows are one batch of the store. */
 const MAX_BLOCK_TOPICS = 16_384;
-/** Rows built in one go; then appends have their turn (rule X2: slices of at most 2 ms). */
-const ROWS_PER_SLICE = 512;
 /** More topics than this, or more than an eighth of a block's records, and a scan is cheaper (rule X2). */
 const MAX_TOPICS_PER_READ = 1_000;
 const SCAN_SHARE = 8;
@@ -51,6 +52,7 @@ export class ShardIndex {
   readonly #store: KeyValueStore;
   readonly #streamId: number;
   readonly #shard: number;
+  readonly #turns: ReadTurns;
   /** Written blocks, ascending. */
   #written: CompleteBlock[] = [];
   /** Closed and not yet written: their memory is still the truth. */
@@ -59,8 +61,15 @@ export class ShardIndex {
   #writing: Promise<void> = Promise.resolve();
   #failed = false;
 
-  private constructor(store: KeyValueStore, streamId: number, shard: number, written: CompleteBlock[]) {
+  private constructor(
+    store: KeyValueStore,
+    streamId: number,
+    shard: number,
+    written: CompleteBlock[],
+    turns: ReadTurns,
+  ) {
     this.#store = store;
+    this.#turns = turns;
     this.#streamId = streamId;
     this.#shard = shard;
     this.#written = written;
@@ -68,26 +77,32 @@ export class ShardIndex {
   }
 
   /**
-   * Loads which blocks are complete. Blocks beyond `highWatermark` are dropped: they speak of a log that is no more.
-   * @throws BrokerError storage_failed, corrupt: then the index is dropped and built anew.
+   * Loads which blocks are complete. Blocks beyond `highWatermark` are dropped: they speak of a log that is no more. So are
+   * all from one on that is damaged or of another version: they are built anew.
+   * @throws BrokerError storage_failed.
    */
   static async open(
     store: KeyValueStore,
     streamId: number,
     shard: number,
     highWatermark: number,
+    turns: ReadTurns,
   ): Promise<ShardIndex> {
     const written: CompleteBlock[] = [];
     const range = completeRange(streamId, shard);
-    for (let { from } = range; ;) {
+    let unsound: number | undefined;
+    for (let { from } = range; unsound === undefined;) {
       const page = await store.scan(INDEX_FAMILY, { from, until: range.until, limit: SCAN_PAGE });
-      for (const { key, value } of page) written.push(decodeComplete(key, value));
+      for (const { key, value } of page) {
+        const block = soundBlock(key, value, highWatermark);
+        if (block === undefined) unsound ??= firstOffsetOf(key);
+        else if (unsound === undefined) written.push(block);
+      }
       if (page.length < SCAN_PAGE) break;
       from = Buffer.concat([page.at(-1)!.key, Buffer.from([0])]);
     }
-    const sound = written.findIndex((block) => block.nextOffset > highWatermark);
-    const index = new ShardIndex(store, streamId, shard, sound < 0 ? written : written.slice(0, sound));
-    if (sound >= 0) await index.#deleteFrom(written[sound]!.firstOffset);
+    const index = new ShardIndex(store, streamId, shard, written, turns);
+    if (unsound !== undefined) await index.#deleteFrom(unsound);
     return index;
   }
 
@@ -139,21 +154,21 @@ export class ShardIndex {
     return this.#writing;
   }
 
-  /** Where records in [from, to) are that match any of the filters. */
+  /** Where records in [from, to) are that the selection wants. */
   async find(
-    filters: readonly string[],
+    selection: TopicSelection,
     from: number,
     to: number,
     rules: IndexRules = { trustIncomplete: false },
   ): Promise<IndexAnswer> {
     const memory = this.#inMemory(from);
-    if (memory !== undefined) return this.#answer(memory, memoryTopics(memory, filters), from, to);
+    if (memory !== undefined) return findInMemory(memory, selection, from, to, this.#turns);
     const written = this.#writtenAt(from);
     if (written === undefined) {
       if (rules.trustIncomplete) return { kind: 'offsets', offsets: [], complete: to };
       return { kind: 'scan', until: Math.min(to, this.#nextCovered(from)) };
     }
-    return this.#findWritten(written, filters, from, to);
+    return this.#findWritten(written, selection, from, to);
   }
 
   /** Lets go of blocks that lie wholly below the log start. */
@@ -197,7 +212,6 @@ export class ShardIndex {
       const batch = new KeyValueBatch();
       const { firstOffset, nextOffset, records, opaque } = block;
       const rows = new Map<string, { key: Buffer; offsets: number[] }>();
-      let built = 0;
       for (const [topic, offsets] of block.postings) {
         const key = postingsKey(this.#streamId, this.#shard, firstOffset, topic);
         const text = key.toString('latin1', 18);
@@ -205,15 +219,19 @@ export class ShardIndex {
         // Two topics of one hash share a row: readers match again anyway.
         if (known === undefined) rows.set(text, { key, offsets });
         else known.offsets = [...known.offsets, ...offsets].sort((left, right) => left - right);
-        if (++built % ROWS_PER_SLICE === 0) await nextTurn();
+        if (this.#turns.isSpent) await this.#turns.next();
       }
       for (const { key, offsets } of rows.values()) {
         batch.put(INDEX_FAMILY, key, encodePostings(firstOffset, offsets));
-        if (++built % ROWS_PER_SLICE === 0) await nextTurn();
+        if (this.#turns.isSpent) await this.#turns.next();
       }
       const dictionary = encodeDictionary(block.postings.keys());
       batch.put(INDEX_FAMILY, dictionaryKey(this.#streamId, this.#shard, firstOffset), dictionary);
-      const complete = { firstOffset, nextOffset, records, opaque };
+      if (opaque.length > 0) {
+        const key = opaqueKey(this.#streamId, this.#shard, firstOffset);
+        batch.put(INDEX_FAMILY, key, encodePostings(firstOffset, opaque));
+      }
+      const complete = { firstOffset, nextOffset, records, opaqueBatches: opaque.length };
       batch.put(INDEX_FAMILY, this.#completeKey(firstOffset), encodeComplete(complete));
       await this.#store.write(batch);
       this.#written.push(complete);
@@ -253,75 +271,115 @@ export class ShardIndex {
 
   async #findWritten(
     block: CompleteBlock,
-    filters: readonly string[],
+    selection: TopicSelection,
     from: number,
     to: number,
   ): Promise<IndexAnswer> {
-    const topics = new Set<string>();
-    const wildcards: string[] = [];
-    for (const filter of filters) {
-      if (hasWildcard(filter)) wildcards.push(filter);
-      else topics.add(filter);
-    }
-    if (wildcards.length > 0) {
-      const key = dictionaryKey(this.#streamId, this.#shard, block.firstOffset);
-      const dictionary = await this.#store.get(INDEX_FAMILY, key);
-      if (dictionary === undefined) return { kind: 'scan', until: Math.min(to, block.nextOffset) };
-      for (const topic of decodeDictionary(dictionary)) {
-        if (wildcards.some((filter) => matchesFilter(filter, topic))) topics.add(topic);
-        if (topics.size > MAX_TOPICS_PER_READ) return { kind: 'scan', until: Math.min(to, block.nextOffset) };
-      }
-    }
-    const keys = [...topics].map((topic) =>
-      postingsKey(this.#streamId, this.#shard, block.firstOffset, topic),
-    );
+    const turns = this.#turns;
+    const scan: IndexAnswer = { kind: 'scan', until: Math.min(to, block.nextOffset) };
+    // Not even those that nobody can tell apart would be worth looking up.
+    if (isScanCheaper(0, block)) return scan;
+    const topics = await this.#topicsIn(block, selection);
+    if (topics === undefined) return scan;
+    const keys = topics.map((topic) => postingsKey(this.#streamId, this.#shard, block.firstOffset, topic));
+    if (block.opaqueBatches > 0) keys.push(opaqueKey(this.#streamId, this.#shard, block.firstOffset));
     const values = keys.length === 0 ? [] : await this.#store.getMany(INDEX_FAMILY, keys);
-    const found = values.flatMap((value) =>
-      value === undefined ? [] : [decodePostings(block.firstOffset, value)],
-    );
-    return this.#answer(block, found, from, to);
+    const opaqueValue = block.opaqueBatches > 0 ? values.pop() : undefined;
+    if (block.opaqueBatches > 0 && opaqueValue === undefined) return scan;
+    const postings: number[][] = [];
+    for (const value of values) {
+      if (turns.isSpent) await turns.next();
+      if (value !== undefined) postings.push(decodePostings(block.firstOffset, value));
+    }
+    const opaque = opaqueValue === undefined ? [] : decodePostings(block.firstOffset, opaqueValue);
+    return answer(block, { postings, opaque }, from, to);
   }
 
-  #answer(
-    block: { readonly nextOffset: number; readonly records: number; readonly opaque: readonly number[] },
-    postings: readonly (readonly number[])[] | undefined,
-    from: number,
-    to: number,
-  ): IndexAnswer {
-    const complete = Math.min(to, block.nextOffset);
-    const count = postings?.reduce((sum, offsets) => sum + offsets.length, 0) ?? Infinity;
-    if (postings === undefined || (count > 64 && count * SCAN_SHARE > block.records)) {
-      return { kind: 'scan', until: complete };
+  /** Topics whose postings answer the selection; undefined if a scan is cheaper or the dictionary is not there. */
+  async #topicsIn(block: CompleteBlock, selection: TopicSelection): Promise<string[] | undefined> {
+    if (!selection.hasWildcards && selection.topics.size <= MAX_TOPICS_PER_READ) return [...selection.topics];
+    const key = dictionaryKey(this.#streamId, this.#shard, block.firstOffset);
+    const dictionary = await this.#store.get(INDEX_FAMILY, key);
+    if (dictionary === undefined) return undefined;
+    const topics: string[] = [];
+    for (const topic of dictionaryTopics(dictionary)) {
+      if (selection.matches(topic)) topics.push(topic);
+      if (topics.length > MAX_TOPICS_PER_READ) return undefined;
+      if (this.#turns.isSpent) await this.#turns.next();
     }
-    const offsets = new Set<number>();
-    for (const list of postings)
-      for (const offset of list) if (offset >= from && offset < to) offsets.add(offset);
-    // A batch may begin before the range: its reader starts at the range.
-    for (const base of block.opaque) if (base < to) offsets.add(Math.max(base, from));
-    return { kind: 'offsets', offsets: [...offsets].sort((left, right) => left - right), complete };
+    return topics;
   }
 }
 
-/** Postings of a block in memory; undefined if they are too many topics. */
-function memoryTopics(block: IndexBlock, filters: readonly string[]): (readonly number[])[] | undefined {
-  const found = new Map<string, readonly number[]>();
-  const wildcards: string[] = [];
-  for (const filter of filters) {
-    if (hasWildcard(filter)) wildcards.push(filter);
-    else {
-      const offsets = block.postings.get(filter);
-      if (offsets !== undefined) found.set(filter, offsets);
-    }
+function soundBlock(key: Buffer, value: Buffer, highWatermark: number): CompleteBlock | undefined {
+  try {
+    const block = decodeComplete(key, value);
+    return block.nextOffset > highWatermark ? undefined : block;
+  } catch (error) {
+    if (BrokerError.from(error).code === 'corrupt') return undefined;
+    throw error;
   }
-  if (wildcards.length > 0) {
+}
+
+/** What a block holds for a selection. */
+interface Found {
+  readonly postings: readonly (readonly number[])[];
+  readonly opaque: readonly number[];
+}
+
+interface BlockSize {
+  readonly records: number;
+  readonly opaqueBatches: number;
+}
+
+/** Rule X2: one read per posting costs more than the whole block when it is much of it. */
+function isScanCheaper(postings: number, block: BlockSize): boolean {
+  const count = postings + block.opaqueBatches;
+  return count > 64 && count * SCAN_SHARE > block.records + block.opaqueBatches;
+}
+
+function answer(
+  block: BlockSize & { readonly nextOffset: number },
+  { postings, opaque }: Found,
+  from: number,
+  to: number,
+): IndexAnswer {
+  const complete = Math.min(to, block.nextOffset);
+  const count = postings.reduce((sum, offsets) => sum + offsets.length, 0);
+  if (isScanCheaper(count, block)) return { kind: 'scan', until: complete };
+  const offsets = new Set<number>();
+  for (const list of postings)
+    for (const offset of list) if (offset >= from && offset < complete) offsets.add(offset);
+  // A batch may begin before the range: its reader starts at the range.
+  for (const base of opaque) if (base < complete) offsets.add(Math.max(base, from));
+  return { kind: 'offsets', offsets: [...offsets].sort((left, right) => left - right), complete };
+}
+
+/** As the block is now: what is added while this goes on lies behind what the answer speaks of. */
+async function findInMemory(
+  block: IndexBlock,
+  selection: TopicSelection,
+  from: number,
+  to: number,
+  turns: ReadTurns,
+): Promise<IndexAnswer> {
+  const size = { nextOffset: block.nextOffset, records: block.records, opaqueBatches: block.opaque.length };
+  const scan: IndexAnswer = { kind: 'scan', until: Math.min(to, size.nextOffset) };
+  if (isScanCheaper(0, size)) return scan;
+  const postings: (readonly number[])[] = [];
+  if (selection.hasWildcards || selection.topics.size > block.postings.size) {
     for (const [topic, offsets] of block.postings) {
-      if (wildcards.some((filter) => matchesFilter(filter, topic))) found.set(topic, offsets);
-      if (found.size > MAX_TOPICS_PER_READ) return undefined;
+      if (selection.matches(topic)) postings.push(offsets);
+      if (postings.length > MAX_TOPICS_PER_READ) return scan;
+      if (turns.isSpent) await turns.next();
+    }
+  } else {
+    for (const topic of selection.topics) {
+      const offsets = block.postings.get(topic);
+      if (offsets !== undefined) postings.push(offsets);
+      if (postings.length > MAX_TOPICS_PER_READ) return scan;
+      if (turns.isSpent) await turns.next();
     }
   }
-  return [...found.values()];
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  return answer(size, { postings, opaque: block.opaque.slice(0, size.opaqueBatches) }, from, to);
 }

@@ -13,7 +13,9 @@ import {
   recordCountOf,
   RecordCursor,
 } from '@robustmq/record-batch';
-import type { BacklogIndex } from '../backlog.ts';
+import type { BacklogIndex } from '../read/backlog.ts';
+import type { ReadTurns } from '../read/read-turns.ts';
+import type { TopicSelection } from '../read/topic-selection.ts';
 import type { Shard } from '../shard.ts';
 import { topicRuleOf, topicsOfBatch, type BatchTopics } from '../stream-topics.ts';
 import { ShardIndex, type IndexAnswer } from './shard-index.ts';
@@ -46,12 +48,14 @@ const cursor = new RecordCursor();
 export class TopicIndex implements BacklogIndex {
   readonly #store: KeyValueStore;
   readonly #log: IndexLog;
+  readonly #turns: ReadTurns;
   readonly #entries = new Map<Shard, Entry>();
   #closed = false;
 
-  constructor(store: KeyValueStore, log: IndexLog) {
+  constructor(store: KeyValueStore, log: IndexLog, turns: ReadTurns) {
     this.#store = store;
     this.#log = log;
+    this.#turns = turns;
   }
 
   /** HW has passed these batches. */
@@ -89,11 +93,11 @@ export class TopicIndex implements BacklogIndex {
     await entry.index?.drop();
   }
 
-  async offsetsOf(shard: Shard, filters: readonly string[], from: number, to: number): Promise<IndexAnswer> {
+  async offsetsOf(shard: Shard, selection: TopicSelection, from: number, to: number): Promise<IndexAnswer> {
     const entry = this.#entries.get(shard);
     if (entry?.index === undefined) return { kind: 'scan', until: to };
     try {
-      return await entry.index.find(filters, from, to);
+      return await entry.index.find(selection, from, to);
     } catch (error) {
       this.#log.warn(
         { err: error, stream_id: shard.streamId, shard: shard.shard },
@@ -131,7 +135,7 @@ export class TopicIndex implements BacklogIndex {
   #attach(shard: Shard): void {
     const entry: Entry = { index: undefined, catchingUp: true, dropped: false, indexedStart: 0 };
     this.#entries.set(shard, entry);
-    ShardIndex.open(this.#store, shard.streamId, shard.shard, shard.highWatermark)
+    ShardIndex.open(this.#store, shard.streamId, shard.shard, shard.highWatermark, this.#turns)
       .then(
         (index) => {
           entry.index = index;
@@ -169,9 +173,9 @@ export class TopicIndex implements BacklogIndex {
           const bytes = batches.subarray(at, at + sizeBytes);
           if (lastOffsetOf(bytes, 0) >= index.nextOffset) addBatch(index, bytes, topicsOfBatch(bytes, 0));
           at += sizeBytes;
+          if (this.#turns.isSpent) await this.#turns.next();
         }
         this.#bound();
-        await new Promise<void>((resolve) => setImmediate(resolve));
       }
     } catch (thrown) {
       const error = BrokerError.from(thrown);

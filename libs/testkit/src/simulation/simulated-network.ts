@@ -25,7 +25,7 @@ export interface EndListener<Received> {
 /** One end of a connection; the shape of `Link` in libs/rpc. */
 export interface ConnectionEnd<Sent, Received> {
   listen(listener: EndListener<Received>): void;
-  send(frame: Sent): void;
+  send(frame: Sent, taken?: () => void): void;
   end(): void;
   cancel(error?: BrokerError): void;
 }
@@ -184,8 +184,9 @@ class End implements ConnectionEnd<unknown, unknown> {
     this.#listener = listener;
   }
 
-  send(frame: unknown): void {
+  send(frame: unknown, taken?: () => void): void {
     this.#deliver((peer) => peer.#listener?.onFrame(frame));
+    taken?.();
   }
 
   end(): void {

@@ -12,8 +12,11 @@ import {
   type FetchSection,
   IsolationLevel,
 } from '@robustmq/rpc';
+import type { Cancel, Timers } from '@robustmq/runtime';
+import type { Shard } from '../shard.ts';
+import type { AnswerShare } from './answer-budget.ts';
 import { cutIntoFrames, type FetchAnswerFrame } from './fetch-frames.ts';
-import type { Shard } from './shard.ts';
+import type { ReadTurns } from './read-turns.ts';
 
 /** What fetches need of the stream and the server. */
 export interface FetchHost {
@@ -23,7 +26,12 @@ export interface FetchHost {
   whenRevision(revision: number, callback: () => void): void;
   /** Waits for HW of the shard. */
   waiters(shard: Shard): Set<FetchWaiter>;
-  send(frame: ExchangeResponse['frame']): void;
+  /** Sends a frame; `taken` is called when it has left this process. */
+  send(frame: ExchangeResponse['frame'], taken?: () => void): void;
+  /** What this stream may hold of answers that have not left. */
+  readonly answers: AnswerShare;
+  readonly turns: ReadTurns;
+  readonly timers: Timers;
   streamCredit(): number;
   spend(bytes: number): void;
   readFailed(shard: Shard, error: BrokerError): void;
@@ -85,7 +93,7 @@ export class StreamFetches {
     while (this.#unsent.length > 0 && (this.#host.streamCredit() > 0 || this.#unsent[0]!.bytes === 0)) {
       const { frame, bytes } = this.#unsent.shift()!;
       this.#host.spend(bytes);
-      this.#host.send(frame);
+      this.#host.send(frame, () => this.#host.answers.release(bytes));
     }
   }
 
@@ -112,12 +120,14 @@ class Fetch implements FetchWaiter {
   readonly #host: FetchHost;
   readonly #done: (frames: readonly FetchAnswerFrame[]) => void;
   readonly #states: SectionState[];
-  #timer: NodeJS.Timeout | undefined;
+  #cancelTimer: Cancel | undefined;
   #waitingOn: Set<FetchWaiter>[] = [];
   #availableBytes = 0;
   #state: 'reading' | 'waiting' | 'last' | 'over' = 'reading';
   #hurry: boolean;
   #scheduled = false;
+  /** Bytes of the budget that this fetch holds: at least what it has read. */
+  #claimedBytes = 0;
 
   constructor(frame: FetchFrame, host: FetchHost, done: (frames: readonly FetchAnswerFrame[]) => void) {
     this.#frame = frame;
@@ -147,7 +157,7 @@ class Fetch implements FetchWaiter {
     if (this.#state !== 'waiting' || this.#availableBytes < this.#frame.minBytes || this.#scheduled) return;
     // After the pass: results and tail leave before fetched data.
     this.#scheduled = true;
-    setImmediate(() => {
+    this.#host.timers.soon(() => {
       this.#scheduled = false;
       if (this.#state === 'waiting') this.finish();
     });
@@ -168,18 +178,24 @@ class Fetch implements FetchWaiter {
 
   async #attempt(): Promise<void> {
     this.#state = this.#hurry ? 'last' : 'reading';
+    if (this.#host.turns.isSpent) await this.#host.turns.next();
+    if (this.#isOver()) return;
     const failed = this.#locate();
     let left = this.#frame.maxBytes;
+    let isCut = false;
     for (const state of this.#states) {
       if (state.shard === undefined || state.diverging !== undefined) continue;
-      await this.#read(state, left);
+      if (this.#host.turns.isSpent) await this.#host.turns.next();
+      isCut = !(await this.#read(state, left));
       if (this.#isOver()) return;
+      if (isCut) break;
       left -= state.bytes.length;
     }
     const readBytes = this.#frame.maxBytes - left;
     const enough =
       readBytes >= this.#frame.minBytes ||
       failed ||
+      isCut ||
       this.#states.some((state) => state.error !== undefined || state.diverging !== undefined);
     if (enough || this.#hurry) {
       this.#stopWaiting();
@@ -248,19 +264,30 @@ class Fetch implements FetchWaiter {
     }
   }
 
-  async #read(state: SectionState, left: number): Promise<void> {
+  /** Reads one section; false if the budget for answers has no room for it beside what this fetch has already read. */
+  async #read(state: SectionState, left: number): Promise<boolean> {
     const { shard, section } = state;
-    if (shard === undefined || state.error !== undefined) return;
+    if (shard === undefined || state.error !== undefined) return true;
     const committed = this.#frame.isolation === IsolationLevel.READ_COMMITTED;
-    const upToOffset = committed ? shard.lastStableOffset : shard.highWatermark;
-    state.readTo = upToOffset;
+    state.readTo = committed ? shard.lastStableOffset : shard.highWatermark;
     const fromOffset = Number(section.fetchOffset);
-    if (fromOffset >= upToOffset) return;
+    if (fromOffset >= state.readTo) return true;
     // The very first section gets at least one batch, whatever its size; later ones only what is left.
     const isFirst = left === this.#frame.maxBytes;
     const maxBytes = Math.min(section.maxBytes, left);
-    if (maxBytes <= 0 && !isFirst) return;
-    const range = { fromOffset, upToOffset, maxBytes: Math.max(1, maxBytes) };
+    if (maxBytes <= 0 && !isFirst) return true;
+    const claimBytes = Math.max(1, maxBytes);
+    if (!this.#host.answers.tryClaim(claimBytes)) {
+      // Who holds something and waits for more would make others wait in a ring.
+      if (this.#claimedBytes > 0) return false;
+      await new Promise<void>((resolve) => this.#host.answers.whenClaimed(claimBytes, resolve));
+    }
+    this.#claimedBytes += claimBytes;
+    if (this.#isOver()) {
+      this.#release();
+      return false;
+    }
+    const range = { fromOffset, upToOffset: state.readTo, maxBytes: claimBytes };
     try {
       const bytes = shard.log.readHot(range) ?? (await shard.log.read(range));
       if (isFirst || bytes.length <= maxBytes) state.bytes = bytes;
@@ -268,6 +295,21 @@ class Fetch implements FetchWaiter {
       state.error = BrokerError.from(thrown);
       if (state.error.code === 'corrupt') this.#host.readFailed(shard, state.error);
     }
+    this.#settle(claimBytes, state.bytes.length);
+    return true;
+  }
+
+  /** Makes the claim for a read what it has turned out to be. */
+  #settle(claimedBytes: number, readBytes: number): void {
+    this.#claimedBytes += readBytes - claimedBytes;
+    if (readBytes > claimedBytes) this.#host.answers.claimMore(readBytes - claimedBytes);
+    else this.#host.answers.release(claimedBytes - readBytes);
+    if (this.#isOver()) this.#release();
+  }
+
+  #release(): void {
+    this.#host.answers.release(this.#claimedBytes);
+    this.#claimedBytes = 0;
   }
 
   #wait(readBytes: number): void {
@@ -281,7 +323,8 @@ class Fetch implements FetchWaiter {
       waiters.add(this);
       this.#waitingOn.push(waiters);
     }
-    this.#timer ??= setTimeout(() => this.finish(), this.#frame.maxWaitMs);
+    this.#release();
+    this.#cancelTimer ??= this.#host.timers.after(this.#frame.maxWaitMs, () => this.finish());
     // What was committed while other shards were read woke nobody.
     if (this.#states.some(({ shard, readTo }) => shard !== undefined && shard.highWatermark > readTo)) {
       this.#unregister();
@@ -290,7 +333,7 @@ class Fetch implements FetchWaiter {
   }
 
   #stopWaiting(): void {
-    clearTimeout(this.#timer);
+    this.#cancelTimer?.();
     this.#unregister();
   }
 
