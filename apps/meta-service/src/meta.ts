@@ -15,6 +15,7 @@ import {
   type CommandDefaultsSchema,
   CommandSchema,
   EndNodesSchema,
+  PlaceSlotsSchema,
   RegisterNodeResponseSchema,
   type Command,
   type NodeIdentity,
@@ -29,9 +30,10 @@ import { dataMachine } from './data/data-machine.ts';
 import { applyingOnce } from './group-machine.ts';
 import { CLUSTER_FAMILY, dataFamily } from './families.ts';
 import { Leases } from './leases.ts';
-import { SoloLog, type LogGroup, type SoloLogParts } from './log/solo-log.ts';
+import type { LogGroup } from './log/applier.ts';
+import { SoloLog, type SoloLogParts } from './log/solo-log.ts';
 import { SessionReaper } from './session-reaper.ts';
-import { dataGroupOf } from './slots.ts';
+import { checkPlacement, slotOf, spreadSlots } from './slots.ts';
 import { WatchHub } from './watch-hub.ts';
 
 /** What meta-service is made of. */
@@ -104,7 +106,18 @@ export class Meta {
     for (let i = 0; i < parts.dataGroups; i++)
       groups.push({ family: dataFamily(i), machine: applyingOnce(dataMachine) });
     const log = await SoloLog.open({ ...parts, groups });
-    return new Meta(parts, state, log, watch);
+    const meta = new Meta(parts, state, log, watch);
+    await meta.#placeSlots();
+    return meta;
+  }
+
+  /** A new cluster spreads its slots over the groups that it is made with. */
+  async #placeSlots(): Promise<void> {
+    if (this.state.slots.dataGroups.length === 0) {
+      const value = create(PlaceSlotsSchema, { placement: spreadSlots(this.dataGroups) });
+      await this.cluster({ case: 'placeSlots', value });
+    }
+    checkPlacement(this.state.slots, this.dataGroups);
   }
 
   /** Whether the first command of the cluster was applied. */
@@ -143,7 +156,7 @@ export class Meta {
 
   /** Data group of a session or consumer group. */
   dataGroupOf(tenant: string, id: string): number {
-    return dataGroupOf(tenant, id, this.dataGroups);
+    return this.state.slots.dataGroups[slotOf(tenant, id)] ?? 0;
   }
 
   /** Wall time for rows. */

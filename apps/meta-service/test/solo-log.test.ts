@@ -3,11 +3,14 @@ import { CommitLog, NodeDisk, type Disk, type DiskFile } from '@robustmq/commit-
 import { BrokerError } from '@robustmq/errors';
 import { MemoryStore } from '@robustmq/kv-store';
 import { CommandSchema, type Command } from '@robustmq/rpc';
+import { systemClock, systemTimers } from '@robustmq/runtime';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { GroupMachine } from '../src/group-machine.ts';
-import { decodeMark, entriesOf } from '../src/log/log-entries.ts';
+import { Applier, type ApplierParts } from '../src/log/applier.ts';
+import { APPLIED_KEY, CHECKPOINT_RULE } from '../src/log/checkpoint-rule.ts';
+import { decodeMark, entriesOf, type Entry } from '../src/log/log-entries.ts';
 import { SoloLog, type SoloLogParts } from '../src/log/solo-log.ts';
 import { failing } from './support/test-meta.ts';
 
@@ -51,6 +54,8 @@ describe('the log of one member', () => {
       openLog: (afterPosition) =>
         CommitLog.open(disk, directory, { afterPosition, fileBytes: MiB, maxFrameBytes: MiB }),
       maxFrameBytes: MiB,
+      clock: systemClock,
+      timers: systemTimers,
       onFatal: (error) => fatal.push(error),
       ...over,
     });
@@ -182,8 +187,8 @@ describe('bytes', () => {
   const section = (bytes: Buffer, kind = 1) => ({ kind, key: 2, subKey: 0, damaged: false, bytes });
 
   test.each([
-    ['a header', Buffer.alloc(5)],
-    ['an entry', Buffer.from([0, 0, 0, 9, 0, 0, 0, 0, 0, 1, 1])],
+    ['a header', Buffer.from([1, 0, 0, 0, 9])],
+    ['an entry', Buffer.concat([Buffer.from([1, 0, 0, 0, 9]), Buffer.alloc(13)])],
   ])('%s that is cut off is corrupt', (_name, bytes) => {
     expect(() => entriesOf(section(bytes))).toThrow(expect.objectContaining({ code: 'corrupt' }));
   });
@@ -193,7 +198,61 @@ describe('bytes', () => {
   });
 
   test('a mark of another size is corrupt', () => {
-    expect(() => decodeMark(Buffer.alloc(6))).toThrow(expect.objectContaining({ code: 'corrupt' }));
-    expect(decodeMark(undefined)).toEqual({ index: 0, position: 0 });
+    expect(() => decodeMark(Buffer.alloc(6, 1))).toThrow(expect.objectContaining({ code: 'corrupt' }));
+    expect(decodeMark(undefined)).toEqual({ index: 0, term: 0, position: 0 });
+  });
+});
+
+describe('Applier', () => {
+  const newApplier = (over: Partial<ApplierParts> = {}) => {
+    const parts = { store: new MemoryStore(['f0']), groups: [{ family: 'f0', machine: recorder }] };
+    const applier = new Applier(
+      { ...parts, clock: systemClock, timers: systemTimers, ...over },
+      CHECKPOINT_RULE,
+      [{ index: 4, term: 1, position: 9 }],
+      9,
+    );
+    return { applier, store: parts.store };
+  };
+  const entry = (index: number, text = 'a', term = 1): Entry => ({
+    group: 0,
+    index,
+    term,
+    kind: 'command',
+    command: create(CommandSchema, { entropy: Buffer.from(text) }),
+  });
+
+  test('M1: what is in the rows is not applied again, and nothing is passed over', () => {
+    const { applier } = newApplier();
+    expect(applier.missing([entry(3), entry(4), entry(5), entry(6)]).map(({ index }) => index)).toEqual([
+      5, 6,
+    ]);
+    for (const entries of [[entry(6)], [entry(5), entry(7)]])
+      expect(() => applier.missing(entries)).toThrow(expect.objectContaining({ code: 'corrupt' }));
+  });
+
+  test('an entry that says nothing counts all the same, and its term goes into the mark', async () => {
+    const { applier, store } = newApplier();
+    const entries: Entry[] = [{ group: 0, index: 5, term: 3, kind: 'noop' }, entry(6, 'b', 3)];
+    const outcomes = await applier.apply(entries, 10, await applier.fetch(entries));
+    expect(outcomes.map((outcome) => Buffer.from(outcome as Uint8Array).toString())).toEqual(['', '6']);
+    expect(decodeMark(await store.get('f0', APPLIED_KEY))).toEqual({ index: 6, term: 3, position: 10 });
+    expect([applier.position, applier.indexes()]).toEqual([10, [6]]);
+  });
+
+  test('N8: gives the loop a turn when a slice is used up, between commands', async () => {
+    let nowMs = 0;
+    let turns = 0;
+    const clock = { monotonicMs: () => nowMs++ };
+    const soon = (action: () => void) => {
+      turns++;
+      setImmediate(action);
+      return () => undefined;
+    };
+    const { applier, store } = newApplier({ clock, timers: { ...systemTimers, soon } });
+    const entries = Array.from({ length: 50 }, (_, i) => entry(5 + i, String(i % 10)));
+    await applier.apply(entries, 10, await applier.fetch(entries));
+    expect(turns).toBeGreaterThanOrEqual(16);
+    expect((await store.get('f0', Buffer.from('sum')))?.toString()).toBe('0123456789'.repeat(5));
   });
 });

@@ -21,6 +21,7 @@ import {
   ReleaseNodeResponseSchema,
   ServiceKind,
   type AllocateProducerIdsRequest,
+  type Bootstrap,
   type ClusterChange,
   type Command,
   type CommandDefaults,
@@ -28,10 +29,12 @@ import {
   type PutDynamicConfigRequest,
   type PutUserRequest,
   type RegisterNodeRequest,
+  type SlotPlacement,
 } from '@robustmq/rpc';
 import type { KeyValueBatch } from '@robustmq/kv-store';
 import type { GroupMachine } from '../group-machine.ts';
 import { acknowledgeDeletions } from './deletions.ts';
+import { SLOTS } from '../slots.ts';
 import { noRows, userKey, type ClusterRows, type ClusterState } from './cluster-state.ts';
 import { claimLeadership, endNodes, registerNode } from './nodes.ts';
 import { acknowledgeOwnership } from './ownership.ts';
@@ -80,7 +83,7 @@ export class ClusterMachine implements GroupMachine {
     const rows = noRows();
     const response = this.#dispatch(command, rows);
     const changes = this.#changesOf(rows);
-    if (changes.length > 0 || rows.meta || rows.deletions.size > 0) {
+    if (changes.length > 0 || rows.meta || rows.slots || rows.deletions.size > 0) {
       if (changes.length > 0) this.#state.meta.revision++;
       this.#mergeDirty(rows);
       if (changes.length > 0) this.#options.onApplied(this.#state.meta.revision, changes);
@@ -102,14 +105,12 @@ export class ClusterMachine implements GroupMachine {
   ): (revision: bigint) => Uint8Array {
     const state = this.#state;
     switch (command.case) {
-      case 'bootstrap': {
-        if (state.meta.clusterId !== '') throw new BrokerError('already_exists', 'the cluster exists');
-        state.meta.clusterId = command.value.clusterId;
-        rows.meta = true;
-        if (command.value.admin !== undefined)
-          putUser(state, rows, { user: command.value.admin, createOnly: true });
+      case 'bootstrap':
+        bootstrap(state, rows, command.value);
         return () => new Uint8Array();
-      }
+      case 'placeSlots':
+        placeSlots(state, rows, command.value.placement);
+        return () => new Uint8Array();
       case 'registerNode':
         return this.#register(command.value, rows, nowMs, entropy, defaults?.mqttShards ?? 1);
       case 'endNodes':
@@ -243,6 +244,7 @@ export class ClusterMachine implements GroupMachine {
     for (const nodeId of rows.nodes) dirty.deletedNodes.delete(nodeId);
     for (const key of rows.configs) dirty.configs.add(key);
     for (const streamId of rows.deletions) dirty.deletions.add(streamId);
+    if (rows.slots) dirty.slots = true;
   }
 }
 
@@ -326,4 +328,20 @@ function putDynamicConfig(
     else state.config.set(key, value);
     rows.configs.add(key);
   }
+}
+
+function bootstrap(state: ClusterState, rows: ClusterRows, { clusterId, admin }: Bootstrap): void {
+  if (state.meta.clusterId !== '') throw new BrokerError('already_exists', 'the cluster exists');
+  state.meta.clusterId = clusterId;
+  rows.meta = true;
+  if (admin !== undefined) putUser(state, rows, { user: admin, createOnly: true });
+}
+
+/** Once: a slot that holds rows moves in steps, not by another placement. */
+function placeSlots(state: ClusterState, rows: ClusterRows, placement: SlotPlacement | undefined): void {
+  if (state.slots.dataGroups.length > 0) throw new BrokerError('already_exists', 'the slots are placed');
+  if (placement?.dataGroups.length !== SLOTS)
+    throw new BrokerError('invalid_argument', `a placement names the groups of ${SLOTS} slots`);
+  state.slots = placement;
+  rows.slots = true;
 }

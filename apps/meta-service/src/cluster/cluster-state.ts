@@ -11,7 +11,9 @@ import {
   UserSchema,
   type ClusterMeta,
   type DeletedStream,
+  SlotPlacementSchema,
   type Node,
+  type SlotPlacement,
   type Stream,
   type User,
 } from '@robustmq/rpc';
@@ -23,6 +25,7 @@ const KEY = {
   stream: (streamId: number) => Buffer.from(`t/${String(streamId).padStart(10, '0')}`),
   user: (tenant: string, name: string) => Buffer.from(`u/${tenant}\u0000${name}`),
   config: (key: string) => Buffer.from(`c/${key}`),
+  slots: Buffer.from('p'),
   deletion: (streamId: number) => Buffer.from(`d/${String(streamId).padStart(10, '0')}`),
 };
 
@@ -38,6 +41,7 @@ export interface ClusterRows {
   /** Ids whose {@link DeletedStream} was made, changed or forgotten. */
   readonly deletions: Set<number>;
   ownershipEpoch: boolean;
+  slots: boolean;
   meta: boolean;
 }
 
@@ -53,6 +57,7 @@ export function noRows(): ClusterRows {
     configs: new Set(),
     deletions: new Set(),
     ownershipEpoch: false,
+    slots: false,
     meta: false,
   };
 }
@@ -66,6 +71,8 @@ export class ClusterState {
   readonly config = new Map<string, string>();
   /** Deleted streams by id; see deletions.ts. Watchers are not told. */
   readonly deletions = new Map<number, DeletedStream>();
+  /** Without any until the cluster was made. */
+  slots: SlotPlacement = create(SlotPlacementSchema);
   meta: ClusterMeta = create(ClusterMetaSchema, {
     nextStreamId: 1,
     nextIncarnation: 1n,
@@ -84,6 +91,9 @@ export class ClusterState {
     switch (String.fromCharCode(key[0] ?? 0)) {
       case 'm':
         this.meta = fromBinary(ClusterMetaSchema, value);
+        break;
+      case 'p':
+        this.slots = fromBinary(SlotPlacementSchema, value);
         break;
       case 'n': {
         const node = fromBinary(NodeSchema, value);
@@ -162,6 +172,7 @@ export class ClusterState {
       if (deleted === undefined) batch.delete(family, KEY.deletion(streamId));
       else batch.put(family, KEY.deletion(streamId), encode(toBinary(DeletedStreamSchema, deleted)));
     }
+    if (rows.slots) batch.put(family, KEY.slots, encode(toBinary(SlotPlacementSchema, this.slots)));
     batch.put(family, KEY.meta, encode(toBinary(ClusterMetaSchema, this.meta)));
   }
 }

@@ -1,10 +1,10 @@
 // The replicated log of one member: group commit on the commit log, then apply to RocksDB (design section 3, rule M1).
 import { toBinary } from '@bufbuild/protobuf';
 import type { CommitLog, CommitLogRecovery } from '@robustmq/commit-log';
-import { assert, BrokerError } from '@robustmq/errors';
-import { KeyValueBatch, type KeyValueStore } from '@robustmq/kv-store';
+import { BrokerError } from '@robustmq/errors';
 import { CommandSchema, type Command } from '@robustmq/rpc';
-import type { GroupMachine } from '../group-machine.ts';
+import { nextTurn } from '@robustmq/runtime';
+import { Applier, type ApplierParts } from './applier.ts';
 import { APPLIED_KEY, CHECKPOINT_RULE, type CheckpointRule } from './checkpoint-rule.ts';
 import {
   decodeMark,
@@ -12,23 +12,13 @@ import {
   entryBytes,
   sectionsOf,
   type AppliedMark,
+  type CommandBytes,
   type Entry,
 } from './log-entries.ts';
-import { OverlayView } from './overlay-view.ts';
 import type { ReplicatedLog } from './replicated-log.ts';
 
-/** A group: its machine, its column family and how the family's other rows are stored with the applied index. */
-export interface LogGroup {
-  readonly family: string;
-  readonly machine: GroupMachine;
-  /** Rows that the machine keeps in memory. */
-  readonly storeRows?: (batch: KeyValueBatch, family: string) => void;
-}
-
 /** What a log of one member is made of. */
-export interface SoloLogParts {
-  readonly store: KeyValueStore;
-  readonly groups: readonly LogGroup[];
+export interface SoloLogParts extends ApplierParts {
   /** Opens the commit log after this position: what the families have applied for sure. */
   readonly openLog: (afterPosition: number) => Promise<{ log: CommitLog; recovery: CommitLogRecovery }>;
   /** The log can take no more commands: the process must end and start again. */
@@ -49,9 +39,10 @@ interface Proposal {
   readonly reject: (error: BrokerError) => void;
 }
 
-type IndexedProposal = Proposal & Entry;
-type Outcome = Uint8Array | BrokerError;
+type IndexedProposal = Proposal & CommandBytes & Entry;
 
+/** One member leads for ever. */
+const TERM = 1;
 /** Commands that may wait; more are refused. */
 const MAX_WAITING = 20_000;
 /** Bytes of commands that may wait. */
@@ -63,8 +54,8 @@ const DEFAULT_CHECKPOINT_BYTES = 8 * 1024 * 1024;
 /** See the file head. The index of a group counts its entries from 1. */
 export class SoloLog implements ReplicatedLog {
   readonly #log: CommitLog;
-  readonly #store: KeyValueStore;
-  readonly #groups: readonly LogGroup[];
+  readonly #parts: SoloLogParts;
+  readonly #applier: Applier;
   readonly #onFatal: (error: BrokerError) => void;
   readonly #rule: CheckpointRule;
   readonly #checkpointBytes: number;
@@ -72,31 +63,25 @@ export class SoloLog implements ReplicatedLog {
   readonly #maxCommandBytes: number;
   /** A round ends after the command that passes a quarter of a frame: with the largest command it still fits one. */
   readonly #maxRoundBytes: number;
-  /** Index of the last applied entry per group. */
-  readonly #applied: number[];
   #waiting: Proposal[] = [];
   #waitingBytes = 0;
   #round: Promise<void> | undefined;
   #checkpoint: Promise<void> | undefined;
   #failure: BrokerError | undefined;
-  /** Frame up to which everything is in the store. */
-  #appliedPosition: number;
   #bytesSinceCheckpoint = 0;
   #commands = 0;
   #rounds = 0;
 
   private constructor(parts: SoloLogParts, log: CommitLog, marks: readonly AppliedMark[], position: number) {
     this.#log = log;
-    this.#store = parts.store;
-    this.#groups = parts.groups;
+    this.#parts = parts;
     this.#onFatal = parts.onFatal;
     this.#rule = parts.rule ?? CHECKPOINT_RULE;
+    this.#applier = new Applier(parts, this.#rule, marks, position);
     this.#checkpointBytes = parts.checkpointBytes ?? DEFAULT_CHECKPOINT_BYTES;
     const maxFrameBytes = parts.maxFrameBytes ?? DEFAULT_MAX_FRAME_BYTES;
     this.#maxCommandBytes = Math.floor(maxFrameBytes / 2);
     this.#maxRoundBytes = Math.floor(maxFrameBytes / 4);
-    this.#applied = marks.map(({ index }) => index);
-    this.#appliedPosition = position;
   }
 
   /**
@@ -121,11 +106,11 @@ export class SoloLog implements ReplicatedLog {
     }
     const solo = new SoloLog(parts, log, marks, position);
     for (const frame of recovery.frames()) {
-      const entries = frame.sections.flatMap(entriesOf);
-      await solo.#applyAll(
-        entries.filter(({ group, index }) => index > (solo.#applied[group] ?? 0)),
-        frame.sequence,
-      );
+      const entries = solo.#applier.missing(frame.sections.flatMap(entriesOf));
+      if (entries.length > 0) {
+        const rows = await solo.#applier.fetch(entries);
+        await solo.#applier.apply(entries, frame.sequence, rows);
+      }
       solo.#bytesSinceCheckpoint += frame.sections.reduce((sum, { bytes }) => sum + bytes.length, 0);
     }
     return solo;
@@ -155,7 +140,7 @@ export class SoloLog implements ReplicatedLog {
   /** Rounds until nothing waits: one frame, one sync, one write per round. */
   async #run(): Promise<void> {
     // Commands of the same turn share the round.
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await nextTurn(this.#parts.timers);
     while (this.#waiting.length > 0 && this.#failure === undefined) {
       const round = this.#takeRound();
       try {
@@ -168,14 +153,14 @@ export class SoloLog implements ReplicatedLog {
   }
 
   #takeRound(): IndexedProposal[] {
-    const next = [...this.#applied];
+    const next = this.#applier.indexes();
     const round: IndexedProposal[] = [];
     let sizeBytes = 0;
     for (const proposal of this.#waiting) {
       if (sizeBytes > this.#maxRoundBytes || round.length === MAX_ROUND_COMMANDS) break;
       const index = (next[proposal.group] ?? 0) + 1;
       next[proposal.group] = index;
-      round.push({ ...proposal, index });
+      round.push({ ...proposal, index, term: TERM, kind: 'command' });
       sizeBytes += entryBytes(proposal.bytes);
       this.#waitingBytes -= proposal.bytes.length;
     }
@@ -197,62 +182,15 @@ export class SoloLog implements ReplicatedLog {
       return;
     }
     // What the round reads is what the round before left, so it is fetched while the disk syncs.
-    const fetching = this.#fetchAll(round);
+    const fetching = this.#applier.fetch(round);
     fetching.catch(() => undefined);
     await this.#log.sync();
-    const outcomes = await this.#applyAll(round, position, await fetching);
+    const outcomes = await this.#applier.apply(round, position, await fetching);
     round.forEach((proposal, i) => {
       const outcome = outcomes[i];
       if (outcome instanceof BrokerError) proposal.reject(outcome);
       else proposal.resolve(outcome as Uint8Array);
     });
-  }
-
-  /**
-   * Applies in log order. Rows and marks of all groups are one atomic write; every group's mark is written, so that the
-   * mark of an idle group does not keep the log from being truncated.
-   */
-  async #applyAll(entries: readonly Entry[], position: number, fetched?: OverlayViews): Promise<Outcome[]> {
-    if (entries.length === 0) return [];
-    const { batch, views } = fetched ?? (await this.#fetchAll(entries));
-    const outcomes = entries.map(({ group, command, index }) => {
-      try {
-        return this.#group(group).machine.apply(command, index, views.get(group) as OverlayView);
-      } catch (thrown) {
-        if (!(thrown instanceof BrokerError)) throw thrown;
-        return thrown;
-      }
-    });
-    for (const { group, index } of entries) this.#applied[group] = index;
-    this.#groups.forEach(({ family, storeRows }, group) => {
-      if (views.has(group)) storeRows?.(batch, family);
-      this.#rule.mark(batch, family, { index: this.#applied[group] ?? 0, position });
-    });
-    await this.#store.write(batch);
-    this.#appliedPosition = position;
-    return outcomes;
-  }
-
-  async #fetchAll(entries: readonly Entry[]): Promise<OverlayViews> {
-    const batch = new KeyValueBatch();
-    const keys = new Map<number, Map<string, Buffer>>();
-    for (const { group, command } of entries) {
-      let wanted = keys.get(group);
-      if (wanted === undefined) keys.set(group, (wanted = new Map<string, Buffer>()));
-      for (const key of this.#group(group).machine.keysOf(command)) wanted.set(key.toString('latin1'), key);
-    }
-    const views = new Map<number, OverlayView>();
-    await Promise.all(
-      Array.from(keys, async ([group, byName]) => {
-        const { family } = this.#group(group);
-        const view = new OverlayView(batch, family);
-        views.set(group, view);
-        const wanted = [...byName.values()];
-        const values = await this.#store.getMany(family, wanted);
-        wanted.forEach((key, i) => view.fetched(key, values[i]));
-      }),
-    );
-    return { batch, views };
   }
 
   /** For metrics: commands and rounds since the start, commands that wait, bytes of the log's files. */
@@ -279,8 +217,8 @@ export class SoloLog implements ReplicatedLog {
   async #makeCheckpoint(): Promise<void> {
     if (this.#failure !== undefined) return;
     const coveredBytes = this.#bytesSinceCheckpoint;
-    const families = this.#groups.map(({ family }) => family);
-    const position = await this.#rule.flush(this.#store, families, () => this.#appliedPosition);
+    const families = this.#parts.groups.map(({ family }) => family);
+    const position = await this.#rule.flush(this.#parts.store, families, () => this.#applier.position);
     this.#log.recycle(position);
     this.#bytesSinceCheckpoint -= coveredBytes;
   }
@@ -301,21 +239,10 @@ export class SoloLog implements ReplicatedLog {
     await this.#log.close();
   }
 
-  #group(group: number): LogGroup {
-    const found = this.#groups[group];
-    assert(found !== undefined, `group ${group} exists`);
-    return found;
-  }
-
   #fail(error: BrokerError, round: readonly Proposal[]): void {
     this.#failure = error;
     for (const proposal of [...round, ...this.#waiting]) proposal.reject(error);
     this.#waiting = [];
     this.#onFatal(error);
   }
-}
-
-interface OverlayViews {
-  readonly batch: KeyValueBatch;
-  readonly views: ReadonlyMap<number, OverlayView>;
 }

@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file robustmq/meta/v1/command.proto.
  */
 export const file_robustmq_meta_v1_command: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yb2J1c3RtcS9tZXRhL3YxL2NvbW1hbmQucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEi/Q4KB0NvbW1hbmQSDgoGbm93X21zGAEgASgDEg8KB2VudHJvcHkYAiABKAwSMQoKcmVxdWVzdF9pZBgDIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSMwoIZGVmYXVsdHMYBCABKAsyIS5yb2J1c3RtcS5tZXRhLnYxLkNvbW1hbmREZWZhdWx0cxI+Cg1yZWdpc3Rlcl9ub2RlGAogASgLMiUucm9idXN0bXEubWV0YS52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0SAASLwoJZW5kX25vZGVzGAsgASgLMhoucm9idXN0bXEubWV0YS52MS5FbmROb2Rlc0gAEj4KDWNyZWF0ZV9zdHJlYW0YDCABKAsyJS5yb2J1c3RtcS5tZXRhLnYxLkNyZWF0ZVN0cmVhbVJlcXVlc3RIABI+Cg1kZWxldGVfc3RyZWFtGA0gASgLMiUucm9idXN0bXEubWV0YS52MS5EZWxldGVTdHJlYW1SZXF1ZXN0SAASOAoKYWRkX3NoYXJkcxgOIAEoCzIiLnJvYnVzdG1xLm1ldGEudjEuQWRkU2hhcmRzUmVxdWVzdEgAEkkKE2FsdGVyX3N0cmVhbV9jb25maWcYDyABKAsyKi5yb2J1c3RtcS5tZXRhLnYxLkFsdGVyU3RyZWFtQ29uZmlnUmVxdWVzdEgAEk4KFWFja25vd2xlZGdlX293bmVyc2hpcBgQIAEoCzItLnJvYnVzdG1xLm1ldGEudjEuQWNrbm93bGVkZ2VPd25lcnNoaXBSZXF1ZXN0SAASRAoQY2xhaW1fbGVhZGVyc2hpcBgRIAEoCzIoLnJvYnVzdG1xLm1ldGEudjEuQ2xhaW1MZWFkZXJzaGlwUmVxdWVzdEgAEjYKCWFsdGVyX2lzchgSIAEoCzIhLnJvYnVzdG1xLm1ldGEudjEuQWx0ZXJJc3JSZXF1ZXN0SAASTQoVYWxsb2NhdGVfcHJvZHVjZXJfaWRzGBMgASgLMiwucm9idXN0bXEubWV0YS52MS5BbGxvY2F0ZVByb2R1Y2VySWRzUmVxdWVzdEgAEjQKCHB1dF91c2VyGBQgASgLMiAucm9idXN0bXEubWV0YS52MS5QdXRVc2VyUmVxdWVzdEgAEjoKC2RlbGV0ZV91c2VyGBUgASgLMiMucm9idXN0bXEubWV0YS52MS5EZWxldGVVc2VyUmVxdWVzdEgAEkcKEnB1dF9keW5hbWljX2NvbmZpZxgWIAEoCzIpLnJvYnVzdG1xLm1ldGEudjEuUHV0RHluYW1pY0NvbmZpZ1JlcXVlc3RIABIwCglib290c3RyYXAYFyABKAsyGy5yb2J1c3RtcS5tZXRhLnYxLkJvb3RzdHJhcEgAEk4KFWFja25vd2xlZGdlX2RlbGV0aW9ucxgYIAEoCzItLnJvYnVzdG1xLm1ldGEudjEuQWNrbm93bGVkZ2VEZWxldGlvbnNSZXF1ZXN0SAASPgoNb3Blbl9zZXNzaW9ucxgoIAEoCzIlLnJvYnVzdG1xLm1ldGEudjEuT3BlblNlc3Npb25zUmVxdWVzdEgAEkQKEHJlbGVhc2Vfc2Vzc2lvbnMYKSABKAsyKC5yb2J1c3RtcS5tZXRhLnYxLlJlbGVhc2VTZXNzaW9uc1JlcXVlc3RIABJCCg91cGRhdGVfc2Vzc2lvbnMYKiABKAsyJy5yb2J1c3RtcS5tZXRhLnYxLlVwZGF0ZVNlc3Npb25zUmVxdWVzdEgAEjsKD2V4cGlyZV9zZXNzaW9ucxgsIAEoCzIgLnJvYnVzdG1xLm1ldGEudjEuRXhwaXJlU2Vzc2lvbnNIABI/ChFjbG9zZV9pbmNhcm5hdGlvbhgtIAEoCzIiLnJvYnVzdG1xLm1ldGEudjEuQ2xvc2VJbmNhcm5hdGlvbkgAEjMKC2NsYWltX2dyb3VwGC4gASgLMhwucm9idXN0bXEubWV0YS52MS5DbGFpbUdyb3VwSAASRwoScHV0X2dyb3VwX21ldGFkYXRhGC8gASgLMikucm9idXN0bXEubWV0YS52MS5QdXRHcm91cE1ldGFkYXRhUmVxdWVzdEgAEkAKDmNvbW1pdF9vZmZzZXRzGDAgASgLMiYucm9idXN0bXEubWV0YS52MS5Db21taXRPZmZzZXRzUmVxdWVzdEgAEkAKDmRlbGV0ZV9vZmZzZXRzGDEgASgLMiYucm9idXN0bXEubWV0YS52MS5EZWxldGVPZmZzZXRzUmVxdWVzdEgAEj4KDWRlbGV0ZV9ncm91cHMYMiABKAsyJS5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZUdyb3Vwc1JlcXVlc3RIABI+Cg1kcm9wX3Nlc3Npb25zGDMgASgLMiUucm9idXN0bXEubWV0YS52MS5Ecm9wU2Vzc2lvbnNSZXF1ZXN0SAASRAoQcmVhc3NpZ25fc2Vzc2lvbhg0IAEoCzIoLnJvYnVzdG1xLm1ldGEudjEuUmVhc3NpZ25TZXNzaW9uUmVxdWVzdEgAQgkKB2NvbW1hbmQieQoPQ29tbWFuZERlZmF1bHRzEhUKDXN0cmVhbV9zaGFyZHMYASABKA0SGgoSc3RyZWFtX21xdHRfZmlsdGVyGAIgASgJEhMKC21xdHRfc2hhcmRzGAMgASgNEh4KFmNsaWVudF9pZF9vd25zX3Nlc3Npb24YBCABKAgiRgoJQm9vdHN0cmFwEhIKCmNsdXN0ZXJfaWQYASABKAkSJQoFYWRtaW4YAiABKAsyFi5yb2J1c3RtcS5tZXRhLnYxLlVzZXIiOwoIRW5kTm9kZXMSLwoFbm9kZXMYASADKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5IkAKDkV4cGlyZVNlc3Npb25zEi4KCHNlc3Npb25zGAEgAygLMhwucm9idXN0bXEubWV0YS52MS5TZXNzaW9uS2V5InIKEENsb3NlSW5jYXJuYXRpb24SLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSLgoIc2Vzc2lvbnMYAiADKAsyHC5yb2J1c3RtcS5tZXRhLnYxLlNlc3Npb25LZXkifwoKQ2xhaW1Hcm91cBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRIpCgVncm91cBgCIAEoCzIaLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBLZXkSFgoOZXhwZWN0ZWRfZXBvY2gYAyABKAUisQIKC0NsdXN0ZXJNZXRhEhIKCmNsdXN0ZXJfaWQYASABKAkSEAoIcmV2aXNpb24YAiABKAQSFgoObmV4dF9zdHJlYW1faWQYAyABKA0SGAoQbmV4dF9pbmNhcm5hdGlvbhgEIAEoBBIYChBuZXh0X3Byb2R1Y2VyX2lkGAUgASgDEiAKGG5leHRfZ2F0ZXdheV9wcm9kdWNlcl9pZBgGIAEoAxIXCg9vd25lcnNoaXBfZXBvY2gYByABKAQSQgoLbmV4dF9udW1iZXIYCCADKAsyLS5yb2J1c3RtcS5tZXRhLnYxLkNsdXN0ZXJNZXRhLk5leHROdW1iZXJFbnRyeRoxCg9OZXh0TnVtYmVyRW50cnkSCwoDa2V5GAEgASgFEg0KBXZhbHVlGAIgASgFOgI4ASKEAQoIR3JvdXBSb3cSKwoFY2xhaW0YASABKAsyHC5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwQ2xhaW0SEAoIbWV0YWRhdGEYAiABKAwSDQoFc3RhdGUYAyABKAkSFQoNcHJvdG9jb2xfdHlwZRgEIAEoCRITCgtoYXNfb2Zmc2V0cxgFIAEoCCJLCglBbnN3ZXJSb3cSLAoHZmFpbHVyZRgBIAEoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlEhAKCHJlc3BvbnNlGAIgASgMYgZwcm90bzM", [file_robustmq_common_v1_common, file_robustmq_meta_v1_cluster, file_robustmq_meta_v1_group, file_robustmq_meta_v1_session]);
+  fileDesc("Ch5yb2J1c3RtcS9tZXRhL3YxL2NvbW1hbmQucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEisg8KB0NvbW1hbmQSDgoGbm93X21zGAEgASgDEg8KB2VudHJvcHkYAiABKAwSMQoKcmVxdWVzdF9pZBgDIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSMwoIZGVmYXVsdHMYBCABKAsyIS5yb2J1c3RtcS5tZXRhLnYxLkNvbW1hbmREZWZhdWx0cxI+Cg1yZWdpc3Rlcl9ub2RlGAogASgLMiUucm9idXN0bXEubWV0YS52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0SAASLwoJZW5kX25vZGVzGAsgASgLMhoucm9idXN0bXEubWV0YS52MS5FbmROb2Rlc0gAEj4KDWNyZWF0ZV9zdHJlYW0YDCABKAsyJS5yb2J1c3RtcS5tZXRhLnYxLkNyZWF0ZVN0cmVhbVJlcXVlc3RIABI+Cg1kZWxldGVfc3RyZWFtGA0gASgLMiUucm9idXN0bXEubWV0YS52MS5EZWxldGVTdHJlYW1SZXF1ZXN0SAASOAoKYWRkX3NoYXJkcxgOIAEoCzIiLnJvYnVzdG1xLm1ldGEudjEuQWRkU2hhcmRzUmVxdWVzdEgAEkkKE2FsdGVyX3N0cmVhbV9jb25maWcYDyABKAsyKi5yb2J1c3RtcS5tZXRhLnYxLkFsdGVyU3RyZWFtQ29uZmlnUmVxdWVzdEgAEk4KFWFja25vd2xlZGdlX293bmVyc2hpcBgQIAEoCzItLnJvYnVzdG1xLm1ldGEudjEuQWNrbm93bGVkZ2VPd25lcnNoaXBSZXF1ZXN0SAASRAoQY2xhaW1fbGVhZGVyc2hpcBgRIAEoCzIoLnJvYnVzdG1xLm1ldGEudjEuQ2xhaW1MZWFkZXJzaGlwUmVxdWVzdEgAEjYKCWFsdGVyX2lzchgSIAEoCzIhLnJvYnVzdG1xLm1ldGEudjEuQWx0ZXJJc3JSZXF1ZXN0SAASTQoVYWxsb2NhdGVfcHJvZHVjZXJfaWRzGBMgASgLMiwucm9idXN0bXEubWV0YS52MS5BbGxvY2F0ZVByb2R1Y2VySWRzUmVxdWVzdEgAEjQKCHB1dF91c2VyGBQgASgLMiAucm9idXN0bXEubWV0YS52MS5QdXRVc2VyUmVxdWVzdEgAEjoKC2RlbGV0ZV91c2VyGBUgASgLMiMucm9idXN0bXEubWV0YS52MS5EZWxldGVVc2VyUmVxdWVzdEgAEkcKEnB1dF9keW5hbWljX2NvbmZpZxgWIAEoCzIpLnJvYnVzdG1xLm1ldGEudjEuUHV0RHluYW1pY0NvbmZpZ1JlcXVlc3RIABIwCglib290c3RyYXAYFyABKAsyGy5yb2J1c3RtcS5tZXRhLnYxLkJvb3RzdHJhcEgAEjMKC3BsYWNlX3Nsb3RzGBsgASgLMhwucm9idXN0bXEubWV0YS52MS5QbGFjZVNsb3RzSAASTgoVYWNrbm93bGVkZ2VfZGVsZXRpb25zGBggASgLMi0ucm9idXN0bXEubWV0YS52MS5BY2tub3dsZWRnZURlbGV0aW9uc1JlcXVlc3RIABI+Cg1vcGVuX3Nlc3Npb25zGCggASgLMiUucm9idXN0bXEubWV0YS52MS5PcGVuU2Vzc2lvbnNSZXF1ZXN0SAASRAoQcmVsZWFzZV9zZXNzaW9ucxgpIAEoCzIoLnJvYnVzdG1xLm1ldGEudjEuUmVsZWFzZVNlc3Npb25zUmVxdWVzdEgAEkIKD3VwZGF0ZV9zZXNzaW9ucxgqIAEoCzInLnJvYnVzdG1xLm1ldGEudjEuVXBkYXRlU2Vzc2lvbnNSZXF1ZXN0SAASOwoPZXhwaXJlX3Nlc3Npb25zGCwgASgLMiAucm9idXN0bXEubWV0YS52MS5FeHBpcmVTZXNzaW9uc0gAEj8KEWNsb3NlX2luY2FybmF0aW9uGC0gASgLMiIucm9idXN0bXEubWV0YS52MS5DbG9zZUluY2FybmF0aW9uSAASMwoLY2xhaW1fZ3JvdXAYLiABKAsyHC5yb2J1c3RtcS5tZXRhLnYxLkNsYWltR3JvdXBIABJHChJwdXRfZ3JvdXBfbWV0YWRhdGEYLyABKAsyKS5yb2J1c3RtcS5tZXRhLnYxLlB1dEdyb3VwTWV0YWRhdGFSZXF1ZXN0SAASQAoOY29tbWl0X29mZnNldHMYMCABKAsyJi5yb2J1c3RtcS5tZXRhLnYxLkNvbW1pdE9mZnNldHNSZXF1ZXN0SAASQAoOZGVsZXRlX29mZnNldHMYMSABKAsyJi5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZU9mZnNldHNSZXF1ZXN0SAASPgoNZGVsZXRlX2dyb3VwcxgyIAEoCzIlLnJvYnVzdG1xLm1ldGEudjEuRGVsZXRlR3JvdXBzUmVxdWVzdEgAEj4KDWRyb3Bfc2Vzc2lvbnMYMyABKAsyJS5yb2J1c3RtcS5tZXRhLnYxLkRyb3BTZXNzaW9uc1JlcXVlc3RIABJEChByZWFzc2lnbl9zZXNzaW9uGDQgASgLMigucm9idXN0bXEubWV0YS52MS5SZWFzc2lnblNlc3Npb25SZXF1ZXN0SABCCQoHY29tbWFuZCJ5Cg9Db21tYW5kRGVmYXVsdHMSFQoNc3RyZWFtX3NoYXJkcxgBIAEoDRIaChJzdHJlYW1fbXF0dF9maWx0ZXIYAiABKAkSEwoLbXF0dF9zaGFyZHMYAyABKA0SHgoWY2xpZW50X2lkX293bnNfc2Vzc2lvbhgEIAEoCCJGCglCb290c3RyYXASEgoKY2x1c3Rlcl9pZBgBIAEoCRIlCgVhZG1pbhgCIAEoCzIWLnJvYnVzdG1xLm1ldGEudjEuVXNlciJACgpQbGFjZVNsb3RzEjIKCXBsYWNlbWVudBgBIAEoCzIfLnJvYnVzdG1xLm1ldGEudjEuU2xvdFBsYWNlbWVudCIkCg1TbG90UGxhY2VtZW50EhMKC2RhdGFfZ3JvdXBzGAEgAygNIjsKCEVuZE5vZGVzEi8KBW5vZGVzGAEgAygLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSJACg5FeHBpcmVTZXNzaW9ucxIuCghzZXNzaW9ucxgBIAMoCzIcLnJvYnVzdG1xLm1ldGEudjEuU2Vzc2lvbktleSJyChBDbG9zZUluY2FybmF0aW9uEi4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5Ei4KCHNlc3Npb25zGAIgAygLMhwucm9idXN0bXEubWV0YS52MS5TZXNzaW9uS2V5In8KCkNsYWltR3JvdXASLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSKQoFZ3JvdXAYAiABKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5EhYKDmV4cGVjdGVkX2Vwb2NoGAMgASgFIrECCgtDbHVzdGVyTWV0YRISCgpjbHVzdGVyX2lkGAEgASgJEhAKCHJldmlzaW9uGAIgASgEEhYKDm5leHRfc3RyZWFtX2lkGAMgASgNEhgKEG5leHRfaW5jYXJuYXRpb24YBCABKAQSGAoQbmV4dF9wcm9kdWNlcl9pZBgFIAEoAxIgChhuZXh0X2dhdGV3YXlfcHJvZHVjZXJfaWQYBiABKAMSFwoPb3duZXJzaGlwX2Vwb2NoGAcgASgEEkIKC25leHRfbnVtYmVyGAggAygLMi0ucm9idXN0bXEubWV0YS52MS5DbHVzdGVyTWV0YS5OZXh0TnVtYmVyRW50cnkaMQoPTmV4dE51bWJlckVudHJ5EgsKA2tleRgBIAEoBRINCgV2YWx1ZRgCIAEoBToCOAEihAEKCEdyb3VwUm93EisKBWNsYWltGAEgASgLMhwucm9idXN0bXEubWV0YS52MS5Hcm91cENsYWltEhAKCG1ldGFkYXRhGAIgASgMEg0KBXN0YXRlGAMgASgJEhUKDXByb3RvY29sX3R5cGUYBCABKAkSEwoLaGFzX29mZnNldHMYBSABKAgiSwoJQW5zd2VyUm93EiwKB2ZhaWx1cmUYASABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZRIQCghyZXNwb25zZRgCIAEoDGIGcHJvdG8z", [file_robustmq_common_v1_common, file_robustmq_meta_v1_cluster, file_robustmq_meta_v1_group, file_robustmq_meta_v1_session]);
 
 /**
  * One entry of a group's log. Everything that apply may not decide by itself comes with it: time and random bytes.
@@ -140,6 +140,12 @@ export type Command = Message<"robustmq.meta.v1.Command"> & {
      */
     value: Bootstrap;
     case: "bootstrap";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.PlaceSlots place_slots = 27;
+     */
+    value: PlaceSlots;
+    case: "placeSlots";
   } | {
     /**
      * @generated from field: robustmq.meta.v1.AcknowledgeDeletionsRequest acknowledge_deletions = 24;
@@ -295,6 +301,47 @@ export const BootstrapSchema: GenMessage<Bootstrap> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_command, 2);
 
 /**
+ * Where the hash slots of sessions and consumer groups are kept. Made with the cluster, so that it is the cluster that knows and
+ * not a number in a file of each member; moving a slot is a change of this row.
+ *
+ * @generated from message robustmq.meta.v1.PlaceSlots
+ */
+export type PlaceSlots = Message<"robustmq.meta.v1.PlaceSlots"> & {
+  /**
+   * @generated from field: robustmq.meta.v1.SlotPlacement placement = 1;
+   */
+  placement?: SlotPlacement | undefined;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.PlaceSlots.
+ * Use `create(PlaceSlotsSchema)` to create a new message.
+ */
+export const PlaceSlotsSchema: GenMessage<PlaceSlots> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_command, 3);
+
+/**
+ * Row of group `cluster`.
+ *
+ * @generated from message robustmq.meta.v1.SlotPlacement
+ */
+export type SlotPlacement = Message<"robustmq.meta.v1.SlotPlacement"> & {
+  /**
+   * Data group (0-based) of each of the 256 slots.
+   *
+   * @generated from field: repeated uint32 data_groups = 1;
+   */
+  dataGroups: number[];
+};
+
+/**
+ * Describes the message robustmq.meta.v1.SlotPlacement.
+ * Use `create(SlotPlacementSchema)` to create a new message.
+ */
+export const SlotPlacementSchema: GenMessage<SlotPlacement> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_command, 4);
+
+/**
  * Leases that ended, or were released. Proposed to the group `cluster` first, then to every data group, which fence the
  * requests of these incarnations and drop their answers (rules F1, M2).
  *
@@ -312,7 +359,7 @@ export type EndNodes = Message<"robustmq.meta.v1.EndNodes"> & {
  * Use `create(EndNodesSchema)` to create a new message.
  */
 export const EndNodesSchema: GenMessage<EndNodes> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 3);
+  messageDesc(file_robustmq_meta_v1_command, 5);
 
 /**
  * Sessions whose expiry has passed, as found by the leader; each is checked again.
@@ -331,7 +378,7 @@ export type ExpireSessions = Message<"robustmq.meta.v1.ExpireSessions"> & {
  * Use `create(ExpireSessionsSchema)` to create a new message.
  */
 export const ExpireSessionsSchema: GenMessage<ExpireSessions> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 4);
+  messageDesc(file_robustmq_meta_v1_command, 6);
 
 /**
  * A bounded step of closing the sessions of an ended incarnation (rule S1).
@@ -355,7 +402,7 @@ export type CloseIncarnation = Message<"robustmq.meta.v1.CloseIncarnation"> & {
  * Use `create(CloseIncarnationSchema)` to create a new message.
  */
 export const CloseIncarnationSchema: GenMessage<CloseIncarnation> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 5);
+  messageDesc(file_robustmq_meta_v1_command, 7);
 
 /**
  * Compare-and-set on the epoch of the claim that the proposer saw and knows to be dead, or the caller's own.
@@ -384,7 +431,7 @@ export type ClaimGroup = Message<"robustmq.meta.v1.ClaimGroup"> & {
  * Use `create(ClaimGroupSchema)` to create a new message.
  */
 export const ClaimGroupSchema: GenMessage<ClaimGroup> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 6);
+  messageDesc(file_robustmq_meta_v1_command, 8);
 
 /**
  * Counters of group `cluster`.
@@ -438,7 +485,7 @@ export type ClusterMeta = Message<"robustmq.meta.v1.ClusterMeta"> & {
  * Use `create(ClusterMetaSchema)` to create a new message.
  */
 export const ClusterMetaSchema: GenMessage<ClusterMeta> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 7);
+  messageDesc(file_robustmq_meta_v1_command, 9);
 
 /**
  * @generated from message robustmq.meta.v1.GroupRow
@@ -477,7 +524,7 @@ export type GroupRow = Message<"robustmq.meta.v1.GroupRow"> & {
  * Use `create(GroupRowSchema)` to create a new message.
  */
 export const GroupRowSchema: GenMessage<GroupRow> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 8);
+  messageDesc(file_robustmq_meta_v1_command, 10);
 
 /**
  * The answer that a repeat of a request gets (rule M2).
@@ -501,5 +548,5 @@ export type AnswerRow = Message<"robustmq.meta.v1.AnswerRow"> & {
  * Use `create(AnswerRowSchema)` to create a new message.
  */
 export const AnswerRowSchema: GenMessage<AnswerRow> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 9);
+  messageDesc(file_robustmq_meta_v1_command, 11);
 
