@@ -43,6 +43,7 @@ export function registerMetrics(metrics: Metrics, gateway: Gateway): void {
     ['deniedLogins', 'logins_denied', 'Logins denied'],
     ['protocolErrors', 'protocol_errors', 'Connections ended by an error of the client'],
     ['takenOver', 'takeovers', 'Sessions taken over by a new connection'],
+    ['foreignSessions', 'foreign_sessions', "CONNECTs refused because the session is another principal's"],
     ['keepAliveTimeouts', 'keep_alive_timeouts', 'Connections ended by their keep alive'],
     ['outputTimeouts', 'output_timeouts', 'Connections ended because the client took none of its output'],
     ['retainIgnored', 'retain_ignored', 'Retained publishes delivered without being stored'],
@@ -77,6 +78,11 @@ function publishCounters(gateway: Gateway): InstrumentDefinition[] {
       (s) => s.deliveryCounters.droppedTooLarge,
     ),
     c('dropped_expired', 'Messages that expired before delivery', (s) => s.deliveryCounters.droppedExpired),
+    c(
+      'dropped_uncertain',
+      'QoS 0 messages not repeated after the crash of a gateway that may have sent them',
+      (s) => s.deliveryCounters.droppedUncertain,
+    ),
   ];
 }
 

@@ -41,6 +41,8 @@ export interface ConnectionCounters {
   deniedLogins: number;
   protocolErrors: number;
   takenOver: number;
+  /** CONNECTs with the client id of another principal's session. */
+  foreignSessions: number;
   keepAliveTimeouts: number;
   outputTimeouts: number;
   retainIgnored: number;
@@ -56,6 +58,7 @@ export function newConnectionCounters(): ConnectionCounters {
     deniedLogins: 0,
     protocolErrors: 0,
     takenOver: 0,
+    foreignSessions: 0,
     keepAliveTimeouts: 0,
     outputTimeouts: 0,
     retainIgnored: 0,
@@ -108,8 +111,8 @@ export interface GatewayServices {
     owner: Pick<NodeIdentity, 'nodeId' | 'incarnation'>,
     session: { tenant: string; clientId: string; epoch: bigint },
   ): Promise<SessionHandover | undefined>;
-  /** Waits until the other gateways route a filter that the mesh serves (rule S6); bounded. */
-  meshReady(tenant: string, filter: string, callback: () => void): void;
+  /** Waits until the other gateways route what the mesh serves by now (rule S6); bounded. */
+  meshReady(callback: () => void): void;
   addMeshFilter(tenant: string, filter: string): void;
   removeMeshFilter(tenant: string, filter: string): void;
   connectionEnded(connection: Connection): void;

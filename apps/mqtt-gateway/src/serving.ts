@@ -197,7 +197,7 @@ export class Serving {
       revision: () => parts.meta.view.ownershipEpoch,
       refusal: () => this.#refusal(),
       takeOver: (owner, session) => this.takeovers.take(owner, session),
-      meshReady: (_tenant, _filter, callback) => this.mesh.routes.whenKnown(callback),
+      meshReady: (callback) => this.mesh.routes.whenKnown(callback),
       addMeshFilter: (tenant, filter) => this.mesh.routes.add(tenant, filter),
       removeMeshFilter: (tenant, filter) => this.mesh.routes.remove(tenant, filter),
       connectionEnded: (connection) => parts.connectionEnded(connection),
@@ -233,7 +233,7 @@ export class Serving {
         const handover = create(SessionHandoverSchema);
         const session = this.directory.get(tenant, clientId)?.session;
         if (!session?.isDurable) return handover;
-        handover.places = placesMessage(placesOf(this.services, session));
+        handover.places = placesMessage(placesOf(session));
         return handover;
       },
       isClosed: () => this.#isClosed,

@@ -128,25 +128,106 @@ test('4.3.1: a QoS 0 copy that lies behind a message in flight does not come aga
   expect(second.payloads()).toEqual(['a', 'later']);
 });
 
-test('an in-flight message that nothing matches any more gives its place in the window back', async () => {
+test('[MQTT-3.10.4-3], N6: what is in flight goes again under its identifier, though its subscription is gone', async () => {
   const first = client();
   await first.connect('dev', durable);
   await first.subscribe('gone', 1);
-  await first.subscribe('d/#', 1);
   await publishAll(['x'], 'gone');
   await until(() => first.payloads().length === 1);
   first.send({ cmd: 'unsubscribe', messageId: 5, unsubscriptions: ['gone'] });
   await first.take('unsuback');
   await leave(first);
 
+  // No subscription is left, and no journal has to be asked for filters.
   const second = client();
-  await second.connect('dev', {
-    clean: false,
-    properties: { sessionExpiryInterval: 600, receiveMaximum: 1 },
-  });
-  await publishAll(['later']);
+  expect((await second.connect('dev', durable)).sessionPresent).toBe(true);
   await until(() => second.payloads().length === 1);
-  expect(second.payloads()).toEqual(['later']);
+  const [again] = publishes(second);
+  expect(again).toMatchObject({ dup: true, qos: 1, messageId: publishes(first)[0]!.messageId });
+  acknowledge(second, again!);
+  await second.subscribe('gone', 1);
+  await publishAll(['later'], 'gone');
+  await until(() => second.payloads().length === 2);
+  expect(second.payloads()).toEqual(['x', 'later']);
+});
+
+test('N6: what is in flight goes again at its own QoS, whatever a later SUBSCRIBE was granted', async () => {
+  const first = client();
+  await first.connect('dev', durable);
+  await first.subscribe('d/#', 1);
+  await publishAll(['a']);
+  await until(() => first.payloads().length === 1);
+  await first.subscribe('d/#', 0);
+  await leave(first);
+  const second = client();
+  await second.connect('dev', durable);
+  await until(() => second.payloads().length === 1);
+  expect(publishes(second)[0]).toMatchObject({ dup: true, qos: 1 });
+});
+
+test('[MQTT-4.4.0-1]: what is in flight goes again though its expiry has passed meanwhile', async () => {
+  const first = client();
+  await first.connect('dev', durable);
+  await first.subscribe('d/#', 1);
+  const publisher = client();
+  await publisher.connect('expiring');
+  publisher.publish('d/1', 'short', 1, 1, { properties: { messageExpiryInterval: 1 } });
+  await until(() => first.payloads().length === 1);
+  await leave(first);
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  const second = client();
+  await second.connect('dev', durable);
+  await until(() => second.payloads().length === 1);
+  expect(publishes(second)[0]).toMatchObject({ dup: true, properties: { messageExpiryInterval: 1 } });
+});
+
+test('4.3.1: after a crash of its owner QoS 0 copies do not come again from the backlog, and are counted', async () => {
+  running.meta.addStream({ name: 'd/1', mqttFilter: 'd/1' });
+  await until(() => running.meta.acknowledgedEpoch === 2n);
+  // Makes the shard known to the journal of these tests.
+  await publishAll(['first']);
+  const first = client();
+  await first.connect('dev', durable);
+  await first.subscribe('d/#', 0);
+  await leave(first);
+  await publishAll(['maybe']);
+  running.meta.sessions.get('dev')!.deliveryUncertain = true;
+  const second = client();
+  await second.connect('dev', durable);
+  await publishAll(['live']);
+  await until(() => second.payloads().length === 1);
+  expect(second.payloads()).toEqual(['live']);
+  expect(running.gateway.serving!.deliveryCounters.droppedUncertain).toBe(1);
+});
+
+test('S6: QoS 0 right behind CONNACK with Session Present is not lost', async () => {
+  const first = client();
+  await first.connect('dev', durable);
+  await first.subscribe('q/#', 0);
+  await leave(first);
+  const publisher = client();
+  await publisher.connect('fast');
+  for (let round = 0; round < 5; round++) {
+    const device = client();
+    await device.connect('dev', durable);
+    publisher.publish('q/1', `${round}`, 0);
+    await until(() => device.payloads().length === 1);
+    await leave(device);
+  }
+});
+
+test('X4: cursors are stored of shards that had something for the session, and only where they moved', async () => {
+  running.meta.addStream({ name: 'other', mqttFilter: 'other/#', shards: 4 });
+  await until(() => running.meta.acknowledgedEpoch === 2n);
+  const first = client();
+  await first.connect('dev', durable);
+  await first.subscribe('#', 1);
+  await publishAll(['a']);
+  await until(() => first.payloads().length === 1);
+  acknowledge(first, publishes(first)[0]!);
+  await until(() => running.meta.calls.includes('commit dev'));
+  await leave(first);
+  expect(running.meta.sessions.get('dev')!.cursors).toHaveLength(1);
 });
 
 test('a client that leaves before its session reads again loses neither places nor identifiers', async () => {

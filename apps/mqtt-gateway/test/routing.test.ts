@@ -1,10 +1,10 @@
-import { OutboundTopicAliases } from '@robustmq/mqtt-session';
+import { OutboundTopicAliases, type ShardLag } from '@robustmq/mqtt-session';
 import { matchesFilter } from '@robustmq/mqtt-topics';
 import fc from 'fast-check';
 import { Deliverer, newDeliveryCounters } from '../src/delivery/deliverer.ts';
 import { Message } from '../src/delivery/message.ts';
 import { ShardTail, shardKeyOf, type RingBatch } from '../src/delivery/shard-tail.ts';
-import type { ShardLag, Subscriber } from '../src/delivery/subscriber.ts';
+import type { Subscriber } from '../src/delivery/subscriber.ts';
 import { Subscription } from '../src/delivery/subscription.ts';
 import { TopicRoutes } from '../src/delivery/topic-route.ts';
 import { OutputFlusher } from '../src/transport/output-flusher.ts';
@@ -18,7 +18,8 @@ class FakeSession implements Subscriber {
   readonly maximumPacketBytes: number;
   lag: Map<number, ShardLag> | null = null;
   isRedelivery = false;
-  isCursorDirty = false;
+  touched = 0;
+  maybeSentBelow = 0;
   readonly aliases: OutboundTopicAliases | null;
   window = Number.POSITIVE_INFINITY;
   readonly admitted: number[] = [];
@@ -48,14 +49,26 @@ class FakeSession implements Subscriber {
     this.output = new SocketOutput(transport, flusher);
   }
 
-  admit(_tail: ShardTail, offset: number): number {
+  isLiveAt(key: number): boolean {
+    return this.lag?.has(key) !== true;
+  }
+
+  touch(): void {
+    this.touched++;
+  }
+
+  mayHaveSent(_tail: unknown, offset: number): boolean {
+    return offset < this.maybeSentBelow;
+  }
+
+  admit(_tail: unknown, offset: number): number {
     if (this.window === 0) return 0;
     this.window--;
     this.admitted.push(offset);
     return this.admitted.length;
   }
 
-  fallBehind(tail: ShardTail, offset: number): void {
+  fallBehind(tail: { readonly key: number }, offset: number): void {
     (this.lag ??= new Map()).set(tail.key, { nextOffset: offset, ringFrom: 0 });
   }
 
@@ -185,6 +198,25 @@ describe('Deliverer', () => {
         },
       ),
     );
+  });
+
+  test('4.3.1, I5: a QoS 0 copy that a crashed owner may have sent does not go again, and is counted', () => {
+    const flusher = new OutputFlusher();
+    const routes = new TopicRoutes(16, () => stream);
+    const session = new FakeSession(1, flusher);
+    session.maybeSentBelow = 2;
+    routes.add(subscription(session, 't', 0));
+    const counters = newDeliveryCounters();
+    const deliverer = new Deliverer(1 << 20, counters);
+    const tail = new ShardTail(1, 0, 1, 0);
+    for (const offset of [0, 1, 2]) {
+      deliverer.begin(message('t', `${offset}`, 1), 0);
+      deliverer.deliver(routes.get('t'), tail, offset);
+    }
+    flusher.flush();
+    expect(session.packets().map(({ payload }) => payload.toString())).toEqual(['2']);
+    expect(counters.droppedUncertain).toBe(2);
+    expect(session.touched).toBe(3);
   });
 
   test('QoS 0 copies of each shape are shared and right for each version', () => {

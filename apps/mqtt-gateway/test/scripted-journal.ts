@@ -6,6 +6,7 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { matchesFilter } from '@robustmq/mqtt-topics';
 import {
   RecordCursor,
+  baseOffsetOf,
   codecOf,
   lastOffsetOf,
   pickRecords,
@@ -272,7 +273,7 @@ export class ScriptedJournal {
       let records = 0;
       for (const batch of stored.batches) {
         const last = lastOffsetOf(batch, 0);
-        if (last < next || last >= to || records >= read.maxRecords) continue;
+        if (last < next || baseOffsetOf(batch, 0) >= to || records >= read.maxRecords) continue;
         if (codecOf(batch, 0) !== 0) {
           // Opaque: whoever reads matches for himself (rule X1).
           next = last + 1;
@@ -282,11 +283,11 @@ export class ScriptedJournal {
           continue;
         }
         const picked = pickRecords(batch, 0, (record) => {
-          if (record.offset < next) return false;
+          if (record.offset < next || record.offset >= to) return false;
           const topic = record.key?.toString() ?? '';
           return read.filters.some((filter) => matchesFilter(filter, topic));
         });
-        next = last + 1;
+        next = Math.min(last + 1, to);
         if (recordCountOf(picked, 0) === 0) continue;
         records += recordCountOf(picked, 0);
         pieces.push(picked);

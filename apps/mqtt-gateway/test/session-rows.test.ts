@@ -55,7 +55,7 @@ describe('session rows', () => {
             positions: [{ streamId: 1, shard: 0, leaderEpoch: 3, offset: 5n }],
           } as StartVector);
           rows.subscriptionRows.push(subscriptionRow(before, 4));
-          expect(rows.session().subscriptions).toEqual([before]);
+          expect(rows.session(false).subscriptions).toEqual([before]);
         }
   });
 
@@ -81,9 +81,16 @@ describe('session rows', () => {
         inbound: [inboundRow(inbound)],
       }),
     );
-    expect(rows.session()).toEqual({ subscriptions: [], cursors: [cursor], outbound, inbound: [inbound] });
-    expect(placesOf(placesMessage({ cursors: [cursor], outbound }))).toEqual({ cursors: [cursor], outbound });
-    expect(placesOf(undefined)).toEqual({ cursors: [], outbound: [] });
+    expect(rows.session(false)).toEqual({
+      subscriptions: [],
+      cursors: [cursor],
+      outbound,
+      inbound: [inbound],
+      doubtful: false,
+    });
+    const places = { cursors: [cursor], outbound, doubtful: true };
+    expect(placesOf(placesMessage(places))).toEqual(places);
+    expect(placesOf(undefined)).toEqual({ cursors: [], outbound: [], doubtful: false });
   });
 
   test('filters that share a vector share it in memory as well, also when it comes on a later page', () => {
@@ -97,7 +104,7 @@ describe('session rows', () => {
       }),
     );
     rows.add(create(SessionRowsSchema, { starts: [{ id: 1, positions: [{ offset: 4n }] }] }));
-    const [a, b] = rows.session().subscriptions;
+    const [a, b] = rows.session(false).subscriptions;
     expect(a!.start).toBe(b!.start);
     expect(a!.start[0]!.offset).toBe(4);
   });

@@ -132,9 +132,9 @@ export class MqttSession<P extends Pick<Place, 'key'> = Place> implements Decode
     return this.#terms;
   }
 
-  /** QoS 1 messages in flight to the client; only once connected. */
+  /** QoS 1 messages in flight to the client; from CONNECT on. */
   get window(): SendWindow<P> {
-    assert(this.#window !== null, 'a session has a window once it is connected');
+    assert(this.#window !== null, 'a session has a window from CONNECT on');
     return this.#window;
   }
 
@@ -324,7 +324,6 @@ export class MqttSession<P extends Pick<Place, 'key'> = Place> implements Decode
     const terms = this.#terms!;
     this.#state = 'connected';
     this.#expiryIntervalS = terms.sessionExpiryIntervalS;
-    this.#window = new SendWindow<P>(terms.receiveMaximum);
     this.#deadlineMs = this.#keepAliveDeadline(nowMs);
     this.#sink.send(acceptingConnack(terms, this.#policy, sessionPresent, userProperties), terms.version);
   }
@@ -395,6 +394,7 @@ export class MqttSession<P extends Pick<Place, 'key'> = Place> implements Decode
     // The deadline of CONNECT holds until the session is open, so that no client waits for ever.
     this.#state = 'opening';
     this.#terms = terms;
+    this.#window = new SendWindow<P>(terms.receiveMaximum);
     this.#sink.open(terms);
   }
 

@@ -89,6 +89,7 @@ function openSession(
     connected: true,
     updatedAtMs: context.nowMs,
     deliveryUncertain: resumed && (before.connected || before.deliveryUncertain),
+    doubtful: resumed && before.doubtful,
     ...(principal && { principal }),
     ...(resumed && before.counts && { counts: before.counts }),
   });
@@ -163,6 +164,7 @@ function releaseSession(view: ApplyView, release: ReleaseSession, nowMs: bigint)
   if (places !== undefined) {
     head.counts = putPlaces(view, before, places);
     head.deliveryUncertain = false;
+    head.doubtful = places.doubtful;
   }
   replaceHead(view, before, head);
 }

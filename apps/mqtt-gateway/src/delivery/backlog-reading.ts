@@ -6,8 +6,8 @@ import { BrokerError } from '@robustmq/errors';
 import { codecOf, completeBatchBytes, isControl } from '@robustmq/record-batch';
 import type { BatchWalk } from './batch-walk.ts';
 import type { Inflation } from './inflation.ts';
-import type { ShardTail } from './shard-tail.ts';
-import type { ShardLag } from './subscriber.ts';
+import type { ShardLag } from '@robustmq/mqtt-session';
+import type { ShardPlace } from './shard-place.ts';
 import type { VisibleStream } from './topic-route.ts';
 
 /** What a reading needs around it. */
@@ -16,6 +16,8 @@ export interface ReadingHost {
   streamOf(streamId: number): VisibleStream | undefined;
   /** Delivers the current record of the walk; false when the session can't take it now. */
   take(walk: BatchWalk, offset: number): boolean;
+  /** The answer is used up. */
+  done(): void;
   /** A compressed batch was opened, or could not be: reading goes on. */
   ready(): void;
   onBadBatch(error: BrokerError): void;
@@ -30,7 +32,7 @@ export class BacklogReading {
   isWaiting = true;
   /** Whether the journal has dealt with the read. */
   isAnswered = false;
-  readonly tail: ShardTail;
+  readonly place: ShardPlace;
   readonly #host: ReadingHost;
   readonly #position: ShardLag;
   readonly #walk: BatchWalk;
@@ -40,9 +42,9 @@ export class BacklogReading {
   #isInflated = false;
   #isClosed = false;
 
-  constructor(host: ReadingHost, tail: ShardTail, position: ShardLag, walk: BatchWalk) {
+  constructor(host: ReadingHost, place: ShardPlace, position: ShardLag, walk: BatchWalk) {
     this.#host = host;
-    this.tail = tail;
+    this.place = place;
     this.#position = position;
     this.#walk = walk;
   }
@@ -74,6 +76,7 @@ export class BacklogReading {
     const start = this.#at;
     if (start >= batches.length) {
       this.#advanceTo(nextOffset);
+      this.#host.done();
       return 'done';
     }
     const sizeBytes = completeBatchBytes(batches, start, batches.length);
@@ -83,7 +86,7 @@ export class BacklogReading {
       return undefined;
     }
     this.#at = start + sizeBytes;
-    const visible = this.#host.streamOf(this.tail.streamId);
+    const visible = this.#host.streamOf(this.place.streamId);
     if (visible === undefined || isControl(batches, start)) return undefined;
     if (codecOf(batches, start) !== 0) {
       this.#inflate(batches, start);
@@ -107,7 +110,7 @@ export class BacklogReading {
     this.isWaiting = true;
     inflation.open(batches, start).then(
       (inflated) => {
-        const visible = this.#host.streamOf(this.tail.streamId);
+        const visible = this.#host.streamOf(this.place.streamId);
         if (this.#isClosed || visible === undefined) {
           inflation.done();
         } else {

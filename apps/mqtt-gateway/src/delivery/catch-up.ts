@@ -4,6 +4,7 @@
 
 import type { BrokerError } from '@robustmq/errors';
 import type { BacklogCallback, BacklogRequest, BacklogResult } from '@robustmq/journal-client';
+import type { ShardLag } from '@robustmq/mqtt-session';
 import { baseOffsetOf } from '@robustmq/record-batch';
 import { TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
 import { coverOf } from './backlog-filters.ts';
@@ -11,17 +12,20 @@ import { BacklogReading } from './backlog-reading.ts';
 import { BatchWalk, newWalkCounters, type WalkCounters } from './batch-walk.ts';
 import type { Deliverer } from './deliverer.ts';
 import type { Inflation } from './inflation.ts';
+import type { ShardPlace } from './shard-place.ts';
 import type { ShardTail } from './shard-tail.ts';
-import type { ShardLag, Subscriber } from './subscriber.ts';
+import type { OwedSession } from './subscriber.ts';
 import type { TailDelivery } from './tail-delivery.ts';
 import type { VisibleStream } from './topic-route.ts';
 
 /** A session as catching up needs it. */
-export interface LaggingSession extends Subscriber {
+export interface LaggingSession extends OwedSession {
   /** Messages of a shard that the window takes now; 0 while the socket is congested. */
-  roomIn(tail: ShardTail): number;
-  /** Whether an earlier connection has dealt with the message at this place. */
-  isSettled(tail: ShardTail, offset: number): boolean;
+  roomIn(place: ShardPlace): number;
+  /** Shards with messages of an earlier connection, which go before anything new of them. */
+  owedPlaces(): readonly ShardPlace[];
+  /** The next of them, at most `count`. */
+  owedOffsets(place: ShardPlace, count: number): number[];
   /** Topic filters to read the index for. */
   filters(): readonly string[];
   /** The session follows the shard live from now on. */
@@ -51,6 +55,15 @@ export interface CatchUpLimits {
   readonly retryMs: number;
 }
 
+/** One read of the journal for a session. */
+interface ShardRead {
+  readonly toOffset: number;
+  readonly filters: readonly string[];
+  readonly take: (walk: BatchWalk, offset: number) => boolean;
+  readonly done: () => void;
+}
+
+const EVERYTHING = ['#'];
 /** Records that one session may take before the next has its turn. */
 const RECORDS_PER_TURN = 256;
 
@@ -74,6 +87,8 @@ export class CatchUp {
   readonly #walk: BatchWalk;
   readonly #budget: TurnBudget;
   readonly #looked = { count: 0 };
+  /** Whether the session at hand could take no more. */
+  #isFull = false;
   #reads = 0;
   #scheduled = false;
   #stopped = false;
@@ -143,26 +158,67 @@ export class CatchUp {
 
   /** False when the session could go on at once but others come first. */
   #readOn(session: LaggingSession): boolean {
-    const { lag } = session;
-    if (lag === null) return true;
     this.#looked.count = 0;
-    let isFull = false;
-    for (const [shardKey, position] of lag) {
+    this.#isFull = false;
+    const owed = session.owedPlaces();
+    for (const place of owed) {
+      this.#readOnIn(session, place, () => this.#readOwed(session, place));
+      if (this.#looked.count >= RECORDS_PER_TURN) return false;
+    }
+    for (const [shardKey, position] of session.lag ?? []) {
       const tail = this.#tails.tailOf(shardKey);
-      if (tail === undefined) continue;
-      const reading = this.#readings.get(session)?.get(shardKey);
-      if (reading?.isWaiting === true) continue;
-      if (session.roomIn(tail) === 0) {
-        isFull = true;
-        if (reading !== undefined) this.#drop(session, reading);
-        continue;
-      }
-      if (reading === undefined) this.#readShard(session, tail, position);
-      else if (this.#deliverReading(session, reading)) isFull = true;
+      if (tail === undefined || owed.some(({ key }) => key === shardKey)) continue;
+      this.#readOnIn(session, tail, () => this.#readShard(session, tail, position));
       if (this.#looked.count >= RECORDS_PER_TURN) return false;
     }
     // A socket that is full only until the end of the turn tells nobody when it has room again.
-    return !isFull || !(session.output?.isDirty ?? false);
+    return !this.#isFull || !(session.output?.isDirty ?? false);
+  }
+
+  /** Goes on with the answer at hand, or begins to read. */
+  #readOnIn(session: LaggingSession, place: ShardPlace, begin: () => void): void {
+    const reading = this.#readings.get(session)?.get(place.key);
+    if (reading?.isWaiting === true) return;
+    if (session.roomIn(place) === 0) {
+      this.#isFull = true;
+      if (reading !== undefined) this.#drop(session, reading);
+    } else if (reading === undefined) begin();
+    else if (this.#deliverReading(session, reading)) this.#isFull = true;
+  }
+
+  /** What an earlier connection had in flight is read by place, whatever today's filters are (N6). */
+  #readOwed(session: LaggingSession, place: ShardPlace): void {
+    const offsets = session.owedOffsets(place, session.roomIn(place));
+    const from = offsets[0];
+    if (from === undefined) return;
+    let count = 1;
+    while (offsets[count] === from + count) count++;
+    const position: ShardLag = { nextOffset: from, ringFrom: 0 };
+    const take = (walk: BatchWalk, offset: number): boolean => this.#resend(session, walk, place, offset);
+    const done = (): void => {
+      // What did not come the log has no more: retention was faster than the client (I5).
+      for (const offset of session.owedOffsets(place, count)) {
+        if (offset >= position.nextOffset) break;
+        this.counters.expiredOffsets++;
+        session.abandon(place, offset);
+      }
+    };
+    this.#startRead(session, place, position, {
+      toOffset: from + count,
+      filters: EVERYTHING,
+      take,
+      done,
+    });
+  }
+
+  /** Sends the current record of a walk again, if it is owed; false when there is no room. */
+  #resend(session: LaggingSession, walk: BatchWalk, place: ShardPlace, offset: number): boolean {
+    if (walk.route === null || !walk.read()) {
+      session.abandon(place, offset);
+      return true;
+    }
+    this.#deliverer.beginAgain(walk.message, this.#host.clock.nowMs());
+    return this.#deliverer.resendTo(session, walk.route.receiverOf(session), place, offset);
   }
 
   #readShard(session: LaggingSession, tail: ShardTail, position: ShardLag): void {
@@ -234,7 +290,7 @@ export class CatchUp {
     nowMs: number,
   ): boolean {
     const receiver = walk.route?.receiverOf(session);
-    if (receiver === undefined || session.isSettled(tail, offset)) return true;
+    if (receiver === undefined) return true;
     // Also before a QoS 0 copy: what is read here is not dropped because we read too fast.
     if (session.roomIn(tail) === 0) return false;
     if (!walk.read() || !this.#deliverer.begin(walk.message, nowMs)) return true;
@@ -242,50 +298,65 @@ export class CatchUp {
   }
 
   #readBacklog(session: LaggingSession, tail: ShardTail, position: ShardLag, toOffset: number): void {
+    this.#startRead(session, tail, position, {
+      toOffset,
+      filters: coverOf(session.filters()),
+      take: (walk, offset) => this.#deliver(session, walk, tail, offset, this.#host.clock.nowMs()),
+      done: () => undefined,
+    });
+  }
+
+  #startRead(session: LaggingSession, place: ShardPlace, position: ShardLag, read: ShardRead): void {
     if (this.#reads >= this.#limits.maxReads) {
       this.#waiting.add(session);
       return;
     }
     this.#reads++;
     this.counters.backlogReads++;
-    const reading = this.#makeReading(session, tail, position);
+    const reading = this.#makeReading(session, place, position, read);
     let readings = this.#readings.get(session);
     if (readings === undefined) this.#readings.set(session, (readings = new Map<number, BacklogReading>()));
-    readings.set(tail.key, reading);
+    readings.set(place.key, reading);
     this.#reader.readBacklog(
       {
-        streamId: tail.streamId,
-        shard: tail.shard,
+        streamId: place.streamId,
+        shard: place.shard,
         fromOffset: position.nextOffset,
-        toOffset,
+        toOffset: read.toOffset,
         maxBytes: this.#limits.maxReadBytes,
-        maxRecords: Math.max(1, session.roomIn(tail)),
-        filters: coverOf(session.filters()),
+        maxRecords: Math.max(1, session.roomIn(place)),
+        filters: read.filters,
       },
       (error, result) => {
         reading.isAnswered = true;
         // The session is gone, or another life of it reads by now.
-        if (this.#readings.get(session)?.get(tail.key) !== reading) this.#freed();
+        if (this.#readings.get(session)?.get(place.key) !== reading) this.#freed();
         else if (error === undefined) this.#answered(session, reading, position, result!);
         else this.#failed(session, reading, error);
       },
     );
   }
 
-  #makeReading(session: LaggingSession, tail: ShardTail, position: ShardLag): BacklogReading {
-    const { streamId, shard } = tail;
+  #makeReading(
+    session: LaggingSession,
+    place: ShardPlace,
+    position: ShardLag,
+    { take, done }: ShardRead,
+  ): BacklogReading {
+    const { streamId, shard } = place;
     return new BacklogReading(
       {
         inflation: this.#inflation,
         streamOf: (id) => this.#host.streamOf(id),
-        take: (walk, offset) => this.#deliver(session, walk, tail, offset, this.#host.clock.nowMs()),
+        take,
+        done,
         ready: () => this.want(session),
         onBadBatch: (error) => {
           this.counters.badBatches++;
           this.#host.onBadBatch(streamId, shard, error);
         },
       },
-      tail,
+      place,
       position,
       new BatchWalk(this.#tails.topics, this.walked),
     );
@@ -312,7 +383,7 @@ export class CatchUp {
     this.#drop(session, reading);
     if (error.code === 'cancelled' || this.#stopped) return;
     this.#host.timers.after(this.#limits.retryMs, () => {
-      if (session.lag !== null && session.output !== null) this.want(session);
+      if (session.output !== null) this.want(session);
     });
   }
 
@@ -335,7 +406,7 @@ export class CatchUp {
   /** The answer is used up, or what is left of it can't be taken now and is read again. */
   #drop(session: LaggingSession, reading: BacklogReading): void {
     const readings = this.#readings.get(session);
-    readings?.delete(reading.tail.key);
+    readings?.delete(reading.place.key);
     if (readings?.size === 0) this.#readings.delete(session);
     this.#end(reading);
   }

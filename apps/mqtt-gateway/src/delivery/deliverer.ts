@@ -3,12 +3,12 @@
 // and reads it later (CatchUp); a QoS 0 copy that does not fit is dropped and counted (I5, I8).
 
 import { ABSENT, encodePublish, OutboundPublish, sizeOfPublish, type Qos } from '@robustmq/mqtt-codec';
-import type { OutboundTopicAliases } from '@robustmq/mqtt-session';
+import { NOT_OWED, startOf, WINDOW_FULL, type OutboundTopicAliases } from '@robustmq/mqtt-session';
 import { SharedPages } from '../transport/shared-pages.ts';
 import type { Message } from './message.ts';
 import type { ShardPlace } from './shard-place.ts';
-import { startOf, type OverlappingReceiver, type Receiver } from './subscription.ts';
-import { ALREADY_ACKNOWLEDGED, WINDOW_FULL, type Subscriber } from './subscriber.ts';
+import type { OverlappingReceiver, Receiver } from './subscription.ts';
+import type { OwedSession, Subscriber } from './subscriber.ts';
 import type { TopicRoute } from './topic-route.ts';
 
 /** Plain integers that instruments read. */
@@ -18,6 +18,8 @@ export interface DeliveryCounters {
   droppedSlow: number;
   droppedTooLarge: number;
   droppedExpired: number;
+  /** QoS 0 copies that a gateway which crashed may have sent already (I5). */
+  droppedUncertain: number;
   /** Copies that could not be made: the receiver goes on without (N9). */
   failed: number;
 }
@@ -30,6 +32,7 @@ export function newDeliveryCounters(): DeliveryCounters {
     droppedSlow: 0,
     droppedTooLarge: 0,
     droppedExpired: 0,
+    droppedUncertain: 0,
     failed: 0,
   };
 }
@@ -69,24 +72,28 @@ export class Deliverer {
 
   /** Starts with a message; false when it has expired and must not be delivered [MQTT-3.3.2-5]. */
   begin(message: Message, nowMs: number): boolean {
+    if (message.expiresAtMs >= 0 && message.expiresAtMs <= nowMs) {
+      this.#counters.droppedExpired++;
+      return false;
+    }
+    this.#take(message);
+    if (message.expiresAtMs >= 0) {
+      // What is left of the interval when it leaves [MQTT-3.3.2-6].
+      this.#publish.messageExpiryIntervalS = Math.ceil((message.expiresAtMs - nowMs) / 1000);
+    }
+    return true;
+  }
+
+  #take(message: Message): void {
+    this.#message = message;
     const publish = this.#publish;
     publish.messageExpiryIntervalS = ABSENT;
-    if (message.expiresAtMs >= 0) {
-      if (message.expiresAtMs <= nowMs) {
-        this.#counters.droppedExpired++;
-        return false;
-      }
-      // What is left of the interval when it leaves [MQTT-3.3.2-6].
-      publish.messageExpiryIntervalS = Math.ceil((message.expiresAtMs - nowMs) / 1000);
-    }
-    this.#message = message;
     publish.topic = message.topic;
     publish.payload = message.payload;
     publish.payloadStart = message.payloadStart;
     publish.payloadEnd = message.payloadEnd;
     publish.forwardedProperties = message.forwardedProperties;
     for (let shape = 0; shape < SHAPES; shape++) this.#sharedBuffers[shape] = null;
-    return true;
   }
 
   /** Delivers the message to all live receivers of its topic; `place` is null for a message that is in no log. */
@@ -119,8 +126,7 @@ export class Deliverer {
       this.#deliverTo(receiver, null, 0);
       return;
     }
-    const { lag } = receiver.session;
-    if (lag !== null && lag.has(place.key)) return;
+    if (!receiver.session.isLiveAt(place.key, offset)) return;
     if (!this.#deliverTo(receiver, place, offset)) receiver.session.fallBehind(place, offset);
   }
 
@@ -147,9 +153,13 @@ export class Deliverer {
       if (receiver.starts !== null && tail !== null && offset < startOf(receiver.starts, tail.key))
         return true;
     }
+    if (tail !== null) session.touch(tail);
     const retain = message.retain && receiver.retainAsPublished;
     if (tail === null || message.qos === 0 || receiver.qos === 0) {
-      if (tail !== null) session.isCursorDirty = true;
+      if (tail !== null && session.mayHaveSent(tail, offset)) {
+        this.#counters.droppedUncertain++;
+        return true;
+      }
       this.#sendQos0(session, receiver.subscriptionIdentifiers, retain);
       return true;
     }
@@ -216,13 +226,61 @@ export class Deliverer {
       return true;
     }
     const packetId = session.admit(tail, offset);
-    if (packetId <= 0) return packetId === ALREADY_ACKNOWLEDGED || packetId !== WINDOW_FULL;
+    if (packetId === WINDOW_FULL) return false;
+    this.#writeQos1(session, packetId, sizeBytes);
+    return true;
+  }
+
+  #writeQos1(session: Subscriber, packetId: number, sizeBytes: number): void {
     const publish = this.#publish;
     publish.packetId = packetId;
     publish.dup = session.isRedelivery;
     this.#write(session, sizeBytes);
     this.#counters.deliveredQos1++;
     if (this.#debug.isOn) this.#debug.copy(session, publish.topic, 'sent 1');
+  }
+
+  /** As {@link begin}, for a message whose delivery began on an earlier connection: it goes again also when it has expired. */
+  beginAgain(message: Message, nowMs: number): void {
+    this.#take(message);
+    if (message.expiresAtMs < 0) return;
+    // Never 0: some take that for no expiry at all.
+    this.#publish.messageExpiryIntervalS = Math.max(1, Math.ceil((message.expiresAtMs - nowMs) / 1000));
+  }
+
+  /**
+   * Sends a message of an earlier connection again, under its own identifier and at its own QoS, whatever became of its
+   * subscription (N6) [MQTT-4.4.0-1]. `receiver` is who would get it today. False: there is no room for it now.
+   */
+  resendTo(session: OwedSession, receiver: Receiver | undefined, place: ShardPlace, offset: number): boolean {
+    const message = this.#message!;
+    const isWanted =
+      receiver !== undefined &&
+      (receiver.parts === null ||
+        (receiver as OverlappingReceiver).select(message.originId, place.key, offset));
+    const identifiers = isWanted ? receiver.subscriptionIdentifiers : null;
+    const retain = isWanted && message.retain && receiver.retainAsPublished;
+    const { aliases } = session;
+    if (aliases === null) {
+      const sizeBytes = this.#shape(session.isVersion5, 1, retain, identifiers);
+      return this.#resendShaped(session, sizeBytes, place, offset);
+    }
+    const sizeBytes = this.#shapeWithAlias(session, aliases, 1, retain, identifiers);
+    const isDealtWith = this.#resendShaped(session, sizeBytes, place, offset);
+    this.#forgetAlias();
+    return isDealtWith;
+  }
+
+  #resendShaped(session: OwedSession, sizeBytes: number, place: ShardPlace, offset: number): boolean {
+    if (sizeBytes > session.maximumPacketBytes) {
+      // As if it were complete [MQTT-3.1.2-25].
+      this.#counters.droppedTooLarge++;
+      session.abandon(place, offset);
+      return true;
+    }
+    const packetId = session.resend(place, offset);
+    if (packetId === WINDOW_FULL) return false;
+    if (packetId !== NOT_OWED) this.#writeQos1(session, packetId, sizeBytes);
     return true;
   }
 

@@ -4,7 +4,7 @@
 import { BrokerError } from '@robustmq/errors';
 import type { FilterAnswer, FilterChange } from '@robustmq/journal-client';
 import { shardKeyOf } from './shard-tail.ts';
-import type { StartOffset } from './subscription.ts';
+import type { StartOffset } from '@robustmq/mqtt-session';
 
 /** The part of JournalClient that is used. */
 export interface FilterPort {

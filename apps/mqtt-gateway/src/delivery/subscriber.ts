@@ -1,13 +1,8 @@
 // What delivery needs of a session, so that it can be tested without sockets.
 
-import type { OutboundTopicAliases } from '@robustmq/mqtt-session';
+import type { OutboundTopicAliases, ShardLag } from '@robustmq/mqtt-session';
 import type { SocketOutput } from '../transport/socket-output.ts';
 import type { ShardPlace } from './shard-place.ts';
-
-/** {@link Subscriber.admit}: the message is to be read again when the window opens or the socket drains. */
-export const WINDOW_FULL = 0;
-/** {@link Subscriber.admit}: the client acknowledged it to the session's previous owner. */
-export const ALREADY_ACKNOWLEDGED = -1;
 
 /** A session as the receiver of messages. */
 export interface Subscriber {
@@ -21,21 +16,26 @@ export interface Subscriber {
   readonly output: SocketOutput | null;
   /** Messages larger than this are not sent to the client [MQTT-3.1.2-24]. */
   readonly maximumPacketBytes: number;
-  /** By shard key where the session reads behind the tail; null when it is live everywhere. */
+  /** By shard key where the session reads behind the tail; null when there is none. */
   readonly lag: ReadonlyMap<number, ShardLag> | null;
+  /** Whether the message at this place of the tail is the session's to take now. */
+  isLiveAt(shardKey: number, offset: number): boolean;
   /** Whether what was admitted last may have been sent before, so that it carries DUP [MQTT-3.3.1-1]. */
   readonly isRedelivery: boolean;
-  /** Set when its place in a log moved without an acknowledgement to come. */
-  isCursorDirty: boolean;
-  /** Takes the message at this place into the window: its packet identifier, or one of the two constants above. */
+  /** A message of this shard concerns the session: its cursor is worth keeping (rule X4). */
+  touch(place: ShardPlace): void;
+  /** Whether an owner that ended without a word may have sent the message: at QoS 0 it does not go again. */
+  mayHaveSent(place: ShardPlace, offset: number): boolean;
+  /** Takes the message at this place into the window: its packet identifier, or `WINDOW_FULL`. */
   admit(place: ShardPlace, offset: number): number;
   /** The session goes on reading this shard at `offset` when it can take messages again. */
   fallBehind(place: ShardPlace, offset: number): void;
 }
 
-/** Where a session goes on reading a shard. */
-export interface ShardLag {
-  nextOffset: number;
-  /** The gateway's ring has everything that matches the session's filters only from here on (rule X5). */
-  readonly ringFrom: number;
+/** A session that may owe its client messages of an earlier connection. */
+export interface OwedSession extends Subscriber {
+  /** The identifier to send the message again with, `WINDOW_FULL`, or `NOT_OWED`. */
+  resend(place: ShardPlace, offset: number): number;
+  /** What is owed at this place can't be sent again. */
+  abandon(place: ShardPlace, offset: number): void;
 }

@@ -1,5 +1,6 @@
 // One subscription of one session, and what a match of a topic yields: receivers, one per session [MQTT-3.3.5-1].
 
+import { startOf, type StartOffset, type StartVector } from '@robustmq/mqtt-session';
 import type { Subscriber } from './subscriber.ts';
 
 /** Subscription options as granted. */
@@ -10,14 +11,6 @@ export interface GrantedOptions {
   readonly retainHandling: number;
   /** 0: none. */
   readonly subscriptionIdentifier: number;
-}
-
-/** First offset of a shard that a subscription wants (rule X3). */
-export interface StartOffset {
-  readonly streamId: number;
-  readonly shard: number;
-  readonly leaderEpoch: number;
-  readonly offset: number;
 }
 
 /**
@@ -31,7 +24,7 @@ export interface Receiver {
   retainAsPublished: boolean;
   subscriptionIdentifiers: readonly number[] | null;
   /** By shard key; null once every start lies behind. */
-  starts: ReadonlyMap<number, StartOffset> | null;
+  starts: StartVector | null;
   /** The subscriptions that match, when they are more than one. */
   parts: readonly Subscription[] | null;
 }
@@ -48,7 +41,7 @@ export class Subscription implements Receiver {
   retainHandling = 0;
   subscriptionIdentifier = 0;
   subscriptionIdentifiers: readonly number[] | null = null;
-  starts: ReadonlyMap<number, StartOffset> | null = null;
+  starts: StartVector | null = null;
   readonly parts = null;
   /** Start vector of one that this connection made and a row in meta holds. */
   vector: readonly StartOffset[] = NO_STARTS;
@@ -129,9 +122,4 @@ export class OverlappingReceiver implements Receiver {
     this.subscriptionIdentifiers = identifiers;
     return qos >= 0;
   }
-}
-
-/** First offset wanted of a shard; 0 for one that the vector does not name. */
-export function startOf(starts: ReadonlyMap<number, StartOffset>, shardKey: number): number {
-  return starts.get(shardKey)?.offset ?? 0;
 }

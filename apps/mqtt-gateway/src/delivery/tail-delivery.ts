@@ -23,15 +23,15 @@ import { RecordTopics } from './record-topic.ts';
 import { ShardIntake } from './shard-intake.ts';
 import { ShardTail, shardKeyOf, type RingBatch } from './shard-tail.ts';
 import type { TopicRoute, VisibleStream } from './topic-route.ts';
-import type { ShardLag } from './subscriber.ts';
 
 /** A session that may follow shards live. */
 export interface LiveSession {
-  readonly lag: ReadonlyMap<number, ShardLag> | null;
-  /** Reads the shard from `offset` on; the ring serves from `ringFrom` on. */
-  lagFrom(tail: ShardTail, offset: number, ringFrom: number): void;
-  /** Has nothing more to read of the shard. */
-  caughtUp(tail: ShardTail): void;
+  /** The tail of a shard is known now: the session finds its place in it. */
+  tailStarted(tail: ShardTail): void;
+  /** The tail left out [from, ringFrom): reads that behind it. */
+  tailJumped(tail: ShardTail, from: number, ringFrom: number): void;
+  /** The shard is gone. */
+  shardGone(tail: ShardTail): void;
 }
 
 /** What tail delivery needs around it. */
@@ -120,6 +120,7 @@ export class TailDelivery {
     if (intake === undefined) {
       intake = new ShardIntake(new ShardTail(streamId, shard, leaderEpoch, offset));
       this.#intakes.set(key, intake);
+      for (const session of this.#host.sessions()) session.tailStarted(intake.tail);
     }
     return intake;
   }
@@ -132,7 +133,7 @@ export class TailDelivery {
       this.#intakes.delete(key);
       intake.close();
       tail.restartAt(Number.MAX_SAFE_INTEGER);
-      for (const session of this.#host.sessions()) session.caughtUp(tail);
+      for (const session of this.#host.sessions()) session.shardGone(tail);
     }
   }
 
@@ -231,7 +232,7 @@ export class TailDelivery {
       const end = Math.min(jump.sessions.length, jump.done + SESSION_STEPS);
       for (; jump.done < end; jump.done++) {
         const session = jump.sessions[jump.done]!;
-        if (session.lag?.has(tail.key) !== true) session.lagFrom(tail, jump.from, tail.ringStart);
+        session.tailJumped(tail, jump.from, tail.ringStart);
       }
       if (this.#budget.isSpent && jump.done < jump.sessions.length) return false;
     }

@@ -1,15 +1,23 @@
-// The session of a connected client: its subscriptions, its window and, for each shard, how far it has read. It lives as
-// long as the connection; what must outlive it goes to meta when it is released (rules S1, S3).
+// The session of a connected client on this gateway: its subscriptions and, behind the pure core that decides what it is
+// sent, its socket. It lives as long as the connection; what must outlive it goes to meta when it is released (S1, S3).
 
+import {
+  firstOffsetToRead,
+  Outbound,
+  WINDOW_FULL,
+  type ConnectTerms,
+  type MqttSession,
+  type OutboundTopicAliases,
+  type ShardLag,
+} from '@robustmq/mqtt-session';
 import type { CatchUp, LaggingSession } from '../delivery/catch-up.ts';
-import type { ShardTail } from '../delivery/shard-tail.ts';
-import { ALREADY_ACKNOWLEDGED, WINDOW_FULL, type ShardLag } from '../delivery/subscriber.ts';
+import type { ShardPlace } from '../delivery/shard-place.ts';
 import type { Subscription } from '../delivery/subscription.ts';
-import type { SocketOutput } from '../transport/socket-output.ts';
-import type { ConnectTerms, MqttSession, OutboundTopicAliases } from '@robustmq/mqtt-session';
+import type { LiveSession } from '../delivery/tail-delivery.ts';
 import type { SessionChanges } from '../store/session-changes.ts';
 import type { StoredPlaces } from '../store/session-rows.ts';
-import { Handover, type HandedOver } from './handover.ts';
+import type { SocketOutput } from '../transport/socket-output.ts';
+import { storedPlaceOf } from './session-places.ts';
 
 /** What names a session and its owner's right to it. */
 export interface SessionIdentity {
@@ -26,10 +34,14 @@ export interface SessionSurroundings {
   readonly catchUp: CatchUp;
   /** Bytes that may wait for the client before QoS 1 messages are left for later. */
   readonly slowOutputBytes: number;
+  /** Revision at which a stream began to own its topics (rule X4). */
+  streamRevision(streamId: number): number;
 }
 
+const NOTHING_STORED: StoredPlaces = { cursors: [], outbound: [], doubtful: false };
+
 /** One session on this gateway. */
-export class ClientSession implements LaggingSession {
+export class ClientSession implements LaggingSession, LiveSession {
   readonly identity: SessionIdentity;
   /** What is changed in its rows. */
   readonly changes: SessionChanges;
@@ -37,28 +49,20 @@ export class ClientSession implements LaggingSession {
   readonly isVersion5: boolean;
   readonly maximumPacketBytes: number;
   readonly subscriptions = new Map<string, Subscription>();
-  readonly machine: MqttSession<ShardTail>;
+  readonly outbound: Outbound<ShardPlace>;
   readonly aliases: OutboundTopicAliases | null;
-  output: SocketOutput | null;
-  lag: Map<number, ShardLag> | null = null;
-  isRedelivery = false;
+  /** Null before CONNACK and after the end. */
+  output: SocketOutput | null = null;
   readonly expiryIntervalS: number;
-  /** Whether cursors moved since they were last stored. */
-  isCursorDirty = false;
-  /** Set until the subscriptions of a resumed session are active and it reads: until then these places hold. */
-  stored: StoredPlaces | null = null;
-  readonly #catchUp: CatchUp;
-  readonly #slowOutputBytes: number;
-  #handover: Handover | null = null;
-  /** By shard key; null when every place is known. */
-  #maybeSentBelow: Map<number, number> | null = null;
+  /** Where the last owner left it. */
+  stored = NOTHING_STORED;
+  readonly #surroundings: SessionSurroundings;
 
   constructor(
     identity: SessionIdentity,
     changes: SessionChanges,
     terms: ConnectTerms,
-    machine: MqttSession<ShardTail>,
-    output: SocketOutput,
+    machine: MqttSession<ShardPlace>,
     surroundings: SessionSurroundings,
   ) {
     this.identity = identity;
@@ -67,11 +71,9 @@ export class ClientSession implements LaggingSession {
     this.isVersion5 = terms.version === 5;
     this.maximumPacketBytes = terms.maximumPacketBytes;
     this.expiryIntervalS = terms.sessionExpiryIntervalS;
-    this.machine = machine;
+    this.outbound = new Outbound(machine.window);
     this.aliases = terms.topicAliasMaximum > 0 ? machine.outboundAliases : null;
-    this.output = output;
-    this.#catchUp = surroundings.catchUp;
-    this.#slowOutputBytes = surroundings.slowOutputBytes;
+    this.#surroundings = surroundings;
   }
 
   /** Whether it outlives its connection. */
@@ -79,110 +81,109 @@ export class ClientSession implements LaggingSession {
     return this.expiryIntervalS > 0;
   }
 
-  /** What lies in a shard so far may have been sent before: no owner has said so (rule S3). */
-  maybeSent(tail: ShardTail): void {
-    (this.#maybeSentBelow ??= new Map()).set(tail.key, tail.nextOffset);
+  get lag(): ReadonlyMap<number, ShardLag> | null {
+    return this.outbound.lags;
   }
 
-  /** Places and messages of the last connection that are not settled. */
-  get handover(): Handover | null {
-    return this.#handover;
+  get isRedelivery(): boolean {
+    return this.outbound.isRedelivery;
   }
 
   get #isCongested(): boolean {
-    return this.output === null || this.output.waitingBytes > this.#slowOutputBytes;
-  }
-
-  roomIn(tail: ShardTail): number {
-    if (this.#isCongested) return 0;
-    const { window } = this.machine;
-    const room = this.#handover?.concerns(tail) === true ? window.resendRoom : window.room;
-    return Math.max(0, room);
+    return this.output === null || this.output.waitingBytes > this.#surroundings.slowOutputBytes;
   }
 
   filters(): readonly string[] {
     return [...this.subscriptions.keys()];
   }
 
-  isSettled(tail: ShardTail, offset: number): boolean {
-    return this.#handover !== null && this.#handover.isSettled(tail, offset);
+  // --- what it is sent ---
+
+  isLiveAt(shardKey: number, offset: number): boolean {
+    return this.outbound.isLiveAt(shardKey, offset);
   }
 
-  admit(tail: ShardTail, offset: number): number {
-    this.isRedelivery = false;
-    if (this.#isCongested) return WINDOW_FULL;
-    const handover = this.#handover;
-    if (handover !== null) {
-      if (handover.holds(tail, offset)) return this.#resend(handover, tail, offset);
-      if (handover.isSettled(tail, offset)) return ALREADY_ACKNOWLEDGED;
-      if (handover.isOver) this.#handover = null;
-    }
-    if (this.#maybeSentBelow !== null) {
-      this.isRedelivery = offset < (this.#maybeSentBelow.get(tail.key) ?? 0);
-    }
-    return this.machine.admit(tail, offset);
+  touch(place: ShardPlace): void {
+    this.outbound.touch(place);
   }
 
-  /** The original identifier with DUP (rule S3). */
-  #resend(handover: Handover, tail: ShardTail, offset: number): number {
-    const packetId = handover.resend(tail, offset);
-    if (packetId === WINDOW_FULL) return WINDOW_FULL;
-    this.isRedelivery = true;
-    return packetId;
+  mayHaveSent(place: ShardPlace, offset: number): boolean {
+    return this.outbound.mayHaveSent(place, offset);
   }
 
-  /** Takes over what the last connection had in flight; before the first message. */
-  takeOver(messages: readonly HandedOver[]): void {
-    if (messages.length > 0) this.#handover = new Handover(this.machine.window, messages);
+  roomIn(place: ShardPlace): number {
+    return this.#isCongested ? 0 : this.outbound.roomIn(place);
+  }
+
+  admit(place: ShardPlace, offset: number): number {
+    return this.#isCongested ? WINDOW_FULL : this.outbound.admit(place, offset);
+  }
+
+  owedPlaces(): readonly ShardPlace[] {
+    return this.outbound.owedPlaces();
+  }
+
+  owedOffsets(place: ShardPlace, count: number): number[] {
+    return this.outbound.owedOffsets(place, count);
+  }
+
+  resend(place: ShardPlace, offset: number): number {
+    return this.#isCongested ? WINDOW_FULL : this.outbound.resend(place, offset);
+  }
+
+  abandon(place: ShardPlace, offset: number): void {
+    this.outbound.abandon(place, offset);
   }
 
   /** The client acknowledged a message. */
   acknowledged(): void {
-    this.isCursorDirty = true;
-    if (this.lag !== null) this.#catchUp.want(this);
+    this.outbound.acknowledged();
+    this.drained();
   }
 
   /** The socket has room again. */
   drained(): void {
-    if (this.lag !== null) this.#catchUp.want(this);
+    if (!this.outbound.isLive) this.#surroundings.catchUp.want(this);
   }
 
-  fallBehind(tail: ShardTail, offset: number): void {
-    this.lagFrom(tail, offset, 0);
+  // --- where it stands ---
+
+  fallBehind(place: ShardPlace, offset: number): void {
+    this.outbound.fallBehind(place, offset);
+    this.#surroundings.catchUp.want(this);
   }
 
-  /** Reads the shard from `offset` on; the ring serves from `ringFrom` on. */
-  lagFrom(tail: ShardTail, offset: number, ringFrom: number): void {
-    (this.lag ??= new Map()).set(tail.key, { nextOffset: offset, ringFrom });
-    this.#catchUp.want(this);
+  tailJumped(tail: ShardPlace, from: number, ringFrom: number): void {
+    this.outbound.tailJumped(tail, from, ringFrom);
+    this.drained();
   }
 
-  caughtUp(tail: ShardTail): void {
-    if (this.lag === null) return;
-    this.lag.delete(tail.key);
-    if (this.lag.size === 0) this.lag = null;
-    if (this.#handover === null) return;
-    this.#handover.readTo(tail, tail.nextOffset);
-    if (this.#handover.isOver) this.#handover = null;
-    // The window may have got places back that other shards wait for.
-    if (this.lag !== null) this.#catchUp.want(this);
+  caughtUp(tail: ShardPlace): void {
+    this.outbound.caughtUp(tail);
   }
 
-  /** Everything of a shard below was sent, or is settled. */
-  sentBelow(tail: ShardTail): number {
-    return this.lag?.get(tail.key)?.nextOffset ?? tail.deliveredBelow;
+  shardGone(tail: ShardPlace): void {
+    this.outbound.forget(tail.key);
   }
 
-  /** The lowest offset of a shard that the client has not acknowledged or not been sent. */
-  cursorOf(tail: ShardTail): number {
-    const unread = this.sentBelow(tail);
-    const unacknowledged = this.machine.window.lowestOffset(tail);
-    return unacknowledged === undefined ? unread : Math.min(unread, unacknowledged);
+  /** Tails that are not known when a session is resumed it joins where they begin (N5). */
+  tailStarted(tail: ShardPlace): void {
+    if (this.outbound.isResuming) return;
+    this.beginIn(tail, tail.nextOffset);
+    this.drained();
+  }
+
+  /** Finds the session's place in a shard whose tail is known: by its rows, or by where its subscriptions start (X4). */
+  beginIn(tail: ShardPlace, ringFrom: number): void {
+    const { from: known, committed } = storedPlaceOf(this.stored, tail);
+    const streamRevision = this.#surroundings.streamRevision(tail.streamId);
+    const from = firstOffsetToRead(tail, known, this.subscriptions.values(), streamRevision);
+    this.outbound.begin({ place: tail, from, ringFrom, committed });
   }
 
   /** The connection is gone: takes nothing any more. */
   close(): void {
     this.output = null;
-    this.#catchUp.forget(this);
+    this.#surroundings.catchUp.forget(this);
   }
 }

@@ -25,7 +25,7 @@ import {
   type UnsubscribeRequest,
 } from '@robustmq/mqtt-session';
 import { WheelTimer, type Cancel } from '@robustmq/runtime';
-import type { ShardTail } from '../delivery/shard-tail.ts';
+import type { ShardPlace } from '../delivery/shard-place.ts';
 import type { GatewayServices } from '../services.ts';
 import { SocketOutput, type Relief, type Transport } from '../transport/socket-output.ts';
 import type { ByteSink, Peer } from '../transport/tcp-listener.ts';
@@ -49,7 +49,7 @@ export class Connection implements ByteSink, SessionSink, Relief {
   readonly services: GatewayServices;
   readonly peer: Peer;
   readonly output: SocketOutput;
-  readonly machine: MqttSession<ShardTail>;
+  readonly machine: MqttSession<ShardPlace>;
   /** Null until CONNACK, and after the end. */
   session: ClientSession | null = null;
   /** Session epoch that its CONNECT has got so far; 0: it is being asked for; null: it was not asked for yet. */
@@ -80,7 +80,7 @@ export class Connection implements ByteSink, SessionSink, Relief {
       maxHeldBytes: services.limits.maxHeldBytes,
       isTurnSpent: services.isReadTurnSpent,
     });
-    this.machine = new MqttSession<ShardTail>(this, services.limits, services.clock.monotonicMs());
+    this.machine = new MqttSession<ShardPlace>(this, services.limits, services.clock.monotonicMs());
     this.#timer = new WheelTimer(() => this.#timeout());
     services.wheel.arm(this.#timer, services.limits.connectTimeoutMs);
   }

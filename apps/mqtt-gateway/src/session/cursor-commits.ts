@@ -5,7 +5,7 @@ import { REASON } from '@robustmq/mqtt-codec';
 import type { GatewayServices } from '../services.ts';
 import type { ClientSession } from './client-session.ts';
 import type { Connection } from './connection.ts';
-import { cursorsOf } from './session-end.ts';
+import { rowOf } from './session-places.ts';
 
 /** Commits cursors periodically. */
 export class CursorCommits {
@@ -23,25 +23,27 @@ export class CursorCommits {
   commit(): void {
     for (const connection of this.#services.directory.connections()) {
       const { session } = connection;
-      if (session !== null && session.isDurable && session.isCursorDirty) this.#commit(connection, session);
+      if (session !== null && session.isDurable && session.outbound.hasMoved)
+        this.#commit(connection, session);
     }
   }
 
   #commit(connection: Connection, session: ClientSession): void {
+    const { outbound, changes } = session;
     // Before a resumed session reads, its places have not moved. And one commit at a time: while meta is away they must
     // not pile up in the session's chain.
-    if (session.stored !== null || this.#underWay.has(session)) return;
-    session.isCursorDirty = false;
-    const cursors = cursorsOf(this.#services, session);
-    if (cursors.length === 0) return;
+    if (outbound.isResuming || this.#underWay.has(session)) return;
+    const moved = outbound.takeMovedCursors();
+    if (moved.length === 0) return;
     this.#underWay.add(session);
-    this.#services.store.commit(session.changes, cursors, (error) => {
+    const cursors = moved.map(({ place, offset }) => ({ ...rowOf(place, offset), sentBelow: 0 }));
+    this.#services.store.commit(changes, cursors, (error) => {
       this.#underWay.delete(session);
       if (error === undefined) return;
       // Another owner opened the session: this connection must not be served beside it (I6).
       if (error.code === 'fenced') connection.machine.disconnect(REASON.sessionTakenOver);
       // The next interval tries again; a crash before that only repeats messages.
-      else session.isCursorDirty = true;
+      else outbound.cursorsFailed(moved);
     });
   }
 

@@ -1,42 +1,27 @@
 // The end of a session's time on this gateway: its filters go, and its row in meta gets what the next owner needs.
 
-import type { ShardTail } from '../delivery/shard-tail.ts';
+import type { ShardPlace } from '../delivery/shard-place.ts';
 import type { GatewayServices } from '../services.ts';
 import type { StoredCursor, StoredOutbound, StoredPlaces } from '../store/session-rows.ts';
 import type { ClientSession } from './client-session.ts';
 import type { Connection } from './connection.ts';
+import { rowOf } from './session-places.ts';
 
-/** How far a durable session has read every shard that MQTT sees, and what is in flight (rule S3). */
-export function placesOf(services: GatewayServices, session: ClientSession): StoredPlaces {
-  if (session.stored !== null) return session.stored;
+/** What the next owner needs to know; until the session knows its places, what it was told itself. */
+export function placesOf(session: ClientSession): StoredPlaces {
+  const { outbound: sending } = session;
+  if (sending.isResuming) return session.stored;
   const outbound: StoredOutbound[] = [];
-  const sentBelow = new Map<ShardTail, number>();
-  for (const { packetId, place: tail, offset } of session.machine.window.inFlight()) {
-    outbound.push({ packetId, qos: 1, state: 'sent', ...placeIn(tail, offset) });
-    sentBelow.set(tail, session.sentBelow(tail));
+  const inFlight = new Map<number, ShardPlace>();
+  for (const { packetId, place, offset } of sending.window.inFlight()) {
+    outbound.push({ packetId, qos: 1, state: 'sent', ...rowOf(place, offset) });
+    inFlight.set(place.key, place);
   }
-  for (const { tail, offset } of session.handover?.sentBelow() ?? []) {
-    sentBelow.set(tail, Math.max(offset, session.sentBelow(tail)));
-  }
-  return { cursors: cursorsOf(services, session, sentBelow), outbound };
-}
-
-/** How far a durable session has read every shard that MQTT sees. */
-export function cursorsOf(
-  services: GatewayServices,
-  session: ClientSession,
-  sentBelow: ReadonlyMap<ShardTail, number> = new Map(),
-): StoredCursor[] {
-  const cursors: StoredCursor[] = [];
-  for (const tail of services.tails.tails()) {
-    const place = placeIn(tail, session.cursorOf(tail));
-    cursors.push({ ...place, sentBelow: sentBelow.get(tail) ?? 0 });
-  }
-  return cursors;
-}
-
-function placeIn({ streamId, shard, leaderEpoch }: ShardTail, offset: number) {
-  return { streamId, shard, leaderEpoch, offset };
+  const cursors = sending.cursors().map(({ place, offset }): StoredCursor => {
+    const sentBelow = inFlight.has(place.key) ? sending.sentBelow(place) : 0;
+    return { ...rowOf(place, offset), sentBelow };
+  });
+  return { cursors, outbound, doubtful: sending.isUncertain };
 }
 
 /** Takes the session's subscriptions out of routing. */
@@ -54,7 +39,7 @@ export function removeSubscriptions(services: GatewayServices, session: ClientSe
 export function endSession(connection: Connection, session: ClientSession, expiryIntervalS: number): void {
   const { services } = connection;
   const isDurable = expiryIntervalS > 0;
-  const places = isDurable ? placesOf(services, session) : undefined;
+  const places = isDurable ? placesOf(session) : undefined;
   session.close();
   removeSubscriptions(services, session);
   services.directory.remove(session.identity.tenant, session.identity.clientId, connection);

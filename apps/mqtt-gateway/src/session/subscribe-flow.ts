@@ -2,9 +2,15 @@
 // filter is active in every tail, the mesh routes it, and a durable session's row has it, before SUBACK leaves (X3, S6).
 
 import { REASON } from '@robustmq/mqtt-codec';
-import type { SubscribeEntry, SubscribeRequest, UnsubscribeRequest } from '@robustmq/mqtt-session';
+import {
+  startsOfNew,
+  type StartOffset,
+  type SubscribeEntry,
+  type SubscribeRequest,
+  type UnsubscribeRequest,
+} from '@robustmq/mqtt-session';
 import type { ActiveFilter } from '../delivery/filter-registry.ts';
-import { Subscription, type StartOffset } from '../delivery/subscription.ts';
+import { Subscription } from '../delivery/subscription.ts';
 import type { StoredSubscription } from '../store/session-rows.ts';
 import type { ClientSession } from './client-session.ts';
 import type { Connection } from './connection.ts';
@@ -77,27 +83,27 @@ function subscribeOne(pending: Pending, entry: SubscribeEntry): void {
       subscription.vector = [...starts.values()];
       pending.stored.set(entry, subscription);
     }
-    const isResuming = session.stored !== null;
-    // A live session never sees an offset below: only one that reads behind the tail has to compare.
-    if (session.lag !== null || isResuming) subscription.starts = starts;
+    const isResuming = session.outbound.isResuming;
+    // A live session never sees an offset below: only one that reads behind the tail has to compare, or one whose tail
+    // has not come to where the filter is active.
+    if (!session.outbound.isLive || isAhead(connection, active!)) subscription.starts = starts;
     if (!isResuming) {
       services.routesOf(tenant).add(subscription);
       subscription.activated();
     }
     // A resumed session that does not read yet takes this subscription along when it begins to.
-    subscription.whenSettled(() => services.meshReady(tenant, filter, () => finishPart(pending)));
+    subscription.whenSettled(() => services.meshReady(() => finishPart(pending)));
   });
 }
 
-/** Where a new subscription starts: the filter matches from there on, and what we have delivered already is behind it. */
 function startsOf(connection: Connection, active: ActiveFilter): Map<number, StartOffset> {
-  const starts = new Map<number, StartOffset>();
-  for (const [key, start] of active.activeFrom) {
-    const tail = connection.services.tails.tailOf(key);
-    const offset = Math.max(start.offset, tail?.nextOffset ?? 0);
-    starts.set(key, { ...start, offset });
-  }
-  return starts;
+  return startsOfNew(active.activeFrom, (key) => connection.services.tails.tailOf(key));
+}
+
+function isAhead(connection: Connection, { activeFrom }: ActiveFilter): boolean {
+  for (const [key, { offset }] of activeFrom)
+    if (offset > (connection.services.tails.tailOf(key)?.nextOffset ?? 0)) return true;
+  return false;
 }
 
 function storedOf(subscription: Subscription): StoredSubscription {

@@ -54,7 +54,7 @@ export function openedSession(
     deliveryUncertain: outcome.session?.deliveryUncertain ?? false,
     previousOwner: isServedElsewhere(outcome) ? outcome.previousOwner : undefined,
     previousEpoch: outcome.previousEpoch,
-    stored: rows.session(),
+    stored: rows.session(outcome.session?.doubtful ?? false),
     changes: new SessionChanges(key, rows),
   };
 }

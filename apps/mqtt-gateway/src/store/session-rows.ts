@@ -69,6 +69,8 @@ export interface StoredInbound {
 export interface StoredPlaces {
   readonly cursors: readonly StoredCursor[];
   readonly outbound: readonly StoredOutbound[];
+  /** An owner ended without a word, and what it may have sent is not read to its end yet. */
+  readonly doubtful: boolean;
 }
 
 /** A session as it was stored. */
@@ -78,7 +80,13 @@ export interface StoredSession extends StoredPlaces {
 }
 
 /** A session without rows. */
-export const NO_ROWS: StoredSession = { subscriptions: [], inbound: [], cursors: [], outbound: [] };
+export const NO_ROWS: StoredSession = {
+  subscriptions: [],
+  inbound: [],
+  cursors: [],
+  outbound: [],
+  doubtful: false,
+};
 
 // Subscription Options of MQTT 5 (3.8.3.1).
 const QOS_MASK = 0x03;
@@ -176,10 +184,11 @@ function storedInbound({ packetId, sequence, shard }: InboundRow): StoredInbound
 }
 
 /** What an owner says at a release or hands over. */
-export function placesMessage({ cursors, outbound }: StoredPlaces): SessionPlaces {
+export function placesMessage({ cursors, outbound, doubtful }: StoredPlaces): SessionPlaces {
   return create(SessionPlacesSchema, {
     cursors: cursors.map(cursorRow),
     outbound: outbound.map(outboundRow),
+    doubtful,
   });
 }
 
@@ -188,6 +197,7 @@ export function placesOf(message: SessionPlaces | undefined): StoredPlaces {
   return {
     cursors: message?.cursors.map(storedCursor) ?? [],
     outbound: message?.outbound.map(storedOutbound) ?? [],
+    doubtful: message?.doubtful ?? false,
   };
 }
 
@@ -209,7 +219,7 @@ export class CollectedRows {
   }
 
   /** The whole session. */
-  session(): StoredSession {
+  session(doubtful: boolean): StoredSession {
     const starts = new Map(this.startRows.map(({ id, positions }) => [id, positions.map(placeOf)]));
     const noPlaces: readonly ShardPlace[] = [];
     return {
@@ -219,6 +229,7 @@ export class CollectedRows {
       cursors: this.#cursors,
       outbound: this.#outbound,
       inbound: this.#inbound,
+      doubtful,
     };
   }
 }

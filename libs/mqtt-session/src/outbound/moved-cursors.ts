@@ -42,6 +42,11 @@ export class MovedCursors<P extends Place> {
     this.#last = null;
   }
 
+  /** All of them, for the next owner. */
+  all(cursorOf: (place: P) => number): Cursor<P>[] {
+    return Array.from(this.#known.values(), ({ place }) => ({ place, offset: cursorOf(place) }));
+  }
+
   /** Those that moved; they count as known to meta from now on, until {@link failed} says otherwise. */
   take(cursorOf: (place: P) => number): Cursor<P>[] {
     this.isDirty = false;

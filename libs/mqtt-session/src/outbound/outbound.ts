@@ -72,6 +72,11 @@ export class Outbound<P extends Place> {
     return this.#reading.isResuming;
   }
 
+  /** Whether the session follows every shard live, from wherever the tail is. */
+  get isLive(): boolean {
+    return this.#reading.isLive;
+  }
+
   /** Whether a cursor may have moved since the last {@link takeMovedCursors}. */
   get hasMoved(): boolean {
     return this.#cursors.isDirty;
@@ -159,6 +164,11 @@ export class Outbound<P extends Place> {
     const unread = this.sentBelow(place);
     const unacknowledged = this.window.lowestOffset(place);
     return unacknowledged === undefined ? unread : Math.min(unread, unacknowledged);
+  }
+
+  /** Cursors of every shard that had something for the session: what the next owner begins with. */
+  cursors(): Cursor<P>[] {
+    return this.#cursors.all((place) => this.cursorOf(place));
   }
 
   /** Cursors that meta does not know yet (rule X4). */

@@ -31,6 +31,11 @@ export class ShardReading<P extends Place> {
     return this.#isResuming;
   }
 
+  /** Whether every shard is followed live, from wherever the tail is. */
+  get isLive(): boolean {
+    return !this.#isResuming && this.#lags === null && this.#floors === null && this.#awaited === null;
+  }
+
   resume(): void {
     this.#isResuming = true;
   }
@@ -53,7 +58,7 @@ export class ShardReading<P extends Place> {
 
   /** Whether the message at this offset is the session's to take from the tail. */
   isLiveAt(key: number, offset: number): boolean {
-    if (this.#lags === null && this.#floors === null && this.#awaited === null) return !this.#isResuming;
+    if (this.isLive) return true;
     if (this.awaits(key) || this.#lags?.has(key) === true) return false;
     return this.#floors === null || this.#isAboveFloor(key, offset);
   }

@@ -15,7 +15,7 @@ export type StartVector = ReadonlyMap<number, StartOffset>;
 
 /** What X4 looks at of a subscription. */
 export interface StartingSubscription {
-  /** Null: it has no vector (it was made on this connection and is not active yet). */
+  /** Null: it was made on this connection, and every start lies behind the tails. */
   readonly starts: StartVector | null;
   /** Revision of the cluster at which it was made. */
   readonly createdAtRevision: number;
@@ -58,7 +58,7 @@ export function firstOffsetToRead(
   for (const { starts, createdAtRevision } of subscriptions) {
     const start = starts?.get(place.key);
     if (start !== undefined) from = Math.min(from, start.offset);
-    else if (starts !== null && streamRevision > createdAtRevision) from = 0;
+    else if (streamRevision > createdAtRevision) from = 0;
   }
   return from;
 }

@@ -257,7 +257,8 @@ export class ServedSession {
 
   /** What the next owner needs, at a graceful end. */
   places(): Places {
-    const cursors = new Map<number, { offset: number; sentBelow: number }>(this.movedCursors());
+    const cursors = new Map<number, { offset: number; sentBelow: number }>();
+    for (const { place, offset } of this.outbound.cursors()) cursors.set(place.key, { offset, sentBelow: 0 });
     const outbound = [];
     for (const { packetId, place, offset } of this.outbound.window.inFlight()) {
       outbound.push({ packetId, shard: place.key, offset });

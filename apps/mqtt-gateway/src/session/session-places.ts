@@ -1,0 +1,65 @@
+// Where a session stands in its shards, as rows of meta and as places of the core, both ways (rules S3, X4).
+
+import type { AwaitedPlace, PlacedMessage } from '@robustmq/mqtt-session';
+import { shardKeyOf, type ShardPlace } from '../delivery/shard-place.ts';
+import type { StoredPlaces } from '../store/session-rows.ts';
+
+/** What rows say of one shard. */
+export interface StoredPlace {
+  /** First offset that was not sent; undefined: nothing is said. */
+  readonly from: number | undefined;
+  /** What meta has as its cursor; see `ResumedPlace`. */
+  readonly committed: number | null;
+}
+
+type Shard = Pick<ShardPlace, 'streamId' | 'shard'>;
+
+function isIn(row: Shard, { streamId, shard }: Shard): boolean {
+  return row.streamId === streamId && row.shard === shard;
+}
+
+/** What the rows of a session say of a shard. */
+export function storedPlaceOf(stored: StoredPlaces, shard: Shard): StoredPlace {
+  const cursor = stored.cursors.find((row) => isIn(row, shard));
+  let sentBelow = cursor?.sentBelow ?? 0;
+  for (const row of stored.outbound) if (isIn(row, shard)) sentBelow = Math.max(sentBelow, row.offset + 1);
+  const from = sentBelow > 0 ? sentBelow : cursor?.offset;
+  return { from, committed: from === undefined ? null : (cursor?.offset ?? -1) };
+}
+
+/** What stands in for tails that are not known, so that what is owed there is sent all the same (N6). */
+export function standIns(
+  stored: StoredPlaces,
+  isKnown: (key: number) => boolean,
+): AwaitedPlace<ShardPlace>[] {
+  const found = new Map<number, AwaitedPlace<ShardPlace>>();
+  for (const { streamId, shard, leaderEpoch } of [...stored.cursors, ...stored.outbound]) {
+    const key = shardKeyOf(streamId, shard);
+    if (isKnown(key) || found.has(key)) continue;
+    const { from = 0, committed } = storedPlaceOf(stored, { streamId, shard });
+    const place = { streamId, shard, key, leaderEpoch, nextOffset: from, deliveredBelow: from };
+    found.set(key, { place, committed });
+  }
+  return [...found.values()];
+}
+
+/** What the last connection had in flight, in the places of this gateway. */
+export function inFlightOf(
+  stored: StoredPlaces,
+  placeOf: (key: number) => ShardPlace | undefined,
+): PlacedMessage<ShardPlace>[] {
+  return stored.outbound.flatMap(({ packetId, streamId, shard, offset }) => {
+    const place = placeOf(shardKeyOf(streamId, shard));
+    return place === undefined ? [] : [{ packetId, place, offset }];
+  });
+}
+
+/** After a crash of the owner the cursors alone are believed: what it had in flight nobody knows (rule S3). */
+export function placesAfterCrash({ cursors }: StoredPlaces): StoredPlaces {
+  return { cursors: cursors.map((cursor) => ({ ...cursor, sentBelow: 0 })), outbound: [], doubtful: true };
+}
+
+/** A cursor as its row. */
+export function rowOf({ streamId, shard, leaderEpoch }: ShardPlace, offset: number) {
+  return { streamId, shard, leaderEpoch, offset };
+}
