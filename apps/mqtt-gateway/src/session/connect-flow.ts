@@ -214,11 +214,11 @@ function sessionOf({ connection, terms }: Opening, { key, changes }: OpenedSessi
   const { generation, epoch } = key;
   const { clientId } = terms;
   const originId = hash.ofString(`${tenant}\0${clientId}`).toMapKey();
-  const { catchUp, limits, streamRevision } = services;
+  const { catchUp, limits } = services;
   return new ClientSession({ tenant, clientId, generation, epoch, originId }, changes, terms, machine, {
     catchUp,
     slowOutputBytes: limits.slowOutputBytes,
-    streamRevision,
+    streamRevision: (streamId) => services.streamRevision(streamId),
   });
 }
 
