@@ -202,17 +202,17 @@ export class Checkpointer {
       if (shard.leader === undefined || shard.failure !== undefined || shard.stream === undefined) continue;
       shard.producers.expire(nowMs - PRODUCER_EXPIRATION_MS);
       const { config, log } = shard;
-      const active = log.describeSegments().at(-1);
+      const active = log.retainedSegments().at(-1);
       const activeIsOld =
         config.retentionMs >= 0 &&
         active !== undefined &&
-        active.maxTimestampMs >= 0 &&
-        nowMs - active.maxTimestampMs > config.retentionMs &&
+        active.lengthBytes > 0 &&
+        nowMs - active.timeMs > config.retentionMs &&
         // Times are the producer's: what says it is from long ago may have come this instant.
         this.#options.clock.monotonicMs() - shard.appendedAtMs >
           Math.min(config.retentionMs, READING_TIME_MS);
       if (activeIsOld) log.roll();
-      const start = retentionStart(log.describeSegments(), config, nowMs, shard.highWatermark);
+      const start = retentionStart(log.retainedSegments(), config, nowMs, shard.highWatermark);
       if (start > log.logStartOffset) this.#options.advanceLogStart(shard, start);
     }
   }

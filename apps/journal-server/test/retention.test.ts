@@ -1,7 +1,15 @@
 // What a journal lets go of and what it never serves: retention by time and size (L4), damage (L2, I9), and the room on
 // the disk (L6).
 
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { FetchSectionResult, JournalClient } from '@robustmq/journal-client';
@@ -56,6 +64,23 @@ function segments(streamId: number): string[] {
 }
 
 describe('retention (L4)', () => {
+  test('keeps records without a timestamp for as long as the time of their segment says (L4)', async () => {
+    cluster.create(1, REPLICA, { config: { 'segment.bytes': '1048576', 'retention.ms': '604800000' } });
+    await start(1);
+    for (let i = 0; i < 30; i++) expect(await produce(1, 'x'.repeat(100_000), -1)).toBe('');
+    running.journal.checkpointer.retain();
+    await running.journal.checkpointer.checkpoint();
+    expect(segments(1)).toHaveLength(3);
+    expect((await fetch(1, 0)).error).toBeUndefined();
+    const long = new Date(Date.now() - 8 * 86_400_000);
+    utimesSync(`${dataDirectory}/shards/1-0/${segments(1).sort()[0]!}`, long, long);
+    running.journal.checkpointer.retain();
+    await until(() => running.journal.shardOf(1, 0) instanceof Error === false, 'the shard');
+    await running.journal.checkpointer.checkpoint();
+    await running.journal.checkpointer.checkpoint();
+    expect(segments(1)).toHaveLength(2);
+  });
+
   test('by size: whole segments go, after a checkpoint, and stay gone', async () => {
     cluster.create(1, REPLICA, { config: { 'segment.bytes': '2000', 'retention.bytes': '4000' } });
     await start(1);

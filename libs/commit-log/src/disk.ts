@@ -43,6 +43,8 @@ export interface Disk {
   /** Names of files and directories in the directory in no order; empty if there is no such directory. */
   list(directory: string): string[];
   exists(path: string): boolean;
+  /** Wall-clock time of the last write of a file; `not_found` if there is none. */
+  modifiedAtMs(path: string): number;
   /** Opens an existing file for reading and writing; `not_found` if there is none. */
   open(path: string): DiskFile;
   /** Makes an empty file; `already_exists` if there is one. */

@@ -39,6 +39,10 @@ export class NodeDisk implements Disk {
     return fs.existsSync(path);
   }
 
+  modifiedAtMs(path: string): number {
+    return guard('stat', path, () => fs.statSync(path).mtimeMs);
+  }
+
   open(path: string): DiskFile {
     return guard('open', path, () => new NodeDiskFile(path, fs.openSync(path, 'r+'), this.#pace));
   }

@@ -4,7 +4,7 @@ export type { ReadRange } from './batch-read.ts';
 export { runCheckpoint, type CheckpointInput, type CheckpointShard } from './checkpoint.ts';
 export { CheckpointStore, type Checkpoint, type ShardCheckpoint } from './checkpoint-store.ts';
 export { LeaderEpochs, type EpochEnd, type EpochStart } from './leader-epochs.ts';
-export { retentionStart, type RetentionConfig } from './retention.ts';
+export { retentionStart, type RetainedSegment, type RetentionConfig } from './retention.ts';
 export type { SegmentCheckpoint } from './segment.ts';
 export {
   SegmentLog,

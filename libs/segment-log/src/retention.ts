@@ -1,7 +1,13 @@
 // What retention by time and size would delete (L4): a pure decision on segment descriptions. The journal makes the
 // new log start durable, then SegmentLog.deleteSegments removes the files.
 
-import type { SegmentCheckpoint } from './segment.ts';
+/** A segment as retention sees it. */
+export interface RetainedSegment {
+  readonly baseOffset: number;
+  readonly lengthBytes: number;
+  /** Of its newest record; of its last write if no record has a timestamp, as Kafka does. */
+  readonly timeMs: number;
+}
 
 /** `retention.ms` and `retention.bytes`; -1 means no limit. */
 export interface RetentionConfig {
@@ -15,7 +21,7 @@ export interface RetentionConfig {
  * still has `retentionBytes`. The active segment stays: roll it first if it should expire.
  */
 export function retentionStart(
-  segments: readonly SegmentCheckpoint[],
+  segments: readonly RetainedSegment[],
   config: RetentionConfig,
   nowMs: number,
   limitOffset: number,
@@ -25,7 +31,7 @@ export function retentionStart(
   for (let i = 0; i + 1 < segments.length; i++) {
     const segment = segments[i]!;
     const endOffset = segments[i + 1]!.baseOffset;
-    const old = config.retentionMs >= 0 && nowMs - segment.maxTimestampMs > config.retentionMs;
+    const old = config.retentionMs >= 0 && nowMs - segment.timeMs > config.retentionMs;
     totalBytes -= segment.lengthBytes;
     const beyond = config.retentionBytes >= 0 && totalBytes >= config.retentionBytes;
     if ((!old && !beyond) || endOffset > limitOffset) break;

@@ -13,6 +13,7 @@ import {
 import type { ReadRange } from './batch-read.ts';
 import { LeaderEpochs, type EpochEnd, type EpochStart } from './leader-epochs.ts';
 import { baseOffsetsOf, isSegmentFile, LEADER_EPOCH_FILE, segmentPath } from './names.ts';
+import type { RetainedSegment } from './retention.ts';
 import { SegmentReads, type TimestampHit } from './segment-reads.ts';
 import { Segment, type SegmentCheckpoint } from './segment.ts';
 import { writeWhole } from './whole-file.ts';
@@ -79,8 +80,12 @@ export class SegmentLog {
         const mayBeGone = endOffset <= from.logStartOffset;
         return !mayBeGone || disk.exists(segmentPath(directory, segment.baseOffset, 'log'));
       })
-      .map((segment) => Segment.recover(disk, directory, segment));
-    for (const sealed of this.#segments.slice(0, -1)) sealed.cool();
+      .map((segment, i, all) => {
+        const recovered = Segment.recover(disk, directory, segment);
+        // At once: all of them open would be more files than a process may have.
+        if (i < all.length - 1) recovered.cool();
+        return recovered;
+      });
     this.#epochs = new LeaderEpochs(from.leaderEpochs);
     this.#logStartOffset = from.logStartOffset;
     this.#logEndOffset = from.logEndOffset;
@@ -167,6 +172,18 @@ export class SegmentLog {
   /** The segments, ascending; the last is the active one. */
   describeSegments(): SegmentCheckpoint[] {
     return this.#segments.map((segment) => segment.checkpoint());
+  }
+
+  /** The segments for {@link retentionStart}. */
+  retainedSegments(): RetainedSegment[] {
+    return this.#segments.map(({ baseOffset, sizeBytes, maxTimestampMs }) => ({
+      baseOffset,
+      lengthBytes: sizeBytes,
+      timeMs:
+        maxTimestampMs >= 0
+          ? maxTimestampMs
+          : this.#disk.modifiedAtMs(segmentPath(this.directory, baseOffset, 'log')),
+    }));
   }
 
   /** Why the log takes no more appends, if so; the process must restart and recover from the commit log. */

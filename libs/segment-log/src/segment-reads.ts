@@ -132,6 +132,8 @@ export class SegmentReads {
       // Deleted while an earlier one was searched.
       if (!this.#source.segments.includes(segment)) continue;
       this.touch(segment);
+      await segment.loadIndexes();
+      if (!this.#source.segments.includes(segment)) continue;
       for (let fromOffset = Math.max(firstOffset, segment.offsetToSearch(timestampMs)); ;) {
         // Retention may go on meanwhile.
         fromOffset = Math.max(fromOffset, this.#source.logStartOffset());
@@ -172,7 +174,7 @@ export class SegmentReads {
       } catch (error) {
         if (!isCorrupt(error) || mutations !== this.#source.mutations()) throw error;
         // Indexes are not synced: without a sound one the batches must tell.
-        segment.reindex();
+        await segment.reindex();
         result = await this.#readSegment(range, segment, mutations);
       }
       if (result.length > 0 || mutations !== this.#source.mutations()) return result;
@@ -181,6 +183,8 @@ export class SegmentReads {
   }
 
   async #readSegment(range: ReadRange, segment: Segment, mutations: number): Promise<Buffer> {
+    await segment.loadIndexes();
+    if (mutations !== this.#source.mutations()) return EMPTY;
     const read = this.#beginRead(range, segment, segment.seek(range.fromOffset));
     for (let done = false; !done;) {
       const bytes = await segment.readAsync(read.position, read.lengthBytes);

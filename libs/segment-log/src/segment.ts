@@ -5,14 +5,12 @@ import { BrokerError } from '@robustmq/errors';
 import type { Disk, DiskFile } from '@robustmq/commit-log';
 import { baseOffsetOf, lastOffsetOf, maxTimestampOf } from '@robustmq/record-batch';
 import { damaged, sizeOfBatch } from './batch-read.ts';
-import { segmentPath, SEGMENT_SUFFIXES, type SegmentSuffix } from './names.ts';
-import { OffsetIndex, OFFSET_ENTRY_BYTES, soundOffsetEntries } from './offset-index.ts';
-import { TimeIndex } from './time-index.ts';
+import { segmentPath, SEGMENT_SUFFIXES } from './names.ts';
+import { openFiles, type OpenSegment } from './open-files.ts';
+import { SegmentIndexes, type IndexPlace } from './segment-indexes.ts';
 
 /** Bytes gathered in memory before they are written. */
 export const GATHER_BYTES = 64 * 1024;
-/** A batch gets an index entry when so many bytes were appended since the last one; Kafka's default. */
-export const INDEX_INTERVAL_BYTES = 4096;
 const WALK_BYTES = 256 * 1024;
 
 /** What a checkpoint stores of a segment (L3). */
@@ -36,19 +34,31 @@ export interface Boundary {
   readonly endOffset: number;
 }
 
+/** How far a walk over batches has come. */
+interface Walk {
+  position: number;
+  /** End of the segment when the bytes of the step were asked for; it may grow while they are read. */
+  endPosition: number;
+  /** Bytes that the batch there takes, once that is known. */
+  neededBytes: number;
+}
+
+/** Called for each batch of a walk; false ends it. */
+type Visit = (bytes: Buffer, at: number, position: number, sizeBytes: number) => boolean | void;
+
 /** A segment whose file is open on demand. */
-export class Segment {
+export class Segment implements OpenSegment {
   readonly baseOffset: number;
   readonly #disk: Disk;
   readonly #directory: string;
   #file: DiskFile | undefined;
-  #index: OffsetIndex | undefined;
-  #times: TimeIndex | undefined;
+  #indexes: SegmentIndexes | undefined;
+  #loading: Promise<void> | undefined;
+  /** Counts what voids indexes that are being made. */
+  #cuts = 0;
   #writtenBytes: number;
   #tail: Buffer = EMPTY;
   #tailBytes = 0;
-  #bytesSinceEntry = 0;
-  #indexEntriesStored = 0;
   /** Position from which the content contradicts the checkpoint; only a replayed truncation can mend that. */
   #suspectFrom = Infinity;
   maxTimestampMs: number;
@@ -71,8 +81,8 @@ export class Segment {
   static create(disk: Disk, directory: string, baseOffset: number): Segment {
     const segment = new Segment(disk, directory, { baseOffset, lengthBytes: 0, maxTimestampMs: -1 });
     segment.#file = disk.create(segmentPath(directory, baseOffset, 'log'));
-    segment.#index = new OffsetIndex();
-    segment.#times = new TimeIndex();
+    openFiles.touch(segment);
+    segment.#indexes = new SegmentIndexes();
     segment.#fileChanged = true;
     return segment;
   }
@@ -86,6 +96,7 @@ export class Segment {
     const missing = !disk.exists(path);
     const segment = new Segment(disk, directory, from);
     segment.#file = missing ? disk.create(path) : disk.open(path);
+    openFiles.touch(segment);
     const sizeBytes = segment.#file.sizeBytes();
     if (sizeBytes > from.lengthBytes) {
       segment.#file.truncate(from.lengthBytes);
@@ -122,12 +133,12 @@ export class Segment {
 
   /** Adds one batch, `bytes[start, start + sizeBytes)`, to the memory tail. Indexes see it at once. */
   append(bytes: Buffer, start: number, sizeBytes: number): void {
-    this.#indexes();
+    const indexes = this.#loaded();
     const position = this.sizeBytes;
     if (this.#tailBytes + sizeBytes > this.#tail.length) this.#growTail(sizeBytes);
     bytes.copy(this.#tail, this.#tailBytes, start, start + sizeBytes);
     this.#tailBytes += sizeBytes;
-    this.#noteBatch(bytes, start, sizeBytes, position);
+    this.#noteBatch(indexes, bytes, start, sizeBytes, position);
     if (this.firstTimestampMs < 0) this.firstTimestampMs = maxTimestampOf(bytes, start);
   }
 
@@ -155,26 +166,40 @@ export class Segment {
 
   /** Where to begin to look for the batch with `offset`: at or before it. */
   seek(offset: number): SeekResult {
-    const index = this.#indexes();
-    const entry = index.floor(Math.max(0, offset - this.baseOffset));
+    const { offsets } = this.#loaded();
+    const entry = offsets.floor(Math.max(0, offset - this.baseOffset));
     if (entry < 0) return { position: 0, baseOffset: this.baseOffset, lastOffset: -1 };
-    const lastOffset = this.baseOffset + index.relativeOffset(entry);
-    return { position: index.position(entry), baseOffset: -1, lastOffset };
+    const lastOffset = this.baseOffset + offsets.relativeOffset(entry);
+    return { position: offsets.position(entry), baseOffset: -1, lastOffset };
   }
 
-  /** Builds the indexes from the batches alone: the files may have been torn in a way that looks right. */
-  reindex(): void {
-    this.#index = new OffsetIndex();
-    this.#times = new TimeIndex();
-    this.#bytesSinceEntry = 0;
-    this.#indexEntriesStored = 0;
-    this.#walk(0, (bytes, at, position, size) => this.#noteBatch(bytes, at, size, position));
+  /** Has the indexes in memory when it resolves; reads off the event loop what their files lack, however much (rule N8). */
+  async loadIndexes(): Promise<void> {
+    if (this.#indexes !== undefined) return;
+    this.#loading ??= this.#load().finally(() => {
+      this.#loading = undefined;
+    });
+    await this.#loading;
+  }
+
+  async #load(): Promise<void> {
+    const indexes = this.#fromFiles();
+    const cuts = this.#cuts;
+    await this.#walkAsync(indexes.lastEntryPosition, this.#filling(indexes));
+    if (this.#cuts === cuts) this.#indexes ??= indexes;
+  }
+
+  /** Builds the indexes from the batches alone, off the event loop: the files may have been torn in a way that looks right. */
+  async reindex(): Promise<void> {
+    const indexes = new SegmentIndexes();
+    const cuts = this.#cuts;
+    await this.#walkAsync(0, this.#filling(indexes));
+    if (this.#cuts === cuts) this.#indexes = indexes;
   }
 
   /** Offset from which to look for the first timestamp at or above `timestampMs`. */
   offsetToSearch(timestampMs: number): number {
-    this.#indexes();
-    return this.baseOffset + this.#times!.searchStart(timestampMs);
+    return this.baseOffset + this.#loaded().times.searchStart(timestampMs);
   }
 
   /** A copy of `lengthBytes` at `position`, from file and memory tail. */
@@ -196,7 +221,8 @@ export class Segment {
 
   /** Cuts the segment at a batch boundary. */
   truncate(sizeBytes: number, endOffset: number): void {
-    this.#indexes();
+    const indexes = this.#loaded();
+    this.#cuts++;
     if (sizeBytes < this.#writtenBytes) {
       this.#fileChanged = true;
       this.#opened().truncate(sizeBytes);
@@ -204,12 +230,10 @@ export class Segment {
     }
     this.#tailBytes = sizeBytes - this.#writtenBytes;
     if (this.#suspectFrom >= sizeBytes) this.#suspectFrom = Infinity;
-    this.#index!.truncate(sizeBytes);
-    this.#times!.truncate(endOffset - this.baseOffset);
-    this.#indexEntriesStored = Math.min(this.#indexEntriesStored, this.#index!.count);
-    this.maxTimestampMs = this.#times!.maxTimestampMs;
+    indexes.truncate(sizeBytes, endOffset - this.baseOffset);
+    this.maxTimestampMs = indexes.times.maxTimestampMs;
     // The entries kept are sparse: the batches behind the last one may have a higher timestamp.
-    this.#walk(this.#lastEntryPosition(), (bytes, at) => {
+    this.#walk(indexes.lastEntryPosition, (bytes, at) => {
       this.maxTimestampMs = Math.max(this.maxTimestampMs, maxTimestampOf(bytes, at));
     });
   }
@@ -240,9 +264,8 @@ export class Segment {
 
   /** Offset behind the last batch; the base offset if empty. Reads from the last index entry on. */
   endOffset(): number {
-    this.#indexes();
     let end = this.baseOffset;
-    this.#walk(this.#lastEntryPosition(), (bytes, at) => {
+    this.#walk(this.#loaded().lastEntryPosition, (bytes, at) => {
       end = lastOffsetOf(bytes, at) + 1;
     });
     return end;
@@ -250,16 +273,7 @@ export class Segment {
 
   /** Writes the index entries that the files don't have yet; unsynced and given up on a full disk: they are rebuildable. */
   storeIndexes(): void {
-    if (this.#index === undefined || this.#times === undefined) return;
-    if (this.#index.count === this.#indexEntriesStored) return;
-    const from = this.#indexEntriesStored * OFFSET_ENTRY_BYTES;
-    try {
-      this.#replaceTail('index', this.#index.bytes.subarray(from), from);
-      this.#replaceTail('timeindex', this.#times.encode(), 0);
-      this.#indexEntriesStored = this.#index.count;
-    } catch (error) {
-      if (!(error instanceof BrokerError) || error.code !== 'storage_full') throw error;
-    }
+    this.#indexes?.store(this.#place);
   }
 
   /**
@@ -269,10 +283,8 @@ export class Segment {
   cool(): void {
     if (this.#users > 0 || this.dirty) return;
     this.storeIndexes();
-    this.#file?.close();
-    this.#file = undefined;
-    this.#index = undefined;
-    this.#times = undefined;
+    this.#letGo();
+    this.#indexes = undefined;
     this.#tail = EMPTY;
   }
 
@@ -300,16 +312,20 @@ export class Segment {
     return doomed;
   }
 
-  #noteBatch(bytes: Buffer, start: number, sizeBytes: number, position: number): void {
-    const relativeOffset = lastOffsetOf(bytes, start) - this.baseOffset;
+  get #place(): IndexPlace {
+    return { disk: this.#disk, directory: this.#directory, baseOffset: this.baseOffset };
+  }
+
+  #noteBatch(
+    indexes: SegmentIndexes,
+    bytes: Buffer,
+    start: number,
+    sizeBytes: number,
+    position: number,
+  ): void {
     const timestampMs = maxTimestampOf(bytes, start);
     if (timestampMs > this.maxTimestampMs) this.maxTimestampMs = timestampMs;
-    if (this.#bytesSinceEntry >= INDEX_INTERVAL_BYTES) {
-      this.#index!.append(relativeOffset, position);
-      this.#times!.append(this.maxTimestampMs, relativeOffset);
-      this.#bytesSinceEntry = 0;
-    }
-    this.#bytesSinceEntry += sizeBytes;
+    indexes.note(lastOffsetOf(bytes, start) - this.baseOffset, this.maxTimestampMs, sizeBytes, position);
   }
 
   #growTail(neededBytes: number): void {
@@ -333,6 +349,7 @@ export class Segment {
 
   #opened(): DiskFile {
     this.#file ??= this.#disk.open(segmentPath(this.#directory, this.baseOffset, 'log'));
+    openFiles.touch(this);
     return this.#file;
   }
 
@@ -352,43 +369,42 @@ export class Segment {
   #letGo(): void {
     if (this.#users === 0) this.#file?.close();
     this.#file = undefined;
+    openFiles.closed(this);
   }
 
-  #lastEntryPosition(): number {
-    const index = this.#index!;
-    return index.count === 0 ? 0 : index.position(index.count - 1);
+  /** The indexes, at once: of a segment that is appended to, whose files lack little. */
+  #loaded(): SegmentIndexes {
+    if (this.#indexes !== undefined) return this.#indexes;
+    const indexes = this.#fromFiles();
+    this.#walk(indexes.lastEntryPosition, this.#filling(indexes));
+    this.#indexes = indexes;
+    return indexes;
   }
 
-  /** Loads the index files as far as they can be trusted and indexes the rest from the batches. */
-  #indexes(): OffsetIndex {
-    if (this.#index !== undefined) return this.#index;
-    this.#index = new OffsetIndex(soundOffsetEntries(this.#load('index'), this.#writtenBytes));
-    if (!this.#entryHolds(this.#index.count - 1)) this.#index = new OffsetIndex();
-    const count = this.#index.count;
-    this.#indexEntriesStored = count;
-    const lastRelative = count === 0 ? -1 : this.#index.relativeOffset(count - 1);
-    this.#times = TimeIndex.decode(this.#load('timeindex'), lastRelative + 1);
-    const known = this.maxTimestampMs;
-    this.#bytesSinceEntry = count === 0 ? 0 : INDEX_INTERVAL_BYTES;
-    let skipFirst = count > 0;
-    this.#walk(this.#lastEntryPosition(), (bytes, at, position, size) => {
-      if (skipFirst) {
-        skipFirst = false;
-        this.#bytesSinceEntry = size;
-      } else this.#noteBatch(bytes, at, size, position);
-    });
-    this.maxTimestampMs = Math.max(known, this.maxTimestampMs);
-    return this.#index;
+  /** What the index files say, if their last entry holds. */
+  #fromFiles(): SegmentIndexes {
+    const indexes = SegmentIndexes.load(this.#place, this.#writtenBytes);
+    return this.#entryHolds(indexes, indexes.offsets.count - 1) ? indexes : new SegmentIndexes();
+  }
+
+  /** Brings indexes up to the batches of a walk from their last entry on. */
+  #filling(indexes: SegmentIndexes): Visit {
+    let isLastEntry = indexes.offsets.count > 0;
+    return (bytes, at, position, sizeBytes) => {
+      if (isLastEntry) indexes.passed(sizeBytes);
+      else this.#noteBatch(indexes, bytes, at, sizeBytes, position);
+      isLastEntry = false;
+    };
   }
 
   /** Whether an index entry points to the batch that ends with its offset. */
-  #entryHolds(entry: number): boolean {
+  #entryHolds({ offsets }: SegmentIndexes, entry: number): boolean {
     if (entry < 0) return true;
-    const position = this.#index!.position(entry);
+    const position = offsets.position(entry);
     const header = this.read(position, Math.min(61, this.sizeBytes - position));
     try {
       sizeOfBatch(header, 0, this.sizeBytes - position);
-      return lastOffsetOf(header, 0) === this.baseOffset + this.#index!.relativeOffset(entry);
+      return lastOffsetOf(header, 0) === this.baseOffset + offsets.relativeOffset(entry);
     } catch (error) {
       if (isImpossible(error)) return false;
       throw error;
@@ -396,55 +412,50 @@ export class Segment {
   }
 
   /** Visits batches from `position` until the visitor answers false; what can't be a batch makes the segment suspect from there. */
-  #walk(
-    position: number,
-    visit: (bytes: Buffer, at: number, position: number, sizeBytes: number) => boolean | void,
-  ): void {
-    let needed = 0;
-    while (position < this.sizeBytes) {
-      const bytes = this.read(position, Math.min(Math.max(WALK_BYTES, needed), this.sizeBytes - position));
-      let at = 0;
-      try {
-        for (needed = 0; at < bytes.length; at += needed) {
-          needed = sizeOfBatch(bytes, at, this.sizeBytes - position);
-          if (needed > bytes.length - at) break;
-          if (visit(bytes, at, position + at, needed) === false) return;
-        }
-      } catch (error) {
-        if (!isImpossible(error)) throw error;
-        this.#suspectFrom = Math.min(this.#suspectFrom, position + at);
-        return;
-      }
-      const cut = bytes.length < Math.min(WALK_BYTES, this.sizeBytes - position);
-      if (at === 0 && (cut || needed <= bytes.length)) {
-        this.#suspectFrom = Math.min(this.#suspectFrom, position);
-        return;
-      }
-      position += at;
+  #walk(position: number, visit: Visit): void {
+    const walk: Walk = { position, endPosition: 0, neededBytes: 0 };
+    while (walk.position < this.sizeBytes)
+      if (!this.#step(walk, this.read(walk.position, this.#stepBytes(walk)), visit)) return;
+  }
+
+  /** As {@link Segment.#walk}; each step leaves the event loop. */
+  async #walkAsync(position: number, visit: Visit): Promise<void> {
+    const walk: Walk = { position, endPosition: 0, neededBytes: 0 };
+    const cuts = this.#cuts;
+    while (walk.position < this.sizeBytes) {
+      const bytes = await this.readAsync(walk.position, this.#stepBytes(walk));
+      if (this.#cuts !== cuts || !this.#step(walk, bytes, visit)) return;
     }
   }
 
-  #load(suffix: SegmentSuffix): Buffer {
-    const path = segmentPath(this.#directory, this.baseOffset, suffix);
-    if (!this.#disk.exists(path)) return EMPTY;
-    const file = this.#disk.open(path);
-    try {
-      const bytes = Buffer.alloc(file.sizeBytes());
-      return bytes.subarray(0, file.read(bytes, 0));
-    } finally {
-      file.close();
-    }
+  #stepBytes(walk: Walk): number {
+    walk.endPosition = this.sizeBytes;
+    return Math.min(Math.max(WALK_BYTES, walk.neededBytes), walk.endPosition - walk.position);
   }
 
-  #replaceTail(suffix: SegmentSuffix, bytes: Buffer, position: number): void {
-    const path = segmentPath(this.#directory, this.baseOffset, suffix);
-    const file = this.#disk.exists(path) ? this.#disk.open(path) : this.#disk.create(path);
+  /** Visits the batches in what was read; false ends the walk. */
+  #step(walk: Walk, bytes: Buffer, visit: Visit): boolean {
+    const { position } = walk;
+    const leftBytes = walk.endPosition - position;
+    let at = 0;
     try {
-      file.truncate(position);
-      file.write(bytes, position);
-    } finally {
-      file.close();
+      for (walk.neededBytes = 0; at < bytes.length; at += walk.neededBytes) {
+        walk.neededBytes = sizeOfBatch(bytes, at, leftBytes);
+        if (walk.neededBytes > bytes.length - at) break;
+        if (visit(bytes, at, position + at, walk.neededBytes) === false) return false;
+      }
+    } catch (error) {
+      if (!isImpossible(error)) throw error;
+      this.distrust(position + at);
+      return false;
     }
+    const isCut = bytes.length < Math.min(WALK_BYTES, leftBytes);
+    if (at === 0 && (isCut || walk.neededBytes <= bytes.length)) {
+      this.distrust(position);
+      return false;
+    }
+    walk.position += at;
+    return true;
   }
 }
 

@@ -61,10 +61,10 @@ describe('leader epochs (KIP-101, KIP-279)', () => {
 
 describe('retention (L4)', () => {
   const segments = [
-    { baseOffset: 0, lengthBytes: 100, maxTimestampMs: 1000 },
-    { baseOffset: 10, lengthBytes: 100, maxTimestampMs: 3000 },
-    { baseOffset: 20, lengthBytes: 100, maxTimestampMs: 2000 },
-    { baseOffset: 30, lengthBytes: 50, maxTimestampMs: 9000 },
+    { baseOffset: 0, lengthBytes: 100, timeMs: 1000 },
+    { baseOffset: 10, lengthBytes: 100, timeMs: 3000 },
+    { baseOffset: 20, lengthBytes: 100, timeMs: 2000 },
+    { baseOffset: 30, lengthBytes: 50, timeMs: 9000 },
   ];
 
   test.each([

@@ -84,6 +84,12 @@ export class SimulatedDisk implements Disk {
     return this.#names.has(path);
   }
 
+  /** It keeps no times: nothing is ever old. */
+  modifiedAtMs(path: string): number {
+    assert(this.exists(path), `${path} is there`);
+    return Infinity;
+  }
+
   open(path: string): DiskFile {
     return this.#handle(path, this.#content(path));
   }

@@ -15,6 +15,7 @@ function withFiles(disk: Disk, change: (file: DiskFile) => Partial<DiskFile>): D
     removeDirectory: (directory) => disk.removeDirectory(directory),
     list: (directory) => disk.list(directory),
     exists: (path) => disk.exists(path),
+    modifiedAtMs: (path) => disk.modifiedAtMs(path),
     open: (path) => wrap(disk.open(path)),
     create: (path) => wrap(disk.create(path)),
     rename: (from, to) => disk.rename(from, to),
