@@ -78,6 +78,12 @@ export const SUITES: readonly Suite[] = [
     limitMs: 3 * MINUTE_MS,
   },
   { file: 'clients/bad-input.test.ts', title: 'bad input', needs: ['linux'], limitMs: 3 * MINUTE_MS },
+  {
+    file: 'release/open.test.ts',
+    title: 'the data of the last release',
+    needs: ['linux'],
+    limitMs: 3 * MINUTE_MS,
+  },
   { file: 'bench/compare.test.ts', title: 'the judge of speeds', needs: [], limitMs: MINUTE_MS },
   { file: 'chaos/ledger.test.ts', title: 'the judge of the fault suites', needs: [], limitMs: MINUTE_MS },
   {

@@ -14,6 +14,7 @@ const COMMANDS = {
   cluster: [['node', 'tools/cluster/main.ts']],
   test: [['node', 'tools/test/main.ts']],
   'test:nightly': [['node', 'tools/nightly/main.ts']],
+  release: [['node', 'tools/release/main.ts']],
   bench: [['node', 'e2e/bench/main.ts']],
   lint: [
     ['eslint', '--max-warnings=0', '.'],

@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 
 import { meetNeed } from '@robustmq/e2e/needs';
+import { readReleases, releaseFolder } from '@robustmq/e2e/release-archive';
 import { runCommand } from './command.ts';
 import { ONE_FAILED, ONE_PASSED, type Step } from './step.ts';
 
 const CHECK_TIMEOUT_MS = 5 * 60_000;
-const GIT_TIMEOUT_MS = 10_000;
 
 /** A step that passes when a command exits with 0. */
 function commandStep(root: string, name: string, command: string, args: readonly string[], cwd = root): Step {
@@ -22,22 +22,17 @@ function commandStep(root: string, name: string, command: string, args: readonly
   };
 }
 
-/** Contracts may grow but never change meaning: compared with the commit before this one. */
+/** Contracts may grow but never change meaning: compared with those of the last release, once there is one. */
 function breakingStep(root: string): Step {
   return {
     name: 'contracts: no breaking change',
     async run() {
-      const options = { cwd: root, timeoutMs: GIT_TIMEOUT_MS };
-      const previous = await runCommand('git', ['cat-file', '-e', 'HEAD~1:proto'], options);
-      // A copy without history, or a clone of one commit: there is nothing to compare with.
-      if (!previous.ok)
-        return { kind: 'passed', counts: ONE_PASSED, remark: 'no earlier commit here to compare with' };
-      const folder = await runCommand('git', ['rev-parse', '--absolute-git-dir'], options);
-      const against = `${folder.output.trim()}#ref=HEAD~1`;
-      const { ok, output } = await runCommand('buf', ['breaking', '--against', against], {
-        ...options,
-        timeoutMs: CHECK_TIMEOUT_MS,
-      });
+      const last = readReleases(root).at(-1);
+      if (last === undefined)
+        return { kind: 'passed', counts: ONE_PASSED, remark: 'no release yet to compare with' };
+      const image = path.join(releaseFolder(root, last.version), 'contracts.binpb');
+      const options = { cwd: root, timeoutMs: CHECK_TIMEOUT_MS };
+      const { ok, output } = await runCommand('buf', ['breaking', '--against', image], options);
       return ok
         ? { kind: 'passed', counts: ONE_PASSED }
         : { kind: 'failed', counts: ONE_FAILED, report: output };
