@@ -1,5 +1,5 @@
 // The configuration of admin-api.
-import { byteSize, defineConfig, duration, port, section, z } from '@robustmq/config';
+import { byteSize, defineConfig, duration, port, section, z, clusterSettings } from '@robustmq/config';
 import { telemetrySettings } from '@robustmq/telemetry';
 
 /** Every setting with its default, limits and description. */
@@ -31,6 +31,7 @@ export const adminApiConfig = defineConfig(
         .default(30_000)
         .describe('A request that has not arrived by then is refused.'),
     }),
+    ...clusterSettings(),
     ...telemetrySettings(58_085),
   }),
 );

@@ -2,7 +2,7 @@
 import { Authenticator } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
 import { MetaClient, type Registration } from '@robustmq/meta-client';
-import { ServiceKind } from '@robustmq/rpc';
+import { openCredentials, ServiceKind } from '@robustmq/rpc';
 import { explainListenError, Shutdown, systemClock } from '@robustmq/runtime';
 import { startTelemetry } from '@robustmq/telemetry';
 import { adminApiConfig, type AdminApiConfig } from './config.ts';
@@ -33,8 +33,15 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
   log.info({ version, config: adminApiConfig.redact(config) }, 'starting');
   const shutdown = new Shutdown({ log });
   shutdown.add('telemetry', STEP_TIMEOUT_MS, () => telemetry.stop());
+  const { credentials } = await openCredentials({
+    kind: ServiceKind.ADMIN_API,
+    file: config.cluster.secretFile,
+    create: false,
+    log,
+  });
   const meta = new MetaClient({
     addresses: config.meta.addresses,
+    credentials,
     log,
   });
   shutdown.add('meta client', STEP_TIMEOUT_MS, () => Promise.resolve(meta.close()));

@@ -1,6 +1,15 @@
 // Configuration of journal-server.
 
-import { byteSize, defineConfig, duration, port, section, z } from '@robustmq/config';
+import {
+  byteSize,
+  defineConfig,
+  duration,
+  port,
+  section,
+  z,
+  clusterSettings,
+  internalHost,
+} from '@robustmq/config';
 import { telemetrySettings } from '@robustmq/telemetry';
 
 const schema = z.strictObject({
@@ -12,7 +21,7 @@ const schema = z.strictObject({
     dir: z.string().min(1).default('./data/journal-1').describe('Folder of the commit log and the segments'),
   }),
   grpc: section({
-    host: z.string().default('127.0.0.1').describe('Address to listen on for gateways'),
+    host: internalHost().describe('Address to listen on for gateways'),
     port: port().default(1778).describe('Port for gateways'),
     advertised: z
       .string()
@@ -26,6 +35,7 @@ const schema = z.strictObject({
       .default(['127.0.0.1:1228'])
       .describe('host:port of each meta-service'),
   }),
+  ...clusterSettings(),
   ...telemetrySettings(58_082),
   commitLog: section({
     fileBytes: byteSize({ min: 1024 * 1024 })

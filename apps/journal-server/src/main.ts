@@ -2,6 +2,7 @@
 
 import { renderHelp } from '@robustmq/config';
 import type { BrokerError } from '@robustmq/errors';
+import { openCredentials, ServiceKind } from '@robustmq/rpc';
 import { describeFatal, runMain, Shutdown } from '@robustmq/runtime';
 import { startTelemetry } from '@robustmq/telemetry';
 import { journalConfig } from './config.ts';
@@ -38,6 +39,12 @@ async function main(): Promise<void> {
     // No drain: nothing that a failed disk covers may be answered any more (rule L5).
     logger.flush(() => process.exit(describeFatal(error).code));
   };
+  const { credentials } = await openCredentials({
+    kind: ServiceKind.JOURNAL,
+    file: config.cluster.secretFile,
+    create: false,
+    log: logger,
+  });
   const figures = new ServerFigures();
   const incarnations = new Incarnations({
     log: logger,
@@ -45,6 +52,7 @@ async function main(): Promise<void> {
     start: (onLeaseLost) =>
       startServer(config, {
         log: logger,
+        credentials,
         opsAddress: `${config.ops.host}:${telemetry.opsPort}`,
         version: VERSION,
         sampler: telemetry.sampler,

@@ -3,9 +3,16 @@
 import { NodeDisk, type Disk } from '@robustmq/commit-log';
 import type { BrokerError } from '@robustmq/errors';
 import { MetaClient, uuidText, type NodeDescription, type Registration } from '@robustmq/meta-client';
-import { JournalService, registerExchangeCodec, serverLink, RpcServer, ServiceKind } from '@robustmq/rpc';
-import { systemClock, systemTimers } from '@robustmq/runtime';
-import { ATTRIBUTES, parseTraceparent, type TraceSampler } from '@robustmq/telemetry';
+import {
+  JournalService,
+  registerExchangeCodec,
+  RpcServer,
+  serverLink,
+  ServiceKind,
+  type Credentials,
+} from '@robustmq/rpc';
+import { systemClock, systemTimers, type Log } from '@robustmq/runtime';
+import { ATTRIBUTES, parseTraceparent, RateLimitedLog, type TraceSampler } from '@robustmq/telemetry';
 import { JournalCalls } from './calls.ts';
 import type { ClusterPort } from './cluster-port.ts';
 import type { JournalConfig } from './config.ts';
@@ -34,7 +41,8 @@ export interface JournalServer {
 
 /** What the process lends to the server. */
 export interface ServerSurroundings {
-  readonly log: JournalLog;
+  readonly log: Log;
+  readonly credentials: Credentials;
   readonly opsAddress: string;
   readonly version: string;
   readonly sampler: TraceSampler;
@@ -63,10 +71,11 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
     fileBytes: config.commitLog.fileBytes,
   });
   logRecovery(opened, log);
-  const meta = new MetaClient({ addresses: config.meta.addresses, log });
+  const { credentials } = around;
+  const meta = new MetaClient({ addresses: config.meta.addresses, credentials, log });
   await meta.ready();
   await joinCluster(disk, config.data.dir, directoryFacts, meta.view.clusterId);
-  const rpc = new RpcServer((error, method) => log.error({ err: error, method }, 'call failed unexpectedly'));
+  const rpc = newRpcServer(around);
   // Streams that come before the journal is open wait: grpc-js has accepted them, nothing has been read.
   const opening = Promise.withResolvers<Journal>();
   addServices(rpc, opening.promise);
@@ -120,6 +129,15 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
       await rpc.close(0);
     },
   };
+}
+
+function newRpcServer({ credentials, log }: ServerSurroundings): RpcServer {
+  const strangers = new RateLimitedLog(log);
+  return new RpcServer({
+    credentials,
+    onUnexpected: (err, method) => log.error({ err, method }, 'call failed unexpectedly'),
+    onRefused: (err, method) => strangers.warn('call', { err, method }, 'a call was refused'),
+  });
 }
 
 function describeNode(

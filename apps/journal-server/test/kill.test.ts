@@ -9,7 +9,7 @@ import path from 'node:path';
 import { JournalClient, type ShardDirectory } from '@robustmq/journal-client';
 import { completeBatchBytes, RecordCursor } from '@robustmq/record-batch';
 import { ServiceKind } from '@robustmq/rpc';
-import { until } from './running-journal.ts';
+import { CREDENTIALS, until } from './running-journal.ts';
 
 const ROUNDS = 6;
 const TOPICS = 5;
@@ -81,6 +81,7 @@ test('kill -9 under load: nothing acknowledged lost, nothing twice, order kept',
     directory: directoryOf(port),
     identity: { nodeId: 'mqtt-1', incarnation: 1 },
     kind: ServiceKind.MQTT_GATEWAY,
+    credentials: CREDENTIALS,
     producerIds: { base: 1000, count: 10 },
     tickMs: 1,
   });

@@ -3,7 +3,7 @@
 import { NodeDisk, type CommitLog, type Disk } from '@robustmq/commit-log';
 import { MemoryStore } from '@robustmq/kv-store';
 import { JournalClient, type JournalClientOptions, type ShardDirectory } from '@robustmq/journal-client';
-import { RpcServer, ServiceKind } from '@robustmq/rpc';
+import { ClusterSecret, Credentials, RpcServer, ServiceKind } from '@robustmq/rpc';
 import { systemClock, systemTimers } from '@robustmq/runtime';
 import { Journal, JournalEvents, type JournalLog } from '../src/journal.ts';
 import { ReadTurns } from '../src/read/read-turns.ts';
@@ -12,6 +12,12 @@ import { addServices } from '../src/server.ts';
 import { INDEX_FAMILY } from '../src/topic-index/rows.ts';
 import { TopicIndex } from '../src/topic-index/topic-index.ts';
 import { type FakeCluster } from './fake-cluster.ts';
+
+/** What a gateway shows to the journals of these tests. */
+export const CREDENTIALS = new Credentials(
+  ServiceKind.MQTT_GATEWAY,
+  new ClusterSecret(['a secret for tests, of 32 characters']),
+);
 
 export const NODE_ID = 'journal-1';
 export const DIRECTORY_ID = 'directory-1';
@@ -82,7 +88,10 @@ export async function startJournal(options: {
     events,
   );
   const unexpected: unknown[] = [];
-  const rpc = new RpcServer((error) => unexpected.push(error));
+  const rpc = new RpcServer({
+    credentials: CREDENTIALS,
+    onUnexpected: (error) => void unexpected.push(error),
+  });
   addServices(rpc, Promise.resolve(journal));
   const port = await rpc.listen('127.0.0.1', options.port ?? 0, 'test');
   const address = `127.0.0.1:${port}`;
@@ -123,6 +132,7 @@ export async function startJournal(options: {
         directory: directory(),
         identity: { nodeId: 'mqtt-1', incarnation: 1 },
         kind: ServiceKind.MQTT_GATEWAY,
+        credentials: CREDENTIALS,
         producerIds: { base: 1000, count: 100 },
         ...clientOptions,
       });

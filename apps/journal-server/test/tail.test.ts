@@ -7,7 +7,7 @@ import path from 'node:path';
 import type { FilterAnswer, JournalClient, TailBatches } from '@robustmq/journal-client';
 import { FakeCluster } from './fake-cluster.ts';
 import { batchOf, recordsOf } from './records.ts';
-import { REPLICA, startJournal, until, type RunningJournal } from './running-journal.ts';
+import { CREDENTIALS, REPLICA, startJournal, until, type RunningJournal } from './running-journal.ts';
 
 const FACTS = { qos: 1, retain: false };
 const MQTT = 1;
@@ -269,7 +269,7 @@ test('F1: an incarnation that has ended is not greeted again, the next one is', 
   const { createClient, JournalService, ExchangeRequestSchema } = await import('@robustmq/rpc');
   const { create } = await import('@bufbuild/protobuf');
   cluster.ended.set('mqtt-1', 1);
-  const calls = createClient(JournalService, { address: running.address });
+  const calls = createClient(JournalService, { address: running.address, credentials: CREDENTIALS });
   const greeting = (incarnation: bigint): Promise<string> =>
     new Promise((resolve) => {
       const stream = calls.exchange();
@@ -286,7 +286,7 @@ test('F1: an incarnation that has ended is not greeted again, the next one is', 
 test('a frame before hello, and a second hello, end the stream', async () => {
   const { createClient, JournalService, ExchangeRequestSchema } = await import('@robustmq/rpc');
   const { create } = await import('@bufbuild/protobuf');
-  const calls = createClient(JournalService, { address: running.address });
+  const calls = createClient(JournalService, { address: running.address, credentials: CREDENTIALS });
   const failure = async (
     frames: Parameters<typeof create<typeof ExchangeRequestSchema>>[1][],
   ): Promise<string> => {

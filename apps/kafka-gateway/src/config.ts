@@ -1,5 +1,5 @@
 // The configuration of kafka-gateway.
-import { byteSize, defineConfig, duration, port, section, z } from '@robustmq/config';
+import { byteSize, defineConfig, duration, port, section, z, clusterSettings } from '@robustmq/config';
 import { telemetrySettings } from '@robustmq/telemetry';
 
 const KiB = 1024;
@@ -126,6 +126,7 @@ export const kafkaGatewayConfig = defineConfig(
         .default(10_000)
         .describe('How long running requests may finish at a stop.'),
     }),
+    ...clusterSettings(),
     ...telemetrySettings(58_084),
   }),
 );

@@ -55,6 +55,7 @@ export class Membership {
         directory: shardDirectory(meta.view),
         identity: { nodeId, incarnation },
         kind: ServiceKind.KAFKA_GATEWAY,
+        credentials: meta.credentials,
         tickMs,
         producerIds: { base: producerIdBase, count: producerIdCount },
         onLink: (journalId, up, error) => log.info({ journal: journalId, up, err: error }, 'link to journal'),

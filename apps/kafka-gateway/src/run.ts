@@ -2,8 +2,8 @@
 import { hostname } from 'node:os';
 import { BrokerError } from '@robustmq/errors';
 import { MetaClient, type Registration } from '@robustmq/meta-client';
-import { ServiceKind } from '@robustmq/rpc';
-import { Shutdown } from '@robustmq/runtime';
+import { openCredentials, ServiceKind } from '@robustmq/rpc';
+import { Shutdown, type Log } from '@robustmq/runtime';
 import { startTelemetry, type Telemetry } from '@robustmq/telemetry';
 import { ClusterAdapter, KAFKA_ENDPOINT } from './adapters/cluster-adapter.ts';
 import { GroupStore } from './adapters/group-store.ts';
@@ -40,10 +40,7 @@ export async function run(config: KafkaGatewayConfig, version: string): Promise<
   log.info({ version, config: kafkaGatewayConfig.redact(config) }, 'starting');
   const shutdown = new Shutdown({ log });
   shutdown.add('telemetry', STEP_TIMEOUT_MS, () => telemetry.stop());
-  const meta = new MetaClient({
-    addresses: config.meta.addresses,
-    log,
-  });
+  const meta = await connectToMeta(config, log);
   shutdown.add('meta client', STEP_TIMEOUT_MS, () => Promise.resolve(meta.close()));
 
   const cluster = new ClusterAdapter(meta.view, config.tenant);
@@ -97,6 +94,17 @@ export async function run(config: KafkaGatewayConfig, version: string): Promise<
   telemetry.health.markStarted();
   log.info({ host: config.kafka.host, port }, 'serving Kafka clients');
   return { port, opsPort: telemetry.opsPort, shutdown };
+}
+
+async function connectToMeta(config: KafkaGatewayConfig, log: Log): Promise<MetaClient> {
+  const file = config.cluster.secretFile;
+  const { credentials } = await openCredentials({
+    kind: ServiceKind.KAFKA_GATEWAY,
+    file,
+    create: false,
+    log,
+  });
+  return new MetaClient({ addresses: config.meta.addresses, credentials, log });
 }
 
 function watchHealth(telemetry: Telemetry, membership: Membership, journal: JournalAdapter): void {

@@ -1,5 +1,14 @@
 // The configuration of meta-service.
-import { byteSize, defineConfig, duration, port, section, z } from '@robustmq/config';
+import {
+  byteSize,
+  defineConfig,
+  duration,
+  port,
+  section,
+  z,
+  clusterSettings,
+  internalHost,
+} from '@robustmq/config';
 import { telemetrySettings } from '@robustmq/telemetry';
 
 const MiB = 1024 * 1024;
@@ -20,12 +29,13 @@ export const metaServiceConfig = defineConfig(
       dir: z.string().min(1).default('data/meta').describe('Folder of the log and the applied state.'),
     }),
     grpc: section({
-      host: z.string().default('127.0.0.1').describe('Address to listen on for the other services.'),
+      host: internalHost().describe('Address to listen on for the other services.'),
       port: port().default(1228).describe('Port to listen on for the other services.'),
     }),
     groups: section({
       data: z.int().min(1).max(64).default(4).describe('Data groups; fixed when the data folder is created.'),
     }),
+    ...clusterSettings(),
     ...telemetrySettings(58_081),
     commitLog: section({
       fileBytes: byteSize({ min: MiB, max: 1024 * MiB })

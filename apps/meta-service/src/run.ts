@@ -7,6 +7,7 @@ import { BrokerError } from '@robustmq/errors';
 import {
   ClusterService,
   GroupService,
+  openCredentials,
   RegisterNodeRequestSchema,
   RpcServer,
   ServiceKind,
@@ -14,7 +15,7 @@ import {
 } from '@robustmq/rpc';
 import { create } from '@bufbuild/protobuf';
 import { describeFatal, Shutdown, systemClock, systemTimers } from '@robustmq/runtime';
-import { startTelemetry } from '@robustmq/telemetry';
+import { RateLimitedLog, startTelemetry } from '@robustmq/telemetry';
 import { metaServiceConfig, type MetaServiceConfig } from './config.ts';
 import { initialPassword, openDataDirectory } from './data-directory.ts';
 import { CLUSTER_FAMILY, dataFamily } from './families.ts';
@@ -73,9 +74,21 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
     log.fatal({ err: error }, 'this process must end; a restart recovers what is durable');
     void shutdown.exit('log failed', describeFatal(error).code);
   });
+  // A cluster begins with its meta-service, and so does the secret that its services share.
+  const { credentials } = await openCredentials({
+    kind: ServiceKind.META,
+    file: config.cluster.secretFile,
+    create: true,
+    log,
+  });
   if (!meta.isBootstrapped) await meta.bootstrap(await credentialsOf(await initialPassword(disk, directory)));
   shutdown.add('groups', STEP_TIMEOUT_MS, () => meta.stop());
-  const rpc = new RpcServer((error, method) => log.error({ err: error, method }, 'call failed unexpectedly'))
+  const strangers = new RateLimitedLog(log);
+  const rpc = new RpcServer({
+    credentials,
+    onUnexpected: (err, method) => log.error({ err, method }, 'call failed unexpectedly'),
+    onRefused: (err, method) => strangers.warn('call', { err, method }, 'a call was refused'),
+  })
     .add(ClusterService, clusterService(meta))
     .add(SessionService, sessionService(meta))
     .add(GroupService, groupService(meta));

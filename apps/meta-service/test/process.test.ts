@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { MetaClient, type Registration } from '@robustmq/meta-client';
 import { ServiceKind } from '@robustmq/rpc';
-import { buildMetaService, MetaProcess } from './support/meta-process.ts';
+import { buildMetaService, credentialsFor, MetaProcess } from './support/meta-process.ts';
 
 const ROUNDS = 4;
 const CLIENTS = 40;
@@ -26,6 +26,9 @@ describe('the process', () => {
     rmSync(directory, { recursive: true });
   });
 
+  const connect = async (address: string, kind = ServiceKind.MQTT_GATEWAY): Promise<MetaClient> =>
+    new MetaClient({ addresses: [address], credentials: await credentialsFor(directory, kind) });
+
   const start = async (port = 0, flags: string[] = []): Promise<MetaProcess> =>
     (running = await MetaProcess.start(directory, port, flags));
 
@@ -34,19 +37,21 @@ describe('the process', () => {
     const offset: Ledger = { acknowledged: 0, attempted: 0 };
     for (let round = 0; round <= ROUNDS; round++) {
       const { address } = await start(0, ['--commitLog.fileBytes=1MiB']);
-      const client = new MetaClient({ addresses: [address] });
+      const client = await connect(address);
+      const groups = await connect(address, ServiceKind.KAFKA_GATEWAY);
       const registration = await client.register(
         { nodeId: 'mqtt-1', kind: ServiceKind.MQTT_GATEWAY },
         () => undefined,
       );
-      await verify(client, epochs, offset);
+      await verify(client, groups, epochs, offset);
       if (round < ROUNDS) {
-        const load = new Load(client, registration, epochs, offset);
+        const load = new Load(client, groups, registration, epochs, offset);
         await load.enough();
         const ended = running!.stop('SIGKILL');
         await Promise.all([ended, load.stop()]);
       }
       client.close();
+      groups.close();
     }
     expect(offset.acknowledged).toBeGreaterThan(ROUNDS);
   }, 60_000);
@@ -57,7 +62,7 @@ describe('the process', () => {
     await expect(MetaProcess.start(directory, 0, [])).rejects.toThrow(
       new RegExp(`ended with 2: [^]*in use by process ${first.pid} on `),
     );
-    const client = new MetaClient({ addresses: [first.address] });
+    const client = await connect(first.address);
     await client.ready();
     client.close();
   });
@@ -86,7 +91,7 @@ describe('the process', () => {
     const password = readFileSync(file, 'utf8').trim();
     expect(password.length).toBeGreaterThanOrEqual(24);
     expect(statSync(file).mode & 0o777).toBe(0o600);
-    const client = new MetaClient({ addresses: [running!.address] });
+    const client = await connect(running!.address);
     await client.ready();
     const { verify: verifyHash } = await import('@node-rs/argon2');
     expect(await verifyHash(client.view.user('default', 'admin')!.passwordHash, password)).toBe(true);
@@ -96,10 +101,22 @@ describe('the process', () => {
     expect(readFileSync(file, 'utf8').trim()).toBe(password);
   }, 30_000);
 
+  test('N15: the secret is made at the first start, for its owner only; no other address than loopback is served', async () => {
+    await start();
+    const file = path.join(directory, 'cluster.secret');
+    const secret = readFileSync(file, 'utf8');
+    expect([secret.trim().length, statSync(file).mode & 0o777]).toEqual([43, 0o600]);
+    expect(await running!.stop('SIGTERM')).toBe(0);
+    await start();
+    expect(readFileSync(file, 'utf8')).toBe(secret);
+    const open = MetaProcess.start(directory, 0, ['--grpc.host=0.0.0.0']);
+    await expect(open).rejects.toThrow(/ended with 2: [^]*grpc\.host[^]*loopback only/);
+  }, 30_000);
+
   test('a watching client follows over a restart on the same port', async () => {
     const first = await start();
     const port = first.address.split(':')[1]!;
-    const client = new MetaClient({ addresses: [first.address] });
+    const client = await connect(first.address, ServiceKind.KAFKA_GATEWAY);
     await client.register(
       { nodeId: 'journal-1', kind: ServiceKind.JOURNAL, directoryId: 'd' },
       () => undefined,
@@ -119,6 +136,7 @@ describe('the process', () => {
 /** Opens sessions and commits an offset, as fast as the answers come. */
 class Load {
   readonly #client: MetaClient;
+  readonly #groups: MetaClient;
   readonly #registration: Registration;
   readonly #epochs: Map<string, Ledger>;
   readonly #offset: Ledger;
@@ -126,8 +144,15 @@ class Load {
   #answers = 0;
   #stopped = false;
 
-  constructor(client: MetaClient, registration: Registration, epochs: Map<string, Ledger>, offset: Ledger) {
+  constructor(
+    client: MetaClient,
+    groups: MetaClient,
+    registration: Registration,
+    epochs: Map<string, Ledger>,
+    offset: Ledger,
+  ) {
     this.#client = client;
+    this.#groups = groups;
     this.#registration = registration;
     this.#epochs = epochs;
     this.#offset = offset;
@@ -175,10 +200,10 @@ class Load {
     const group = { tenant: 't', groupId: 'g' };
     const node = this.#registration.identity;
     const requestId = this.#client.requestId();
-    const { claim } = await this.#client.groups.claimGroup({ node, requestId, group });
+    const { claim } = await this.#groups.groups.claimGroup({ node, requestId, group });
     await this.#repeat(async () => {
       const value = ++this.#offset.attempted;
-      await this.#client.groups.commitOffsets({
+      await this.#groups.groups.commitOffsets({
         node,
         requestId: this.#client.requestId(),
         group,
@@ -196,11 +221,16 @@ function ledgerOf(ledgers: Map<string, Ledger>, name: string): Ledger {
   return ledger;
 }
 
-async function verify(client: MetaClient, epochs: Map<string, Ledger>, offset: Ledger): Promise<void> {
+async function verify(
+  client: MetaClient,
+  groups: MetaClient,
+  epochs: Map<string, Ledger>,
+  offset: Ledger,
+): Promise<void> {
   const { sessions } = await client.sessions.listSessions({ tenant: 't', limit: 1_000 });
   const found = new Map(sessions.map(({ head }) => [head!.key!.clientId, Number(head!.key!.epoch)]));
   for (const [clientId, ledger] of epochs) check(ledger, found.get(clientId) ?? 0);
-  const { offsets } = await client.groups.fetchOffsets({ group: { tenant: 't', groupId: 'g' }, all: true });
+  const { offsets } = await groups.groups.fetchOffsets({ group: { tenant: 't', groupId: 'g' }, all: true });
   check(offset, Number(offsets[0]?.offset ?? 0n));
 }
 

@@ -1,6 +1,15 @@
 // Configuration of mqtt-gateway.
 
-import { byteSize, defineConfig, duration, port, section, z } from '@robustmq/config';
+import {
+  byteSize,
+  defineConfig,
+  duration,
+  port,
+  section,
+  z,
+  clusterSettings,
+  internalHost,
+} from '@robustmq/config';
 import { MAX_TOPIC_LEVELS } from '@robustmq/mqtt-topics';
 import { telemetrySettings } from '@robustmq/telemetry';
 
@@ -35,7 +44,7 @@ const schema = z.strictObject({
       .describe('Paths of the WebSocket; a slash behind one makes no difference.'),
   }),
   grpc: section({
-    host: z.string().default('127.0.0.1').describe('Address to listen on for other gateways.'),
+    host: internalHost().describe('Address to listen on for other gateways.'),
     port: port().default(1229).describe('Port for other gateways: mesh and takeover.'),
     advertised: z
       .string()
@@ -161,6 +170,7 @@ const schema = z.strictObject({
       .default(10_000)
       .describe('Time to drain before the process ends anyway.'),
   }),
+  ...clusterSettings(),
   ...telemetrySettings(58_083),
 });
 

@@ -5,9 +5,9 @@ import { Authenticator, type AnonymousPolicy } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
 import { MetaClient, type ViewChange } from '@robustmq/meta-client';
-import { RpcServer, ServiceKind } from '@robustmq/rpc';
+import { RpcServer, ServiceKind, type Credentials } from '@robustmq/rpc';
 import { TimerWheel, backoffDelayMs, sleep, systemClock, systemTimers } from '@robustmq/runtime';
-import type { DebugSwitch, TraceSampler } from '@robustmq/telemetry';
+import { RateLimitedLog, type DebugSwitch, type TraceSampler } from '@robustmq/telemetry';
 import type { MqttGatewayConfig } from './config.ts';
 import { addGatewayService } from './mesh/mesh.ts';
 import type { MeshPeerAddress } from './mesh/mesh-peer.ts';
@@ -24,6 +24,7 @@ import { WsListener } from './transport/ws-listener.ts';
 /** What the process gives its gateway. */
 export interface GatewayOptions {
   readonly config: MqttGatewayConfig;
+  readonly credentials: Credentials;
   readonly log: GatewayLog;
   readonly debug: DebugSwitch;
   readonly version: string;
@@ -113,6 +114,7 @@ export class Gateway {
     this.#ownership = new Ownership(config.journal.cachedTopics);
     this.meta = new MetaClient({
       addresses: config.meta.addresses,
+      credentials: options.credentials,
       log,
     });
     this.#parts = {
@@ -141,7 +143,12 @@ export class Gateway {
     this.#ws = config.ws.enabled
       ? new WsListener({ paths: config.ws.paths, maxFrameBytes: maxFrameBytes(config) }, accept)
       : undefined;
-    this.#rpc = new RpcServer((err, method) => log.error({ err, method }, 'call failed unexpectedly'));
+    const strangers = new RateLimitedLog(log);
+    this.#rpc = new RpcServer({
+      credentials: options.credentials,
+      onUnexpected: (err, method) => log.error({ err, method }, 'call failed unexpectedly'),
+      onRefused: (err, method) => strangers.warn('call', { err, method }, 'a call was refused'),
+    });
     addGatewayService(this.#rpc, {
       mesh: () => this.#serving?.mesh ?? null,
       stopSession: (session, newOwner) => this.#serving?.takeovers.stop(session, newOwner),

@@ -1,6 +1,7 @@
 // mqtt-gateway: the process. Configuration, telemetry, gateway, signals.
 
 import { renderHelp } from '@robustmq/config';
+import { openCredentials, ServiceKind } from '@robustmq/rpc';
 import { runMain, Shutdown } from '@robustmq/runtime';
 import { startTelemetry } from '@robustmq/telemetry';
 import { mqttGatewayConfig } from './config.ts';
@@ -30,8 +31,15 @@ async function main(): Promise<void> {
   shutdown.add('telemetry', 2_000, () => telemetry.stop());
   shutdown.installSignals();
   logger.info({ version: VERSION, config: mqttGatewayConfig.redact(config), file }, 'starting');
+  const { credentials } = await openCredentials({
+    kind: ServiceKind.MQTT_GATEWAY,
+    file: config.cluster.secretFile,
+    create: false,
+    log: logger,
+  });
   const gateway = new Gateway({
     config,
+    credentials,
     log: logger,
     debug: telemetry.log.debug,
     version: VERSION,

@@ -108,6 +108,7 @@ export class Serving {
         incarnation: Number(registration.identity.incarnation),
       },
       kind: ServiceKind.MQTT_GATEWAY,
+      credentials: parts.meta.credentials,
       producerIds: { base: registration.node.producerIdBase, count: registration.node.producerIdCount },
       tickMs: config.journal.tick,
       onTail: (batches) => this.tails.receive(batches),
@@ -126,6 +127,7 @@ export class Serving {
     this.mesh = new Mesh(
       {
         identity: registration.identity,
+        credentials: parts.meta.credentials,
         routesOf: (tenant) => ownership.routesOf(tenant),
         clock,
         timers: parts.timers,

@@ -9,6 +9,7 @@ import { Gateway } from '../src/gateway.ts';
 import type { GatewayLog } from '../src/services.ts';
 import { ScriptedJournal } from './scripted-journal.ts';
 import { ScriptedMeta, type ScriptedMetaOptions } from './scripted-meta.ts';
+import { credentialsOf } from './credentials.ts';
 
 /** A log that tests can look into. */
 export class RecordingLog implements GatewayLog {
@@ -51,7 +52,10 @@ export async function until(condition: () => boolean, what = 'condition'): Promi
 
 /** Registers the journal with meta, as the real one does. */
 export async function addJournal(meta: ScriptedMeta, journal: ScriptedJournal): Promise<void> {
-  const client = createClient(ClusterService, { address: meta.address });
+  const client = createClient(ClusterService, {
+    address: meta.address,
+    credentials: credentialsOf(ServiceKind.JOURNAL),
+  });
   await client.registerNode({
     nodeId: 'journal-1',
     kind: ServiceKind.JOURNAL,
@@ -81,7 +85,16 @@ export async function startGateway(
     ],
     environment: {},
   });
-  const gateway = new Gateway({ config, log, debug: log.debugSwitch, version: '0', opsAddress: '', sampler });
+  const credentials = credentialsOf(ServiceKind.MQTT_GATEWAY);
+  const gateway = new Gateway({
+    config,
+    credentials,
+    log,
+    debug: log.debugSwitch,
+    version: '0',
+    opsAddress: '',
+    sampler,
+  });
   await gateway.start();
   await until(() => gateway.problem === null, 'gateway ready');
   return gateway;

@@ -33,7 +33,9 @@ import {
   type ExchangeResponse,
   type FilterFrame,
   type TailSection,
+  ServiceKind,
 } from '@robustmq/rpc';
+import { credentialsOf } from './credentials.ts';
 
 type Exchange = ServerDuplexStream<ExchangeRequest, ExchangeResponse>;
 
@@ -71,7 +73,10 @@ export class ScriptedJournal {
   port = 0;
 
   constructor() {
-    this.#server = new RpcServer(() => undefined);
+    this.#server = new RpcServer({
+      credentials: credentialsOf(ServiceKind.JOURNAL),
+      onUnexpected: () => undefined,
+    });
     const unsupported = (): never => {
       throw new Error('not scripted');
     };

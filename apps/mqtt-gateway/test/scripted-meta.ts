@@ -35,6 +35,7 @@ import {
   type WatchClusterRequest,
   type WatchClusterResponse,
 } from '@robustmq/rpc';
+import { credentialsOf } from './credentials.ts';
 
 type ClusterImplementation = ServiceImplementation<typeof ClusterService>;
 type SessionImplementation = ServiceImplementation<typeof SessionService>;
@@ -98,8 +99,9 @@ export class ScriptedMeta {
   constructor(options: ScriptedMetaOptions = {}) {
     this.#leaseMs = options.leaseMs ?? 60_000;
     for (const stream of options.streams ?? [{ name: 'mqtt' }]) this.#makeStream(stream);
-    this.#server = new RpcServer((error, method) => {
-      this.calls.push(`unexpected ${method} ${String(error)}`);
+    this.#server = new RpcServer({
+      credentials: credentialsOf(ServiceKind.META),
+      onUnexpected: (error, method) => void this.calls.push(`unexpected ${method} ${String(error)}`),
     });
     this.#server.add(ClusterService, this.#cluster());
     this.#server.add(SessionService, this.#session());

@@ -4,6 +4,7 @@
 import { BrokerError } from '@robustmq/errors';
 import {
   fromFailure,
+  type Credentials,
   type ExchangeResponse,
   type HelloResult,
   type ServiceKind,
@@ -41,6 +42,7 @@ export interface JournalClientOptions {
   /** This process, as meta registered it. */
   readonly identity: { readonly nodeId: string; readonly incarnation: number };
   readonly kind: ServiceKind;
+  readonly credentials: Credentials;
   /** This incarnation's own producer ids. */
   readonly producerIds: { readonly base: number; readonly count: number };
   /** Committed records that match the registered filters, in offset order per shard. Must not throw. */
@@ -376,7 +378,7 @@ export class JournalClient {
     const link = new JournalLink({
       nodeId: node.nodeId,
       address: node.address,
-      door: (this.#options.door ?? grpcDoor)(node.address),
+      door: this.#options.door?.(node.address) ?? grpcDoor(node.address, this.#options.credentials),
       timers: this.#options.timers ?? systemTimers,
       hello: {
         gateway: { nodeId: identity.nodeId, incarnation: BigInt(identity.incarnation) },

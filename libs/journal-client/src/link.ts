@@ -11,6 +11,7 @@ import {
   HelloSchema,
   JournalService,
   registerExchangeCodec,
+  type Credentials,
   type ExchangeRequest,
   type ExchangeResponse,
   type HelloResult,
@@ -36,8 +37,8 @@ export interface JournalDoor {
 }
 
 /** The way over gRPC. */
-export function grpcDoor(address: string): JournalDoor {
-  const calls = createClient(JournalService, { address });
+export function grpcDoor(address: string, credentials: Credentials): JournalDoor {
+  const calls = createClient(JournalService, { address, credentials });
   return { exchange: () => clientLink(calls.exchange()), calls };
 }
 

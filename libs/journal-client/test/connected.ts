@@ -3,6 +3,7 @@
 import { ServiceKind } from '@robustmq/rpc';
 import { JournalClient, type JournalClientOptions, type ShardDirectory } from '../src/index.ts';
 import type { ScriptedJournal } from './scripted-journal.ts';
+import { CREDENTIALS } from './credentials.ts';
 
 /** A directory that a test changes. */
 export class TestDirectory implements ShardDirectory {
@@ -48,6 +49,7 @@ export function connect(directory: ShardDirectory, more: Partial<JournalClientOp
     directory,
     identity: { nodeId: 'mqtt-1', incarnation: 3 },
     kind: ServiceKind.MQTT_GATEWAY,
+    credentials: CREDENTIALS,
     producerIds: { base: 1000, count: 3 },
     tickMs: 1,
     ...more,

@@ -11,6 +11,7 @@ import {
   type ExchangeResponse,
 } from '@robustmq/rpc';
 import { baseSequenceOf, producerIdOf, RecordCursor } from '@robustmq/record-batch';
+import { CREDENTIALS } from './credentials.ts';
 
 type Frame = MessageInitShape<typeof ExchangeResponseSchema>['frame'];
 type OutcomeInit = Exclude<MessageInitShape<typeof AppendOutcomeSchema>, { $typeName: unknown }>;
@@ -37,7 +38,7 @@ export class ScriptedJournal {
   readonly appends: ReceivedSection[] = [];
   /** Called for each append section; answers what to send back, or nothing. */
   onAppend: ((received: ReceivedSection) => OutcomeInit | undefined) | undefined;
-  readonly #rpc = new RpcServer(() => undefined);
+  readonly #rpc = new RpcServer({ credentials: CREDENTIALS, onUnexpected: () => undefined });
   #stream: Stream | undefined;
   address = '';
 

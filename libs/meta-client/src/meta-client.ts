@@ -6,6 +6,7 @@ import {
   createClient,
   GroupService,
   SessionService,
+  type Credentials,
   type NodeIdentity,
   type RegisterNodeRequestSchema,
   type RequestId,
@@ -29,6 +30,7 @@ import { nodeView, toNumber, type NodeView } from './model.ts';
 export interface MetaClientOptions {
   /** host:port of each meta-service. */
   readonly addresses: readonly string[];
+  readonly credentials: Credentials;
   readonly clock?: Clock;
   readonly timers?: Timers;
   /** Deadline of a call that names none. */
@@ -70,6 +72,8 @@ interface Clients {
 /** A connection to meta-service. */
 export class MetaClient {
   readonly view: ClusterView;
+  /** What all calls of this process carry. */
+  readonly credentials: Credentials;
   readonly #clients: readonly Clients[];
   readonly #watch: ClusterWatch;
   readonly #clock: Clock;
@@ -84,15 +88,16 @@ export class MetaClient {
   constructor(options: MetaClientOptions) {
     if (options.addresses.length === 0)
       throw new BrokerError('invalid_argument', 'no address of meta-service');
-    const defaultTimeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
+    const { credentials, callTimeoutMs: defaultTimeoutMs = CALL_TIMEOUT_MS } = options;
     this.#clock = options.clock ?? systemClock;
     this.#timers = options.timers ?? systemTimers;
     this.#log = options.log ?? silentLog;
+    this.credentials = credentials;
     this.view = new ClusterView(this.#timers);
     this.#clients = options.addresses.map((address) => ({
-      cluster: createClient(ClusterService, { address, defaultTimeoutMs }),
-      sessions: createClient(SessionService, { address, defaultTimeoutMs }),
-      groups: createClient(GroupService, { address, defaultTimeoutMs }),
+      cluster: createClient(ClusterService, { address, credentials, defaultTimeoutMs }),
+      sessions: createClient(SessionService, { address, credentials, defaultTimeoutMs }),
+      groups: createClient(GroupService, { address, credentials, defaultTimeoutMs }),
     }));
     this.#watch = new ClusterWatch(
       () => this.#now.cluster,

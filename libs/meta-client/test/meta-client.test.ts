@@ -2,7 +2,9 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { BrokerError } from '@robustmq/errors';
 import {
+  ClusterSecret,
   ClusterService,
+  Credentials,
   RpcServer,
   ServiceKind,
   WatchClusterResponseSchema,
@@ -14,6 +16,11 @@ import { MetaClient } from '../src/meta-client.ts';
 
 type Implementation = ServiceImplementation<typeof ClusterService>;
 type Watch = ServerWritableStream<WatchClusterRequest, WatchClusterResponse>;
+
+const CREDENTIALS = new Credentials(
+  ServiceKind.MQTT_GATEWAY,
+  new ClusterSecret(['a secret for tests, of 32 characters']),
+);
 
 /** A meta-service that a test scripts: real gRPC, answers from fields. */
 class ScriptedMeta {
@@ -47,10 +54,13 @@ class ScriptedMeta {
       acknowledgeOwnership: ({ ownershipEpoch }) => (this.calls.push(`ack ${ownershipEpoch}`), {}),
       watchCluster: (stream: Watch) => void this.watches.push(stream),
     };
-    this.server = new RpcServer(() => undefined).add(ClusterService, {
-      ...unary,
-      ...scripted,
-    } as Implementation);
+    this.server = new RpcServer({ credentials: CREDENTIALS, onUnexpected: () => undefined }).add(
+      ClusterService,
+      {
+        ...unary,
+        ...scripted,
+      } as Implementation,
+    );
   }
 
   async listen(): Promise<this> {
@@ -80,7 +90,11 @@ beforeEach(async () => {
   meta = await new ScriptedMeta().listen();
   trouble = [];
   const note = (_fields: object, message: string): void => void trouble.push(message);
-  client = new MetaClient({ addresses: [`127.0.0.1:${meta.port}`], log: { warn: note, error: note } });
+  client = new MetaClient({
+    addresses: [`127.0.0.1:${meta.port}`],
+    credentials: CREDENTIALS,
+    log: { warn: note, error: note },
+  });
 });
 afterEach(async () => {
   client.close();
@@ -180,7 +194,7 @@ it('N9: a listener that throws ends the watch, which begins anew; never the proc
 });
 
 it('needs an address', () => {
-  expect(() => new MetaClient({ addresses: [] })).toThrow(
+  expect(() => new MetaClient({ addresses: [], credentials: CREDENTIALS })).toThrow(
     expect.objectContaining({ code: 'invalid_argument' }),
   );
 });

@@ -8,12 +8,12 @@ import {
 import type { DescService, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import {
   Client,
-  credentials as grpcCredentials,
-  type ChannelCredentials,
+  credentials as channelCredentials,
   type ClientDuplexStream,
   type ClientReadableStream,
   type MethodDefinition,
 } from '@grpc/grpc-js';
+import type { Credentials } from './credentials.ts';
 import { CHANNEL_OPTIONS } from './limits.ts';
 import { serviceDefinition } from './service-definition.ts';
 import { fromServiceError } from './status.ts';
@@ -54,8 +54,8 @@ export type ServiceClient<S extends DescService> = {
 export interface ClientOptions {
   /** host:port */
   readonly address: string;
-  /** Plaintext when absent. */
-  readonly credentials?: ChannelCredentials;
+  /** What every call carries. */
+  readonly credentials: Credentials;
   /** Deadline of a unary call without its own. */
   readonly defaultTimeoutMs?: number;
 }
@@ -65,11 +65,8 @@ const DEFAULT_TIMEOUT_MS = 5_000;
 /** Connects lazily; a broken connection is re-established by grpc-js, calls meanwhile fail as `unavailable`. */
 export function createClient<S extends DescService>(service: S, options: ClientOptions): ServiceClient<S> {
   const definition = serviceDefinition(service);
-  const client = new Client(
-    options.address,
-    options.credentials ?? grpcCredentials.createInsecure(),
-    CHANNEL_OPTIONS,
-  );
+  const { credentials } = options;
+  const client = new Client(options.address, channelCredentials.createInsecure(), CHANNEL_OPTIONS);
   const methods: Record<string, unknown> = { close: () => client.close() };
   for (const method of service.methods) {
     const grpcMethod = definition[method.localName];
@@ -83,6 +80,7 @@ export function createClient<S extends DescService>(service: S, options: ClientO
           grpcMethod.requestSerialize,
           grpcMethod.responseDeserialize,
           create(method.input, request),
+          credentials.metadata(),
         );
     }
     if (method.methodKind === 'bidi_streaming') {
@@ -91,6 +89,7 @@ export function createClient<S extends DescService>(service: S, options: ClientO
           grpcMethod.path,
           grpcMethod.requestSerialize,
           grpcMethod.responseDeserialize,
+          credentials.metadata(),
         );
     }
   }
@@ -111,6 +110,7 @@ function unaryCall(
         grpcMethod.requestSerialize,
         grpcMethod.responseDeserialize,
         create(method.input, request),
+        options.credentials.metadata(),
         { deadline: Date.now() + timeoutMs },
         (error, response) => {
           call.signal?.removeEventListener('abort', abort);

@@ -1,6 +1,9 @@
 export { createClient, type CallOptions, type ClientOptions, type ServiceClient } from './client.ts';
 export { RpcServer, type ServiceImplementation, type UnaryContext } from './server.ts';
 export { clientLink, serverLink, type Link, type LinkListener } from './link.ts';
+export { ClusterSecret } from './cluster-secret.ts';
+export { Credentials } from './credentials.ts';
+export { openCredentials } from './open-credentials.ts';
 export { fromFailure, toFailure } from './failure.ts';
 export { fromServiceError, toServiceError } from './status.ts';
 export { registerMessageCodec, type MessageCodec } from './service-definition.ts';

@@ -12,6 +12,9 @@ import {
   Server,
   setLogVerbosity,
   ServerCredentials,
+  ServerInterceptingCall,
+  status,
+  type ServerInterceptor,
   type handleUnaryCall,
   type ServerDuplexStream,
   type ServerUnaryCall,
@@ -19,6 +22,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { BrokerError } from '@robustmq/errors';
+import type { Credentials } from './credentials.ts';
 import { CHANNEL_OPTIONS } from './limits.ts';
 import { serviceDefinition } from './service-definition.ts';
 import { toServiceError } from './status.ts';
@@ -58,14 +62,27 @@ export type ServiceImplementation<S extends DescService> = {
         : never;
 };
 
-/** A gRPC server of this process. */
+/** Surroundings of an {@link RpcServer}. */
+export interface RpcServerOptions {
+  /** By these callers are judged. */
+  readonly credentials: Credentials;
+  /** Told of failures that are no BrokerError: bugs, to be logged with their cause. */
+  readonly onUnexpected: (error: unknown, method: string) => void;
+  /** Told of calls that were refused; a stranger can cause any number of them (N14). */
+  readonly onRefused?: (error: BrokerError, method: string) => void;
+}
+
+/** A gRPC server of this process: every method of every service asks who calls before it reads the request (N15). */
 export class RpcServer {
-  readonly #server = new Server(CHANNEL_OPTIONS);
+  /** By these callers are judged. */
+  readonly credentials: Credentials;
+  readonly #server: Server;
   readonly #onUnexpected: (error: unknown, method: string) => void;
 
-  /** @param onUnexpected told of failures that are no BrokerError: bugs, to be logged with their cause. */
-  constructor(onUnexpected: (error: unknown, method: string) => void) {
-    this.#onUnexpected = onUnexpected;
+  constructor(options: RpcServerOptions) {
+    this.credentials = options.credentials;
+    this.#onUnexpected = options.onUnexpected;
+    this.#server = new Server({ ...CHANNEL_OPTIONS, interceptors: [admitting(options)] });
   }
 
   /** Adds a service; before {@link listen}. */
@@ -142,4 +159,21 @@ export class RpcServer {
       });
     });
   }
+}
+
+/** Ends a call that may not be made before its handler hears of it, and before its request is read. */
+function admitting({ credentials, onRefused }: RpcServerOptions): ServerInterceptor {
+  return ({ path }, call) =>
+    new ServerInterceptingCall(call, {
+      start: (next) =>
+        next({
+          onReceiveMetadata: (metadata, admit) => {
+            const refusal = credentials.refusal(path, metadata);
+            if (refusal === undefined) return admit(metadata);
+            onRefused?.(refusal, path);
+            const { code = status.INTERNAL, details = '', metadata: sent } = toServiceError(refusal);
+            call.sendStatus({ code, details, metadata: sent ?? null });
+          },
+        }),
+    });
 }

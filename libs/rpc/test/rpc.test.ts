@@ -2,19 +2,27 @@ import { create } from '@bufbuild/protobuf';
 import { BrokerError, ERROR_CODES, type ErrorCode } from '@robustmq/errors';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import {
+  ClusterSecret,
   createClient,
+  Credentials,
   fromFailure,
   fromServiceError,
   GatewayService,
   MeshRequestSchema,
   MeshResponseSchema,
   RpcServer,
+  ServiceKind,
   toFailure,
   toServiceError,
   type MeshRequest,
   type MeshResponse,
   type ServiceImplementation,
 } from '../src/index.ts';
+
+const CREDENTIALS = new Credentials(
+  ServiceKind.MQTT_GATEWAY,
+  new ClusterSecret(['a secret for tests, of 32 characters']),
+);
 
 type Implementation = ServiceImplementation<typeof GatewayService>;
 
@@ -35,9 +43,15 @@ async function serve(
   body: (client: ReturnType<typeof createClient<typeof GatewayService>>) => Promise<void>,
   onUnexpected: (error: unknown) => void = () => undefined,
 ): Promise<void> {
-  const server = new RpcServer(onUnexpected).add(GatewayService, { takeOver, mesh });
+  const server = new RpcServer({ credentials: CREDENTIALS, onUnexpected }).add(GatewayService, {
+    takeOver,
+    mesh,
+  });
   const port = await server.listen('127.0.0.1', 0, 'grpc.port');
-  const client = createClient(GatewayService, { address: `127.0.0.1:${port}` });
+  const client = createClient(GatewayService, {
+    address: `127.0.0.1:${port}`,
+    credentials: CREDENTIALS,
+  });
   try {
     await body(client);
   } finally {
@@ -127,7 +141,11 @@ describe('unary calls', () => {
   });
 
   it('fail as unavailable when nobody listens', async () => {
-    const client = createClient(GatewayService, { address: '127.0.0.1:1', defaultTimeoutMs: 1_000 });
+    const client = createClient(GatewayService, {
+      address: '127.0.0.1:1',
+      credentials: CREDENTIALS,
+      defaultTimeoutMs: 1_000,
+    });
     await expect(client.takeOver({})).rejects.toMatchObject({ code: 'unavailable' });
     client.close();
   });
@@ -161,9 +179,9 @@ describe('duplex streams', () => {
 
 describe('a taken port', () => {
   it('is an error that names port and option', async () => {
-    const first = new RpcServer(() => undefined);
+    const first = new RpcServer({ credentials: CREDENTIALS, onUnexpected: () => undefined });
     const port = await first.listen('127.0.0.1', 0, 'grpc.port');
-    const second = new RpcServer(() => undefined);
+    const second = new RpcServer({ credentials: CREDENTIALS, onUnexpected: () => undefined });
     await expect(second.listen('127.0.0.1', port, 'grpc.port')).rejects.toMatchObject({
       code: 'conflict',
       details: { port, option: 'grpc.port' },

@@ -8,6 +8,8 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
   'Address to listen on for the other services.': '供其他服务连接的监听地址。',
   'Port to listen on for the other services.': '供其他服务连接的端口。',
   'Data groups; fixed when the data folder is created.': '数据组数；建立数据目录时确定。',
+  'File with the secret that all services of a cluster share; meta-service makes it.':
+    '存放集群所有服务共享的密钥的文件；由 meta-service 生成。',
   'Size of a pre-allocated file of the log.': '日志的一个预分配文件的大小。',
   'A process that does not renew for this long is considered gone.': '超过此时间不续租的进程视为已离开。',
   'How often processes renew.': '进程续租的间隔。',

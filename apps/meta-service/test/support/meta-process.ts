@@ -1,12 +1,27 @@
 // A real meta-service process: built from the sources, on free ports, in a folder of its own.
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
+import { openCredentials, type Credentials, type ServiceKind } from '@robustmq/rpc';
+import { silentLog } from '@robustmq/runtime';
 
 const APP = path.resolve(__dirname, '../..');
 
 /** Bundles the app as `npm start` would. */
 export function buildMetaService(): void {
   execFileSync(process.execPath, ['../../tools/build-app.mjs'], { cwd: APP });
+}
+
+/** Where a process with this data folder keeps the secret of its cluster. */
+function secretFile(directory: string): string {
+  return path.join(directory, 'cluster.secret');
+}
+
+/** What a service of that kind shows to a process with this data folder. */
+export async function credentialsFor(directory: string, kind: ServiceKind): Promise<Credentials> {
+  const file = secretFile(directory);
+  const opened = await openCredentials({ kind, file, create: false, log: silentLog });
+  opened.close();
+  return opened.credentials;
 }
 
 /** A started process. */
@@ -23,7 +38,12 @@ export class MetaProcess {
 
   /** Resolves when it says that it is ready. */
   static start(directory: string, port: number, flags: readonly string[]): Promise<MetaProcess> {
-    const own = [`--data.dir=${directory}`, `--grpc.port=${port}`, '--ops.port=0'];
+    const own = [
+      `--data.dir=${directory}`,
+      `--grpc.port=${port}`,
+      '--ops.port=0',
+      `--cluster.secretFile=${secretFile(directory)}`,
+    ];
     const args = ['dist/main.js', ...own, ...flags];
     const child = spawn(process.execPath, args, { cwd: APP, stdio: ['ignore', 'pipe', 'pipe'] });
     const exit = new Promise<number | null>((resolve) => child.once('exit', resolve));

@@ -10,6 +10,7 @@ import {
   MeshRequestSchema,
   PublishFrameSchema,
   createClient,
+  type Credentials,
   type MeshRequest,
   type MeshResponse,
   type NodeIdentity,
@@ -35,6 +36,12 @@ export interface MeshCounters {
 }
 
 type Identity = Pick<NodeIdentity, 'nodeId' | 'incarnation' | 'directoryId'>;
+/** This gateway, as its peers see it. */
+export interface MeshSelf {
+  readonly identity: Identity;
+  readonly credentials: Credentials;
+}
+
 type MeshStream = ReturnType<ServiceClient<typeof GatewayService>['mesh']>;
 
 /** Shortest distance of two frames to a peer. */
@@ -64,13 +71,13 @@ export class MeshPeer {
   #isAckDue = false;
   #closed = false;
 
-  constructor(peer: MeshPeerAddress, identity: Identity, counters: MeshCounters) {
+  constructor(peer: MeshPeerAddress, self: MeshSelf, counters: MeshCounters) {
     this.nodeId = peer.nodeId;
     this.incarnation = peer.incarnation;
     this.address = peer.address;
-    this.#identity = identity;
+    this.#identity = self.identity;
     this.#counters = counters;
-    this.calls = createClient(GatewayService, { address: peer.address });
+    this.calls = createClient(GatewayService, { address: peer.address, credentials: self.credentials });
     this.#connect();
   }
 

@@ -5,6 +5,7 @@ import type { MqttFacts, UserProperty } from '@robustmq/record-batch';
 import {
   GatewayService,
   SessionHandoverSchema,
+  type Credentials,
   type MeshRequest,
   type NodeIdentity,
   type PublishFrame,
@@ -25,6 +26,7 @@ import { MeshRoutes } from './mesh-routes.ts';
 /** What the mesh needs around it. */
 export interface MeshHost {
   readonly identity: Pick<NodeIdentity, 'nodeId' | 'incarnation' | 'directoryId'>;
+  readonly credentials: Credentials;
   routesOf(tenant: string): TopicRoutes;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -61,7 +63,7 @@ export class Mesh implements MeshPort {
     }
     for (const peer of wanted.values()) {
       if (this.#peers.has(peer.nodeId)) continue;
-      this.#peers.set(peer.nodeId, new MeshPeer(peer, this.#host.identity, this.counters));
+      this.#peers.set(peer.nodeId, new MeshPeer(peer, this.#host, this.counters));
     }
   }
 

@@ -76,7 +76,11 @@ export async function planCluster(options: PlanOptions): Promise<ProcessSpec[]> 
           ...nodeFlagsOf(service),
           ...(options.nodeFlags?.[service] ?? []),
           path.join(root, 'apps', service, 'dist', 'main.js'),
-          ...commandLine(service, nodeId, nodeDir, own, metaAddresses, options.extraFlags?.[service] ?? []),
+          ...commandLine(service, nodeId, nodeDir, own, metaAddresses, [
+            // All processes of a cluster share what meta-service makes at its first start.
+            `--cluster.secretFile=${path.join(dataDir, 'cluster.secret')}`,
+            ...(options.extraFlags?.[service] ?? []),
+          ]),
         ],
         env: options.env ?? {},
       });
