@@ -140,12 +140,16 @@ export class KafkaConnection implements ConnectionInfo {
 
   #movedAtCheck = -1;
 
-  /** Takes no further requests; ends once what is under way has been answered. */
-  drain(): void {
+  /** Takes no further requests and waits for nothing new; ends, and calls back, once what is under way was answered. */
+  drain(answered: () => void): void {
     this.#draining = true;
+    this.#onAnswered = answered;
     this.#socket.pause();
+    this.#waitsNoLonger();
     this.#endIfDrained();
   }
+
+  #onAnswered: (() => void) | undefined;
 
   /** Ends at once. */
   destroy(): void {
@@ -384,14 +388,27 @@ export class KafkaConnection implements ConnectionInfo {
 
   /** The client sends no more: what it asked for is still answered, but nothing is waited for on its behalf. */
   #finish(): void {
-    this.#ended = true;
-    this.#draining = true;
-    this.#abort?.abort();
+    this.#isEnding = true;
+    this.#waitsNoLonger();
+    this.#pump();
     this.#endIfDrained();
   }
 
+  /** Long polls answer with what there is, those to come included. */
+  #waitsNoLonger(): void {
+    this.#ended = true;
+    this.#abort?.abort();
+  }
+
+  /** Complete frames that arrived before the end of the stream are still served (N10). */
+  #isEnding = false;
+
   #endIfDrained(): void {
-    if (this.#draining && this.#queue.length === 0) this.#socket.end();
+    if (this.#queue.length > 0) return;
+    if (!this.#draining && !(this.#isEnding && !this.#framer.hasFrame)) return;
+    this.#socket.end();
+    this.#onAnswered?.();
+    this.#onAnswered = undefined;
   }
 
   #closed(): void {
@@ -403,6 +420,7 @@ export class KafkaConnection implements ConnectionInfo {
     this.#shared.parts.answers.hold(-this.#countedBytes);
     this.#countedBytes = 0;
     this.#abort?.abort();
+    this.#onAnswered?.();
   }
 }
 

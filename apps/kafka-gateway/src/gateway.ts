@@ -136,7 +136,16 @@ export class KafkaGateway {
     this.#listener.open();
   }
 
-  /** Drains: no new requests, running ones answered until the signal aborts; members of groups are sent elsewhere. */
+  /**
+   * Sends the members of groups elsewhere and takes no new requests; resolves when those under way were answered. The
+   * lease may end then, so that other gateways coordinate the groups, however slowly clients read or leave.
+   */
+  async drain(deadline: AbortSignal): Promise<void> {
+    this.groups.stop();
+    await this.#listener.drain(deadline);
+  }
+
+  /** Drains, and ends all connections until the signal aborts. */
   async stop(deadline: AbortSignal): Promise<void> {
     this.groups.stop();
     await this.#listener.close(deadline);

@@ -65,17 +65,31 @@ export class KafkaListener {
     return listenTcp(this.#server, this.#options.host, this.#options.port, 'kafka.port');
   }
 
-  /** Accepts no more, lets running requests finish until the signal aborts, then cuts what is left. */
-  async close(deadline: AbortSignal): Promise<void> {
+  /** Accepts no more; resolves once every request under way was answered, at the latest when the signal aborts. */
+  async drain(deadline: AbortSignal): Promise<void> {
     clearInterval(this.#pressureCheck);
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const connection of this.#connections) connection.drain();
+    this.#closed ??= new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const answered = [...this.#connections].map(
+      (connection) => new Promise<void>((resolve) => connection.drain(resolve)),
+    );
+    if (deadline.aborted) return;
+    const late = new Promise<void>((resolve) => {
+      deadline.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([Promise.all(answered), late]);
+  }
+
+  #closed: Promise<void> | undefined;
+
+  /** Drains, lets clients take their answers until the signal aborts, then cuts what is left. */
+  async close(deadline: AbortSignal): Promise<void> {
+    await this.drain(deadline);
     const cut = (): void => {
       for (const connection of this.#connections) connection.destroy();
     };
     if (deadline.aborted) cut();
     else deadline.addEventListener('abort', cut, { once: true });
-    await closed;
+    await this.#closed;
     deadline.removeEventListener('abort', cut);
   }
 }

@@ -81,11 +81,12 @@ export async function run(config: KafkaGatewayConfig, version: string): Promise<
   });
   await meta.ready();
   await membership.join();
+  shutdown.add('connections', STEP_TIMEOUT_MS, (signal) => gateway.stop(signal));
   shutdown.add('lease', STEP_TIMEOUT_MS, () => membership.leave());
   gateway.open();
-  shutdown.add('clients', config.drain.timeout, (signal) => {
+  shutdown.add('requests', config.drain.timeout, (signal) => {
     telemetry.health.markDraining();
-    return gateway.stop(signal);
+    return gateway.drain(signal);
   });
   watchHealth(telemetry, membership, journal);
   telemetry.health.addCheck('cluster', () => meta.view.problem);

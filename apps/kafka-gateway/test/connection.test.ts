@@ -348,6 +348,38 @@ describe('KafkaConnection', () => {
     await until(() => running.gateway.requestBytes === 0);
   });
 
+  test('N10: complete requests before the end of the stream are answered in order, however many wait', async () => {
+    const client = await start({ limits: { maxRequestsInFlight: 2 } });
+    running.meta.add('t');
+    const asked = Array.from({ length: 12 }, () => client.frame(METADATA, 12, { topics: null }));
+    client.socket.end(Buffer.concat([...asked, client.frame(METADATA, 12, { topics: null }).subarray(0, 9)]));
+    for (let id = 1; id <= 12; id += 1) await client.receive(METADATA, 12, id);
+    await client.closed();
+    expect(client.pendingFrames).toBe(0);
+  });
+
+  test('F1: a drain ends long polls and does not wait for who reads or leaves slowly', async () => {
+    const client = await start();
+    await stored(client, 500_000, 4);
+    const lazy = await running.client();
+    lazy.socket.pause();
+    for (let n = 0; n < 10; n += 1) lazy.send(FETCH, 11, fetchMuch);
+    const waiting = await running.client();
+    const polls = { partition: 0, fetchOffset: 4, partitionMaxBytes: 1_000 };
+    const asked = waiting.send(FETCH, 11, {
+      ...fetchMuch,
+      maxWaitMs: 60_000,
+      topics: [{ topic: 't', partitions: [polls] }],
+    });
+    await until(() => running.journal.fetched.some(({ maxWaitMs }) => maxWaitMs > 0));
+    await until(() => running.gateway.answerBytes > 0);
+    const never = new AbortController().signal;
+    await running.gateway.drain(never);
+    expect((await waiting.receive(FETCH, 11, asked)).errorCode).toBe(0);
+    expect(running.journal.cancelled).toBeGreaterThan(0);
+    expect(running.gateway.groups.groupCount).toBe(0);
+  });
+
   test('a client that has sent its last request still gets the answers', async () => {
     const client = await start();
     running.meta.add('t');

@@ -37,6 +37,14 @@ export class KafkaFramer {
     return this.#bufferedBytes;
   }
 
+  /** Whether {@link next} has something to say: a complete frame, or what is wrong with it. */
+  get hasFrame(): boolean {
+    if (this.#frameBytes >= 0) return this.#bufferedBytes >= this.#frameBytes;
+    if (this.#bufferedBytes < SIZE_BYTES) return false;
+    const sizeBytes = (this.#peek(0) << 24) | (this.#peek(1) << 16) | (this.#peek(2) << 8) | this.#peek(3);
+    return this.#bufferedBytes - SIZE_BYTES >= sizeBytes;
+  }
+
   /** Takes a chunk, which must not be changed afterwards. */
   push(chunk: Buffer): void {
     if (chunk.length === 0) return;

@@ -10,6 +10,7 @@ import {
   type SyncResult,
 } from '@robustmq/kafka-group';
 import type { RateLimitedLog } from '@robustmq/telemetry';
+import { OrderedWrites } from './ordered-writes.ts';
 import { groupErrorOf } from '../error-table.ts';
 import type { GroupStorePort } from '../ports.ts';
 
@@ -141,14 +142,17 @@ export class GroupCoordinator {
   }
 
   #own(groupId: string, coordinatorEpoch: number, config: GroupConfig): OwnedGroup {
+    const writes = new OrderedWrites();
     const group: ConsumerGroup = new ConsumerGroup(groupId, config, {
       joined: (token, result) => this.#take(token)?.joined?.(result),
       synced: (token, result) => this.#take(token)?.synced?.(result),
       persist: (id, record) => {
-        this.#options.store.putMetadata(groupId, coordinatorEpoch, record).then(
-          () => group.persisted(id, 'NONE', this.#options.nowMs()),
-          (error: unknown) => this.#persistFailed(owned, id, error),
-        );
+        writes
+          .run(() => this.#options.store.putMetadata(groupId, coordinatorEpoch, record))
+          .then(
+            () => group.persisted(id, 'NONE', this.#options.nowMs()),
+            (error: unknown) => this.#persistFailed(owned, id, error),
+          );
       },
     });
     const owned: OwnedGroup = { group, coordinatorEpoch, usedAtMs: this.#options.nowMs() };
