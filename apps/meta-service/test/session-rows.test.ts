@@ -2,15 +2,19 @@
 // and nothing is left behind.
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
+  CommandSchema,
   ReleaseSessionsRequestSchema,
   SessionCountsSchema,
+  UpdateSessionsRequestSchema,
   type NodeIdentity,
   type SessionKey,
   type SessionRows,
   type SessionUpdateSchema,
 } from '@robustmq/rpc';
 import { Random } from '@robustmq/testkit';
-import { CONTEXT, message, TestMeta } from './support/test-meta.ts';
+import { dataMachine } from '../src/data/data-machine.ts';
+import { filterKey, sessionKey, startKey } from '../src/data/keys.ts';
+import { CONTEXT, failing, message, TestMeta } from './support/test-meta.ts';
 
 type Update = MessageInitShape<typeof SessionUpdateSchema>;
 
@@ -229,6 +233,29 @@ describe('the rows of sessions', () => {
     const changed = (await world.dump()).filter((row) => !before.includes(row) && !/ [ir]\//.test(row));
     expect(changed.length).toBe(1);
     expect(changed[0]).toContain(' d\0t\0c\0c\0');
+  });
+
+  test('N13: a call of more sessions than one command may hold is refused', async () => {
+    const names = Array.from({ length: 101 }, (_, i) => ({
+      tenant: 't',
+      clientId: `n${i}`,
+      expiryIntervalS: 0,
+    }));
+    await expect(world.openSessions(node, names)).rejects.toEqual(failing('too_large'));
+    expect((await world.openSessions(node, names.slice(1))).length).toBe(100);
+  });
+
+  test('N8: what a change may read are the rows that it names, however large the session is', () => {
+    const value = message(UpdateSessionsRequestSchema, {
+      updates: [
+        { key: { tenant: 't', clientId: 'c' }, change: 1n, putSubscriptions: [{ filter: 'f', start: 7 }] },
+      ],
+    });
+    const keys = dataMachine.keysOf(message(CommandSchema, { command: { case: 'updateSessions', value } }));
+    const names = [sessionKey('t', 'c'), filterKey('t', 'c', 'f'), startKey('t', 'c', 7)];
+    expect(keys.map((key) => key.toString('hex')).sort()).toEqual(
+      names.map((key) => key.toString('hex')).sort(),
+    );
   });
 
   test('I8: subscriptions, start vectors and cursors of a session are bounded', async () => {

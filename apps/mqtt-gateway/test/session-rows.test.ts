@@ -1,14 +1,19 @@
 // Rows in meta and the gateway's plain values, both ways; start vectors are shared, and changes heal what failed before them.
 import { create } from '@bufbuild/protobuf';
 import {
+  FailureSchema,
   OpenSessionOutcomeSchema,
+  OpenSessionSchema,
+  ReleaseSessionSchema,
   SessionKeySchema,
   SessionRowsSchema,
+  SessionUpdateSchema,
   type SessionUpdate,
   type StartVector,
   type SubscriptionRow,
 } from '@robustmq/rpc';
 import { Random } from '@robustmq/testkit';
+import { costOfOpen, costOfRelease, costOfUpdate } from '../src/store/call-costs.ts';
 import { isWhole, openedSession, wholeSession } from '../src/store/opened-session.ts';
 import { SessionChanges } from '../src/store/session-changes.ts';
 import {
@@ -22,6 +27,7 @@ import {
   type ShardPlace,
   type StoredSubscription,
 } from '../src/store/session-rows.ts';
+import { SessionStore, type SessionMeta, type SubscriptionChange } from '../src/store/session-store.ts';
 
 const key = create(SessionKeySchema, { tenant: 't', clientId: 'c', generation: 1n, epoch: 2n });
 const at = (offset: number, shard = 0): ShardPlace => ({ streamId: 1, shard, leaderEpoch: 3, offset });
@@ -220,7 +226,7 @@ describe('SessionChanges', () => {
         const update = changes.next({ put, remove: [...remove, 'never there'] });
         // A change may be lost, or its answer.
         if (!isLost || random.chance(0.5)) meta.take(update);
-        if (isLost) changes.failed(update, made);
+        if (isLost) changes.failed({ remove, made });
         else {
           for (const filter of made) held.set(filter, offset);
           changes.taken(update);
@@ -251,4 +257,96 @@ describe('SessionChanges', () => {
       expect(new Set(meta.filters.values()).size).toBe(meta.starts.size);
     },
   );
+});
+
+describe('calls to meta', () => {
+  /** Takes what it gets, and refuses what names a filter that is forbidden. */
+  const recordingStore = (forbidden = '') => {
+    const calls: SessionUpdate[][] = [];
+    const sessions = {
+      updateSessions: ({ updates }: { updates: SessionUpdate[] }) => {
+        calls.push(updates);
+        const outcomes = updates.map(({ putSubscriptions }) => {
+          const isRefused = putSubscriptions.some(({ filter }) => filter === forbidden);
+          return create(FailureSchema, { code: isRefused ? 'quota_exceeded' : '' });
+        });
+        return Promise.resolve({ outcomes });
+      },
+    } as unknown as SessionMeta['sessions'];
+    const meta: SessionMeta = {
+      sessions,
+      requestId: () => ({ nodeId: 'n', incarnation: 1n, sequence: 1n }),
+      persist: (call) => call(),
+    };
+    const store = new SessionStore(meta, () => ({ nodeId: 'n', incarnation: 1n, directoryId: '' }));
+    return { store, calls };
+  };
+  const filters = (count: number): string[] => Array.from({ length: count }, (_, i) => `f${i}`);
+  const outcome = (
+    store: SessionStore,
+    changes: SessionChanges,
+    change: SubscriptionChange,
+  ): Promise<string | undefined> =>
+    new Promise((resolve) => store.update(changes, change, (error) => resolve(error?.code)));
+
+  test('N8: a change of many filters goes in parts, one after the other, removals first', async () => {
+    const { store, calls } = recordingStore();
+    const changes = new SessionChanges(key, new CollectedRows());
+    const put = filters(600).map((filter) => subscription(filter, at(5)));
+    const change = { put, remove: ['f0'], made: filters(600) };
+    expect(await outcome(store, changes, change)).toBeUndefined();
+    const parts = calls.map(([update]) => [
+      update!.removeSubscriptions.length,
+      update!.putSubscriptions.length,
+    ]);
+    expect(parts).toEqual([
+      [1, 0],
+      [0, 256],
+      [0, 256],
+      [0, 88],
+    ]);
+    expect(calls.map(([update]) => update!.change)).toEqual([1n, 2n, 3n, 4n]);
+    expect(calls.map(([update]) => update!.putStarts.length)).toEqual([0, 1, 0, 0]);
+  });
+
+  test('N11: when one part fails, the rows of those before go with the next change', async () => {
+    const { store, calls } = recordingStore('f300');
+    const changes = new SessionChanges(key, new CollectedRows());
+    const put = filters(600).map((filter) => subscription(filter, at(5)));
+    expect(await outcome(store, changes, { put, remove: [], made: filters(600) })).toBe('quota_exceeded');
+    expect(calls.length).toBe(2);
+    await outcome(store, changes, { put: [subscription('g', at(5))], remove: [], made: ['g'] });
+    const last = calls[2]![0]!;
+    expect(last.removeSubscriptions).toEqual(filters(600));
+    expect([last.removeStarts, last.putStarts.map(({ id }) => id)]).toEqual([[1], [2]]);
+  });
+
+  test('N13: a call holds as many entries as meta takes, and as many rows as it applies in a turn', async () => {
+    const { store, calls } = recordingStore();
+    const one = (i: number, count: number): Promise<unknown> => {
+      const other = create(SessionKeySchema, { tenant: 't', clientId: `c${i}` });
+      const put = filters(count).map((filter) => subscription(filter));
+      return outcome(store, new SessionChanges(other, new CollectedRows()), { put, remove: [], made: [] });
+    };
+    await Promise.all(Array.from({ length: 250 }, (_, i) => one(i, 1)));
+    expect(calls.map((updates) => updates.length)).toEqual([100, 100, 50]);
+    calls.length = 0;
+    await Promise.all(Array.from({ length: 10 }, (_, i) => one(i, 200)));
+    expect(calls.map((updates) => updates.length)).toEqual([2, 2, 2, 2, 2]);
+  });
+
+  test('N13: long names and vectors count as the rows that they are as large as', () => {
+    const long = 'x'.repeat(60_000);
+    const positions = Array.from({ length: 4_096 }, () => ({ offset: 1n }));
+    expect(costOfOpen(create(OpenSessionSchema, { clientId: 'c' }))).toBe(1);
+    expect(costOfOpen(create(OpenSessionSchema, { clientId: long }))).toBeGreaterThan(400);
+    expect(costOfUpdate(create(SessionUpdateSchema, { removeSubscriptions: [long, 'a'] }))).toBe(1 + 235 + 1);
+    expect(costOfUpdate(create(SessionUpdateSchema, { putStarts: [{ id: 1, positions }] }))).toBe(258);
+    const counted = { putCursors: [{}], removeCursors: [{}], putInbound: [{}], removeInbound: [1] };
+    const rest = { putOutbound: [{}], removeOutbound: [1], removeStarts: [1] };
+    expect(costOfUpdate(create(SessionUpdateSchema, { ...counted, ...rest }))).toBe(8);
+    const places = { cursors: [{}, {}], outbound: [{}] };
+    expect(costOfRelease(create(ReleaseSessionSchema, { places }))).toBe(4);
+    expect(costOfRelease(create(ReleaseSessionSchema))).toBe(1);
+  });
 });

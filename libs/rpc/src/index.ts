@@ -8,7 +8,7 @@ export { fromFailure, toFailure } from './failure.ts';
 export { fromServiceError, toServiceError } from './status.ts';
 export { registerMessageCodec, type MessageCodec } from './service-definition.ts';
 export { registerExchangeCodec, withPieces, type PiecedFrame } from './exchange-codec.ts';
-export { CHANNEL_OPTIONS, MAX_MESSAGE_BYTES } from './limits.ts';
+export { CHANNEL_OPTIONS, MAX_MESSAGE_BYTES, MAX_SESSION_BATCH } from './limits.ts';
 export * from './generated/robustmq/common/v1/common_pb.ts';
 export * from './generated/robustmq/meta/v1/cluster_pb.ts';
 export * from './generated/robustmq/meta/v1/session_pb.ts';

@@ -10,8 +10,11 @@ export type OutcomeCallback<O> = (error: BrokerError | undefined, outcome: O | u
 export type SendBatch<E, O> = (entries: readonly E[]) => Promise<readonly O[]>;
 
 /** Bounds of a {@link BatchedCall}. */
-export interface BatchedCallOptions {
+export interface BatchedCallOptions<E> {
   readonly maxBatch: number;
+  /** Cost of all entries of a call; one that costs more goes alone (N13). */
+  readonly maxCost?: number;
+  readonly costOf?: (entry: E) => number;
   /** Calls under way at once. */
   readonly maxCalls: number;
   /** Entries that may wait; more are refused as quota_exceeded. */
@@ -22,13 +25,13 @@ export interface BatchedCallOptions {
 export class BatchedCall<E, O> {
   calls = 0;
   readonly #send: SendBatch<E, O>;
-  readonly #options: BatchedCallOptions;
+  readonly #options: BatchedCallOptions<E>;
   #entries: E[] = [];
   #callbacks: OutcomeCallback<O>[] = [];
   #underWay = 0;
   #scheduled = false;
 
-  constructor(send: SendBatch<E, O>, options: BatchedCallOptions) {
+  constructor(send: SendBatch<E, O>, options: BatchedCallOptions<E>) {
     this.#send = send;
     this.#options = options;
   }
@@ -56,8 +59,9 @@ export class BatchedCall<E, O> {
 
   #next(): void {
     while (this.#entries.length > 0 && this.#underWay < this.#options.maxCalls) {
-      const entries = this.#entries.splice(0, this.#options.maxBatch);
-      const callbacks = this.#callbacks.splice(0, this.#options.maxBatch);
+      const count = this.#batchLength();
+      const entries = this.#entries.splice(0, count);
+      const callbacks = this.#callbacks.splice(0, count);
       this.#underWay++;
       this.calls++;
       this.#send(entries).then(
@@ -65,6 +69,21 @@ export class BatchedCall<E, O> {
         (thrown: unknown) => this.#ended(callbacks, BrokerError.from(thrown), []),
       );
     }
+  }
+
+  /** Entries of the next call. */
+  #batchLength(): number {
+    const { maxBatch, maxCost = Number.POSITIVE_INFINITY, costOf } = this.#options;
+    if (costOf === undefined) return maxBatch;
+    let cost = 0;
+    let count = 0;
+    for (const entry of this.#entries) {
+      if (count === maxBatch) break;
+      cost += costOf(entry);
+      if (count > 0 && cost > maxCost) break;
+      count++;
+    }
+    return count;
   }
 
   #ended(

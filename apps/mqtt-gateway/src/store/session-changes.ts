@@ -60,12 +60,11 @@ export class SessionChanges {
   }
 
   /**
-   * Meta has not taken a change, or nobody knows: its caller holds subscriptions that it made for gone, so their rows must
-   * go as well. `made` are the filters that had no row before.
+   * Meta has not taken all of a change, or nobody knows: its caller holds subscriptions that it made for gone, so their rows
+   * must go as well. `made` are the filters that had no row before.
    */
-  failed(update: SessionUpdate, made: readonly string[]): void {
-    for (const filter of update.removeSubscriptions) this.#stray.add(filter);
-    for (const filter of made) {
+  failed({ remove, made }: { readonly remove: readonly string[]; readonly made: readonly string[] }): void {
+    for (const filter of [...remove, ...made]) {
       this.#starts.remove(filter);
       this.#stray.add(filter);
     }

@@ -4,6 +4,7 @@
 import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
 import {
+  MAX_SESSION_BATCH,
   OpenSessionSchema,
   ReleaseSessionSchema,
   fromFailure,
@@ -20,6 +21,7 @@ import {
   type SessionUpdate,
 } from '@robustmq/rpc';
 import { BatchedCall, type OutcomeCallback } from './batched-call.ts';
+import { costOfOpen, costOfRelease, costOfUpdate, MAX_ROWS } from './call-costs.ts';
 import { isWhole, openedSession, wholeSession, type OpenedSession } from './opened-session.ts';
 import { OrderedSteps, type EndStep } from './ordered-steps.ts';
 import type { SessionChange, SessionChanges } from './session-changes.ts';
@@ -43,9 +45,13 @@ export interface SessionMeta {
 type Identity = Pick<NodeIdentity, 'nodeId' | 'incarnation' | 'directoryId'>;
 type DoneCallback = (error: BrokerError | undefined) => void;
 
-const LIMITS = { maxBatch: 500, maxCalls: 2, maxWaiting: 100_000 };
+const LIMITS = { maxBatch: MAX_SESSION_BATCH, maxCalls: 2, maxWaiting: 100_000, maxCost: MAX_ROWS };
 /** Cursor commits are never urgent: one call at a time. */
-const CURSOR_LIMITS = { maxBatch: 500, maxCalls: 1, maxWaiting: 100_000 };
+const CURSOR_LIMITS = { ...LIMITS, maxCalls: 1 };
+
+/** Filters of one change: as many as are applied within a turn of meta's loop (N8). */
+const PART_FILTERS = 256;
+const NOTHING_STORED = { remove: [], made: [] };
 
 /** A session that is let go; without places its rows stay as they are. */
 export interface SessionRelease {
@@ -74,20 +80,26 @@ export class SessionStore {
 
   constructor(meta: SessionMeta, identity: () => Identity) {
     this.#meta = meta;
-    this.#opens = new BatchedCall(async (sessions) => {
-      const request = { node: identity(), requestId: meta.requestId(), sessions: [...sessions] };
-      return (await meta.persist(() => meta.sessions.openSessions(request))).outcomes;
-    }, LIMITS);
-    this.#releases = new BatchedCall(async (sessions) => {
-      const request = { node: identity(), requestId: meta.requestId(), sessions: [...sessions] };
-      return (await meta.persist(() => meta.sessions.releaseSessions(request))).outcomes;
-    }, LIMITS);
+    this.#opens = new BatchedCall(
+      async (sessions) => {
+        const request = { node: identity(), requestId: meta.requestId(), sessions: [...sessions] };
+        return (await meta.persist(() => meta.sessions.openSessions(request))).outcomes;
+      },
+      { ...LIMITS, costOf: costOfOpen },
+    );
+    this.#releases = new BatchedCall(
+      async (sessions) => {
+        const request = { node: identity(), requestId: meta.requestId(), sessions: [...sessions] };
+        return (await meta.persist(() => meta.sessions.releaseSessions(request))).outcomes;
+      },
+      { ...LIMITS, costOf: costOfRelease },
+    );
     const update = async (updates: readonly SessionUpdate[]): Promise<Failure[]> => {
       const request = { node: identity(), requestId: meta.requestId(), updates: [...updates] };
       return (await meta.persist(() => meta.sessions.updateSessions(request))).outcomes;
     };
-    this.#updates = new BatchedCall(update, LIMITS);
-    this.#commits = new BatchedCall(update, CURSOR_LIMITS);
+    this.#updates = new BatchedCall(update, { ...LIMITS, costOf: costOfUpdate });
+    this.#commits = new BatchedCall(update, { ...CURSOR_LIMITS, costOf: costOfUpdate });
   }
 
   /** Sessions whose steps are under way. */
@@ -160,33 +172,42 @@ export class SessionStore {
   }
 
   /**
-   * Changes the subscriptions of a session. `made` are the filters among `put` that are new: if they can't be stored, their
-   * rows go with the next change.
+   * Changes the subscriptions of a session, in as many parts as meta takes in one turn each. `made` are the filters among `put`
+   * that are new: if not all can be stored, their rows go with the next change.
    */
-  update(changes: SessionChanges, { put, remove, made }: SubscriptionChange, callback: DoneCallback): void {
-    this.#change(this.#updates, changes, { put, remove }, made, callback);
+  update(changes: SessionChanges, change: SubscriptionChange, callback: DoneCallback): void {
+    this.#change(this.#updates, changes, partsOf(change), change, callback);
   }
 
   /** Stores how far a session has read. */
   commit(changes: SessionChanges, cursors: readonly StoredCursor[], callback: DoneCallback): void {
-    this.#change(this.#commits, changes, { cursors }, [], callback);
+    this.#change(this.#commits, changes, [{ cursors }], NOTHING_STORED, callback);
   }
 
   #change(
     call: BatchedCall<SessionUpdate, Failure>,
     changes: SessionChanges,
-    change: SessionChange,
-    made: readonly string[],
+    parts: readonly SessionChange[],
+    whole: Pick<SubscriptionChange, 'remove' | 'made'>,
     callback: DoneCallback,
   ): void {
     this.#steps.run(nameOf(changes.key), (end) => {
-      const update = changes.next(change);
-      const done: DoneCallback = (error) => {
-        if (error === undefined) changes.taken(update);
-        else changes.failed(update, made);
-        callback(error);
+      const send = (index: number): void => {
+        const update = changes.next(parts[index] ?? {});
+        call.add(update, (thrown, failure) => {
+          const error = thrown ?? fromFailure(failure);
+          if (error === undefined) changes.taken(update);
+          else changes.failed(whole);
+          if (error === undefined && index + 1 < parts.length) {
+            send(index + 1);
+            return;
+          }
+          // First the answer: what it makes its hearer ask for comes behind what waits already.
+          callback(error);
+          end();
+        });
       };
-      this.#add(call, update, done, end);
+      send(0);
     });
   }
 
@@ -197,6 +218,15 @@ export class SessionStore {
       end();
     });
   }
+}
+
+/** Removals first: a filter may be put again by the same change. */
+function partsOf({ put, remove }: SubscriptionChange): SessionChange[] {
+  const parts: SessionChange[] = [];
+  for (let at = 0; at < remove.length; at += PART_FILTERS)
+    parts.push({ remove: remove.slice(at, at + PART_FILTERS) });
+  for (let at = 0; at < put.length; at += PART_FILTERS) parts.push({ put: put.slice(at, at + PART_FILTERS) });
+  return parts;
 }
 
 function nameOf(session: { readonly tenant: string; readonly clientId: string }): string {
