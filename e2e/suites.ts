@@ -16,7 +16,7 @@ export const SUITES: readonly Suite[] = [
   {
     file: 'cluster/start-stop.test.ts',
     title: 'start, drain, start again',
-    needs: [],
+    needs: ['kcat'],
     limitMs: 2 * MINUTE_MS,
   },
   {

@@ -48,6 +48,8 @@ export function collectFacts(
       ['start', new Set([...optionsIn(root, 'tools/start/main.ts'), ...startOptions()])],
       ['cluster', optionsIn(root, 'tools/cluster/main.ts')],
       ['test', optionsIn(root, 'tools/test/main.ts')],
+      ['test:nightly', optionsIn(root, 'tools/nightly/main.ts')],
+      ['release', optionsIn(root, 'tools/release/main.ts')],
       ['bench', optionsIn(root, 'e2e/bench/main.ts')],
     ]),
     settings: new Set(rows.flatMap((row) => sectionsOf(row.path))),
@@ -78,7 +80,7 @@ function sectionsOf(setting: string): string[] {
 
 function optionsIn(root: string, file: string): Set<string> {
   const text = readFileSync(path.join(root, file), 'utf8');
-  return new Set([...text.matchAll(/\.option\(\s*'--([\w-]+)/g)].map((match) => match[1]!));
+  return new Set([...text.matchAll(/\.(?:requiredO|o)ption\(\s*'--([\w-]+)/g)].map((match) => match[1]!));
 }
 
 function startOptions(): string[] {

@@ -55,7 +55,7 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
     '一个报文中的用户属性个数上限；超出的客户端被断开。',
   'Topic filters of one SUBSCRIBE or UNSUBSCRIBE; a client that sends more is disconnected.':
     '一个 SUBSCRIBE 或 UNSUBSCRIBE 中的主题过滤器个数上限；超出的客户端被断开。',
-  'Levels of the topic of a message; deeper ones are refused.': '消息主题的层级上限；更深的主题被拒绝。',
+  'Levels of the topic of a message; deeper ones are refused.': '消息的 MQTT 主题的层级上限；更深的被拒绝。',
   'Connections at once; more are refused.': '同时的连接数；超出的被拒绝。',
   'Connections accepted per second.': '每秒接受的连接数。',
   'A connection without a complete CONNECT is closed after this.':
