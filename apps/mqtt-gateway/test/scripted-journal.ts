@@ -272,8 +272,10 @@ export class ScriptedJournal {
     const pieces: Buffer[] = [];
     const outcomes = frame.reads.map((read) => {
       const stored = this.#shard(read.streamId, read.shard);
-      const to = read.toOffset < 0n ? stored.nextOffset : Number(read.toOffset);
-      let next = Number(read.fromOffset);
+      const end = read.toOffset < 0n ? stored.nextOffset : Number(read.toOffset);
+      const places = read.offsets.map(Number);
+      const to = places.length > 0 ? places.at(-1)! + 1 : end;
+      let next = places[0] ?? Number(read.fromOffset);
       let sizeBytes = 0;
       let records = 0;
       for (const batch of stored.batches) {
@@ -289,6 +291,7 @@ export class ScriptedJournal {
         }
         const picked = pickRecords(batch, 0, (record) => {
           if (record.offset < next || record.offset >= to) return false;
+          if (places.length > 0) return places.includes(record.offset);
           const topic = record.key?.toString() ?? '';
           return read.filters.some((filter) => matchesFilter(filter, topic));
         });

@@ -46,6 +46,7 @@ export class LinkBacklogs {
         maxBytes: request.maxBytes,
         maxRecords: request.maxRecords,
         filters: [...request.filters],
+        offsets: request.offsets?.map(BigInt) ?? [],
       }),
     );
     this.#scheduled ??= setImmediate(() => this.#flush());

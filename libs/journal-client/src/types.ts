@@ -99,6 +99,8 @@ export interface TenantFilter {
 
 /** A read of what a session missed. */
 export interface BacklogRequest extends ShardId {
+  /** Ascending: the records at exactly these places, instead of a range that filters match (N6). */
+  readonly offsets?: readonly number[];
   readonly fromOffset: number;
   /** Exclusive; -1: up to HW. */
   readonly toOffset: number;

@@ -2,7 +2,7 @@
 // cursor per shard only. Inside the ring they read the gateway's own recent batches, below it the journal's index, a
 // bounded piece at a time and only as much as the client's window takes; at the tail they are live again.
 
-import type { BrokerError } from '@robustmq/errors';
+import { BrokerError } from '@robustmq/errors';
 import type { BacklogCallback, BacklogRequest, BacklogResult } from '@robustmq/journal-client';
 import type { ShardLag } from '@robustmq/mqtt-session';
 import { baseOffsetOf } from '@robustmq/record-batch';
@@ -59,11 +59,13 @@ export interface CatchUpLimits {
 interface ShardRead {
   readonly toOffset: number;
   readonly filters: readonly string[];
+  /** Exact places, instead of a range and filters. */
+  readonly offsets?: readonly number[];
   readonly take: (walk: BatchWalk, offset: number) => boolean;
   readonly done: () => void;
 }
 
-const EVERYTHING = ['#'];
+const NO_FILTERS: readonly string[] = [];
 /** Records that one session may take before the next has its turn. */
 const RECORDS_PER_TURN = 256;
 
@@ -191,21 +193,20 @@ export class CatchUp {
     const offsets = session.owedOffsets(place, session.roomIn(place));
     const from = offsets[0];
     if (from === undefined) return;
-    let count = 1;
-    while (offsets[count] === from + count) count++;
     const position: ShardLag = { nextOffset: from, ringFrom: 0 };
     const take = (walk: BatchWalk, offset: number): boolean => this.#resend(session, walk, place, offset);
     const done = (): void => {
       // What did not come the log has no more: retention was faster than the client (I5).
-      for (const offset of session.owedOffsets(place, count)) {
+      for (const offset of session.owedOffsets(place, offsets.length)) {
         if (offset >= position.nextOffset) break;
         this.counters.expiredOffsets++;
         session.abandon(place, offset);
       }
     };
     this.#startRead(session, place, position, {
-      toOffset: from + count,
-      filters: EVERYTHING,
+      toOffset: offsets.at(-1)! + 1,
+      filters: NO_FILTERS,
+      offsets,
       take,
       done,
     });
@@ -326,6 +327,7 @@ export class CatchUp {
         maxBytes: this.#limits.maxReadBytes,
         maxRecords: Math.max(1, session.roomIn(place)),
         filters: read.filters,
+        ...(read.offsets && { offsets: read.offsets }),
       },
       (error, result) => {
         reading.isAnswered = true;
@@ -373,6 +375,11 @@ export class CatchUp {
       // Below what the log still holds: whether they matched nobody knows any more (I5).
       this.counters.expiredOffsets += result.fromOffset - position.nextOffset;
       position.nextOffset = result.fromOffset;
+    }
+    if (result.nextOffset <= position.nextOffset && result.batches.length === 0) {
+      // The journal has not come to where we are: nothing is gained by asking at once.
+      this.#failed(session, reading, new BrokerError('unavailable', 'the journal is behind'));
+      return;
     }
     reading.answered(result);
     this.want(session);

@@ -1,0 +1,181 @@
+// Where a session stands, case by case; session.simulation.test.ts has the stories.
+
+import { NOT_OWED, Outbound, WINDOW_FULL } from '../../src/outbound/outbound.ts';
+import { SendWindow } from '../../src/outbound/send-window.ts';
+
+interface Tail {
+  readonly key: number;
+  nextOffset: number;
+  deliveredBelow: number;
+}
+
+const tailAt = (nextOffset: number, key = 1): Tail => ({ key, nextOffset, deliveredBelow: nextOffset });
+const session = (receiveMaximum = 10): Outbound<Tail> => new Outbound(new SendWindow<Tail>(receiveMaximum));
+const resumed = (
+  outbound: Outbound<Tail>,
+  place: Tail,
+  from: number,
+  { ringFrom = 0, isUncertain = false, inFlight = [] as [number, number][] } = {},
+): void => {
+  outbound.resume();
+  outbound.resumed({
+    places: [{ place, from, ringFrom, committed: from }],
+    inFlight: inFlight.map(([packetId, offset]) => ({ packetId, place, offset })),
+    isUncertain,
+    awaited: [],
+  });
+};
+
+test('a fresh session is live everywhere', () => {
+  const outbound = session();
+  expect(outbound.isLive).toBe(true);
+  expect(outbound.isLiveAt(1, 0)).toBe(true);
+});
+
+test('X5: before its places are known a resumed session is live nowhere', () => {
+  const outbound = session();
+  outbound.resume();
+  expect(outbound.isLiveAt(1, 1_000)).toBe(false);
+  expect(outbound.isUncertain).toBe(false);
+});
+
+test('N5: it is not live at the tail while the tail has not come to where its filters are active', () => {
+  const outbound = session();
+  const tail = tailAt(5);
+  resumed(outbound, tail, 5, { ringFrom: 8 });
+  expect(outbound.lags?.get(1)).toEqual({ nextOffset: 5, ringFrom: 8 });
+  // What lies between was read through the journal: the tail brings it once more, to others.
+  outbound.lags!.get(1)!.nextOffset = 8;
+  outbound.caughtUp(tail);
+  expect([outbound.isLiveAt(1, 7), outbound.isLiveAt(1, 8)]).toEqual([false, true]);
+});
+
+test('N6: ahead of the tail nothing below the cursor is taken, and the cursor stays', () => {
+  const outbound = session();
+  const tail = tailAt(5);
+  resumed(outbound, tail, 9);
+  expect(outbound.cursorOf(tail)).toBe(9);
+  expect([8, 9, 10].map((offset) => outbound.isLiveAt(1, offset))).toEqual([false, true, true]);
+  expect(outbound.isLive).toBe(true);
+});
+
+test('N5: a tail that jumps leaves nothing out, and brings nothing from below the floor', () => {
+  const tail = tailAt(5);
+  const live = session();
+  live.tailJumped(tail, 5, 20);
+  expect(live.lags?.get(1)).toEqual({ nextOffset: 5, ringFrom: 20 });
+  const ahead = session();
+  resumed(ahead, tail, 9);
+  ahead.tailJumped(tail, 5, 20);
+  expect(ahead.lags?.get(1)).toEqual({ nextOffset: 9, ringFrom: 20 });
+  const farAhead = session();
+  resumed(farAhead, tail, 30);
+  farAhead.tailJumped(tail, 5, 20);
+  expect(farAhead.lags).toBeNull();
+});
+
+test('[MQTT-4.4.0-1]: what is owed goes before what is new, in order, each once, within the window', () => {
+  const outbound = session(2);
+  const tail = tailAt(9);
+  resumed(outbound, tail, 9, {
+    inFlight: [
+      [7, 6],
+      [3, 2],
+      [5, 4],
+    ],
+  });
+  expect(outbound.lags?.get(1)).toMatchObject({ nextOffset: 9 });
+  expect(outbound.owedOffsets(tail, 10)).toEqual([2, 4, 6]);
+  expect(outbound.roomIn(tail)).toBe(2);
+  expect([outbound.resend(tail, 2), outbound.resend(tail, 4)]).toEqual([3, 5]);
+  expect(outbound.resend(tail, 6)).toBe(WINDOW_FULL);
+  expect(outbound.resend(tail, 2)).toBe(NOT_OWED);
+  outbound.window.acknowledge(3);
+  expect(outbound.resend(tail, 6)).toBe(7);
+  expect(outbound.owes(tail)).toBe(false);
+  expect(outbound.cursorOf(tail)).toBe(4);
+});
+
+test('what the client acknowledges before it came again is owed no more; what the log lost is given up', () => {
+  const outbound = session();
+  const tail = tailAt(9);
+  resumed(outbound, tail, 9, {
+    inFlight: [
+      [3, 2],
+      [5, 4],
+    ],
+  });
+  outbound.window.acknowledge(3);
+  expect(outbound.owedOffsets(tail, 10)).toEqual([4]);
+  outbound.abandon(tail, 4);
+  outbound.abandon(tail, 4);
+  expect(outbound.window.size).toBe(0);
+  expect(outbound.owedPlaces()).toEqual([]);
+});
+
+test('S3: after a crash of its owner all below the tail may have been sent, until it is read', () => {
+  const outbound = session();
+  const tail = tailAt(9);
+  resumed(outbound, tail, 4, { isUncertain: true });
+  expect([outbound.mayHaveSent(tail, 8), outbound.mayHaveSent(tail, 9)]).toEqual([true, false]);
+  outbound.admit(tail, 4);
+  expect(outbound.isRedelivery).toBe(true);
+  expect(outbound.isUncertain).toBe(true);
+  outbound.lags!.get(1)!.nextOffset = 9;
+  outbound.caughtUp(tail);
+  expect(outbound.isUncertain).toBe(false);
+  outbound.admit(tail, 9);
+  expect(outbound.isRedelivery).toBe(false);
+});
+
+test('X4: cursors of shards that had nothing for the session are not stored, and unmoved ones once', () => {
+  const outbound = session();
+  const tail = tailAt(3);
+  tailAt(8, 2);
+  expect(outbound.takeMovedCursors()).toEqual([]);
+  outbound.touch(tail);
+  expect(outbound.takeMovedCursors()).toEqual([{ place: tail, offset: 3 }]);
+  outbound.touch(tail);
+  expect(outbound.takeMovedCursors()).toEqual([]);
+  tail.nextOffset = tail.deliveredBelow = 5;
+  outbound.touch(tail);
+  const moved = outbound.takeMovedCursors();
+  expect(moved).toEqual([{ place: tail, offset: 5 }]);
+  outbound.cursorsFailed(moved);
+  expect(outbound.hasMoved).toBe(true);
+  expect(outbound.takeMovedCursors()).toEqual(moved);
+  expect(outbound.cursors()).toEqual(moved);
+});
+
+test('a log that is gone leaves nothing behind: no lag, no cursor, no place in the window', () => {
+  const outbound = session();
+  const tail = tailAt(9);
+  resumed(outbound, tail, 4, { inFlight: [[3, 2]], isUncertain: true });
+  outbound.forget(1);
+  expect(outbound.lags).toBeNull();
+  expect(outbound.cursors()).toEqual([]);
+  expect(outbound.window.size).toBe(0);
+  expect(outbound.isUncertain).toBe(false);
+  expect(outbound.isLive).toBe(true);
+});
+
+test('N6: a shard whose tail is not known is owed by place, and its cursor moves with what is acknowledged', () => {
+  const outbound = session();
+  const place = tailAt(5);
+  outbound.resume();
+  outbound.resumed({
+    places: [],
+    inFlight: [{ packetId: 4, place, offset: 3 }],
+    isUncertain: false,
+    awaited: [{ place, committed: 3 }],
+  });
+  expect(outbound.isLiveAt(1, 100)).toBe(false);
+  expect(outbound.owedPlaces()).toEqual([place]);
+  expect(outbound.resend(place, 3)).toBe(4);
+  outbound.window.acknowledge(4);
+  outbound.acknowledged();
+  expect(outbound.takeMovedCursors()).toEqual([{ place, offset: 5 }]);
+  const tail = tailAt(8);
+  outbound.begin({ place: tail, from: 5, ringFrom: 8, committed: 5 });
+  expect(outbound.lags?.get(1)).toEqual({ nextOffset: 5, ringFrom: 8 });
+});
