@@ -56,6 +56,11 @@ export const metaServiceConfig = defineConfig(
         .default(1)
         .describe('Shards of the built-in stream mqtt, fixed when it is created.'),
     }),
+    offsets: section({
+      retention: duration({ min: 60_000 })
+        .default(604_800_000)
+        .describe('How long a consumer group without members keeps its offsets (KIP-211).'),
+    }),
     sessions: section({
       owner: z
         .enum(['principal', 'client-id'])

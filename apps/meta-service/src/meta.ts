@@ -32,6 +32,7 @@ import { CLUSTER_FAMILY, dataFamily } from './families.ts';
 import { Leases } from './leases.ts';
 import type { LogGroup } from './log/applier.ts';
 import { SoloLog, type SoloLogParts } from './log/solo-log.ts';
+import { GroupReaper } from './group-reaper.ts';
 import { SessionReaper } from './session-reaper.ts';
 import { checkPlacement, slotOf, spreadSlots } from './slots.ts';
 import { WatchHub } from './watch-hub.ts';
@@ -45,6 +46,8 @@ export interface MetaParts extends Pick<
   readonly clock: Clock;
   readonly timers: Timers;
   readonly dataGroups: number;
+  /** How long groups without members and their offsets are kept (KIP-211). */
+  readonly offsetsRetentionMs: number;
   readonly machine: Omit<ClusterMachineOptions, 'onApplied'>;
   /** Sent along with the commands that need them. */
   readonly defaults: MessageInitShape<typeof CommandDefaultsSchema>;
@@ -70,6 +73,7 @@ export class Meta {
   readonly #systemTimers: Timers;
   readonly #defaults: MetaParts['defaults'];
   readonly #reaper: SessionReaper;
+  readonly #groupReaper: GroupReaper;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #busy = new Set<string>();
   readonly #onFatal: (error: BrokerError) => void;
@@ -86,6 +90,7 @@ export class Meta {
     this.#onFatal = parts.onFatal;
     this.leases = new Leases(state, parts.clock, parts.machine.leaseDurationMs);
     this.#reaper = new SessionReaper(this);
+    this.#groupReaper = new GroupReaper(this, parts.offsetsRetentionMs);
   }
 
   /** Loads the applied state and replays the log over it. */
@@ -138,6 +143,7 @@ export class Meta {
   start(): void {
     this.#every('leases', LEASE_CHECK_MS, () => this.endExpiredLeases());
     this.#every('sessions', REAP_INTERVAL_MS, () => this.reapSessions());
+    this.#every('groups', REAP_INTERVAL_MS, () => this.reapGroups());
     this.#every('witness', WITNESS_INTERVAL_MS, () => this.#log.leaveWitness());
     this.#every('checkpoint', CHECKPOINT_INTERVAL_MS, () =>
       this.#log.checkpointDue ? this.#log.checkpoint() : Promise.resolve(),
@@ -211,6 +217,16 @@ export class Meta {
   /** Closes sessions of ended incarnations and deletes expired ones, one bounded run. */
   reapSessions(): Promise<void> {
     return this.#reaper.run();
+  }
+
+  /** Deletes groups that nobody uses and offsets of streams that are gone, one bounded run. */
+  reapGroups(): Promise<void> {
+    return this.#groupReaper.run();
+  }
+
+  /** Whether a stream of this id was there and is not any more. */
+  isDeletedStream(streamId: number): boolean {
+    return streamId < this.state.meta.nextStreamId && !this.state.streams.has(streamId);
   }
 
   /** Ends the incarnations whose lease has run out. */

@@ -134,6 +134,7 @@ function openMeta(
     clock: systemClock,
     timers: systemTimers,
     dataGroups,
+    offsetsRetentionMs: config.offsets.retention,
     defaults: {
       streamShards: config.streams.default.partitions,
       streamMqttFilter: config.streams.default.mqtt.filter,

@@ -2,7 +2,7 @@
 // randomness: requests and times go in, answers and records to store come out through the sink.
 import { answerJoin, answerSync, joinError, syncError } from './answers.ts';
 import { GroupState, type Member } from './group-state.ts';
-import { checkMember, join } from './join.ts';
+import { checkMember, join, renamePersisted } from './join.ts';
 import { joinPhaseExpired, removeMember, syncPhaseExpired, tryCompleteJoin } from './rebalance.ts';
 import { decodeGroup } from './record.ts';
 import { CONSUMER_PROTOCOL_TYPE, subscribedTopics } from './subscription.ts';
@@ -62,9 +62,10 @@ export class ConsumerGroup {
     sync(this.#group, request, token, nowMs);
   }
 
-  /** The outcome of storing a record; anything but NONE fails the SyncGroups that wait for it. */
+  /** The outcome of storing a record; anything but NONE fails the requests that wait for it. */
   persisted(id: number, error: GroupError, nowMs: number): void {
     assignmentPersisted(this.#group, id, error, nowMs);
+    renamePersisted(this.#group, id, error, nowMs);
   }
 
   /** Heartbeat. */

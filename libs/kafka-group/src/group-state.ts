@@ -29,6 +29,13 @@ export interface Member {
   supportSkippingAssignment: boolean;
 }
 
+/** A static member that came back under a new id (KIP-345). */
+export interface Rename {
+  readonly memberId: string;
+  readonly oldId: string;
+  readonly oldLeaderId: string | null;
+}
+
 /** How long the rebalance that is being prepared still waits for members. */
 export interface JoinPhase {
   readonly initial: boolean;
@@ -58,6 +65,8 @@ export class GroupState {
   syncDeadlineMs: number | undefined;
   /** A member joined during the initial delay, which extends it. */
   newMemberAdded = false;
+  /** Records that tell of a new id of a static member, which waits for its answer. */
+  readonly renames = new Map<number, Rename>();
   /** Record that SyncGroup waits for. */
   persistId = 0;
   syncPersistId: number | undefined;

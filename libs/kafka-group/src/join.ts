@@ -147,7 +147,7 @@ function replaceStatic(
   group.renameMember(member, request.newMemberId);
   updateMember(group, member, request, token, nowMs);
   if (keepsPlace && group.selectProtocol() === group.protocolName) {
-    answerUnchanged(group, member, oldLeaderId, nowMs);
+    renameDurably(group, member, oldId, oldLeaderId);
     return;
   }
   if (group.state === 'PreparingRebalance') tryCompleteJoin(group, nowMs);
@@ -168,9 +168,29 @@ function wantsTheSame(group: GroupState, member: Member, request: JoinRequest): 
   return [...before].every((topic) => after.has(topic));
 }
 
-/** Nothing changed for the others: no rebalance, but the new id must survive a restart of the coordinator. */
-function answerUnchanged(group: GroupState, member: Member, oldLeaderId: string | null, nowMs: number): void {
+/** Nothing changed for the others: no rebalance, but the new id must survive a restart of the coordinator first. */
+function renameDurably(group: GroupState, member: Member, oldId: string, oldLeaderId: string | null): void {
+  // Known before the sink is called: it may report back at once.
+  group.renames.set(group.persistId + 1, { memberId: member.memberId, oldId, oldLeaderId });
   persist(group);
+}
+
+/** A record with a new id of a static member has been stored, or could not be: then the old id is the member's again. */
+export function renamePersisted(group: GroupState, id: number, error: GroupError, nowMs: number): void {
+  const rename = group.renames.get(id);
+  group.renames.delete(id);
+  const member = rename && group.members.get(rename.memberId);
+  // A rebalance that began meanwhile has told the member already, or will.
+  if (rename === undefined || member?.joinToken === undefined || group.state !== 'Stable') return;
+  if (error === 'NONE') {
+    answerUnchanged(group, member, rename.oldLeaderId, nowMs);
+    return;
+  }
+  answerJoin(group, member, joinError(rename.memberId, error), nowMs);
+  group.renameMember(member, rename.oldId);
+}
+
+function answerUnchanged(group: GroupState, member: Member, oldLeaderId: string | null, nowMs: number): void {
   const leads = group.isLeader(member);
   const skips = leads && member.supportSkippingAssignment;
   answerJoin(

@@ -223,6 +223,23 @@ describe('static members (KIP-345)', () => {
     expect(h.records).toHaveLength(records + 1);
   });
 
+  test('a restarted member is answered once its new id is stored, and is its old self when that fails', () => {
+    const h = new Harness();
+    const [oldId = ''] = h.stable(1, stay);
+    const { generationId } = h.group;
+    h.autoPersist = false;
+    const refused = h.join(stay);
+    expect(h.joins.has(refused)).toBe(false);
+    h.store('COORDINATOR_NOT_AVAILABLE');
+    expect(h.joins.get(refused)?.error).toBe('COORDINATOR_NOT_AVAILABLE');
+    expect(h.heartbeat(oldId, generationId, 'i1')).toBe('NONE');
+    const taken = h.join(stay);
+    expect(h.joins.has(taken)).toBe(false);
+    h.store();
+    expect(h.joins.get(taken)).toMatchObject({ error: 'NONE', generationId });
+    expect(h.heartbeat(oldId, generationId, 'i1')).toBe('FENCED_INSTANCE_ID');
+  });
+
   test('a client before KIP-814 is kept from assigning by the name of its old self', () => {
     const h = new Harness();
     const old = { ...stay, supportSkippingAssignment: false };

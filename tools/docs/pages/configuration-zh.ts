@@ -143,6 +143,8 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
     '生产者的时间戳最多可以比网关的时钟落后多少。',
   'Bytes of answers that all clients together leave unread and that reads under way may bring; a Fetch claims its share before it reads, or waits in line.':
     '所有客户端尚未读取的应答与正在进行的读取可能带来的字节数之和的上限；Fetch 在读取前申领自己的份额，否则排队等待。',
+  'How long a consumer group without members keeps its offsets (KIP-211).':
+    '没有成员的消费者组保留其偏移量的时长（KIP-211）。',
   'Whether timestamps are those of the producer or of the append.': '时间戳取 producer 的还是追加时刻的。',
   'In-sync replicas without which acks=all is refused.': '同步副本少于此数时拒绝 acks=all。',
   'Bytes of a partition beyond which old segments are deleted; -1: no limit.':

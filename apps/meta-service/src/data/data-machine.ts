@@ -3,7 +3,15 @@ import { BrokerError } from '@robustmq/errors';
 import type { Command, GroupKey } from '@robustmq/rpc';
 import type { ApplyView, GroupMachine } from '../group-machine.ts';
 import { dataCommand, type AnyDataCommand, type CommandCase, type DataCommand } from './commands.ts';
-import { claimGroup, commitOffsets, deleteGroups, deleteOffsets, putGroupMetadata } from './groups.ts';
+import {
+  claimGroup,
+  commitOffsets,
+  deleteGroups,
+  deleteOffsets,
+  dropStrayOffsets,
+  expireGroups,
+  putGroupMetadata,
+} from './groups.ts';
 import { groupKey } from './keys.ts';
 import { dropSessions, reassignSession } from './session-operator.ts';
 import { updateSessions } from './session-updates.ts';
@@ -20,12 +28,12 @@ const COMMANDS: readonly AnyDataCommand[] = [
   dataCommand({
     case: 'claimGroup',
     keysOf: ({ group }) => keysOfGroup(group),
-    apply: (view, value) => claimGroup(view, value),
+    apply: (view, value, { nowMs }) => claimGroup(view, value, nowMs),
   }),
   dataCommand({
     case: 'putGroupMetadata',
     keysOf: ({ group }) => keysOfGroup(group),
-    apply: (view, value) => putGroupMetadata(view, value),
+    apply: (view, value, { nowMs }) => putGroupMetadata(view, value, nowMs),
   }),
   dataCommand({
     case: 'commitOffsets',
@@ -41,6 +49,16 @@ const COMMANDS: readonly AnyDataCommand[] = [
     case: 'deleteGroups',
     keysOf: ({ group }) => keysOfGroup(group),
     apply: (view, value) => deleteGroups(view, value),
+  }),
+  dataCommand({
+    case: 'expireGroups',
+    keysOf: ({ groups }) => groups.flatMap(keysOfGroup),
+    apply: (view, value) => expireGroups(view, value),
+  }),
+  dataCommand({
+    case: 'dropStrayOffsets',
+    keysOf: () => [],
+    apply: (view, value) => dropStrayOffsets(view, value),
   }),
   // Requests of these incarnations are fenced by now; their rows are closed in steps (rule S1).
   dataCommand({ case: 'endNodes', keysOf: () => [], apply: () => new Uint8Array() }),

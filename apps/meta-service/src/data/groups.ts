@@ -13,6 +13,8 @@ import {
   type ClaimGroup,
   type CommitOffsetsRequest,
   type DeleteGroupsRequest,
+  type DropStrayOffsets,
+  type ExpireGroups,
   type DeleteOffsetsRequest,
   type GroupClaim,
   type GroupKey,
@@ -20,13 +22,20 @@ import {
   type PutGroupMetadataRequest,
 } from '@robustmq/rpc';
 import type { ApplyView } from '../group-machine.ts';
-import { afterPrefix, groupKey, offsetKey, offsetsPrefix } from './keys.ts';
+import { afterPrefix, groupKey, idleGroupKey, offsetKey, offsetsPrefix } from './keys.ts';
 
 /** Offsets in one commit. */
 export const MAX_OFFSETS_PER_COMMIT = 10_000;
 
+/** Commits of a group without members renew its time only after this long: else each would write the group as well. */
+const RENEW_AFTER_MS = 3_600_000n;
+
 /** Grants the claim if nobody claimed since the proposer looked. */
-export function claimGroup(view: ApplyView, { node, group, expectedEpoch }: ClaimGroup): Uint8Array {
+export function claimGroup(
+  view: ApplyView,
+  { node, group, expectedEpoch }: ClaimGroup,
+  nowMs: bigint,
+): Uint8Array {
   const key = keyOf(group);
   const row =
     readGroup(view, key) ??
@@ -49,7 +58,9 @@ export function claimGroup(view: ApplyView, { node, group, expectedEpoch }: Clai
     coordinatorEpoch: epoch + 1,
     live: true,
   });
-  writeGroup(view, key, create(GroupRowSchema, { ...row, claim }));
+  // Whatever is asked for gets claimed: a group that never comes to be is forgotten as well.
+  const idleSinceMs = exists || row.idleSinceMs > 0n ? row.idleSinceMs : nowMs;
+  writeIdle(view, key, row, create(GroupRowSchema, { ...row, claim, idleSinceMs }));
   return toBinary(
     ClaimGroupResponseSchema,
     create(ClaimGroupResponseSchema, { claim, granted: true, metadata: row.metadata, exists }),
@@ -61,10 +72,17 @@ export function groupExists(row: GroupRow): boolean {
   return row.metadata.length > 0 || row.hasOffsets;
 }
 
-export function putGroupMetadata(view: ApplyView, request: PutGroupMetadataRequest): Uint8Array {
+export function putGroupMetadata(
+  view: ApplyView,
+  request: PutGroupMetadataRequest,
+  nowMs: bigint,
+): Uint8Array {
   const row = claimed(view, request);
   const { metadata, state, protocolType } = request;
-  writeGroup(view, keyOf(request.group), create(GroupRowSchema, { ...row, metadata, state, protocolType }));
+  const wasIdle = row.idleSinceMs > 0n && isWithoutMembers(row);
+  const idleSinceMs = state === EMPTY ? (wasIdle ? row.idleSinceMs : nowMs) : 0n;
+  const next = create(GroupRowSchema, { ...row, metadata, state, protocolType, idleSinceMs });
+  writeIdle(view, keyOf(request.group), row, next);
   return toBinary(PutGroupMetadataResponseSchema, create(PutGroupMetadataResponseSchema));
 }
 
@@ -73,7 +91,12 @@ export function commitOffsets(view: ApplyView, request: CommitOffsetsRequest, no
   const group = claimed(view, request);
   if (request.offsets.length > MAX_OFFSETS_PER_COMMIT)
     throw new BrokerError('too_large', `at most ${MAX_OFFSETS_PER_COMMIT} offsets at a time`);
-  if (!group.hasOffsets && request.offsets.length > 0) writeGroup(view, key, { ...group, hasOffsets: true });
+  const renews = isWithoutMembers(group) && nowMs - group.idleSinceMs >= RENEW_AFTER_MS;
+  const hasOffsets = group.hasOffsets || request.offsets.length > 0;
+  if (renews || hasOffsets !== group.hasOffsets) {
+    const idleSinceMs = renews ? nowMs : group.idleSinceMs;
+    writeIdle(view, key, group, { ...group, hasOffsets, idleSinceMs });
+  }
   for (const row of request.offsets) {
     const stored = create(OffsetRowSchema, { ...row, committedAtMs: nowMs });
     view.put(offsetKey(key.tenant, key.groupId, row.streamId, row.shard), toBinary(OffsetRowSchema, stored));
@@ -91,12 +114,54 @@ export function deleteOffsets(view: ApplyView, request: DeleteOffsetsRequest): U
 
 export function deleteGroups(view: ApplyView, request: DeleteGroupsRequest): Uint8Array {
   const key = keyOf(request.group);
-  claimed(view, request);
+  removeGroup(view, key, claimed(view, request));
+  return toBinary(DeleteGroupsResponseSchema, create(DeleteGroupsResponseSchema));
+}
+
+/** Removes groups that have been idle for long; who used one meanwhile keeps it. */
+export function expireGroups(view: ApplyView, { groups, idleUntilMs }: ExpireGroups): Uint8Array {
+  for (const key of groups) {
+    const row = readGroup(view, key);
+    if (row === undefined || row.idleSinceMs === 0n || row.idleSinceMs > idleUntilMs) continue;
+    removeGroup(view, key, row);
+  }
+  return new Uint8Array();
+}
+
+/** Removes offsets of streams that are gone. */
+export function dropStrayOffsets(view: ApplyView, { offsets }: DropStrayOffsets): Uint8Array {
+  for (const { group, streamId, shard } of offsets) {
+    const key = keyOf(group);
+    view.delete(offsetKey(key.tenant, key.groupId, streamId, shard));
+  }
+  return new Uint8Array();
+}
+
+function removeGroup(view: ApplyView, key: GroupKey, row: GroupRow): void {
   const offsets = offsetsPrefix(key.tenant, key.groupId);
   view.deleteRange(offsets, afterPrefix(offsets));
   view.delete(groupKey(key.tenant, key.groupId));
-  return toBinary(DeleteGroupsResponseSchema, create(DeleteGroupsResponseSchema));
+  if (row.idleSinceMs > 0n) view.delete(idleGroupKey(row.idleSinceMs, key.tenant, key.groupId));
 }
+
+const EMPTY = 'Empty';
+
+/** A group of consumers that only commit has no state at all. */
+function isWithoutMembers({ state }: GroupRow): boolean {
+  return state === '' || state === EMPTY;
+}
+
+/** Writes the group, and lists it under the time since when it has had no members. */
+function writeIdle(view: ApplyView, key: GroupKey, before: GroupRow, row: GroupRow): void {
+  if (before.idleSinceMs !== row.idleSinceMs) {
+    const { tenant, groupId } = key;
+    if (before.idleSinceMs > 0n) view.delete(idleGroupKey(before.idleSinceMs, tenant, groupId));
+    if (row.idleSinceMs > 0n) view.put(idleGroupKey(row.idleSinceMs, tenant, groupId), LISTED);
+  }
+  writeGroup(view, key, row);
+}
+
+const LISTED = new Uint8Array();
 
 /** A stored group. */
 export function decodeGroup(bytes: Uint8Array): GroupRow {

@@ -11,6 +11,7 @@ export const KEY_SPACE = {
   owner: 'w',
   expiry: 'e',
   group: 'g',
+  idleGroup: 'i',
   offset: 'o',
   sharedGroup: 'h',
   exclusiveSubscription: 'x',
@@ -93,6 +94,16 @@ export const groupKey = (tenant: string, groupId: string): Buffer => text(KEY_SP
 /** Prefix of a group's offsets. */
 export const offsetsPrefix = (tenant: string, groupId: string): Buffer =>
   prefix(KEY_SPACE.offset, tenant, groupId);
+
+/** Prefix of the offsets of all groups. */
+export const allOffsets = (): Buffer => prefix(KEY_SPACE.offset);
+
+/** Groups without members by the time since when. */
+export const idleGroupKey = (idleSinceMs: bigint, tenant: string, groupId: string): Buffer =>
+  text(KEY_SPACE.idleGroup, String(idleSinceMs).padStart(20, '0'), tenant, groupId);
+
+/** Prefix of all groups without members. */
+export const idleGroups = (): Buffer => prefix(KEY_SPACE.idleGroup);
 
 export const offsetKey = (tenant: string, groupId: string, streamId: number, shard: number): Buffer =>
   numbered(offsetsPrefix(tenant, groupId), streamId, shard);

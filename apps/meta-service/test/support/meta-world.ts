@@ -114,6 +114,7 @@ export class MetaWorld {
         clock: this.#clock,
         timers: this.#clock,
         dataGroups: DATA_GROUPS,
+        offsetsRetentionMs: 604_800_000,
         defaults: { streamShards: 1, streamMqttFilter: 'none', mqttShards: 1 },
         machine: {
           leaseDurationMs: 1_500,

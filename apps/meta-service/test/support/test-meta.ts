@@ -50,6 +50,7 @@ const FAMILIES = [CLUSTER_FAMILY, ...Array.from({ length: DATA_GROUPS }, (_, i) 
 export interface TestMetaOptions {
   readonly mqttFilter?: 'none' | 'name';
   readonly clientIdOwnsSession?: boolean;
+  readonly offsetsRetentionMs?: number;
 }
 
 /** See the file head. Data is in a scratch folder until {@link remove}. */
@@ -99,6 +100,7 @@ export class TestMeta {
       clock,
       timers: systemTimers,
       dataGroups: DATA_GROUPS,
+      offsetsRetentionMs: options.offsetsRetentionMs ?? 604_800_000,
       defaults: {
         streamShards: 1,
         streamMqttFilter: options.mqttFilter ?? 'none',

@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file robustmq/meta/v1/command.proto.
  */
 export const file_robustmq_meta_v1_command: GenFile = /*@__PURE__*/
-  fileDesc("Ch5yb2J1c3RtcS9tZXRhL3YxL2NvbW1hbmQucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEisg8KB0NvbW1hbmQSDgoGbm93X21zGAEgASgDEg8KB2VudHJvcHkYAiABKAwSMQoKcmVxdWVzdF9pZBgDIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSMwoIZGVmYXVsdHMYBCABKAsyIS5yb2J1c3RtcS5tZXRhLnYxLkNvbW1hbmREZWZhdWx0cxI+Cg1yZWdpc3Rlcl9ub2RlGAogASgLMiUucm9idXN0bXEubWV0YS52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0SAASLwoJZW5kX25vZGVzGAsgASgLMhoucm9idXN0bXEubWV0YS52MS5FbmROb2Rlc0gAEj4KDWNyZWF0ZV9zdHJlYW0YDCABKAsyJS5yb2J1c3RtcS5tZXRhLnYxLkNyZWF0ZVN0cmVhbVJlcXVlc3RIABI+Cg1kZWxldGVfc3RyZWFtGA0gASgLMiUucm9idXN0bXEubWV0YS52MS5EZWxldGVTdHJlYW1SZXF1ZXN0SAASOAoKYWRkX3NoYXJkcxgOIAEoCzIiLnJvYnVzdG1xLm1ldGEudjEuQWRkU2hhcmRzUmVxdWVzdEgAEkkKE2FsdGVyX3N0cmVhbV9jb25maWcYDyABKAsyKi5yb2J1c3RtcS5tZXRhLnYxLkFsdGVyU3RyZWFtQ29uZmlnUmVxdWVzdEgAEk4KFWFja25vd2xlZGdlX293bmVyc2hpcBgQIAEoCzItLnJvYnVzdG1xLm1ldGEudjEuQWNrbm93bGVkZ2VPd25lcnNoaXBSZXF1ZXN0SAASRAoQY2xhaW1fbGVhZGVyc2hpcBgRIAEoCzIoLnJvYnVzdG1xLm1ldGEudjEuQ2xhaW1MZWFkZXJzaGlwUmVxdWVzdEgAEjYKCWFsdGVyX2lzchgSIAEoCzIhLnJvYnVzdG1xLm1ldGEudjEuQWx0ZXJJc3JSZXF1ZXN0SAASTQoVYWxsb2NhdGVfcHJvZHVjZXJfaWRzGBMgASgLMiwucm9idXN0bXEubWV0YS52MS5BbGxvY2F0ZVByb2R1Y2VySWRzUmVxdWVzdEgAEjQKCHB1dF91c2VyGBQgASgLMiAucm9idXN0bXEubWV0YS52MS5QdXRVc2VyUmVxdWVzdEgAEjoKC2RlbGV0ZV91c2VyGBUgASgLMiMucm9idXN0bXEubWV0YS52MS5EZWxldGVVc2VyUmVxdWVzdEgAEkcKEnB1dF9keW5hbWljX2NvbmZpZxgWIAEoCzIpLnJvYnVzdG1xLm1ldGEudjEuUHV0RHluYW1pY0NvbmZpZ1JlcXVlc3RIABIwCglib290c3RyYXAYFyABKAsyGy5yb2J1c3RtcS5tZXRhLnYxLkJvb3RzdHJhcEgAEjMKC3BsYWNlX3Nsb3RzGBsgASgLMhwucm9idXN0bXEubWV0YS52MS5QbGFjZVNsb3RzSAASTgoVYWNrbm93bGVkZ2VfZGVsZXRpb25zGBggASgLMi0ucm9idXN0bXEubWV0YS52MS5BY2tub3dsZWRnZURlbGV0aW9uc1JlcXVlc3RIABI+Cg1vcGVuX3Nlc3Npb25zGCggASgLMiUucm9idXN0bXEubWV0YS52MS5PcGVuU2Vzc2lvbnNSZXF1ZXN0SAASRAoQcmVsZWFzZV9zZXNzaW9ucxgpIAEoCzIoLnJvYnVzdG1xLm1ldGEudjEuUmVsZWFzZVNlc3Npb25zUmVxdWVzdEgAEkIKD3VwZGF0ZV9zZXNzaW9ucxgqIAEoCzInLnJvYnVzdG1xLm1ldGEudjEuVXBkYXRlU2Vzc2lvbnNSZXF1ZXN0SAASOwoPZXhwaXJlX3Nlc3Npb25zGCwgASgLMiAucm9idXN0bXEubWV0YS52MS5FeHBpcmVTZXNzaW9uc0gAEj8KEWNsb3NlX2luY2FybmF0aW9uGC0gASgLMiIucm9idXN0bXEubWV0YS52MS5DbG9zZUluY2FybmF0aW9uSAASMwoLY2xhaW1fZ3JvdXAYLiABKAsyHC5yb2J1c3RtcS5tZXRhLnYxLkNsYWltR3JvdXBIABJHChJwdXRfZ3JvdXBfbWV0YWRhdGEYLyABKAsyKS5yb2J1c3RtcS5tZXRhLnYxLlB1dEdyb3VwTWV0YWRhdGFSZXF1ZXN0SAASQAoOY29tbWl0X29mZnNldHMYMCABKAsyJi5yb2J1c3RtcS5tZXRhLnYxLkNvbW1pdE9mZnNldHNSZXF1ZXN0SAASQAoOZGVsZXRlX29mZnNldHMYMSABKAsyJi5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZU9mZnNldHNSZXF1ZXN0SAASPgoNZGVsZXRlX2dyb3VwcxgyIAEoCzIlLnJvYnVzdG1xLm1ldGEudjEuRGVsZXRlR3JvdXBzUmVxdWVzdEgAEj4KDWRyb3Bfc2Vzc2lvbnMYMyABKAsyJS5yb2J1c3RtcS5tZXRhLnYxLkRyb3BTZXNzaW9uc1JlcXVlc3RIABJEChByZWFzc2lnbl9zZXNzaW9uGDQgASgLMigucm9idXN0bXEubWV0YS52MS5SZWFzc2lnblNlc3Npb25SZXF1ZXN0SABCCQoHY29tbWFuZCJ5Cg9Db21tYW5kRGVmYXVsdHMSFQoNc3RyZWFtX3NoYXJkcxgBIAEoDRIaChJzdHJlYW1fbXF0dF9maWx0ZXIYAiABKAkSEwoLbXF0dF9zaGFyZHMYAyABKA0SHgoWY2xpZW50X2lkX293bnNfc2Vzc2lvbhgEIAEoCCJGCglCb290c3RyYXASEgoKY2x1c3Rlcl9pZBgBIAEoCRIlCgVhZG1pbhgCIAEoCzIWLnJvYnVzdG1xLm1ldGEudjEuVXNlciJACgpQbGFjZVNsb3RzEjIKCXBsYWNlbWVudBgBIAEoCzIfLnJvYnVzdG1xLm1ldGEudjEuU2xvdFBsYWNlbWVudCIkCg1TbG90UGxhY2VtZW50EhMKC2RhdGFfZ3JvdXBzGAEgAygNIjsKCEVuZE5vZGVzEi8KBW5vZGVzGAEgAygLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSJACg5FeHBpcmVTZXNzaW9ucxIuCghzZXNzaW9ucxgBIAMoCzIcLnJvYnVzdG1xLm1ldGEudjEuU2Vzc2lvbktleSJyChBDbG9zZUluY2FybmF0aW9uEi4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5Ei4KCHNlc3Npb25zGAIgAygLMhwucm9idXN0bXEubWV0YS52MS5TZXNzaW9uS2V5In8KCkNsYWltR3JvdXASLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSKQoFZ3JvdXAYAiABKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5EhYKDmV4cGVjdGVkX2Vwb2NoGAMgASgFIrECCgtDbHVzdGVyTWV0YRISCgpjbHVzdGVyX2lkGAEgASgJEhAKCHJldmlzaW9uGAIgASgEEhYKDm5leHRfc3RyZWFtX2lkGAMgASgNEhgKEG5leHRfaW5jYXJuYXRpb24YBCABKAQSGAoQbmV4dF9wcm9kdWNlcl9pZBgFIAEoAxIgChhuZXh0X2dhdGV3YXlfcHJvZHVjZXJfaWQYBiABKAMSFwoPb3duZXJzaGlwX2Vwb2NoGAcgASgEEkIKC25leHRfbnVtYmVyGAggAygLMi0ucm9idXN0bXEubWV0YS52MS5DbHVzdGVyTWV0YS5OZXh0TnVtYmVyRW50cnkaMQoPTmV4dE51bWJlckVudHJ5EgsKA2tleRgBIAEoBRINCgV2YWx1ZRgCIAEoBToCOAEihAEKCEdyb3VwUm93EisKBWNsYWltGAEgASgLMhwucm9idXN0bXEubWV0YS52MS5Hcm91cENsYWltEhAKCG1ldGFkYXRhGAIgASgMEg0KBXN0YXRlGAMgASgJEhUKDXByb3RvY29sX3R5cGUYBCABKAkSEwoLaGFzX29mZnNldHMYBSABKAgiSwoJQW5zd2VyUm93EiwKB2ZhaWx1cmUYASABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZRIQCghyZXNwb25zZRgCIAEoDGIGcHJvdG8z", [file_robustmq_common_v1_common, file_robustmq_meta_v1_cluster, file_robustmq_meta_v1_group, file_robustmq_meta_v1_session]);
+  fileDesc("Ch5yb2J1c3RtcS9tZXRhL3YxL2NvbW1hbmQucHJvdG8SEHJvYnVzdG1xLm1ldGEudjEirRAKB0NvbW1hbmQSDgoGbm93X21zGAEgASgDEg8KB2VudHJvcHkYAiABKAwSMQoKcmVxdWVzdF9pZBgDIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSMwoIZGVmYXVsdHMYBCABKAsyIS5yb2J1c3RtcS5tZXRhLnYxLkNvbW1hbmREZWZhdWx0cxI+Cg1yZWdpc3Rlcl9ub2RlGAogASgLMiUucm9idXN0bXEubWV0YS52MS5SZWdpc3Rlck5vZGVSZXF1ZXN0SAASLwoJZW5kX25vZGVzGAsgASgLMhoucm9idXN0bXEubWV0YS52MS5FbmROb2Rlc0gAEj4KDWNyZWF0ZV9zdHJlYW0YDCABKAsyJS5yb2J1c3RtcS5tZXRhLnYxLkNyZWF0ZVN0cmVhbVJlcXVlc3RIABI+Cg1kZWxldGVfc3RyZWFtGA0gASgLMiUucm9idXN0bXEubWV0YS52MS5EZWxldGVTdHJlYW1SZXF1ZXN0SAASOAoKYWRkX3NoYXJkcxgOIAEoCzIiLnJvYnVzdG1xLm1ldGEudjEuQWRkU2hhcmRzUmVxdWVzdEgAEkkKE2FsdGVyX3N0cmVhbV9jb25maWcYDyABKAsyKi5yb2J1c3RtcS5tZXRhLnYxLkFsdGVyU3RyZWFtQ29uZmlnUmVxdWVzdEgAEk4KFWFja25vd2xlZGdlX293bmVyc2hpcBgQIAEoCzItLnJvYnVzdG1xLm1ldGEudjEuQWNrbm93bGVkZ2VPd25lcnNoaXBSZXF1ZXN0SAASRAoQY2xhaW1fbGVhZGVyc2hpcBgRIAEoCzIoLnJvYnVzdG1xLm1ldGEudjEuQ2xhaW1MZWFkZXJzaGlwUmVxdWVzdEgAEjYKCWFsdGVyX2lzchgSIAEoCzIhLnJvYnVzdG1xLm1ldGEudjEuQWx0ZXJJc3JSZXF1ZXN0SAASTQoVYWxsb2NhdGVfcHJvZHVjZXJfaWRzGBMgASgLMiwucm9idXN0bXEubWV0YS52MS5BbGxvY2F0ZVByb2R1Y2VySWRzUmVxdWVzdEgAEjQKCHB1dF91c2VyGBQgASgLMiAucm9idXN0bXEubWV0YS52MS5QdXRVc2VyUmVxdWVzdEgAEjoKC2RlbGV0ZV91c2VyGBUgASgLMiMucm9idXN0bXEubWV0YS52MS5EZWxldGVVc2VyUmVxdWVzdEgAEkcKEnB1dF9keW5hbWljX2NvbmZpZxgWIAEoCzIpLnJvYnVzdG1xLm1ldGEudjEuUHV0RHluYW1pY0NvbmZpZ1JlcXVlc3RIABIwCglib290c3RyYXAYFyABKAsyGy5yb2J1c3RtcS5tZXRhLnYxLkJvb3RzdHJhcEgAEjMKC3BsYWNlX3Nsb3RzGBsgASgLMhwucm9idXN0bXEubWV0YS52MS5QbGFjZVNsb3RzSAASTgoVYWNrbm93bGVkZ2VfZGVsZXRpb25zGBggASgLMi0ucm9idXN0bXEubWV0YS52MS5BY2tub3dsZWRnZURlbGV0aW9uc1JlcXVlc3RIABI+Cg1vcGVuX3Nlc3Npb25zGCggASgLMiUucm9idXN0bXEubWV0YS52MS5PcGVuU2Vzc2lvbnNSZXF1ZXN0SAASRAoQcmVsZWFzZV9zZXNzaW9ucxgpIAEoCzIoLnJvYnVzdG1xLm1ldGEudjEuUmVsZWFzZVNlc3Npb25zUmVxdWVzdEgAEkIKD3VwZGF0ZV9zZXNzaW9ucxgqIAEoCzInLnJvYnVzdG1xLm1ldGEudjEuVXBkYXRlU2Vzc2lvbnNSZXF1ZXN0SAASOwoPZXhwaXJlX3Nlc3Npb25zGCwgASgLMiAucm9idXN0bXEubWV0YS52MS5FeHBpcmVTZXNzaW9uc0gAEj8KEWNsb3NlX2luY2FybmF0aW9uGC0gASgLMiIucm9idXN0bXEubWV0YS52MS5DbG9zZUluY2FybmF0aW9uSAASMwoLY2xhaW1fZ3JvdXAYLiABKAsyHC5yb2J1c3RtcS5tZXRhLnYxLkNsYWltR3JvdXBIABJHChJwdXRfZ3JvdXBfbWV0YWRhdGEYLyABKAsyKS5yb2J1c3RtcS5tZXRhLnYxLlB1dEdyb3VwTWV0YWRhdGFSZXF1ZXN0SAASQAoOY29tbWl0X29mZnNldHMYMCABKAsyJi5yb2J1c3RtcS5tZXRhLnYxLkNvbW1pdE9mZnNldHNSZXF1ZXN0SAASQAoOZGVsZXRlX29mZnNldHMYMSABKAsyJi5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZU9mZnNldHNSZXF1ZXN0SAASPgoNZGVsZXRlX2dyb3VwcxgyIAEoCzIlLnJvYnVzdG1xLm1ldGEudjEuRGVsZXRlR3JvdXBzUmVxdWVzdEgAEj4KDWRyb3Bfc2Vzc2lvbnMYMyABKAsyJS5yb2J1c3RtcS5tZXRhLnYxLkRyb3BTZXNzaW9uc1JlcXVlc3RIABI3Cg1leHBpcmVfZ3JvdXBzGDUgASgLMh4ucm9idXN0bXEubWV0YS52MS5FeHBpcmVHcm91cHNIABJAChJkcm9wX3N0cmF5X29mZnNldHMYNiABKAsyIi5yb2J1c3RtcS5tZXRhLnYxLkRyb3BTdHJheU9mZnNldHNIABJEChByZWFzc2lnbl9zZXNzaW9uGDQgASgLMigucm9idXN0bXEubWV0YS52MS5SZWFzc2lnblNlc3Npb25SZXF1ZXN0SABCCQoHY29tbWFuZCJ5Cg9Db21tYW5kRGVmYXVsdHMSFQoNc3RyZWFtX3NoYXJkcxgBIAEoDRIaChJzdHJlYW1fbXF0dF9maWx0ZXIYAiABKAkSEwoLbXF0dF9zaGFyZHMYAyABKA0SHgoWY2xpZW50X2lkX293bnNfc2Vzc2lvbhgEIAEoCCJGCglCb290c3RyYXASEgoKY2x1c3Rlcl9pZBgBIAEoCRIlCgVhZG1pbhgCIAEoCzIWLnJvYnVzdG1xLm1ldGEudjEuVXNlciJACgpQbGFjZVNsb3RzEjIKCXBsYWNlbWVudBgBIAEoCzIfLnJvYnVzdG1xLm1ldGEudjEuU2xvdFBsYWNlbWVudCIkCg1TbG90UGxhY2VtZW50EhMKC2RhdGFfZ3JvdXBzGAEgAygNIjsKCEVuZE5vZGVzEi8KBW5vZGVzGAEgAygLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eSJACg5FeHBpcmVTZXNzaW9ucxIuCghzZXNzaW9ucxgBIAMoCzIcLnJvYnVzdG1xLm1ldGEudjEuU2Vzc2lvbktleSJyChBDbG9zZUluY2FybmF0aW9uEi4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5Ei4KCHNlc3Npb25zGAIgAygLMhwucm9idXN0bXEubWV0YS52MS5TZXNzaW9uS2V5In8KCkNsYWltR3JvdXASLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSKQoFZ3JvdXAYAiABKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5EhYKDmV4cGVjdGVkX2Vwb2NoGAMgASgFIlEKDEV4cGlyZUdyb3VwcxIqCgZncm91cHMYASADKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5EhUKDWlkbGVfdW50aWxfbXMYAiABKAMiQgoQRHJvcFN0cmF5T2Zmc2V0cxIuCgdvZmZzZXRzGAEgAygLMh0ucm9idXN0bXEubWV0YS52MS5TdHJheU9mZnNldCJaCgtTdHJheU9mZnNldBIpCgVncm91cBgBIAEoCzIaLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBLZXkSEQoJc3RyZWFtX2lkGAIgASgNEg0KBXNoYXJkGAMgASgNIrECCgtDbHVzdGVyTWV0YRISCgpjbHVzdGVyX2lkGAEgASgJEhAKCHJldmlzaW9uGAIgASgEEhYKDm5leHRfc3RyZWFtX2lkGAMgASgNEhgKEG5leHRfaW5jYXJuYXRpb24YBCABKAQSGAoQbmV4dF9wcm9kdWNlcl9pZBgFIAEoAxIgChhuZXh0X2dhdGV3YXlfcHJvZHVjZXJfaWQYBiABKAMSFwoPb3duZXJzaGlwX2Vwb2NoGAcgASgEEkIKC25leHRfbnVtYmVyGAggAygLMi0ucm9idXN0bXEubWV0YS52MS5DbHVzdGVyTWV0YS5OZXh0TnVtYmVyRW50cnkaMQoPTmV4dE51bWJlckVudHJ5EgsKA2tleRgBIAEoBRINCgV2YWx1ZRgCIAEoBToCOAEimwEKCEdyb3VwUm93EisKBWNsYWltGAEgASgLMhwucm9idXN0bXEubWV0YS52MS5Hcm91cENsYWltEhAKCG1ldGFkYXRhGAIgASgMEg0KBXN0YXRlGAMgASgJEhUKDXByb3RvY29sX3R5cGUYBCABKAkSEwoLaGFzX29mZnNldHMYBSABKAgSFQoNaWRsZV9zaW5jZV9tcxgGIAEoAyJLCglBbnN3ZXJSb3cSLAoHZmFpbHVyZRgBIAEoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlEhAKCHJlc3BvbnNlGAIgASgMYgZwcm90bzM", [file_robustmq_common_v1_common, file_robustmq_meta_v1_cluster, file_robustmq_meta_v1_group, file_robustmq_meta_v1_session]);
 
 /**
  * One entry of a group's log. Everything that apply may not decide by itself comes with it: time and random bytes.
@@ -220,6 +220,18 @@ export type Command = Message<"robustmq.meta.v1.Command"> & {
      */
     value: DropSessionsRequest;
     case: "dropSessions";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.ExpireGroups expire_groups = 53;
+     */
+    value: ExpireGroups;
+    case: "expireGroups";
+  } | {
+    /**
+     * @generated from field: robustmq.meta.v1.DropStrayOffsets drop_stray_offsets = 54;
+     */
+    value: DropStrayOffsets;
+    case: "dropStrayOffsets";
   } | {
     /**
      * @generated from field: robustmq.meta.v1.ReassignSessionRequest reassign_session = 52;
@@ -434,6 +446,78 @@ export const ClaimGroupSchema: GenMessage<ClaimGroup> = /*@__PURE__*/
   messageDesc(file_robustmq_meta_v1_command, 8);
 
 /**
+ * Groups that have been idle for the retention of offsets (KIP-211), as found by the leader; each is checked again.
+ *
+ * @generated from message robustmq.meta.v1.ExpireGroups
+ */
+export type ExpireGroups = Message<"robustmq.meta.v1.ExpireGroups"> & {
+  /**
+   * @generated from field: repeated robustmq.meta.v1.GroupKey groups = 1;
+   */
+  groups: GroupKey[];
+
+  /**
+   * Whoever became idle later stays.
+   *
+   * @generated from field: int64 idle_until_ms = 2;
+   */
+  idleUntilMs: bigint;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.ExpireGroups.
+ * Use `create(ExpireGroupsSchema)` to create a new message.
+ */
+export const ExpireGroupsSchema: GenMessage<ExpireGroups> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_command, 9);
+
+/**
+ * Offsets of streams that were deleted, as found by the leader. Stream ids are never given again (rule X4).
+ *
+ * @generated from message robustmq.meta.v1.DropStrayOffsets
+ */
+export type DropStrayOffsets = Message<"robustmq.meta.v1.DropStrayOffsets"> & {
+  /**
+   * @generated from field: repeated robustmq.meta.v1.StrayOffset offsets = 1;
+   */
+  offsets: StrayOffset[];
+};
+
+/**
+ * Describes the message robustmq.meta.v1.DropStrayOffsets.
+ * Use `create(DropStrayOffsetsSchema)` to create a new message.
+ */
+export const DropStrayOffsetsSchema: GenMessage<DropStrayOffsets> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_command, 10);
+
+/**
+ * @generated from message robustmq.meta.v1.StrayOffset
+ */
+export type StrayOffset = Message<"robustmq.meta.v1.StrayOffset"> & {
+  /**
+   * @generated from field: robustmq.meta.v1.GroupKey group = 1;
+   */
+  group?: GroupKey | undefined;
+
+  /**
+   * @generated from field: uint32 stream_id = 2;
+   */
+  streamId: number;
+
+  /**
+   * @generated from field: uint32 shard = 3;
+   */
+  shard: number;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.StrayOffset.
+ * Use `create(StrayOffsetSchema)` to create a new message.
+ */
+export const StrayOffsetSchema: GenMessage<StrayOffset> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_command, 11);
+
+/**
  * Counters of group `cluster`.
  *
  * @generated from message robustmq.meta.v1.ClusterMeta
@@ -485,7 +569,7 @@ export type ClusterMeta = Message<"robustmq.meta.v1.ClusterMeta"> & {
  * Use `create(ClusterMetaSchema)` to create a new message.
  */
 export const ClusterMetaSchema: GenMessage<ClusterMeta> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 9);
+  messageDesc(file_robustmq_meta_v1_command, 12);
 
 /**
  * @generated from message robustmq.meta.v1.GroupRow
@@ -517,6 +601,14 @@ export type GroupRow = Message<"robustmq.meta.v1.GroupRow"> & {
    * @generated from field: bool has_offsets = 5;
    */
   hasOffsets: boolean;
+
+  /**
+   * Since when the group has had no members, at most an hour behind its last commit; 0 while it has some. The group is
+   * listed under this time among the idle ones (KIP-211).
+   *
+   * @generated from field: int64 idle_since_ms = 6;
+   */
+  idleSinceMs: bigint;
 };
 
 /**
@@ -524,7 +616,7 @@ export type GroupRow = Message<"robustmq.meta.v1.GroupRow"> & {
  * Use `create(GroupRowSchema)` to create a new message.
  */
 export const GroupRowSchema: GenMessage<GroupRow> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 10);
+  messageDesc(file_robustmq_meta_v1_command, 13);
 
 /**
  * The answer that a repeat of a request gets (rule M2).
@@ -548,5 +640,5 @@ export type AnswerRow = Message<"robustmq.meta.v1.AnswerRow"> & {
  * Use `create(AnswerRowSchema)` to create a new message.
  */
 export const AnswerRowSchema: GenMessage<AnswerRow> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_command, 11);
+  messageDesc(file_robustmq_meta_v1_command, 14);
 

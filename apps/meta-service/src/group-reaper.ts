@@ -1,0 +1,93 @@
+// Groups that nobody has used for the retention of offsets (KIP-211), and offsets of streams that are gone. Bounded steps.
+import { create, fromBinary } from '@bufbuild/protobuf';
+import type { KeyValueStore } from '@robustmq/kv-store';
+import {
+  DropStrayOffsetsSchema,
+  ExpireGroupsSchema,
+  GroupKeySchema,
+  OffsetRowSchema,
+  StrayOffsetSchema,
+  type Command,
+  type StrayOffset,
+} from '@robustmq/rpc';
+import { afterPrefix, allOffsets, idleGroupKey, idleGroups, partsOf } from './data/keys.ts';
+import { dataFamily } from './families.ts';
+
+/** Groups per command. */
+const STEP = 200;
+/** Commands per run and data group. */
+const STEPS_PER_RUN = 4;
+/** Offsets looked at per run and data group. */
+const SWEEP_ROWS = 1_000;
+/** A stream and a shard, 4 bytes each, end the key of an offset. */
+const PLACE_BYTES = 8;
+
+/** The part of meta-service that the reaper works on. */
+export interface GroupReaperHost {
+  readonly dataGroups: number;
+  readonly store: KeyValueStore;
+  nowMs(): number;
+  /** Whether the stream was deleted; its id is never given again (rule X4). */
+  isDeletedStream(streamId: number): boolean;
+  /** Proposes a command of a data group (0-based). */
+  data(group: number, command: Command['command']): Promise<unknown>;
+}
+
+/** See the file head. */
+export class GroupReaper {
+  readonly #host: GroupReaperHost;
+  readonly #retentionMs: number;
+  /** Where the look at offsets goes on, by data group. */
+  readonly #sweptTo = new Map<number, Buffer>();
+
+  constructor(host: GroupReaperHost, retentionMs: number) {
+    this.#host = host;
+    this.#retentionMs = retentionMs;
+  }
+
+  /** One bounded run. */
+  async run(): Promise<void> {
+    for (let group = 0; group < this.#host.dataGroups; group++) {
+      await this.#expireSome(group);
+      await this.#sweepSome(group);
+    }
+  }
+
+  async #expireSome(group: number): Promise<void> {
+    const { store } = this.#host;
+    const idleUntilMs = BigInt(this.#host.nowMs() - this.#retentionMs);
+    const range = { from: idleGroups(), until: idleGroupKey(idleUntilMs + 1n, '', ''), limit: STEP };
+    for (let step = 0; step < STEPS_PER_RUN; step++) {
+      const page = await store.scan(dataFamily(group), range);
+      if (page.length === 0) return;
+      const groups = page.map(({ key }) => {
+        const [, , tenant = '', groupId = ''] = partsOf(key);
+        return create(GroupKeySchema, { tenant, groupId });
+      });
+      const value = create(ExpireGroupsSchema, { groups, idleUntilMs });
+      await this.#host.data(group, { case: 'expireGroups', value });
+    }
+  }
+
+  async #sweepSome(group: number): Promise<void> {
+    const from = this.#sweptTo.get(group) ?? allOffsets();
+    const until = afterPrefix(allOffsets());
+    const page = await this.#host.store.scan(dataFamily(group), { from, until, limit: SWEEP_ROWS });
+    const last = page.at(-1);
+    if (last === undefined || page.length < SWEEP_ROWS) this.#sweptTo.delete(group);
+    else this.#sweptTo.set(group, Buffer.concat([last.key, Buffer.alloc(1)]));
+    const offsets = page.flatMap(({ key, value }) => this.#stray(key, value));
+    if (offsets.length === 0) return;
+    await this.#host.data(group, {
+      case: 'dropStrayOffsets',
+      value: create(DropStrayOffsetsSchema, { offsets }),
+    });
+  }
+
+  #stray(key: Buffer, value: Uint8Array): StrayOffset[] {
+    const { streamId, shard } = fromBinary(OffsetRowSchema, value);
+    if (!this.#host.isDeletedStream(streamId)) return [];
+    const [, tenant = '', groupId = ''] = partsOf(key.subarray(0, -PLACE_BYTES));
+    return [create(StrayOffsetSchema, { group: { tenant, groupId }, streamId, shard })];
+  }
+}

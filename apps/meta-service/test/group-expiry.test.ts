@@ -1,0 +1,178 @@
+// Groups that nobody uses go with their offsets (KIP-211), and so do offsets of streams that were deleted.
+import {
+  ClaimGroupRequestSchema,
+  CommitOffsetsRequestSchema,
+  DeleteStreamRequestSchema,
+  FetchOffsetsRequestSchema,
+  ListGroupsRequestSchema,
+  LookupGroupsRequestSchema,
+  PutGroupMetadataRequestSchema,
+  ServiceKind,
+  type ClaimGroupResponse,
+  type GroupSummary,
+  type NodeIdentity,
+  type OffsetRow,
+} from '@robustmq/rpc';
+import { CONTEXT, message, TestMeta } from './support/test-meta.ts';
+
+const HOUR_MS = 3_600_000;
+const RETENTION_MS = 24 * HOUR_MS;
+
+let world: TestMeta;
+let node: NodeIdentity;
+beforeEach(async () => {
+  world = await TestMeta.open({ offsetsRetentionMs: RETENTION_MS });
+  await reconnect();
+});
+afterEach(() => world.remove());
+
+/** A lease does not last for hours without renewal. */
+async function reconnect(): Promise<void> {
+  node = (await world.register('kafka-1', ServiceKind.KAFKA_GATEWAY)).identity!;
+}
+
+async function pass(durationMs: number): Promise<void> {
+  world.clock.advance(durationMs);
+  await world.meta.reapGroups();
+  await reconnect();
+}
+
+const named = (groupId: string) => ({
+  node,
+  group: { tenant: 't', groupId },
+  requestId: world.requestId(node),
+});
+
+async function claim(groupId: string): Promise<number> {
+  const answer = await world.groups.claimGroup(message(ClaimGroupRequestSchema, named(groupId)), CONTEXT);
+  return (answer as ClaimGroupResponse).claim?.coordinatorEpoch ?? -1;
+}
+
+async function put(groupId: string, state: string): Promise<void> {
+  const init = {
+    ...named(groupId),
+    coordinatorEpoch: await claim(groupId),
+    state,
+    metadata: Buffer.from(state),
+  };
+  await world.groups.putGroupMetadata(message(PutGroupMetadataRequestSchema, init), CONTEXT);
+}
+
+async function commit(groupId: string, streamId = 1): Promise<void> {
+  const offsets = [{ streamId, shard: 0, offset: 7n, leaderEpoch: 0, metadata: '' }];
+  const init = { ...named(groupId), coordinatorEpoch: await claim(groupId), offsets };
+  await world.groups.commitOffsets(message(CommitOffsetsRequestSchema, init), CONTEXT);
+}
+
+async function groups(): Promise<string[]> {
+  const answer = await world.groups.listGroups(message(ListGroupsRequestSchema, { tenant: 't' }), CONTEXT);
+  return (answer.groups as GroupSummary[]).map(({ group }) => group?.groupId ?? '');
+}
+
+async function offsetsOf(groupId: string): Promise<number[]> {
+  const init = { group: { tenant: 't', groupId }, all: true };
+  const { offsets } = await world.groups.fetchOffsets(message(FetchOffsetsRequestSchema, init), CONTEXT);
+  return (offsets as OffsetRow[]).map(({ streamId }) => streamId);
+}
+
+async function isClaimed(groupId: string): Promise<boolean> {
+  const init = { groups: [{ tenant: 't', groupId }] };
+  const { claims } = await world.groups.lookupGroups(message(LookupGroupsRequestSchema, init), CONTEXT);
+  return claims?.[0]?.coordinatorNodeId !== '';
+}
+
+test('an empty group goes with its offsets once the retention has passed, one with members stays', async () => {
+  await put('empty', 'Stable');
+  await commit('empty');
+  await put('empty', 'Empty');
+  await put('used', 'Stable');
+  await commit('used');
+  await pass(RETENTION_MS - HOUR_MS);
+  expect(await groups()).toEqual(['empty', 'used']);
+  await pass(HOUR_MS);
+  expect(await groups()).toEqual(['used']);
+  expect([await offsetsOf('empty'), await offsetsOf('used'), await isClaimed('empty')]).toEqual([
+    [],
+    [1],
+    false,
+  ]);
+  await pass(10 * RETENTION_MS);
+  expect(await groups()).toEqual(['used']);
+});
+
+test('the time counts from when the last member left, not from a later record of the empty group', async () => {
+  await put('g', 'Empty');
+  await pass(RETENTION_MS / 2);
+  await put('g', 'Empty');
+  await pass(RETENTION_MS / 2);
+  expect(await groups()).toEqual([]);
+});
+
+test('a member that comes back in time ends the wait', async () => {
+  await put('g', 'Empty');
+  await pass(RETENTION_MS - HOUR_MS);
+  await put('g', 'Stable');
+  await pass(RETENTION_MS);
+  expect(await groups()).toEqual(['g']);
+  await put('g', 'Empty');
+  await pass(RETENTION_MS - 1);
+  expect(await groups()).toEqual(['g']);
+  await pass(1);
+  expect(await groups()).toEqual([]);
+});
+
+test('consumers without a group of their own keep it by committing', async () => {
+  await commit('simple');
+  for (let hours = 0; hours < 72; hours += 12) {
+    await pass(12 * HOUR_MS);
+    await commit('simple');
+  }
+  expect(await groups()).toEqual(['simple']);
+  await pass(RETENTION_MS);
+  expect(await groups()).toEqual([]);
+  expect(await offsetsOf('simple')).toEqual([]);
+});
+
+test('a name that was only asked for is forgotten', async () => {
+  await claim('console-consumer-1');
+  await pass(RETENTION_MS - 1);
+  expect(await isClaimed('console-consumer-1')).toBe(true);
+  await pass(1);
+  expect(await isClaimed('console-consumer-1')).toBe(false);
+});
+
+test('more groups than one step takes go in bounded steps', async () => {
+  const names = Array.from({ length: 700 }, (_, n) => `g${n}`);
+  for (const name of names) await put(name, 'Empty');
+  await pass(RETENTION_MS);
+  for (let runs = 0; runs < 3; runs += 1) await world.meta.reapGroups();
+  expect(await groups()).toEqual([]);
+});
+
+test('X4: offsets of a deleted stream go, those of others stay', async () => {
+  await world.register('journal-1', ServiceKind.JOURNAL, 'd');
+  const kept = await world.createStream('kept');
+  const deleted = await world.createStream('deleted');
+  await put('g', 'Stable');
+  for (const { streamId } of [kept, deleted]) await commit('g', streamId);
+  await world.meta.reapGroups();
+  expect(await offsetsOf('g')).toEqual([kept.streamId, deleted.streamId]);
+  const init = {
+    requestId: world.requestId(node),
+    tenant: 'default',
+    name: 'deleted',
+    streamId: deleted.streamId,
+  };
+  await world.cluster.deleteStream(message(DeleteStreamRequestSchema, init), CONTEXT);
+  await world.meta.reapGroups();
+  expect(await offsetsOf('g')).toEqual([kept.streamId]);
+});
+
+test('M1: what is replayed from the log comes to the same groups', async () => {
+  await put('empty', 'Empty');
+  await put('used', 'Stable');
+  world = await world.restart('lost');
+  await reconnect();
+  await pass(RETENTION_MS);
+  expect(await groups()).toEqual(['used']);
+});
