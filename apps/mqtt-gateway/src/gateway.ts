@@ -251,7 +251,7 @@ export class Gateway {
     return new Connection(serving.services, transport, peer);
   }
 
-  #retainIgnored(connection: Connection, topic: string): void {
+  #retainIgnored(connection: { readonly clientId: string }, topic: string): void {
     this.counters.retainIgnored++;
     const nowMs = systemClock.monotonicMs();
     if (nowMs - this.#lastRetainWarningMs < RETAIN_WARNING_MS) return;

@@ -21,6 +21,7 @@ function routedStream(stream: StreamView): RoutedStream | undefined {
   return {
     streamId: stream.streamId,
     name: stream.name,
+    tenant: stream.tenant,
     mqttFilter: stream.mqttFilter,
     shardsAtCreation: Math.max(1, stream.shardsAtCreation),
     isDefault,

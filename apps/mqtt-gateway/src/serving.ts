@@ -7,7 +7,7 @@ import { JournalClient, clusterDirectory } from '@robustmq/journal-client';
 import { REASON, TopicCache } from '@robustmq/mqtt-codec';
 import type { MetaClient, Registration } from '@robustmq/meta-client';
 import { ServiceKind, SessionHandoverSchema } from '@robustmq/rpc';
-import { TurnBudget, type Clock, type Timers, type TimerWheel } from '@robustmq/runtime';
+import { TurnBudget, type Cancel, type Clock, type Timers, type TimerWheel } from '@robustmq/runtime';
 import { RateLimitedLog, type DebugSwitch, type TraceSampler } from '@robustmq/telemetry';
 import type { MqttGatewayConfig } from './config.ts';
 import { CatchUp } from './delivery/catch-up.ts';
@@ -19,7 +19,8 @@ import { Mesh } from './mesh/mesh.ts';
 import { SessionStore } from './store/session-store.ts';
 import type { Ownership } from './ownership.ts';
 import { BlockedPublishes } from './publish/blocked-publishes.ts';
-import { Publisher, type AppendToken } from './publish/publisher.ts';
+import type { AppendToken } from './publish/append-token.ts';
+import { Publisher, type PublishingConnection } from './publish/publisher.ts';
 import { PublishTraces } from './publish/publish-traces.ts';
 import type { ConnectionCounters, GatewayLimits, GatewayLog, GatewayServices } from './services.ts';
 import { ClientSession } from './session/client-session.ts';
@@ -47,7 +48,7 @@ export interface ProcessParts {
   readonly authenticator: Authenticator;
   readonly sampler: TraceSampler;
   connectionEnded(connection: Connection): void;
-  retainIgnored(connection: Connection, topic: string): void;
+  retainIgnored(connection: PublishingConnection, topic: string): void;
 }
 
 /** How often deadlines of subscriptions are looked at. */
@@ -69,11 +70,11 @@ export class Serving {
   readonly directory = new SessionDirectory();
   readonly registry: FilterRegistry;
   readonly takeovers: Takeovers;
-  readonly blocked = new BlockedPublishes();
+  readonly blocked: BlockedPublishes;
   readonly #traces: PublishTraces;
   readonly #parts: ProcessParts;
   readonly #cursorCommits: CursorCommits;
-  readonly #expiry: NodeJS.Timeout;
+  readonly #stopExpiry: Cancel;
   isDraining = false;
   #isClosed = false;
 
@@ -134,12 +135,15 @@ export class Serving {
       },
       deliverer,
     );
+    this.blocked = new BlockedPublishes(parts.timers);
     this.publisher = this.#makePublisher(deliverer);
     this.takeovers = this.#makeTakeovers();
     this.services = this.#makeServices();
     this.#cursorCommits = new CursorCommits(this.services, config.session.cursorCommitInterval);
-    this.#expiry = setInterval(() => this.registry.expire(performance.now()), EXPIRE_MS);
-    this.#expiry.unref();
+    this.#stopExpiry = parts.timers.every(EXPIRE_MS, () => {
+      this.registry.expire(clock.monotonicMs());
+      this.publisher.expire();
+    });
   }
 
   #sessions(): ClientSession[] {
@@ -153,6 +157,8 @@ export class Serving {
     const publisher: Publisher = new Publisher(
       {
         clock,
+        timers: this.#parts.timers,
+        appendTimeoutMs: config.journal.appendTimeout,
         routesOf: (tenant) => ownership.routesOf(tenant),
         retainIgnored: (connection, topic) => this.#parts.retainIgnored(connection, topic),
       },
@@ -160,8 +166,8 @@ export class Serving {
       this.mesh,
       this.journal.appender<AppendToken>({
         deliveryTimeoutMs: config.journal.appendTimeout,
-        onOutcome: (queue, tokens, error, baseOffset) =>
-          publisher.onOutcome(queue, tokens, error, baseOffset),
+        onOutcome: (queue, tokens, error, baseOffset, batch) =>
+          publisher.onOutcome(queue, tokens, error, baseOffset, batch),
         onUnblocked: (queue) => publisher.onUnblocked(queue),
       }),
       this.blocked,
@@ -256,7 +262,7 @@ export class Serving {
   /** Nothing is served any more. Sessions that were not released end with the lease. */
   close(): void {
     this.#isClosed = true;
-    clearInterval(this.#expiry);
+    this.#stopExpiry();
     this.#cursorCommits.stop();
     this.catchUp.stop();
     this.mesh.close();

@@ -202,6 +202,8 @@ describe('durable sessions and failures', () => {
   });
 
   test('I8: a shard that does not commit holds its publishers; nothing is lost or reordered', async () => {
+    await running.stop();
+    running = await start({ flags: ['--journal.appendTimeout=20000'] });
     running.journal.holdAppends = true;
     const publisher = client();
     await publisher.connect('pub');

@@ -84,6 +84,7 @@ class FakeSession implements Subscriber {
 const stream = {
   streamId: 1,
   name: 'mqtt',
+  tenant: 'default',
   mqttFilter: '',
   shardsAtCreation: 3,
   isDefault: true,

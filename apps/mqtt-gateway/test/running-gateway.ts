@@ -80,7 +80,9 @@ export async function startGateway(
       '--grpc.port=0',
       `--meta.addresses=${meta.address}`,
       '--journal.filterTimeout=400',
-      '--journal.appendTimeout=600',
+      ...(flags.some((flag) => flag.startsWith('--journal.appendTimeout'))
+        ? []
+        : ['--journal.appendTimeout=600']),
       ...flags,
     ],
     environment: {},

@@ -15,6 +15,7 @@ import {
 } from '@robustmq/record-batch';
 import {
   AppendOutcomeSchema,
+  AppendResultFrameSchema,
   BacklogOutcomeSchema,
   BacklogResultFrameSchema,
   ExchangeResponseSchema,
@@ -28,6 +29,8 @@ import {
   TailKind,
   TailSectionSchema,
   type AppendFrame,
+  type AppendOutcome,
+  type AppendResultFrame,
   type BacklogFrame,
   type ExchangeRequest,
   type ExchangeResponse,
@@ -64,6 +67,13 @@ export class ScriptedJournal {
   holdAppends = false;
   /** Filter changes are not answered. */
   ignoreFilters = false;
+  /** Shards that this server does not lead now: filter changes are answered without them, and they are not read. */
+  readonly notLed = new Set<string>();
+  /** Tail sections are lost, as with an old leader. */
+  isTailMute = false;
+  /** Backlog reads are kept instead of being answered. */
+  readonly heldReads: (() => void)[] = [];
+  holdReads = false;
   readonly held: HeldAppend[] = [];
   /** Of the sampled batches, in the order of their arrival. */
   readonly traceparents: string[] = [];
@@ -148,7 +158,7 @@ export class ScriptedJournal {
         });
       } else if (frame.case === 'append') this.#append(gateway, frame.value);
       else if (frame.case === 'filters') this.#filters(gateway, frame.value);
-      else if (frame.case === 'backlog') this.#backlog(gateway, frame.value);
+      else if (frame.case === 'backlog') this.#read(gateway, frame.value);
     });
     const over = (): void => void this.#gateways.delete(gateway);
     stream.on('cancelled', over);
@@ -194,10 +204,7 @@ export class ScriptedJournal {
           const failure = create(FailureSchema, { code, message: 'scripted' });
           this.#write(gateway, {
             case: 'append',
-            value: {
-              $typeName: 'robustmq.journal.v1.AppendResultFrame',
-              outcomes: [create(AppendOutcomeSchema, { correlation, failure })],
-            },
+            value: answerOf(create(AppendOutcomeSchema, { correlation, failure })),
           });
         },
       };
@@ -213,6 +220,10 @@ export class ScriptedJournal {
     const outcome = create(AppendOutcomeSchema, { correlation, baseOffset: BigInt(from), leaderEpoch: 1 });
     for (const other of this.#gateways) {
       const isOwn = other === gateway;
+      if (this.isTailMute) {
+        if (isOwn) this.#write(other, { case: 'append', value: answerOf(outcome) });
+        continue;
+      }
       this.#write(other, {
         case: 'tail',
         value: create(TailFrameSchema, {
@@ -259,13 +270,20 @@ export class ScriptedJournal {
     const activeFrom = [
       ...this.#shards.values(),
       ...(this.#shards.size === 0 ? [this.#shard(1, 0)] : []),
-    ].map(({ streamId, shard, nextOffset }) =>
-      create(ShardPositionSchema, { streamId, shard, leaderEpoch: 1, offset: BigInt(nextOffset) }),
+    ].flatMap(({ streamId, shard, nextOffset }) =>
+      this.notLed.has(`${streamId}/${shard}`)
+        ? []
+        : create(ShardPositionSchema, { streamId, shard, leaderEpoch: 1, offset: BigInt(nextOffset) }),
     );
     this.#write(gateway, {
       case: 'filters',
       value: create(FilterResultFrameSchema, { requestId: frame.requestId, activeFrom }),
     });
+  }
+
+  #read(gateway: Gateway, frame: BacklogFrame): void {
+    if (this.holdReads) this.heldReads.push(() => this.#backlog(gateway, frame));
+    else this.#backlog(gateway, frame);
   }
 
   #backlog(gateway: Gateway, frame: BacklogFrame): void {
@@ -314,4 +332,8 @@ export class ScriptedJournal {
       value: create(BacklogResultFrameSchema, { outcomes, batches: Buffer.concat(pieces) }),
     });
   }
+}
+
+function answerOf(outcome: AppendOutcome): AppendResultFrame {
+  return create(AppendResultFrameSchema, { outcomes: [outcome] });
 }

@@ -137,6 +137,16 @@ export class ScriptedMeta {
     return made;
   }
 
+  /** A stream is gone; its topics fall to the next owner. */
+  deleteStream(streamId: number): void {
+    this.#streams.delete(streamId);
+    this.#ownershipEpoch++;
+    this.#tell([
+      { case: 'deletedStreamId', value: streamId },
+      { case: 'ownershipEpoch', value: this.#ownershipEpoch },
+    ]);
+  }
+
   #makeStream(stream: ScriptedStream): Stream {
     const count = stream.shards ?? 1;
     const streamId = this.#streams.size + 1;

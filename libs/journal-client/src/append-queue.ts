@@ -2,6 +2,7 @@
 // at most five unacknowledged, and after an error or a new stream all of them again, in order, before anything new.
 
 import { BrokerError } from '@robustmq/errors';
+import type { Cancel, Timers } from '@robustmq/runtime';
 import {
   RecordBatchBuilder,
   stampProducer,
@@ -25,6 +26,7 @@ export interface AppendQueueHost<T> {
   /** Time after which the tokens of a batch hear `deadline_exceeded`; the batch itself is still sent. */
   readonly deliveryTimeoutMs: number;
   readonly acknowledgeInMemory: boolean;
+  readonly timers: Timers;
   now(): number;
   revision(): number;
   /** The sender of the shard's leader; undefined while there is none or it is not connected. */
@@ -32,12 +34,16 @@ export interface AppendQueueHost<T> {
   streamExists(streamId: number): boolean;
   /** A producer id of this incarnation that the shard has never seen; undefined when the range is used up. */
   nextProducerId(current: number): number | undefined;
-  /** One call per batch: offsets are baseOffset, baseOffset + 1, … in the order of the tokens. */
+  /**
+   * One call per batch: offsets are baseOffset, baseOffset + 1, … in the order of the tokens. With an error `batch` holds
+   * their records, so that they can be appended elsewhere.
+   */
   onOutcome(
     queue: AppendQueue<T>,
     tokens: readonly T[],
     error: BrokerError | undefined,
     baseOffset: number,
+    batch: Buffer | undefined,
   ): void;
   /** The queue takes records again after an append answered false. */
   onUnblocked(queue: AppendQueue<T>): void;
@@ -58,8 +64,12 @@ interface UnackedBatch<T> {
 export class AppendQueue<T> implements AppendSource, ShardId {
   readonly streamId: number;
   readonly shard: number;
+  /** Whose records they are: what its creator said. */
+  readonly tenant: string;
   /** An append answered false and `onUnblocked` has not been called since. */
   blocked = false;
+  /** The shard is gone: nothing more is appended here. */
+  isClosed = false;
   readonly #host: AppendQueueHost<T>;
   readonly #open: RecordBatchBuilder;
   #openTokens: T[] = [];
@@ -69,16 +79,17 @@ export class AppendQueue<T> implements AppendSource, ShardId {
   #outstanding = 0;
   /** An error came: nothing is sent until all that is outstanding is answered and the backoff is over. */
   #held = false;
-  #retry: NodeJS.Timeout | undefined;
+  #retry: Cancel | undefined;
   #failures = 0;
   #producerId: number;
   #nextSequence = 0;
   #sentTo: AppendSender | undefined;
 
-  constructor(host: AppendQueueHost<T>, shard: ShardId, producerId: number) {
+  constructor(host: AppendQueueHost<T>, shard: ShardId, producerId: number, tenant = '') {
     this.#host = host;
     this.streamId = shard.streamId;
     this.shard = shard.shard;
+    this.tenant = tenant;
     this.#producerId = producerId;
     this.#open = new RecordBatchBuilder({ maxBatchBytes: host.maxBatchBytes });
   }
@@ -105,7 +116,7 @@ export class AppendQueue<T> implements AppendSource, ShardId {
     token: T,
   ): boolean {
     for (;;) {
-      if (this.blocked) return false;
+      if (this.blocked || this.isClosed) return false;
       try {
         this.#open.appendMqtt(timestampMs, topic, payload, payloadStart, payloadEnd, facts, userProperties);
       } catch (error) {
@@ -126,7 +137,7 @@ export class AppendQueue<T> implements AppendSource, ShardId {
     token: T,
   ): boolean {
     for (;;) {
-      if (this.blocked) return false;
+      if (this.blocked || this.isClosed) return false;
       try {
         this.#open.append(timestampMs, key, value, headers);
       } catch (error) {
@@ -252,7 +263,7 @@ export class AppendQueue<T> implements AppendSource, ShardId {
     if (!now || batch.tokens.length === 0) return;
     const { tokens } = batch;
     batch.tokens = [];
-    this.#host.onOutcome(this, tokens, error, baseOffset);
+    this.#host.onOutcome(this, tokens, error, baseOffset, error === undefined ? undefined : batch.buffer);
   }
 
   #lost(batch: UnackedBatch<T>): void {
@@ -293,14 +304,22 @@ export class AppendQueue<T> implements AppendSource, ShardId {
         this.#producerId = producerId;
         this.#resequence(0);
       } else if (isFinal(error)) {
-        this.#unacked.splice(at, 1);
-        this.#resequence(head.sequence, at);
-        this.#deliver(head, true, error, -1);
+        this.#failFinal(at);
       }
     }
     const delayMs = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(this.#failures, 10));
     this.#failures++;
-    this.#retry ??= setTimeout(() => this.#resume(), delayMs);
+    this.#retry ??= this.#host.timers.after(delayMs, () => this.#resume());
+  }
+
+  /** Batches that a repeat can't mend, from index `from` on, fail at once; nothing behind the first was appended. */
+  #failFinal(from: number): void {
+    const { sequence } = this.#unacked[from]!;
+    const behind = this.#unacked.splice(from);
+    const failed = behind.filter(({ error }) => error !== undefined && isFinal(error));
+    this.#unacked.push(...behind.filter((batch) => !failed.includes(batch)));
+    this.#resequence(sequence, from);
+    for (const batch of failed) this.#deliver(batch, true, batch.error, -1);
   }
 
   #resume(): void {
@@ -334,7 +353,7 @@ export class AppendQueue<T> implements AppendSource, ShardId {
       const tokens = this.#openTokens;
       this.#openTokens = [];
       this.#closeAbandoned();
-      this.#host.onOutcome(this, tokens, deadlineExceeded(), -1);
+      this.#host.onOutcome(this, tokens, deadlineExceeded(), -1, undefined);
     }
   }
 
@@ -346,24 +365,30 @@ export class AppendQueue<T> implements AppendSource, ShardId {
     this.#host.onUnblocked(this);
   }
 
-  /** Ends the queue: every token hears the error. */
+  /** The shard is gone: every token hears the error, and whoever waits for room is told to look elsewhere (N7). */
+  close(error: BrokerError): void {
+    this.isClosed = true;
+    this.fail(error);
+  }
+
+  /** Gives up what waits: every token hears the error. The queue takes records again, under another producer id. */
   fail(error: BrokerError): void {
-    clearTimeout(this.#retry);
+    this.#retry?.();
     this.#retry = undefined;
     this.#held = true;
+    if (!this.#open.isEmpty) this.#closeBatch();
     const batches = this.#unacked.splice(0);
-    const tokens = this.#openTokens;
-    this.#openTokens = [];
-    this.#open.reset();
     for (const batch of batches) this.#deliver(batch, true, error, -1);
-    if (tokens.length > 0) this.#host.onOutcome(this, tokens, error, -1);
     this.#held = false;
     this.#nextSequence = 0;
     this.#producerId = this.#host.nextProducerId(this.#producerId) ?? this.#producerId;
+    if (!this.blocked) return;
+    this.blocked = false;
+    this.#host.onUnblocked(this);
   }
 }
 
-/** Errors of the batch itself, which a repeat cannot mend. */
+/** Errors that a repeat cannot mend: of the batch itself, or of a disk that is full for longer than anybody waits. */
 function isFinal(error: BrokerError): boolean {
   switch (error.code) {
     case 'corrupt':
@@ -372,6 +397,7 @@ function isFinal(error: BrokerError): boolean {
     case 'too_large':
     case 'unsupported':
     case 'permission_denied':
+    case 'storage_full':
       return true;
     default:
       return false;

@@ -10,6 +10,7 @@ import {
   type AppendOutcome,
   type AppendSection,
 } from '@robustmq/rpc';
+import type { Cancel, Timers } from '@robustmq/runtime';
 import type { JournalLink } from './link.ts';
 
 /** A section to send; its correlation is given by the sender. */
@@ -51,6 +52,7 @@ export class AppendSender {
   readonly #link: JournalLink;
   readonly #tickMs: number;
   readonly #now: () => number;
+  readonly #timers: Timers;
   readonly #pending = new Map<number, OutgoingSection>();
   readonly #sources = new Set<AppendSource>();
   #answered = new Map<number, OutgoingSection>();
@@ -61,9 +63,10 @@ export class AppendSender {
   #frameBytes = 0;
   #correlation = 0;
   #lastFlushMs = -Infinity;
-  #scheduled: { immediate?: NodeJS.Immediate; timer?: NodeJS.Timeout } | undefined;
+  #scheduled: { readonly isAtOnce: boolean; readonly cancel: Cancel } | undefined;
 
-  constructor(link: JournalLink, tickMs: number, now: () => number) {
+  constructor(link: JournalLink, tickMs: number, now: () => number, timers: Timers) {
+    this.#timers = timers;
     this.#link = link;
     this.#tickMs = tickMs;
     this.#now = now;
@@ -189,21 +192,20 @@ export class AppendSender {
   }
 
   #schedule(atOnce = false): void {
-    if (!this.#link.ready || this.#scheduled?.immediate !== undefined) return;
+    if (!this.#link.ready || this.#scheduled?.isAtOnce === true) return;
     const sinceMs = this.#now() - this.#lastFlushMs;
     if (atOnce || sinceMs >= this.#tickMs) {
       this.#cancelSchedule();
       // The rest of this turn is waited for: it holds what one poll of the sockets brought.
-      this.#scheduled = { immediate: setImmediate(() => this.flush()) };
+      this.#scheduled = { isAtOnce: true, cancel: this.#timers.soon(() => this.flush()) };
     } else {
       const delayMs = Math.max(1, Math.round(this.#tickMs - sinceMs));
-      this.#scheduled ??= { timer: setTimeout(() => this.flush(), delayMs) };
+      this.#scheduled ??= { isAtOnce: false, cancel: this.#timers.after(delayMs, () => this.flush()) };
     }
   }
 
   #cancelSchedule(): void {
-    if (this.#scheduled?.immediate !== undefined) clearImmediate(this.#scheduled.immediate);
-    if (this.#scheduled?.timer !== undefined) clearTimeout(this.#scheduled.timer);
+    this.#scheduled?.cancel();
     this.#scheduled = undefined;
   }
 }

@@ -9,6 +9,7 @@ import {
   type BacklogRead,
   type BacklogResultFrame,
 } from '@robustmq/rpc';
+import type { Cancel, Timers } from '@robustmq/runtime';
 import { bufferOf } from './fetches.ts';
 import type { JournalLink } from './link.ts';
 import type { BacklogCallback, BacklogRequest } from './types.ts';
@@ -21,16 +22,18 @@ export class LinkBacklogs {
   readonly #link: JournalLink;
   readonly #pending = new Map<number, BacklogCallback>();
   #queued: BacklogRead[] = [];
-  #scheduled: NodeJS.Immediate | undefined;
+  readonly #timers: Timers;
+  #scheduled: Cancel | undefined;
   #lastReadId = 0;
 
-  constructor(link: JournalLink) {
+  constructor(link: JournalLink, timers: Timers) {
+    this.#timers = timers;
     this.#link = link;
   }
 
   start(request: BacklogRequest, callback: BacklogCallback): void {
     if (!this.#link.ready) {
-      setImmediate(() => callback(new BrokerError('unavailable', 'journal not connected'), undefined));
+      this.#timers.soon(() => callback(new BrokerError('unavailable', 'journal not connected'), undefined));
       return;
     }
     const readId = ++this.#lastReadId;
@@ -49,7 +52,7 @@ export class LinkBacklogs {
         offsets: request.offsets?.map(BigInt) ?? [],
       }),
     );
-    this.#scheduled ??= setImmediate(() => this.#flush());
+    this.#scheduled ??= this.#timers.soon(() => this.#flush());
   }
 
   receive(frame: BacklogResultFrame): void {
@@ -77,7 +80,7 @@ export class LinkBacklogs {
   }
 
   broken(error: BrokerError): void {
-    clearImmediate(this.#scheduled);
+    this.#scheduled?.();
     this.#scheduled = undefined;
     this.#queued = [];
     const callbacks = [...this.#pending.values()];

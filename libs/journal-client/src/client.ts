@@ -10,7 +10,7 @@ import {
   type ServiceKind,
   type TailFrame,
 } from '@robustmq/rpc';
-import { systemTimers, type Timers } from '@robustmq/runtime';
+import { systemTimers, type Cancel, type Timers } from '@robustmq/runtime';
 import { AppendQueue, type AppendQueueHost } from './append-queue.ts';
 import { AppendSender } from './append-sender.ts';
 import { LinkBacklogs } from './backlogs.ts';
@@ -66,13 +66,14 @@ export interface JournalClientOptions {
 export interface ShardAppenderOptions<T> {
   /**
    * One call per batch: the record of `tokens[i]` is at `baseOffset + i`, or all failed. A deadline_exceeded may still
-   * be appended later.
+   * be appended later. With any other error `batch` holds the records, to be appended elsewhere.
    */
   readonly onOutcome: (
     queue: AppendQueue<T>,
     tokens: readonly T[],
     error: BrokerError | undefined,
     baseOffset: number,
+    batch: Buffer | undefined,
   ) => void;
   readonly onUnblocked: (queue: AppendQueue<T>) => void;
   /** Default 1 MiB. */
@@ -81,14 +82,18 @@ export interface ShardAppenderOptions<T> {
   readonly deliveryTimeoutMs?: number;
 }
 
+/** What a queue is made with. */
+export interface QueueOptions {
+  /** `mqtt.durability=memory` (rule R8). */
+  readonly acknowledgeInMemory?: boolean;
+  /** Whose stream it is. */
+  readonly tenant?: string;
+}
+
 /** Appends under the gateway's own producer ids, one queue per shard. */
 export interface ShardAppender<T> {
-  /** The queue of a shard, made at first use. `acknowledgeInMemory` counts only then (`mqtt.durability=memory`). */
-  queue(
-    streamId: number,
-    shard: number,
-    options?: { readonly acknowledgeInMemory?: boolean },
-  ): AppendQueue<T>;
+  /** The queue of a shard, made at first use; the options count only then. */
+  queue(streamId: number, shard: number, options?: QueueOptions): AppendQueue<T>;
   /** Drops the queue of a deleted stream's shard; its tokens hear `not_found`. */
   drop(streamId: number, shard: number): void;
 }
@@ -108,7 +113,7 @@ const NO_CREDIT: SectionCredit = { taken: () => undefined };
 interface AnyQueue extends ShardId {
   wake(): void;
   expire(nowMs: number): void;
-  fail(error: BrokerError): void;
+  close(error: BrokerError): void;
 }
 
 const DEFAULT_TICK_MS = 3;
@@ -132,7 +137,8 @@ export class JournalClient {
   readonly #queues = new Map<number, AnyQueue>();
   readonly #fetches: Fetches;
   readonly #stopWatching: () => void;
-  readonly #sweep: NodeJS.Timeout;
+  readonly #timers: Timers;
+  readonly #stopSweep: Cancel;
   #nextProducer = 0;
   #closed = false;
 
@@ -140,13 +146,14 @@ export class JournalClient {
     this.#options = options;
     this.#directory = options.directory;
     this.#now = options.now ?? (() => performance.now());
+    this.#timers = options.timers ?? systemTimers;
     this.#fetches = new Fetches(
       (streamId, shard) => this.#readyPeer(streamId, shard)?.link,
       () => this.#directory.revision(),
+      this.#timers,
     );
     this.#stopWatching = this.#directory.onChange(() => this.#follow());
-    this.#sweep = setInterval(() => this.#expire(), EXPIRE_SWEEP_MS);
-    this.#sweep.unref();
+    this.#stopSweep = this.#timers.every(EXPIRE_SWEEP_MS, () => this.#expire());
     this.#follow();
   }
 
@@ -167,7 +174,7 @@ export class JournalClient {
   produce(request: ProduceRequest, callback: ProduceCallback): void {
     const peer = this.#readyPeer(request.streamId, request.shard);
     if (peer === undefined) {
-      setImmediate(() =>
+      this.#timers.soon(() =>
         callback(new BrokerError('not_leader', 'the shard has no reachable leader'), undefined),
       );
       return;
@@ -215,7 +222,7 @@ export class JournalClient {
     const peer = this.#readyPeer(request.streamId, request.shard);
     if (peer !== undefined) peer.backlogs.start(request, callback);
     else
-      setImmediate(() =>
+      this.#timers.soon(() =>
         callback(new BrokerError('not_leader', 'the shard has no reachable leader'), undefined),
       );
   }
@@ -226,6 +233,7 @@ export class JournalClient {
       maxBatchBytes: options.maxBatchBytes ?? DEFAULT_MAX_BATCH_BYTES,
       deliveryTimeoutMs: options.deliveryTimeoutMs ?? DEFAULT_DELIVERY_TIMEOUT_MS,
       acknowledgeInMemory,
+      timers: this.#timers,
       now: this.#now,
       revision: () => this.#directory.revision(),
       senderOf: (queue) => this.#readyPeer(queue.streamId, queue.shard)?.sender,
@@ -242,7 +250,12 @@ export class JournalClient {
         let queue = this.#queues.get(key) as AppendQueue<T> | undefined;
         if (queue === undefined) {
           const chosen = queueOptions?.acknowledgeInMemory === true ? memory : durable;
-          queue = new AppendQueue<T>(chosen, { streamId, shard }, this.#options.producerIds.base);
+          queue = new AppendQueue<T>(
+            chosen,
+            { streamId, shard },
+            this.#options.producerIds.base,
+            queueOptions?.tenant,
+          );
           this.#queues.set(key, queue);
         }
         return queue;
@@ -272,6 +285,11 @@ export class JournalClient {
     this.#askAll((peer, answered) => peer.tail.marksFor(filters, answered), callback);
   }
 
+  /** Whether the leader of the shard is known and connected. */
+  reaches(streamId: number, shard: number): boolean {
+    return this.#readyPeer(streamId, shard) !== undefined;
+  }
+
   /** The unary calls of the journal that leads the shard (ListOffsets and the like); undefined while none is known. */
   callsOf(streamId: number, shard: number): JournalLink['calls'] | undefined {
     return this.#peerOf(streamId, shard)?.link.calls;
@@ -282,7 +300,7 @@ export class JournalClient {
     if (this.#closed) return;
     this.#closed = true;
     this.#stopWatching();
-    clearInterval(this.#sweep);
+    this.#stopSweep();
     const error = new BrokerError('cancelled', 'the journal client was closed');
     for (const peer of this.#peers.values()) peer.link.close(error);
     this.#peers.clear();
@@ -298,7 +316,7 @@ export class JournalClient {
     let missing = ready.length;
     let failure: BrokerError | undefined;
     if (missing === 0) {
-      setImmediate(() => callback(new BrokerError('unavailable', 'no journal is connected'), whole));
+      this.#timers.soon(() => callback(new BrokerError('unavailable', 'no journal is connected'), whole));
       return;
     }
     for (const peer of ready) {
@@ -331,7 +349,7 @@ export class JournalClient {
   #dropQueue(key: number, error = new BrokerError('not_found', 'the stream was deleted')): void {
     const queue = this.#queues.get(key);
     this.#queues.delete(key);
-    queue?.fail(error);
+    queue?.close(error);
   }
 
   #expire(): void {
@@ -379,7 +397,7 @@ export class JournalClient {
       nodeId: node.nodeId,
       address: node.address,
       door: this.#options.door?.(node.address) ?? grpcDoor(node.address, this.#options.credentials),
-      timers: this.#options.timers ?? systemTimers,
+      timers: this.#timers,
       hello: {
         gateway: { nodeId: identity.nodeId, incarnation: BigInt(identity.incarnation) },
         kind,
@@ -394,12 +412,12 @@ export class JournalClient {
         onFrame: (_link, frame) => this.#frame(peer, frame),
       },
     });
-    const sender = new AppendSender(link, this.#options.tickMs ?? DEFAULT_TICK_MS, this.#now);
+    const sender = new AppendSender(link, this.#options.tickMs ?? DEFAULT_TICK_MS, this.#now, this.#timers);
     const peer: Peer = {
       link,
       sender,
       tail: new LinkTail(link, sender, this.#positions, () => this.#directory.revision()),
-      backlogs: new LinkBacklogs(link),
+      backlogs: new LinkBacklogs(link, this.#timers),
       credit: new LinkCredit(link, Math.min(streamCredit, shardCredit) / 4),
       sectionCredit: NO_CREDIT,
     };
@@ -441,6 +459,8 @@ export class JournalClient {
     peer.backlogs.broken(away);
     this.#fetches.broken(peer.link, away);
     this.#options.onLink?.(peer.link.nodeId, false, error);
+    // The shards of this journal may have moved already: what was lost here goes to the new leader.
+    for (const queue of this.#queues.values()) queue.wake();
   }
 
   #frame(peer: Peer, frame: ExchangeResponse['frame']): void {

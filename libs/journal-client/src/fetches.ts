@@ -12,6 +12,7 @@ import {
   type FetchOutcome,
   type FetchResultFrame,
 } from '@robustmq/rpc';
+import type { Timers } from '@robustmq/runtime';
 import type { JournalLink } from './link.ts';
 import type { FetchCall, FetchCallback, FetchRequest, FetchSectionResult } from './types.ts';
 
@@ -34,10 +35,16 @@ interface PendingFetch {
 export class Fetches {
   readonly #linkOf: (streamId: number, shard: number) => JournalLink | undefined;
   readonly #revision: () => number;
+  readonly #timers: Timers;
   readonly #parts = new Map<number, { fetch: PendingFetch; part: Part }>();
   #lastRequestId = 0;
 
-  constructor(linkOf: (streamId: number, shard: number) => JournalLink | undefined, revision: () => number) {
+  constructor(
+    linkOf: (streamId: number, shard: number) => JournalLink | undefined,
+    revision: () => number,
+    timers: Timers,
+  ) {
+    this.#timers = timers;
     this.#linkOf = linkOf;
     this.#revision = revision;
   }
@@ -65,7 +72,7 @@ export class Fetches {
       this.#parts.set(part.requestId, { fetch, part });
       this.#send(fetch, part, failedAtOnce);
     }
-    if (fetch.parts.length === 0) setImmediate(() => callback(fetch.results));
+    if (fetch.parts.length === 0) this.#timers.soon(() => callback(fetch.results));
     return { cancel: () => this.#cancel(fetch) };
   }
 

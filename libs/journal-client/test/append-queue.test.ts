@@ -2,7 +2,7 @@
 // reconnects, numbered anew when a batch is given up.
 
 import type { BrokerError } from '@robustmq/errors';
-import { RecordBatchBuilder } from '@robustmq/record-batch';
+import { RecordBatchBuilder, RecordCursor } from '@robustmq/record-batch';
 import type { AppendQueue, JournalClient, ShardAppenderOptions } from '../src/index.ts';
 import { connect, TestDirectory } from './connected.ts';
 import { ScriptedJournal, until } from './scripted-journal.ts';
@@ -236,4 +236,65 @@ test('a record with key and headers', async () => {
   expect(queue.append(1, 'k', Buffer.from('v'), [['h', 'x']], 'token')).toBe(true);
   await until(() => journal.appends.length === 1, 'batch');
   expect(journal.appends[0]!.values).toEqual(['v']);
+});
+
+test('N7: a queue that fails wakes who waits for room; a closed one takes nothing more', async () => {
+  const queue = queueOf({ maxBatchBytes: 300 });
+  await appendApart(queue, ['a', 'b', 'c', 'd', 'e']);
+  while (append(queue, 'v'.padEnd(50, '.')));
+  expect(queue.blocked).toBe(true);
+  directory.streams.delete(1);
+  directory.changed();
+  await until(() => unblocked === 1, 'unblocked');
+  expect([queue.isClosed, queue.blocked, append(queue, 'x')]).toEqual([true, false, false]);
+  expect(new Set(outcomes.map((each) => each.code))).toEqual(new Set(['not_found']));
+});
+
+test('what failed comes back with its records, so that it can be appended elsewhere', async () => {
+  const failed: string[] = [];
+  const appender = client.appender<string>({
+    onOutcome: (_queue, tokens, _error, _base, batch) => {
+      const record = new RecordCursor().reset(batch!, 0);
+      for (const token of tokens) if (record.next()) failed.push(`${token}=${String(record.value)}`);
+    },
+    onUnblocked: () => undefined,
+  });
+  const queue = appender.queue(1, 0, { tenant: 'acme' });
+  expect(queue.tenant).toBe('acme');
+  await appendApart(queue, ['a']);
+  append(queue, 'open');
+  appender.drop(1, 0);
+  expect(failed).toEqual(['a=a', 'open=open']);
+});
+
+test('a full disk is told at once, to every batch that it concerns, and later records go out again', async () => {
+  const queue = queueOf();
+  await appendApart(queue, ['a', 'b', 'c']);
+  const [a, b, c] = journal.appends;
+  journal.answer(a!, { baseOffset: 0n });
+  journal.answer(b!, { failure: { code: 'storage_full' } });
+  journal.answer(c!, { failure: { code: 'storage_full' } });
+  await until(() => outcomes.length === 3, 'outcomes');
+  expect(outcomes.map((each) => each.code)).toEqual(['', 'storage_full', 'storage_full']);
+  append(queue, 'd');
+  await until(() => journal.appends.length === 4, 'what comes later');
+  // None of the two was appended: their sequence is the next one's.
+  expect(journal.appends[3]).toMatchObject({ values: ['d'], baseSequence: 1 });
+});
+
+test('what an old leader did not answer goes to the new one as soon as the old stream breaks', async () => {
+  const other = new ScriptedJournal();
+  await other.start();
+  directory.nodes = [...directory.nodes, { nodeId: 'journal-2', address: other.address }];
+  directory.changed();
+  await until(() => other.streams === 1, 'second journal');
+  const queue = queueOf();
+  await appendApart(queue, ['a']);
+  directory.leaders.set(1, 'journal-2');
+  directory.changed();
+  expect(other.appends).toEqual([]);
+  journal.breakStream();
+  await until(() => other.appends.length === 1, 'repeat at the new leader');
+  expect(other.appends[0]).toMatchObject({ values: ['a'], baseSequence: 0 });
+  await other.close();
 });

@@ -10,6 +10,7 @@ import type { Subscriber } from './subscriber.ts';
 export interface RoutedStream {
   readonly streamId: number;
   readonly name: string;
+  readonly tenant: string;
   /** Topic filter that it owns. */
   readonly mqttFilter: string;
   readonly shardsAtCreation: number;

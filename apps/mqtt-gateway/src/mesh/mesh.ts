@@ -18,7 +18,7 @@ import { BatchWalk, newWalkCounters } from '../delivery/batch-walk.ts';
 import type { Message } from '../delivery/message.ts';
 import { RecordTopics } from '../delivery/record-topic.ts';
 import type { TopicRoutes } from '../delivery/topic-route.ts';
-import type { MeshPort } from '../publish/publisher.ts';
+import type { MeshPort } from '../publish/mesh-port.ts';
 import type { OldSession, Stopped } from '../session/takeovers.ts';
 import { MeshPeer, type MeshCounters, type MeshPeerAddress } from './mesh-peer.ts';
 import { MeshRoutes } from './mesh-routes.ts';

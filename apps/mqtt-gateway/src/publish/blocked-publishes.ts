@@ -1,32 +1,51 @@
 // Publishes that found their shard's queue full: one per connection, whose reading is held meanwhile, so memory is bounded
-// by the number of connections. They go in the order in which they came (I3).
+// by the number of connections. They go in the order in which they came (I3), wait no longer than any publish may (N7),
+// and look for another shard when theirs is gone.
 
 import type { AppendQueue } from '@robustmq/journal-client';
-import type { MqttFacts, UserProperty } from '@robustmq/record-batch';
-import { REASON } from '@robustmq/mqtt-codec';
-import { BrokerError } from '@robustmq/errors';
-import type { Connection } from '../session/connection.ts';
+import type { Timers } from '@robustmq/runtime';
 import { HOLD_APPEND } from '../session/read-holds.ts';
-import type { AppendToken } from './publisher.ts';
+import type { AppendToken } from './append-token.ts';
+
+/** The connection of a publish that waits. */
+export interface HeldPublisher {
+  /** Ends one reason not to read on. */
+  release(hold: number): void;
+}
 
 /** A publish that waits, in memory of its own. */
 export interface BlockedPublish {
-  readonly connection: Connection;
-  readonly timestampMs: number;
+  /** Null when its connection reads on meanwhile. */
+  readonly publisher: HeldPublisher | null;
+  readonly tenant: string;
   readonly topic: string;
-  readonly payload: Buffer;
-  readonly facts: MqttFacts;
-  readonly userProperties: readonly UserProperty[] | null;
   readonly token: AppendToken;
-  /** What its batch is traced under; empty if it is not sampled. */
-  readonly traceparent: string;
+  /** Monotonic; it fails then. */
+  readonly deadlineMs: number;
+  /** Appends it; false: the queue is full again. @throws BrokerError too_large */
+  appendTo(queue: AppendQueue<AppendToken>): boolean;
 }
 
 type Queue = AppendQueue<AppendToken>;
 
+/** What becomes of a publish that waits no more. */
+export interface BlockedOutcomes {
+  /** Appends it; false: the queue is full again. */
+  append(queue: Queue, publish: BlockedPublish): boolean;
+  /** Its shard is gone. */
+  reroute(publish: BlockedPublish): void;
+  /** Its deadline has passed. */
+  expired(publish: BlockedPublish): void;
+}
+
 /** Waiting publishes per shard. */
 export class BlockedPublishes {
   readonly #waiting = new Map<Queue, BlockedPublish[]>();
+  readonly #timers: Timers;
+
+  constructor(timers: Timers) {
+    this.#timers = timers;
+  }
 
   /** Whether others wait for this shard: who comes later must not pass them. */
   isWaiting(queue: Queue): boolean {
@@ -46,30 +65,42 @@ export class BlockedPublishes {
     else list.push(publish);
   }
 
-  /** The shard takes records again: appends as many as it takes. */
-  retry(queue: Queue): void {
+  /** The shard takes records again, or never will: appends as many as it takes, or has them look elsewhere. */
+  retry(queue: Queue, outcomes: BlockedOutcomes): void {
     const list = this.#waiting.get(queue);
     if (list === undefined) return;
+    if (queue.isClosed) {
+      this.#waiting.delete(queue);
+      // In another turn: the view that says so is not read to its end yet (O2).
+      this.#timers.soon(() => {
+        for (const publish of list) outcomes.reroute({ ...publish, publisher: null });
+      });
+      for (const publish of list) this.#release(publish);
+      return;
+    }
     let taken = 0;
-    while (taken < list.length && append(queue, list[taken]!)) taken++;
-    const done = list.splice(0, taken);
+    while (taken < list.length && outcomes.append(queue, list[taken]!)) taken++;
+    for (const publish of list.splice(0, taken)) this.#release(publish);
     if (list.length === 0) this.#waiting.delete(queue);
-    // Reading goes on after the queue is settled: what is read now may be for the same shard.
-    for (const { connection } of done) setImmediate(() => connection.release(HOLD_APPEND));
   }
-}
 
-/** False: the queue is full again. */
-function append(queue: Queue, publish: BlockedPublish): boolean {
-  const { timestampMs, topic, payload, facts, userProperties, token, traceparent } = publish;
-  try {
-    if (!queue.appendMqtt(timestampMs, topic, payload, 0, payload.length, facts, userProperties, token))
-      return false;
-    if (traceparent !== '') queue.sampled(traceparent);
-    return true;
-  } catch (thrown) {
-    if (BrokerError.from(thrown).code !== 'too_large') throw thrown;
-    token?.settle(REASON.quotaExceeded);
-    return true;
+  /** Ends the wait of those whose deadline has passed; called a few times a second. */
+  expire(nowMs: number, outcomes: BlockedOutcomes): void {
+    for (const [queue, list] of this.#waiting) {
+      const late = list.filter(({ deadlineMs }) => deadlineMs <= nowMs);
+      if (late.length === 0) continue;
+      const left = list.filter(({ deadlineMs }) => deadlineMs > nowMs);
+      if (left.length === 0) this.#waiting.delete(queue);
+      else this.#waiting.set(queue, left);
+      for (const publish of late) {
+        outcomes.expired(publish);
+        this.#release(publish);
+      }
+    }
+  }
+
+  /** Reading goes on after the queue is settled: what is read now may be for the same shard. */
+  #release({ publisher }: BlockedPublish): void {
+    if (publisher !== null) this.#timers.soon(() => publisher.release(HOLD_APPEND));
   }
 }

@@ -5,33 +5,38 @@
 import { BrokerError } from '@robustmq/errors';
 import type { AppendQueue, ShardAppender } from '@robustmq/journal-client';
 import { ABSENT, REASON, type PublishView } from '@robustmq/mqtt-codec';
-import { reasonOfError, type PendingAck } from '@robustmq/mqtt-session';
-import type { MqttFacts, UserProperty } from '@robustmq/record-batch';
-import type { Clock } from '@robustmq/runtime';
+import { reasonOfError } from '@robustmq/mqtt-session';
+import { RecordCursor, type MqttFacts, type UserProperty } from '@robustmq/record-batch';
+import type { Clock, Timers } from '@robustmq/runtime';
 import { formatTraceparent, traceFields } from '@robustmq/telemetry';
 import type { Deliverer } from '../delivery/deliverer.ts';
 import { Message, readPublish } from '../delivery/message.ts';
 import type { TopicRoute, TopicRoutes } from '../delivery/topic-route.ts';
-
-import type { ClientSession } from '../session/client-session.ts';
-import type { Connection } from '../session/connection.ts';
 import { HOLD_APPEND } from '../session/read-holds.ts';
-import type { BlockedPublishes } from './blocked-publishes.ts';
+import type { AppendToken } from './append-token.ts';
+import type {
+  BlockedOutcomes,
+  BlockedPublish,
+  BlockedPublishes,
+  HeldPublisher,
+} from './blocked-publishes.ts';
+import { headersOf } from './failed-records.ts';
+import type { MeshPort } from './mesh-port.ts';
 import type { PublishTraces } from './publish-traces.ts';
 
-/** Token of a record: who waits for its outcome, if anybody. */
-export type AppendToken = PendingAck | null;
+/** The connection that a publish came in on. */
+export interface PublishingConnection extends HeldPublisher {
+  readonly clientId: string;
+  /** Reads no more until the reason is released. */
+  hold(hold: number): void;
+  debug(message: string, fields: Record<string, unknown>): void;
+}
 
-/** Hands QoS 0 messages to the other gateways. */
-export interface MeshPort {
-  readonly hasPeers: boolean;
-  publish(
-    tenant: string,
-    message: Message,
-    facts: MqttFacts,
-    userProperties: readonly UserProperty[] | null,
-    nowMs: number,
-  ): void;
+/** The session that publishes. */
+export interface PublishingSession {
+  readonly identity: { readonly tenant: string };
+  /** Names the session in records, for No Local. */
+  readonly originId: number;
 }
 
 /** Plain integers that instruments read. */
@@ -45,16 +50,29 @@ export interface PublishCounters {
   lostQos0: number;
 }
 
+interface BlockedParts {
+  readonly nowMs: number;
+  readonly properties: readonly UserProperty[] | null;
+  /** What its batch is traced under; empty if it is not sampled. */
+  readonly traceparent: string;
+  readonly token: AppendToken;
+}
+
 /** What the publisher needs around it. */
 export interface PublisherHost {
   readonly clock: Clock;
+  readonly timers: Timers;
+  /** A publish that is not committed by then fails. */
+  readonly appendTimeoutMs: number;
   routesOf(tenant: string): TopicRoutes;
   /** A retained publish of a 3.x client is delivered but not stored; for a warning in the log. */
-  retainIgnored(connection: Connection, topic: string): void;
+  retainIgnored(connection: PublishingConnection, topic: string): void;
 }
 
+const LATE = new BrokerError('deadline_exceeded', 'the shard did not take the publish in time');
+
 /** One per gateway. */
-export class Publisher {
+export class Publisher implements BlockedOutcomes {
   readonly counters: PublishCounters = {
     receivedQos0: 0,
     receivedQos1: 0,
@@ -91,11 +109,11 @@ export class Publisher {
 
   /** A PUBLISH of QoS 0 or 1 whose topic is known; `view` is valid during the call only. */
   publish(
-    connection: Connection,
-    session: ClientSession,
+    connection: PublishingConnection,
+    session: PublishingSession,
     topic: string,
     view: PublishView,
-    pending: PendingAck | null,
+    pending: AppendToken,
   ): void {
     const { counters } = this;
     counters.receivedBytes += view.payloadEnd - view.payloadStart;
@@ -111,7 +129,7 @@ export class Publisher {
     this.#append(connection, session, route, view, pending);
   }
 
-  #deliverNow(session: ClientSession, tenant: string, route: TopicRoute, view: PublishView): void {
+  #deliverNow(session: PublishingSession, tenant: string, route: TopicRoute, view: PublishView): void {
     const message = this.#message;
     const nowMs = this.#host.clock.nowMs();
     readPublish(message, route.topic, view, session.originId, nowMs);
@@ -126,8 +144,8 @@ export class Publisher {
   }
 
   #append(
-    connection: Connection,
-    session: ClientSession,
+    connection: PublishingConnection,
+    session: PublishingSession,
     route: TopicRoute,
     view: PublishView,
     token: AppendToken,
@@ -167,21 +185,37 @@ export class Publisher {
       return;
     }
     connection.hold(HOLD_APPEND);
+    this.#block(connection, session, queue, route.topic, view, { nowMs, properties, traceparent, token });
+  }
+
+  /** Keeps a copy of the publish until its shard takes it. */
+  #block(
+    publisher: HeldPublisher,
+    { identity }: PublishingSession,
+    queue: AppendQueue<AppendToken>,
+    topic: string,
+    view: PublishView,
+    { nowMs, properties, traceparent, token }: BlockedParts,
+  ): void {
+    const payload = Buffer.from(view.payload);
+    const facts = { ...this.#facts, correlationData: copyOf(this.#facts.correlationData) };
     this.#blocked.add(queue, {
-      connection,
-      timestampMs: nowMs,
-      topic: route.topic,
-      payload: Buffer.from(view.payload),
-      facts: { ...this.#facts, correlationData: copyOf(this.#facts.correlationData) },
-      userProperties: properties,
+      publisher,
+      tenant: identity.tenant,
+      topic,
       token,
-      traceparent,
+      deadlineMs: this.#host.clock.monotonicMs() + this.#host.appendTimeoutMs,
+      appendTo(to) {
+        if (!to.appendMqtt(nowMs, topic, payload, 0, payload.length, facts, properties, token)) return false;
+        if (traceparent !== '') to.sampled(traceparent);
+        return true;
+      },
     });
   }
 
   /** What the publish is traced under; empty if it is not sampled. */
   #trace(
-    connection: Connection,
+    connection: PublishingConnection,
     route: TopicRoute,
     streamName: string,
     queue: AppendQueue<AppendToken>,
@@ -195,7 +229,7 @@ export class Publisher {
     return formatTraceparent(span.spanContext());
   }
 
-  #readFacts(session: ClientSession, view: PublishView, nowMs: number): UserProperty[] | null {
+  #readFacts(session: PublishingSession, view: PublishView, nowMs: number): UserProperty[] | null {
     const facts = this.#facts;
     facts.qos = view.qos;
     facts.originSessionId = session.originId;
@@ -226,7 +260,13 @@ export class Publisher {
     tokens: readonly AppendToken[],
     error: BrokerError | undefined,
     baseOffset: number,
+    batch: Buffer | undefined,
   ): void {
+    if (error?.code === 'not_found' && batch !== undefined) {
+      // The stream is being deleted: its topics have another owner once the view is whole (O2).
+      this.#host.timers.soon(() => this.#appendElsewhere(queue, tokens, batch));
+      return;
+    }
     this.#traces.end(queue, tokens, error, baseOffset);
     if (error === undefined) {
       for (let index = 0; index < tokens.length; index++) {
@@ -239,9 +279,58 @@ export class Publisher {
     for (const token of tokens) this.#failed(token, reasonCode);
   }
 
-  /** A shard takes records again. */
+  /** Appends the records of a deleted stream to whoever owns their topics now. */
+  #appendElsewhere(old: AppendQueue<AppendToken>, tokens: readonly AppendToken[], batch: Buffer): void {
+    const record = new RecordCursor().reset(batch, 0);
+    const deadlineMs = this.#host.clock.monotonicMs() + this.#host.appendTimeoutMs;
+    for (const token of tokens) {
+      if (!record.next()) return;
+      const { timestampMs, key, value } = record;
+      const headers = headersOf(record);
+      this.reroute({
+        publisher: null,
+        tenant: old.tenant,
+        topic: String(key),
+        token,
+        deadlineMs,
+        appendTo: (queue) => queue.append(timestampMs, key, value, headers, token),
+      });
+    }
+  }
+
+  /** A shard takes records again, or is gone. */
   onUnblocked(queue: AppendQueue<AppendToken>): void {
-    this.#blocked.retry(queue);
+    this.#blocked.retry(queue, this);
+  }
+
+  append(queue: AppendQueue<AppendToken>, publish: BlockedPublish): boolean {
+    try {
+      if (!publish.appendTo(queue)) return false;
+      this.counters.appended++;
+    } catch (thrown) {
+      if (BrokerError.from(thrown).code !== 'too_large') throw thrown;
+      this.#failed(publish.token, REASON.quotaExceeded);
+    }
+    return true;
+  }
+
+  reroute(publish: BlockedPublish): void {
+    const { stream, shard } = this.#host.routesOf(publish.tenant).get(publish.topic);
+    if (stream === undefined) {
+      this.#failed(publish.token, REASON.implementationSpecificError);
+      return;
+    }
+    const queue = this.#appender.queue(stream.streamId, shard, stream);
+    if (this.#blocked.isWaiting(queue) || !this.append(queue, publish)) this.#blocked.add(queue, publish);
+  }
+
+  expired(publish: BlockedPublish): void {
+    this.#failed(publish.token, reasonOfError(LATE, 'publish'));
+  }
+
+  /** Fails blocked publishes whose time is over; called a few times a second. */
+  expire(): void {
+    this.#blocked.expire(this.#host.clock.monotonicMs(), this);
   }
 
   #failed(token: AppendToken, reasonCode: number): void {

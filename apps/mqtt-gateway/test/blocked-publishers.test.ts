@@ -1,0 +1,89 @@
+// Publishers whose shard takes nothing: each wait has an end that needs nobody's help (N7).
+
+import { RawClient, start, until, type Running } from './running-gateway.ts';
+
+const MIB_ALMOST = 900_000;
+
+let running: Running;
+const clients: RawClient[] = [];
+
+const client = (version: 4 | 5 = 5): RawClient => {
+  const made = new RawClient(running.port, version);
+  clients.push(made);
+  return made;
+};
+
+beforeEach(async () => {
+  running = await start({ flags: ['--limits.receiveMaximum=100'] });
+});
+
+afterEach(async () => {
+  for (const each of clients.splice(0)) each.close();
+  await running.stop();
+});
+
+/** Publishes until the connection is held because its shard's queue is full. */
+async function block(publisher: RawClient, topic: string): Promise<number> {
+  running.journal.holdAppends = true;
+  let id = 0;
+  while (running.gateway.serving!.blocked.size === 0) {
+    publisher.publish(topic, 'x'.repeat(MIB_ALMOST), 1, ++id);
+    await until(() => running.gateway.serving!.publisher.counters.receivedQos1 === id, 'the publish is read');
+  }
+  return id;
+}
+
+test('a blocked publish fails at its deadline, and its connection reads on', async () => {
+  const publisher = client();
+  await publisher.connect('pub');
+  const published = await block(publisher, 't');
+  publisher.send({ cmd: 'pingreq' });
+  await until(
+    () => publisher.received.filter(({ cmd }) => cmd === 'puback').length === published,
+    'all answers',
+  );
+  const codes = publisher.received.flatMap((packet) => (packet.cmd === 'puback' ? [packet.reasonCode] : []));
+  expect(new Set(codes)).toEqual(new Set([0x83]));
+  await publisher.take('pingresp');
+  expect(running.gateway.serving!.blocked.size).toBe(0);
+});
+
+test('the stream is deleted under its publishers: they are served by the new owner of the topic', async () => {
+  await running.stop();
+  running = await start({ flags: ['--limits.receiveMaximum=100', '--journal.appendTimeout=20000'] });
+  const stream = running.meta.addStream({ name: 'orders', mqttFilter: 'orders' });
+  await until(() => running.gateway.serving!.services.streamRevision(stream.streamId) > 0, 'the new owner');
+  const subscriber = client();
+  await subscriber.connect('sub');
+  await subscriber.subscribe('orders', 1);
+  const publisher = client();
+  await publisher.connect('pub');
+  const published = await block(publisher, 'orders');
+  running.journal.holdAppends = false;
+  running.meta.deleteStream(stream.streamId);
+  await until(
+    () => publisher.received.filter(({ cmd }) => cmd === 'puback').length === published,
+    'all answers',
+  );
+  const codes = publisher.received.flatMap((packet) => (packet.cmd === 'puback' ? [packet.reasonCode] : []));
+  expect(new Set(codes)).toEqual(new Set([0]));
+  expect(running.journal.records(1).filter(({ key }) => key === 'orders')).toHaveLength(published);
+  publisher.send({ cmd: 'pingreq' });
+  await publisher.take('pingresp');
+});
+
+test('a full disk is said at once: 0x97, and 3.x is closed instead of being acknowledged', async () => {
+  running.journal.holdAppends = true;
+  const publisher = client();
+  await publisher.connect('pub');
+  publisher.publish('t', 'x', 1, 1);
+  await until(() => running.journal.held.length === 1, 'append');
+  running.journal.held.shift()!.fail('storage_full');
+  expect((await publisher.take('puback')).reasonCode).toBe(0x97);
+  const old = client(4);
+  await old.connect('old');
+  old.publish('t', 'x', 1, 1);
+  await until(() => running.journal.held.length === 1, 'append');
+  running.journal.held.shift()!.fail('storage_full');
+  await until(() => old.isClosed, 'closed');
+});
