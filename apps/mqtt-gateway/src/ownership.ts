@@ -1,7 +1,7 @@
 // Which stream owns which MQTT topic, per tenant, as the cluster view says (rules O1, O2). A change switches routing at
 // once and is then acknowledged to meta, which makes the new owner active when all gateways have done so.
 
-import { OwnerTable } from '@robustmq/mqtt-topics';
+import { intersects, OwnerTable } from '@robustmq/mqtt-topics';
 import type { StreamView } from '@robustmq/meta-client';
 import { TopicRoutes, type RoutedStream, type VisibleStream } from './delivery/topic-route.ts';
 
@@ -29,11 +29,18 @@ function routedStream(stream: StreamView): RoutedStream | undefined {
   };
 }
 
+/** A stream that owns topics. */
+interface OwnedStream extends VisibleStream {
+  readonly tenant: string;
+  readonly epoch: number;
+  readonly shardCount: number;
+}
+
 /** Routing tables of all tenants. */
 export class Ownership {
   readonly #cachedTopics: number;
   readonly #tenants = new Map<string, TenantTopics>();
-  readonly #streams = new Map<number, VisibleStream & { readonly tenant: string; readonly epoch: number }>();
+  readonly #streams = new Map<number, OwnedStream>();
 
   /** @param cachedTopics topics whose route is remembered, per tenant. */
   constructor(cachedTopics: number) {
@@ -48,6 +55,15 @@ export class Ownership {
   /** The epoch at which a stream began to own its topics; 0 for one that is not known. */
   epochOf(streamId: number): number {
     return this.#streams.get(streamId)?.epoch ?? 0;
+  }
+
+  /** Every shard that can hold a record whose topic the filter matches (rule X3). */
+  *shardsOf(tenant: string, filter: string): Generator<{ streamId: number; shard: number }> {
+    for (const [streamId, { stream, tenant: owner, shardCount }] of this.#streams) {
+      if (owner !== tenant) continue;
+      if (!stream.isDefault && !intersects(stream.mqttFilter, filter)) continue;
+      for (let shard = 0; shard < shardCount; shard++) yield { streamId, shard };
+    }
   }
 
   routesOf(tenant: string): TopicRoutes {
@@ -65,12 +81,14 @@ export class Ownership {
     if (routed === undefined) return false;
     const tenant = this.#tenant(stream.tenant);
     const known = this.#streams.get(stream.streamId);
-    if (known !== undefined && isSame(known.stream, routed)) return false;
+    const shardCount = Math.max(stream.shards.length, routed.shardsAtCreation);
+    if (known !== undefined && known.shardCount === shardCount && isSame(known.stream, routed)) return false;
     this.#streams.set(stream.streamId, {
       stream: routed,
       routes: tenant.routes,
       tenant: stream.tenant,
       epoch: stream.ownershipEpoch,
+      shardCount,
     });
     if (routed.isDefault) tenant.fallback = routed;
     else tenant.owners.set(routed.mqttFilter, routed);

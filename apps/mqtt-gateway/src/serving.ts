@@ -121,8 +121,15 @@ export class Serving {
       maxReads: config.journal.maxBacklogReads,
       retryMs: CATCH_UP_RETRY_MS,
     });
-    this.registry = new FilterRegistry(this.journal, config.journal.filterTimeout, (position) =>
-      this.tails.startTail(position.streamId, position.shard, position.leaderEpoch, position.offset),
+    this.registry = new FilterRegistry(
+      this.journal,
+      config.journal.filterTimeout,
+      (position) =>
+        this.tails.startTail(position.streamId, position.shard, position.leaderEpoch, position.offset),
+      {
+        shardsOf: (tenant, filter) => ownership.shardsOf(tenant, filter),
+        positionOf: (streamId, shard) => this.tails.positionOf(streamId, shard),
+      },
     );
     this.store = new SessionStore(parts.meta, () => registration.identity);
     this.mesh = new Mesh(

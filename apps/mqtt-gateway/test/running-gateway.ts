@@ -56,6 +56,7 @@ export async function addJournal(meta: ScriptedMeta, journal: ScriptedJournal): 
     address: meta.address,
     credentials: credentialsOf(ServiceKind.JOURNAL),
   });
+  journal.leads = () => meta.shards();
   await client.registerNode({
     nodeId: 'journal-1',
     kind: ServiceKind.JOURNAL,

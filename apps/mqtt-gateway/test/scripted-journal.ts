@@ -67,8 +67,14 @@ export class ScriptedJournal {
   holdAppends = false;
   /** Filter changes are not answered. */
   ignoreFilters = false;
+  /** Shards of the cluster, all of which it leads. */
+  leads: () => Iterable<{ readonly streamId: number; readonly shard: number }> = () => [
+    { streamId: 1, shard: 0 },
+  ];
   /** Shards that this server does not lead now: filter changes are answered without them, and they are not read. */
   readonly notLed = new Set<string>();
+  /** Where the log begins, as tail sections say. */
+  logStartOffset = 0;
   /** Tail sections are lost, as with an old leader. */
   isTailMute = false;
   /** Backlog reads are kept instead of being answered. */
@@ -260,6 +266,7 @@ export class ScriptedJournal {
       sizeBytes,
       correlation,
       highWatermark: BigInt(stored.nextOffset),
+      logStartOffset: BigInt(this.logStartOffset),
     });
   }
 
@@ -267,18 +274,35 @@ export class ScriptedJournal {
     for (const { filterId, filter } of frame.add) gateway.filters.set(filterId, filter);
     for (const filterId of frame.remove) gateway.filters.delete(filterId);
     if (this.ignoreFilters) return;
-    const activeFrom = [
-      ...this.#shards.values(),
-      ...(this.#shards.size === 0 ? [this.#shard(1, 0)] : []),
-    ].flatMap(({ streamId, shard, nextOffset }) =>
-      this.notLed.has(`${streamId}/${shard}`)
-        ? []
-        : create(ShardPositionSchema, { streamId, shard, leaderEpoch: 1, offset: BigInt(nextOffset) }),
+    for (const { streamId, shard, offset } of frame.resume)
+      this.#resume(gateway, this.#shard(streamId, shard), Number(offset));
+    for (const { streamId, shard } of this.leads()) this.#shard(streamId, shard);
+    const led = [...this.#shards.values()].filter(
+      (each) => !this.notLed.has(`${each.streamId}/${each.shard}`),
+    );
+    const activeFrom = led.map(({ streamId, shard, nextOffset }) =>
+      create(ShardPositionSchema, { streamId, shard, leaderEpoch: 1, offset: BigInt(nextOffset) }),
     );
     this.#write(gateway, {
       case: 'filters',
       value: create(FilterResultFrameSchema, { requestId: frame.requestId, activeFrom }),
     });
+  }
+
+  /** The tail of a shard goes on where the gateway is. */
+  #resume(gateway: Gateway, stored: StoredShard, offset: number): void {
+    let from = offset;
+    for (const batch of stored.batches) {
+      const nextOffset = lastOffsetOf(batch, 0) + 1;
+      if (nextOffset <= offset) continue;
+      const section = this.#section(stored, from, TailKind.BATCHES, batch.length, 0n);
+      section.nextOffset = BigInt(nextOffset);
+      this.#write(gateway, {
+        case: 'tail',
+        value: create(TailFrameSchema, { sections: [section], batches: batch }),
+      });
+      from = nextOffset;
+    }
   }
 
   #read(gateway: Gateway, frame: BacklogFrame): void {

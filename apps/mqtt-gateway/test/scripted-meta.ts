@@ -137,6 +137,12 @@ export class ScriptedMeta {
     return made;
   }
 
+  /** All shards of all streams. */
+  *shards(): Generator<{ streamId: number; shard: number }> {
+    for (const { streamId, shards } of this.#streams.values())
+      for (const { shard } of shards) yield { streamId, shard };
+  }
+
   /** A stream is gone; its topics fall to the next owner. */
   deleteStream(streamId: number): void {
     this.#streams.delete(streamId);

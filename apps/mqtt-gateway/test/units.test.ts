@@ -277,6 +277,7 @@ describe('Ownership (O1, O2)', () => {
       name,
       mqttFilter,
       shardsAtCreation: 2,
+      shards: [],
       config: {},
       ownershipEpoch: streamId,
     }) as never;

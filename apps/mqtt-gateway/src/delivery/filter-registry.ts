@@ -14,6 +14,19 @@ export interface FilterPort {
   ): void;
 }
 
+/** Which shards an answer has to speak of, and what is known of those that it does not (rule X3). */
+export interface FilterCoverage {
+  /** Every shard that can hold a record that the filter matches. */
+  shardsOf(tenant: string, filter: string): Iterable<{ readonly streamId: number; readonly shard: number }>;
+  /**
+   * Where the tail of a shard has come to; undefined while nobody has said where it begins. From there on whoever leads
+   * the shard matches every filter of this gateway: it knows them before it sends anything.
+   */
+  positionOf(streamId: number, shard: number): StartOffset | undefined;
+}
+
+const NO_SHARDS: FilterCoverage = { shardsOf: () => [], positionOf: () => undefined };
+
 /** Called once: active, not by the deadline, or `cancelled` because the user has let the filter go first. */
 export type ActiveCallback = (error: BrokerError | undefined, filter: ActiveFilter | undefined) => void;
 
@@ -32,7 +45,7 @@ export interface FilterUse {
 
 interface Waiter {
   readonly callback: ActiveCallback;
-  /** Infinity: waits as long as the journals are away. */
+  /** Infinity: waits as long as all journals are away, and takes what those that answer cover. */
   readonly deadlineMs: number;
 }
 
@@ -41,7 +54,10 @@ interface Registration {
   readonly tenant: string;
   readonly filter: string;
   users: number;
+  /** Set once every shard that can hold the filter is covered. */
   active: ActiveFilter | null;
+  /** Whether it is on its way to the journals, or will be. */
+  isAsked: boolean;
   waiting: Waiter[];
 }
 
@@ -50,6 +66,7 @@ export class FilterRegistry {
   readonly #port: FilterPort;
   readonly #timeoutMs: number;
   readonly #onPosition: (position: StartOffset) => void;
+  readonly #coverage: FilterCoverage;
   readonly #byName = new Map<string, Registration>();
   #added: Registration[] = [];
   #removed: number[] = [];
@@ -57,7 +74,13 @@ export class FilterRegistry {
   #lastId = 0;
 
   /** @param onPosition told where the tail of each shard starts, before any callback. */
-  constructor(port: FilterPort, timeoutMs: number, onPosition: (position: StartOffset) => void) {
+  constructor(
+    port: FilterPort,
+    timeoutMs: number,
+    onPosition: (position: StartOffset) => void,
+    coverage: FilterCoverage = NO_SHARDS,
+  ) {
+    this.#coverage = coverage;
     this.#port = port;
     this.#timeoutMs = timeoutMs;
     this.#onPosition = onPosition;
@@ -69,17 +92,25 @@ export class FilterRegistry {
 
   /**
    * Registers one more user of a filter; called back at once when it is active already. `timeoutMs` bounds the wait for
-   * the journals.
+   * the journals: until then every shard that can hold the filter has to be covered (X3). Who waits without a bound is
+   * told what the journals that answer cover.
    */
   add(tenant: string, filter: string, callback: ActiveCallback, timeoutMs = this.#timeoutMs): FilterUse {
     const name = nameOf(tenant, filter);
     let registration = this.#byName.get(name);
     if (registration === undefined) {
-      registration = { filterId: ++this.#lastId, tenant, filter, users: 0, active: null, waiting: [] };
+      registration = {
+        filterId: ++this.#lastId,
+        tenant,
+        filter,
+        users: 0,
+        active: null,
+        isAsked: false,
+        waiting: [],
+      };
       this.#byName.set(name, registration);
-      this.#added.push(registration);
-      this.#schedule();
     }
+    if (registration.active === null && !registration.isAsked) this.#ask(registration);
     const used = registration;
     used.users++;
     const waiter = { callback, deadlineMs: performance.now() + timeoutMs };
@@ -155,19 +186,50 @@ export class FilterRegistry {
       this.#onPosition(position);
       activeFrom.set(shardKeyOf(position.streamId, position.shard), position);
     }
-    for (const registration of added) {
-      const active = { filterId: registration.filterId, activeFrom };
-      registration.active = active;
-      const { waiting } = registration;
-      registration.waiting = [];
-      for (const { callback } of waiting) callback(undefined, active);
+    for (const registration of added) this.#covered(registration, activeFrom);
+  }
+
+  #covered(registration: Registration, answered: ReadonlyMap<number, StartOffset>): void {
+    registration.isAsked = false;
+    const { activeFrom, isWhole } = this.#complete(registration, answered);
+    const active = { filterId: registration.filterId, activeFrom };
+    if (isWhole) registration.active = active;
+    const { waiting } = registration;
+    registration.waiting = isWhole ? [] : waiting.filter(({ deadlineMs }) => deadlineMs !== Infinity);
+    for (const { callback, deadlineMs } of waiting)
+      if (isWhole || deadlineMs === Infinity) callback(undefined, active);
+    if (registration.waiting.length > 0) setTimeout(() => this.#again([registration]), RETRY_MS).unref();
+  }
+
+  /** Adds the shards that no leader answered for, as far as their tails are known. */
+  #complete(
+    { tenant, filter }: Registration,
+    answered: ReadonlyMap<number, StartOffset>,
+  ): { activeFrom: ReadonlyMap<number, StartOffset>; isWhole: boolean } {
+    let activeFrom = answered;
+    let isWhole = true;
+    for (const { streamId, shard } of this.#coverage.shardsOf(tenant, filter)) {
+      const key = shardKeyOf(streamId, shard);
+      if (answered.has(key)) continue;
+      const position = this.#coverage.positionOf(streamId, shard);
+      if (position === undefined) isWhole = false;
+      else activeFrom = new Map(activeFrom).set(key, position);
     }
+    return { activeFrom, isWhole };
+  }
+
+  #ask(registration: Registration): void {
+    registration.isAsked = true;
+    this.#added.push(registration);
+    this.#schedule();
   }
 
   #again(registrations: readonly Registration[]): void {
-    const live = registrations.filter((registration) => registration.users > 0);
-    this.#added.push(...live.filter((registration) => !this.#added.includes(registration)));
-    this.#schedule();
+    for (const registration of registrations) {
+      registration.isAsked = false;
+      const isWanted = registration.users > 0 && registration.active === null;
+      if (isWanted && !this.#added.includes(registration)) this.#ask(registration);
+    }
   }
 }
 

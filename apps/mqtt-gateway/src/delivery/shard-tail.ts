@@ -31,6 +31,8 @@ export class ShardTail implements ShardPlace {
   readonly key: number;
   leaderEpoch: number;
   nextOffset: number;
+  /** Everything below has arrived, whether or not it is delivered: filters registered from now on match what follows. */
+  arrivedTo: number;
   /** Whether sessions wait for it to move on, or to be released. */
   isAwaited = false;
   #heldAt = -1;
@@ -45,6 +47,7 @@ export class ShardTail implements ShardPlace {
     this.key = shardKeyOf(streamId, shard);
     this.leaderEpoch = leaderEpoch;
     this.nextOffset = nextOffset;
+    this.arrivedTo = nextOffset;
     this.#ringStart = nextOffset;
   }
 

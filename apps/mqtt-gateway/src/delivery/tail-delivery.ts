@@ -12,6 +12,7 @@ import {
   lastOffsetOf,
   recordCountOf,
 } from '@robustmq/record-batch';
+import type { StartOffset } from '@robustmq/mqtt-session';
 import { TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
 import type { TraceSampler } from '@robustmq/telemetry';
 import { BatchDelivery } from './batch-delivery.ts';
@@ -109,6 +110,12 @@ export class TailDelivery {
     for (const intake of this.#intakes.values()) yield intake.tail;
   }
 
+  /** Where what has arrived of a shard ends; undefined until the journal has said where its tail starts. */
+  positionOf(streamId: number, shard: number): StartOffset | undefined {
+    const tail = this.tailOf(shardKeyOf(streamId, shard));
+    return tail && { streamId, shard, leaderEpoch: tail.leaderEpoch, offset: tail.arrivedTo };
+  }
+
   /** Makes the tail of a shard known, from the answer to a change of filters. */
   startTail(streamId: number, shard: number, leaderEpoch: number, offset: number): ShardTail {
     return this.#intakeOf(streamId, shard, leaderEpoch, offset).tail;
@@ -141,6 +148,7 @@ export class TailDelivery {
   receive(section: TailBatches): void {
     const { streamId, shard, leaderEpoch, fromOffset } = section;
     const intake = this.#intakeOf(streamId, shard, leaderEpoch, fromOffset);
+    if (section.nextOffset > intake.tail.arrivedTo) intake.tail.arrivedTo = section.nextOffset;
     this.#beginTurn();
     if (!intake.isBusy && !this.#budget.isSpent) {
       intake.take(section);

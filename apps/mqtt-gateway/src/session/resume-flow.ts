@@ -101,7 +101,7 @@ export class Resumption {
     const stoodIn = new Map(awaited.map(({ place }) => [place.key, place]));
     const inFlight = inFlightOf(stored, (key) => tails.tailOf(key) ?? stoodIn.get(key));
     session.outbound.resumed({ places: [], inFlight, isUncertain, awaited });
-    for (const tail of tails.tails()) session.beginIn(tail, this.#ringFrom(tail.key, tail.nextOffset));
+    for (const tail of tails.tails()) session.beginIn(tail, this.#ringFrom(tail.key, tail.arrivedTo));
     if (!this.#isInRows) session.outbound.cursorsFailed(session.outbound.cursors());
     this.#activate();
     this.#services.catchUp.want(session);
