@@ -121,16 +121,7 @@ export class Serving {
       maxReads: config.journal.maxBacklogReads,
       retryMs: CATCH_UP_RETRY_MS,
     });
-    this.registry = new FilterRegistry(
-      this.journal,
-      config.journal.filterTimeout,
-      (position) =>
-        this.tails.startTail(position.streamId, position.shard, position.leaderEpoch, position.offset),
-      {
-        shardsOf: (tenant, filter) => ownership.shardsOf(tenant, filter),
-        positionOf: (streamId, shard) => this.tails.positionOf(streamId, shard),
-      },
-    );
+    this.registry = this.#makeRegistry();
     this.store = new SessionStore(parts.meta, () => registration.identity);
     this.mesh = new Mesh(
       {
@@ -151,6 +142,20 @@ export class Serving {
       this.registry.expire(clock.monotonicMs());
       this.publisher.expire();
     });
+  }
+
+  #makeRegistry(): FilterRegistry {
+    const { config, ownership } = this.#parts;
+    const { tails } = this;
+    return new FilterRegistry(
+      this.journal,
+      config.journal.filterTimeout,
+      ({ streamId, shard, leaderEpoch, offset }) => tails.startTail(streamId, shard, leaderEpoch, offset),
+      {
+        shardsOf: (tenant, filter) => ownership.shardsOf(tenant, filter),
+        positionOf: (streamId, shard) => tails.positionOf(streamId, shard),
+      },
+    );
   }
 
   #sessions(): ClientSession[] {
