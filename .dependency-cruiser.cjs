@@ -6,6 +6,7 @@ const CORES = [
   'mqtt-topics',
   'kafka-codec',
   'kafka-group',
+  'producer-state',
   'record-batch',
   'replication',
 ];

@@ -31,6 +31,7 @@ const cores = [
   'mqtt-topics',
   'kafka-codec',
   'kafka-group',
+  'producer-state',
   'record-batch',
   'replication',
 ];

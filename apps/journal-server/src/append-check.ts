@@ -12,8 +12,8 @@ import {
   validateBatch,
   validateRecords,
 } from '@robustmq/record-batch';
+import type { ProducerBatch, RememberedBatch } from '@robustmq/producer-state';
 import type { AppendRequest } from './pending.ts';
-import type { ProducerBatch, RememberedBatch } from './producer-table.ts';
 import type { Shard } from './shard.ts';
 
 /** An accepted append: its producer's numbers if it is idempotent, and the first copy if it is a repeat. */
@@ -27,7 +27,7 @@ const NOT_IDEMPOTENT: CheckedAppend = { producer: undefined, repeatOf: undefined
 /**
  * A repeat is told before anything is refused that the stream's configuration or the disk decide: both may have changed since
  * the first copy was appended, and its sender takes such a refusal for "never written" (rules I1, R6).
- * @throws BrokerError why the append is refused; see the codes of `Shard.leaderFor`, `validateBatch`, `ProducerTable.check`.
+ * @throws BrokerError why the append is refused; see the codes of `Shard.leaderFor`, `validateBatch`, `ProducerState.check`.
  */
 export function checkAppend(shard: Shard, request: AppendRequest, diskIsFull: boolean): CheckedAppend {
   const leader = shard.leaderFor(request.leaderEpoch);

@@ -2,6 +2,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import type { CommitLog } from '@robustmq/commit-log';
+import { encodeSnapshot } from '@robustmq/producer-state';
 import { retentionStart, runCheckpoint, type CheckpointStore } from '@robustmq/segment-log';
 import type { Clock } from '@robustmq/runtime';
 import type { QuarantineMarks } from './quarantine.ts';
@@ -22,6 +23,8 @@ export interface CheckpointerOptions {
   readonly clock: Clock;
   readonly log: CheckpointLog;
   readonly failed: (error: BrokerError) => void;
+  /** Whether the producer id belongs to a gateway that is connected. */
+  readonly isLiveProducer: (producerId: number) => boolean;
   /** Makes a new log start durable through the commit log. */
   readonly advanceLogStart: (shard: Shard, offset: number) => void;
   /** A checkpoint is made when so much was appended; default 128 MiB. */
@@ -41,6 +44,10 @@ const LOOK_MS = 1_000;
 const DEFAULT_PACE_MS = 5;
 /** Kafka's `producer.id.expiration.ms`. */
 const PRODUCER_EXPIRATION_MS = 86_400_000;
+
+/** Snapshots of producers in one checkpoint, which has a bound itself. */
+const MAX_SNAPSHOT_BYTES = 128 * 1024 * 1024;
+const NO_SNAPSHOT = Buffer.alloc(0);
 
 /** Keeps the commit log short and the segments within their retention. */
 export class Checkpointer {
@@ -158,6 +165,13 @@ export class Checkpointer {
     if (shards.some((shard) => shard.failure !== undefined)) {
       throw new BrokerError('unavailable', 'no checkpoint while a shard has failed');
     }
+    let snapshotBytes = 0;
+    const snapshotOf = (shard: Shard): Buffer => {
+      const bytes = encodeSnapshot(shard.producers, shard.log.logEndOffset, startedMs);
+      snapshotBytes += bytes.length;
+      // Without one a start reads the segments: slower, never fatal.
+      return snapshotBytes > MAX_SNAPSHOT_BYTES ? NO_SNAPSHOT : bytes;
+    };
     await runCheckpoint({
       commitLog,
       store,
@@ -167,7 +181,7 @@ export class Checkpointer {
         shard: shard.shard,
         topicId: shard.topicId,
         log: shard.log,
-        extra: shard.producers.encode(shard.log.logEndOffset),
+        extra: snapshotOf(shard),
       })),
       pace: () => this.#pace(),
     });
@@ -200,7 +214,8 @@ export class Checkpointer {
     const nowMs = this.#options.clock.nowMs();
     for (const shard of this.#options.shards()) {
       if (shard.leader === undefined || shard.failure !== undefined || shard.stream === undefined) continue;
-      shard.producers.expire(nowMs - PRODUCER_EXPIRATION_MS);
+      const { clock, isLiveProducer } = this.#options;
+      shard.producers.expire(clock.monotonicMs(), PRODUCER_EXPIRATION_MS, isLiveProducer);
       const { config, log } = shard;
       const active = log.retainedSegments().at(-1);
       const activeIsOld =

@@ -160,7 +160,7 @@ export class CommitLoop {
       stampLeaderEpoch(bytes, 0, shard.leaderEpoch);
       shard.nextOffset = lastOffset + 1;
       if (producer !== undefined)
-        shard.producers.assigned(producer, baseOffset, lastOffset, this.#host.clock.nowMs());
+        shard.producers.assigned(producer, baseOffset, lastOffset, this.#host.clock.monotonicMs());
       return {
         request,
         bytes,

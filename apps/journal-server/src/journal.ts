@@ -4,6 +4,7 @@
 import { assert, BrokerError } from '@robustmq/errors';
 import type { Disk } from '@robustmq/commit-log';
 import type { ShardView } from '@robustmq/meta-client';
+import type { ProducerQuota } from '@robustmq/producer-state';
 import type { ExchangeRequest, ExchangeResponse, Link } from '@robustmq/rpc';
 import type { Clock, Log, Timers } from '@robustmq/runtime';
 import { BucketHistogram, LATENCY_BOUNDS_SECONDS } from '@robustmq/telemetry';
@@ -104,6 +105,7 @@ export class Journal {
       store: directory.store,
       shards: () => this.shards.values(),
       marks: directory.quarantine,
+      isLiveProducer: (producerId) => this.#isLiveProducer(producerId),
       clock: options.clock,
       log: options.log,
       failed: (error) => this.#storageFailed(error),
@@ -144,6 +146,11 @@ export class Journal {
 
   get identity() {
     return this.#options.cluster.identity;
+  }
+
+  /** How many producers are remembered. */
+  get producers(): ProducerQuota {
+    return this.#directory.producers.quota;
   }
 
   /** Why nothing is served any more. */
@@ -346,6 +353,11 @@ export class Journal {
       request.origin.refuse(request, error);
       request.origin.flush();
     }
+  }
+
+  #isLiveProducer(producerId: number): boolean {
+    for (const exchange of this.exchanges) if (exchange.ownsProducer(producerId)) return true;
+    return false;
   }
 
   #waitersOf(shard: Shard): Set<FetchWaiter> {

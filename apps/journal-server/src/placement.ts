@@ -5,12 +5,12 @@ import { BrokerError } from '@robustmq/errors';
 import type { Disk } from '@robustmq/commit-log';
 import type { ShardView, StreamView } from '@robustmq/meta-client';
 import type { Clock, Log, Timers } from '@robustmq/runtime';
+import { ProducerState } from '@robustmq/producer-state';
 import { SegmentLog } from '@robustmq/segment-log';
 import type { Checkpointer } from './checkpointer.ts';
 import type { ClusterPort, DeletedStream } from './cluster-port.ts';
 import { Deletions } from './directory/deletions.ts';
 import { ShardFiles } from './directory/shard-files.ts';
-import { ProducerTable } from './producer-table.ts';
 import { shardDirectory, type OpenedDirectory } from './recovery.ts';
 import { Shard, shardKey, type ShardEvents, type StreamFacts } from './shard.ts';
 
@@ -150,7 +150,7 @@ export class Placement {
     try {
       this.#setAside(streamId, shard);
       const segments = SegmentLog.open(disk, shardDirectory(dataDirectory, streamId, shard), {}, undefined);
-      const made = new Shard({ streamId, shard }, segments, new ProducerTable(), events);
+      const made = new Shard({ streamId, shard }, segments, new ProducerState(directory.producers), events);
       made.topicId = topicId;
       this.#shards.set(key, made);
       return made;
@@ -191,6 +191,7 @@ export class Placement {
     await this.#afterCheckpoint(async () => {
       for (const shard of shards) {
         await this.#options.events.dropped(shard);
+        shard.producers.drop();
         shard.log.close();
       }
       await this.#files.remove(held, quarantine);

@@ -10,10 +10,15 @@ import {
   type RecoveredSection,
 } from '@robustmq/commit-log';
 import { BrokerError } from '@robustmq/errors';
-import { lastOffsetOf, completeBatchBytes } from '@robustmq/record-batch';
+import {
+  decodeSnapshot,
+  ProducerQuota,
+  ProducerState,
+  type ProducerTableOptions,
+} from '@robustmq/producer-state';
+import { completeBatchBytes, isGatewayProducerId, lastOffsetOf } from '@robustmq/record-batch';
 import { CheckpointStore, SegmentLog, type ShardCheckpoint } from '@robustmq/segment-log';
 import { rescue } from './directory/rescue.ts';
-import { ProducerTable } from './producer-table.ts';
 import { parseShardName, QuarantineMarks, type ShardName } from './quarantine.ts';
 import { SECTION_LOG_START, SECTION_RECORDS, SECTION_TRUNCATION } from './sections.ts';
 import { Shard, shardKey, type ShardEvents } from './shard.ts';
@@ -26,6 +31,8 @@ export interface OpenedDirectory {
   readonly store: CheckpointStore;
   readonly shards: Map<number, Shard>;
   readonly quarantine: QuarantineMarks;
+  /** What all shards of the directory share of their producers. */
+  readonly producers: ProducerTableOptions;
   /** What the log says of its end, for the operator's log line. */
   readonly recovery: CommitLogRecovery;
   readonly replayedSections: number;
@@ -47,7 +54,7 @@ export function shardDirectory(dataDirectory: string, streamId: number, shard: n
 export interface RecoveryOptions extends CommitLogOptions {
   /** The lock of the directory, if the caller has it already. */
   readonly lock?: DirectoryLock;
-  /** Producers of the commit log count as heard from now; else when their records say so, which may be long ago. */
+  /** Monotonic time at which everyone counts as heard from who is in the commit log. */
   readonly nowMs?: number;
 }
 
@@ -75,7 +82,7 @@ async function recover(
   disk: Disk,
   dataDirectory: string,
   events: ShardEvents,
-  { nowMs, lock: _, ...options }: RecoveryOptions,
+  { nowMs = 0, lock: _, ...options }: RecoveryOptions,
 ): Promise<Omit<OpenedDirectory, 'lock'>> {
   const store = await CheckpointStore.open(disk, dataDirectory);
   const { log: commitLog, recovery } = await CommitLog.open(disk, `${dataDirectory}/commit-log`, {
@@ -85,10 +92,11 @@ async function recover(
   // Its name becomes durable together with that of the marks; those in it with each shard's first checkpoint.
   disk.makeDirectory(shardsDirectory(dataDirectory));
   const quarantine = await QuarantineMarks.open(disk, dataDirectory);
-  const directory = new Recovering(disk, dataDirectory, events, quarantine);
+  const producers = { isGateway: isGatewayProducerId, quota: new ProducerQuota(MAX_PRODUCERS) };
+  const directory = new Recovering({ disk, dataDirectory, events, quarantine, producers, nowMs });
   await directory.quarantineDamage(recovery, store.latest.shards);
   for (const checkpoint of store.latest.shards) directory.open(checkpoint);
-  const replayedSections = directory.replay(recovery, nowMs);
+  const replayedSections = directory.replay(recovery);
   await directory.finish();
   if (quarantine.shardCount > 0) {
     await rescue(recovery, {
@@ -106,23 +114,33 @@ async function recover(
       ({ streamId, shard }) =>
         !shards.has(shardKey(streamId, shard)) && quarantine.reasonOf(streamId, shard) === undefined,
     );
-  return { commitLog, store, shards, quarantine, recovery, replayedSections, unknown };
+  return { commitLog, store, shards, quarantine, producers, recovery, replayedSections, unknown };
+}
+
+const REBUILD_BYTES = 1024 * 1024;
+/** Producers that all shards remember together: some 200 MB at most, and a snapshot of 35 MB (rule I8). */
+const MAX_PRODUCERS = 250_000;
+
+/** What a recovery works with. */
+interface RecoveryAround {
+  readonly disk: Disk;
+  readonly dataDirectory: string;
+  readonly events: ShardEvents;
+  readonly quarantine: QuarantineMarks;
+  readonly producers: ProducerTableOptions;
+  readonly nowMs: number;
 }
 
 class Recovering {
   readonly shards = new Map<number, Shard>();
-  readonly #disk: Disk;
-  readonly #dataDirectory: string;
-  readonly #events: ShardEvents;
+  readonly #around: RecoveryAround;
   readonly #quarantine: QuarantineMarks;
   /** Shards whose snapshot of producers can't be used: read from the segments. */
   readonly #withoutProducers = new Set<Shard>();
 
-  constructor(disk: Disk, dataDirectory: string, events: ShardEvents, quarantine: QuarantineMarks) {
-    this.#disk = disk;
-    this.#dataDirectory = dataDirectory;
-    this.#events = events;
-    this.#quarantine = quarantine;
+  constructor(around: RecoveryAround) {
+    this.#around = around;
+    this.#quarantine = around.quarantine;
   }
 
   /** Marks are durable before anything is cut or recycled: damage stays known over restarts. */
@@ -147,9 +165,9 @@ class Recovering {
   }
 
   #make(streamId: number, shard: number, checkpoint: ShardCheckpoint | undefined): Shard {
-    const path = shardDirectory(this.#dataDirectory, streamId, shard);
-    const log = SegmentLog.open(this.#disk, path, {}, checkpoint);
-    const made = new Shard({ streamId, shard }, log, new ProducerTable(), this.#events);
+    const { disk, dataDirectory, producers, events } = this.#around;
+    const log = SegmentLog.open(disk, shardDirectory(dataDirectory, streamId, shard), {}, checkpoint);
+    const made = new Shard({ streamId, shard }, log, new ProducerState(producers), events);
     if (checkpoint !== undefined && !this.#readProducers(made, checkpoint)) this.#withoutProducers.add(made);
     made.topicId = checkpoint?.topicId ?? '';
     this.shards.set(shardKey(streamId, shard), made);
@@ -159,8 +177,9 @@ class Recovering {
   #readProducers(shard: Shard, checkpoint: ShardCheckpoint): boolean {
     if (checkpoint.extra.length === 0) return false;
     try {
-      const { table, endOffset } = ProducerTable.decode(checkpoint.extra);
-      shard.producers = table;
+      const { producers, nowMs } = this.#around;
+      const { state, endOffset } = decodeSnapshot(checkpoint.extra, producers, nowMs);
+      shard.producers = state;
       return endOffset === checkpoint.logEndOffset;
     } catch (error) {
       if (error instanceof BrokerError && error.code === 'corrupt') return false;
@@ -169,7 +188,7 @@ class Recovering {
   }
 
   /** All later sections in log order, truncations included (rule L3). */
-  replay(recovery: CommitLogRecovery, nowMs: number | undefined): number {
+  replay(recovery: CommitLogRecovery): number {
     let sections = 0;
     for (const frame of recovery.frames()) {
       for (const section of frame.sections) {
@@ -177,15 +196,15 @@ class Recovering {
         if (section.damaged || this.#quarantine.reasonOf(streamId, subKey) !== undefined) continue;
         const shard = this.shards.get(shardKey(streamId, subKey)) ?? this.#make(streamId, subKey, undefined);
         sections++;
-        if (shard.failure === undefined) this.#apply(shard, section, nowMs);
+        if (shard.failure === undefined) this.#apply(shard, section);
       }
     }
     return sections;
   }
 
-  #apply(shard: Shard, { kind, bytes }: RecoveredSection, nowMs: number | undefined): void {
+  #apply(shard: Shard, { kind, bytes }: RecoveredSection): void {
     try {
-      if (kind === SECTION_RECORDS) shard.replay(bytes, nowMs);
+      if (kind === SECTION_RECORDS) shard.replay(bytes, this.#around.nowMs);
       else if (kind === SECTION_LOG_START) {
         // Beyond the end: of a shard whose records went with its deletion, or follow under a truncation.
         shard.log.advanceLogStart(Math.min(readOffset(bytes), shard.log.logEndOffset));
@@ -204,12 +223,30 @@ class Recovering {
       try {
         if (shard.failure !== undefined) throw shard.failure;
         shard.log.finishRecovery();
-        if (this.#withoutProducers.has(shard)) await rebuildProducers(shard);
+        if (this.#withoutProducers.has(shard)) await this.#rebuildProducers(shard);
       } catch (thrown) {
         const error = damageOf(thrown);
         await this.#quarantine.add(shard.streamId, shard.shard, error.message);
         shard.log.close();
+        shard.producers.drop();
         this.shards.delete(key);
+      }
+    }
+  }
+
+  /** Reads all batch headers of the log: the state is a pure function of them. */
+  async #rebuildProducers(shard: Shard): Promise<void> {
+    shard.producers.drop();
+    shard.producers = new ProducerState(this.#around.producers);
+    const { log } = shard;
+    let fromOffset = log.physicalStartOffset;
+    while (fromOffset < log.logEndOffset) {
+      const batches = await log.read({ fromOffset, upToOffset: log.logEndOffset, maxBytes: REBUILD_BYTES });
+      if (batches.length === 0) return;
+      shard.noteProducers(batches, this.#around.nowMs);
+      for (let at = 0; at < batches.length;) {
+        fromOffset = lastOffsetOf(batches, at) + 1;
+        at += completeBatchBytes(batches, at, batches.length);
       }
     }
   }
@@ -220,24 +257,6 @@ function damageOf(thrown: unknown): BrokerError {
   const error = BrokerError.from(thrown);
   if (error.code !== 'corrupt') throw error;
   return error;
-}
-
-const REBUILD_BYTES = 1024 * 1024;
-
-/** Reads all batch headers of the log: the table is a pure function of them. */
-async function rebuildProducers(shard: Shard): Promise<void> {
-  shard.producers = new ProducerTable();
-  const { log } = shard;
-  let fromOffset = log.physicalStartOffset;
-  while (fromOffset < log.logEndOffset) {
-    const batches = await log.read({ fromOffset, upToOffset: log.logEndOffset, maxBytes: REBUILD_BYTES });
-    if (batches.length === 0) return;
-    shard.noteProducers(batches);
-    for (let at = 0; at < batches.length;) {
-      fromOffset = lastOffsetOf(batches, at) + 1;
-      at += completeBatchBytes(batches, at, batches.length);
-    }
-  }
 }
 
 function readOffset(bytes: Buffer): number {

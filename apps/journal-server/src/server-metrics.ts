@@ -3,10 +3,20 @@
 import { BucketHistogram, LATENCY_BOUNDS_SECONDS, type Metrics } from '@robustmq/telemetry';
 import type { Journal } from './journal.ts';
 
-type Counted = 'ticks' | 'appendedBatches' | 'appendedBytes' | 'refused';
+type Counted = keyof typeof COUNTED;
+
+/** What a journal counts from its beginning. */
+const COUNTED = {
+  ticks: (journal: Journal) => journal.commits.ticks,
+  appendedBatches: (journal: Journal) => journal.commits.appendedBatches,
+  appendedBytes: (journal: Journal) => journal.commits.appendedBytes,
+  refused: (journal: Journal) => journal.commits.refused,
+  producersEvicted: (journal: Journal) => journal.producers.evicted,
+  answersWaited: (journal: Journal) => journal.answers.waited,
+};
 
 /** Counters over all incarnations of this process: a counter never goes back while its process lives. */
-class CommitCounts {
+class JournalCounts {
   readonly #current: () => Journal | undefined;
   readonly #seen = new Map<Counted, { journal: Journal; base: number; last: number }>();
 
@@ -18,7 +28,7 @@ class CommitCounts {
     const journal = this.#current();
     const seen = this.#seen.get(name);
     if (journal === undefined) return seen === undefined ? 0 : seen.base + seen.last;
-    const last = journal.commits[name];
+    const last = COUNTED[name](journal);
     const base = seen === undefined ? 0 : seen.journal === journal ? seen.base : seen.base + seen.last;
     this.#seen.set(name, { journal, base, last });
     return base + last;
@@ -38,30 +48,52 @@ export function registerMetrics(
   current: () => Journal | undefined,
   figures: ServerFigures,
 ): void {
-  const commits = new CommitCounts(current);
+  const counts = new JournalCounts(current);
   metrics.registerCounters([
     {
       name: 'robustmq_journal_commits_total',
       help: 'Commit-log frames written.',
-      read: () => commits.total('ticks'),
+      read: () => counts.total('ticks'),
     },
     {
       name: 'robustmq_journal_appended_batches_total',
       help: 'Record batches appended.',
-      read: () => commits.total('appendedBatches'),
+      read: () => counts.total('appendedBatches'),
     },
     {
       name: 'robustmq_journal_appended_bytes_total',
       help: 'Bytes of record batches appended.',
       unit: 'By',
-      read: () => commits.total('appendedBytes'),
+      read: () => counts.total('appendedBytes'),
     },
     {
       name: 'robustmq_journal_refused_appends_total',
       help: 'Appends refused, whatever the reason.',
-      read: () => commits.total('refused'),
+      read: () => counts.total('refused'),
+    },
+    {
+      name: 'robustmq_journal_producers_evicted_total',
+      help: 'Idempotent producers forgotten to make room for others: a repeat of theirs is no longer recognised.',
+      read: () => counts.total('producersEvicted'),
+    },
+    {
+      name: 'robustmq_journal_answers_waited_total',
+      help: 'Reads that had to wait for memory because answers before them had not left.',
+      read: () => counts.total('answersWaited'),
     },
   ]);
+  registerGauges(metrics, current, figures);
+  metrics.registerHistograms([
+    {
+      name: 'robustmq_journal_sync_seconds',
+      help: 'Time that a sync of the commit log takes: the least that an acknowledged publish waits.',
+      unit: 's',
+      histogram: figures.syncSeconds,
+    },
+  ]);
+}
+
+function registerGauges(metrics: Metrics, current: () => Journal | undefined, figures: ServerFigures): void {
   metrics.registerGauges([
     {
       name: 'robustmq_journal_shards',
@@ -75,9 +107,20 @@ export function registerMetrics(
       read: () => current()?.failedShards ?? 0,
     },
     {
-      name: 'robustmq_journal_streams',
-      help: 'Gateways connected.',
+      name: 'robustmq_journal_exchanges',
+      help: 'Open Exchange streams: one per connected gateway.',
       read: () => current()?.exchanges.size ?? 0,
+    },
+    {
+      name: 'robustmq_journal_producers',
+      help: 'Idempotent producers that are remembered, over all shards.',
+      read: () => current()?.producers.used ?? 0,
+    },
+    {
+      name: 'robustmq_journal_answer_bytes',
+      help: 'Memory of answers and tail data that has not left.',
+      unit: 'By',
+      read: () => current()?.answers.claimedBytes ?? 0,
     },
     {
       name: 'robustmq_journal_log_bytes',
@@ -90,14 +133,6 @@ export function registerMetrics(
       help: 'Free bytes on the disk of the data folder.',
       unit: 'By',
       read: () => figures.freeBytes(),
-    },
-  ]);
-  metrics.registerHistograms([
-    {
-      name: 'robustmq_journal_sync_seconds',
-      help: 'Time that a sync of the commit log takes: the least that an acknowledged publish waits.',
-      unit: 's',
-      histogram: figures.syncSeconds,
     },
   ]);
 }

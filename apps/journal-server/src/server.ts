@@ -67,7 +67,7 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
   const events = new JournalEvents();
   const opened = await openDirectory(disk, config.data.dir, events, {
     lock,
-    nowMs: systemClock.nowMs(),
+    nowMs: systemClock.monotonicMs(),
     fileBytes: config.commitLog.fileBytes,
   });
   logRecovery(opened, log);

@@ -8,13 +8,12 @@ import {
   completeBatchBytes,
   lastOffsetOf,
   lastSequenceOf,
-  maxTimestampOf,
   producerEpochOf,
   producerIdOf,
 } from '@robustmq/record-batch';
+import type { ProducerState } from '@robustmq/producer-state';
 import { ShardLeader, type CommittedIsr, type IsrProposal, type Member } from '@robustmq/replication';
 import type { SegmentLog } from '@robustmq/segment-log';
-import { type ProducerTable } from './producer-table.ts';
 import { streamConfigOf, type StreamConfig } from './stream-config.ts';
 import { Uncommitted } from './uncommitted.ts';
 
@@ -50,7 +49,7 @@ export class Shard {
   readonly streamId: number;
   readonly shard: number;
   readonly log: SegmentLog;
-  producers: ProducerTable;
+  producers: ProducerState;
   /** Kafka's topic id, which tells the stream from another under the same id; empty while it is not known. */
   topicId = '';
   /** Set once the view knows the stream; a shard without is neither led nor read. */
@@ -73,7 +72,7 @@ export class Shard {
   constructor(
     id: { readonly streamId: number; readonly shard: number },
     log: SegmentLog,
-    producers: ProducerTable,
+    producers: ProducerState,
     events: ShardEvents,
   ) {
     this.streamId = id.streamId;
@@ -167,7 +166,7 @@ export class Shard {
   }
 
   /** Feeds batches of a replay into log and producers. */
-  replay(batches: Buffer, nowMs?: number): void {
+  replay(batches: Buffer, nowMs: number): void {
     this.log.append(batches);
     this.noteProducers(batches, nowMs);
     this.nextOffset = this.log.logEndOffset;
@@ -175,11 +174,8 @@ export class Shard {
     this.#durableOffset = this.log.logEndOffset;
   }
 
-  /**
-   * Brings the producer table up to date with batches that are in the log already: heard from at `nowMs`, or when the
-   * batches themselves say so.
-   */
-  noteProducers(batches: Buffer, nowMs?: number): void {
+  /** Brings the producers up to date with batches that are in the log already; they count as heard from at `nowMs`. */
+  noteProducers(batches: Buffer, nowMs: number): void {
     for (let at = 0; at < batches.length;) {
       const sizeBytes = completeBatchBytes(batches, at, batches.length);
       if (sizeBytes === 0) return;
@@ -194,14 +190,14 @@ export class Shard {
           },
           baseOffsetOf(batches, at),
           lastOffsetOf(batches, at),
-          nowMs ?? maxTimestampOf(batches, at),
+          nowMs,
         );
       }
       at += sizeBytes;
     }
   }
 
-  /** Replays a truncation (rule R4). The table of producers forgot what the records pushed out: it is read from the log. */
+  /** Replays a truncation (rule R4). The producers forgot what the records had pushed out: they are read from the log. */
   replayTruncation(offset: number): void {
     const end = this.log.truncateTo(offset);
     this.nextOffset = end;

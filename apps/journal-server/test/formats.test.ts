@@ -4,8 +4,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
+import { encodeSnapshot, ProducerQuota, ProducerState } from '@robustmq/producer-state';
 import { MemoryStore } from '@robustmq/kv-store';
-import { ProducerTable } from '../src/producer-table.ts';
 import { SECTION_LOG_START, SECTION_RECORDS, SECTION_TRUNCATION } from '../src/sections.ts';
 import { systemClock, systemTimers } from '@robustmq/runtime';
 import { ReadTurns } from '../src/read/read-turns.ts';
@@ -177,25 +177,37 @@ describe('rows of the topic index', () => {
 });
 
 test('a producer snapshot is what the page says', () => {
-  const table = new ProducerTable();
+  const state = new ProducerState({ isGateway: () => false, quota: new ProducerQuota(10) });
   for (let index = 0; index < 7; index++) {
     const batch = {
-      producerId: 2 ** 40,
+      producerId: 77,
       producerEpoch: 3,
       baseSequence: index * 10,
       lastSequence: index * 10 + 9,
     };
-    table.appended(batch, index * 10, index * 10 + 9, 1_000 + index);
+    state.appended(batch, index * 10, index * 10 + 9, 1_000 + index);
   }
-  const bytes = table.encode(70);
-  const cursor = new Cursor(bytes);
+  state.appended(
+    { producerId: 77, producerEpoch: 3, baseSequence: 70, lastSequence: 70, isTransactional: true },
+    70,
+    70,
+    0,
+  );
+  state.transactions.appended(5, 60);
+  state.decided(5, 'abort', 65);
+  state.published({ sessionId: 2 ** 52, generation: 4, sequence: 9 }, 8, 66, 900);
+  const cursor = new Cursor(encodeSnapshot(state, 70, 1_500));
   const int64 = (): number => Number(cursor.take(8).readBigInt64BE());
   const int32 = (): number => cursor.take(4).readInt32BE();
-  expect([cursor.take(1)[0], int64(), int32()]).toEqual([1, 70, 1]);
-  expect([int64(), cursor.take(2).readInt16BE(), int64()]).toEqual([2 ** 40, 3, 1_006]);
+  expect([cursor.take(1)[0], int64(), int32()]).toEqual([2, 70, 1]);
+  expect([int64(), cursor.take(2).readInt16BE(), int64()]).toEqual([77, 3, 494]);
   const batches = Array.from({ length: cursor.take(1)[0]! }, () => [int32(), int32(), int64(), int64()]);
-  // The last five of the seven.
-  expect(batches).toEqual([2, 3, 4, 5, 6].map((n) => [n * 10, n * 10 + 9, n * 10, n * 10 + 9]));
+  // The last five of the eight, without the one from the end of the snapshot on.
+  expect(batches).toEqual([3, 4, 5, 6].map((n) => [n * 10, n * 10 + 9, n * 10, n * 10 + 9]));
+  expect([int32(), int64(), int64()]).toEqual([1, 77, 70]);
+  expect([int32(), int64(), int64(), int64(), cursor.take(1)[0]]).toEqual([1, 5, 60, 65, 1]);
+  expect([int32(), int64(), int64(), int64(), int64()]).toEqual([1, 2 ** 52, 4, 8, 600]);
+  expect([int32(), int64(), int64()]).toEqual([1, 9, 66]);
   expect(cursor.isAtEnd).toBe(true);
 });
 

@@ -4,7 +4,7 @@ import { NodeDisk, type CommitLog, type Disk } from '@robustmq/commit-log';
 import { MemoryStore } from '@robustmq/kv-store';
 import { JournalClient, type JournalClientOptions, type ShardDirectory } from '@robustmq/journal-client';
 import { ClusterSecret, Credentials, RpcServer, ServiceKind } from '@robustmq/rpc';
-import { systemClock, systemTimers } from '@robustmq/runtime';
+import { systemClock, systemTimers, type Clock } from '@robustmq/runtime';
 import { Journal, JournalEvents, type JournalLog } from '../src/journal.ts';
 import { ReadTurns } from '../src/read/read-turns.ts';
 import { openDirectory } from '../src/recovery.ts';
@@ -15,7 +15,7 @@ import { type FakeCluster } from './fake-cluster.ts';
 
 /** What a gateway shows to the journals of these tests. */
 export const CREDENTIALS = new Credentials(
-  ServiceKind.MQTT_GATEWAY,
+  ServiceKind.KAFKA_GATEWAY,
   new ClusterSecret(['a secret for tests, of 32 characters']),
 );
 
@@ -53,13 +53,14 @@ export async function startJournal(options: {
   port?: number;
   fileBytes?: number;
   diskIsFull?: () => boolean;
+  clock?: Clock;
   log?: JournalLog;
 }): Promise<RunningJournal> {
   const { cluster, incarnation } = options;
   const disk = options.disk ?? new NodeDisk();
   const events = new JournalEvents();
   const opened = await openDirectory(disk, options.dataDirectory, events, {
-    nowMs: systemClock.nowMs(),
+    nowMs: systemClock.monotonicMs(),
     fileBytes: options.fileBytes ?? 8 * 1024 * 1024,
   });
   let fatal: unknown;
@@ -76,7 +77,7 @@ export async function startJournal(options: {
       },
       disk,
       dataDirectory: options.dataDirectory,
-      clock: systemClock,
+      clock: options.clock ?? systemClock,
       timers: systemTimers,
       turns,
       cluster: cluster.port(identity),

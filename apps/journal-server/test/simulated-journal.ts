@@ -374,7 +374,7 @@ export class SimulatedJournal {
       const events = new JournalEvents();
       const opened = await this.clock.settle(
         openDirectory(this.disk, 'data', events, {
-          nowMs: this.clock.nowMs(),
+          nowMs: this.clock.monotonicMs(),
           fileBytes: this.#fileBytes,
           spareFiles: 1,
           newIdentity: () => Buffer.from('identity'),

@@ -2,6 +2,7 @@
 // (L2, I1, I9). The damage stops the shard that it hit, never the start of the server.
 
 import type { Section } from '@robustmq/commit-log';
+import { encodeSnapshot } from '@robustmq/producer-state';
 import { BrokerError } from '@robustmq/errors';
 import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
 import { runCheckpoint } from '@robustmq/segment-log';
@@ -51,7 +52,7 @@ async function tick({ clock }: World, opened: OpenedDirectory, expected: Expecte
     sections.push({ kind: SECTION_RECORDS, key: streamId, subKey: 0, buffers: [bytes] });
     const shard = opened.shards.get(shardKey(streamId, 0));
     shard?.log.configure({ segmentBytes: 400 });
-    shard?.replay(bytes);
+    shard?.replay(bytes, 0);
   }
   opened.commitLog.append(sections);
   await clock.settle(opened.commitLog.sync());
@@ -76,7 +77,7 @@ async function build(): Promise<{ image: Image; expected: Expected }> {
       streamId: shard.streamId,
       shard: shard.shard,
       log: shard.log,
-      extra: shard.producers.encode(shard.log.logEndOffset),
+      extra: encodeSnapshot(shard.producers, shard.log.logEndOffset, 0),
     })),
   });
   await clock.settle(checkpoint);
