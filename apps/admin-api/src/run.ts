@@ -3,7 +3,7 @@ import { Authenticator } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
 import { MetaClient, type Registration } from '@robustmq/meta-client';
 import { openCredentials, ServiceKind } from '@robustmq/rpc';
-import { explainListenError, Shutdown, systemClock } from '@robustmq/runtime';
+import { explainListenError, Shutdown, systemClock, systemTimers } from '@robustmq/runtime';
 import { startTelemetry } from '@robustmq/telemetry';
 import { adminApiConfig, type AdminApiConfig } from './config.ts';
 import { createHttpApi } from './http-api.ts';
@@ -133,7 +133,8 @@ function adminVerifier(meta: MetaClient): VerifyAdmin {
   const authenticator = new Authenticator({
     anonymous: 'refused',
     findUser: (tenant, name) => meta.view.user(tenant, name),
-    nowMs: () => systemClock.nowMs(),
+    nowMs: () => systemClock.monotonicMs(),
+    timers: systemTimers,
   });
   return async (username, password) => {
     const verdict = await authenticator.authenticate('default', username, Buffer.from(password));

@@ -1,7 +1,7 @@
 // mqtt-gateway as one object: listeners that stay, and an incarnation that serves until its lease ends (rule F1). A lost
 // lease ends everything it covered; then the node registers again as a new incarnation.
 
-import { Authenticator, type AnonymousPolicy } from '@robustmq/access-control';
+import { Authenticator, type AnonymousPolicy, type DeniedLogin } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
 import { MetaClient, type ViewChange } from '@robustmq/meta-client';
@@ -96,6 +96,8 @@ export class Gateway {
   readonly #ownership: Ownership;
   readonly #wheel = new TimerWheel();
   readonly #rate: ConnectRate;
+  /** Lines that strangers can cause. */
+  readonly #strangers: RateLimitedLog;
   readonly #tcp: TcpListener;
   readonly #ws: WsListener | undefined;
   readonly #rpc: RpcServer;
@@ -110,6 +112,7 @@ export class Gateway {
     this.#options = options;
     const { config, log } = options;
     this.#limits = limitsOf(config);
+    this.#strangers = new RateLimitedLog(log);
     this.#rate = new ConnectRate(this.#limits.maxConnectsPerSecond);
     this.#ownership = new Ownership(config.journal.cachedTopics);
     this.meta = new MetaClient({
@@ -134,6 +137,8 @@ export class Gateway {
         anonymous: anonymousPolicyOf(config.auth.anonymous),
         findUser: (tenant, username) => this.meta.view.user(tenant, username),
         nowMs: () => systemClock.monotonicMs(),
+        timers: systemTimers,
+        onDenied: (login) => this.#logDenied(login),
       }),
       connectionEnded: () => this.counters.open--,
       retainIgnored: (connection, topic) => this.#retainIgnored(connection, topic),
@@ -153,6 +158,11 @@ export class Gateway {
       mesh: () => this.#serving?.mesh ?? null,
       stopSession: (session, newOwner) => this.#serving?.takeovers.stop(session, newOwner),
     });
+  }
+
+  /** Logins denied since the start, by reason. */
+  get deniedLogins(): Readonly<Record<string, number>> {
+    return this.#parts.authenticator.denied;
   }
 
   /** What serves now; null between two incarnations. */
@@ -249,6 +259,11 @@ export class Gateway {
     counters.accepted++;
     counters.open++;
     return new Connection(serving.services, transport, peer);
+  }
+
+  /** Operators see who is kept out and why; a flood of guesses is a few lines (N14). */
+  #logDenied({ tenant, username, address, reason }: DeniedLogin): void {
+    this.#strangers.warn(`login ${reason}`, { tenant, username, address, reason }, 'login denied');
   }
 
   #retainIgnored(connection: { readonly clientId: string }, topic: string): void {

@@ -40,7 +40,6 @@ export function registerMetrics(metrics: Metrics, gateway: Gateway): void {
     ['accepted', 'connections_accepted', 'Connections accepted'],
     ['refused', 'connections_refused', 'Connections refused by a limit'],
     ['connected', 'connects', 'CONNECT packets accepted'],
-    ['deniedLogins', 'logins_denied', 'Logins denied'],
     ['protocolErrors', 'protocol_errors', 'Connections ended by an error of the client'],
     ['takenOver', 'takeovers', 'Sessions taken over by a new connection'],
     ['foreignSessions', 'foreign_sessions', "CONNECTs refused because the session is another principal's"],
@@ -55,6 +54,14 @@ export function registerMetrics(metrics: Metrics, gateway: Gateway): void {
       read: () => counters[key],
     })),
   );
+  metrics.registerCounters([
+    {
+      name: 'robustmq_mqtt_logins_denied_total',
+      help: 'Logins denied, by reason',
+      read: () =>
+        Object.entries(gateway.deniedLogins).map(([reason, value]) => ({ value, attributes: { reason } })),
+    },
+  ]);
   metrics.registerCounters(publishCounters(gateway));
   metrics.registerCounters(logCounters(gateway));
 }

@@ -38,7 +38,7 @@ export const METRICS_IN_CHINESE: Readonly<Record<string, string>> = {
   robustmq_mqtt_connections_accepted_total: '接受的连接数。',
   robustmq_mqtt_connections_refused_total: '因上限被拒绝的连接数。',
   robustmq_mqtt_connects_total: '接受的 CONNECT 报文数。',
-  robustmq_mqtt_logins_denied_total: '被拒绝的登录数。',
+  robustmq_mqtt_logins_denied_total: '按原因统计的被拒绝登录数。',
   robustmq_mqtt_protocol_errors_total: '因客户端错误而结束的连接数。',
   robustmq_mqtt_takeovers_total: '被新连接接管的会话数。',
   robustmq_mqtt_foreign_sessions_total: '因会话属于其他主体而被拒绝的 CONNECT',

@@ -31,12 +31,13 @@ export function openSession(connection: Connection, terms: ConnectTerms): void {
     return;
   }
   const { username, password } = terms;
-  const quick = services.authenticator.quick(tenant, username, password);
+  const origin = { address: connection.peer.address, isWanted: () => !connection.isClosed };
+  const quick = services.authenticator.quick(tenant, username, password, origin);
   if (quick !== undefined) {
     decided(connection, terms, quick);
     return;
   }
-  services.authenticator.authenticate(tenant, username, password).then(
+  services.authenticator.authenticate(tenant, username, password, origin).then(
     (verdict) => decided(connection, terms, verdict),
     // Denied when the decision itself fails: too many logins at once, or a bug.
     (thrown: unknown) => {
