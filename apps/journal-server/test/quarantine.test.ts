@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { NodeDisk, type Disk } from '@robustmq/commit-log';
 import type { FetchSectionResult, JournalClient } from '@robustmq/journal-client';
+import { BrokerError } from '@robustmq/errors';
+import type { Shard } from '../src/shard.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { GatedDisk } from './gated-disk.ts';
 import { batchOf } from './records.ts';
@@ -110,13 +112,24 @@ test('what waits for a shard that is quarantined is answered at once, appends an
   const waiting = fetch(1, 60_000, 20);
   gate.held = true;
   const inFlight = produce(1, 'in flight');
-  const shard = running.journal.shardOf(1, 0) as { log: { logEndOffset: number } };
+  const shard = running.journal.shardOf(1, 0) as Shard;
   await until(() => shard.log.logEndOffset === 21, 'the append');
   flip(SEGMENT, 500);
   expect((await fetch(1)).error?.code).toBe('corrupt');
   expect(await inFlight).toBe('quarantined');
   expect((await waiting).error?.code).toBe('quarantined');
   gate.release();
+});
+
+test('no checkpoint is made while a shard has failed and has no mark: it would forget the shard (L3)', async () => {
+  await start(1);
+  await produce(1, 'acknowledged');
+  const shard = running.journal.shardOf(1, 0) as Shard;
+  shard.failure = new BrokerError('storage_failed', 'its disk failed');
+  const before = running.checkpointPosition();
+  await expect(running.journal.checkpointer.checkpoint()).rejects.toMatchObject({ code: 'unavailable' });
+  expect(running.checkpointPosition()).toBe(before);
+  shard.failure = undefined;
 });
 
 describe('what the commit log still holds of a shard that is quarantined at the start (N4)', () => {

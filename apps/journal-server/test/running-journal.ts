@@ -31,6 +31,8 @@ export interface RunningJournal {
   readonly cluster: FakeCluster;
   readonly address: string;
   readonly fatal: () => unknown;
+  /** Of the last checkpoint. */
+  readonly checkpointPosition: () => number;
   /** Begins and ends of spans. */
   readonly spans: readonly string[];
   directory(): ShardDirectory;
@@ -126,6 +128,7 @@ export async function startJournal(options: {
     cluster,
     address,
     fatal: () => fatal,
+    checkpointPosition: () => opened.store.latest.position,
     spans,
     directory,
     client(clientOptions = {}) {

@@ -102,6 +102,16 @@ export class CommitLog {
       spareFiles: options.spareFiles ?? DEFAULT_SPARE_FILES,
       newIdentity: options.newIdentity ?? (() => randomBytes(IDENTITY_BYTES)),
     });
+    if (afterPosition > 0 && files.found.length === 0) {
+      // A log in use keeps a file, whatever was recycled.
+      throw new BrokerError(
+        'corrupt',
+        `${directory} holds no log, and a checkpoint says that it did: bring the whole data folder back from a copy`,
+        {
+          details: { afterPosition },
+        },
+      );
+    }
     const scan = scanFiles(files.found, files.identity, afterPosition);
     const plan = planRecovery(scan, afterPosition, options.rules ?? RECOVERY_RULES);
     for (const { file, header } of plan.live)

@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import type { BrokerError } from '@robustmq/errors';
 import { CommitLog, type CommitLogOptions } from '../src/index.ts';
 import { FaultyDisk } from './faulty-disk.ts';
@@ -29,6 +30,32 @@ describe('commit log under faults', () => {
     disk.syncs = 0;
     return log;
   }
+
+  test('a log that is gone behind a checkpoint is damage, not a new log (L2)', async () => {
+    const log = await open();
+    log.append([text(1, 'a')]);
+    await log.sync();
+    await log.close();
+    for (const file of logFiles(directory)) fs.rmSync(file);
+    await expect(open({ afterPosition: 1 })).rejects.toMatchObject({
+      code: 'corrupt',
+      message: expect.stringContaining(directory) as unknown,
+    });
+    await expect(open()).resolves.toBeDefined();
+  });
+
+  test('files whose sync runs are not recycled, although a checkpoint covers them (L3)', async () => {
+    const log = await open({ spareFiles: 0 });
+    disk.hold = true;
+    for (let i = 0; i < 12; i++) log.append([text(1, `v${i}`)]);
+    const syncing = log.sync();
+    log.recycle(log.endPosition);
+    disk.hold = false;
+    for (const release of disk.waiting.splice(0)) release();
+    await expect(syncing).resolves.toBe(log.endPosition);
+    expect(failures).toEqual([]);
+    await log.close();
+  });
 
   test('one sync serves all who wait, and a frame appended meanwhile waits for the next (L7)', async () => {
     const log = await open();

@@ -85,6 +85,9 @@ describe('commit log on a real disk', () => {
     const { recovery, log: again } = await open();
     expect(transcript(recovery)).toEqual(['1 1/0=a']);
     expect(recovery).toMatchObject({ tornTail: true, damagedSections: [], unreadableFrames: [] });
+    // Its header is taken off: a later log must never find it behind its own end.
+    const dead = fs.readFileSync(logFiles(directory)[0]!).subarray(3 * BLOCK, 3 * BLOCK + 64);
+    expect(dead.equals(Buffer.alloc(64))).toBe(true);
     // The numbers of the lost frames are given again, in a new generation that makes the old frame 3 dead.
     expect(again.append([text(1, 'B')])).toBe(3);
     await again.sync();

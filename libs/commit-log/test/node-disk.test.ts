@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import { NodeDisk, writeZeros } from '../src/index.ts';
 import { scratchDirectory } from './scratch.ts';
 
@@ -33,6 +34,25 @@ describe('the disk port over node:fs', () => {
     disk.create(path).close();
     disk.unlink(path);
     expect(disk.list(`${directory}/sub`)).toEqual([]);
+  });
+
+  test('names of a directory reach the disk by an fsync of that directory, and its failure is told (L3)', async () => {
+    const synced: number[] = [];
+    let failure: Error | null = null;
+    const fsync = jest.spyOn(fs, 'fsync').mockImplementation((descriptor, callback) => {
+      synced.push(fs.fstatSync(descriptor).ino);
+      callback(failure);
+    });
+    // A module of its own: it takes its functions from node:fs when it is loaded.
+    let fresh: NodeDisk | undefined;
+    await jest.isolateModulesAsync(async () => {
+      fresh = new (await import('../src/node-disk.ts')).NodeDisk();
+    });
+    await fresh!.syncDirectory(directory);
+    expect(synced).toEqual([fs.statSync(directory).ino]);
+    failure = Object.assign(new Error('EIO'), { code: 'EIO' });
+    await expect(fresh!.syncDirectory(directory)).rejects.toMatchObject({ code: 'storage_failed' });
+    fsync.mockRestore();
   });
 
   test('pre-allocation writes zeros to the end', async () => {

@@ -5,6 +5,8 @@ import { BrokerError } from '@robustmq/errors';
 export class FaultyDisk extends NodeDisk {
   full = false;
   syncFails = false;
+  /** While set, writes fail later: as with the kernel's, only a handle that was open then is told, by its next sync. */
+  writebackFails = false;
   /** While set, syncs wait in `waiting` after they began. */
   hold = false;
   readonly waiting: (() => void)[] = [];
@@ -30,17 +32,19 @@ export class FaultyDisk extends NodeDisk {
   #faulty(file: DiskFile): DiskFile {
     const write = file.write.bind(file);
     const sync = file.sync.bind(file);
+    let isLost = false;
     file.write = (bytes, position) => {
       if (this.full && position + bytes.length > file.sizeBytes())
         throw new BrokerError('storage_full', file.path);
       write(bytes, position);
+      isLost ||= this.writebackFails;
     };
     let syncing = 0;
     file.sync = async () => {
       syncing++;
       try {
         if (this.hold) await new Promise<void>((resolve) => this.waiting.push(resolve));
-        if (this.syncFails) throw new BrokerError('storage_failed', 'EIO');
+        if (this.syncFails || isLost) throw new BrokerError('storage_failed', 'EIO');
         await sync();
       } finally {
         syncing--;

@@ -143,6 +143,17 @@ describe('segment log under faults', () => {
     log.close();
   });
 
+  test('a segment with unsynced writes keeps its file: another handle would not be told that they failed (L5)', async () => {
+    const log = fresh({ segmentBytes: 3000 });
+    disk.writebackFails = true;
+    for (let i = 0; i < 4; i++) log.append(batch(i, ['v'.repeat(1000)], i));
+    disk.writebackFails = false;
+    for (let i = 4; i < 60; i++) log.append(batch(i, ['v'.repeat(1000)], i));
+    for (let i = 0; i < 60; i++) await log.read({ ...ALL, fromOffset: i, maxBytes: 1 });
+    await expect(log.prepareCheckpoint().sync()).rejects.toMatchObject({ code: 'storage_failed' });
+    log.close();
+  });
+
   test('the first checkpoint makes the name of the directory durable too (L3)', async () => {
     const log = fresh();
     await log.prepareCheckpoint().sync();
