@@ -1,6 +1,7 @@
 // KafkaConnection: one client's socket. Cuts frames, starts requests, sends answers in order, and is bounded in every
 // direction: frame size, requests in flight, bytes not taken by the client, time without a complete request.
 import type { Socket } from 'node:net';
+import { anonymousPrincipal, type Principal } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
 import {
   encodeResponse,
@@ -52,6 +53,7 @@ const EMPTY: readonly Buffer[] = [];
 export class KafkaConnection implements ConnectionInfo {
   readonly id: number;
   readonly clientHost: string;
+  readonly principal: Principal;
   readonly localHost: string;
   readonly localPort: number;
   clientSoftware = '';
@@ -71,6 +73,7 @@ export class KafkaConnection implements ConnectionInfo {
     this.id = id;
     this.#socket = socket;
     this.#shared = shared;
+    this.principal = anonymousPrincipal(shared.parts.settings.tenant);
     this.clientHost = plainHost(socket.remoteAddress);
     this.localHost = plainHost(socket.localAddress);
     this.localPort = socket.localPort ?? 0;

@@ -1,4 +1,5 @@
 // What handlers work with: the gateway's parts, and what is known of the request.
+import type { Principal } from '@robustmq/access-control';
 import type { KafkaErrorName } from '@robustmq/kafka-codec';
 import type { AnswerMemory } from './answer-memory.ts';
 import type { FetchSessionCache } from './fetch-session-cache.ts';
@@ -70,6 +71,8 @@ export interface GatewayLog {
 export interface ConnectionInfo {
   readonly id: number;
   readonly clientHost: string;
+  /** On whose behalf it acts; what that may do is asked by the rules of each API (`ApiDefinition.access`). */
+  readonly principal: Principal;
   /** The address that the client dialled. */
   readonly localHost: string;
   readonly localPort: number;

@@ -84,6 +84,18 @@ describe('Fetch', () => {
     expect(running.journal.fetched[0]?.maxBytes).toBe(16 * MIB);
   });
 
+  test('N12: a partition that is named twice is answered once, as it was named last', async () => {
+    running.meta.add('t');
+    const partitions = [5, 0].map((fetchOffset) => ({ partition: 0, fetchOffset, partitionMaxBytes: MIB }));
+    const { responses } = await client.call(FETCH, 11, {
+      maxWaitMs: 0,
+      minBytes: 1,
+      topics: [{ topic: 't', partitions }],
+    });
+    expect(responses[0]?.partitions).toHaveLength(1);
+    expect(responses[0]?.partitions[0]).toMatchObject({ errorCode: 0, highWatermark: 0 });
+  });
+
   test('nothing new is an empty section, never null', async () => {
     running.meta.add('t');
     const response = await client.call(FETCH, 12, request([{ topic: 't' }]));

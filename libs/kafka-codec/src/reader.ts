@@ -11,9 +11,18 @@ const UUID_BYTES = 16;
  */
 export class KafkaReader {
   readonly #bytes: ByteReader;
+  #itemsLeft: number;
 
-  constructor(buffer: Buffer, position = 0, limit: number = buffer.length) {
-    this.#bytes = new ByteReader(buffer, position, limit);
+  /** `maxItems` bounds the elements of all arrays, and tagged fields, together: each costs time, however few bytes (N8). */
+  constructor(buffer: Buffer, options: { readonly maxItems?: number } = {}) {
+    this.#bytes = new ByteReader(buffer);
+    this.#itemsLeft = options.maxItems ?? Infinity;
+  }
+
+  #spend(items: number): void {
+    this.#itemsLeft -= items;
+    if (this.#itemsLeft < 0)
+      throw new BrokerError('too_large', 'more array elements than a request may have');
   }
 
   /** Bytes not read yet. */
@@ -101,6 +110,7 @@ export class KafkaReader {
     if (count * minimumBytes > this.#bytes.remaining) {
       throw new BrokerError('malformed', `array of ${count} does not fit ${this.#bytes.remaining} bytes`);
     }
+    this.#spend(count);
     const items: T[] = [];
     for (let index = 0; index < count; index += 1) items.push(read());
     return items;
@@ -111,6 +121,7 @@ export class KafkaReader {
     const count = this.#bytes.readUVarint();
     if (count * 2 > this.#bytes.remaining)
       throw new BrokerError('malformed', `${count} tagged fields do not fit`);
+    this.#spend(count);
     return count;
   }
 

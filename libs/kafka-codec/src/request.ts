@@ -14,6 +14,8 @@ export function isApiKey(key: number): key is ApiKey {
 }
 
 const API_VERSIONS = 18;
+/** Elements of all arrays of one request: a client that names every partition of a large cluster stays well below. */
+const MAX_REQUEST_ITEMS = 50_000;
 
 /** What every request starts with. */
 export interface RequestEnvelope {
@@ -40,10 +42,10 @@ export function responseHeaderVersion(apiKey: ApiKey, apiVersion: number): numbe
 
 /**
  * Reads the header of a frame. Unknown APIs and versions are no error here: the caller has to answer them.
- * @throws BrokerError malformed
+ * @throws BrokerError malformed; its `body` throws `too_large` above so many elements in all
  */
 export function readRequestEnvelope(frame: Buffer): RequestEnvelope {
-  const reader = new KafkaReader(frame);
+  const reader = new KafkaReader(frame, { maxItems: MAX_REQUEST_ITEMS });
   const [apiKey, apiVersion] = [frame.readInt16BE(0), frame.readInt16BE(2)];
   const known = isApiKey(apiKey);
   const served = known && isServedVersion(apiKey, apiVersion);

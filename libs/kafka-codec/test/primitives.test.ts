@@ -151,3 +151,20 @@ test('error codes have names', () => {
   expect(kafkaErrorName(35)).toBe('UNSUPPORTED_VERSION');
   expect(kafkaErrorName(12345)).toBe('12345');
 });
+
+test('N8: the elements of all arrays of a request are bounded together, tagged fields too', () => {
+  const bytes = written((writer) => {
+    for (let n = 0; n < 3; n += 1) writer.array([1, 2, 3, 4], false, (item) => writer.int8(item));
+  });
+  const read = (maxItems: number): void => {
+    const reader = new KafkaReader(bytes, { maxItems });
+    for (let n = 0; n < 3; n += 1) reader.array(false, 1, () => reader.int8());
+  };
+  expect(() => read(12)).not.toThrow();
+  expect(() => read(11)).toThrow(expect.objectContaining({ code: 'too_large' }));
+  const tags = Buffer.from([3, 0, 0, 1, 0, 2, 0]);
+  expect(() => new KafkaReader(tags, { maxItems: 3 }).skipTaggedFields()).not.toThrow();
+  expect(() => new KafkaReader(tags, { maxItems: 2 }).skipTaggedFields()).toThrow(
+    expect.objectContaining({ code: 'too_large' }),
+  );
+});

@@ -43,7 +43,8 @@ export class ClusterAdapter implements ClusterViewPort {
   }
 
   get clusterId(): string {
-    return this.#view.clusterId;
+    // In Kafka's text form of a UUID, which is 22 characters.
+    return base64Uuid(this.#view.clusterId);
   }
 
   topicByName(name: string): TopicView | undefined {
@@ -106,7 +107,7 @@ function topicView(stream: StreamView): TopicView {
   return {
     streamId: stream.streamId,
     name: stream.name,
-    topicId: Buffer.from(stream.topicId.replaceAll('-', ''), 'hex').toString('base64url'),
+    topicId: base64Uuid(stream.topicId),
     internal: stream.internal,
     config: stream.config,
     defaults: stream.mqttFilter === '' ? {} : { 'mqtt.filter': stream.mqttFilter },
@@ -118,6 +119,10 @@ function topicView(stream: StreamView): TopicView {
       isrCount: shard.isr.length,
     })),
   };
+}
+
+function base64Uuid(dashed: string): string {
+  return Buffer.from(dashed.replaceAll('-', ''), 'hex').toString('base64url');
 }
 
 /** Kafka's text form of a UUID as meta-client writes it. */

@@ -5,7 +5,13 @@ import { codecOf, completeBatchBytes } from '@robustmq/record-batch';
 import { api } from '../api.ts';
 import type { RequestContext } from '../context.ts';
 import { kafkaErrorOf } from '../error-table.ts';
-import { rotate, type FetchSession, type SessionPartition, type SessionUse } from '../fetch-session-cache.ts';
+import {
+  partitionKey,
+  rotate,
+  type FetchSession,
+  type SessionPartition,
+  type SessionUse,
+} from '../fetch-session-cache.ts';
 import type { FetchSectionResult, TopicView } from '../ports.ts';
 
 type PartitionData = FetchResponseInput['responses'][number]['partitions'][number];
@@ -52,23 +58,30 @@ function sessionRequestOf(request: FetchRequest, apiVersion: number) {
     // Below version 7 there are no sessions.
     sessionEpoch: apiVersion < 7 ? -1 : request.sessionEpoch,
     usesTopicIds: apiVersion >= TOPIC_ID_VERSION,
-    partitions: request.topics.flatMap(({ topic, topicId, partitions }) =>
-      partitions.map((partition): SessionPartition => ({
-        topic,
-        topicId,
-        partition: partition.partition,
-        currentLeaderEpoch: partition.currentLeaderEpoch,
-        fetchOffset: partition.fetchOffset,
-        lastFetchedEpoch: partition.lastFetchedEpoch,
-        maxBytes: partition.partitionMaxBytes,
-        sentHighWatermark: -2,
-        sentLogStartOffset: -2,
-      })),
+    partitions: namedOnce(
+      request.topics.flatMap(({ topic, topicId, partitions }) =>
+        partitions.map((partition): SessionPartition => ({
+          topic,
+          topicId,
+          partition: partition.partition,
+          currentLeaderEpoch: partition.currentLeaderEpoch,
+          fetchOffset: partition.fetchOffset,
+          lastFetchedEpoch: partition.lastFetchedEpoch,
+          maxBytes: partition.partitionMaxBytes,
+          sentHighWatermark: -2,
+          sentLogStartOffset: -2,
+        })),
+      ),
     ),
     forgotten: request.forgottenTopicsData.flatMap(({ topic, topicId, partitions }) =>
       partitions.map((partition) => ({ topic, topicId, partition })),
     ),
   };
+}
+
+/** A partition that is named twice is read once, as it was named last. */
+function namedOnce(partitions: readonly SessionPartition[]): SessionPartition[] {
+  return [...new Map(partitions.map((entry) => [partitionKey(entry), entry])).values()];
 }
 
 function partitionsOf(use: Exclude<SessionUse, { kind: 'error' }>): SessionPartition[] {
