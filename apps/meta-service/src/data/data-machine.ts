@@ -1,18 +1,9 @@
 // A data group: sessions and consumer groups of some hash slots. Its state lives in RocksDB only.
 import { BrokerError } from '@robustmq/errors';
-import type { Command, GroupKey } from '@robustmq/rpc';
+import type { Command } from '@robustmq/rpc';
 import type { ApplyView, GroupMachine } from '../group-machine.ts';
 import { dataCommand, type AnyDataCommand, type CommandCase, type DataCommand } from './commands.ts';
-import {
-  claimGroup,
-  commitOffsets,
-  deleteGroups,
-  deleteOffsets,
-  dropStrayOffsets,
-  expireGroups,
-  putGroupMetadata,
-} from './groups.ts';
-import { groupKey } from './keys.ts';
+import { groupCommands } from './groups.ts';
 import { dropSessions, reassignSession } from './session-operator.ts';
 import { updateSessions } from './session-updates.ts';
 import { closeIncarnation, expireSessions, openSessions, releaseSessions } from './sessions.ts';
@@ -25,41 +16,7 @@ const COMMANDS: readonly AnyDataCommand[] = [
   closeIncarnation,
   dropSessions,
   reassignSession,
-  dataCommand({
-    case: 'claimGroup',
-    keysOf: ({ group }) => keysOfGroup(group),
-    apply: (view, value, { nowMs }) => claimGroup(view, value, nowMs),
-  }),
-  dataCommand({
-    case: 'putGroupMetadata',
-    keysOf: ({ group }) => keysOfGroup(group),
-    apply: (view, value, { nowMs }) => putGroupMetadata(view, value, nowMs),
-  }),
-  dataCommand({
-    case: 'commitOffsets',
-    keysOf: ({ group }) => keysOfGroup(group),
-    apply: (view, value, { nowMs }) => commitOffsets(view, value, nowMs),
-  }),
-  dataCommand({
-    case: 'deleteOffsets',
-    keysOf: ({ group }) => keysOfGroup(group),
-    apply: (view, value) => deleteOffsets(view, value),
-  }),
-  dataCommand({
-    case: 'deleteGroups',
-    keysOf: ({ group }) => keysOfGroup(group),
-    apply: (view, value) => deleteGroups(view, value),
-  }),
-  dataCommand({
-    case: 'expireGroups',
-    keysOf: ({ groups }) => groups.flatMap(keysOfGroup),
-    apply: (view, value) => expireGroups(view, value),
-  }),
-  dataCommand({
-    case: 'dropStrayOffsets',
-    keysOf: () => [],
-    apply: (view, value) => dropStrayOffsets(view, value),
-  }),
+  ...groupCommands,
   // Requests of these incarnations are fenced by now; their rows are closed in steps (rule S1).
   dataCommand({ case: 'endNodes', keysOf: () => [], apply: () => new Uint8Array() }),
 ];
@@ -82,7 +39,3 @@ export const dataMachine: GroupMachine = {
     return known.apply(view, command.value, { index, nowMs, entropy, clientIdOwnsSession });
   },
 };
-
-function keysOfGroup(group: GroupKey | undefined): Buffer[] {
-  return group === undefined ? [] : [groupKey(group.tenant, group.groupId)];
-}

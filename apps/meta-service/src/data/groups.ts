@@ -8,6 +8,7 @@ import {
   DeleteOffsetsResponseSchema,
   GroupClaimSchema,
   GroupRowSchema,
+  NodeIdentitySchema,
   OffsetRowSchema,
   PutGroupMetadataResponseSchema,
   type ClaimGroup,
@@ -22,6 +23,8 @@ import {
   type PutGroupMetadataRequest,
 } from '@robustmq/rpc';
 import type { ApplyView } from '../group-machine.ts';
+import { checkClaim, claim, UNCLAIMED, type Claim } from './claims.ts';
+import { dataCommand, type AnyDataCommand } from './commands.ts';
 import { afterPrefix, groupKey, idleGroupKey, offsetKey, offsetsPrefix } from './keys.ts';
 
 /** Offsets in one commit. */
@@ -31,18 +34,14 @@ export const MAX_OFFSETS_PER_COMMIT = 10_000;
 const RENEW_AFTER_MS = 3_600_000n;
 
 /** Grants the claim if nobody claimed since the proposer looked. */
-export function claimGroup(
-  view: ApplyView,
-  { node, group, expectedEpoch }: ClaimGroup,
-  nowMs: bigint,
-): Uint8Array {
+function claimGroup(view: ApplyView, { node, group, expectedEpoch }: ClaimGroup, nowMs: bigint): Uint8Array {
   const key = keyOf(group);
   const row =
     readGroup(view, key) ??
     create(GroupRowSchema, { claim: { ...(group && { group }), coordinatorEpoch: -1 } });
-  const epoch = row.claim?.coordinatorEpoch ?? -1;
   const exists = groupExists(row);
-  if (epoch !== expectedEpoch) {
+  const granted = claim(claimOf(row), expectedEpoch, node ?? create(NodeIdentitySchema));
+  if (granted === undefined) {
     return toBinary(
       ClaimGroupResponseSchema,
       create(ClaimGroupResponseSchema, {
@@ -51,19 +50,19 @@ export function claimGroup(
       }),
     );
   }
-  const claim = create(GroupClaimSchema, {
+  const held = create(GroupClaimSchema, {
     ...(group && { group }),
-    coordinatorNodeId: node?.nodeId ?? '',
-    coordinatorIncarnation: node?.incarnation ?? 0n,
-    coordinatorEpoch: epoch + 1,
+    coordinatorNodeId: granted.nodeId,
+    coordinatorIncarnation: granted.incarnation,
+    coordinatorEpoch: granted.epoch,
     live: true,
   });
   // Whatever is asked for gets claimed: a group that never comes to be is forgotten as well.
   const idleSinceMs = exists || row.idleSinceMs > 0n ? row.idleSinceMs : nowMs;
-  writeIdle(view, key, row, create(GroupRowSchema, { ...row, claim, idleSinceMs }));
+  writeIdle(view, key, row, create(GroupRowSchema, { ...row, claim: held, idleSinceMs }));
   return toBinary(
     ClaimGroupResponseSchema,
-    create(ClaimGroupResponseSchema, { claim, granted: true, metadata: row.metadata, exists }),
+    create(ClaimGroupResponseSchema, { claim: held, granted: true, metadata: row.metadata, exists }),
   );
 }
 
@@ -72,11 +71,7 @@ export function groupExists(row: GroupRow): boolean {
   return row.metadata.length > 0 || row.hasOffsets;
 }
 
-export function putGroupMetadata(
-  view: ApplyView,
-  request: PutGroupMetadataRequest,
-  nowMs: bigint,
-): Uint8Array {
+function putGroupMetadata(view: ApplyView, request: PutGroupMetadataRequest, nowMs: bigint): Uint8Array {
   const row = claimed(view, request);
   const { metadata, state, protocolType } = request;
   const wasIdle = row.idleSinceMs > 0n && isWithoutMembers(row);
@@ -86,7 +81,7 @@ export function putGroupMetadata(
   return toBinary(PutGroupMetadataResponseSchema, create(PutGroupMetadataResponseSchema));
 }
 
-export function commitOffsets(view: ApplyView, request: CommitOffsetsRequest, nowMs: bigint): Uint8Array {
+function commitOffsets(view: ApplyView, request: CommitOffsetsRequest, nowMs: bigint): Uint8Array {
   const key = keyOf(request.group);
   const group = claimed(view, request);
   if (request.offsets.length > MAX_OFFSETS_PER_COMMIT)
@@ -104,7 +99,7 @@ export function commitOffsets(view: ApplyView, request: CommitOffsetsRequest, no
   return toBinary(CommitOffsetsResponseSchema, create(CommitOffsetsResponseSchema));
 }
 
-export function deleteOffsets(view: ApplyView, request: DeleteOffsetsRequest): Uint8Array {
+function deleteOffsets(view: ApplyView, request: DeleteOffsetsRequest): Uint8Array {
   const key = keyOf(request.group);
   claimed(view, request);
   for (const { streamId, shard } of request.shards)
@@ -112,14 +107,14 @@ export function deleteOffsets(view: ApplyView, request: DeleteOffsetsRequest): U
   return toBinary(DeleteOffsetsResponseSchema, create(DeleteOffsetsResponseSchema));
 }
 
-export function deleteGroups(view: ApplyView, request: DeleteGroupsRequest): Uint8Array {
+function deleteGroups(view: ApplyView, request: DeleteGroupsRequest): Uint8Array {
   const key = keyOf(request.group);
   removeGroup(view, key, claimed(view, request));
   return toBinary(DeleteGroupsResponseSchema, create(DeleteGroupsResponseSchema));
 }
 
 /** Removes groups that have been idle for long; who used one meanwhile keeps it. */
-export function expireGroups(view: ApplyView, { groups, idleUntilMs }: ExpireGroups): Uint8Array {
+function expireGroups(view: ApplyView, { groups, idleUntilMs }: ExpireGroups): Uint8Array {
   for (const key of groups) {
     const row = readGroup(view, key);
     if (row === undefined || row.idleSinceMs === 0n || row.idleSinceMs > idleUntilMs) continue;
@@ -129,7 +124,7 @@ export function expireGroups(view: ApplyView, { groups, idleUntilMs }: ExpireGro
 }
 
 /** Removes offsets of streams that are gone. */
-export function dropStrayOffsets(view: ApplyView, { offsets }: DropStrayOffsets): Uint8Array {
+function dropStrayOffsets(view: ApplyView, { offsets }: DropStrayOffsets): Uint8Array {
   for (const { group, streamId, shard } of offsets) {
     const key = keyOf(group);
     view.delete(offsetKey(key.tenant, key.groupId, streamId, shard));
@@ -183,19 +178,62 @@ function writeGroup(view: ApplyView, key: GroupKey, row: GroupRow): void {
 }
 
 /**
- * The row of the caller's claim. The epoch alone would not do: a deleted group begins again at epoch 0.
+ * The row of the caller's claim.
  * @throws BrokerError `not_coordinator` unless the claim is the current one
  */
 function claimed(view: ApplyView, { node, group, coordinatorEpoch }: ClaimedRequest): GroupRow {
-  const row = readGroup(view, keyOf(group));
-  const claim = row?.claim;
-  const isCurrent =
-    claim?.coordinatorEpoch === coordinatorEpoch &&
-    claim.coordinatorNodeId === node?.nodeId &&
-    claim.coordinatorIncarnation === node.incarnation;
-  if (row === undefined || !isCurrent)
-    throw new BrokerError('not_coordinator', `the claim with coordinator epoch ${coordinatorEpoch} is over`);
+  const row = readGroup(view, keyOf(group)) ?? create(GroupRowSchema);
+  checkClaim(claimOf(row), coordinatorEpoch, node);
   return row;
 }
 
+function claimOf({ claim: row }: GroupRow): Claim {
+  if (row === undefined) return UNCLAIMED;
+  const { coordinatorNodeId: nodeId, coordinatorIncarnation: incarnation, coordinatorEpoch: epoch } = row;
+  return { nodeId, incarnation, epoch };
+}
+
 type ClaimedRequest = Pick<PutGroupMetadataRequest, 'node' | 'group' | 'coordinatorEpoch'>;
+
+/** What is done to groups. */
+export const groupCommands: readonly AnyDataCommand[] = [
+  dataCommand({
+    case: 'claimGroup',
+    keysOf: ({ group }) => keysOfGroup(group),
+    apply: (view, value, { nowMs }) => claimGroup(view, value, nowMs),
+  }),
+  dataCommand({
+    case: 'putGroupMetadata',
+    keysOf: ({ group }) => keysOfGroup(group),
+    apply: (view, value, { nowMs }) => putGroupMetadata(view, value, nowMs),
+  }),
+  dataCommand({
+    case: 'commitOffsets',
+    keysOf: ({ group }) => keysOfGroup(group),
+    apply: (view, value, { nowMs }) => commitOffsets(view, value, nowMs),
+  }),
+  dataCommand({
+    case: 'deleteOffsets',
+    keysOf: ({ group }) => keysOfGroup(group),
+    apply: (view, value) => deleteOffsets(view, value),
+  }),
+  dataCommand({
+    case: 'deleteGroups',
+    keysOf: ({ group }) => keysOfGroup(group),
+    apply: (view, value) => deleteGroups(view, value),
+  }),
+  dataCommand({
+    case: 'expireGroups',
+    keysOf: ({ groups }) => groups.flatMap(keysOfGroup),
+    apply: (view, value) => expireGroups(view, value),
+  }),
+  dataCommand({
+    case: 'dropStrayOffsets',
+    keysOf: () => [],
+    apply: (view, value) => dropStrayOffsets(view, value),
+  }),
+];
+
+function keysOfGroup(group: GroupKey | undefined): Buffer[] {
+  return group === undefined ? [] : [groupKey(group.tenant, group.groupId)];
+}
