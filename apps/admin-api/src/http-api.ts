@@ -3,6 +3,7 @@ import { BrokerError } from '@robustmq/errors';
 import swagger from '@fastify/swagger';
 import fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { auditActions, type AuditLine } from './audit.ts';
 import { requireAdmin } from './authentication.ts';
 import { answerClientError, installErrorHandlers, sendError } from './error-response.ts';
 import { countRequests, type RequestFigures } from './metrics.ts';
@@ -17,11 +18,22 @@ export interface HttpApiOptions {
   readonly bodyLimitBytes: number;
   readonly requestTimeoutMs: number;
   readonly figures: RequestFigures;
+  /** Hears of every request that could change something. */
+  readonly audit?: (line: AuditLine) => void;
   readonly logger?: FastifyBaseLogger;
 }
 
 /** Failures are logged by the error handler; field names are those of the log's schema. */
 const logController = new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' });
+
+/** For browsers: what is JSON stays JSON, and nobody frames, caches or refers to it. */
+const HARDENING = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+};
 
 /** The server, not listening yet. */
 export async function createHttpApi(options: HttpApiOptions): Promise<FastifyInstance> {
@@ -41,6 +53,10 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   app.setSerializerCompiler(serializerCompiler);
   installErrorHandlers(app);
   countRequests(app, options.figures);
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    void reply.headers(HARDENING);
+    done();
+  });
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -59,6 +75,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   );
   await app.register(
     (scope, _options, done) => {
+      if (options.audit !== undefined) auditActions(scope, options.audit);
       requireAdmin(scope, options.verifyAdmin);
       scope.addHook('onRequest', (_request, _reply, next) => {
         next(

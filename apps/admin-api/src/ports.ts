@@ -1,4 +1,5 @@
 // What the HTTP API needs from the cluster. main.ts binds it to meta-client; tests bind it to plain objects.
+import type { Principal } from '@robustmq/access-control';
 /** A process of the cluster, as meta-service knows it. */
 export interface NodeOverview {
   readonly nodeId: string;
@@ -103,5 +104,5 @@ export interface Cluster {
   listGroups(tenant: string, after: string, limit: number): Promise<Page<GroupOverview>>;
 }
 
-/** Whether the credentials are those of a superuser. */
-export type VerifyAdmin = (username: string, password: string) => Promise<boolean>;
+/** The user whose credentials these are; null when they are nobody's. */
+export type VerifyAdmin = (username: string, password: string, address: string) => Promise<Principal | null>;

@@ -4,7 +4,7 @@ import { BrokerError } from '@robustmq/errors';
 import { MetaClient, type Registration } from '@robustmq/meta-client';
 import { openCredentials, ServiceKind } from '@robustmq/rpc';
 import { explainListenError, Shutdown, systemClock, systemTimers } from '@robustmq/runtime';
-import { startTelemetry } from '@robustmq/telemetry';
+import { RateLimitedLog, startTelemetry } from '@robustmq/telemetry';
 import { adminApiConfig, type AdminApiConfig } from './config.ts';
 import { createHttpApi } from './http-api.ts';
 import { metaCluster } from './meta-cluster.ts';
@@ -50,7 +50,8 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
   const app = await createHttpApi({
     figures,
     cluster: metaCluster(meta),
-    verifyAdmin: adminVerifier(meta),
+    verifyAdmin: adminVerifier(meta, new RateLimitedLog(log)),
+    audit: (line) => log.info(line, 'admin action'),
     version,
     bodyLimitBytes: config.http.maxBodyBytes,
     requestTimeoutMs: config.http.requestTimeout,
@@ -129,15 +130,20 @@ async function keepRegistered(
 }
 
 /** Superusers of tenant `default` administer the cluster. */
-function adminVerifier(meta: MetaClient): VerifyAdmin {
+function adminVerifier(meta: MetaClient, strangers: RateLimitedLog): VerifyAdmin {
   const authenticator = new Authenticator({
     anonymous: 'refused',
     findUser: (tenant, name) => meta.view.user(tenant, name),
     nowMs: () => systemClock.monotonicMs(),
     timers: systemTimers,
+    onDenied: ({ reason, ...login }) =>
+      strangers.warn(`login ${reason}`, { ...login, reason }, 'login denied'),
   });
-  return async (username, password) => {
-    const verdict = await authenticator.authenticate('default', username, Buffer.from(password));
-    return verdict.outcome === 'allowed' && verdict.principal.superuser;
+  return async (username, password, address) => {
+    const verdict = await authenticator.authenticate('default', username, Buffer.from(password), {
+      address,
+      isWanted: () => true,
+    });
+    return verdict.outcome === 'allowed' ? verdict.principal : null;
   };
 }

@@ -2,6 +2,7 @@ import { connect, type AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { BrokerError, ERROR_CODES, type ErrorCode } from '@robustmq/errors';
 import type { FastifyInstance } from 'fastify';
+import type { AuditLine } from '../src/audit.ts';
 import { clusterHealth, clusterOverview } from '../src/cluster-overview.ts';
 import { answerClientError, httpStatusOf } from '../src/error-response.ts';
 import { createHttpApi } from '../src/http-api.ts';
@@ -76,15 +77,23 @@ class RecordingCluster implements Cluster {
 
 let cluster: RecordingCluster;
 let figures: RequestFigures;
+let audit: AuditLine[];
 let app: FastifyInstance;
 const admin = { authorization: `Basic ${Buffer.from('admin:se:cret').toString('base64')}` };
 
 beforeEach(async () => {
   cluster = new RecordingCluster();
   figures = new RequestFigures();
+  audit = [];
   app = await createHttpApi({
     cluster,
-    verifyAdmin: (username, password) => Promise.resolve(username === 'admin' && password === 'se:cret'),
+    verifyAdmin: (name, password) =>
+      Promise.resolve(
+        password === 'se:cret'
+          ? { tenant: 'default', name, superuser: name === 'admin', anonymous: false }
+          : null,
+      ),
+    audit: (line) => audit.push(line),
     version: '0.1.0',
     bodyLimitBytes: 1024,
     requestTimeoutMs: 5_000,
@@ -105,6 +114,69 @@ describe('access', () => {
     expect(answer.statusCode).toBe(401);
     expect(answer.headers['www-authenticate']).toContain('Basic');
     expect(answer.json()).toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it('a valid user who is no superuser is forbidden, not asked for credentials again', async () => {
+    const headers = { authorization: `Basic ${Buffer.from('device:se:cret').toString('base64')}` };
+    const answer = await app.inject({ url: '/api/v1/cluster', headers });
+    expect(answer.statusCode).toBe(403);
+    expect(answer.headers['www-authenticate']).toBeUndefined();
+  });
+
+  it.each([
+    ['another origin', { origin: 'https://evil.example' }, 403],
+    ['an opaque origin', { origin: 'null' }, 403],
+    ['another site, without an origin', { 'sec-fetch-site': 'cross-site' }, 403],
+    ['its own origin', { origin: 'http://localhost:80', host: 'localhost:80' }, 204],
+    ['no browser', {}, 204],
+  ])('a request of %s', async (_who, headers, status) => {
+    const answer = await app.inject({
+      method: 'DELETE',
+      url: '/api/v1/users/device',
+      headers: { ...admin, host: 'localhost', ...headers },
+    });
+    // A URL's host leaves the default port out, and so does a browser's Host header.
+    expect(answer.statusCode).toBe(status === 204 && 'host' in headers ? 403 : status);
+    expect(cluster.calls).toHaveLength(answer.statusCode === 204 ? 1 : 0);
+  });
+
+  it('answers tell browsers to take them for nothing else', async () => {
+    for (const url of ['/api/v1/health', '/api/v1/cluster', '/openapi.json', '/nowhere']) {
+      const { headers } = await app.inject({ url, headers: admin });
+      expect(headers).toMatchObject({
+        'x-content-type-options': 'nosniff',
+        'x-frame-options': 'DENY',
+        'cache-control': 'no-store',
+      });
+    }
+  });
+
+  it('N14: every action is audited with who, what and how it ended; reading is not, a password never', async () => {
+    const put = {
+      method: 'PUT',
+      url: '/api/v1/users/pump?tenant=acme',
+      payload: { password: 'long enough' },
+    } as const;
+    await app.inject({ ...put, headers: admin });
+    await app.inject({
+      ...put,
+      headers: { authorization: `Basic ${Buffer.from('device:se:cret').toString('base64')}` },
+    });
+    await app.inject(put);
+    await app.inject({ url: '/api/v1/users', headers: admin });
+    const line = {
+      audit: true,
+      address: '127.0.0.1',
+      method: 'PUT',
+      route: '/api/v1/users/:name',
+      target: 'pump',
+    };
+    expect(audit).toMatchObject([
+      { ...line, principal: 'User:admin', tenant: 'acme', status: 200 },
+      { ...line, principal: 'User:device', status: 403 },
+      { ...line, principal: '', status: 401 },
+    ]);
+    expect(JSON.stringify(audit)).not.toContain('long enough');
   });
 
   it('every route but health and the description needs an admin', async () => {
