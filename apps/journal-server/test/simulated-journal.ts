@@ -12,6 +12,7 @@ import {
 } from '@robustmq/record-batch';
 import { systemTimers } from '@robustmq/runtime';
 import { drained, invariant, Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
+import { openDirectoryFacts } from '../src/directory-id.ts';
 import { Journal, JournalEvents } from '../src/journal.ts';
 import type { AppendAnswer, AppendOrigin, AppendRequest } from '../src/pending.ts';
 import { ReadTurns } from '../src/read/read-turns.ts';
@@ -29,6 +30,7 @@ export type JournalMutant =
   | 'epoch reused after a restart'
   | 'refused ticks stay in the producer table';
 
+const DATA = 'volume/journal-1';
 const STREAMS = [1, 2, 3];
 const PRODUCER_BASE = 1000;
 const COMMIT_LOG_BYTES = [12 * 1024, 16 * 1024, 64 * 1024];
@@ -372,8 +374,10 @@ export class SimulatedJournal {
       this.disk.behaviour.syncErrorRate = 0;
       this.disk.behaviour.capacityBytes = Infinity;
       const events = new JournalEvents();
+      // As a start does: the names above the data are durable before there is data.
+      await this.clock.settle(openDirectoryFacts(this.disk, DATA, NODE_ID, SILENT));
       const opened = await this.clock.settle(
-        openDirectory(this.disk, 'data', events, {
+        openDirectory(this.disk, DATA, events, {
           nowMs: this.clock.monotonicMs(),
           fileBytes: this.#fileBytes,
           spareFiles: 1,
@@ -415,7 +419,7 @@ export class SimulatedJournal {
     return new Journal(
       {
         disk: this.disk,
-        dataDirectory: 'data',
+        dataDirectory: DATA,
         clock: this.clock,
         timers: systemTimers,
         turns: new ReadTurns(this.clock, systemTimers),
