@@ -108,3 +108,8 @@ test('a group goes on where it committed, whoever is its member', async () => {
   expect(await second.waitForLines(1)).toEqual(['three']);
   await second.stop();
 });
+
+test('a transactional producer ends with an error instead of asking for ever', async () => {
+  const args = ['-P', '-t', 'kcat-transaction', '-X', 'transactional.id=one'];
+  await expect(kcat(args, 'a\n')).rejects.toThrow(/authorization|transaction/i);
+});

@@ -10,7 +10,7 @@ import {
   responseHeaderVersion,
   type RequestEnvelope,
 } from '@robustmq/kafka-codec';
-import { WheelTimer, type TimerWheel } from '@robustmq/runtime';
+import { WheelTimer, type Timers, type TimerWheel } from '@robustmq/runtime';
 import { NO_RESPONSE, type ApiRow, type Overlap, type WriteBody } from './api.ts';
 import { API_TABLE } from './api-table.ts';
 import type { ConnectionInfo, GatewayParts } from './context.ts';
@@ -40,6 +40,7 @@ export interface ConnectionShared {
   readonly parts: GatewayParts;
   readonly limits: ConnectionLimits;
   readonly wheel: TimerWheel;
+  readonly timers: Timers;
   readonly budget: MemoryBudget;
 }
 

@@ -67,6 +67,7 @@ export class KafkaGateway {
       config: options.groups,
       maxGroups: options.maxGroups,
       log: strangers,
+      timers: systemTimers,
       nowMs: () => performance.now(),
     });
     this.#fetchSessions = new FetchSessionCache({
@@ -94,7 +95,7 @@ export class KafkaGateway {
       nowMs: () => Date.now(),
     };
     this.#listener = new KafkaListener(
-      { parts, limits: options.limits, wheel: this.#wheel, budget: this.#budget },
+      { parts, limits: options.limits, wheel: this.#wheel, timers: systemTimers, budget: this.#budget },
       options.listener,
     );
   }

@@ -1,6 +1,6 @@
 // KafkaListener: accepts connections and ends them in order.
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { listenTcp } from '@robustmq/runtime';
+import { listenTcp, type Cancel } from '@robustmq/runtime';
 import { KafkaConnection, type ConnectionShared } from './connection.ts';
 
 /** Where to listen. */
@@ -17,7 +17,7 @@ export class KafkaListener {
   readonly #options: ListenerOptions;
   #nextId = 1;
   #open = false;
-  #pressureCheck: NodeJS.Timeout | undefined;
+  #stopPressureCheck: Cancel | undefined;
   readonly #shared: ConnectionShared;
 
   constructor(shared: ConnectionShared, options: ListenerOptions) {
@@ -50,8 +50,7 @@ export class KafkaListener {
   open(): void {
     this.#open = true;
     const { limits } = this.#shared;
-    this.#pressureCheck = setInterval(() => this.#relieve(), limits.pressureTimeoutMs);
-    this.#pressureCheck.unref();
+    this.#stopPressureCheck = this.#shared.timers.every(limits.pressureTimeoutMs, () => this.#relieve());
   }
 
   /** Clients that leave much unread must not be in the way of the others (I8). */
@@ -67,7 +66,7 @@ export class KafkaListener {
 
   /** Accepts no more; resolves once every request under way was answered, at the latest when the signal aborts. */
   async drain(deadline: AbortSignal): Promise<void> {
-    clearInterval(this.#pressureCheck);
+    this.#stopPressureCheck?.();
     this.#closed ??= new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const answered = [...this.#connections].map(
       (connection) => new Promise<void>((resolve) => connection.drain(resolve)),

@@ -9,6 +9,7 @@ import {
   type SyncRequest,
   type SyncResult,
 } from '@robustmq/kafka-group';
+import type { Cancel, Timers } from '@robustmq/runtime';
 import type { RateLimitedLog } from '@robustmq/telemetry';
 import { OrderedWrites } from './ordered-writes.ts';
 import { groupErrorOf } from '../error-table.ts';
@@ -32,6 +33,7 @@ export interface GroupCoordinatorOptions {
   /** Groups held at most; further ones are refused until some are idle. */
   readonly maxGroups: number;
   readonly log: RateLimitedLog;
+  readonly timers: Timers;
   /** Monotonic, in ms. */
   readonly nowMs: () => number;
 }
@@ -54,7 +56,7 @@ export class GroupCoordinator {
   readonly #opening = new Map<string, Promise<Opened>>();
   readonly #waiting = new Map<number, Waiting>();
   #nextToken = 1;
-  #timer: NodeJS.Timeout | undefined;
+  #stopClock: Cancel | undefined;
 
   constructor(options: GroupCoordinatorOptions) {
     this.#options = options;
@@ -67,13 +69,12 @@ export class GroupCoordinator {
 
   /** Starts the clock that expires members. */
   start(): void {
-    this.#timer = setInterval(() => this.tick(), TICK_MS);
-    this.#timer.unref();
+    this.#stopClock = this.#options.timers.every(TICK_MS, () => this.tick());
   }
 
   /** Stops the clock and sends everyone away. */
   stop(): void {
-    clearInterval(this.#timer);
+    this.#stopClock?.();
     this.resignAll();
   }
 
