@@ -1,7 +1,7 @@
 // The process: configuration in, a serving API out, and an orderly end.
 import { Authenticator } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
-import { MetaClient, type Registration } from '@robustmq/meta-client';
+import { Incarnations, MetaClient } from '@robustmq/meta-client';
 import { openCredentials, ServiceKind } from '@robustmq/rpc';
 import { explainListenError, Shutdown, systemClock, systemTimers } from '@robustmq/runtime';
 import { RateLimitedLog, startTelemetry } from '@robustmq/telemetry';
@@ -67,16 +67,24 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
     version,
     endpoints: { http: `${host}:${port}`, ops: `${config.ops.host}:${telemetry.opsPort}` },
   };
-  const membership = await keepRegistered(meta, description, (reason) =>
-    log.warn({ reason }, 'lease lost, registering again'),
-  );
-  shutdown.add('lease', STEP_TIMEOUT_MS, () => membership.leave());
+  const nothing = (): void => undefined;
+  const incarnations = new Incarnations({
+    meta,
+    description,
+    log,
+    // This API holds nothing that a lease covers.
+    begin: nothing,
+    end: nothing,
+    acknowledgesOwnership: false,
+  });
+  await incarnations.start();
+  shutdown.add('lease', STEP_TIMEOUT_MS, () => incarnations.close());
   shutdown.add('requests', STEP_TIMEOUT_MS, async () => {
     telemetry.health.markDraining();
     await app.close();
   });
   telemetry.health.addCheck('cluster', () => meta.view.problem);
-  telemetry.health.addCheck('lease', () => (membership.held() ? null : 'no lease'));
+  telemetry.health.addCheck('lease', () => (incarnations.held ? null : 'no lease'));
   telemetry.health.markStarted();
   shutdown.installSignals();
   log.info({ http: `${host}:${port}` }, 'ready');
@@ -97,36 +105,6 @@ async function listen(
   if (address === null || typeof address === 'string')
     throw new BrokerError('internal', 'no address after listen');
   return address.port;
-}
-
-/** Registers, and again under a new incarnation whenever the lease is lost: this API holds nothing that a lease covers. */
-async function keepRegistered(
-  meta: MetaClient,
-  description: Parameters<MetaClient['register']>[0],
-  onLost: (reason: string) => void,
-): Promise<{ held(): boolean; leave(): Promise<void> }> {
-  let registration: Registration | undefined;
-  let leaving = false;
-  const join = async (): Promise<void> => {
-    registration = await meta.register(description, (reason) => {
-      onLost(reason);
-      if (!leaving) rejoin();
-    });
-  };
-  const rejoin = (): void => {
-    join().catch((error: unknown) => {
-      onLost(BrokerError.from(error).message);
-      if (!leaving) setTimeout(rejoin, 1_000).unref();
-    });
-  };
-  await join();
-  return {
-    held: () => registration?.held ?? false,
-    leave: async () => {
-      leaving = true;
-      await registration?.release();
-    },
-  };
 }
 
 /** Superusers of tenant `default` administer the cluster. */

@@ -85,7 +85,8 @@ export function topicErrorOf(error: unknown): KafkaErrorName {
     case 'not_enough_replicas':
       return 'INVALID_REPLICATION_FACTOR';
     case 'quota_exceeded':
-      return 'POLICY_VIOLATION';
+      // Too many for now can be repeated; too many at all cannot.
+      return error.details['quota'] === 'rate' ? 'THROTTLING_QUOTA_EXCEEDED' : 'POLICY_VIOLATION';
     default:
       return KAFKA_ERROR_OF[error.code];
   }

@@ -1,7 +1,6 @@
 // The process: configuration in, a serving gateway out, and an orderly end.
 import { hostname } from 'node:os';
-import { BrokerError } from '@robustmq/errors';
-import { MetaClient, type Registration } from '@robustmq/meta-client';
+import { MetaClient, type Incarnations } from '@robustmq/meta-client';
 import { openCredentials, ServiceKind } from '@robustmq/rpc';
 import { Shutdown, type Log } from '@robustmq/runtime';
 import { startTelemetry, type Telemetry } from '@robustmq/telemetry';
@@ -12,7 +11,7 @@ import { TopicCommands } from './adapters/topic-commands.ts';
 import { parseAddress } from './brokers.ts';
 import { kafkaGatewayConfig, type KafkaGatewayConfig } from './config.ts';
 import { KafkaGateway, type KafkaGatewayOptions } from './gateway.ts';
-import { Membership } from './membership.ts';
+import { membershipOf } from './membership.ts';
 import { registerGatewayMetrics } from './metrics.ts';
 
 const SERVICE = 'kafka-gateway';
@@ -46,21 +45,17 @@ export async function run(config: KafkaGatewayConfig, version: string): Promise<
   const cluster = new ClusterAdapter(meta.view, config.tenant);
   const journal = new JournalAdapter(() => meta.view.revision);
   shutdown.add('journal client', STEP_TIMEOUT_MS, () => Promise.resolve(journal.close()));
-  const registration = (): Registration => {
-    if (membership.registration === undefined) throw new BrokerError('unavailable', 'not registered');
-    return membership.registration;
-  };
   const gateway = new KafkaGateway({
     ...gatewayOptions(config),
     cluster,
     topics: new TopicCommands(meta, cluster, config.tenant),
     journal,
-    groupStore: new GroupStore(meta, registration, config.tenant),
+    groupStore: new GroupStore(meta, () => membership.registration, config.tenant),
     log,
     debug: telemetry.log.debug,
   });
   const { port } = await gateway.bind();
-  const membership = new Membership({
+  const membership = membershipOf({
     meta,
     cluster,
     journal,
@@ -80,9 +75,9 @@ export async function run(config: KafkaGatewayConfig, version: string): Promise<
     onLost: () => gateway.groups.resignAll(),
   });
   await meta.ready();
-  await membership.join();
+  await membership.start();
   shutdown.add('connections', STEP_TIMEOUT_MS, (signal) => gateway.stop(signal));
-  shutdown.add('lease', STEP_TIMEOUT_MS, () => membership.leave());
+  shutdown.add('lease', STEP_TIMEOUT_MS, () => membership.close());
   gateway.open();
   shutdown.add('requests', config.drain.timeout, (signal) => {
     telemetry.health.markDraining();
@@ -108,7 +103,7 @@ async function connectToMeta(config: KafkaGatewayConfig, log: Log): Promise<Meta
   return new MetaClient({ addresses: config.meta.addresses, credentials, log });
 }
 
-function watchHealth(telemetry: Telemetry, membership: Membership, journal: JournalAdapter): void {
+function watchHealth(telemetry: Telemetry, membership: Incarnations<void>, journal: JournalAdapter): void {
   telemetry.health.addCheck('lease', () => (membership.held ? null : 'not held'));
   telemetry.health.addCheck('journal', () => (journal.connected ? null : 'no journal-server is connected'));
 }

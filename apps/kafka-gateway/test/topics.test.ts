@@ -313,6 +313,7 @@ describe('CreateTopics', () => {
     [new BrokerError('quota_exceeded', ''), 'POLICY_VIOLATION'],
     [new BrokerError('already_exists', ''), 'TOPIC_ALREADY_EXISTS'],
     [new BrokerError('not_enough_replicas', ''), 'INVALID_REPLICATION_FACTOR'],
+    [new BrokerError('quota_exceeded', '', { details: { quota: 'rate' } }), 'THROTTLING_QUOTA_EXCEEDED'],
     [new BrokerError('unsupported', ''), 'INVALID_CONFIG'],
   ])('meta refuses with %s: the client hears %s', async (failure, error) => {
     await start();

@@ -69,6 +69,29 @@ export const metaServiceConfig = defineConfig(
           'Who may open an MQTT session: only the user who made it, or whoever connects with its client id. A session that an anonymous client made passes to the first user.',
         ),
     }),
+    quotas: section({
+      tenant: section({
+        streams: z.int().min(1).max(20_000).default(10_000).describe('Most streams of a tenant.'),
+        shards: z
+          .int()
+          .min(1)
+          .max(100_000)
+          .default(10_000)
+          .describe('Most shards of all streams of a tenant.'),
+        creationBurst: z
+          .int()
+          .min(1_000)
+          .max(100_000)
+          .default(2_000)
+          .describe('Shards that a tenant may make at once.'),
+        creationsPerSecond: z
+          .int()
+          .min(1)
+          .max(100_000)
+          .default(100)
+          .describe('Shards that a tenant may make per second beyond that.'),
+      }),
+    }),
     streams: section({
       default: section({
         partitions: z

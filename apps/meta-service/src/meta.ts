@@ -15,6 +15,7 @@ import {
   type CommandDefaultsSchema,
   CommandSchema,
   EndNodesSchema,
+  FEATURE_LEVEL,
   PlaceSlotsSchema,
   RegisterNodeResponseSchema,
   type Command,
@@ -24,8 +25,10 @@ import {
   type RequestId,
 } from '@robustmq/rpc';
 import { TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
+import { AppliedSignal } from './applied-signal.ts';
 import { ClusterMachine, type ClusterMachineOptions } from './cluster/cluster-machine.ts';
 import { ClusterState } from './cluster/cluster-state.ts';
+import { CreationRate, type CreationRateOptions } from './creation-rate.ts';
 import { dataMachine } from './data/data-machine.ts';
 import { applyingOnce } from './group-machine.ts';
 import { CLUSTER_FAMILY, dataFamily } from './families.ts';
@@ -48,6 +51,7 @@ export interface MetaParts extends Pick<
   readonly dataGroups: number;
   /** How long groups without members and their offsets are kept (KIP-211). */
   readonly offsetsRetentionMs: number;
+  readonly creationRate: Pick<CreationRateOptions, 'burst' | 'shardsPerSecond'>;
   readonly machine: Omit<ClusterMachineOptions, 'onApplied'>;
   /** Sent along with the commands that need them. */
   readonly defaults: MessageInitShape<typeof CommandDefaultsSchema>;
@@ -64,6 +68,9 @@ const WITNESS_INTERVAL_MS = 1_000;
 /** See the file head. */
 export class Meta {
   readonly watch: WatchHub;
+  /** Fired after each change of the cluster group. */
+  readonly applied: AppliedSignal;
+  readonly creationRate: CreationRate;
   readonly leases: Leases;
   readonly state: ClusterState;
   readonly dataGroups: number;
@@ -78,11 +85,19 @@ export class Meta {
   readonly #busy = new Set<string>();
   readonly #onFatal: (error: BrokerError) => void;
 
-  private constructor(parts: MetaParts, state: ClusterState, log: SoloLog, watch: WatchHub) {
+  private constructor(
+    parts: MetaParts,
+    state: ClusterState,
+    log: SoloLog,
+    watch: WatchHub,
+    applied: AppliedSignal,
+  ) {
     this.store = parts.store;
     this.dataGroups = parts.dataGroups;
     this.state = state;
     this.watch = watch;
+    this.applied = applied;
+    this.creationRate = new CreationRate({ clock: parts.clock, ...parts.creationRate });
     this.#log = log;
     this.#clock = parts.clock;
     this.#systemTimers = parts.timers;
@@ -97,9 +112,13 @@ export class Meta {
   static async open(parts: MetaParts): Promise<Meta> {
     const state = ClusterState.load(await allRows(parts.store, CLUSTER_FAMILY));
     const watch = new WatchHub(() => state);
+    const applied = new AppliedSignal();
     const cluster = new ClusterMachine(state, {
       ...parts.machine,
-      onApplied: (revision, changes) => watch.publish(revision, changes),
+      onApplied: (revision, changes) => {
+        watch.publish(revision, changes);
+        applied.fire();
+      },
     });
     const groups: LogGroup[] = [
       {
@@ -111,7 +130,7 @@ export class Meta {
     for (let i = 0; i < parts.dataGroups; i++)
       groups.push({ family: dataFamily(i), machine: applyingOnce(dataMachine) });
     const log = await SoloLog.open({ ...parts, groups });
-    const meta = new Meta(parts, state, log, watch);
+    const meta = new Meta(parts, state, log, watch, applied);
     await meta.#placeSlots();
     return meta;
   }
@@ -135,7 +154,7 @@ export class Meta {
     const admin = { tenant: 'default', name: 'admin', superuser: true, ...credentials };
     await this.cluster({
       case: 'bootstrap',
-      value: create(BootstrapSchema, { clusterId: randomUUID(), admin }),
+      value: create(BootstrapSchema, { clusterId: randomUUID(), admin, featureLevel: FEATURE_LEVEL }),
     });
   }
 
@@ -200,7 +219,9 @@ export class Meta {
     const response = decodeResponse(RegisterNodeResponseSchema, bytes);
     this.leases.renew(response.node?.identity);
     this.leases.forget();
-    if (before !== undefined) await this.#fence([before]);
+    // A repeat of a registration ended nothing.
+    if (before !== undefined && before.incarnation !== response.node?.identity?.incarnation)
+      await this.#fence([before]);
     return response;
   }
 

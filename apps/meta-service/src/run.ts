@@ -6,6 +6,7 @@ import { openRocksDb, type KeyValueStore, type RocksDbOptions } from '@robustmq/
 import { BrokerError } from '@robustmq/errors';
 import {
   ClusterService,
+  FEATURE_LEVEL,
   GroupService,
   openCredentials,
   RegisterNodeRequestSchema,
@@ -139,7 +140,13 @@ function openMeta(
       streamShards: config.streams.default.partitions,
       streamMqttFilter: config.streams.default.mqtt.filter,
       mqttShards: config.mqtt.shards,
+      tenantStreams: config.quotas.tenant.streams,
+      tenantShards: config.quotas.tenant.shards,
       clientIdOwnsSession: config.sessions.owner === 'client-id',
+    },
+    creationRate: {
+      burst: config.quotas.tenant.creationBurst,
+      shardsPerSecond: config.quotas.tenant.creationsPerSecond,
     },
     machine: {
       leaseDurationMs: config.lease.duration,
@@ -176,6 +183,7 @@ async function registerSelf(
     kind: ServiceKind.META,
     zone: config.node.zone,
     version,
+    featureLevel: FEATURE_LEVEL,
     endpoints: { grpc, ops },
   });
   const { node } = await meta.register(value);

@@ -115,6 +115,7 @@ export class WatchHub {
     for (const [key, value] of state.config)
       add({ case: 'config', value: { $typeName: 'robustmq.meta.v1.DynamicConfig', key, value } });
     add({ case: 'ownershipEpoch', value: ownershipEpoch });
+    add({ case: 'featureLevel', value: state.meta.featureLevel });
     const parts = partsOf(rows);
     parts.forEach((changes, i) => {
       const snapshotComplete = i === parts.length - 1;

@@ -12,6 +12,7 @@ import {
   type Shard,
 } from '@robustmq/rpc';
 import { CONTEXT, failing, message, replicate, TestMeta } from './support/test-meta.ts';
+import { USER } from './support/users.ts';
 
 describe('nodes', () => {
   let world: TestMeta;
@@ -149,6 +150,37 @@ describe('nodes', () => {
       expect(world.meta.state.nodes.has('mqtt-1')).toBe(false);
     });
 
+    test('M2: a repeat of a registration is answered with the incarnation that it began', async () => {
+      const register = (nonce: string) =>
+        world.meta.register(
+          message(RegisterNodeRequestSchema, {
+            nodeId: 'mqtt-1',
+            kind: ServiceKind.MQTT_GATEWAY,
+            nonce: Buffer.from(nonce),
+          }),
+        );
+      const first = await register('a');
+      const before = await world.dump();
+      expect((await register('a')).node!.identity).toEqual(first.node!.identity);
+      expect(await world.dump()).toEqual(before);
+      const second = await register('b');
+      expect(second.node!.identity!.incarnation).toBeGreaterThan(first.node!.identity!.incarnation);
+      await world.meta.endNodes([second.node!.identity!]);
+      const third = await register('b');
+      expect(third.node!.identity!.incarnation).toBeGreaterThan(second.node!.identity!.incarnation);
+      await expect(register('x'.repeat(33))).rejects.toEqual(failing('invalid_argument'));
+    });
+
+    test('the number of a broker is kept for it', async () => {
+      const broker = (nodeId: string) => world.register(nodeId, ServiceKind.KAFKA_GATEWAY);
+      const first = await broker('kafka-1');
+      await broker('kafka-2');
+      await world.meta.endNodes([first.identity!]);
+      world.clock.advance(7_200_000);
+      await world.meta.endNodes([await world.gateway('mqtt-1')]);
+      expect((await broker('kafka-1')).number).toBe(first.number);
+    });
+
     test.each([
       ['texts', { zone: 'z'.repeat(257) }],
       ['endpoints', { endpoints: Object.fromEntries([...Array(17).keys()].map((i) => [`e${i}`, 'h:1'])) }],
@@ -222,19 +254,8 @@ describe('nodes', () => {
   });
 
   test('users: created once, replaced, deleted; with every stored form of their password', async () => {
-    const verifierOf = (keyBytes: number) => ({
-      salt: new Uint8Array(16),
-      iterations: 4096,
-      storedKey: new Uint8Array(keyBytes),
-      serverKey: new Uint8Array(keyBytes),
-    });
-    const credentials = {
-      passwordHash: '$argon2id$x',
-      scramSha256: verifierOf(32),
-      scramSha512: verifierOf(64),
-    };
     const put = (over: object = {}, createOnly = false) => {
-      const user = { tenant: 'default', name: 'u', ...credentials, ...over };
+      const user = { tenant: 'default', name: 'u', ...USER, ...over };
       return world.cluster.putUser(message(PutUserRequestSchema, { user, createOnly }), CONTEXT);
     };
     const remove = () =>
@@ -247,8 +268,10 @@ describe('nodes', () => {
     expect([row.scramSha256?.storedKey.length, row.scramSha512?.serverKey.length]).toEqual([32, 64]);
     await expect(put({ passwordHash: 'plain' })).rejects.toEqual(failing('invalid_argument'));
     await expect(put({ scramSha512: undefined })).rejects.toEqual(failing('invalid_argument'));
-    await expect(put({ scramSha256: verifierOf(64) })).rejects.toEqual(failing('invalid_argument'));
+    await expect(put({ scramSha256: USER.scramSha512 })).rejects.toEqual(failing('invalid_argument'));
     await expect(put({ name: 'a\u0000b' })).rejects.toEqual(failing('invalid_argument'));
+    await put({ name: 'another', superuser: true });
+    await put({ superuser: false });
     await remove();
     await expect(remove()).rejects.toEqual(failing('not_found'));
   });

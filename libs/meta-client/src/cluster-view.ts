@@ -80,6 +80,11 @@ export class ClusterView {
     return this.#tables.ownershipEpoch;
   }
 
+  /** What every command, field and format of this cluster may use (N17). */
+  get featureLevel(): number {
+    return this.#tables.featureLevel;
+  }
+
   streamByName(tenant: string, name: string): StreamView | undefined {
     return this.#tables.streamIndex.byName(tenant, name);
   }

@@ -1,4 +1,5 @@
 export { ClusterView } from './cluster-view.ts';
+export { Incarnations } from './incarnations.ts';
 export { LEASE_SAFETY_MS, LeaseKeeper, type LeaseOptions } from './lease.ts';
 export {
   MetaClient,

@@ -1,9 +1,11 @@
 // The way from any service to meta-service: typed calls, the watched view, and this process's registration.
+import { randomBytes } from 'node:crypto';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { BrokerError, type ErrorCode } from '@robustmq/errors';
 import {
   ClusterService,
   createClient,
+  FEATURE_LEVEL,
   GroupService,
   SessionService,
   type Credentials,
@@ -58,6 +60,7 @@ export interface Registration {
   release(): Promise<void>;
 }
 
+const NONCE_BYTES = 16;
 const CALL_TIMEOUT_MS = 5_000;
 const RELEASE_TIMEOUT_MS = 1_000;
 const RETRIABLE: ReadonlySet<ErrorCode> = new Set(['unavailable', 'not_leader']);
@@ -178,12 +181,15 @@ export class MetaClient {
    */
   async register(description: NodeDescription, onLost: (reason: string) => void): Promise<Registration> {
     this.#lease?.stop();
-    // A repeat of a registration that did arrive is just the next incarnation.
+    const request = { ...description, featureLevel: FEATURE_LEVEL, nonce: randomBytes(NONCE_BYTES) };
     const { sentAtMs, response } = await this.#retryWhile(
       REGISTRATION_RETRIABLE,
       async () => {
         const at = this.#clock.monotonicMs();
-        return { sentAtMs: at, response: await this.cluster.registerNode(description) };
+        return {
+          sentAtMs: at,
+          response: await this.cluster.registerNode(request),
+        };
       },
       Number.POSITIVE_INFINITY,
     );

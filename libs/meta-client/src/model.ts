@@ -80,7 +80,8 @@ export type ViewChange =
   | { readonly kind: 'user'; readonly user: UserView }
   | { readonly kind: 'userDeleted'; readonly user: UserView }
   | { readonly kind: 'config'; readonly key: string; readonly value: string | undefined }
-  | { readonly kind: 'ownershipEpoch'; readonly ownershipEpoch: number };
+  | { readonly kind: 'ownershipEpoch'; readonly ownershipEpoch: number }
+  | { readonly kind: 'featureLevel'; readonly featureLevel: number };
 
 /** A 64-bit id or time as a number. @throws BrokerError `out_of_range` beyond the safe integers. */
 export function toNumber(value: bigint): number {

@@ -46,6 +46,8 @@ export class ViewTables {
   newestIncarnation = 0;
   /** The newest epoch at which MQTT topics changed owner (rule O2). */
   ownershipEpoch = 0;
+  /** What the whole cluster may use (N17). */
+  featureLevel = 0;
 
   /** The edit that a change asks for; undefined for a case that this version does not know. */
   editOf({ change }: ClusterChange): RowEdit | undefined {
@@ -81,6 +83,11 @@ export class ViewTables {
 type Change = ClusterChange['change'];
 type Case = NonNullable<Change['case']>;
 
+/** The edit of what exists once. */
+function single(value: unknown, apply: () => ViewChange): RowEdit {
+  return { table: undefined, key: undefined, value, isDeletion: false, apply };
+}
+
 /** Total: a case of the contract that has no row here does not compile. */
 const EDITS: {
   readonly [C in Case]: (tables: ViewTables, value: Extract<Change, { case: C }>['value']) => RowEdit;
@@ -95,14 +102,14 @@ const EDITS: {
   user: ({ users }, row) => rowEdit(users, nameKey(row.tenant, row.name), userView(row)),
   deletedUser: ({ users }, { tenant, name }) => rowEdit(users, nameKey(tenant, name), undefined),
   config: ({ config }, { key, value }) => rowEdit(config, key, value === '' ? undefined : value),
-  ownershipEpoch: (tables, epoch) => ({
-    table: undefined,
-    key: undefined,
-    value: epoch,
-    isDeletion: false,
-    apply: () => {
+  ownershipEpoch: (tables, epoch) =>
+    single(epoch, () => {
       tables.ownershipEpoch = toNumber(epoch);
       return { kind: 'ownershipEpoch', ownershipEpoch: tables.ownershipEpoch };
-    },
-  }),
+    }),
+  featureLevel: (tables, level) =>
+    single(level, () => {
+      tables.featureLevel = level;
+      return { kind: 'featureLevel', featureLevel: level };
+    }),
 };

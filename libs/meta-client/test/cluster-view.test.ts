@@ -50,9 +50,8 @@ const summary = (changes: readonly ViewChange[]): string[] =>
     if (change.kind === 'stream' || change.kind === 'streamDeleted')
       return `${change.kind} ${change.stream.name}`;
     if (change.kind === 'user' || change.kind === 'userDeleted') return `${change.kind} ${change.user.name}`;
-    return change.kind === 'config'
-      ? `config ${change.key}=${change.value}`
-      : `epoch ${change.ownershipEpoch}`;
+    if (change.kind === 'config') return `config ${change.key}=${change.value}`;
+    return change.kind === 'featureLevel' ? `level ${change.featureLevel}` : `epoch ${change.ownershipEpoch}`;
   });
 
 let view: ClusterView;
@@ -100,6 +99,12 @@ it('applies each revision once, in order', () => {
   view.apply(message(7, [config('k', '')]));
   expect(seen.slice(1)).toEqual(['@6 config k=v, epoch 4', '@7 config k=undefined']);
   expect([view.config.size, view.ownershipEpoch]).toEqual([0, 4]);
+});
+
+it('N17: knows what the whole cluster may use', () => {
+  view.apply(snapshot(5, [{ change: { case: 'featureLevel', value: 3 } }]));
+  view.apply(message(6, [{ change: { case: 'featureLevel', value: 4 } }]));
+  expect([view.featureLevel, seen]).toEqual([4, ['@5 level 3', '@6 level 4']]);
 });
 
 it('keeps a name that a younger stream has taken', () => {

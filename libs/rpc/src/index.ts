@@ -4,6 +4,7 @@ export { clientLink, serverLink, type Link, type LinkListener } from './link.ts'
 export { ClusterSecret } from './cluster-secret.ts';
 export { Credentials } from './credentials.ts';
 export { openCredentials } from './open-credentials.ts';
+export { FEATURE_LEVEL } from './feature-level.ts';
 export { fromFailure, toFailure } from './failure.ts';
 export { fromServiceError, toServiceError } from './status.ts';
 export { registerMessageCodec, type MessageCodec } from './service-definition.ts';

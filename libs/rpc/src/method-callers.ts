@@ -35,6 +35,7 @@ const CLUSTER: Rows<typeof ClusterService> = {
   putUser: [ADMIN_API],
   deleteUser: [ADMIN_API],
   putDynamicConfig: [ADMIN_API],
+  raiseFeatureLevel: [ADMIN_API],
 };
 
 const SESSIONS: Rows<typeof SessionService> = {

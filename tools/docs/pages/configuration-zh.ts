@@ -16,6 +16,10 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
   'Who may open an MQTT session: only the user who made it, or whoever connects with its client id. A session that an anonymous client made passes to the first user.':
     '谁可以打开 MQTT 会话：仅限创建它的用户，或任何以其客户端标识连接者。匿名客户端创建的会话归第一个打开它的用户所有。',
   'Shards of the built-in stream mqtt, fixed when it is created.': '内置 stream mqtt 的分片数，建立时确定。',
+  'Most streams of a tenant.': '一个租户最多的 stream 数。',
+  'Most shards of all streams of a tenant.': '一个租户所有 stream 最多的分片总数。',
+  'Shards that a tenant may make at once.': '一个租户可以一次创建的分片数。',
+  'Shards that a tenant may make per second beyond that.': '超出之后，一个租户每秒可以创建的分片数。',
   'Shards of a stream that asks for no number.': '未指定个数的 stream 的分片数。',
   'Whether a new stream owns the MQTT topic of its own name.': '新 stream 是否拥有与自己同名的 MQTT 主题。',
   'Name of this node; stable over restarts': '本节点的名称；重启后不变。',

@@ -18,6 +18,9 @@ import {
   type User,
 } from '@robustmq/rpc';
 
+/** The tenant of clients that name none. */
+export const DEFAULT_TENANT = 'default';
+
 /** A row of the cluster group: its key's first letter names its kind. */
 const KEY = {
   meta: Buffer.from('m'),
@@ -42,6 +45,7 @@ export interface ClusterRows {
   readonly deletions: Set<number>;
   ownershipEpoch: boolean;
   slots: boolean;
+  featureLevel: boolean;
   meta: boolean;
 }
 
@@ -58,6 +62,7 @@ export function noRows(): ClusterRows {
     deletions: new Set(),
     ownershipEpoch: false,
     slots: false,
+    featureLevel: false,
     meta: false,
   };
 }

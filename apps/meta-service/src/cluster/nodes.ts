@@ -13,6 +13,7 @@ import {
   type Stream,
 } from '@robustmq/rpc';
 import type { ClusterRows, ClusterState } from './cluster-state.ts';
+import { checkFeatureLevel } from './feature-level.ts';
 import { liveNode } from './live-node.ts';
 import { settleOwnership } from './ownership.ts';
 
@@ -29,7 +30,9 @@ export function registerNode(
   if (!/^[\w.-]{1,128}$/.test(request.nodeId))
     throw new BrokerError('invalid_argument', 'a node id is 1 to 128 letters, digits, _ . -');
   checkDescription(request);
+  checkFeatureLevel(state, request);
   const previous = state.nodes.get(request.nodeId);
+  if (previous?.live === true && isRepeat(previous, request)) return previous;
   if (previous !== undefined && previous.kind !== request.kind) {
     throw new BrokerError('conflict', `node id ${request.nodeId} belongs to another kind of service`);
   }
@@ -49,6 +52,8 @@ export function registerNode(
     endpoints: request.endpoints,
     zone: request.zone,
     version: request.version,
+    featureLevel: request.featureLevel,
+    nonce: request.nonce,
     live: true,
     registeredAtMs: nowMs,
     number: previous?.number ?? nextNumber(state, request.kind),
@@ -64,11 +69,20 @@ export function registerNode(
   return node;
 }
 
+/** Whether this very registration began the incarnation that lives (rule M2): the answer got lost. */
+function isRepeat(node: Node, { nonce }: RegisterNodeRequest): boolean {
+  return nonce.length > 0 && Buffer.compare(node.nonce, nonce) === 0;
+}
+
 /** Most characters of what a node says of itself: its row goes to every watcher (I8). */
 const MAX_TEXT = 256;
 const MAX_ENDPOINTS = 16;
 
-function checkDescription({ directoryId, zone, version, endpoints }: RegisterNodeRequest): void {
+const MAX_NONCE_BYTES = 32;
+
+function checkDescription({ directoryId, zone, version, endpoints, nonce }: RegisterNodeRequest): void {
+  if (nonce.length > MAX_NONCE_BYTES)
+    throw new BrokerError('invalid_argument', `a nonce is at most ${MAX_NONCE_BYTES} bytes`);
   const texts = [directoryId, zone, version, ...Object.entries(endpoints).flat()];
   if (texts.some((text) => text.length > MAX_TEXT) || Object.keys(endpoints).length > MAX_ENDPOINTS) {
     throw new BrokerError(
@@ -80,6 +94,20 @@ function checkDescription({ directoryId, zone, version, endpoints }: RegisterNod
 
 /** Ended nodes stay visible this long after their end. */
 const ENDED_NODE_KEPT_MS = 3_600_000n;
+/** Ended gateways whose number, the broker id that Kafka's clients know, is kept for them. */
+const MAX_ENDED_BROKERS = 1_000;
+
+/** Rows that nobody needs any more. A journal's names the directory of its copies and stays. */
+function goneNodes(state: ClusterState, nowMs: bigint): Node[] {
+  const old = [...state.nodes.values()].filter(
+    (node) => !node.live && node.endedAtMs + ENDED_NODE_KEPT_MS <= nowMs,
+  );
+  const brokers = old
+    .filter(({ kind }) => kind === ServiceKind.KAFKA_GATEWAY)
+    .sort((a, b) => Number(b.endedAtMs - a.endedAtMs));
+  const kept = new Set(brokers.slice(0, MAX_ENDED_BROKERS));
+  return old.filter((node) => node.kind !== ServiceKind.JOURNAL && !kept.has(node));
+}
 
 /** Ends these incarnations, as far as they live, and drops the rows of what ended long ago. */
 export function endNodes(state: ClusterState, rows: ClusterRows, { nodes }: EndNodes, nowMs: bigint): void {
@@ -88,9 +116,8 @@ export function endNodes(state: ClusterState, rows: ClusterRows, { nodes }: EndN
     if (node?.live === true && node.identity?.incarnation === identity.incarnation)
       endNode(state, rows, node, nowMs);
   }
-  for (const [nodeId, node] of state.nodes) {
-    const isHolder = node.kind === ServiceKind.JOURNAL;
-    if (node.live || isHolder || node.endedAtMs + ENDED_NODE_KEPT_MS > nowMs) continue;
+  for (const node of goneNodes(state, nowMs)) {
+    const nodeId = node.identity?.nodeId ?? '';
     state.nodes.delete(nodeId);
     rows.deletedNodes.add(nodeId);
   }

@@ -18,12 +18,14 @@ import type { ClusterRows, ClusterState } from './cluster-state.ts';
 import { noteDeletion } from './deletions.ts';
 import { liveNode } from './live-node.ts';
 import { checkFilter, defaultFilter, settleOwnership } from './ownership.ts';
+import { checkQuotas, type TenantQuotas } from './quotas.ts';
 import { streamConfigProblem } from './stream-config.ts';
 
 /** Cluster-wide defaults: dynamic configuration over what the proposer was started with. */
 export interface StreamDefaults {
   readonly shards: number;
   readonly mqttFilter: string;
+  readonly quotas: TenantQuotas;
 }
 
 /** Shards that MQTT sessions may have to watch, over all streams of a tenant (rule O1). */
@@ -57,6 +59,7 @@ export function createStream(
     throw new BrokerError('invalid_argument', problem, { details: { field: 'config' } });
   const shards = request.shards === 0 ? defaults.shards : request.shards;
   checkShardCount(shards);
+  if (!request.internal) checkQuotas(state, tenant, { streams: 1, shards }, defaults.quotas);
   const filter = filterOf(state, request, shards, defaults);
   const journals = liveJournals(state);
   if (journals.length < replicas) throw tooFewJournals(replicas, journals.length);
@@ -138,7 +141,7 @@ export function ensureMqttStream(
     state,
     rows,
     request as unknown as CreateStreamRequest,
-    { shards, mqttFilter: 'none' },
+    { shards, mqttFilter: 'none', quotas: { streams: 0, shards: 0 } },
     nowMs,
     topicId,
   );
@@ -162,7 +165,12 @@ export function deleteStream(state: ClusterState, rows: ClusterRows, request: De
 }
 
 /** More shards; MQTT topics stay where they hash to by the count at creation (rule O4). */
-export function addShards(state: ClusterState, rows: ClusterRows, request: AddShardsRequest): Stream {
+export function addShards(
+  state: ClusterState,
+  rows: ClusterRows,
+  request: AddShardsRequest,
+  quotas: TenantQuotas,
+): Stream {
   const stream = state.streams.get(request.streamId);
   if (stream === undefined) throw new BrokerError('not_found', `no stream ${request.streamId}`);
   if (request.totalShards <= stream.shards.length) {
@@ -173,6 +181,8 @@ export function addShards(state: ClusterState, rows: ClusterRows, request: AddSh
     );
   }
   checkShardCount(request.totalShards);
+  const more = request.totalShards - stream.shards.length;
+  checkQuotas(state, stream.tenant, { streams: 0, shards: more }, quotas);
   const journals = liveJournals(state);
   const replicas = replicationFactorOf(stream);
   if (journals.length < replicas) throw tooFewJournals(replicas, journals.length);

@@ -1,4 +1,5 @@
 // ClusterService over the cluster group.
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
 import {
   AddShardsResponseSchema,
   AllocateProducerIdsResponseSchema,
@@ -10,9 +11,12 @@ import {
   DeleteUserResponseSchema,
   PutDynamicConfigResponseSchema,
   PutUserResponseSchema,
+  RaiseFeatureLevelResponseSchema,
   type ClusterService,
+  type Command,
   type CreateStreamRequest,
   type CreateStreamResponse,
+  type RequestId,
   type ServiceImplementation,
   type UnaryContext,
 } from '@robustmq/rpc';
@@ -21,11 +25,13 @@ import { deletionsOf } from '../cluster/deletions.ts';
 import { liveNode } from '../cluster/live-node.ts';
 import { decodeResponse, type Meta } from '../meta.ts';
 
-/** How often a waiting CreateStream looks whether its ownership is active. */
-const OWNERSHIP_POLL_MS = 5;
-
 /** The implementation for one meta-service. */
 export function clusterService(meta: Meta): ServiceImplementation<typeof ClusterService> {
+  const ask = async <D extends DescMessage>(
+    schema: D,
+    command: Command['command'],
+    requestId?: RequestId,
+  ): Promise<MessageShape<D>> => decodeResponse(schema, await meta.cluster(command, requestId));
   return {
     registerNode: (value) => meta.register(value),
     renewLease: ({ node }) => {
@@ -39,6 +45,7 @@ export function clusterService(meta: Meta): ServiceImplementation<typeof Cluster
     },
     watchCluster: (stream) => meta.watch.add(stream),
     createStream: async (value, context) => {
+      if (!value.validateOnly) meta.creationRate.take(value.tenant, Math.max(1, value.shards));
       const bytes = await meta.cluster({ case: 'createStream', value }, value.requestId);
       const response = decodeResponse(CreateStreamResponseSchema, bytes);
       if (value.waitForOwnership && !value.validateOnly)
@@ -48,21 +55,17 @@ export function clusterService(meta: Meta): ServiceImplementation<typeof Cluster
         stream: meta.state.streams.get(response.stream?.streamId ?? 0) ?? response.stream,
       };
     },
-    deleteStream: async (value) =>
-      decodeResponse(
-        DeleteStreamResponseSchema,
-        await meta.cluster({ case: 'deleteStream', value }, value.requestId),
-      ),
-    addShards: async (value) =>
-      decodeResponse(
-        AddShardsResponseSchema,
-        await meta.cluster({ case: 'addShards', value }, value.requestId),
-      ),
-    alterStreamConfig: async (value) =>
-      decodeResponse(
-        AlterStreamConfigResponseSchema,
-        await meta.cluster({ case: 'alterStreamConfig', value }, value.requestId),
-      ),
+    deleteStream: (value) =>
+      ask(DeleteStreamResponseSchema, { case: 'deleteStream', value }, value.requestId),
+    addShards: async (value) => {
+      const stream = meta.state.streams.get(value.streamId);
+      if (stream !== undefined && !value.validateOnly)
+        meta.creationRate.take(stream.tenant, Math.max(0, value.totalShards - stream.shards.length));
+      const bytes = await meta.cluster({ case: 'addShards', value }, value.requestId);
+      return decodeResponse(AddShardsResponseSchema, bytes);
+    },
+    alterStreamConfig: (value) =>
+      ask(AlterStreamConfigResponseSchema, { case: 'alterStreamConfig', value }, value.requestId),
     acknowledgeOwnership: async (value) => {
       await meta.cluster({ case: 'acknowledgeOwnership', value });
       return {};
@@ -72,27 +75,16 @@ export function clusterService(meta: Meta): ServiceImplementation<typeof Cluster
       await meta.cluster({ case: 'acknowledgeDeletions', value });
       return {};
     },
-    claimLeadership: async (value) =>
-      decodeResponse(ClaimLeadershipResponseSchema, await meta.cluster({ case: 'claimLeadership', value })),
-    alterIsr: async (value) =>
-      decodeResponse(AlterIsrResponseSchema, await meta.cluster({ case: 'alterIsr', value })),
-    allocateProducerIds: async (value) =>
-      decodeResponse(
-        AllocateProducerIdsResponseSchema,
-        await meta.cluster({ case: 'allocateProducerIds', value }, value.requestId),
-      ),
-    putUser: async (value) =>
-      decodeResponse(PutUserResponseSchema, await meta.cluster({ case: 'putUser', value }, value.requestId)),
-    deleteUser: async (value) =>
-      decodeResponse(
-        DeleteUserResponseSchema,
-        await meta.cluster({ case: 'deleteUser', value }, value.requestId),
-      ),
-    putDynamicConfig: async (value) =>
-      decodeResponse(
-        PutDynamicConfigResponseSchema,
-        await meta.cluster({ case: 'putDynamicConfig', value }, value.requestId),
-      ),
+    claimLeadership: (value) => ask(ClaimLeadershipResponseSchema, { case: 'claimLeadership', value }),
+    alterIsr: (value) => ask(AlterIsrResponseSchema, { case: 'alterIsr', value }),
+    allocateProducerIds: (value) =>
+      ask(AllocateProducerIdsResponseSchema, { case: 'allocateProducerIds', value }, value.requestId),
+    putUser: (value) => ask(PutUserResponseSchema, { case: 'putUser', value }, value.requestId),
+    deleteUser: (value) => ask(DeleteUserResponseSchema, { case: 'deleteUser', value }, value.requestId),
+    putDynamicConfig: (value) =>
+      ask(PutDynamicConfigResponseSchema, { case: 'putDynamicConfig', value }, value.requestId),
+    raiseFeatureLevel: (value) =>
+      ask(RaiseFeatureLevelResponseSchema, { case: 'raiseFeatureLevel', value }, value.requestId),
   };
 }
 
@@ -112,6 +104,6 @@ async function ownershipActive(
         'deadline_exceeded',
         `stream ${request.name} exists, but not every gateway routes by it yet`,
       );
-    await new Promise((resolve) => setTimeout(resolve, OWNERSHIP_POLL_MS));
+    await meta.applied.next(context.signal);
   }
 }

@@ -116,6 +116,7 @@ export class MetaWorld {
         dataGroups: DATA_GROUPS,
         offsetsRetentionMs: 604_800_000,
         defaults: { streamShards: 1, streamMqttFilter: 'none', mqttShards: 1 },
+        creationRate: { burst: 2_000, shardsPerSecond: 100 },
         machine: {
           leaseDurationMs: 1_500,
           renewIntervalMs: 400,

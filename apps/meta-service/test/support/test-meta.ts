@@ -105,8 +105,11 @@ export class TestMeta {
         streamShards: 1,
         streamMqttFilter: options.mqttFilter ?? 'none',
         mqttShards: 2,
+        tenantStreams: 100,
+        tenantShards: 1_500,
         clientIdOwnsSession: options.clientIdOwnsSession ?? false,
       },
+      creationRate: { burst: 2_000, shardsPerSecond: 100 },
       machine: {
         leaseDurationMs: 1_500,
         renewIntervalMs: 400,
