@@ -98,7 +98,7 @@ function streamOverview(stream: StreamView): StreamOverview {
       leader: row.leader === '' ? null : row.leader,
       leaderEpoch: row.leaderEpoch,
       replicas: row.replicas.map(({ nodeId }) => nodeId),
-      isr: row.isr,
+      isr: row.isr.map(({ nodeId }) => nodeId),
     })),
   };
 }

@@ -36,8 +36,7 @@ export class Leaderships {
       shard.stepDown();
       return false;
     }
-    const members = row.isr.map((nodeId) => ({ nodeId, incarnation: identity.incarnation }));
-    const isr = { members, version: row.isrVersion };
+    const isr = { members: row.isr, version: row.isrVersion };
     if (shard.leader?.leaderEpoch === row.leaderEpoch) {
       shard.leader.isrCommitted(isr, nowMs);
       return true;
@@ -60,7 +59,7 @@ export class Leaderships {
         const stale =
           row.leader === '' ||
           (row.leader === identity.nodeId && row.leaderIncarnation !== identity.incarnation);
-        if (here && stale && row.isr.includes(identity.nodeId)) {
+        if (here && stale && row.isr.some(({ nodeId }) => nodeId === identity.nodeId)) {
           void this.#claim();
           return;
         }

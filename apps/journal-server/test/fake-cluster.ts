@@ -32,7 +32,7 @@ export class FakeCluster {
       leader: '',
       leaderIncarnation: 0,
       replicas: [replica],
-      isr: [replica.nodeId],
+      isr: [{ nodeId: replica.nodeId, incarnation: 0 }],
       isrVersion: 1,
     }));
     this.streams.set(streamId, {
@@ -125,6 +125,9 @@ export class FakeCluster {
               leader: identity.nodeId,
               leaderIncarnation: identity.incarnation,
               leaderEpoch: Math.max(0, shard.leaderEpoch + step),
+              // Registration made the member the run that it is now.
+              isr: [{ nodeId: identity.nodeId, incarnation: identity.incarnation }],
+              isrVersion: shard.isrVersion + 1,
             }
           : shard,
       );

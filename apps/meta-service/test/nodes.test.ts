@@ -223,7 +223,7 @@ describe('nodes', () => {
       await world.journal('journal-1', 'disk-a');
       const empty = await world.journal('journal-1', 'disk-b');
       await claim(empty);
-      expect(shard()).toMatchObject({ leader: '', isr: ['journal-1'] });
+      expect(shard()).toMatchObject({ leader: '', isrMembers: [{ nodeId: 'journal-1' }] });
       const back = await world.journal('journal-1', 'disk-a');
       await claim(back);
       expect(shard().leader).toBe('journal-1');
@@ -236,8 +236,22 @@ describe('nodes', () => {
       replicate(world.meta.state, 's', [one, two]);
       await claim(one);
       await world.journal('journal-1', 'disk-b');
-      expect(shard('s').isr).toEqual(['journal-2']);
+      expect(shard('s').isrMembers.map(({ nodeId }) => nodeId)).toEqual(['journal-2']);
       expect(shard('s').replicas.find(({ nodeId }) => nodeId === 'journal-1')!.directoryId).toBe('disk-b');
+    });
+
+    test('R5: with the same directory a replica stays in sync, as the run that it is now', async () => {
+      const one = await world.journal('journal-1');
+      const two = await world.journal('journal-2');
+      await world.createStream('s');
+      replicate(world.meta.state, 's', [one, two]);
+      const { isrVersion } = shard('s');
+      const again = await world.journal('journal-2');
+      expect(shard('s').isrMembers.map(({ incarnation }) => incarnation)).toEqual([
+        one.identity!.incarnation,
+        again.identity!.incarnation,
+      ]);
+      expect(shard('s').isrVersion).toBeGreaterThan(isrVersion);
     });
 
     test('another live member of the ISR takes over what an ended leader led', async () => {

@@ -221,7 +221,7 @@ describe('streams', () => {
         shard: { streamId: stream.streamId, shard: 0 },
         leaderEpoch,
         isrVersion,
-        isr: [{ nodeId: leader, incarnation: node.identity!.incarnation }],
+        members: [{ nodeId: leader, incarnation: node.identity!.incarnation }],
         ...over,
       });
       return (await world.cluster.alterIsr(request, CONTEXT)) as AlterIsrResponse;
@@ -229,15 +229,18 @@ describe('streams', () => {
 
     test('and raises its version', async () => {
       const { leader, isrVersion } = stream.shards[0]!;
-      expect(await alter()).toMatchObject({ isr: [leader], isrVersion: isrVersion + 1 });
+      expect(await alter()).toMatchObject({
+        members: [{ nodeId: leader }],
+        isrVersion: isrVersion + 1,
+      });
       await expect(alter()).rejects.toEqual(failing('conflict'));
     });
 
     test.each<[string, object, string]>([
       ['another leader epoch', { leaderEpoch: 7 }, 'fenced'],
       ['an older version', { isrVersion: 0 }, 'conflict'],
-      ['a follower that restarted', { isr: [{ nodeId: 'journal-2', incarnation: 99n }] }, 'fenced'],
-      ['somebody without a copy', { isr: [{ nodeId: 'journal-9', incarnation: 1n }] }, 'fenced'],
+      ['a follower that restarted', { members: [{ nodeId: 'journal-2', incarnation: 99n }] }, 'fenced'],
+      ['somebody without a copy', { members: [{ nodeId: 'journal-9', incarnation: 1n }] }, 'fenced'],
       ['no such shard', { shard: { streamId: 99, shard: 0 } }, 'not_found'],
     ])('refuses %s', async (_name, over, code) => {
       await expect(alter(over)).rejects.toEqual(failing(code));

@@ -9,6 +9,7 @@ import {
   ClusterService,
   FailureSchema,
   NodeSchema,
+  IsrMemberSchema,
   ReplicaSchema,
   OpenSessionOutcomeSchema,
   RpcServer,
@@ -182,7 +183,12 @@ export class ScriptedMeta {
       shard.leader = journal.identity!.nodeId;
       shard.leaderIncarnation = journal.identity!.incarnation;
       shard.leaderEpoch++;
-      shard.isr = [journal.identity!.nodeId];
+      shard.isrMembers = [
+        create(IsrMemberSchema, {
+          nodeId: journal.identity!.nodeId,
+          incarnation: journal.identity!.incarnation,
+        }),
+      ];
       shard.replicas = [
         create(ReplicaSchema, {
           nodeId: journal.identity!.nodeId,

@@ -33,6 +33,12 @@ export interface ReplicaView {
   readonly directoryId: string;
 }
 
+/** A run of a replica that is in sync. */
+export interface IsrMemberView {
+  readonly nodeId: string;
+  readonly incarnation: number;
+}
+
 /** A partition. */
 export interface ShardView {
   readonly shard: number;
@@ -41,7 +47,7 @@ export interface ShardView {
   readonly leader: string;
   readonly leaderIncarnation: number;
   readonly replicas: readonly ReplicaView[];
-  readonly isr: readonly string[];
+  readonly isr: readonly IsrMemberView[];
   readonly isrVersion: number;
 }
 
@@ -125,7 +131,10 @@ export function streamView(message: StreamMessage): StreamView {
       leader: shard.leader,
       leaderIncarnation: toNumber(shard.leaderIncarnation),
       replicas: shard.replicas.map(({ nodeId, directoryId }) => ({ nodeId, directoryId })),
-      isr: shard.isr,
+      isr: shard.isrMembers.map(({ nodeId, incarnation }) => ({
+        nodeId,
+        incarnation: toNumber(incarnation),
+      })),
       isrVersion: shard.isrVersion,
     })),
     topicId: uuidText(message.topicId),

@@ -25,7 +25,7 @@ const stream = (streamId: number, name: string, over: object = {}): Row => ({
           leader: 'j1',
           leaderEpoch: 3,
           leaderIncarnation: 7n,
-          isr: ['j1'],
+          isrMembers: [{ nodeId: 'j1', incarnation: 7n }],
           replicas: [{ nodeId: 'j1' }],
         },
       ],

@@ -130,8 +130,8 @@ const COMMANDS: { readonly [C in ClusterCase]: (call: CommandCall, value: ValueO
     return () => encoded(AcknowledgeDeletionsResponseSchema, {});
   },
   alterIsr: ({ state, rows }, value) => {
-    const { isr, isrVersion } = alterIsr(state, rows, value);
-    return () => encoded(AlterIsrResponseSchema, { isr, isrVersion });
+    const { isrMembers: members, isrVersion } = alterIsr(state, rows, value);
+    return () => encoded(AlterIsrResponseSchema, { members, isrVersion });
   },
   allocateProducerIds: ({ state, rows }, value) => allocateProducerIds(state, rows, value),
   putUser: ({ state, rows }, value) => {

@@ -65,7 +65,10 @@ export function registerNode(
   if (isGateway) state.meta.nextGatewayProducerId += BigInt(PRODUCER_IDS_PER_GATEWAY);
   state.nodes.set(request.nodeId, node);
   rows.nodes.add(request.nodeId);
-  if (request.kind === ServiceKind.JOURNAL) checkDirectory(state, rows, node);
+  if (request.kind === ServiceKind.JOURNAL) {
+    renewMemberships(state, rows, node);
+    checkDirectory(state, rows, node);
+  }
   return node;
 }
 
@@ -151,6 +154,23 @@ export function endNode(state: ClusterState, rows: ClusterRows, node: Node, nowM
   if (node.kind === ServiceKind.MQTT_GATEWAY) settleOwnership(state, rows);
 }
 
+/** A journal that comes back with its directory stays in sync where it was, as the run that it is now. */
+function renewMemberships(state: ClusterState, rows: ClusterRows, node: Node): void {
+  const { nodeId, incarnation, directoryId } = node.identity as NodeIdentity;
+  for (const stream of state.streams.values()) {
+    for (const shard of stream.shards) {
+      const member = shard.isrMembers.find((each) => each.nodeId === nodeId);
+      const holdsCopy = shard.replicas.some(
+        (row) => row.nodeId === nodeId && row.directoryId === directoryId,
+      );
+      if (member === undefined || !holdsCopy) continue;
+      member.incarnation = incarnation;
+      shard.isrVersion++;
+      rows.streams.add(stream.streamId);
+    }
+  }
+}
+
 /**
  * A journal that comes back with another data directory has lost its copies (rule R5): it leaves every ISR, and its replica
  * starts anew in the new directory. If it was the last member the shard keeps naming the lost directory and stays without
@@ -162,12 +182,12 @@ function checkDirectory(state: ClusterState, rows: ClusterRows, node: Node): voi
     for (const shard of stream.shards) {
       const replica = shard.replicas.find((row) => row.nodeId === nodeId);
       if (replica === undefined || replica.directoryId === node.identity?.directoryId) continue;
-      const isMember = shard.isr.includes(nodeId);
-      if (isMember && shard.isr.length === 1) continue;
+      const isMember = shard.isrMembers.some((member) => member.nodeId === nodeId);
+      if (isMember && shard.isrMembers.length === 1) continue;
       replica.directoryId = node.identity?.directoryId ?? '';
       rows.streams.add(stream.streamId);
       if (!isMember) continue;
-      shard.isr = shard.isr.filter((member) => member !== nodeId);
+      shard.isrMembers = shard.isrMembers.filter((member) => member.nodeId !== nodeId);
       shard.isrVersion++;
     }
   }
@@ -197,13 +217,16 @@ function mayLead(shard: Shard, node: Node, isNamed: boolean): boolean {
   const holdsCopy = shard.replicas.some((row) => row.nodeId === nodeId && row.directoryId === directoryId);
   const ledElsewhere = shard.leader !== '' && shard.leader !== nodeId;
   const ledAlready = shard.leader === nodeId && shard.leaderIncarnation === incarnation;
-  return holdsCopy && shard.isr.includes(nodeId) && !ledElsewhere && (isNamed || !ledAlready);
+  const isMember = shard.isrMembers.some(
+    (member) => member.nodeId === nodeId && member.incarnation === incarnation,
+  );
+  return holdsCopy && isMember && !ledElsewhere && (isNamed || !ledAlready);
 }
 
 /** The first live member of the ISR that still has the directory of its replica (clean election). */
 function successorOf(state: ClusterState, shard: Shard): Node | undefined {
-  for (const member of shard.isr) {
-    const node = state.nodes.get(member);
+  for (const { nodeId } of shard.isrMembers) {
+    const node = state.nodes.get(nodeId);
     if (node?.live === true && mayLead(shard, node, false)) return node;
   }
   return undefined;

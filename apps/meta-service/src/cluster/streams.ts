@@ -228,7 +228,7 @@ export function alterIsr(state: ClusterState, rows: ClusterRows, request: AlterI
   }
   if (shard.isrVersion !== request.isrVersion)
     throw new BrokerError('conflict', `ISR is at version ${shard.isrVersion}`);
-  for (const member of request.isr) {
+  for (const member of request.members) {
     const row = state.nodes.get(member.nodeId);
     const holdsCopy = shard.replicas.some(
       (replica) => replica.nodeId === member.nodeId && replica.directoryId === row?.identity?.directoryId,
@@ -237,9 +237,9 @@ export function alterIsr(state: ClusterState, rows: ClusterRows, request: AlterI
       throw new BrokerError('fenced', `${member.nodeId} is not the incarnation that holds a copy`);
     }
   }
-  if (!request.isr.some((member) => member.nodeId === shard.leader))
+  if (!request.members.some((member) => member.nodeId === shard.leader))
     throw new BrokerError('invalid_argument', 'an ISR contains its leader');
-  shard.isr = request.isr.map((member) => member.nodeId);
+  shard.isrMembers = request.members;
   shard.isrVersion++;
   rows.streams.add(request.shard?.streamId ?? 0);
   return shard;
@@ -332,7 +332,10 @@ function newShard(
       nodeId: node.identity?.nodeId ?? '',
       directoryId: node.identity?.directoryId ?? '',
     })),
-    isr: chosen.map((node) => node.identity?.nodeId ?? ''),
+    isrMembers: chosen.map((node) => ({
+      nodeId: node.identity?.nodeId ?? '',
+      incarnation: node.identity?.incarnation ?? 0n,
+    })),
     isrVersion: 1,
   });
 }

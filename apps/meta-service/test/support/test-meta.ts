@@ -5,6 +5,7 @@ import { MemoryStore } from '@robustmq/kv-store';
 import {
   AcknowledgeOwnershipRequestSchema,
   CreateStreamRequestSchema,
+  IsrMemberSchema,
   OpenSessionsRequestSchema,
   RegisterNodeRequestSchema,
   ReplicaSchema,
@@ -246,6 +247,8 @@ export function replicate(state: ClusterState, name: string, journals: readonly 
   shard.replicas = journals.map(({ identity }) =>
     create(ReplicaSchema, { nodeId: identity!.nodeId, directoryId: identity!.directoryId }),
   );
-  shard.isr = journals.map(({ identity }) => identity!.nodeId);
+  shard.isrMembers = journals.map(({ identity }) =>
+    create(IsrMemberSchema, { nodeId: identity!.nodeId, incarnation: identity!.incarnation }),
+  );
   return stream;
 }
