@@ -12,7 +12,9 @@ import type { MqttGatewayConfig } from './config.ts';
 import { addGatewayService } from './mesh/mesh.ts';
 import type { MeshPeerAddress } from './mesh/mesh-peer.ts';
 import { Ownership } from './ownership.ts';
-import { newConnectionCounters, type GatewayLimits, type GatewayLog } from './services.ts';
+import { newConnectionCounters } from './connection-counters.ts';
+import type { GatewayLog } from './gateway-log.ts';
+import type { GatewayLimits } from './limits.ts';
 import { Serving, type ProcessParts } from './serving.ts';
 import { Connection } from './session/connection.ts';
 import { ConnectRate } from './transport/connect-rate.ts';
@@ -258,7 +260,7 @@ export class Gateway {
     }
     counters.accepted++;
     counters.open++;
-    return new Connection(serving.services, transport, peer);
+    return new Connection(serving.host, transport, peer);
   }
 
   /** Operators see who is kept out and why; a flood of guesses is a few lines (N14). */

@@ -22,12 +22,18 @@ import { BlockedPublishes } from './publish/blocked-publishes.ts';
 import type { AppendToken } from './publish/append-token.ts';
 import { Publisher, type PublishingConnection } from './publish/publisher.ts';
 import { PublishTraces } from './publish/publish-traces.ts';
-import type { ConnectionCounters, GatewayLimits, GatewayLog, GatewayServices } from './services.ts';
+import type { ConnectionCounters } from './connection-counters.ts';
+import type { GatewayLog } from './gateway-log.ts';
+import type { GatewayLimits } from './limits.ts';
 import { ClientSession } from './session/client-session.ts';
-import type { Connection } from './session/connection.ts';
+import { ConnectFlow } from './session/connect-flow.ts';
+import type { ConnectionHost } from './session/connection.ts';
 import { CursorCommits } from './session/cursor-commits.ts';
 import { SessionDirectory } from './session/session-directory.ts';
-import { placesOf } from './session/session-end.ts';
+import { placesOf, SessionEnding } from './session/session-end.ts';
+import { SubscribeFlow } from './session/subscribe-flow.ts';
+import type { FilterRoutes } from './session/filter-routes.ts';
+import type { ResumePorts } from './session/resume-flow.ts';
 import { placesMessage } from './store/session-rows.ts';
 import { Takeovers } from './session/takeovers.ts';
 import type { OutputFlusher } from './transport/output-flusher.ts';
@@ -47,7 +53,7 @@ export interface ProcessParts {
   readonly ownership: Ownership;
   readonly authenticator: Authenticator;
   readonly sampler: TraceSampler;
-  connectionEnded(connection: Connection): void;
+  connectionEnded(): void;
   retainIgnored(connection: PublishingConnection, topic: string): void;
 }
 
@@ -58,7 +64,8 @@ const CATCH_UP_RETRY_MS = 200;
 
 /** One incarnation. */
 export class Serving {
-  readonly services: GatewayServices;
+  /** What its connections share. */
+  readonly host: ConnectionHost;
   readonly registration: Registration;
   readonly journal: JournalClient;
   readonly deliveryCounters = newDeliveryCounters();
@@ -136,9 +143,14 @@ export class Serving {
     this.blocked = new BlockedPublishes(parts.timers);
     this.publisher = this.#makePublisher(deliverer);
     this.takeovers = this.#makeTakeovers();
-    this.services = this.#makeServices();
-    this.#cursorCommits = new CursorCommits(this.services, config.session.cursorCommitInterval);
-    this.#stopExpiry = parts.timers.every(EXPIRE_MS, () => {
+    this.host = this.#makeHost();
+    const { timers } = parts;
+    const { directory, store } = this;
+    this.#cursorCommits = new CursorCommits(
+      { timers, directory, store },
+      config.session.cursorCommitInterval,
+    );
+    this.#stopExpiry = timers.every(EXPIRE_MS, () => {
       this.registry.expire(clock.monotonicMs());
       this.publisher.expire();
     });
@@ -188,39 +200,72 @@ export class Serving {
     return publisher;
   }
 
-  #makeServices(): GatewayServices {
+  #makeHost(): ConnectionHost {
     const parts = this.#parts;
-    const { ownership } = parts;
-    const readTurn = new TurnBudget(parts.clock, parts.timers);
+    const { clock, timers, wheel, flusher, limits, counters, log, debug } = parts;
+    const { directory, store, registry, tails, publisher } = this;
+    const readTurn = new TurnBudget(clock, timers);
+    const routes = this.#routes();
     return {
-      clock: parts.clock,
-      timers: parts.timers,
-      wheel: parts.wheel,
+      clock,
+      timers,
+      wheel,
       readTurn,
       isReadTurnSpent: () => readTurn.isSpent,
-      flusher: parts.flusher,
+      flusher,
       topics: new TopicCache(),
-      limits: parts.limits,
-      counters: parts.counters,
-      log: parts.log,
-      debug: parts.debug,
-      authenticator: parts.authenticator,
+      limits,
+      counters,
+      log,
+      debug,
       defaultTenant: parts.config.tenant,
-      directory: this.directory,
-      store: this.store,
-      registry: this.registry,
-      tails: this.tails,
-      catchUp: this.catchUp,
-      publisher: this.publisher,
-      routesOf: (tenant) => ownership.routesOf(tenant),
-      streamRevision: (streamId) => ownership.epochOf(streamId),
-      revision: () => parts.meta.view.ownershipEpoch,
+      directory,
+      publisher,
+      connects: this.#makeConnects(routes),
+      subscriptions: new SubscribeFlow({
+        registry,
+        store,
+        routes,
+        tails,
+        log,
+        debug,
+        revision: () => parts.meta.view.ownershipEpoch,
+      }),
+      endings: new SessionEnding({ store, directory, routes, log }),
+      connectionEnded: () => parts.connectionEnded(),
+    };
+  }
+
+  #makeConnects(routes: FilterRoutes): ConnectFlow {
+    const { clock, timers, authenticator, counters, log, debug, limits, ownership } = this.#parts;
+    const { directory, store, registry, tails, catchUp } = this;
+    const resume: ResumePorts = { clock, timers, registry, routes, tails, catchUp };
+    return new ConnectFlow({
+      clock,
+      authenticator,
+      directory,
+      store,
+      counters,
+      log,
+      debug,
+      surroundings: {
+        catchUp,
+        slowOutputBytes: limits.slowOutputBytes,
+        streamRevision: (streamId) => ownership.epochOf(streamId),
+      },
+      resume,
       refusal: () => this.#refusal(),
       takeOver: (owner, session) => this.takeovers.take(owner, session),
-      meshReady: (callback) => this.mesh.routes.whenKnown(callback),
-      addMeshFilter: (tenant, filter) => this.mesh.routes.add(tenant, filter),
-      removeMeshFilter: (tenant, filter) => this.mesh.routes.remove(tenant, filter),
-      connectionEnded: (connection) => parts.connectionEnded(connection),
+    });
+  }
+
+  #routes(): FilterRoutes {
+    const { routes } = this.mesh;
+    return {
+      routesOf: (tenant) => this.#parts.ownership.routesOf(tenant),
+      addMeshFilter: (tenant, filter) => routes.add(tenant, filter),
+      removeMeshFilter: (tenant, filter) => routes.remove(tenant, filter),
+      meshReady: (callback) => routes.whenKnown(callback),
     };
   }
 

@@ -6,7 +6,7 @@ import { generate, parser, type Packet } from 'mqtt-packet';
 import { connect, type Socket } from 'node:net';
 import { mqttGatewayConfig } from '../src/config.ts';
 import { Gateway } from '../src/gateway.ts';
-import type { GatewayLog } from '../src/services.ts';
+import type { GatewayLog } from '../src/gateway-log.ts';
 import { ScriptedJournal } from './scripted-journal.ts';
 import { ScriptedMeta, type ScriptedMetaOptions } from './scripted-meta.ts';
 import { credentialsOf } from './credentials.ts';

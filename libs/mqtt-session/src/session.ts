@@ -32,7 +32,6 @@ import type { Place } from './outbound/place.ts';
 import {
   subscribeRequestOf,
   unsubscribeRequestOf,
-  type HeldSubscriptions,
   type SubscribeRequest,
   type UnsubscribeRequest,
 } from './subscribe-request.ts';
@@ -49,7 +48,7 @@ export interface SessionEnd {
 }
 
 /** What a session has done for it. All calls are synchronous; answers come back through the session's own methods. */
-export interface SessionSink extends HeldSubscriptions {
+export interface SessionSink {
   /** A name for a client that brings none; unique. */
   newClientId(): string;
   /** Check credentials and open the session's row; then call `accept` or `refuse`. Nothing else may arrive meanwhile. */
@@ -65,8 +64,6 @@ export interface SessionSink extends HeldSubscriptions {
   unsubscribe(request: UnsubscribeRequest): void;
   /** The client acknowledged a message; its identifier has left the window. */
   acknowledged(packetId: number): void;
-  /** The window was found full by `admit` and has room again. */
-  unblocked(): void;
   /** Publishes wait for as many appends as the policy allows: read no more until `resumeReading`. 3.x only. */
   pauseReading(): void;
   resumeReading(): void;
@@ -86,8 +83,11 @@ type State = 'connecting' | 'opening' | 'connected' | 'closed';
 /** 1.5 times the Keep Alive, in ms per second of it [MQTT-3.1.2-22]. */
 const KEEP_ALIVE_GRACE_MS = 1500;
 
-/** One connection and its session. `P` stands for a log that messages come from (a shard's tail). */
-export class MqttSession<P extends Pick<Place, 'key'> = Place> implements DecoderSink {
+/** One connection and its session. `P` stands for a log that messages come from (a shard's tail), `S` for a
+ * subscription. */
+export class MqttSession<P extends Pick<Place, 'key'> = Place, S = unknown> implements DecoderSink {
+  /** What the session is subscribed to, by filter; kept by whoever serves SUBSCRIBE. */
+  readonly subscriptions = new Map<string, S>();
   readonly #sink: SessionSink;
   readonly #policy: SessionPolicy;
   #state: State = 'connecting';
@@ -97,7 +97,6 @@ export class MqttSession<P extends Pick<Place, 'key'> = Place> implements Decode
   #inboundAliases: InboundTopicAliases | null = null;
   #outboundAliases: OutboundTopicAliases | null = null;
   readonly #acks: AckQueue;
-  #isBlocked = false;
   #isReadingPaused = false;
   #pendingRequests = 0;
   #expiryIntervalS = 0;
@@ -271,10 +270,6 @@ export class MqttSession<P extends Pick<Place, 'key'> = Place> implements Decode
     if (type === PACKET_TYPE.puback) {
       if (!this.#window!.acknowledge(packetId)) return;
       this.#sink.acknowledged(packetId);
-      if (this.#isBlocked && this.#window!.room > 0) {
-        this.#isBlocked = false;
-        this.#sink.unblocked();
-      }
       return;
     }
     if (type === PACKET_TYPE.pubrel) {
@@ -354,15 +349,6 @@ export class MqttSession<P extends Pick<Place, 'key'> = Place> implements Decode
     this.#sink.send({ cmd: 'unsuback', messageId: request.packetId, granted }, this.#terms!.version);
   }
 
-  // --- messages to the client ---
-
-  /** Takes a QoS 1 message into the window: its Packet Identifier, or 0: the session is blocked until `unblocked`. */
-  admit(place: P, offset: number): number {
-    const packetId = this.#window!.take(place, offset);
-    if (packetId === 0) this.#isBlocked = true;
-    return packetId;
-  }
-
   // --- the end ---
 
   /** Ends the connection for a reason of the server: takeover (0x8E), shutdown (0x8B), administrative action (0x98). */
@@ -400,7 +386,7 @@ export class MqttSession<P extends Pick<Place, 'key'> = Place> implements Decode
 
   #subscribe(packet: SubscribePacket): void {
     const terms = this.#connectedTerms();
-    const request = subscribeRequestOf(packet, terms, this.#sink, this.#policy.maximumSubscriptions);
+    const request = subscribeRequestOf(packet, terms, this.subscriptions, this.#policy.maximumSubscriptions);
     if (this.#isOverPending()) {
       for (const entry of request.entries) entry.reasonCode = REASON.quotaExceeded;
       this.subscribed(request);

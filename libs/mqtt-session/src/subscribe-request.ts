@@ -42,12 +42,6 @@ export interface UnsubscribeRequest {
   readonly entries: readonly UnsubscribeEntry[];
 }
 
-/** What the rules need to know of the session's subscriptions. */
-export interface HeldSubscriptions {
-  readonly subscriptionCount: number;
-  hasSubscription(filter: string): boolean;
-}
-
 /** Highest QoS that is granted [MQTT-3.8.4-7]. */
 const GRANTED_QOS_MAXIMUM = 1;
 
@@ -62,7 +56,7 @@ export type Subscribing = Pick<ConnectTerms, 'version' | 'isBridge'>;
 export function subscribeRequestOf(
   packet: SubscribePacket,
   { version, isBridge }: Subscribing,
-  held: HeldSubscriptions,
+  held: ReadonlyMap<string, unknown>,
   maximumSubscriptions: number,
 ): SubscribeRequest {
   const subscriptionIdentifier = packet.properties?.subscriptionIdentifier ?? 0;
@@ -73,8 +67,8 @@ export function subscribeRequestOf(
     let reasonCode = reasonOfFilter(filter, noLocal);
     const qos = Math.min(subscription.qos, GRANTED_QOS_MAXIMUM) as 0 | 1;
     if (reasonCode === REASON.success) {
-      if (!held.hasSubscription(filter) && !fresh.has(filter)) {
-        if (held.subscriptionCount + fresh.size >= maximumSubscriptions) reasonCode = REASON.quotaExceeded;
+      if (!held.has(filter) && !fresh.has(filter)) {
+        if (held.size + fresh.size >= maximumSubscriptions) reasonCode = REASON.quotaExceeded;
         else fresh.add(filter);
       }
     }

@@ -8,7 +8,7 @@ import {
   type Packet,
   type ProtocolVersion,
 } from '@robustmq/mqtt-codec';
-import type { SessionPolicy } from '../src/index.ts';
+import type { SessionPolicy } from '../src/policy.ts';
 import { Fixture } from './session-fixture.ts';
 
 const will = { topic: 'will', payload: Buffer.from('gone'), qos: 0 as const, retain: false };

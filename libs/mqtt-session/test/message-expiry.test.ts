@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { EXPIRED, expiresAtMs, NEVER, remainingExpiryS } from '../src/index.ts';
+import { EXPIRED, expiresAtMs, NEVER, remainingExpiryS } from '../src/message-expiry.ts';
 
 test.each([
   [NEVER, 0, NEVER],

@@ -7,17 +7,11 @@ import {
   type ProtocolVersion,
   type SubscribePacket,
 } from '@robustmq/mqtt-codec';
-import {
-  DEFAULT_SESSION_POLICY,
-  MqttSession,
-  type ConnectTerms,
-  type PendingAck,
-  type SessionEnd,
-  type SessionPolicy,
-  type SessionSink,
-  type SubscribeRequest,
-  type UnsubscribeRequest,
-} from '../src/index.ts';
+import { DEFAULT_SESSION_POLICY, type SessionPolicy } from '../src/policy.ts';
+import { MqttSession, type SessionEnd, type SessionSink } from '../src/session.ts';
+import type { ConnectTerms } from '../src/connect-request.ts';
+import type { PendingAck } from '../src/ack-queue.ts';
+import type { SubscribeRequest, UnsubscribeRequest } from '../src/subscribe-request.ts';
 
 /** One call of the sink, as data. */
 export type Call =
@@ -26,8 +20,7 @@ export type Call =
   | { readonly call: 'publish'; readonly topic: string; readonly packetId: number }
   | { readonly call: 'acknowledged'; readonly packetId: number }
   | {
-      readonly call:
-        'pingresp' | 'unblocked' | 'pauseReading' | 'resumeReading' | 'subscribe' | 'unsubscribe';
+      readonly call: 'pingresp' | 'pauseReading' | 'resumeReading' | 'subscribe' | 'unsubscribe';
     }
   | { readonly call: 'open'; readonly terms: ConnectTerms }
   | { readonly call: 'close'; readonly end: SessionEnd };
@@ -37,14 +30,9 @@ export class RecordingSink implements SessionSink {
   readonly pending: PendingAck[] = [];
   readonly subscribes: SubscribeRequest[] = [];
   readonly unsubscribes: UnsubscribeRequest[] = [];
-  readonly held = new Set<string>();
-  subscriptionCount = 0;
 
   newClientId(): string {
     return 'assigned';
-  }
-  hasSubscription(filter: string): boolean {
-    return this.held.has(filter);
   }
   open(terms: ConnectTerms): void {
     this.calls.push({ call: 'open', terms });
@@ -63,9 +51,6 @@ export class RecordingSink implements SessionSink {
   }
   acknowledged(packetId: number): void {
     this.calls.push({ call: 'acknowledged', packetId });
-  }
-  unblocked(): void {
-    this.calls.push({ call: 'unblocked' });
   }
   pauseReading(): void {
     this.calls.push({ call: 'pauseReading' });

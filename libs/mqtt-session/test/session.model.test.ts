@@ -39,7 +39,7 @@ const settle =
   };
 
 const deliver: Step = (model, fixture) => {
-  const packetId = fixture.session.admit({ key: 0 }, model.nowMs);
+  const packetId = fixture.session.window.take({ key: 0 }, model.nowMs);
   if (packetId === 0) {
     expect(model.inFlight.size).toBe(fixture.session.window.receiveMaximum);
     return;

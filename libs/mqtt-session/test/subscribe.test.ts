@@ -152,8 +152,7 @@ test('who serves the request may refuse an entry', () => {
 
 test('subscriptions of a session are bounded; replacing one is free [MQTT-3.8.4-3] (I8)', () => {
   const fixture = connected(5, {}, { maximumSubscriptions: 3 });
-  fixture.sink.subscriptionCount = 2;
-  fixture.sink.held.add('held');
+  for (const filter of ['held', 'other']) fixture.session.subscriptions.set(filter, null);
   fixture.subscribe([
     { topic: 'new', qos: 0 },
     { topic: 'new', qos: 1 },

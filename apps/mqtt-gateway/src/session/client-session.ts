@@ -48,7 +48,7 @@ export class ClientSession implements LaggingSession, LiveSession {
   readonly originId: number;
   readonly isVersion5: boolean;
   readonly maximumPacketBytes: number;
-  readonly subscriptions = new Map<string, Subscription>();
+  readonly subscriptions: Map<string, Subscription>;
   readonly outbound: Outbound<ShardPlace>;
   readonly aliases: OutboundTopicAliases | null;
   /** Null before CONNACK and after the end. */
@@ -62,7 +62,7 @@ export class ClientSession implements LaggingSession, LiveSession {
     identity: SessionIdentity,
     changes: SessionChanges,
     terms: ConnectTerms,
-    machine: MqttSession<ShardPlace>,
+    machine: MqttSession<ShardPlace, Subscription>,
     surroundings: SessionSurroundings,
   ) {
     this.identity = identity;
@@ -71,6 +71,7 @@ export class ClientSession implements LaggingSession, LiveSession {
     this.isVersion5 = terms.version === 5;
     this.maximumPacketBytes = terms.maximumPacketBytes;
     this.expiryIntervalS = terms.sessionExpiryIntervalS;
+    this.subscriptions = machine.subscriptions;
     this.outbound = new Outbound(machine.window);
     this.aliases = terms.topicAliasMaximum > 0 ? machine.outboundAliases : null;
     this.#surroundings = surroundings;

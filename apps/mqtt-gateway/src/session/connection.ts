@@ -1,4 +1,4 @@
-// One client's connection: bytes to the session machine, its decisions to the services, output to the socket. What the
+// One client's connection: bytes to the session machine, its decisions to those who serve it, output to the socket. What the
 // protocol allows is decided by MqttSession; this is the shell around it.
 
 import { randomBytes } from 'node:crypto';
@@ -14,6 +14,7 @@ import {
   type Packet,
   type ProtocolVersion,
   type PublishView,
+  type TopicCache,
 } from '@robustmq/mqtt-codec';
 import {
   MqttSession,
@@ -24,16 +25,29 @@ import {
   type SubscribeRequest,
   type UnsubscribeRequest,
 } from '@robustmq/mqtt-session';
-import { WheelTimer, type Cancel } from '@robustmq/runtime';
+import {
+  WheelTimer,
+  type Cancel,
+  type Clock,
+  type Timers,
+  type TimerWheel,
+  type TurnBudget,
+} from '@robustmq/runtime';
 import type { ShardPlace } from '../delivery/shard-place.ts';
-import type { GatewayServices } from '../services.ts';
+import type { Subscription } from '../delivery/subscription.ts';
+import type { ConnectionCounters } from '../connection-counters.ts';
+import type { GatewayLog } from '../gateway-log.ts';
+import type { GatewayLimits } from '../limits.ts';
+import type { OutputFlusher } from '../transport/output-flusher.ts';
 import { SocketOutput, type Relief, type Transport } from '../transport/socket-output.ts';
 import type { ByteSink, Peer } from '../transport/tcp-listener.ts';
+import type { Client } from './client.ts';
 import type { ClientSession } from './client-session.ts';
-import { openSession } from './connect-flow.ts';
+import type { ConnectFlow } from './connect-flow.ts';
 import { HOLD_ACKS, HOLD_CONNECT, HOLD_OUTPUT, HOLD_REQUEST, HOLD_TURN } from './read-holds.ts';
-import { endSession } from './session-end.ts';
-import { subscribe, unsubscribe } from './subscribe-flow.ts';
+import type { SessionDirectory } from './session-directory.ts';
+import type { SessionEnding } from './session-end.ts';
+import type { SubscribeFlow } from './subscribe-flow.ts';
 
 /** A peer that does not take the rest of its output is cut after this. */
 const LINGER_MS = 2_000;
@@ -44,12 +58,47 @@ const HELD_INPUT_MS = 10_000;
 /** Longest wait of what comes behind a SUBSCRIBE. */
 const HOLD_REQUEST_MS = 1_000;
 
+/** Takes what a client publishes. */
+export interface PublishSink {
+  publish(
+    client: Connection,
+    session: ClientSession,
+    topic: string,
+    view: PublishView,
+    pending: PendingAck | null,
+  ): void;
+}
+
+/** What connections of one incarnation share. */
+export interface ConnectionHost {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly wheel: TimerWheel;
+  /** The slice of the loop that reading takes now (N8), and whether it is used up. */
+  readonly readTurn: TurnBudget;
+  readonly isReadTurnSpent: () => boolean;
+  readonly flusher: OutputFlusher;
+  readonly topics: TopicCache;
+  readonly limits: GatewayLimits;
+  readonly counters: ConnectionCounters;
+  readonly log: GatewayLog;
+  readonly debug: { readonly isOn: boolean };
+  /** Tenant of clients that name none. */
+  readonly defaultTenant: string;
+  readonly directory: SessionDirectory;
+  readonly connects: ConnectFlow;
+  readonly subscriptions: SubscribeFlow;
+  readonly endings: SessionEnding;
+  readonly publisher: PublishSink;
+  connectionEnded(): void;
+}
+
 /** A connection from accept to close. */
-export class Connection implements ByteSink, SessionSink, Relief {
-  readonly services: GatewayServices;
+export class Connection implements ByteSink, SessionSink, Relief, Client {
+  readonly #host: ConnectionHost;
   readonly peer: Peer;
   readonly output: SocketOutput;
-  readonly machine: MqttSession<ShardPlace>;
+  readonly machine: MqttSession<ShardPlace, Subscription>;
   /** Null until CONNACK, and after the end. */
   session: ClientSession | null = null;
   /** Session epoch that its CONNECT has got so far; 0: it is being asked for; null: it was not asked for yet. */
@@ -69,20 +118,20 @@ export class Connection implements ByteSink, SessionSink, Relief {
   /** No more input will come; what is held is still served. */
   #isEnded = false;
 
-  constructor(services: GatewayServices, transport: Transport, peer: Peer) {
-    this.services = services;
+  constructor(host: ConnectionHost, transport: Transport, peer: Peer) {
+    this.#host = host;
     this.peer = peer;
-    this.tenant = services.defaultTenant;
-    this.output = new SocketOutput(transport, services.flusher, this);
+    this.tenant = host.defaultTenant;
+    this.output = new SocketOutput(transport, host.flusher, this);
     this.#decoder = new MqttDecoder({
-      topics: services.topics,
-      limits: services.limits.packets,
-      maxHeldBytes: services.limits.maxHeldBytes,
-      isTurnSpent: services.isReadTurnSpent,
+      topics: host.topics,
+      limits: host.limits.packets,
+      maxHeldBytes: host.limits.maxHeldBytes,
+      isTurnSpent: host.isReadTurnSpent,
     });
-    this.machine = new MqttSession<ShardPlace>(this, services.limits, services.clock.monotonicMs());
+    this.machine = new MqttSession<ShardPlace, Subscription>(this, host.limits, host.clock.monotonicMs());
     this.#timer = new WheelTimer(() => this.#timeout());
-    services.wheel.arm(this.#timer, services.limits.connectTimeoutMs);
+    host.wheel.arm(this.#timer, host.limits.connectTimeoutMs);
   }
 
   get clientId(): string {
@@ -91,6 +140,10 @@ export class Connection implements ByteSink, SessionSink, Relief {
 
   get version(): ProtocolVersion {
     return this.machine.terms?.version ?? 4;
+  }
+
+  get peerAddress(): string {
+    return this.peer.address;
   }
 
   get isClosed(): boolean {
@@ -102,7 +155,7 @@ export class Connection implements ByteSink, SessionSink, Relief {
   received(bytes: Buffer): void {
     const { machine } = this;
     if (machine.isClosed) return;
-    this.services.readTurn.restart();
+    this.#host.readTurn.restart();
     try {
       this.#decoder.push(bytes, machine);
     } catch (thrown) {
@@ -115,20 +168,20 @@ export class Connection implements ByteSink, SessionSink, Relief {
   /** Input was read as far as it goes now. */
   #afterRead(): void {
     if (this.machine.isClosed) return;
-    this.machine.received(this.services.clock.monotonicMs());
+    this.machine.received(this.#host.clock.monotonicMs());
     if (this.#decoder.isYielding && (this.#holds & HOLD_TURN) === 0) {
       this.hold(HOLD_TURN);
-      this.services.timers.soon(() => this.release(HOLD_TURN));
+      this.#host.timers.soon(() => this.release(HOLD_TURN));
     }
     // A client that sends but does not read gets no more room than its share.
-    if (this.output.waitingBytes > this.services.limits.maxOutputBytes) this.#holdForOutput();
+    if (this.output.waitingBytes > this.#host.limits.maxOutputBytes) this.#holdForOutput();
     if (this.#isEnded) this.#endUnlessHeld();
   }
 
   ended(): void {
     if (this.machine.isClosed || this.#isEnded) return;
     this.#isEnded = true;
-    this.services.wheel.arm(this.#timer, HELD_INPUT_MS);
+    this.#host.wheel.arm(this.#timer, HELD_INPUT_MS);
     this.#endUnlessHeld();
   }
 
@@ -138,7 +191,7 @@ export class Connection implements ByteSink, SessionSink, Relief {
     this.ended();
     this.release(HOLD_OUTPUT);
     if (!this.machine.isClosed) return;
-    this.services.wheel.cancel(this.#timer);
+    this.#host.wheel.cancel(this.#timer);
   }
 
   /** All that the client sent is served before it counts as gone (N10). */
@@ -153,30 +206,31 @@ export class Connection implements ByteSink, SessionSink, Relief {
     this.hold(HOLD_OUTPUT);
     this.#takenBytes = this.output.takenBytes;
     this.#outputTimer ??= new WheelTimer(() => this.#lookAtOutput());
-    this.services.wheel.arm(this.#outputTimer, this.services.limits.outputTimeoutMs);
+    this.#host.wheel.arm(this.#outputTimer, this.#host.limits.outputTimeoutMs);
   }
 
   /** A peer that has taken nothing for so long is cut, whether it ever says something again or not (N7). */
   #lookAtOutput(): void {
-    const { machine, output, services } = this;
+    const { machine, output } = this;
+    const host = this.#host;
     if (machine.isClosed) return;
     const { takenBytes } = output;
     if (takenBytes > this.#takenBytes) {
       this.#takenBytes = takenBytes;
-      services.wheel.arm(this.#outputTimer!, services.limits.outputTimeoutMs);
+      host.wheel.arm(this.#outputTimer!, host.limits.outputTimeoutMs);
       return;
     }
-    services.counters.outputTimeouts++;
+    host.counters.outputTimeouts++;
     machine.disconnect(REASON.quotaExceeded);
     output.destroy();
   }
 
   get markBytes(): number {
-    return this.services.limits.reliefBytes;
+    return this.#host.limits.reliefBytes;
   }
 
   relieved(): void {
-    this.services.timers.soon(() => this.#goOn());
+    this.#host.timers.soon(() => this.#goOn());
   }
 
   drained(): void {
@@ -188,19 +242,19 @@ export class Connection implements ByteSink, SessionSink, Relief {
     this.session?.drained();
   }
 
-  /** A line about this client; per message only when `services.debug` is on. */
+  /** A line about this client; per message only when `host.debug` is on. */
   debug(message: string, fields: Record<string, unknown>): void {
     const subject = { client_id: this.clientId, tenant: this.tenant };
-    this.services.log.debug({ ...subject, connection: this.peer.address, ...fields }, message);
+    this.#host.log.debug({ ...subject, connection: this.peer.address, ...fields }, message);
   }
 
   /** An error of the codec or a handler: it ends this connection and nothing else. */
   #failed(thrown: unknown): void {
     const error = BrokerError.from(thrown);
     if (error.code === 'internal') {
-      this.services.log.error({ client_id: this.clientId, err: error }, 'connection handler failed');
+      this.#host.log.error({ client_id: this.clientId, err: error }, 'connection handler failed');
     }
-    this.services.counters.protocolErrors++;
+    this.#host.counters.protocolErrors++;
     this.machine.failed(error);
   }
 
@@ -212,32 +266,24 @@ export class Connection implements ByteSink, SessionSink, Relief {
 
   open(terms: ConnectTerms): void {
     this.hold(HOLD_CONNECT);
-    openSession(this, terms);
+    this.#host.connects.open(this, terms);
   }
 
   publish(topic: string, view: PublishView, pending: PendingAck | null): void {
-    const { services } = this;
-    if (services.debug.isOn) this.debug('publish received', { topic, qos: view.qos, dup: view.dup });
-    services.publisher.publish(this, this.session!, topic, view, pending);
-  }
-
-  get subscriptionCount(): number {
-    return this.session?.subscriptions.size ?? 0;
-  }
-
-  hasSubscription(filter: string): boolean {
-    return this.session?.subscriptions.has(filter) ?? false;
+    const host = this.#host;
+    if (host.debug.isOn) this.debug('publish received', { topic, qos: view.qos, dup: view.dup });
+    host.publisher.publish(this, this.session!, topic, view, pending);
   }
 
   subscribe(request: SubscribeRequest): void {
     this.#requests++;
-    subscribe(this, this.session!, request);
+    this.#host.subscriptions.subscribe(this, this.session!, request);
     this.#holdForRequests();
   }
 
   unsubscribe(request: UnsubscribeRequest): void {
     this.#requests++;
-    unsubscribe(this, this.session!, request);
+    this.#host.subscriptions.unsubscribe(this, this.session!, request);
     this.#holdForRequests();
   }
 
@@ -248,7 +294,7 @@ export class Connection implements ByteSink, SessionSink, Relief {
   #holdForRequests(): void {
     if (this.#requests === 0 || this.#cancelRequestHold !== null) return;
     this.hold(HOLD_REQUEST);
-    this.#cancelRequestHold = this.services.timers.after(HOLD_REQUEST_MS, () => this.#releaseRequests());
+    this.#cancelRequestHold = this.#host.timers.after(HOLD_REQUEST_MS, () => this.#releaseRequests());
   }
 
   /** A SUBSCRIBE was served. */
@@ -267,7 +313,7 @@ export class Connection implements ByteSink, SessionSink, Relief {
     this.#requests--;
     // Not from here: what was held would be served within the answer to others.
     if (this.#requests === 0 && this.#cancelRequestHold !== null) {
-      this.services.timers.soon(() => this.#releaseRequests());
+      this.#host.timers.soon(() => this.#releaseRequests());
     }
   }
 
@@ -281,17 +327,13 @@ export class Connection implements ByteSink, SessionSink, Relief {
     this.session?.acknowledged();
   }
 
-  unblocked(): void {
-    // `acknowledged` has asked for more already.
-  }
-
   pauseReading(): void {
     this.hold(HOLD_ACKS);
   }
 
   resumeReading(): void {
     // Not from here: what was held would be handled within the batch of outcomes that is being told.
-    this.services.timers.soon(() => this.release(HOLD_ACKS));
+    this.#host.timers.soon(() => this.release(HOLD_ACKS));
   }
 
   sendPuback(packetId: number, reasonCode: number): void {
@@ -312,17 +354,18 @@ export class Connection implements ByteSink, SessionSink, Relief {
   }
 
   close(end: SessionEnd): void {
-    const { services, session } = this;
-    services.wheel.arm(this.#timer, LINGER_MS);
+    const { session } = this;
+    const host = this.#host;
+    host.wheel.arm(this.#timer, LINGER_MS);
     this.#decoder.close();
     this.#cancelRequestHold?.();
-    if (this.#outputTimer !== null) services.wheel.cancel(this.#outputTimer);
+    if (this.#outputTimer !== null) host.wheel.cancel(this.#outputTimer);
     this.session = null;
     this.debug('connection ended', { reason_code: end.reasonCode, by_client: end.isByClient });
     this.output.end();
-    if (session !== null) endSession(this, session, end.sessionExpiryIntervalS);
-    else services.directory.remove(this.tenant, this.clientId, this);
-    services.connectionEnded(this);
+    if (session !== null) host.endings.end(this, session, end.sessionExpiryIntervalS);
+    else host.directory.remove(this.tenant, this.clientId, this);
+    host.connectionEnded();
   }
 
   // --- flow control and time ---
@@ -340,10 +383,10 @@ export class Connection implements ByteSink, SessionSink, Relief {
   release(reason: number): void {
     if ((this.#holds & reason) === 0 || this.machine.isClosed) return;
     this.#holds &= ~reason;
-    if (reason === HOLD_OUTPUT) this.services.wheel.cancel(this.#outputTimer!);
+    if (reason === HOLD_OUTPUT) this.#host.wheel.cancel(this.#outputTimer!);
     if (this.#holds !== 0) return;
     this.output.transport.resume();
-    this.services.readTurn.restart();
+    this.#host.readTurn.restart();
     try {
       this.#decoder.resume(this.machine);
     } catch (thrown) {
@@ -356,12 +399,13 @@ export class Connection implements ByteSink, SessionSink, Relief {
   /** CONNACK was sent: larger packets are believed, and the keep alive counts. */
   accepted(session: ClientSession): void {
     this.session = session;
-    this.#decoder.maxPacketBytes = this.services.limits.maximumPacketBytes;
-    this.#rearm(this.services.clock.monotonicMs());
+    this.#decoder.maxPacketBytes = this.#host.limits.maximumPacketBytes;
+    this.#rearm(this.#host.clock.monotonicMs());
   }
 
   #timeout(): void {
-    const { machine, services } = this;
+    const { machine } = this;
+    const host = this.#host;
     if (machine.isClosed) {
       this.output.destroy();
       return;
@@ -370,10 +414,10 @@ export class Connection implements ByteSink, SessionSink, Relief {
       machine.connectionLost();
       return;
     }
-    const nowMs = services.clock.monotonicMs();
+    const nowMs = host.clock.monotonicMs();
     if (this.#isSilenceOurs()) machine.heldBack(nowMs);
     machine.expire(nowMs);
-    if (machine.isClosed) services.counters.keepAliveTimeouts++;
+    if (machine.isClosed) host.counters.keepAliveTimeouts++;
     else this.#rearm(nowMs);
   }
 
@@ -389,7 +433,7 @@ export class Connection implements ByteSink, SessionSink, Relief {
   #rearm(nowMs: number): void {
     if (this.#isEnded) return;
     const { deadlineMs } = this.machine;
-    if (deadlineMs === Number.POSITIVE_INFINITY) this.services.wheel.cancel(this.#timer);
-    else this.services.wheel.arm(this.#timer, Math.max(1, deadlineMs - nowMs));
+    if (deadlineMs === Number.POSITIVE_INFINITY) this.#host.wheel.cancel(this.#timer);
+    else this.#host.wheel.arm(this.#timer, Math.max(1, deadlineMs - nowMs));
   }
 }

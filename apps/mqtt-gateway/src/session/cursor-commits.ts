@@ -2,33 +2,41 @@
 // (design section 5).
 
 import { REASON } from '@robustmq/mqtt-codec';
-import type { GatewayServices } from '../services.ts';
+import type { Timers, Cancel } from '@robustmq/runtime';
+import type { SessionStore } from '../store/session-store.ts';
+import type { Client } from './client.ts';
 import type { ClientSession } from './client-session.ts';
-import type { Connection } from './connection.ts';
+import type { SessionDirectory } from './session-directory.ts';
 import { rowOf } from './session-places.ts';
+
+/** What committing needs of the gateway. */
+export interface CommitPorts {
+  readonly timers: Timers;
+  readonly directory: SessionDirectory;
+  readonly store: SessionStore;
+}
 
 /** Commits cursors periodically. */
 export class CursorCommits {
-  readonly #services: GatewayServices;
-  readonly #timer: NodeJS.Timeout;
+  readonly #ports: CommitPorts;
+  /** Ends the periodic commits. */
+  readonly stop: Cancel;
   readonly #underWay = new Set<ClientSession>();
 
-  constructor(services: GatewayServices, intervalMs: number) {
-    this.#services = services;
-    this.#timer = setInterval(() => this.commit(), intervalMs);
-    this.#timer.unref();
+  constructor(ports: CommitPorts, intervalMs: number) {
+    this.#ports = ports;
+    this.stop = ports.timers.every(intervalMs, () => this.commit());
   }
 
   /** Commits what moved since the last time. */
   commit(): void {
-    for (const connection of this.#services.directory.connections()) {
-      const { session } = connection;
-      if (session !== null && session.isDurable && session.outbound.hasMoved)
-        this.#commit(connection, session);
+    for (const client of this.#ports.directory.connections()) {
+      const { session } = client;
+      if (session !== null && session.isDurable && session.outbound.hasMoved) this.#commit(client, session);
     }
   }
 
-  #commit(connection: Connection, session: ClientSession): void {
+  #commit(client: Client, session: ClientSession): void {
     const { outbound, changes } = session;
     // Before a resumed session reads, its places have not moved. And one commit at a time: while meta is away they must
     // not pile up in the session's chain.
@@ -37,17 +45,13 @@ export class CursorCommits {
     if (moved.length === 0) return;
     this.#underWay.add(session);
     const cursors = moved.map(({ place, offset }) => ({ ...rowOf(place, offset), sentBelow: 0 }));
-    this.#services.store.commit(changes, cursors, (error) => {
+    this.#ports.store.commit(changes, cursors, (error) => {
       this.#underWay.delete(session);
       if (error === undefined) return;
       // Another owner opened the session: this connection must not be served beside it (I6).
-      if (error.code === 'fenced') connection.machine.disconnect(REASON.sessionTakenOver);
+      if (error.code === 'fenced') client.machine.disconnect(REASON.sessionTakenOver);
       // The next interval tries again; a crash before that only repeats messages.
       else outbound.cursorsFailed(moved);
     });
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
   }
 }

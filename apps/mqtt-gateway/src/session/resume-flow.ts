@@ -3,23 +3,30 @@
 // the index until the ring takes over (X4, X5, S3). Nothing of the log is delivered live before every place is known.
 
 import type { StartOffset } from '@robustmq/mqtt-session';
-import { TurnBudget } from '@robustmq/runtime';
-import type { ActiveCallback, ActiveFilter } from '../delivery/filter-registry.ts';
+import { TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
+import type { CatchUp } from '../delivery/catch-up.ts';
+import type { ActiveCallback, ActiveFilter, FilterRegistry } from '../delivery/filter-registry.ts';
 import { shardKeyOf } from '../delivery/shard-place.ts';
 import { Subscription } from '../delivery/subscription.ts';
-import type { GatewayServices } from '../services.ts';
+import type { TailDelivery } from '../delivery/tail-delivery.ts';
 import type { ShardPlace as StoredPlace, StoredSession } from '../store/session-rows.ts';
 import type { ClientSession } from './client-session.ts';
+import type { FilterRoutes } from './filter-routes.ts';
 import { inFlightOf, standIns } from './session-places.ts';
 
-type ResumeServices = Pick<
-  GatewayServices,
-  'clock' | 'timers' | 'registry' | 'tails' | 'catchUp' | 'routesOf' | 'addMeshFilter' | 'meshReady'
->;
+/** What resuming needs of the gateway. */
+export interface ResumePorts {
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly timers: Timers;
+  readonly registry: FilterRegistry;
+  readonly routes: FilterRoutes;
+  readonly tails: TailDelivery;
+  readonly catchUp: CatchUp;
+}
 
 /** A session on its way back. */
 export class Resumption {
-  readonly #services: ResumeServices;
+  readonly #ports: ResumePorts;
   readonly #session: ClientSession;
   readonly #stored: StoredSession;
   readonly #isInRows: boolean;
@@ -31,8 +38,8 @@ export class Resumption {
    * The session is live nowhere until its places are known. `isInRows`: meta has them; those that an owner handed over it
    * does not have yet.
    */
-  constructor(services: ResumeServices, session: ClientSession, stored: StoredSession, isInRows: boolean) {
-    this.#services = services;
+  constructor(ports: ResumePorts, session: ClientSession, stored: StoredSession, isInRows: boolean) {
+    this.#ports = ports;
     this.#session = session;
     this.#stored = stored;
     this.#isInRows = isInRows;
@@ -45,7 +52,7 @@ export class Resumption {
   prepare(callback: () => void): void {
     void this.#subscribeAll().then(() => {
       if (this.#stored.subscriptions.length === 0) callback();
-      else this.#services.meshReady(callback);
+      else this.#ports.routes.meshReady(callback);
     });
   }
 
@@ -55,7 +62,7 @@ export class Resumption {
   }
 
   async #subscribeAll(): Promise<void> {
-    const budget = new TurnBudget(this.#services.clock, this.#services.timers);
+    const budget = new TurnBudget(this.#ports.clock, this.#ports.timers);
     // Filters that began together share their places in memory as well.
     const vectors = new Map<readonly StoredPlace[], Map<number, StartOffset>>();
     for (const row of this.#stored.subscriptions) {
@@ -72,12 +79,12 @@ export class Resumption {
   }
 
   #subscribe(subscription: Subscription): void {
-    const { registry, routesOf, addMeshFilter } = this.#services;
+    const { registry, routes } = this.#ports;
     const { subscriptions, identity } = this.#session;
     const { filter } = subscription;
     subscriptions.set(filter, subscription);
-    routesOf(identity.tenant).add(subscription);
-    addMeshFilter(identity.tenant, filter);
+    routes.routesOf(identity.tenant).add(subscription);
+    routes.addMeshFilter(identity.tenant, filter);
     // However long the journals are away: the client is connected, and only its reading waits. One that the client
     // unsubscribes meanwhile is not waited for.
     const registered: ActiveCallback = (_error, active) => {
@@ -94,7 +101,7 @@ export class Resumption {
   #startReading(): void {
     const session = this.#session;
     if (session.output === null) return;
-    const { tails } = this.#services;
+    const { tails } = this.#ports;
     const stored = session.stored;
     const isUncertain = stored.doubtful;
     const awaited = standIns(stored, (key) => tails.tailOf(key) !== undefined);
@@ -104,7 +111,7 @@ export class Resumption {
     for (const tail of tails.tails()) session.beginIn(tail, this.#ringFrom(tail.key, tail.arrivedTo));
     if (!this.#isInRows) session.outbound.cursorsFailed(session.outbound.cursors());
     this.#activate();
-    this.#services.catchUp.want(session);
+    this.#ports.catchUp.want(session);
   }
 
   /** From where on the tail of a shard has what every filter of the session matches. */
@@ -118,9 +125,8 @@ export class Resumption {
   }
 
   #activate(): void {
-    const { routesOf } = this.#services;
     const { subscriptions, identity } = this.#session;
-    const routes = routesOf(identity.tenant);
+    const routes = this.#ports.routes.routesOf(identity.tenant);
     for (const subscription of subscriptions.values()) {
       // One that was made meanwhile may still wait for the journals.
       if (subscription.starts === null) continue;

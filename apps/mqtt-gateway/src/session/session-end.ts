@@ -1,10 +1,13 @@
 // The end of a session's time on this gateway: its filters go, and its row in meta gets what the next owner needs.
 
 import type { ShardPlace } from '../delivery/shard-place.ts';
-import type { GatewayServices } from '../services.ts';
+import type { GatewayLog } from '../gateway-log.ts';
 import type { StoredCursor, StoredOutbound, StoredPlaces } from '../store/session-rows.ts';
 import type { ClientSession } from './client-session.ts';
-import type { Connection } from './connection.ts';
+import type { SessionStore } from '../store/session-store.ts';
+import type { Client } from './client.ts';
+import { removeRoutes, type FilterRoutes } from './filter-routes.ts';
+import type { SessionDirectory } from './session-directory.ts';
 import { rowOf } from './session-places.ts';
 
 /** What the next owner needs to know; until the session knows its places, what it was told itself. */
@@ -24,29 +27,35 @@ export function placesOf(session: ClientSession): StoredPlaces {
   return { cursors, outbound, doubtful: sending.isUncertain };
 }
 
-/** Takes the session's subscriptions out of routing. */
-export function removeSubscriptions(services: GatewayServices, session: ClientSession): void {
-  const { tenant } = session.identity;
-  const routes = services.routesOf(tenant);
-  for (const subscription of session.subscriptions.values()) {
-    routes.remove(subscription);
-    subscription.use?.release();
-    services.removeMeshFilter(tenant, subscription.filter);
-  }
+/** What ending a session needs of the gateway. */
+export interface EndPorts {
+  readonly store: SessionStore;
+  readonly directory: SessionDirectory;
+  readonly routes: FilterRoutes;
+  readonly log: GatewayLog;
 }
 
-/** Releases the session (rules S1, S3). */
-export function endSession(connection: Connection, session: ClientSession, expiryIntervalS: number): void {
-  const { services } = connection;
-  const isDurable = expiryIntervalS > 0;
-  const places = isDurable ? placesOf(session) : undefined;
-  session.close();
-  removeSubscriptions(services, session);
-  services.directory.remove(session.identity.tenant, session.identity.clientId, connection);
-  const { key } = session.changes;
-  services.store.release({ key, expiryIntervalS, ...(places && { places }) }, (error) => {
-    // `fenced`: another owner opened it meanwhile, which is as good. Else its lease or expiry ends it.
-    if (error === undefined || error.code === 'fenced') return;
-    services.log.warn({ client_id: session.identity.clientId, err: error }, 'session could not be released');
-  });
+/** Ends sessions on this gateway. */
+export class SessionEnding {
+  readonly #ports: EndPorts;
+
+  constructor(ports: EndPorts) {
+    this.#ports = ports;
+  }
+
+  /** Releases the session (rules S1, S3). */
+  end(client: Client, session: ClientSession, expiryIntervalS: number): void {
+    const { store, directory, routes, log } = this.#ports;
+    const { tenant, clientId } = session.identity;
+    const places = expiryIntervalS > 0 ? placesOf(session) : undefined;
+    session.close();
+    removeRoutes(routes, session);
+    directory.remove(tenant, clientId, client);
+    const { key } = session.changes;
+    store.release({ key, expiryIntervalS, ...(places && { places }) }, (err) => {
+      // `fenced`: another owner opened it meanwhile, which is as good. Else its lease or expiry ends it.
+      if (err === undefined || err.code === 'fenced') return;
+      log.warn({ client_id: clientId, err }, 'session could not be released');
+    });
+  }
 }

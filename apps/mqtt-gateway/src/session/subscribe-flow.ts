@@ -1,6 +1,7 @@
 // SUBSCRIBE and UNSUBSCRIBE (sections 3.8 to 3.11). Nothing that matches and is published after SUBACK is missed (I5): the
 // filter is active in every tail, the mesh routes it, and a durable session's row has it, before SUBACK leaves (X3, S6).
 
+import type { BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
 import {
   startsOfNew,
@@ -9,15 +10,31 @@ import {
   type SubscribeRequest,
   type UnsubscribeRequest,
 } from '@robustmq/mqtt-session';
-import type { ActiveFilter } from '../delivery/filter-registry.ts';
+import type { ActiveFilter, FilterRegistry } from '../delivery/filter-registry.ts';
+import type { ShardPlace } from '../delivery/shard-place.ts';
 import { Subscription } from '../delivery/subscription.ts';
+import type { GatewayLog } from '../gateway-log.ts';
+import type { SessionStore } from '../store/session-store.ts';
 import type { StoredSubscription } from '../store/session-rows.ts';
+import type { Client } from './client.ts';
 import type { ClientSession } from './client-session.ts';
-import type { Connection } from './connection.ts';
+import { removeRoute, type FilterRoutes } from './filter-routes.ts';
+
+/** What serving subscriptions needs of the gateway. */
+export interface SubscribePorts {
+  readonly registry: FilterRegistry;
+  readonly store: SessionStore;
+  readonly routes: FilterRoutes;
+  readonly tails: { tailOf(key: number): ShardPlace | undefined };
+  readonly log: GatewayLog;
+  readonly debug: { readonly isOn: boolean };
+  /** Revision of the cluster that this gateway has reached (rule X4). */
+  revision(): number;
+}
 
 /** SUBSCRIBE under way. */
 interface Pending {
-  readonly connection: Connection;
+  readonly client: Client;
   readonly session: ClientSession;
   readonly request: SubscribeRequest;
   /** What meta is to hold, by the entry that it stands behind. */
@@ -28,82 +45,175 @@ interface Pending {
   missing: number;
 }
 
-/** Serves SUBSCRIBE: entries that were refused already keep their answer. */
-export function subscribe(connection: Connection, session: ClientSession, request: SubscribeRequest): void {
-  const pending: Pending = {
-    connection,
-    session,
-    request,
-    stored: new Map(),
-    made: new Set(),
-    missing: request.entries.length,
-  };
-  for (const entry of request.entries) {
-    if (entry.reasonCode >= REASON.unspecifiedError) finishPart(pending);
-    else subscribeOne(pending, entry);
-  }
-}
+/** Serves the subscriptions of all clients. */
+export class SubscribeFlow {
+  readonly #ports: SubscribePorts;
 
-function subscribeOne(pending: Pending, entry: SubscribeEntry): void {
-  const { filter } = entry;
-  const { session, connection } = pending;
-  const { services } = connection;
-  const { tenant } = session.identity;
-  const existing = session.subscriptions.get(filter);
-  if (existing !== undefined) {
-    // Replaces the options and keeps the start vector [MQTT-3.8.4-3] (rule X3).
+  constructor(ports: SubscribePorts) {
+    this.#ports = ports;
+  }
+
+  /** Serves SUBSCRIBE: entries that were refused already keep their answer. */
+  subscribe(client: Client, session: ClientSession, request: SubscribeRequest): void {
+    const pending: Pending = {
+      client,
+      session,
+      request,
+      stored: new Map(),
+      made: new Set(),
+      missing: request.entries.length,
+    };
+    for (const entry of request.entries) {
+      if (entry.reasonCode >= REASON.unspecifiedError) this.#finishPart(pending);
+      else this.#subscribeOne(pending, entry);
+    }
+  }
+
+  #subscribeOne(pending: Pending, entry: SubscribeEntry): void {
+    const existing = pending.session.subscriptions.get(entry.filter);
+    if (existing === undefined) this.#make(pending, entry);
+    else this.#replace(pending, entry, existing);
+  }
+
+  /** Replaces the options and keeps the start vector [MQTT-3.8.4-3] (rule X3). */
+  #replace(pending: Pending, entry: SubscribeEntry, existing: Subscription): void {
     existing.setOptions(entry);
     existing.whenSettled(() => {
-      if (session.isDurable && existing.isActive) pending.stored.set(entry, existing);
+      if (pending.session.isDurable && existing.isActive) pending.stored.set(entry, existing);
       if (!existing.isActive) entry.reasonCode = REASON.implementationSpecificError;
-      finishPart(pending);
+      this.#finishPart(pending);
     });
-    return;
   }
-  const subscription = new Subscription(session, filter);
-  subscription.setOptions(entry);
-  subscription.createdAtRevision = services.revision();
-  pending.made.add(subscription);
-  session.subscriptions.set(filter, subscription);
-  services.addMeshFilter(tenant, filter);
-  subscription.use = services.registry.add(tenant, filter, (error, active) => {
-    if (!isHeld(session, subscription)) {
-      finishPart(pending);
-      return;
-    }
-    if (error !== undefined) {
-      services.log.warn({ client_id: session.identity.clientId, filter, err: error }, 'filter is not active');
-      undo(connection, session, subscription);
-      entry.reasonCode = REASON.implementationSpecificError;
-      finishPart(pending);
-      return;
-    }
-    const starts = startsOf(connection, active!);
+
+  #make(pending: Pending, entry: SubscribeEntry): void {
+    const { filter } = entry;
+    const { session } = pending;
+    const { registry, routes, log } = this.#ports;
+    const { tenant, clientId } = session.identity;
+    const subscription = new Subscription(session, filter);
+    subscription.setOptions(entry);
+    subscription.createdAtRevision = this.#ports.revision();
+    pending.made.add(subscription);
+    session.subscriptions.set(filter, subscription);
+    routes.addMeshFilter(tenant, filter);
+    subscription.use = registry.add(tenant, filter, (err, active) => {
+      if (!isHeld(session, subscription)) {
+        this.#finishPart(pending);
+        return;
+      }
+      if (err !== undefined) {
+        log.warn({ client_id: clientId, filter, err }, 'filter is not active');
+        this.#undo(session, subscription);
+        entry.reasonCode = REASON.implementationSpecificError;
+        this.#finishPart(pending);
+        return;
+      }
+      this.#activate(pending, entry, subscription, active!);
+    });
+  }
+
+  #activate(pending: Pending, entry: SubscribeEntry, subscription: Subscription, active: ActiveFilter): void {
+    const { session } = pending;
+    const { outbound, identity } = session;
+    const { routes } = this.#ports;
+    const starts = this.#startsOf(active);
     if (session.isDurable) {
       subscription.vector = [...starts.values()];
       pending.stored.set(entry, subscription);
     }
-    const isResuming = session.outbound.isResuming;
     // A live session never sees an offset below: only one that reads behind the tail has to compare, or one whose tail
     // has not come to where the filter is active.
-    if (!session.outbound.isLive || isAhead(connection, active!)) subscription.starts = starts;
-    if (!isResuming) {
-      services.routesOf(tenant).add(subscription);
+    if (!outbound.isLive || this.#isAhead(active)) subscription.starts = starts;
+    if (!outbound.isResuming) {
+      routes.routesOf(identity.tenant).add(subscription);
       subscription.activated();
     }
     // A resumed session that does not read yet takes this subscription along when it begins to.
-    subscription.whenSettled(() => services.meshReady(() => finishPart(pending)));
-  });
+    subscription.whenSettled(() => routes.meshReady(() => this.#finishPart(pending)));
+  }
+
+  #startsOf({ activeFrom }: ActiveFilter): Map<number, StartOffset> {
+    return startsOfNew(activeFrom, (key) => this.#ports.tails.tailOf(key));
+  }
+
+  #isAhead({ activeFrom }: ActiveFilter): boolean {
+    const { tails } = this.#ports;
+    for (const [key, { offset }] of activeFrom)
+      if (offset > (tails.tailOf(key)?.nextOffset ?? 0)) return true;
+    return false;
+  }
+
+  #undo(session: ClientSession, subscription: Subscription): void {
+    session.subscriptions.delete(subscription.filter);
+    subscription.settled();
+    removeRoute(this.#ports.routes, session.identity.tenant, subscription);
+  }
+
+  #finishPart(pending: Pending): void {
+    if (--pending.missing > 0) return;
+    const { client, session, stored, request } = pending;
+    if (this.#ports.debug.isOn) {
+      for (const { filter, reasonCode } of request.entries)
+        client.debug('subscribed', { filter, reason_code: reasonCode });
+    }
+    // One that an UNSUBSCRIBE, or the end of the connection, took away meanwhile must not come back (N11).
+    for (const [entry, subscription] of stored) if (!isHeld(session, subscription)) stored.delete(entry);
+    if (stored.size === 0) {
+      client.subscribed(request);
+      return;
+    }
+    const subscriptions = [...stored.values()];
+    const made = subscriptions.filter((subscription) => pending.made.has(subscription));
+    const change = {
+      put: subscriptions.map(storedOf),
+      remove: [],
+      made: made.map(({ filter }) => filter),
+    };
+    this.#ports.store.update(session.changes, change, (error) => {
+      if (error !== undefined) this.#notStored(pending, error);
+      if (error?.code === 'fenced') client.machine.disconnect(REASON.sessionTakenOver);
+      else client.subscribed(request);
+    });
+  }
+
+  /** Meta did not take the rows: the subscriptions don't hold. */
+  #notStored({ session, stored, made }: Pending, { code }: BrokerError): void {
+    const { clientId } = session.identity;
+    this.#ports.log.warn({ client_id: clientId, code }, 'subscriptions were not stored');
+    for (const [entry, subscription] of stored) {
+      if (made.has(subscription) && isHeld(session, subscription)) this.#undo(session, subscription);
+      entry.reasonCode = REASON.implementationSpecificError;
+    }
+  }
+
+  /** Serves UNSUBSCRIBE. */
+  unsubscribe(client: Client, session: ClientSession, request: UnsubscribeRequest): void {
+    const removed: string[] = [];
+    for (const entry of request.entries) {
+      if (entry.reasonCode >= REASON.unspecifiedError) continue;
+      const subscription = session.subscriptions.get(entry.filter);
+      if (subscription === undefined) {
+        entry.reasonCode = REASON.noSubscriptionExisted;
+        continue;
+      }
+      this.#undo(session, subscription);
+      removed.push(entry.filter);
+      if (this.#ports.debug.isOn) client.debug('unsubscribed', { filter: entry.filter });
+    }
+    if (!session.isDurable || removed.length === 0) {
+      client.unsubscribed(request);
+      return;
+    }
+    const change = { put: [], remove: removed, made: [] };
+    this.#ports.store.update(session.changes, change, (error) => {
+      if (error?.code === 'fenced') client.machine.disconnect(REASON.sessionTakenOver);
+      else client.unsubscribed(request);
+    });
+  }
 }
 
-function startsOf(connection: Connection, active: ActiveFilter): Map<number, StartOffset> {
-  return startsOfNew(active.activeFrom, (key) => connection.services.tails.tailOf(key));
-}
-
-function isAhead(connection: Connection, { activeFrom }: ActiveFilter): boolean {
-  for (const [key, { offset }] of activeFrom)
-    if (offset > (connection.services.tails.tailOf(key)?.nextOffset ?? 0)) return true;
-  return false;
+function isHeld(session: ClientSession, subscription: Subscription): boolean {
+  return session.output !== null && session.subscriptions.get(subscription.filter) === subscription;
 }
 
 function storedOf(subscription: Subscription): StoredSubscription {
@@ -119,88 +229,4 @@ function storedOf(subscription: Subscription): StoredSubscription {
     createdAtRevision,
     start,
   };
-}
-
-function undo(connection: Connection, session: ClientSession, subscription: Subscription): void {
-  const { services } = connection;
-  const { tenant } = session.identity;
-  session.subscriptions.delete(subscription.filter);
-  subscription.settled();
-  services.routesOf(tenant).remove(subscription);
-  subscription.use?.release();
-  services.removeMeshFilter(tenant, subscription.filter);
-}
-
-function finishPart(pending: Pending): void {
-  if (--pending.missing > 0) return;
-  const { connection, session, stored, request } = pending;
-  if (connection.services.debug.isOn) {
-    for (const { filter, reasonCode } of request.entries)
-      connection.debug('subscribed', { filter, reason_code: reasonCode });
-  }
-  // One that an UNSUBSCRIBE, or the end of the connection, took away meanwhile must not come back (N11).
-  for (const [entry, subscription] of stored) if (!isHeld(session, subscription)) stored.delete(entry);
-  if (stored.size === 0) {
-    connection.subscribed(request);
-    return;
-  }
-  const subscriptions = [...stored.values()];
-  const made = subscriptions.filter((subscription) => pending.made.has(subscription));
-  const change = {
-    put: subscriptions.map(storedOf),
-    remove: [],
-    made: made.map(({ filter }) => filter),
-  };
-  connection.services.store.update(session.changes, change, (error) => {
-    if (error !== undefined) notStored(pending, error.code);
-    if (error?.code === 'fenced') connection.machine.disconnect(REASON.sessionTakenOver);
-    else connection.subscribed(request);
-  });
-}
-
-function isHeld(session: ClientSession, subscription: Subscription): boolean {
-  return session.output !== null && session.subscriptions.get(subscription.filter) === subscription;
-}
-
-/** Meta did not take the rows: the subscriptions don't hold. */
-function notStored(pending: Pending, code: string): void {
-  const { connection, session } = pending;
-  connection.services.log.warn(
-    { client_id: session.identity.clientId, code },
-    'subscriptions were not stored',
-  );
-  for (const [entry, subscription] of pending.stored) {
-    if (pending.made.has(subscription) && isHeld(session, subscription))
-      undo(connection, session, subscription);
-    entry.reasonCode = REASON.implementationSpecificError;
-  }
-}
-
-/** Serves UNSUBSCRIBE. */
-export function unsubscribe(
-  connection: Connection,
-  session: ClientSession,
-  request: UnsubscribeRequest,
-): void {
-  const removed: string[] = [];
-  for (const entry of request.entries) {
-    if (entry.reasonCode >= REASON.unspecifiedError) continue;
-    const subscription = session.subscriptions.get(entry.filter);
-    if (subscription === undefined) {
-      entry.reasonCode = REASON.noSubscriptionExisted;
-      continue;
-    }
-    undo(connection, session, subscription);
-    removed.push(entry.filter);
-    if (connection.services.debug.isOn) connection.debug('unsubscribed', { filter: entry.filter });
-  }
-  if (!session.isDurable || removed.length === 0) {
-    connection.unsubscribed(request);
-    return;
-  }
-  const change = { put: [], remove: removed, made: [] };
-  connection.services.store.update(session.changes, change, (error) => {
-    if (error?.code === 'fenced') connection.machine.disconnect(REASON.sessionTakenOver);
-    else connection.unsubscribed(request);
-  });
 }

@@ -1,0 +1,34 @@
+// What happened to connections.
+
+/** Counted in plain integers; instruments read them. */
+export interface ConnectionCounters {
+  open: number;
+  accepted: number;
+  refused: number;
+  connected: number;
+  deniedLogins: number;
+  protocolErrors: number;
+  takenOver: number;
+  /** CONNECTs with the client id of another principal's session. */
+  foreignSessions: number;
+  keepAliveTimeouts: number;
+  outputTimeouts: number;
+  retainIgnored: number;
+}
+
+/** Counters at zero. */
+export function newConnectionCounters(): ConnectionCounters {
+  return {
+    open: 0,
+    accepted: 0,
+    refused: 0,
+    connected: 0,
+    deniedLogins: 0,
+    protocolErrors: 0,
+    takenOver: 0,
+    foreignSessions: 0,
+    keepAliveTimeouts: 0,
+    outputTimeouts: 0,
+    retainIgnored: 0,
+  };
+}

@@ -1,0 +1,37 @@
+// A connected client, as those who serve it see it. Only the connection implements this: flows, takeovers and the directory
+// know neither its socket nor its decoder.
+
+import type { MqttSession, SubscribeRequest, UnsubscribeRequest } from '@robustmq/mqtt-session';
+import type { ShardPlace } from '../delivery/shard-place.ts';
+import type { Subscription } from '../delivery/subscription.ts';
+import type { SocketOutput } from '../transport/socket-output.ts';
+import type { ClientSession } from './client-session.ts';
+
+/** One connection with a client. */
+export interface Client {
+  readonly tenant: string;
+  /** Empty before CONNECT. */
+  readonly clientId: string;
+  readonly peerAddress: string;
+  /** The protocol has come to its end. */
+  readonly isClosed: boolean;
+  /** The protocol side of the connection. */
+  readonly machine: MqttSession<ShardPlace, Subscription>;
+  readonly output: SocketOutput;
+  /** Null until CONNACK, and after the end. */
+  readonly session: ClientSession | null;
+  /** Session epoch that its CONNECT has got so far; 0: it is being asked for; null: it was not asked for yet. */
+  openedEpoch: bigint | null;
+  /** Stops reading for a reason; they add up. */
+  hold(reason: number): void;
+  /** The reason is gone. */
+  release(reason: number): void;
+  /** CONNACK was sent: the session is served on this connection. */
+  accepted(session: ClientSession): void;
+  /** A SUBSCRIBE was served. */
+  subscribed(request: SubscribeRequest): void;
+  /** An UNSUBSCRIBE was served. */
+  unsubscribed(request: UnsubscribeRequest): void;
+  /** A line about this client in the log. */
+  debug(message: string, fields: Record<string, unknown>): void;
+}
