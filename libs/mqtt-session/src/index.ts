@@ -17,3 +17,4 @@ export { OutboundTopicAliases } from './topic-aliases.ts';
 export type { SubscribeEntry, SubscribeRequest, UnsubscribeRequest } from './subscribe-request.ts';
 export type { ConnectTerms } from './connect-request.ts';
 export { MqttSession, type SessionEnd, type SessionSink } from './session.ts';
+export { EXPIRED, remainingExpiryS } from './message-expiry.ts';

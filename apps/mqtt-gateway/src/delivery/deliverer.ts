@@ -3,7 +3,14 @@
 // and reads it later (CatchUp); a QoS 0 copy that does not fit is dropped and counted (I5, I8).
 
 import { ABSENT, encodePublish, OutboundPublish, sizeOfPublish, type Qos } from '@robustmq/mqtt-codec';
-import { NOT_OWED, startOf, WINDOW_FULL, type OutboundTopicAliases } from '@robustmq/mqtt-session';
+import {
+  EXPIRED,
+  NOT_OWED,
+  remainingExpiryS,
+  startOf,
+  WINDOW_FULL,
+  type OutboundTopicAliases,
+} from '@robustmq/mqtt-session';
 import { SharedPages } from '../transport/shared-pages.ts';
 import type { Message } from './message.ts';
 import type { ShardPlace } from './shard-place.ts';
@@ -72,22 +79,19 @@ export class Deliverer {
 
   /** Starts with a message; false when it has expired and must not be delivered [MQTT-3.3.2-5]. */
   begin(message: Message, nowMs: number): boolean {
-    if (message.expiresAtMs >= 0 && message.expiresAtMs <= nowMs) {
+    const leftS = remainingExpiryS(message.expiresAtMs, nowMs);
+    if (leftS === EXPIRED) {
       this.#counters.droppedExpired++;
       return false;
     }
-    this.#take(message);
-    if (message.expiresAtMs >= 0) {
-      // What is left of the interval when it leaves [MQTT-3.3.2-6].
-      this.#publish.messageExpiryIntervalS = Math.ceil((message.expiresAtMs - nowMs) / 1000);
-    }
+    this.#take(message, leftS);
     return true;
   }
 
-  #take(message: Message): void {
+  #take(message: Message, expiryS: number): void {
     this.#message = message;
     const publish = this.#publish;
-    publish.messageExpiryIntervalS = ABSENT;
+    publish.messageExpiryIntervalS = expiryS < 0 ? ABSENT : expiryS;
     publish.topic = message.topic;
     publish.payload = message.payload;
     publish.payloadStart = message.payloadStart;
@@ -242,10 +246,9 @@ export class Deliverer {
 
   /** As {@link begin}, for a message whose delivery began on an earlier connection: it goes again also when it has expired. */
   beginAgain(message: Message, nowMs: number): void {
-    this.#take(message);
-    if (message.expiresAtMs < 0) return;
+    const leftS = remainingExpiryS(message.expiresAtMs, nowMs);
     // Never 0: some take that for no expiry at all.
-    this.#publish.messageExpiryIntervalS = Math.max(1, Math.ceil((message.expiresAtMs - nowMs) / 1000));
+    this.#take(message, leftS === EXPIRED ? 1 : leftS);
   }
 
   /**
