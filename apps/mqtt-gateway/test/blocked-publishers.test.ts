@@ -52,7 +52,7 @@ test('the stream is deleted under its publishers: they are served by the new own
   await running.stop();
   running = await start({ flags: ['--limits.receiveMaximum=100', '--journal.appendTimeout=20000'] });
   const stream = running.meta.addStream({ name: 'orders', mqttFilter: 'orders' });
-  await until(() => running.gateway.serving!.services.streamRevision(stream.streamId) > 0, 'the new owner');
+  await until(() => running.meta.acknowledgedEpoch === 2n, 'the new owner');
   const subscriber = client();
   await subscriber.connect('sub');
   await subscriber.subscribe('orders', 1);
