@@ -178,6 +178,31 @@ describe('sessions', () => {
     expect((await reopen(await world.gateway('mqtt-3'))).deliveryUncertain).toBe(true);
   });
 
+  test('S3: a doubt about what was sent is handed on with the places, until an owner says that it is over', async () => {
+    const open = async (node: NodeIdentity) => (await world.openSession(node, { clientId: 'c' })).session!;
+    const letGo = async (
+      node: NodeIdentity,
+      key: SessionKey | undefined,
+      doubtful?: boolean,
+    ): Promise<void> => {
+      const places = doubtful === undefined ? {} : { places: { doubtful } };
+      const sessions = [{ key: key!, expiryIntervalS: 60, ...places }];
+      const request = message(ReleaseSessionsRequestSchema, { node, sessions });
+      await world.sessions.releaseSessions(request, CONTEXT);
+    };
+    const first = await open(a);
+    expect(first.doubtful).toBe(false);
+    await letGo(a, first.key, true);
+    const second = await open(b);
+    expect([second.doubtful, second.deliveryUncertain]).toEqual([true, false]);
+    // Let go by one that did not serve it: nothing is known better.
+    await letGo(b, second.key);
+    const third = await open(a);
+    expect(third.doubtful).toBe(true);
+    await letGo(a, third.key, false);
+    expect((await open(b)).doubtful).toBe(false);
+  });
+
   test('S1: rows of an ended incarnation are closed in steps; those with expiry 0 go', async () => {
     const open = (clientId: string, expiryIntervalS: number) =>
       world.openSession(a, { clientId, expiryIntervalS });
