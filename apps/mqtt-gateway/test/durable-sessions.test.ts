@@ -93,6 +93,21 @@ describe('durable sessions and failures', () => {
     expect(running.meta.sessions.get('dev')?.cursors).toMatchObject([{ position: { offset: 1n } }]);
   });
 
+  test('I8: a session that does not fit into one answer is read by pages', async () => {
+    const first = client();
+    await first.connect('dev', durable);
+    for (const filter of ['d/a', 'd/b', 'd/c', 'd/#', 'e']) await first.subscribe(filter, 1);
+    first.send({ cmd: 'disconnect' });
+    await until(() => running.meta.calls.includes('release dev'));
+    running.meta.pageRows = 2;
+
+    const second = client();
+    expect((await second.connect('dev', durable)).sessionPresent).toBe(true);
+    expect(running.meta.calls.filter((call) => call === 'read dev').length).toBe(2);
+    const { session } = running.gateway.serving!.directory.get('default', 'dev')!;
+    expect([...session!.subscriptions.keys()]).toEqual(['d/a', 'd/b', 'd/c', 'd/#', 'e']);
+  });
+
   test('a clean start forgets the subscriptions', async () => {
     const first = client();
     await first.connect('dev', durable);
