@@ -81,7 +81,10 @@ export class SimulatedJournal {
   #incarnation = 0;
   /** Streams whose durable data was flipped: they serve nothing any more. */
   readonly #damaged = new Set<number>();
-  #mayBeDamaged = false;
+  /** Of those, the ones with a mark. */
+  readonly #quarantined = new Set<number>();
+  /** Bits flipped so far: each spoils one record at most. */
+  #flips = 0;
   #fatal = false;
   #violation: Error | undefined;
   acknowledged = 0;
@@ -132,7 +135,25 @@ export class SimulatedJournal {
       invariant(producer.unanswered.length === 0, `append of ${producer.producerId} never answered`);
       this.#checkProducer(producer);
     }
+    await this.#checkDamaged();
     await this.#journal?.abandon();
+  }
+
+  /** N4: what was acknowledged of a quarantined shard is still beside it, but for the records that the bits spoiled. */
+  async #checkDamaged(): Promise<void> {
+    if (this.#damaged.size === 0) return;
+    await this.#crash('kill', false);
+    for (const streamId of this.#quarantined) {
+      const files = this.disk.paths().filter((path) => path.startsWith(`${DATA}/shards/${streamId}-0`));
+      const text = files.map((path) => this.disk.contentOf(path).toString('latin1')).join(' ');
+      const lost = [...this.#seen.get(streamId)!.values()].filter(
+        (value) => !new RegExp(`${value}(?!\\d)`).test(text),
+      );
+      invariant(
+        lost.length <= this.#flips,
+        `N4: acknowledged and gone from quarantined ${streamId}: ${lost.join(' ')}`,
+      );
+    }
   }
 
   /** I3, R6: all values of an idempotent producer are there, once, in the order in which it sent them. */
@@ -234,7 +255,7 @@ export class SimulatedJournal {
       refuse: (_request, error: BrokerError) => {
         if (journal !== this.#journal) return;
         if (error.code === 'storage_full') COVERAGE.fullDisks++;
-        if (error.code === 'quarantined' && this.#mayBeDamaged) this.#damaged.add(producer.streamId);
+        if (error.code === 'quarantined' && this.#flips > 0) this.#damaged.add(producer.streamId);
         const expected = ['storage_failed', 'storage_full', 'unavailable', 'out_of_order', 'not_leader'];
         const isExpected = expected.includes(error.code) || this.#damaged.has(producer.streamId);
         this.#guarded(() => invariant(isExpected, `refused: ${error.code}`));
@@ -325,7 +346,7 @@ export class SimulatedJournal {
     try {
       return await this.clock.settle(reading);
     } catch (error) {
-      const isDamage = error instanceof BrokerError && error.code === 'corrupt' && this.#mayBeDamaged;
+      const isDamage = error instanceof BrokerError && error.code === 'corrupt' && this.#flips > 0;
       if (!isDamage) throw error;
       this.#damaged.add(streamId);
       return undefined;
@@ -339,7 +360,7 @@ export class SimulatedJournal {
     const sizeBytes = path === undefined ? 0 : this.disk.contentOf(path).length;
     if (path === undefined || sizeBytes === 0) return;
     this.disk.flipBit(path, this.random.below(sizeBytes), this.random.below(8));
-    this.#mayBeDamaged = true;
+    this.#flips++;
   }
 
   /** Notes under which names records were written, also those that no one may see yet. */
@@ -353,7 +374,7 @@ export class SimulatedJournal {
     }
   }
 
-  async #crash(how: 'power' | 'kill'): Promise<void> {
+  async #crash(how: 'power' | 'kill', mayFlip = true): Promise<void> {
     for (const shard of this.#journal!.shards.values()) this.#note(shard);
     const journal = this.#journal!;
     this.#journal = undefined;
@@ -362,7 +383,7 @@ export class SimulatedJournal {
     if (how === 'kill') this.disk.kill();
     else this.disk.cutPower({ sector: this.random.pick([0, 0.5, 1]), size: this.random.pick([0, 1]) });
     void journal.abandon();
-    if (this.random.chance(0.2)) this.#flipBit();
+    if (mayFlip && this.random.chance(0.2)) this.#flipBit();
     await this.#start();
   }
 
@@ -407,8 +428,9 @@ export class SimulatedJournal {
 
   #noteQuarantine(opened: OpenedDirectory): void {
     for (const [name, reason] of opened.quarantine.all) {
-      invariant(this.#mayBeDamaged, `L2: healthy shard ${name} is quarantined: ${reason}`);
+      invariant(this.#flips > 0, `L2: healthy shard ${name} is quarantined: ${reason}`);
       this.#damaged.add(Number(name.split('-')[0]));
+      this.#quarantined.add(Number(name.split('-')[0]));
     }
   }
 
