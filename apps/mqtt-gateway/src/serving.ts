@@ -61,6 +61,10 @@ export interface ProcessParts {
 const EXPIRE_MS = 250;
 const TAKE_OVER_TIMEOUT_MS = 500;
 const CATCH_UP_RETRY_MS = 200;
+/** Kafka's `max.message.bytes`: appends are gathered up to it. */
+const MIN_BATCH_BYTES = 1024 * 1024;
+/** What a record and its batch add to the packet that it comes from. */
+const RECORD_OVERHEAD_BYTES = 64 * 1024;
 
 /** One incarnation. */
 export class Serving {
@@ -189,6 +193,8 @@ export class Serving {
       deliverer,
       this.mesh,
       this.journal.appender<AppendToken>({
+        // Whatever a client may send fits a batch (N13); whether its stream takes it the journal says.
+        maxBatchBytes: Math.max(MIN_BATCH_BYTES, config.limits.maxPacketBytes + RECORD_OVERHEAD_BYTES),
         deliveryTimeoutMs: config.journal.appendTimeout,
         onOutcome: (queue, tokens, error, baseOffset, batch) =>
           publisher.onOutcome(queue, tokens, error, baseOffset, batch),

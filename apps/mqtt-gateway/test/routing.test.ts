@@ -174,6 +174,22 @@ describe('TopicRoutes', () => {
   });
 });
 
+test('N8: a route that left the table is computed once per change, not once per record', () => {
+  const flusher = new OutputFlusher();
+  const routes = new TopicRoutes(16, () => stream);
+  const session = new FakeSession(1, flusher);
+  routes.add(subscription(session, 'a/b'));
+  const route = routes.get('a/b');
+  routes.changeOwners(() => stream);
+  const { receivers } = route;
+  expect(route.receivers).toBe(receivers);
+  const second = subscription(new FakeSession(2, flusher), 'a/b');
+  routes.add(second);
+  expect(route.receivers).toHaveLength(2);
+  routes.remove(second);
+  expect(route.receivers).toHaveLength(1);
+});
+
 describe('Deliverer', () => {
   test('I3: per receiver and shard, offsets ascend and none is skipped, whatever windows do', () => {
     fc.assert(

@@ -423,3 +423,103 @@ test('closing tells everyone who waits', async () => {
   client.close();
   expect(codes.sort()).toEqual(['cancelled', 'cancelled']);
 });
+
+describe('what a tail may say (I6, N5, N7)', () => {
+  const section = (fromOffset: number, nextOffset: number, more: object = {}) => ({
+    streamId: 1,
+    shard: 0,
+    leaderEpoch: 2,
+    kind: TailKind.SKIPPED,
+    fromOffset: BigInt(fromOffset),
+    nextOffset: BigInt(nextOffset),
+    ...more,
+  });
+  const send = (...sections: object[]): void =>
+    journal.send({ case: 'tail', value: { sections: sections as never } });
+  const ranges = (): string[] => tails.map((each) => `[${each.fromOffset},${each.nextOffset})`);
+  const resumes = () =>
+    framesOf('filters').flatMap((frame) => (frame.value as { resume: { offset: bigint }[] }).resume);
+
+  test('N5: a section ahead of us is not taken; its leader is told our position, once until it answers', async () => {
+    send(section(0, 5), section(9, 12), section(12, 14));
+    await until(() => resumes().length === 1, 'our position');
+    expect(resumes()[0]).toMatchObject({ streamId: 1, leaderEpoch: 2, offset: 5n });
+    const { requestId } = framesOf('filters').at(-1)!.value as { requestId: bigint };
+    journal.send({ case: 'filters', value: { requestId } });
+    send(section(5, 9), section(9, 14));
+    await until(() => tails.length === 3, 'the rest');
+    expect(ranges()).toEqual(['[0,5)', '[5,9)', '[9,14)']);
+    // Asked again when it happens again.
+    send(section(20, 21));
+    await until(() => resumes().length === 2, 'our position again');
+  });
+
+  test('N5: what retention has removed is no reason to wait: the section is taken, and shows the gap', async () => {
+    send(section(0, 5), section(9, 12, { logStartOffset: 9n }));
+    await until(() => tails.length === 2, 'both');
+    expect(ranges()).toEqual(['[0,5)', '[9,12)']);
+    expect(resumes()).toEqual([]);
+  });
+
+  test('I6: a leader whose epoch has passed is not believed', async () => {
+    send(section(0, 5), section(5, 7, { leaderEpoch: 1 }), section(5, 6));
+    await until(() => tails.length === 2, 'both of the present leader');
+    expect(ranges()).toEqual(['[0,5)', '[5,6)']);
+  });
+
+  test('N7: the credit of a section that is held returns when it is released, and to its own stream only', async () => {
+    client.close();
+    const held: TailBatches[] = [];
+    client = connect(directory, {
+      onTail(batches) {
+        batches.hold();
+        held.push(batches);
+      },
+      streamCreditBytes: 400,
+      shardCreditBytes: 400,
+    });
+    await until(() => client.connected, 'connection');
+    const bytes = batch('x'.repeat(200));
+    const data = (from: number): void =>
+      journal.send({
+        case: 'tail',
+        value: {
+          sections: [section(from, from + 1, { kind: TailKind.BATCHES, sizeBytes: bytes.length })],
+          batches: bytes,
+        },
+      });
+    data(0);
+    await until(() => held.length === 1, 'section');
+    expect(framesOf('credit')).toEqual([]);
+    held[0]!.release();
+    held[0]!.release();
+    await until(() => framesOf('credit').length === 1, 'credit');
+    expect(framesOf('credit')[0]!.value).toMatchObject({ streamBytes: BigInt(bytes.length) });
+    data(1);
+    await until(() => held.length === 2, 'second section');
+    journal.breakStream();
+    await until(() => client.connected && framesOf('filters').length === 1, 'next stream');
+    held[1]!.release();
+    data(2);
+    await until(() => held.length === 3, 'third section');
+    held[2]!.release();
+    await until(() => framesOf('credit').length === 1, 'credit of the third');
+    expect(framesOf('credit')[0]!.value).toMatchObject({ streamBytes: BigInt(bytes.length) });
+  });
+
+  test('a moved leader is told where the tail stands also when it is the first that this tail has', async () => {
+    const other = new ScriptedJournal();
+    await other.start();
+    directory.nodes = [...directory.nodes, { nodeId: 'journal-2', address: other.address }];
+    directory.changed();
+    await until(() => other.streams === 1, 'second journal');
+    send(section(0, 5));
+    await until(() => tails.length === 1, 'tail');
+    directory.leaders.set(1, 'journal-2');
+    directory.changed();
+    const told = () => other.frames.flatMap((frame) => (frame.case === 'filters' ? frame.value.resume : []));
+    await until(() => told().some(({ offset }) => offset === 5n), 'our position at the new leader');
+    expect(client.reaches(1, 0)).toBe(true);
+    await other.close();
+  });
+});

@@ -322,7 +322,9 @@ export class Deliverer {
       if (this.#debug.isOn) this.#debug.copy(session, topic, 'too large');
       return false;
     }
-    if (session.output!.waitingBytes + sizeBytes > this.#maxOutputBytes) {
+    const { waitingBytes } = session.output!;
+    // One message alone always fits: a client that takes packets of that size gets them (N13).
+    if (waitingBytes > 0 && waitingBytes + sizeBytes > this.#maxOutputBytes) {
       this.#counters.droppedSlow++;
       if (this.#debug.isOn) this.#debug.copy(session, topic, 'slow client');
       return false;

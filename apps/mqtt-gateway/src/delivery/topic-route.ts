@@ -51,7 +51,9 @@ export class TopicRoute {
 
   /** Sessions that receive the topic now, each once. */
   get receivers(): readonly Receiver[] {
-    if (this.#version !== this.#table.version) this.#refresh();
+    // A detached route hears of no change to exact filters: it counts them all.
+    const version = this.isDetached ? this.#table.changes : this.#table.version;
+    if (this.#version !== version) this.#refresh(version);
     return this.#receivers;
   }
 
@@ -71,11 +73,10 @@ export class TopicRoute {
     this.#version = -1;
   }
 
-  #refresh(): void {
+  #refresh(version: number): void {
     this.#receivers = this.#table.match(this.topic);
     this.#bySession = null;
-    // A detached route hears of no change to exact filters: it matches anew each time.
-    this.#version = this.isDetached ? -1 : this.#table.version;
+    this.#version = version;
   }
 }
 
@@ -83,6 +84,8 @@ export class TopicRoute {
 export class TopicRoutes {
   /** Grows when a filter with wildcards changes; a change of an exact filter concerns one topic only. */
   version = 0;
+  /** Grows with every change of a filter. */
+  changes = 0;
   readonly #trie = new FilterTrie<Subscription>();
   readonly #routes: RecentMap<string, TopicRoute>;
   #ownerOf: (topic: string) => RoutedStream | undefined;
@@ -124,6 +127,7 @@ export class TopicRoutes {
   }
 
   #changed(filter: string): void {
+    this.changes++;
     if (hasWildcard(filter)) this.version++;
     else this.#routes.get(filter)?.invalidate();
   }

@@ -46,7 +46,10 @@ type MeshStream = ReturnType<ServiceClient<typeof GatewayService>['mesh']>;
 
 /** Shortest distance of two frames to a peer. */
 const TICK_MS = 2;
+/** A batch leaves once it has so much; one message alone may be larger. */
 const MAX_BATCH_BYTES = 1024 * 1024;
+/** The largest message: the largest packet that can be configured, and what a record adds to it (N13). */
+const MAX_MESSAGE_BYTES = 9 * 1024 * 1024;
 const RECONNECT_MS = 100;
 const MATCH_CACHE_TOPICS = 16_384;
 /** Bytes in the stream's own buffer beyond which messages are dropped: the peer does not keep up. */
@@ -151,12 +154,17 @@ export class MeshPeer {
     }
     let builder = this.#open.get(tenant);
     if (builder === undefined) {
-      builder = new RecordBatchBuilder({ maxBatchBytes: 2 * MAX_BATCH_BYTES });
+      builder = new RecordBatchBuilder({ maxBatchBytes: MAX_BATCH_BYTES + MAX_MESSAGE_BYTES });
       this.#open.set(tenant, builder);
     }
     const { payload, payloadStart, payloadEnd } = message;
     if (builder.sizeBytes + (payloadEnd - payloadStart) > MAX_BATCH_BYTES) this.#flush();
-    builder.appendMqtt(nowMs, message.topic, payload, payloadStart, payloadEnd, facts, userProperties);
+    try {
+      builder.appendMqtt(nowMs, message.topic, payload, payloadStart, payloadEnd, facts, userProperties);
+    } catch {
+      // It fits no frame: lost on this way only; the publisher is no worse for it (N9).
+      this.#counters.lost++;
+    }
     this.#flushSoon();
   }
 
