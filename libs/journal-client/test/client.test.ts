@@ -435,7 +435,7 @@ describe('what a tail may say (I6, N5, N7)', () => {
     ...more,
   });
   const send = (...sections: object[]): void =>
-    journal.send({ case: 'tail', value: { sections: sections as never } });
+    journal.send({ case: 'tail', value: { sections: sections } });
   const ranges = (): string[] => tails.map((each) => `[${each.fromOffset},${each.nextOffset})`);
   const resumes = () =>
     framesOf('filters').flatMap((frame) => (frame.value as { resume: { offset: bigint }[] }).resume);
