@@ -434,8 +434,7 @@ describe('what a tail may say (I6, N5, N7)', () => {
     nextOffset: BigInt(nextOffset),
     ...more,
   });
-  const send = (...sections: object[]): void =>
-    journal.send({ case: 'tail', value: { sections: sections } });
+  const send = (...sections: object[]): void => journal.send({ case: 'tail', value: { sections: sections } });
   const ranges = (): string[] => tails.map((each) => `[${each.fromOffset},${each.nextOffset})`);
   const resumes = () =>
     framesOf('filters').flatMap((frame) => (frame.value as { resume: { offset: bigint }[] }).resume);
