@@ -1,7 +1,8 @@
 // The part that AlterConfigs and IncrementalAlterConfigs share: resources in, answers out.
 import { KAFKA_ERRORS } from '@robustmq/kafka-codec';
 import type { ConfigChange } from './config-change.ts';
-import type { NamedError, RequestContext } from './context.ts';
+import type { RequestContext } from './context.ts';
+import type { NamedError } from './named-error.ts';
 import { topicErrorOf } from './error-table.ts';
 import { RESOURCE_TYPE } from './handlers/describe-configs.ts';
 import { mapBounded } from './map-bounded.ts';

@@ -1,5 +1,5 @@
 // What a request to change a topic's configuration comes to: settings to make and settings to remove.
-import type { NamedError } from './context.ts';
+import type { NamedError } from './named-error.ts';
 import type { TopicView } from './ports.ts';
 import { isBrokerThrottle, isKafkaDefault, isNeverSet } from './kafka-defaults.ts';
 import { TOPIC_CONFIG, topicConfigProblem } from './topic-config.ts';

@@ -1,6 +1,5 @@
 // What handlers work with: the gateway's parts, and what is known of the request.
 import type { Principal } from '@robustmq/access-control';
-import type { KafkaErrorName } from '@robustmq/kafka-codec';
 import type { AnswerMemory } from './answer-memory.ts';
 import type { FetchSessionCache } from './fetch-session-cache.ts';
 import type { GroupCoordinator } from './groups/group-coordinator.ts';
@@ -92,10 +91,4 @@ export interface RequestContext {
   readonly connection: ConnectionInfo;
   readonly apiVersion: number;
   readonly clientId: string;
-}
-
-/** An error with the text that newer versions carry to the client. */
-export interface NamedError {
-  readonly name: KafkaErrorName;
-  readonly message: string;
 }

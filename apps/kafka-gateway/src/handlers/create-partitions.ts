@@ -5,7 +5,8 @@ import {
   type CreatePartitionsResponseInput,
 } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
-import type { NamedError, RequestContext } from '../context.ts';
+import type { RequestContext } from '../context.ts';
+import type { NamedError } from '../named-error.ts';
 import { topicErrorOf } from '../error-table.ts';
 import { mapBounded } from '../map-bounded.ts';
 

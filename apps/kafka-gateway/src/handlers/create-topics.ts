@@ -6,7 +6,8 @@ import {
 } from '@robustmq/kafka-codec';
 import { assert } from '@robustmq/errors';
 import { api } from '../api.ts';
-import type { NamedError, RequestContext } from '../context.ts';
+import type { RequestContext } from '../context.ts';
+import type { NamedError } from '../named-error.ts';
 import { topicErrorOf } from '../error-table.ts';
 import { describeTopicConfig } from '../config-view.ts';
 import { isKafkaDefault } from '../kafka-defaults.ts';

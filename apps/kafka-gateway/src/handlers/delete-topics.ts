@@ -1,7 +1,8 @@
 // DeleteTopics (20): by name, or by id from version 6 on.
 import { KAFKA_ERRORS, ZERO_UUID, type DeleteTopicsResponseInput } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
-import type { NamedError, RequestContext } from '../context.ts';
+import type { RequestContext } from '../context.ts';
+import type { NamedError } from '../named-error.ts';
 import { topicErrorOf } from '../error-table.ts';
 import { MQTT_TOPIC } from '../topic-name.ts';
 import { mapBounded } from '../map-bounded.ts';

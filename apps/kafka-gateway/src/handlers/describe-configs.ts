@@ -6,7 +6,8 @@ import {
 } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
 import { CONFIG_SOURCE, describeTopicConfig, type ConfigView } from '../config-view.ts';
-import type { NamedError, RequestContext } from '../context.ts';
+import type { RequestContext } from '../context.ts';
+import type { NamedError } from '../named-error.ts';
 import { CONFIG_TYPES } from '../topic-config.ts';
 import { topicNameProblem } from '../topic-name.ts';
 

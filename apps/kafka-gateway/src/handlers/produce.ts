@@ -8,7 +8,8 @@ import {
 } from '@robustmq/kafka-codec';
 import { BrokerError } from '@robustmq/errors';
 import { api, NO_RESPONSE } from '../api.ts';
-import type { NamedError, RequestContext } from '../context.ts';
+import type { RequestContext } from '../context.ts';
+import type { NamedError } from '../named-error.ts';
 import { kafkaErrorNameOf, kafkaErrorOf } from '../error-table.ts';
 import type { AppendOutcomeValue, TopicView } from '../ports.ts';
 import { headerProblem, type BatchRules } from '../produce/batch-check.ts';

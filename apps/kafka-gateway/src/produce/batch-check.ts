@@ -16,7 +16,7 @@ import {
   validateBatch,
   baseSequenceOf,
 } from '@robustmq/record-batch';
-import type { NamedError } from '../context.ts';
+import type { NamedError } from '../named-error.ts';
 import type { TimestampLimits } from '../topic-config.ts';
 
 const ZSTD = 4;

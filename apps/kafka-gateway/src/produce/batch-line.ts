@@ -1,6 +1,6 @@
 // BatchLine: the batches of one connection on their way through the check, first in, first out (rule K1): a batch that is
 // inflated holds up those behind it, so that a producer's order survives, whatever each of them costs.
-import type { NamedError } from '../context.ts';
+import type { NamedError } from '../named-error.ts';
 import type { BatchRules } from './batch-check.ts';
 import type { CheckShare } from './check-share.ts';
 import { checkLarge, checkSmall, LATER } from './record-check.ts';

@@ -3,7 +3,7 @@
 import { inflateBatch, inflateBatchAsync, MAX_INFLATED_BATCH_BYTES } from '@robustmq/batch-compression';
 import { BrokerError } from '@robustmq/errors';
 import { codecOf, maxTimestampOf, RecordsCheck, stampMaxTimestamp } from '@robustmq/record-batch';
-import type { NamedError } from '../context.ts';
+import type { NamedError } from '../named-error.ts';
 import { problemOf, type BatchRules } from './batch-check.ts';
 import type { CheckShare } from './check-share.ts';
 
