@@ -13,6 +13,8 @@ import { clusterRoutes, healthRoutes, streamRoutes, userRoutes } from './routes.
 /** What the API is made of. */
 export interface HttpApiOptions {
   readonly cluster: Cluster;
+  /** Whether meta-service still answers: what is known of the cluster is then no older than a lease. */
+  readonly isCurrent: () => boolean;
   readonly verifyAdmin: VerifyAdmin;
   readonly version: string;
   readonly bodyLimitBytes: number;
@@ -68,7 +70,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   });
   await app.register(
     (scope, _options, done) => {
-      healthRoutes(scope, options.cluster);
+      healthRoutes(scope, options.cluster, options.isCurrent);
       done();
     },
     { prefix: '/api/v1' },

@@ -11,8 +11,8 @@ import * as schemas from './schemas.ts';
 const failures = { '4xx': errorBody, '5xx': errorBody };
 const nameParams = z.object({ name: z.string().min(1).max(249) });
 
-/** Health for everybody: no names, nothing to probe with. */
-export function healthRoutes(scope: FastifyInstance, cluster: Cluster): void {
+/** Health for everybody: no names, nothing to probe with. A view that nobody confirms any more says nothing of health. */
+export function healthRoutes(scope: FastifyInstance, cluster: Cluster, isCurrent: () => boolean): void {
   scope.withTypeProvider<ZodTypeProvider>().get(
     '/health',
     {
@@ -27,7 +27,8 @@ export function healthRoutes(scope: FastifyInstance, cluster: Cluster): void {
       },
     },
     (_request, reply) => {
-      const status = cluster.ready() ? clusterHealth(cluster.snapshot()).status : 'unavailable';
+      const isKnown = cluster.ready() && isCurrent();
+      const status = isKnown ? clusterHealth(cluster.snapshot()).status : 'unavailable';
       void reply.code(status === 'unavailable' ? 503 : 200);
       return { status };
     },

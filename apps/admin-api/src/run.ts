@@ -47,8 +47,11 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
   shutdown.add('meta client', STEP_TIMEOUT_MS, () => Promise.resolve(meta.close()));
   const figures = new RequestFigures();
   registerMetrics(telemetry.metrics, figures);
+  const standing = { isRegistered: (): boolean => false };
   const app = await createHttpApi({
     figures,
+    // A hung meta-service renews no lease: without one the view may be of any age.
+    isCurrent: () => standing.isRegistered(),
     cluster: metaCluster(meta),
     verifyAdmin: adminVerifier(meta, new RateLimitedLog(log)),
     audit: (line) => log.info(line, 'admin action'),
@@ -67,17 +70,17 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
     version,
     endpoints: { http: `${host}:${port}`, ops: `${config.ops.host}:${telemetry.opsPort}` },
   };
-  const nothing = (): void => undefined;
   const incarnations = new Incarnations({
     meta,
     description,
     log,
     // This API holds nothing that a lease covers.
-    begin: nothing,
-    end: nothing,
+    begin: doNothing,
+    end: doNothing,
     acknowledgesOwnership: false,
   });
   await incarnations.start();
+  standing.isRegistered = () => incarnations.held;
   shutdown.add('lease', STEP_TIMEOUT_MS, () => incarnations.close());
   shutdown.add('requests', STEP_TIMEOUT_MS, async () => {
     telemetry.health.markDraining();
@@ -90,6 +93,8 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
   log.info({ http: `${host}:${port}` }, 'ready');
   return { port, opsPort: telemetry.opsPort, shutdown };
 }
+
+function doNothing(): void {}
 
 async function listen(
   app: Awaited<ReturnType<typeof createHttpApi>>,

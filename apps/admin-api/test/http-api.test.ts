@@ -78,6 +78,7 @@ class RecordingCluster implements Cluster {
 let cluster: RecordingCluster;
 let figures: RequestFigures;
 let audit: AuditLine[];
+let isCurrent: boolean;
 let app: FastifyInstance;
 const admin = { authorization: `Basic ${Buffer.from('admin:se:cret').toString('base64')}` };
 
@@ -85,6 +86,7 @@ beforeEach(async () => {
   cluster = new RecordingCluster();
   figures = new RequestFigures();
   audit = [];
+  isCurrent = true;
   app = await createHttpApi({
     cluster,
     verifyAdmin: (name, password) =>
@@ -94,6 +96,7 @@ beforeEach(async () => {
           : null,
       ),
     audit: (line) => audit.push(line),
+    isCurrent: () => isCurrent,
     version: '0.1.0',
     bodyLimitBytes: 1024,
     requestTimeoutMs: 5_000,
@@ -177,6 +180,13 @@ describe('access', () => {
       { ...line, principal: '', status: 401 },
     ]);
     expect(JSON.stringify(audit)).not.toContain('long enough');
+  });
+
+  it('health is not healthy by a view that meta-service confirms no longer', async () => {
+    expect((await app.inject({ url: '/api/v1/health' })).json()).toEqual({ status: 'healthy' });
+    isCurrent = false;
+    const answer = await app.inject({ url: '/api/v1/health' });
+    expect([answer.statusCode, answer.json()]).toEqual([503, { status: 'unavailable' }]);
   });
 
   it('every route but health and the description needs an admin', async () => {

@@ -10,6 +10,7 @@ export async function describeApi(version: string): Promise<{ text: string; path
   const app = await createHttpApi({
     // Only described, never asked.
     cluster: {} as Cluster,
+    isCurrent: () => false,
     verifyAdmin: () => Promise.resolve(null),
     version,
     bodyLimitBytes: 1024,
