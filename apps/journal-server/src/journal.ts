@@ -6,7 +6,7 @@ import type { Disk } from '@robustmq/commit-log';
 import type { ShardView } from '@robustmq/meta-client';
 import type { ProducerQuota } from '@robustmq/producer-state';
 import type { ExchangeRequest, ExchangeResponse, Link } from '@robustmq/rpc';
-import type { Clock, Log, Timers } from '@robustmq/runtime';
+import { TURN_BUDGET_MS, type Cancel, type Clock, type Log, type Timers } from '@robustmq/runtime';
 import { BucketHistogram, LATENCY_BOUNDS_SECONDS } from '@robustmq/telemetry';
 import { Checkpointer } from './checkpointer.ts';
 import type { ClusterPort } from './cluster-port.ts';
@@ -54,6 +54,9 @@ export interface JournalOptions {
 }
 
 const SWEEP_MS = 200;
+/** Between two looks at a large view the loop is left to others for so many times as long (rule N8), within a bound. */
+const FOLLOW_PAUSES = 4;
+const MAX_FOLLOW_DELAY_MS = 100;
 const DEFAULT_ANSWER_BYTES = 256 * 1024 * 1024;
 /** Blocks of the topic index that retention has overtaken go this often. */
 const RETAIN_INDEX_MS = 10_000;
@@ -79,6 +82,9 @@ export class Journal {
   /** Committed in this pass and not yet indexed: the index waits until the answers have left. */
   #toIndex: { readonly shard: Shard; readonly batches: readonly PendingBatch[] }[] = [];
   #lastRetainMs = 0;
+  /** What following the view took the last time. */
+  #followMs = 0;
+  #cancelFollow: Cancel | undefined;
   #fatal: BrokerError | undefined;
 
   /** @param events the relay that recovery gave to the shards; from here on it reaches this journal. */
@@ -138,7 +144,7 @@ export class Journal {
       },
     });
     events.attach(this);
-    this.#stopWatching = options.cluster.onChange(() => this.follow());
+    this.#stopWatching = options.cluster.onChange(() => this.#changed());
     this.#sweep = setInterval(() => this.#sweepOnce(), SWEEP_MS);
     this.#sweep.unref();
     this.follow();
@@ -185,11 +191,28 @@ export class Journal {
     this.commits.advanced(shard);
   }
 
+  /** The view changed. Where to follow it takes long, because there are thousands of shards, many changes are followed at once. */
+  #changed(): void {
+    for (const exchange of [...this.exchanges]) exchange.fence();
+    if (this.#followMs < TURN_BUDGET_MS) this.follow();
+    else this.#followAfter(FOLLOW_PAUSES * this.#followMs);
+  }
+
+  #followAfter(delayMs: number): void {
+    this.#cancelFollow ??= this.#options.timers.after(Math.min(delayMs, MAX_FOLLOW_DELAY_MS), () => {
+      this.#cancelFollow = undefined;
+      this.follow();
+    });
+  }
+
   /** Brings shards in line with the view. */
   follow(): void {
     if (this.#fatal !== undefined || this.#options.cluster.revision() === 0) return;
     for (const exchange of [...this.exchanges]) exchange.fence();
-    this.placement.follow();
+    const startMs = this.#options.clock.monotonicMs();
+    const isBehind = this.placement.follow();
+    this.#followMs = this.#options.clock.monotonicMs() - startMs;
+    if (isBehind) this.#followAfter(0);
     this.#leaderships.claimMissing(this.#options.cluster.streams());
     this.waits.advanced();
   }
@@ -272,6 +295,7 @@ export class Journal {
   /** Drains: tells the gateways, checkpoints, closes the files. */
   async close(): Promise<void> {
     this.#stopWatching();
+    this.#cancelFollow?.();
     this.placement.close();
     clearInterval(this.#sweep);
     for (const exchange of [...this.exchanges]) exchange.goAway('the journal stops');
@@ -287,6 +311,7 @@ export class Journal {
   /** Lets go of everything without a drain, as a killed process would; for tests. */
   async abandon(): Promise<void> {
     this.#stopWatching();
+    this.#cancelFollow?.();
     this.placement.close();
     clearInterval(this.#sweep);
     this.#fatal = new BrokerError('unavailable', 'abandoned');

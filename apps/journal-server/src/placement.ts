@@ -4,7 +4,7 @@
 import { BrokerError } from '@robustmq/errors';
 import type { Disk } from '@robustmq/commit-log';
 import type { ShardView, StreamView } from '@robustmq/meta-client';
-import type { Clock, Log, Timers } from '@robustmq/runtime';
+import { TURN_BUDGET_MS, type Clock, type Log, type Timers } from '@robustmq/runtime';
 import { ProducerState } from '@robustmq/producer-state';
 import { SegmentLog } from '@robustmq/segment-log';
 import type { Checkpointer } from './checkpointer.ts';
@@ -53,6 +53,10 @@ export class Placement {
   #hasLooked = false;
   /** A full disk kept a shard from being created: there may be room now. */
   #createAgainMs = Infinity;
+  /** Time that creating shards has taken of this turn. */
+  #creatingMs = 0;
+  /** There are shards to create, and the turn is spent. */
+  #isBehind = false;
 
   constructor(options: PlacementOptions) {
     this.#options = options;
@@ -81,9 +85,11 @@ export class Placement {
     return this.#unplaced.has(shardKey(streamId, shard));
   }
 
-  /** Brings the shards in line with the view as of now. */
-  follow(): void {
+  /** Brings the shards in line with the view as of now; answers whether some are still to be created (rule N8). */
+  follow(): boolean {
     this.#createAgainMs = Infinity;
+    this.#creatingMs = 0;
+    this.#isBehind = false;
     const placed = new Set<number>();
     for (const stream of this.#options.cluster.streams()) this.#followStream(stream, placed);
     let hasNew = false;
@@ -96,9 +102,11 @@ export class Placement {
         new BrokerError('not_leader', 'the shard is not placed on this server'),
       );
     }
-    if (!hasNew && this.#hasLooked && !this.#holdsOthers(placed)) return;
-    this.#hasLooked = true;
-    this.#deletions.look();
+    if (hasNew || !this.#hasLooked || this.#holdsOthers(placed)) {
+      this.#hasLooked = true;
+      this.#deletions.look();
+    }
+    return this.#isBehind;
   }
 
   /** For whoever looks at the clock: a shard that a full disk kept from being created is tried again. */
@@ -119,7 +127,7 @@ export class Placement {
       );
       if (!isHere) continue;
       const key = shardKey(stream.streamId, row.shard);
-      const shard = this.#shards.get(key) ?? this.#create(key, stream, row.shard);
+      const shard = this.#shards.get(key) ?? this.#createInTurn(key, stream, row.shard);
       if (shard === undefined) {
         placed.add(key);
         continue;
@@ -139,6 +147,19 @@ export class Placement {
     return [...quarantine.shards, ...unknown].some(
       (name) => !placed.has(shardKey(name.streamId, name.shard)),
     );
+  }
+
+  /** A flood of new shards must not cost the lease of those that are served: the rest comes with the next turns. */
+  #createInTurn(key: number, stream: StreamView, shard: number): Shard | undefined {
+    if (this.#creatingMs >= TURN_BUDGET_MS) {
+      this.#isBehind = true;
+      return undefined;
+    }
+    const { clock } = this.#options;
+    const startMs = clock.monotonicMs();
+    const created = this.#create(key, stream, shard);
+    this.#creatingMs += clock.monotonicMs() - startMs;
+    return created;
   }
 
   #create(key: number, stream: StreamView, shard: number): Shard | undefined {
