@@ -2,7 +2,7 @@
 // again by the command in cluster.json, or by the launcher.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -160,8 +160,33 @@ test('a taken port is an error that names port and option', async () => {
   const port = await ports.take();
   const first = launch('cluster', ['--base-port', `${port}`]);
   await printed(/described in/);
-  const second = launch('cluster', ['--base-port', `${port}`]);
+  const second = launch('cluster', ['--base-port', `${port}`, '--data', path.join(dataDir, 'other')]);
   expect(await once(second, 'close')).toEqual([1, null]);
   expect(output).toMatch(new RegExp(`port ${port} of meta-service is taken.*--base-port`));
   expect(first.exitCode).toBeNull();
+}, 60_000);
+
+test.each(['cluster', 'start'])(
+  'N3: npm run %s on the data of a running launcher is refused with its pid, and cluster.json stays',
+  async (script) => {
+    const first = launch('cluster', ['--base-port', `${await ports.take()}`]);
+    await printed(/described in/);
+    const file = path.join(dataDir, 'cluster.json');
+    const before = readFileSync(file, 'utf8');
+    const second = launch(script, script === 'cluster' ? ['--base-port', `${await ports.take()}`] : []);
+    expect(await once(second, 'close')).toEqual([2, null]);
+    expect(output).toContain(`the folder ${dataDir} is in use by process ${first.pid} on `);
+    expect(output).not.toMatch(/^ +at /m);
+    expect(readFileSync(file, 'utf8')).toBe(before);
+    await acknowledged('the first goes on');
+  },
+  60_000,
+);
+
+test('a data folder that can not be made is one sentence', async () => {
+  const file = path.join(dataDir, 'file');
+  writeFileSync(file, '');
+  const launcher = launch('start', ['--data', path.join(file, 'below')]);
+  expect(await once(launcher, 'close')).toEqual([2, null]);
+  expect(output.trim()).toMatch(/^the folder .*below can not be used for data: ENOTDIR.*$/);
 }, 60_000);

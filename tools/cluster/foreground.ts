@@ -2,6 +2,7 @@
 import { BrokerError } from '@robustmq/errors';
 import {
   buildStaleApps,
+  claimDataFolder,
   Cluster,
   type ManagedProcess,
   type PlanOptions,
@@ -28,10 +29,26 @@ export interface ForegroundOptions {
 }
 
 /**
- * Runs a cluster until SIGINT or SIGTERM, then drains it. Resolves with the exit code: 0 after a drain, 1 when it could
- * not start or a process kept dying. A second signal while draining kills what is left.
+ * Runs a cluster until SIGINT or SIGTERM, then drains it. Resolves with the exit code: 0 after a drain, 2 when the data
+ * folder can't be had, 1 when it could not start or a process kept dying. A second signal while draining kills what is
+ * left.
  */
 export async function runInForeground(options: ForegroundOptions): Promise<number> {
+  let folder: ReturnType<typeof claimDataFolder>;
+  try {
+    folder = claimDataFolder(options.plan.dataDir);
+  } catch (error) {
+    tell(error);
+    return 2;
+  }
+  try {
+    return await planAndRun(options);
+  } finally {
+    folder.release();
+  }
+}
+
+async function planAndRun(options: ForegroundOptions): Promise<number> {
   try {
     const cluster = await Cluster.plan(options.plan, options.restart);
     await buildStaleApps((service) => {
@@ -39,10 +56,15 @@ export async function runInForeground(options: ForegroundOptions): Promise<numbe
     });
     return await run(cluster, options);
   } catch (error) {
-    if (!(error instanceof BrokerError)) throw error;
-    process.stderr.write(`\n${error.message}\n`);
+    tell(error);
     return 1;
   }
+}
+
+/** A mistake of the setting in one sentence; anything else is a fault of this program. */
+function tell(error: unknown): void {
+  if (!(error instanceof BrokerError)) throw error;
+  process.stderr.write(`\n${error.message}\n`);
 }
 
 async function run(cluster: Cluster, options: ForegroundOptions): Promise<number> {

@@ -1,10 +1,10 @@
 // A cluster of real processes: started together, watched, drained in order.
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 
 import { BrokerError } from '@robustmq/errors';
 
 import { writeClusterFile } from './cluster-file.ts';
+import { makePrivateFolder } from './data-folder.ts';
 import { ManagedProcess, type RestartPolicy } from './managed-process.ts';
 import { type PlanOptions, planCluster } from './plan.ts';
 import { DRAIN_STAGES, type ProcessSpec, type ServiceName } from './service.ts';
@@ -42,10 +42,10 @@ export class Cluster {
 
   /** Starts every process that is not running, all at once: each waits for what it needs. */
   async start(readyTimeoutMs: number): Promise<void> {
-    mkdirSync(this.dataDir, { recursive: true });
-    for (const each of this.processes) if (!each.running) each.start();
-    this.#writeFile();
+    makePrivateFolder(this.dataDir);
     try {
+      for (const each of this.processes) if (!each.running) each.start();
+      this.#writeFile();
       await Promise.all(this.processes.map((each) => each.ready(readyTimeoutMs)));
     } catch (error) {
       await this.stop();

@@ -2,6 +2,7 @@
 export { Cluster } from './cluster.ts';
 export { type ClusterFile, type ClusterFileProcess, shellLine } from './cluster-file.ts';
 export { answersOk, waitUntil } from './conditions.ts';
+export { claimDataFolder } from './data-folder.ts';
 export { LOOPBACK_DEFAULTS } from './loopback-defaults.ts';
 export {
   ManagedProcess,

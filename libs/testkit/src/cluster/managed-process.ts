@@ -1,14 +1,16 @@
 // One real process: started, watched, stopped, killed, paused and started again by its exact command.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import path from 'node:path';
 
 import { BrokerError } from '@robustmq/errors';
 
 import { answersOk, waitUntil } from './conditions.ts';
+import { makePrivateFolder } from './data-folder.ts';
 import { type ProcessSpec, SERVICE_FACTS } from './service.ts';
 
 const LOG_TAIL_BYTES = 4_096;
+const LOG_MODE = 0o600;
 const READY_PROBE_TIMEOUT_MS = 1_000;
 /** EX_TEMPFAIL: a process whose disk failed ends by itself and asks to be started again (rules L5, R3). */
 const RESTART_ME_EXIT_CODE = 75;
@@ -96,8 +98,8 @@ export class ManagedProcess {
   start(): void {
     if (this.running) throw new BrokerError('conflict', `${this.nodeId} runs already`);
     this.#abandonRestart?.();
-    mkdirSync(this.spec.dataDir, { recursive: true });
-    mkdirSync(path.dirname(this.spec.logFile), { recursive: true });
+    makePrivateFolder(this.spec.dataDir);
+    makePrivateFolder(path.dirname(this.spec.logFile));
     this.#lastExit = undefined;
     this.#expectedToEnd = false;
     this.#exit = new Promise((resolve) => {
@@ -106,7 +108,7 @@ export class ManagedProcess {
   }
 
   #spawn(resolve: (exit: ProcessExit) => void): void {
-    const log = openSync(this.spec.logFile, 'a');
+    const log = openSync(this.spec.logFile, 'a', LOG_MODE);
     this.#startedAtByte = fstatSync(log).size;
     const [program, ...args] = this.spec.argv;
     // Its own process group: a terminal's Ctrl-C must reach the launcher only, which drains in order. The channel carries
