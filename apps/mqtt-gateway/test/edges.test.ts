@@ -1,6 +1,7 @@
 // What a real gateway makes of clients that stand at the edge of the protocol: bridges, odd paths, devices that can't be
 // told to send no user name, packets full of small things.
 
+import { connect } from 'node:net';
 import { generate } from 'mqtt-packet';
 import { WebSocket } from 'ws';
 import { RawClient, start, until, type Running } from './running-gateway.ts';
@@ -49,6 +50,40 @@ describe('WebSocket paths', () => {
     running = await start();
     const results = await Promise.all(['/mqtt', '/mqtt/', '/', '/mqtt?token=1', '/ws', '/mqtt/x'].map(opens));
     expect(results).toEqual([true, true, true, true, false, false]);
+  });
+
+  const upgradeOf = (path: string): string =>
+    `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+
+  test('that are not served: a peer that resets its connection meanwhile costs nobody else anything', async () => {
+    running = await start();
+    const errors: unknown[] = [];
+    const note = (error: unknown): void => void errors.push(error);
+    process.on('uncaughtException', note);
+    for (let count = 0; count < 20; count++) {
+      const socket = connect(running.wsPort, '127.0.0.1');
+      socket.on('error', () => undefined);
+      await new Promise<void>((resolve) =>
+        socket.on('close', () => resolve()).write(upgradeOf('/other'), () => socket.resetAndDestroy()),
+      );
+    }
+    expect((await client(5).connect('other')).reasonCode).toBe(0);
+    process.off('uncaughtException', note);
+    expect(errors).toEqual([]);
+  });
+
+  test('that are not served: a peer that keeps its side open is cut', async () => {
+    running = await start();
+    const socket = connect({ port: running.wsPort, host: '127.0.0.1', allowHalfOpen: true });
+    let answer = '';
+    socket.on('data', (bytes) => (answer += String(bytes)));
+    socket.on('error', () => undefined);
+    socket.write(upgradeOf('/other'));
+    await until(() => answer.startsWith('HTTP/1.1 400'));
+    const write = setInterval(() => socket.write('x'), 20);
+    await until(() => socket.destroyed, 'the connection is cut');
+    clearInterval(write);
   });
 
   test('are those of the configuration', async () => {

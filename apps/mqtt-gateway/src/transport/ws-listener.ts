@@ -14,6 +14,8 @@ const SUBPROTOCOLS = ['mqtt', 'mqttv3.1'];
 const UNSUPPORTED_DATA = 1003;
 /** HTTP upgrade requests are small; a peer that sends none in time is cut. */
 const UPGRADE_TIMEOUT_MS = 10_000;
+const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
+const REFUSED_LINGER_MS = 1_000;
 
 /** Bounds of the WebSocket listener. */
 export interface WsListenerOptions {
@@ -72,9 +74,11 @@ export class WsListener {
       response.writeHead(426, { 'content-type': 'text/plain' }).end('MQTT over WebSocket only\n');
     });
     this.#server.on('upgrade', (request, socket: Duplex, head: Buffer) => {
+      // From here on the server hears nothing of the socket any more: a peer that resets it ends only itself (N9).
+      socket.on('error', onError);
       const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
       if (!isServed(request.url ?? '') || !offered.some((name) => SUBPROTOCOLS.includes(name))) {
-        socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+        refuse(socket);
         return;
       }
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
@@ -98,6 +102,16 @@ export class WsListener {
   stop(): void {
     this.#server.close();
   }
+}
+
+/** Resets are everyday on the internet; `close` follows. */
+function onError(): void {}
+
+/** A peer that never closes its side, or takes no answer, must not keep the socket (N7). */
+function refuse(socket: Duplex): void {
+  const cut = setTimeout(() => socket.destroy(), REFUSED_LINGER_MS).unref();
+  socket.on('close', () => clearTimeout(cut));
+  socket.end(BAD_REQUEST, () => socket.destroy());
 }
 
 /** Clients are not of one mind whether a path ends with a slash. */
