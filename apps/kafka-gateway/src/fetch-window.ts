@@ -9,14 +9,21 @@ const LEAST_BYTES = 8 * 1024;
 /** See the file head. */
 export class FetchWindow {
   #sizeBytes = INITIAL_BYTES;
+  #journals = 1;
 
   /** Bytes to claim and to ask for: what the client waits for, and no more than it would take. */
   next(minBytes: number, maxBytes: number): number {
-    return Math.min(maxBytes, Math.max(minBytes, this.#sizeBytes));
+    // Any one of several journals may have it all, in half of its share.
+    const leastBytes = this.#journals > 1 ? 2 * this.#journals * minBytes : minBytes;
+    return Math.min(maxBytes, Math.max(leastBytes, this.#sizeBytes));
   }
 
-  /** Learns what a Fetch has brought; at least one batch always comes, however small the window. */
-  brought(sizeBytes: number): void {
-    this.#sizeBytes = Math.max(LEAST_BYTES, 2 * sizeBytes);
+  /**
+   * Learns what a Fetch has brought from how many journals; at least one batch always comes, however small the window.
+   * Each journal has a share of the window, and a single one may have brought everything.
+   */
+  brought(sizeBytes: number, journals: number): void {
+    this.#journals = Math.max(1, journals);
+    this.#sizeBytes = Math.max(LEAST_BYTES, 2 * this.#journals * sizeBytes);
   }
 }

@@ -75,21 +75,38 @@ describe('I8, N8: memory for answers is claimed before the read', () => {
 describe('the window of a connection', () => {
   test('shrinks for who waits for news, so that thousands of them fit', () => {
     const window = new FetchWindow();
-    window.brought(0);
+    window.brought(0, 1);
     expect(window.next(1, 16 * MIB) * 15_000).toBeLessThan(128 * MIB);
   });
 
   test('soon lets who reads a backlog have all that he asks for', () => {
     const window = new FetchWindow();
-    window.brought(0);
+    window.brought(0, 1);
     let reads = 0;
-    for (let size = 0; size < 16 * MIB; reads += 1) window.brought((size = window.next(1, 16 * MIB)));
+    for (let size = 0; size < 16 * MIB; reads += 1) window.brought((size = window.next(1, 16 * MIB)), 1);
     expect(reads).toBeLessThan(14);
+  });
+
+  test('a backlog on one of several journals, each with its share, is read as fast (KIP-74)', () => {
+    const window = new FetchWindow();
+    window.brought(0, 5);
+    let share = 0;
+    for (let reads = 0; reads < 14; reads += 1) {
+      share = window.next(1, 16 * MIB) / 5;
+      window.brought(share, 5);
+    }
+    expect(share).toBe((16 * MIB) / 5);
+  });
+
+  test('the share of one of several journals has room for all that the client waits for', () => {
+    const window = new FetchWindow();
+    window.brought(0, 3);
+    expect(window.next(500_000, 16 * MIB) / 3).toBeGreaterThanOrEqual(500_000);
   });
 
   test('brings what the client waits for, and never more than it takes', () => {
     const window = new FetchWindow();
-    window.brought(0);
+    window.brought(0, 1);
     expect(window.next(500_000, 16 * MIB)).toBe(500_000);
     expect(window.next(500_000, 1_000)).toBe(1_000);
   });

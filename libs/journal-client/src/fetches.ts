@@ -1,5 +1,6 @@
 // Long-polling reads: a request over shards of several leaders becomes one frame per journal-server; pieces are
-// collected without joining, and the first server with enough data makes the others answer with what they have.
+// collected without joining, and the first server with enough data makes the others answer with what they have. If that
+// is less than was asked for over all, all are asked again, until the wait is over.
 
 import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
@@ -12,7 +13,8 @@ import {
   type FetchOutcome,
   type FetchResultFrame,
 } from '@robustmq/rpc';
-import type { Timers } from '@robustmq/runtime';
+import type { Cancel, Timers } from '@robustmq/runtime';
+import { dropOverLimit, fullAt, leastOf, shareOf, sizeOf } from './fetch-shares.ts';
 import type { JournalLink } from './link.ts';
 import type { FetchCall, FetchCallback, FetchRequest, FetchSectionResult } from './types.ts';
 
@@ -21,14 +23,24 @@ interface Part {
   readonly requestId: number;
   /** Indices into the request's sections. */
   readonly indices: readonly number[];
+  /** What the server waits for. */
+  readonly minBytes: number;
 }
 
 interface PendingFetch {
   readonly request: FetchRequest;
-  readonly results: FetchSectionResult[];
+  results: FetchSectionResult[];
+  /** Those that have not answered. */
   readonly parts: Part[];
   readonly callback: FetchCallback;
-  cancelled: boolean;
+  /** What each server may bring. */
+  shareBytes: number;
+  journals: number;
+  /** Those that have not answered were asked to answer now. */
+  isHurried: boolean;
+  /** Whatever comes is the answer. */
+  isLast: boolean;
+  stopDeadline: Cancel | undefined;
 }
 
 /** All fetches of one client. */
@@ -53,27 +65,22 @@ export class Fetches {
   start(request: FetchRequest, callback: FetchCallback): FetchCall {
     const fetch: PendingFetch = {
       request,
-      results: request.sections.map(emptyResult),
+      results: [],
       parts: [],
       callback,
-      cancelled: false,
+      shareBytes: request.maxBytes,
+      journals: 0,
+      isHurried: false,
+      isLast: request.maxWaitMs <= 0,
+      stopDeadline: undefined,
     };
-    const byLink = new Map<JournalLink, number[]>();
-    request.sections.forEach((section, index) => {
-      const link = this.#linkOf(section.streamId, section.shard);
-      if (link === undefined) fetch.results[index]!.error = noLeader();
-      else if (byLink.has(link)) byLink.get(link)!.push(index);
-      else byLink.set(link, [index]);
-    });
-    const failedAtOnce = fetch.results.some((result) => result.error !== undefined);
-    for (const [link, indices] of byLink) {
-      const part = { link, requestId: ++this.#lastRequestId, indices };
-      fetch.parts.push(part);
-      this.#parts.set(part.requestId, { fetch, part });
-      this.#send(fetch, part, failedAtOnce);
+    this.#ask(fetch);
+    if (fetch.journals === 0) this.#timers.soon(() => callback(fetch.results));
+    // Each server keeps the time of what it was asked last; the time of the whole is kept here.
+    if (fetch.journals > 1 && !fetch.isLast) {
+      fetch.stopDeadline = this.#timers.after(request.maxWaitMs, () => this.#end(fetch));
     }
-    if (fetch.parts.length === 0) this.#timers.soon(() => callback(fetch.results));
-    return { cancel: () => this.#cancel(fetch) };
+    return { journals: fetch.journals, cancel: () => this.#end(fetch) };
   }
 
   /** A result frame of any link; answers the data bytes it carried, for credit. */
@@ -100,6 +107,33 @@ export class Fetches {
     }
   }
 
+  /** Asks every leader, for more than it has brought the last time. */
+  #ask(fetch: PendingFetch): void {
+    const { request, results: before } = fetch;
+    fetch.results = request.sections.map(emptyResult);
+    fetch.isHurried = false;
+    const byLink = new Map<JournalLink, number[]>();
+    request.sections.forEach((section, index) => {
+      const link = this.#linkOf(section.streamId, section.shard);
+      if (link === undefined) fetch.results[index]!.error = noLeader();
+      else if (byLink.has(link)) byLink.get(link)!.push(index);
+      else byLink.set(link, [index]);
+    });
+    const failedAtOnce = fetch.results.some((result) => result.error !== undefined);
+    const missingBytes = leastOverAll(request) - sizeOf(before);
+    fetch.journals = byLink.size;
+    fetch.shareBytes = byLink.size > 1 ? shareOf(request.maxBytes, byLink.size) : request.maxBytes;
+    for (const [link, indices] of byLink) {
+      let broughtBytes = 0;
+      for (const index of indices) broughtBytes += before[index]?.sizeBytes ?? 0;
+      const minBytes = leastOf(broughtBytes, missingBytes, byLink.size, fetch.shareBytes);
+      const part = { link, requestId: ++this.#lastRequestId, indices, minBytes };
+      fetch.parts.push(part);
+      this.#parts.set(part.requestId, { fetch, part });
+    }
+    for (const part of [...fetch.parts]) this.#send(fetch, part, failedAtOnce);
+  }
+
   #send(fetch: PendingFetch, part: Part, answerAtOnce: boolean): void {
     const { request } = fetch;
     part.link.send({
@@ -107,8 +141,8 @@ export class Fetches {
       value: create(FetchFrameSchema, {
         requestId: BigInt(part.requestId),
         maxWaitMs: answerAtOnce ? 0 : request.maxWaitMs,
-        minBytes: request.minBytes,
-        maxBytes: request.maxBytes,
+        minBytes: part.minBytes,
+        maxBytes: fetch.shareBytes,
         isolation: request.readCommitted ? IsolationLevel.READ_COMMITTED : IsolationLevel.READ_UNCOMMITTED,
         minRevision: BigInt(this.#revision()),
         sections: part.indices.map((index) => {
@@ -130,13 +164,29 @@ export class Fetches {
   #finishPart(fetch: PendingFetch, part: Part): void {
     this.#parts.delete(part.requestId);
     fetch.parts.splice(fetch.parts.indexOf(part), 1);
-    if (fetch.parts.length === 0) fetch.callback(fetch.results);
-    else this.#cancel(fetch);
+    // Who answers unasked with less than he waited for is out of time or memory, or has failed.
+    if (!fetch.isHurried && broughtBy(fetch, part) < part.minBytes) fetch.isLast = true;
+    // Half a share is as much as a journal may be able to bring.
+    if (fetch.journals > 1 && broughtBy(fetch, part) >= fullAt(fetch.shareBytes)) fetch.isLast = true;
+    if (fetch.parts.length > 0) this.#hurry(fetch);
+    else if (fetch.isLast || isEnough(fetch)) answer(fetch);
+    else this.#again(fetch);
   }
 
-  #cancel(fetch: PendingFetch): void {
-    if (fetch.cancelled) return;
-    fetch.cancelled = true;
+  #again(fetch: PendingFetch): void {
+    this.#ask(fetch);
+    if (fetch.journals === 0) answer(fetch);
+  }
+
+  /** Answers as soon as possible with what there is. */
+  #end(fetch: PendingFetch): void {
+    fetch.isLast = true;
+    this.#hurry(fetch);
+  }
+
+  #hurry(fetch: PendingFetch): void {
+    if (fetch.isHurried) return;
+    fetch.isHurried = true;
     for (const part of fetch.parts) {
       if (!part.link.ready) continue;
       part.link.send({
@@ -145,6 +195,28 @@ export class Fetches {
       });
     }
   }
+}
+
+/** More than fits is not waited for. */
+function leastOverAll(request: FetchRequest): number {
+  return Math.min(request.minBytes, request.maxBytes);
+}
+
+function broughtBy(fetch: PendingFetch, part: Part): number {
+  let sizeBytes = 0;
+  for (const index of part.indices) sizeBytes += fetch.results[index]!.sizeBytes;
+  return sizeBytes;
+}
+
+function isEnough({ request, results }: PendingFetch): boolean {
+  if (sizeOf(results) >= leastOverAll(request)) return true;
+  return results.some(({ error, diverging }) => error !== undefined || diverging !== undefined);
+}
+
+function answer(fetch: PendingFetch): void {
+  fetch.stopDeadline?.();
+  if (fetch.journals > 1) dropOverLimit(fetch.results, fetch.shareBytes, fetch.request.maxBytes);
+  fetch.callback(fetch.results);
 }
 
 function emptyResult(section: { readonly streamId: number; readonly shard: number }): FetchSectionResult {

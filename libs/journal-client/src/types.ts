@@ -131,10 +131,11 @@ export interface FetchSectionRequest extends ShardId {
   readonly lastFetchedEpoch?: number;
 }
 
-/** A long-polling read over any shards. */
+/** A long-polling read over any shards; both counts are of the whole answer, however many journals bring it. */
 export interface FetchRequest {
   readonly maxWaitMs: number;
   readonly minBytes: number;
+  /** Exceeded by one batch at most (KIP-74). */
   readonly maxBytes: number;
   readonly readCommitted: boolean;
   readonly sections: readonly FetchSectionRequest[];
@@ -159,6 +160,8 @@ export type FetchCallback = (results: readonly FetchSectionResult[]) => void;
 
 /** A fetch under way. */
 export interface FetchCall {
+  /** How many journals were asked, each for its share of `maxBytes`. */
+  readonly journals: number;
   /** Answers as soon as possible with what there is. */
   cancel(): void;
 }

@@ -123,7 +123,7 @@ async function read(
     await readClaimed(open, request, { maxWaitMs: 0, maxBytes: claimBytes }, context);
   } else {
     // Each gets the least that there is, which is one batch, so that nobody is shut out.
-    fetchWindow.brought(await readNow(open, request, { maxWaitMs: 0, maxBytes: 1 }, context));
+    await readNow(open, request, { maxWaitMs: 0, maxBytes: 1 }, context);
   }
 }
 
@@ -139,19 +139,19 @@ async function readClaimed(
   context: RequestContext,
 ): Promise<void> {
   try {
-    context.connection.fetchWindow.brought(await readNow(open, request, limits, context));
+    await readNow(open, request, limits, context);
   } finally {
     context.gateway.answers.release(limits.maxBytes);
   }
 }
 
-/** Answers how many bytes of records came. */
+/** Reads, and tells the connection's window what came. */
 function readNow(
   open: readonly Wanted[],
   request: FetchRequest,
   limits: ReadLimits,
   { gateway, connection, apiVersion }: RequestContext,
-): Promise<number> {
+): Promise<void> {
   const { journal, counters, answers } = gateway;
   return new Promise((resolve) => {
     const call = journal.fetch(
@@ -179,7 +179,8 @@ function readNow(
           sizeBytes += results[index]?.sizeBytes ?? 0;
         });
         counters.fetchedBytes += sizeBytes;
-        resolve(sizeBytes);
+        connection.fetchWindow.brought(sizeBytes, call.journals);
+        resolve();
       },
     );
     const cancel = (): void => call.cancel();

@@ -91,7 +91,7 @@ export class FakeJournal implements JournalPort {
     return () => callback(undefined, request.acks === 0 ? undefined : outcome);
   }
 
-  fetch(request: FetchRequest, callback: FetchCallback): { cancel(): void } {
+  fetch(request: FetchRequest, callback: FetchCallback): ReturnType<JournalPort['fetch']> {
     this.fetched.push(request);
     const done = (): void => {
       clearTimeout(timer);
@@ -109,6 +109,7 @@ export class FakeJournal implements JournalPort {
     const timer = setTimeout(done, request.maxWaitMs);
     attempt();
     return {
+      journals: 1,
       cancel: () => {
         this.cancelled += 1;
         done();
