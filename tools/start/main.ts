@@ -11,6 +11,7 @@ import {
 import { Command, InvalidArgumentError } from 'commander';
 
 import { runInForeground } from '../cluster/foreground.ts';
+import { FirstPassword } from './first-password.ts';
 import { welcome } from './welcome.ts';
 
 const command = new Command('npm start --')
@@ -28,11 +29,13 @@ for (const service of SERVICES) {
 command.parse();
 
 const { data, ...rest } = command.opts<{ data: string } & Record<string, number | string>>();
+const dataDir = path.resolve(data);
+const password = new FirstPassword(path.join(dataDir, `${SERVICE_FACTS['meta-service'].nodePrefix}-1`));
 process.exitCode = await runInForeground({
   restart: 'always',
-  greet: welcome,
+  greet: (cluster) => welcome(cluster, password),
   plan: {
-    dataDir: path.resolve(data),
+    dataDir,
     counts: ONE_OF_EACH,
     ports: { kind: 'default', overrides: portOverrides(rest) },
     extraFlags: LOOPBACK_DEFAULTS,

@@ -1,11 +1,10 @@
 // What `npm start` prints once everything is ready.
-import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
-
 import type { Cluster } from '@robustmq/testkit/cluster';
 
+import type { FirstPassword } from './first-password.ts';
+
 /** Addresses, where the first password is, and four lines to try. */
-export function welcome(cluster: Cluster): string {
+export function welcome(cluster: Cluster, password: FirstPassword): string {
   const mqtt = cluster.first('mqtt-gateway');
   const kafka = cluster.first('kafka-gateway');
   const admin = cluster.first('admin-api');
@@ -17,7 +16,7 @@ export function welcome(cluster: Cluster): string {
   HTTP API    http://${admin.address('http')}
   data        ${cluster.dataDir}
 
-${adminPassword(cluster)}
+  admin       ${password.line()}
 
 Try in two other terminals:
 
@@ -27,11 +26,4 @@ Try in two other terminals:
   kcat -b ${kafka.address('kafka')} -t orders -C -e
 
 Ctrl-C drains and stops; the data stays.`;
-}
-
-/** meta-service writes the first password once, to a file that only its owner may read; it is kept until someone removes it. */
-function adminPassword(cluster: Cluster): string {
-  const file = path.join(cluster.first('meta-service').spec.dataDir, 'initial-admin-password');
-  if (!existsSync(file)) return '  admin       the password is the one you have set';
-  return `  admin       first password ${readFileSync(file, 'utf8').trim()}   (kept in ${file}; change it and delete the file)`;
 }

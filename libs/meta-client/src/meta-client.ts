@@ -38,7 +38,7 @@ export interface MetaClientOptions {
   /** Deadline of a call that names none. */
   readonly callTimeoutMs?: number;
   /** What broke and is being retried; and, as an error, a cluster whose state went back. */
-  readonly log?: Pick<Log, 'warn' | 'error'>;
+  readonly log?: Pick<Log, 'info' | 'warn' | 'error'>;
 }
 
 /** Who this process is. */
@@ -63,6 +63,8 @@ export interface Registration {
 const NONCE_BYTES = 16;
 const CALL_TIMEOUT_MS = 5_000;
 const RELEASE_TIMEOUT_MS = 1_000;
+/** Services start in any order: to wait for meta-service so long is no news, and so often a longer wait is a warning. */
+const LONG_WAIT_MS = 10_000;
 const RETRIABLE: ReadonlySet<ErrorCode> = new Set(['unavailable', 'not_leader']);
 const REGISTRATION_RETRIABLE: ReadonlySet<ErrorCode> = new Set([...RETRIABLE, 'deadline_exceeded']);
 
@@ -77,12 +79,15 @@ export class MetaClient {
   readonly view: ClusterView;
   /** What all calls of this process carry. */
   readonly credentials: Credentials;
+  readonly #addresses: readonly string[];
   readonly #clients: readonly Clients[];
   readonly #watch: ClusterWatch;
   readonly #clock: Clock;
   readonly #timers: Timers;
-  readonly #log: Pick<Log, 'warn' | 'error'>;
+  readonly #log: Pick<Log, 'info' | 'warn' | 'error'>;
   #current = 0;
+  /** When the wait for the first connection becomes a warning; undefined before the first attempt failed. */
+  #waitWarningAtMs: number | undefined;
   #registration: { readonly nodeId: string; readonly incarnation: bigint } | undefined;
   #lease: LeaseKeeper | undefined;
   #sequence = 0n;
@@ -97,6 +102,7 @@ export class MetaClient {
     this.#log = options.log ?? silentLog;
     this.credentials = credentials;
     this.view = new ClusterView(this.#timers);
+    this.#addresses = options.addresses;
     this.#clients = options.addresses.map((address) => ({
       cluster: createClient(ClusterService, { address, credentials, defaultTimeoutMs }),
       sessions: createClient(SessionService, { address, credentials, defaultTimeoutMs }),
@@ -120,7 +126,20 @@ export class MetaClient {
     const isRefused = this.view.ready && this.view.problem !== null;
     if (isRefused)
       this.#log.error({ err: error }, 'meta-service is not followed: this process keeps what it knows');
+    else if (!this.view.ready && BrokerError.from(error).code === 'unavailable') this.#waitsFor(error);
     else this.#log.warn({ err: error }, 'the watch of the cluster broke');
+  }
+
+  #waitsFor(error: unknown): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#waitWarningAtMs === undefined) {
+      this.#log.info({ addresses: this.#addresses }, 'waiting for meta-service');
+    } else if (nowMs < this.#waitWarningAtMs) {
+      return;
+    } else {
+      this.#log.warn({ err: error, addresses: this.#addresses }, 'meta-service can not be reached');
+    }
+    this.#waitWarningAtMs = nowMs + LONG_WAIT_MS;
   }
 
   /** Streams, nodes, leases, users. Each call has a deadline and fails with BrokerError. */

@@ -12,6 +12,7 @@ import {
   type WatchClusterRequest,
   type WatchClusterResponse,
 } from '@robustmq/rpc';
+import { systemClock, systemTimers } from '@robustmq/runtime';
 import { MetaClient } from '../src/meta-client.ts';
 
 type Implementation = ServiceImplementation<typeof ClusterService>;
@@ -93,7 +94,7 @@ beforeEach(async () => {
   client = new MetaClient({
     addresses: [`127.0.0.1:${meta.port}`],
     credentials: CREDENTIALS,
-    log: { warn: note, error: note },
+    log: { info: () => undefined, warn: note, error: note },
   });
 });
 afterEach(async () => {
@@ -201,4 +202,33 @@ it('needs an address', () => {
 
 it('gives up waiting for a silent meta-service', async () => {
   await expect(client.ready(20)).rejects.toMatchObject({ code: 'deadline_exceeded' });
+});
+
+it('says once that it waits for meta-service, and warns of a long wait only, without a line per attempt', async () => {
+  await meta.server.close(100);
+  const lines: string[] = [];
+  let nowMs = 0;
+  let attempts = 0;
+  const noteAs = (level: string) => (_fields: object, message: string) =>
+    void lines.push(`${level} ${message}`);
+  const waiting = new MetaClient({
+    addresses: [`127.0.0.1:${meta.port}`],
+    credentials: CREDENTIALS,
+    log: { info: noteAs('info'), warn: noteAs('warn'), error: noteAs('error') },
+    clock: { ...systemClock, monotonicMs: () => nowMs },
+    timers: {
+      ...systemTimers,
+      after: (_delayMs, action) => (attempts++, systemTimers.after(1, action)),
+    },
+  });
+  try {
+    await until(() => attempts >= 5);
+    expect(lines).toEqual(['info waiting for meta-service']);
+    nowMs = 10_000;
+    const before = attempts;
+    await until(() => attempts >= before + 5);
+    expect(lines).toEqual(['info waiting for meta-service', 'warn meta-service can not be reached']);
+  } finally {
+    waiting.close();
+  }
 });
