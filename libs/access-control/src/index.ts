@@ -1,13 +1,6 @@
 // Who may come in, and as whom.
 
-export {
-  Authenticator,
-  type AnonymousPolicy,
-  type Credential,
-  type DenialReason,
-  type DeniedLogin,
-  type Verdict,
-} from './authenticator.ts';
+export { Authenticator, type AnonymousPolicy, type DeniedLogin, type Verdict } from './authenticator.ts';
 export { hashPassword } from './password.ts';
-export { anonymousPrincipal, formatPrincipal, isSamePrincipal, type Principal } from './principal.ts';
+export { anonymousPrincipal, formatPrincipal, type Principal } from './principal.ts';
 export { areCredentialsComplete, credentialsOf, type UserCredentials } from './user-credentials.ts';

@@ -13,11 +13,11 @@ import {
 import {
   SECTION_CODECS,
   deflateBatch,
-  deflateBatchAsync,
   inflateBatch,
   inflateBatchAsync,
   inflateForReading,
 } from '../src/index.ts';
+import { deflateBatchAsync } from '../src/batch.ts';
 
 const LIMIT = 64 * 1024 * 1024;
 const NAMES = Object.keys(SECTION_CODECS) as (keyof typeof SECTION_CODECS)[];

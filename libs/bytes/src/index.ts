@@ -10,23 +10,19 @@ export {
   writeInt64,
 } from './integers.ts';
 export {
-  MAX_VARINT_BYTES,
-  MAX_VARLONG_BYTES,
   readUVarint,
-  readUVarlong,
   readVarint,
   readVarlong,
   sizeOfUVarint,
   sizeOfVarint,
   sizeOfVarlong,
   writeUVarint,
-  writeUVarlong,
   writeVarint,
   writeVarlong,
   type Cursor,
 } from './varint.ts';
 export { ByteReader } from './reader.ts';
-export { ByteWriter, type ByteWriterOptions } from './writer.ts';
+export { ByteWriter } from './writer.ts';
 export { crc32c } from './crc32c.ts';
-export { murmur2, partitionForKey, partitionForTopic } from './murmur2.ts';
+export { murmur2, partitionForTopic } from './murmur2.ts';
 export { TopicHash } from './topic-hash.ts';

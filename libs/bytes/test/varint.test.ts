@@ -1,17 +1,16 @@
 import fc from 'fast-check';
 import {
   readUVarint,
-  readUVarlong,
   readVarint,
   readVarlong,
   sizeOfUVarint,
   sizeOfVarint,
   sizeOfVarlong,
   writeUVarint,
-  writeUVarlong,
   writeVarint,
   writeVarlong,
 } from '../src/index.ts';
+import { readUVarlong, writeUVarlong } from '../src/varint.ts';
 
 const scratch = Buffer.alloc(16);
 

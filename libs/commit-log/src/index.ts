@@ -1,16 +1,9 @@
 // The commit log of a data directory (rules L1, L2, L3, L5) and the disk port that all storage goes through.
 
-export { parentOf, writeZeros, type Disk, type DiskFile } from './disk.ts';
+export { parentOf, type Disk, type DiskFile } from './disk.ts';
 export type { DirectoryLock } from './directory-lock.ts';
 export { NodeDisk } from './node-disk.ts';
 export { readTwin, writeTwin } from './twin-file.ts';
 export type { Section } from './frame.ts';
-export { CommitLog, type CommitLogOptions, type OpenedCommitLog } from './commit-log.ts';
-export {
-  RECOVERY_RULES,
-  type CommitLogRecovery,
-  type RecoveredFrame,
-  type RecoveredSection,
-  type RecoveryRules,
-  type SectionDamage,
-} from './recovery.ts';
+export { CommitLog, type CommitLogOptions } from './commit-log.ts';
+export { RECOVERY_RULES, type CommitLogRecovery, type RecoveredSection } from './recovery.ts';

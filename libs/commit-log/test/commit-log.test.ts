@@ -1,5 +1,6 @@
 import fs from 'node:fs';
-import { CommitLog, NodeDisk, type CommitLogOptions, type OpenedCommitLog } from '../src/index.ts';
+import { CommitLog, NodeDisk, type CommitLogOptions } from '../src/index.ts';
+import type { OpenedCommitLog } from '../src/commit-log.ts';
 import { flipBit, logFiles, scratchDirectory, text, transcript } from './scratch.ts';
 
 const disk = new NodeDisk();

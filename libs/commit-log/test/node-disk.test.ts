@@ -1,5 +1,6 @@
 import fs from 'node:fs';
-import { NodeDisk, writeZeros } from '../src/index.ts';
+import { NodeDisk } from '../src/index.ts';
+import { writeZeros } from '../src/disk.ts';
 import { scratchDirectory } from './scratch.ts';
 
 const disk = new NodeDisk();

@@ -1,13 +1,8 @@
 // Client of the log: appends, fetches, tail and backlog over one stream per journal-server.
 
-export {
-  JournalClient,
-  type JournalClientOptions,
-  type ShardAppender,
-  type ShardAppenderOptions,
-} from './client.ts';
-export { AppendQueue, MAX_IN_FLIGHT } from './append-queue.ts';
+export { JournalClient, type JournalClientOptions, type ShardAppender } from './client.ts';
+export { AppendQueue } from './append-queue.ts';
 export { clusterDirectory } from './cluster-directory.ts';
-export type { JournalNode, ShardDirectory, ShardLeader } from './directory.ts';
+export type { ShardDirectory } from './directory.ts';
 export type { FilterAnswer } from './tail.ts';
 export type * from './types.ts';

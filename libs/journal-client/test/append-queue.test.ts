@@ -3,7 +3,8 @@
 
 import type { BrokerError } from '@robustmq/errors';
 import { RecordBatchBuilder, RecordCursor } from '@robustmq/record-batch';
-import type { AppendQueue, JournalClient, ShardAppenderOptions } from '../src/index.ts';
+import type { AppendQueue, JournalClient } from '../src/index.ts';
+import type { ShardAppenderOptions } from '../src/client.ts';
 import { connect, TestDirectory } from './connected.ts';
 import { ScriptedJournal, until } from './scripted-journal.ts';
 

@@ -1,13 +1,12 @@
 import {
   encodeRequest,
   encodeResponse,
-  isApiKey,
   readRequestEnvelope,
   readResponseEnvelope,
-  requestHeaderVersion,
   responseHeaderVersion,
   type ApiKey,
 } from '../src/index.ts';
+import { isApiKey, requestHeaderVersion } from '../src/request.ts';
 import { writeApiVersionsRequest } from '../src/generated/api-versions-request.ts';
 import { readApiVersionsResponse, writeApiVersionsResponse } from '../src/generated/api-versions-response.ts';
 import { readFetchResponse, writeFetchResponse } from '../src/generated/fetch-response.ts';

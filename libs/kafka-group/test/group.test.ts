@@ -1,5 +1,5 @@
 import { BrokerError } from '@robustmq/errors';
-import { subscribedTopics } from '../src/index.ts';
+import { subscribedTopics } from '../src/subscription.ts';
 import { Harness, RANGE, subscription } from './harness.ts';
 
 describe('SyncGroup', () => {

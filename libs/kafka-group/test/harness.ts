@@ -3,12 +3,12 @@ import {
   ConsumerGroup,
   DEFAULT_GROUP_CONFIG,
   type GroupConfig,
-  type GroupRecord,
   type JoinRequest,
   type JoinResult,
   type SyncRequest,
   type SyncResult,
 } from '../src/index.ts';
+import type { GroupRecord } from '../src/types.ts';
 
 export const RANGE = 'range';
 

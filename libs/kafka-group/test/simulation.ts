@@ -5,11 +5,11 @@ import { Random } from '@robustmq/testkit';
 import {
   DEFAULT_GROUP_CONFIG,
   type ConsumerGroup,
-  type GroupRecord,
   type JoinRequest,
   type JoinResult,
   type SyncResult,
 } from '../src/index.ts';
+import type { GroupRecord } from '../src/types.ts';
 import { subscription } from './harness.ts';
 
 export type GroupClass = typeof ConsumerGroup;

@@ -1,7 +1,6 @@
 export { KeyValueBatch } from './key-value-store.ts';
 export type {
   KeyRange,
-  KeyValueChange,
   KeyValueEntry,
   KeyValueReader,
   KeyValueSnapshot,

@@ -1,14 +1,7 @@
 export { ClusterView } from './cluster-view.ts';
 export { Incarnations } from './incarnations.ts';
-export { LEASE_SAFETY_MS, LeaseKeeper, type LeaseOptions } from './lease.ts';
+export { MetaClient, type NodeDescription, type Registration } from './meta-client.ts';
 export {
-  MetaClient,
-  type MetaClientOptions,
-  type NodeDescription,
-  type Registration,
-} from './meta-client.ts';
-export {
-  nodeView,
   streamView,
   toNumber,
   uuidText,
@@ -16,6 +9,5 @@ export {
   type ReplicaView,
   type ShardView,
   type StreamView,
-  type UserView,
   type ViewChange,
 } from './model.ts';

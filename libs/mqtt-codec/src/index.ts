@@ -13,7 +13,6 @@ export {
 export {
   PACKET_TYPE,
   type AckType,
-  type AuthPacket,
   type ConnectPacket,
   type ControlPacket,
   type DisconnectPacket,
@@ -22,21 +21,15 @@ export {
   type SubscribePacket,
   type UnsubscribePacket,
 } from './control-packet.ts';
-export { malformedPacket, packetTooLarge, protocolError, reasonCodeOf } from './decode-error.ts';
-export { isMqttString, isMqttUtf8 } from './utf8.ts';
+export { protocolError } from './decode-error.ts';
+export { isMqttString } from './utf8.ts';
 export { TopicCache } from './topic-cache.ts';
 export { ABSENT, PublishView } from './publish-view.ts';
-export { DEFAULT_PACKET_LIMITS, type PacketLimits } from './packet-limits.ts';
-export { FIRST_PACKET_MAX_BYTES, MqttDecoder, type DecoderOptions, type DecoderSink } from './decoder.ts';
+export { type PacketLimits } from './packet-limits.ts';
+export { MqttDecoder, type DecoderSink } from './decoder.ts';
 export { ACK_MAX_BYTES, encodeAck } from './ack-packet.ts';
-export {
-  encodePublish,
-  encodePublishHead,
-  OutboundPublish,
-  patchPacketId,
-  sizeOfPublish,
-} from './encode-publish.ts';
-export { encodeForwardedProperties, type ForwardedProperties } from './forwarded-properties.ts';
+export { encodePublish, OutboundPublish, sizeOfPublish } from './encode-publish.ts';
+export { encodeForwardedProperties } from './forwarded-properties.ts';
 export { sizeOfUserProperty, writeUserProperty } from './user-property.ts';
 export { encodePacket, PINGRESP } from './encode-packet.ts';
 export type { Packet } from 'mqtt-packet';

@@ -9,15 +9,14 @@ import {
   encodeForwardedProperties,
   encodePacket,
   encodePublish,
-  encodePublishHead,
   OutboundPublish,
   PACKET_TYPE,
-  patchPacketId,
   PINGRESP,
   sizeOfPublish,
   type AckType,
   type ProtocolVersion,
 } from '../src/index.ts';
+import { encodePublishHead, patchPacketId } from '../src/encode-publish.ts';
 import { ackPacket, mqttText, topicName } from './arbitrary-packets.ts';
 
 function readOne(bytes: Buffer, version: ProtocolVersion): Packet {

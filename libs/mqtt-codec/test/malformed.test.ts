@@ -1,7 +1,8 @@
 // What the specification forbids, a row per normative statement; the same bytes split in two end in the same error.
 
 import type { BrokerError } from '@robustmq/errors';
-import { REASON, reasonCodeOf, type ProtocolVersion } from '../src/index.ts';
+import { REASON, type ProtocolVersion } from '../src/index.ts';
+import { reasonCodeOf } from '../src/decode-error.ts';
 import { MqttDecoder, TopicCache } from '../src/index.ts';
 import { RecordingSink } from './recording-sink.ts';
 import { bytes, connectBytes, connectedDecoder, errorOf, packet, section } from './wire.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { isUtf8 } from 'node:buffer';
-import { isMqttString, isMqttUtf8, sizeOfUserProperty, TopicCache, writeUserProperty } from '../src/index.ts';
+import { isMqttString, sizeOfUserProperty, TopicCache, writeUserProperty } from '../src/index.ts';
+import { isMqttUtf8 } from '../src/utf8.ts';
 
 test('agrees with the runtime on random bytes, apart from U+0000 [MQTT-1.5.4-1] [MQTT-1.5.4-2]', () => {
   // Bytes around the edges of table 3-7, so that valid and almost valid sequences are common.

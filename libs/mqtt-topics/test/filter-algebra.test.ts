@@ -1,12 +1,6 @@
 import fc from 'fast-check';
-import {
-  compareSpecificity,
-  contains,
-  intersects,
-  isSystemTopic,
-  overlapsWithoutContainment,
-  OwnerTable,
-} from '../src/index.ts';
+import { intersects, isSystemTopic, OwnerTable } from '../src/index.ts';
+import { compareSpecificity, contains, overlapsWithoutContainment } from '../src/filter-algebra.ts';
 import { allTopics, naiveMatches, topicFilter } from './arbitrary-topics.ts';
 
 const shallowFilter = topicFilter.filter((filter) => filter.split('/').length <= 3);

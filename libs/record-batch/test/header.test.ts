@@ -9,7 +9,6 @@ import {
   baseSequenceOf,
   baseTimestampOf,
   batchSizeBytesOf,
-  buildMarkerBatch,
   codecOf,
   computeCrc,
   crcOf,
@@ -24,13 +23,13 @@ import {
   maxTimestampOf,
   producerEpochOf,
   producerIdOf,
-  readMarker,
   recordCountOf,
   stampBaseOffset,
   stampLeaderEpoch,
   stampLogAppendTime,
   validateBatch,
 } from '../src/index.ts';
+import { buildMarkerBatch, readMarker } from '../src/control.ts';
 
 const limits = { maxBatchBytes: 1 << 20 };
 

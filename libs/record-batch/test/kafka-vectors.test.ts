@@ -2,13 +2,12 @@
 
 import {
   RecordBatchBuilder,
-  buildMarkerBatch,
   isControl,
-  readMarker,
   stampBaseOffset,
   validateBatch,
   validateRecords,
 } from '../src/index.ts';
+import { buildMarkerBatch, readMarker } from '../src/control.ts';
 
 const TWO_RECORDS = Buffer.from(
   '00000000000000640000006c00000005020b476fdc0000000000010000018bcfe568000000018bcfe568070000000000' +

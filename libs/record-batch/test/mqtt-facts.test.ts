@@ -1,12 +1,6 @@
 import fc from 'fast-check';
-import {
-  MqttFactsReader,
-  peekQos,
-  peekRetain,
-  sizeOfMqttFacts,
-  writeMqttFacts,
-  type MqttFacts,
-} from '../src/index.ts';
+import { MqttFactsReader, sizeOfMqttFacts, writeMqttFacts, type MqttFacts } from '../src/index.ts';
+import { peekQos, peekRetain } from '../src/mqtt-facts.ts';
 import { anyFacts } from './arbitraries.ts';
 
 function encode(facts: MqttFacts): Buffer {

@@ -7,13 +7,13 @@ import {
   lastOffsetDeltaOf,
   maxTimestampOf,
   pickRecords,
-  pickRecordsInto,
   producerIdOf,
   recordCountOf,
   stampLogAppendTime,
   validateBatch,
   validateRecords,
 } from '../src/index.ts';
+import { pickRecordsInto } from '../src/pick.ts';
 
 const limits = { maxBatchBytes: 1 << 20, sparse: true };
 

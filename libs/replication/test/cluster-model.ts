@@ -3,14 +3,8 @@
 
 import { InvariantViolation, Random } from '@robustmq/testkit';
 
-import {
-  ShardFollower,
-  ShardLeader,
-  truncationFor,
-  type EpochEnd,
-  type IsrProposal,
-  type Member,
-} from '../src/index.ts';
+import { ShardLeader, type IsrProposal, type Member } from '../src/index.ts';
+import { ShardFollower, truncationFor, type EpochEnd } from '../src/follower.ts';
 
 /** Bugs that a simulation must find. */
 export type Mutant =

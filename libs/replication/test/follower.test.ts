@@ -1,6 +1,6 @@
 // What a follower gives up before it follows (rule R4, KIP-279), and the HW it passes on.
 
-import { ShardFollower, truncationFor, type EpochEnd, type FollowerLog } from '../src/index.ts';
+import { ShardFollower, truncationFor, type EpochEnd, type FollowerLog } from '../src/follower.ts';
 
 /** A log described by the epochs of its records. */
 function logOf(epochs: readonly number[]): FollowerLog {

@@ -1,6 +1,7 @@
 // The leader's decisions, case by case (rules R1, R2, R3, R5).
 
-import { ShardLeader, type IsrProposal, type LeaderStart, type Member } from '../src/index.ts';
+import { ShardLeader, type IsrProposal, type Member } from '../src/index.ts';
+import type { LeaderStart } from '../src/leader.ts';
 
 const A: Member = { nodeId: 'a', incarnation: 1 };
 const B: Member = { nodeId: 'b', incarnation: 1 };

@@ -13,11 +13,11 @@ import {
   RpcServer,
   ServiceKind,
   toFailure,
-  toServiceError,
   type MeshRequest,
   type MeshResponse,
   type ServiceImplementation,
 } from '../src/index.ts';
+import { toServiceError } from '../src/status.ts';
 
 const CREDENTIALS = new Credentials(
   ServiceKind.MQTT_GATEWAY,

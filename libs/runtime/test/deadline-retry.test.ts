@@ -1,14 +1,7 @@
 import fc from 'fast-check';
 import { BrokerError } from '@robustmq/errors';
-import {
-  Deadline,
-  ManualClock,
-  backoffDelayMs,
-  retry,
-  sleep,
-  systemClock,
-  withDeadline,
-} from '../src/index.ts';
+import { ManualClock, backoffDelayMs, retry, sleep, systemClock } from '../src/index.ts';
+import { Deadline, withDeadline } from '../src/deadline.ts';
 
 const never = (): Promise<never> => new Promise(() => undefined);
 const fast = { baseDelayMs: 1, maxDelayMs: 2 };

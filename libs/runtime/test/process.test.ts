@@ -1,14 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { BrokerError } from '@robustmq/errors';
-import {
-  Shutdown,
-  describeFatal,
-  explainListenError,
-  listenTcp,
-  runMain,
-  type ProcessHandle,
-} from '../src/index.ts';
+import { Shutdown, describeFatal, explainListenError, listenTcp, runMain } from '../src/index.ts';
+import type { ProcessHandle } from '../src/shutdown.ts';
 
 const never = (): Promise<never> => new Promise(() => undefined);
 

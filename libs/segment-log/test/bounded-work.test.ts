@@ -119,7 +119,11 @@ test('a search by time makes its indexes off the event loop as well (N8)', async
   for (const { baseOffset } of checkpoint.segments) fs.rmSync(logFile(baseOffset, 'index'), { force: true });
   const log = reopened(checkpoint);
   disk.readBytes = 0;
-  expect(await log.offsetForTimestamp(1000, 500)).toEqual({ offset: 0, timestampMs: 1000 });
+  expect(await log.offsetForTimestamp(1000, 500)).toEqual({
+    offset: 0,
+    timestampMs: 1000,
+    compressed: false,
+  });
   expect(disk.readBytes).toBeLessThan(MiB);
   log.close();
 });

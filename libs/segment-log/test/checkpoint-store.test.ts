@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { NodeDisk } from '@robustmq/commit-log';
-import { CheckpointStore, type Checkpoint } from '../src/index.ts';
+import { CheckpointStore } from '../src/index.ts';
+import type { Checkpoint } from '../src/checkpoint-store.ts';
 import { scratchDirectory } from './batches.ts';
 
 const disk = new NodeDisk();

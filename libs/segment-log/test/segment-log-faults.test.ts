@@ -1,7 +1,8 @@
 import fs from 'node:fs';
 import { CommitLog } from '@robustmq/commit-log';
 import { computeCrc } from '@robustmq/record-batch';
-import { CheckpointStore, runCheckpoint, SegmentLog, type SegmentLogConfig } from '../src/index.ts';
+import { CheckpointStore, runCheckpoint, SegmentLog } from '../src/index.ts';
+import type { SegmentLogConfig } from '../src/segment-log.ts';
 import { batch, ranges, scratchDirectory } from './batches.ts';
 import { FaultyDisk } from './faulty-disk.ts';
 

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { NodeDisk } from '@robustmq/commit-log';
-import { SegmentLog, type SegmentLogConfig } from '../src/index.ts';
+import { SegmentLog } from '../src/index.ts';
+import type { SegmentLogConfig } from '../src/segment-log.ts';
 import { batch, ranges, scratchDirectory } from './batches.ts';
 
 const disk = new NodeDisk();

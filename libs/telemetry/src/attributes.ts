@@ -28,5 +28,3 @@ export const ATTRIBUTES = {
 
 /** `messaging.system` of spans about MQTT packets. */
 export const SYSTEM_MQTT = 'mqtt';
-/** `messaging.system` of spans about Kafka requests. */
-export const SYSTEM_KAFKA = 'kafka';

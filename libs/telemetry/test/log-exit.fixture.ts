@@ -1,6 +1,6 @@
 // Run as a process of its own by log-sink.test.ts: logs many lines and exits at once.
 
-import { createLog } from '../src/index.ts';
+import { createLog } from '../src/log.ts';
 
 const { logger } = createLog({ service: 'test', nodeId: 'n1' });
 for (let index = 0; index < 2000; index++) logger.info({ index, padding: 'x'.repeat(100) }, 'line');

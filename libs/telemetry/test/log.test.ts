@@ -1,6 +1,7 @@
 import { BrokerError } from '@robustmq/errors';
 import { ManualClock } from '@robustmq/runtime';
-import { createLog, type Log, type LogLevel, type LogSubject } from '../src/index.ts';
+import type { LogSubject } from '../src/log-filter.ts';
+import { createLog, type Log, type LogLevel } from '../src/log.ts';
 import { logWarnings } from '../src/log.ts';
 
 function open(level?: LogLevel): { log: Log; lines: Record<string, unknown>[]; clock: ManualClock } {

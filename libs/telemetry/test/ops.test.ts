@@ -2,14 +2,9 @@ import { execFile } from 'node:child_process';
 import { createServer } from 'node:http';
 import { z } from '@robustmq/config';
 import { listenTcp } from '@robustmq/runtime';
-import {
-  BucketHistogram,
-  createMetrics,
-  startTelemetry,
-  telemetrySettings,
-  type Telemetry,
-  type TelemetryValues,
-} from '../src/index.ts';
+import { BucketHistogram, startTelemetry, telemetrySettings, type Telemetry } from '../src/index.ts';
+import { createMetrics } from '../src/metrics.ts';
+import type { TelemetryValues } from '../src/settings.ts';
 
 const schema = z.strictObject({ ...telemetrySettings(9090) });
 

@@ -79,15 +79,6 @@ export interface StoredSession extends StoredPlaces {
   readonly inbound: readonly StoredInbound[];
 }
 
-/** A session without rows. */
-export const NO_ROWS: StoredSession = {
-  subscriptions: [],
-  inbound: [],
-  cursors: [],
-  outbound: [],
-  doubtful: false,
-};
-
 // Subscription Options of MQTT 5 (3.8.3.1).
 const QOS_MASK = 0x03;
 const NO_LOCAL = 0x04;
