@@ -10,6 +10,7 @@ import {
   type Command,
   type StrayOffset,
 } from '@robustmq/rpc';
+import { RENEW_AFTER_MS } from './data/groups.ts';
 import { afterPrefix, allOffsets, idleGroupKey, idleGroups, partsOf } from './data/keys.ts';
 import { dataFamily } from './families.ts';
 
@@ -55,7 +56,8 @@ export class GroupReaper {
 
   async #expireSome(group: number): Promise<void> {
     const { store } = this.#host;
-    const idleUntilMs = BigInt(this.#host.nowMs() - this.#retentionMs);
+    // The last commit may be younger than the time that the group is listed under.
+    const idleUntilMs = BigInt(this.#host.nowMs() - this.#retentionMs - RENEW_AFTER_MS);
     const range = { from: idleGroups(), until: idleGroupKey(idleUntilMs + 1n, '', ''), limit: STEP };
     for (let step = 0; step < STEPS_PER_RUN; step++) {
       const page = await store.scan(dataFamily(group), range);

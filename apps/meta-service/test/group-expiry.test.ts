@@ -13,10 +13,13 @@ import {
   type NodeIdentity,
   type OffsetRow,
 } from '@robustmq/rpc';
+import { RENEW_AFTER_MS } from '../src/data/groups.ts';
 import { CONTEXT, message, TestMeta } from './support/test-meta.ts';
 
 const HOUR_MS = 3_600_000;
 const RETENTION_MS = 24 * HOUR_MS;
+/** After which a group is certainly gone. */
+const EXPIRY_MS = RETENTION_MS + RENEW_AFTER_MS;
 
 let world: TestMeta;
 let node: NodeIdentity;
@@ -87,9 +90,9 @@ test('an empty group goes with its offsets once the retention has passed, one wi
   await put('empty', 'Empty');
   await put('used', 'Stable');
   await commit('used');
-  await pass(RETENTION_MS - HOUR_MS);
+  await pass(RETENTION_MS);
   expect(await groups()).toEqual(['empty', 'used']);
-  await pass(HOUR_MS);
+  await pass(RENEW_AFTER_MS);
   expect(await groups()).toEqual(['used']);
   expect([await offsetsOf('empty'), await offsetsOf('used'), await isClaimed('empty')]).toEqual([
     [],
@@ -102,9 +105,9 @@ test('an empty group goes with its offsets once the retention has passed, one wi
 
 test('the time counts from when the last member left, not from a later record of the empty group', async () => {
   await put('g', 'Empty');
-  await pass(RETENTION_MS / 2);
+  await pass(EXPIRY_MS / 2);
   await put('g', 'Empty');
-  await pass(RETENTION_MS / 2);
+  await pass(EXPIRY_MS / 2);
   expect(await groups()).toEqual([]);
 });
 
@@ -112,10 +115,10 @@ test('a member that comes back in time ends the wait', async () => {
   await put('g', 'Empty');
   await pass(RETENTION_MS - HOUR_MS);
   await put('g', 'Stable');
-  await pass(RETENTION_MS);
+  await pass(EXPIRY_MS);
   expect(await groups()).toEqual(['g']);
   await put('g', 'Empty');
-  await pass(RETENTION_MS - 1);
+  await pass(EXPIRY_MS - 1);
   expect(await groups()).toEqual(['g']);
   await pass(1);
   expect(await groups()).toEqual([]);
@@ -128,14 +131,33 @@ test('consumers without a group of their own keep it by committing', async () =>
     await commit('simple');
   }
   expect(await groups()).toEqual(['simple']);
-  await pass(RETENTION_MS);
+  await pass(EXPIRY_MS);
   expect(await groups()).toEqual([]);
   expect(await offsetsOf('simple')).toEqual([]);
 });
 
+test('their offsets stay for the whole retention after the last commit, which may renew nothing', async () => {
+  await commit('simple');
+  world.clock.advance(RENEW_AFTER_MS - 1);
+  await commit('simple');
+  await pass(RETENTION_MS);
+  expect(await offsetsOf('simple')).toEqual([1]);
+});
+
+test('a retention of minutes is renewed by commits as well', async () => {
+  await world.remove();
+  world = await TestMeta.open({ offsetsRetentionMs: 60_000 });
+  await reconnect();
+  for (let minutes = 0; minutes < 10; minutes += 1) {
+    await commit('simple');
+    await pass(60_000);
+    expect(await offsetsOf('simple')).toEqual([1]);
+  }
+});
+
 test('a name that was only asked for is forgotten', async () => {
   await claim('console-consumer-1');
-  await pass(RETENTION_MS - 1);
+  await pass(EXPIRY_MS - 1);
   expect(await isClaimed('console-consumer-1')).toBe(true);
   await pass(1);
   expect(await isClaimed('console-consumer-1')).toBe(false);
@@ -144,7 +166,7 @@ test('a name that was only asked for is forgotten', async () => {
 test('more groups than one step takes go in bounded steps', async () => {
   const names = Array.from({ length: 700 }, (_, n) => `g${n}`);
   for (const name of names) await put(name, 'Empty');
-  await pass(RETENTION_MS);
+  await pass(EXPIRY_MS);
   for (let runs = 0; runs < 3; runs += 1) await world.meta.reapGroups();
   expect(await groups()).toEqual([]);
 });
@@ -173,6 +195,6 @@ test('M1: what is replayed from the log comes to the same groups', async () => {
   await put('used', 'Stable');
   world = await world.restart('lost');
   await reconnect();
-  await pass(RETENTION_MS);
+  await pass(EXPIRY_MS);
   expect(await groups()).toEqual(['used']);
 });

@@ -30,8 +30,11 @@ import { afterPrefix, groupKey, idleGroupKey, offsetKey, offsetsPrefix } from '.
 /** Offsets in one commit. */
 export const MAX_OFFSETS_PER_COMMIT = 10_000;
 
-/** Commits of a group without members renew its time only after this long: else each would write the group as well. */
-const RENEW_AFTER_MS = 3_600_000n;
+/**
+ * Commits of a group without members renew its time only after this long: else each would write the group as well. The time
+ * is late by so much at most, which whoever judges by it has to allow for.
+ */
+export const RENEW_AFTER_MS = 30_000;
 
 /** Grants the claim if nobody claimed since the proposer looked. */
 function claimGroup(view: ApplyView, { node, group, expectedEpoch }: ClaimGroup, nowMs: bigint): Uint8Array {
@@ -86,7 +89,7 @@ function commitOffsets(view: ApplyView, request: CommitOffsetsRequest, nowMs: bi
   const group = claimed(view, request);
   if (request.offsets.length > MAX_OFFSETS_PER_COMMIT)
     throw new BrokerError('too_large', `at most ${MAX_OFFSETS_PER_COMMIT} offsets at a time`);
-  const renews = isWithoutMembers(group) && nowMs - group.idleSinceMs >= RENEW_AFTER_MS;
+  const renews = isWithoutMembers(group) && nowMs - group.idleSinceMs >= BigInt(RENEW_AFTER_MS);
   const hasOffsets = group.hasOffsets || request.offsets.length > 0;
   if (renews || hasOffsets !== group.hasOffsets) {
     const idleSinceMs = renews ? nowMs : group.idleSinceMs;
