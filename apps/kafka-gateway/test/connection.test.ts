@@ -8,6 +8,7 @@ import type { WireClient } from './fakes/wire-client.ts';
 const PRODUCE = 0;
 const FETCH = 1;
 const METADATA = 3;
+const JOIN = 11;
 const HEARTBEAT = 12;
 
 async function until(condition: () => boolean): Promise<void> {
@@ -32,6 +33,15 @@ describe('KafkaConnection', () => {
     timeoutMs: 1000,
     topicData: [{ name: 't', partitionData: [{ index, records: batchOf([`v${index}`]) }] }],
   });
+
+  const joinOf = {
+    groupId: 'g',
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 30_000,
+    memberId: '',
+    protocolType: 'consumer',
+    protocols: [{ name: 'range', metadata: Buffer.alloc(0) }],
+  };
 
   const fetchOf = (maxWaitMs: number) => ({
     maxWaitMs,
@@ -378,6 +388,43 @@ describe('KafkaConnection', () => {
     expect((await waiting.receive(FETCH, 11, asked)).errorCode).toBe(0);
     expect(running.journal.cancelled).toBeGreaterThan(0);
     expect(running.gateway.groups.groupCount).toBe(0);
+  });
+
+  test('N7: what begins only after a drain waits for nothing either', async () => {
+    const client = await start({ groups: { initialRebalanceDelayMs: 60_000 } });
+    running.meta.add('t');
+    running.journal.hold = true;
+    const joining = await running.client();
+    for (const blocked of [client, joining]) blocked.send(PRODUCE, 8, produceOf(0));
+    client.send(FETCH, 11, { ...fetchOf(60_000), minBytes: 1_000_000 });
+    client.send(FETCH, 11, { ...fetchOf(60_000), minBytes: 1_000_000 });
+    joining.send(JOIN, 3, joinOf);
+    await until(() => running.journal.held.length === 2 && running.journal.fetched.length === 1);
+    running.journal.hold = false;
+    const drained = running.gateway.drain(new AbortController().signal);
+    running.journal.release();
+    await drained;
+    expect(running.journal.fetched.map(({ maxWaitMs }) => maxWaitMs)).toEqual([30_000, 0]);
+    await joining.receive(PRODUCE, 8);
+    expect((await joining.receive(JOIN, 3)).errorCode).toBe(KAFKA_ERRORS.NOT_COORDINATOR);
+    expect(running.gateway.groups.groupCount).toBe(0);
+  });
+
+  test('N7: a member that has sent its last request is told so at once', async () => {
+    const client = await start({ groups: { initialRebalanceDelayMs: 60_000 } });
+    running.meta.add('t');
+    running.journal.hold = true;
+    client.send(PRODUCE, 8, produceOf(0));
+    client.send(JOIN, 3, joinOf);
+    const others = await running.client();
+    client.socket.end();
+    await until(() => running.journal.held.length === 1);
+    // Whatever came before this answer has been read, the end of the stream included.
+    for (let n = 0; n < 10; n += 1) await others.call(METADATA, 12, { topics: null });
+    running.journal.release();
+    await client.receive(PRODUCE, 8);
+    expect((await client.receive(JOIN, 3)).errorCode).toBe(KAFKA_ERRORS.REBALANCE_IN_PROGRESS);
+    await client.closed();
   });
 
   test('a client that has sent its last request still gets the answers', async () => {

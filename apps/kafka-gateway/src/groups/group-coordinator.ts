@@ -57,6 +57,7 @@ export class GroupCoordinator {
   readonly #waiting = new Map<number, Waiting>();
   #nextToken = 1;
   #stopClock: Cancel | undefined;
+  #isStopped = false;
 
   constructor(options: GroupCoordinatorOptions) {
     this.#options = options;
@@ -72,8 +73,9 @@ export class GroupCoordinator {
     this.#stopClock = this.#options.timers.every(TICK_MS, () => this.tick());
   }
 
-  /** Stops the clock and sends everyone away. */
+  /** Stops the clock, sends everyone away and claims nothing more: nobody would tell a member that a deadline passed. */
   stop(): void {
+    this.#isStopped = true;
     this.#stopClock?.();
     this.resignAll();
   }
@@ -103,6 +105,7 @@ export class GroupCoordinator {
    * otherwise it is 'missing'.
    */
   async open(groupId: string, create: boolean): Promise<Opened> {
+    if (this.#isStopped) return 'NOT_COORDINATOR';
     const known = this.#groups.get(groupId);
     if (known !== undefined && known.group.state !== 'Dead') {
       known.usedAtMs = this.#options.nowMs();
@@ -131,7 +134,8 @@ export class GroupCoordinator {
         if (claim.live && claim.nodeId !== selfNodeId) return 'NOT_COORDINATOR';
       }
       const { granted, claim, metadata } = await store.claim(groupId);
-      if (!granted) return 'NOT_COORDINATOR';
+      // A claim that comes too late ends with the lease.
+      if (!granted || this.#isStopped) return 'NOT_COORDINATOR';
       const owned = this.#own(groupId, claim.coordinatorEpoch, config);
       if (metadata.length > 0) owned.group.restore(metadata, nowMs());
       this.#groups.set(groupId, owned);
@@ -194,22 +198,29 @@ export class GroupCoordinator {
   /** JoinGroup; resolves when the rebalance has a result, or with REBALANCE_IN_PROGRESS when the client is gone. */
   join(owned: OwnedGroup, request: JoinRequest, closed: AbortSignal): Promise<JoinResult> {
     return new Promise((resolve) => {
-      const token = this.#wait({ owned, joined: resolve }, closed, () =>
-        resolve({ ...GONE_JOIN, memberId: request.memberId }),
+      this.#wait(
+        { owned, joined: resolve },
+        closed,
+        (token) => owned.group.join(request, token, this.#options.nowMs()),
+        () => resolve({ ...GONE_JOIN, memberId: request.memberId }),
       );
-      owned.group.join(request, token, this.#options.nowMs());
     });
   }
 
   /** SyncGroup; resolves once the assignment is stored, or with REBALANCE_IN_PROGRESS when the client is gone. */
   sync(owned: OwnedGroup, request: SyncRequest, closed: AbortSignal): Promise<SyncResult> {
     return new Promise((resolve) => {
-      const token = this.#wait({ owned, synced: resolve }, closed, () => resolve(GONE_SYNC));
-      owned.group.sync(request, token, this.#options.nowMs());
+      this.#wait(
+        { owned, synced: resolve },
+        closed,
+        (token) => owned.group.sync(request, token, this.#options.nowMs()),
+        () => resolve(GONE_SYNC),
+      );
     });
   }
 
-  #wait(waiting: Waiting, closed: AbortSignal, abandon: () => void): number {
+  /** Asks under a new token, and abandons what has no answer once the client is gone. */
+  #wait(waiting: Waiting, closed: AbortSignal, ask: (token: number) => void, abandon: () => void): void {
     const token = this.#nextToken;
     this.#nextToken += 1;
     const onClosed = (): void => {
@@ -232,7 +243,9 @@ export class GroupCoordinator {
       ...(onSynced === undefined ? {} : { synced: onSynced }),
     });
     closed.addEventListener('abort', onClosed, { once: true });
-    return token;
+    ask(token);
+    // Of a client that had gone before it tells nothing.
+    if (closed.aborted) onClosed();
   }
 
   /** Now, on the clock that groups run by. */

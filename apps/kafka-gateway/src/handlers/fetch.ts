@@ -110,8 +110,10 @@ async function read(
   const open = wanted.filter(({ result }) => result === undefined);
   if (open.length === 0) return;
   const failed = open.length < wanted.length;
-  const maxWaitMs = failed ? 0 : Math.min(Math.max(request.maxWaitMs, 0), settings.maxFetchWaitMs);
   const { fetchWindow, closed } = context.connection;
+  // A connection that ends waits for nothing new, and tells so only once.
+  const waitsNot = failed || closed.aborted;
+  const maxWaitMs = waitsNot ? 0 : Math.min(Math.max(request.maxWaitMs, 0), settings.maxFetchWaitMs);
   const claimBytes = fetchWindow.next(
     request.minBytes,
     Math.min(Math.max(request.maxBytes, 0), settings.maxFetchBytes),
