@@ -1,0 +1,204 @@
+// The whole process over HTTP, with a meta-service behind it that tests script.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { credentialsOf } from '@robustmq/access-control';
+import type { User } from '@robustmq/rpc';
+import { adminApiConfig } from '../src/config.ts';
+import { run, type RunningAdminApi } from '../src/run.ts';
+import { ScriptedMeta, SECRET, streamRow } from './scripted-meta.ts';
+
+const PASSWORD = 'correct horse';
+const ADMIN = { authorization: `Basic ${Buffer.from(`admin:${PASSWORD}`).toString('base64')}` };
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+let directory: string;
+let admin: User;
+let meta: ScriptedMeta;
+let running: RunningAdminApi | undefined;
+
+beforeAll(async () => {
+  directory = mkdtempSync(path.join(tmpdir(), 'admin-api-'));
+  writeFileSync(path.join(directory, 'secret'), SECRET, { mode: 0o600 });
+  // Only the hash is looked at by this service.
+  const { passwordHash } = await credentialsOf(PASSWORD);
+  admin = {
+    $typeName: 'robustmq.meta.v1.User',
+    tenant: 'default',
+    name: 'admin',
+    superuser: true,
+    passwordHash,
+  };
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+beforeEach(async () => {
+  meta = await new ScriptedMeta().listen();
+  meta.users.set('admin', admin);
+  meta.streams.set('orders', streamRow(1, 'orders', { mqttFilter: 'orders/#' }));
+});
+afterEach(async () => {
+  await running?.shutdown.run('end of the test');
+  running = undefined;
+  await meta.close();
+});
+
+async function start(): Promise<RunningAdminApi> {
+  const config = adminApiConfig.schema.parse({
+    meta: { addresses: [`127.0.0.1:${meta.port}`] },
+    http: { port: 0 },
+    ops: { port: 0 },
+    log: { level: 'fatal' },
+    cluster: { secretFile: path.join(directory, 'secret') },
+  });
+  return (running = await run(config, '0.1.0'));
+}
+
+async function ask(method: string, route: string, body?: object): Promise<Answer> {
+  const answer = await fetch(`http://127.0.0.1:${running!.port}/api/v1/${route}`, {
+    method,
+    headers: { ...ADMIN, ...(body !== undefined && { 'content-type': 'application/json' }) },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  return { status: answer.status, body: text === '' ? null : (JSON.parse(text) as unknown) };
+}
+
+it('serves what meta-service tells, and is ready once it holds a lease', async () => {
+  const { opsPort, port } = await start();
+  expect((await fetch(`http://127.0.0.1:${opsPort}/readyz`)).status).toBe(200);
+  expect(await ask('GET', 'health')).toMatchObject({ status: 200, body: { status: 'healthy' } });
+  expect(await ask('GET', 'cluster')).toMatchObject({
+    status: 200,
+    body: {
+      clusterId: 'scripted',
+      streams: 1,
+      users: 1,
+      services: { 'admin-api': { live: 1, known: 1 }, 'journal-server': { live: 1, known: 1 } },
+    },
+  });
+  const { body } = await ask('GET', 'nodes');
+  expect(body).toMatchObject({
+    items: expect.arrayContaining([
+      expect.objectContaining({
+        nodeId: 'admin-1',
+        kind: 'admin-api',
+        endpoints: { http: `127.0.0.1:${port}`, ops: `127.0.0.1:${opsPort}` },
+      }),
+    ]) as unknown,
+  });
+  expect(await running!.shutdown.run('test')).toBe(true);
+  expect(meta.calls).toContain('release admin-1');
+});
+
+it('a password that is wrong, and a name that is nobody, are refused alike', async () => {
+  await start();
+  for (const who of ['admin:wrong', `nobody:${PASSWORD}`]) {
+    const headers = { authorization: `Basic ${Buffer.from(who).toString('base64')}` };
+    const answer = await fetch(`http://127.0.0.1:${running!.port}/api/v1/users`, { headers });
+    expect([who, answer.status]).toEqual([who, 401]);
+  }
+});
+
+it('a stream that is created is shown in the answer, and gone once deleted', async () => {
+  await start();
+  const created = await ask('POST', 'streams', { name: 'alerts', config: { 'retention.ms': '1000' } });
+  expect(created).toMatchObject({
+    status: 201,
+    body: {
+      name: 'alerts',
+      mqttFilter: null,
+      topicId: Buffer.alloc(16, 2).toString('base64url'),
+      config: { 'retention.ms': '1000' },
+      shards: [{ shard: 0, leader: 'node-2', replicas: ['node-2'], isr: ['node-2'] }],
+    },
+  });
+  expect(meta.calls).toContain('create default/alerts true');
+  expect(await ask('POST', 'streams', { name: 'alerts' })).toMatchObject({
+    status: 409,
+    body: { code: 'already_exists' },
+  });
+  expect((await ask('DELETE', 'streams/alerts')).status).toBe(204);
+  expect(await ask('GET', 'streams/alerts')).toMatchObject({ status: 404, body: { code: 'not_found' } });
+  expect((await ask('DELETE', 'streams/alerts')).status).toBe(404);
+  expect(await ask('GET', 'streams/orders')).toMatchObject({ status: 200, body: { mqttFilter: 'orders/#' } });
+});
+
+it('a user is made, may administer as a superuser with that password, and is deleted', async () => {
+  await start();
+  const put = await ask('PUT', 'users/second', { password: PASSWORD, superuser: true });
+  expect(put).toEqual({ status: 200, body: { tenant: 'default', name: 'second', superuser: true } });
+  const headers = { authorization: `Basic ${Buffer.from(`second:${PASSWORD}`).toString('base64')}` };
+  const asSecond = await fetch(`http://127.0.0.1:${running!.port}/api/v1/users`, { headers });
+  expect(asSecond.status).toBe(200);
+  expect((await ask('DELETE', 'users/second')).status).toBe(204);
+  expect((await ask('DELETE', 'users/second')).status).toBe(404);
+  expect(JSON.stringify(await ask('GET', 'users'))).not.toMatch(/argon2|scram/i);
+});
+
+it.each([
+  ['deleted', 'DELETE', undefined],
+  ['demoted', 'PUT', { password: PASSWORD, superuser: false }],
+])('the last superuser is not %s: 409, and goes on administering', async (_how, method, body) => {
+  await start();
+  expect(await ask(method, 'users/admin', body)).toMatchObject({
+    status: 409,
+    body: { code: 'conflict', message: expect.stringContaining('last superuser') as string },
+  });
+  expect(await ask('GET', 'users')).toEqual({
+    status: 200,
+    body: { items: [{ tenant: 'default', name: 'admin', superuser: true }] },
+  });
+});
+
+it('lists sessions and groups as rows of plain values, whatever a row leaves out', async () => {
+  await start();
+  const sessions = await ask('GET', 'sessions?tenant=acme&prefix=p&after=o&limit=7');
+  expect(meta.calls).toContain('list acme/p after o 7');
+  expect(sessions.body).toEqual({
+    more: true,
+    items: [
+      {
+        tenant: 'acme',
+        clientId: 'pump',
+        connected: true,
+        gateway: 'mqtt-1',
+        epoch: 4,
+        expiryIntervalS: 60,
+        subscriptions: [{ filter: 'a/#', qos: 2 }],
+      },
+      {
+        tenant: '',
+        clientId: '',
+        connected: false,
+        gateway: '',
+        epoch: 0,
+        expiryIntervalS: 0,
+        subscriptions: [],
+      },
+    ],
+  });
+  const row = { state: 'Stable', protocolType: 'consumer', coordinator: 'kafka-1' };
+  expect((await ask('GET', 'groups')).body).toEqual({
+    more: false,
+    items: [
+      { ...row, groupId: 'billing' },
+      { ...row, groupId: 'orphan', protocolType: '', coordinator: null },
+      { groupId: '', state: '', protocolType: '', coordinator: null },
+    ],
+  });
+});
+
+it('a meta-service that hangs makes the cluster unavailable once the lease is over', async () => {
+  meta.leaseMs = 500;
+  await start();
+  expect((await ask('GET', 'health')).status).toBe(200);
+  meta.isHung = true;
+  let answer = await ask('GET', 'health');
+  while (answer.status === 200) answer = await ask('GET', 'health');
+  expect(answer).toEqual({ status: 503, body: { status: 'unavailable' } });
+});

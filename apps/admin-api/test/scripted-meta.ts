@@ -1,0 +1,243 @@
+// A meta-service in memory, over real gRPC: users, streams, sessions and groups as far as the API needs them.
+import { BrokerError } from '@robustmq/errors';
+import {
+  ClusterSecret,
+  ClusterService,
+  Credentials,
+  GroupService,
+  RpcServer,
+  ServiceKind,
+  SessionService,
+  type ClusterChange,
+  type Node,
+  type ServiceImplementation,
+  type Stream,
+  type User,
+} from '@robustmq/rpc';
+
+type ClusterImplementation = ServiceImplementation<typeof ClusterService>;
+type SessionImplementation = ServiceImplementation<typeof SessionService>;
+type GroupImplementation = ServiceImplementation<typeof GroupService>;
+type Watch = Parameters<ClusterImplementation['watchCluster']>[0];
+
+/** What every service of these tests shows to the others. */
+export const SECRET = 'a secret for tests, of 32 characters';
+
+/** A process as meta-service sends it. */
+export function nodeRow(kind: ServiceKind, over: Partial<Node> = {}): Node {
+  return {
+    $typeName: 'robustmq.meta.v1.Node',
+    kind,
+    identity: {
+      $typeName: 'robustmq.common.v1.NodeIdentity',
+      nodeId: `node-${kind}`,
+      incarnation: BigInt(kind),
+      directoryId: '',
+    },
+    endpoints: {},
+    zone: '',
+    live: true,
+    registeredAtMs: 5n,
+    number: 1,
+    ownershipEpoch: 0n,
+    producerIdBase: 0n,
+    producerIdCount: 0,
+    version: '0.1.0',
+    endedAtMs: 0n,
+    featureLevel: 1,
+    nonce: new Uint8Array(),
+    ...over,
+  };
+}
+
+/** A stream of one shard that the journal-server leads. */
+export function streamRow(streamId: number, name: string, over: Partial<Stream> = {}): Stream {
+  const nodeId = `node-${ServiceKind.JOURNAL}`;
+  return {
+    $typeName: 'robustmq.meta.v1.Stream',
+    streamId,
+    tenant: 'default',
+    name,
+    config: {},
+    mqttFilter: '',
+    shardsAtCreation: 1,
+    shards: [
+      {
+        $typeName: 'robustmq.meta.v1.Shard',
+        shard: 0,
+        leader: nodeId,
+        leaderEpoch: 2,
+        leaderIncarnation: BigInt(ServiceKind.JOURNAL),
+        replicas: [{ $typeName: 'robustmq.meta.v1.Replica', nodeId, directoryId: 'd' }],
+        isrVersion: 1,
+        isrMembers: [
+          { $typeName: 'robustmq.meta.v1.IsrMember', nodeId, incarnation: BigInt(ServiceKind.JOURNAL) },
+        ],
+      },
+    ],
+    topicId: Buffer.alloc(16, streamId),
+    createdAtMs: 9n,
+    ownershipEpoch: 1n,
+    ownershipActive: true,
+    internal: false,
+    ...over,
+  };
+}
+
+/** One meta-service; a test sets its fields before it starts what asks it. */
+export class ScriptedMeta {
+  readonly users = new Map<string, User>();
+  readonly streams = new Map<string, Stream>();
+  readonly nodes: Node[] = [
+    nodeRow(ServiceKind.JOURNAL),
+    nodeRow(ServiceKind.MQTT_GATEWAY),
+    nodeRow(ServiceKind.KAFKA_GATEWAY),
+  ];
+  readonly calls: string[] = [];
+  /** A call that waits here is never answered. */
+  isHung = false;
+  leaseMs = 60_000;
+  readonly #server: RpcServer;
+  readonly #watches = new Set<Watch>();
+  #revision = 1n;
+  port = 0;
+
+  constructor() {
+    this.#server = new RpcServer({
+      credentials: new Credentials(ServiceKind.META, new ClusterSecret([SECRET])),
+      onUnexpected: (error, method) => void this.calls.push(`unexpected ${method} ${String(error)}`),
+    });
+    this.#server.add(ClusterService, { ...refusing(ClusterService), ...this.#cluster() });
+    this.#server.add(SessionService, { ...refusing(SessionService), ...this.#sessions() });
+    this.#server.add(GroupService, { ...refusing(GroupService), ...this.#groups() });
+  }
+
+  async listen(): Promise<this> {
+    this.port = await this.#server.listen('127.0.0.1', 0, 'grpc.port');
+    return this;
+  }
+
+  close(): Promise<void> {
+    return this.#server.close(100);
+  }
+
+  /** Tells all who watch. */
+  #tell(...changes: ClusterChange['change'][]): { revision: bigint } {
+    this.#revision++;
+    for (const watch of this.#watches) this.#send(watch, changes, false);
+    return { revision: this.#revision };
+  }
+
+  #send(watch: Watch, changes: readonly ClusterChange['change'][], isSnapshot: boolean): void {
+    watch.write({
+      $typeName: 'robustmq.meta.v1.WatchClusterResponse',
+      revision: this.#revision,
+      snapshot: isSnapshot,
+      snapshotComplete: isSnapshot,
+      clusterId: 'scripted',
+      moreFollows: false,
+      nextStreamId: 1_000,
+      changes: changes.map((change) => ({ $typeName: 'robustmq.meta.v1.ClusterChange', change })),
+    });
+  }
+
+  #cluster(): Partial<ClusterImplementation> {
+    return {
+      registerNode: ({ nodeId, kind, version, endpoints }) => {
+        const identity = { nodeId, incarnation: 100n + this.#revision, directoryId: '' };
+        const node = nodeRow(kind, { version, endpoints });
+        Object.assign(node.identity!, identity);
+        this.nodes.push(node);
+        const { revision } = this.#tell({ case: 'node', value: node });
+        return { node, leaseDurationMs: this.leaseMs, renewIntervalMs: this.leaseMs / 10, revision };
+      },
+      renewLease: () => (this.isHung ? never() : { revision: this.#revision }),
+      releaseNode: ({ node }) => (this.calls.push(`release ${node?.nodeId}`), {}),
+      watchCluster: (watch) => {
+        this.#watches.add(watch);
+        watch.on('cancelled', () => this.#watches.delete(watch));
+        const rows: ClusterChange['change'][] = [
+          ...this.nodes.map((value) => ({ case: 'node' as const, value })),
+          ...[...this.streams.values()].map((value) => ({ case: 'stream' as const, value })),
+          ...[...this.users.values()].map((value) => ({ case: 'user' as const, value })),
+        ];
+        this.#send(watch, rows, true);
+      },
+      createStream: ({ name, tenant, config, waitForOwnership }) => {
+        this.calls.push(`create ${tenant}/${name} ${waitForOwnership}`);
+        if (this.streams.has(name)) throw new BrokerError('already_exists', `stream ${name} exists`);
+        const stream = streamRow(this.streams.size + 1, name, { tenant, config });
+        this.streams.set(name, stream);
+        return this.#tell({ case: 'stream', value: stream });
+      },
+      deleteStream: ({ name }) => {
+        const stream = this.streams.get(name);
+        if (stream === undefined) throw new BrokerError('not_found', `no stream ${name}`);
+        this.streams.delete(name);
+        return this.#tell({ case: 'deletedStreamId', value: stream.streamId });
+      },
+      putUser: ({ user }) => {
+        if (!user!.superuser) this.#keepLastSuperuser(user!.name);
+        this.users.set(user!.name, user!);
+        return this.#tell({ case: 'user', value: user! });
+      },
+      deleteUser: ({ tenant, name }) => {
+        if (!this.users.has(name)) throw new BrokerError('not_found', `no user ${name}`);
+        this.#keepLastSuperuser(name);
+        this.users.delete(name);
+        const value = { $typeName: 'robustmq.meta.v1.UserRef' as const, tenant, name };
+        return this.#tell({ case: 'deletedUser', value });
+      },
+    };
+  }
+
+  #keepLastSuperuser(name: string): void {
+    const admins = [...this.users.values()].filter(({ superuser }) => superuser);
+    if (admins.length === 1 && admins[0]?.name === name)
+      throw new BrokerError('conflict', `${name} is the last superuser: make another one first`);
+  }
+
+  #sessions(): Partial<SessionImplementation> {
+    return {
+      listSessions: ({ tenant, clientIdPrefix, afterClientId, limit }) => {
+        this.calls.push(`list ${tenant}/${clientIdPrefix} after ${afterClientId} ${limit}`);
+        const key = { tenant, clientId: 'pump', generation: 1n, epoch: 4n };
+        const head = { key, connected: true, ownerNodeId: 'mqtt-1', expiryIntervalS: 60 };
+        // Options of MQTT: bits 0 and 1 are the QoS, bit 2 is no-local.
+        return { sessions: [{ head, subscriptions: [{ filter: 'a/#', options: 6 }] }, {}], more: true };
+      },
+    };
+  }
+
+  #groups(): Partial<GroupImplementation> {
+    return {
+      listGroups: ({ tenant }) => {
+        const claim = { coordinatorNodeId: 'kafka-1', live: true };
+        const row = (groupId: string) => ({ group: { tenant, groupId }, state: 'Stable' });
+        return {
+          groups: [
+            { ...row('billing'), protocolType: 'consumer', claim },
+            { ...row('orphan'), claim: { ...claim, live: false } },
+            {},
+          ],
+        };
+      },
+    };
+  }
+}
+
+type AnyService = typeof ClusterService | typeof SessionService | typeof GroupService;
+
+/** Every method of a service, refused: what a test needs is put over it. */
+function refusing<S extends AnyService>(service: S): ServiceImplementation<S> {
+  const refuse = (): never => {
+    throw new BrokerError('unsupported', 'not scripted');
+  };
+  return Object.fromEntries(
+    service.methods.map(({ localName }) => [localName, refuse]),
+  ) as unknown as ServiceImplementation<S>;
+}
+
+function never(): Promise<never> {
+  return new Promise<never>(() => undefined);
+}
