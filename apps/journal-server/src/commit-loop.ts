@@ -12,7 +12,7 @@ import {
 import type { Clock } from '@robustmq/runtime';
 import type { BucketHistogram } from '@robustmq/telemetry';
 import { checkAppend } from './append-check.ts';
-import type { AppendOrigin, AppendRequest, AppendSpan, PendingBatch, RoutedAppend } from './pending.ts';
+import type { AppendOrigin, AppendRequest, AppendSpan, PendingBatch } from './pending.ts';
 import { SECTION_LOG_START, SECTION_RECORDS } from './sections.ts';
 import type { Shard } from './shard.ts';
 
@@ -34,6 +34,12 @@ export interface CommitLoopHost {
   passEnded(origins: ReadonlySet<AppendOrigin>): void;
   /** The disk failed: resign everything (rules L5, R3). */
   storageFailed(error: BrokerError): void;
+}
+
+/** A request whose shard is known. */
+interface RoutedAppend {
+  readonly shard: Shard;
+  readonly request: AppendRequest;
 }
 
 interface LogStart {

@@ -1,7 +1,7 @@
 // The topic filters of one gateway, per tenant, with the answers per topic cached until they change (rule X5).
 
 import { FilterTrie, TopicCache } from '@robustmq/mqtt-topics';
-import type { StreamFacts } from './shard.ts';
+import type { StreamFacts } from './stream-facts.ts';
 import { mayHold } from './stream-topics.ts';
 
 interface TenantFilters {

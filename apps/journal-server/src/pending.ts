@@ -1,7 +1,6 @@
 // What travels through the write path: a request from a gateway's stream, and the batch it became.
 
 import type { BrokerError } from '@robustmq/errors';
-import type { Shard } from './shard.ts';
 import type { BatchTopics } from './stream-topics.ts';
 
 /** Answer to an append. */
@@ -68,10 +67,4 @@ export interface PendingRepeat {
   readonly request: AppendRequest;
   readonly baseOffset: number;
   readonly lastOffset: number;
-}
-
-/** A request whose shard is known. */
-export interface RoutedAppend {
-  readonly shard: Shard;
-  readonly request: AppendRequest;
 }

@@ -12,7 +12,8 @@ import type { ClusterPort, DeletedStream } from './cluster-port.ts';
 import { Deletions } from './directory/deletions.ts';
 import { ShardFiles } from './directory/shard-files.ts';
 import { shardDirectory, type OpenedDirectory } from './recovery.ts';
-import { Shard, shardKey, type ShardEvents, type StreamFacts } from './shard.ts';
+import { Shard, shardKey, type ShardEvents } from './shard.ts';
+import type { StreamFacts } from './stream-facts.ts';
 
 /** What happens to shards, for those who serve them. */
 export interface PlacementEvents extends ShardEvents {

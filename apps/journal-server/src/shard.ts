@@ -15,19 +15,8 @@ import type { ProducerState } from '@robustmq/producer-state';
 import { ShardLeader, type CommittedIsr, type IsrProposal, type Member } from '@robustmq/replication';
 import type { SegmentLog } from '@robustmq/segment-log';
 import { streamConfigOf, type StreamConfig } from './stream-config.ts';
+import type { StreamFacts } from './stream-facts.ts';
 import { Uncommitted } from './uncommitted.ts';
-
-/** What the cluster view says of a shard's stream. */
-export interface StreamFacts {
-  readonly streamId: number;
-  readonly tenant: string;
-  readonly name: string;
-  /** Topic filter of the stream; empty: not visible to MQTT. Of the tenant's built-in stream it means nothing. */
-  readonly mqttFilter: string;
-  /** The tenant's built-in stream: owns every topic that no other does, those with a leading `$` included. */
-  readonly ownsRest: boolean;
-  readonly config: Readonly<Record<string, string>>;
-}
 
 /** What a leadership begins with. */
 export interface Leadership {

@@ -3,7 +3,7 @@
 
 import { isControl, codecOf, RecordCursor } from '@robustmq/record-batch';
 import { hasWildcard, intersects, topicNameProblem } from '@robustmq/mqtt-topics';
-import type { StreamFacts } from './shard.ts';
+import type { StreamFacts } from './stream-facts.ts';
 
 /** How the records of a stream get their topics. */
 export type TopicRule =

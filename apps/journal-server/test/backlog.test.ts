@@ -8,7 +8,8 @@ import { BacklogReadSchema } from '@robustmq/rpc';
 import { systemTimers } from '@robustmq/runtime';
 import { readBacklog, type BacklogHost } from '../src/read/backlog.ts';
 import { ReadTurns } from '../src/read/read-turns.ts';
-import type { Shard, StreamFacts } from '../src/shard.ts';
+import type { Shard } from '../src/shard.ts';
+import type { StreamFacts } from '../src/stream-facts.ts';
 import { recordsOf } from './records.ts';
 
 const STREAM: StreamFacts = {
