@@ -161,12 +161,13 @@ export class Serving {
   }
 
   #makeRegistry(): FilterRegistry {
-    const { config, ownership } = this.#parts;
+    const { config, ownership, timers } = this.#parts;
     const { tails } = this;
     return new FilterRegistry(
       this.journal,
       config.journal.filterTimeout,
       ({ streamId, shard, leaderEpoch, offset }) => tails.startTail(streamId, shard, leaderEpoch, offset),
+      timers,
       {
         shardsOf: (tenant, filter) => ownership.shardsOf(tenant, filter),
         positionOf: (streamId, shard) => tails.positionOf(streamId, shard),

@@ -3,6 +3,7 @@ import { BrokerError } from '@robustmq/errors';
 import type { FilterAnswer, FilterChange } from '@robustmq/journal-client';
 import type { StreamView } from '@robustmq/meta-client';
 import { FailureSchema, OpenSessionOutcomeSchema, SessionKeySchema, type MeshResponse } from '@robustmq/rpc';
+import { VirtualClock } from '@robustmq/testkit';
 import { FilterRegistry, type ActiveFilter } from '../src/delivery/filter-registry.ts';
 import { MeshRoutes, type RouteStream } from '../src/mesh/mesh-routes.ts';
 import { BatchedCall } from '../src/store/batched-call.ts';
@@ -131,13 +132,14 @@ describe('FilterRegistry', () => {
   const answer = { activeFrom: [{ streamId: 1, shard: 0, leaderEpoch: 2, offset: 9 }], marks: [] };
 
   test('X5: one registration per filter, changes of a turn in one request, gone with its last user', async () => {
+    const clock = new VirtualClock();
     const port = new Port();
     const positions: number[] = [];
-    const registry = new FilterRegistry(port, 1_000, ({ offset }) => positions.push(offset));
+    const registry = new FilterRegistry(port, 1_000, ({ offset }) => positions.push(offset), clock);
     const active: (ActiveFilter | undefined)[] = [];
     const add = (filter: string) => registry.add('t', filter, (_error, found) => active.push(found));
     const uses = ['a', 'b', 'a'].map(add);
-    await turn();
+    await clock.advance(0);
     expect(port.changes).toHaveLength(1);
     expect(port.changes[0]!.add!.map(({ filter }) => filter)).toEqual(['a', 'b']);
     port.callbacks[0]!(undefined, answer);
@@ -149,24 +151,25 @@ describe('FilterRegistry', () => {
       use.release();
       use.release();
     }
-    await turn();
+    await clock.advance(0);
     expect(port.changes[1]).toEqual({ add: [], remove: [1] });
     // Added and removed within a turn: the journal never hears of it.
     registry.add('t', 'c', () => undefined).release();
-    await turn();
+    await clock.advance(0);
     expect(port.changes).toHaveLength(2);
     expect(registry.size).toBe(1);
   });
 
   test('N7: who lets a filter go before it is active hears so, and the others still wait', async () => {
+    const clock = new VirtualClock();
     const port = new Port();
-    const registry = new FilterRegistry(port, 1_000, () => undefined);
+    const registry = new FilterRegistry(port, 1_000, () => undefined, clock);
     const heard: string[] = [];
     const add = (name: string) =>
       registry.add('t', 'a', (error) => heard.push(`${name} ${error?.code ?? 'active'}`), Infinity);
     const first = add('first');
     add('second');
-    await turn();
+    await clock.advance(0);
     first.release();
     expect(heard).toEqual(['first cancelled']);
     registry.expire(performance.now() + 1e9);
@@ -177,32 +180,34 @@ describe('FilterRegistry', () => {
   });
 
   test('N7: a journal that answers after the last user has gone calls nobody back, and is told to forget', async () => {
+    const clock = new VirtualClock();
     const port = new Port();
-    const registry = new FilterRegistry(port, 1_000, () => undefined);
+    const registry = new FilterRegistry(port, 1_000, () => undefined, clock);
     const heard: (string | undefined)[] = [];
     const use = registry.add('t', 'a', (error) => heard.push(error?.code));
-    await turn();
+    await clock.advance(0);
     port.callbacks[0]!(new BrokerError('unavailable', 'away'), { activeFrom: [], marks: [] });
     use.release();
-    await turn();
+    await clock.advance(0);
     expect(heard).toEqual(['cancelled']);
     expect(port.changes[1]).toEqual({ add: [], remove: [1] });
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await clock.advance(150);
     expect(port.changes).toHaveLength(2);
   });
 
   test('a journal that is away is asked again; a deadline fails who waits', async () => {
+    const clock = new VirtualClock();
     const port = new Port();
-    const registry = new FilterRegistry(port, 50, () => undefined);
+    const registry = new FilterRegistry(port, 50, () => undefined, clock);
     const codes: (string | undefined)[] = [];
     registry.add('t', 'a', (error) => codes.push(error?.code));
-    await turn();
+    await clock.advance(0);
     port.callbacks[0]!(new BrokerError('unavailable', 'away'), { activeFrom: [], marks: [] });
     registry.expire(performance.now() + 1_000);
     expect(codes).toEqual(['deadline_exceeded']);
     registry.add('t', 'a', (error) => codes.push(error?.code));
-    await new Promise((resolve) => setTimeout(resolve, 150));
-    await turn();
+    await clock.advance(150);
+    await clock.advance(0);
     port.callbacks[1]!(undefined, answer);
     expect(codes).toEqual(['deadline_exceeded', undefined]);
   });
@@ -225,7 +230,8 @@ describe('MeshRoutes (S6)', () => {
   }
 
   test('a snapshot, then deltas; users are counted; what is undone in a turn is not sent', async () => {
-    const routes = new MeshRoutes();
+    const clock = new VirtualClock();
+    const routes = new MeshRoutes(clock);
     const peer = new Peer();
     routes.add('t', 'a');
     routes.join(peer);
@@ -233,10 +239,10 @@ describe('MeshRoutes (S6)', () => {
     routes.add('t', 'b');
     routes.add('t', 'gone');
     routes.remove('t', 'gone');
-    await turn();
+    await clock.advance(0);
     routes.remove('t', 'a');
     routes.remove('t', 'b');
-    await turn();
+    await clock.advance(0);
     expect(peer.routes()).toEqual([
       { sequence: 1, snapshot: true, add: ['a'], remove: [] },
       { sequence: 2, snapshot: false, add: ['b'], remove: [] },
@@ -245,7 +251,8 @@ describe('MeshRoutes (S6)', () => {
   });
 
   test('SUBACK waits for every peer, for one that leaves, or 100 ms', async () => {
-    const routes = new MeshRoutes();
+    const clock = new VirtualClock();
+    const routes = new MeshRoutes(clock);
     const peers = [new Peer(), new Peer()];
     const told: string[] = [];
     routes.whenKnown(() => told.push('alone'));
@@ -253,19 +260,23 @@ describe('MeshRoutes (S6)', () => {
     for (const peer of peers) routes.acknowledged(peer, 2);
     routes.add('t', 'a');
     routes.whenKnown(() => told.push('acknowledged'));
-    await turn();
+    await clock.advance(0);
     routes.acknowledged(peers[0]!, 3);
     expect(told).toEqual(['alone']);
     routes.leave(peers[1]!);
     expect(told).toEqual(['alone', 'acknowledged']);
     routes.add('t', 'b');
-    const start = performance.now();
-    await new Promise<void>((resolve) => routes.whenKnown(resolve));
-    expect(performance.now() - start).toBeGreaterThan(80);
+    routes.whenKnown(() => told.push('late'));
+    await clock.advance(99);
+    expect(told).toHaveLength(2);
+    await clock.advance(1);
+    expect(told).toEqual(['alone', 'acknowledged', 'late']);
     routes.add('t', 'c');
     routes.whenKnown(() => told.push('never'));
     routes.close();
-    expect(told).toHaveLength(2);
+    await clock.advance(1_000);
+    expect(told).toHaveLength(3);
+    expect(clock.pending).toBe(0);
   });
 });
 

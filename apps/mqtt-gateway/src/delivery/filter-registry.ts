@@ -3,6 +3,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import type { FilterAnswer, FilterChange } from '@robustmq/journal-client';
+import type { Timers } from '@robustmq/runtime';
 import { shardKeyOf } from './shard-tail.ts';
 import type { StartOffset } from '@robustmq/mqtt-session';
 
@@ -66,6 +67,7 @@ export class FilterRegistry {
   readonly #port: FilterPort;
   readonly #timeoutMs: number;
   readonly #onPosition: (position: StartOffset) => void;
+  readonly #timers: Timers;
   readonly #coverage: FilterCoverage;
   readonly #byName = new Map<string, Registration>();
   #added: Registration[] = [];
@@ -78,12 +80,14 @@ export class FilterRegistry {
     port: FilterPort,
     timeoutMs: number,
     onPosition: (position: StartOffset) => void,
+    timers: Timers,
     coverage: FilterCoverage = NO_SHARDS,
   ) {
     this.#coverage = coverage;
     this.#port = port;
     this.#timeoutMs = timeoutMs;
     this.#onPosition = onPosition;
+    this.#timers = timers;
   }
 
   get size(): number {
@@ -158,7 +162,7 @@ export class FilterRegistry {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.#send());
+    this.#timers.soon(() => this.#send());
   }
 
   #send(): void {
@@ -178,7 +182,7 @@ export class FilterRegistry {
     if (error !== undefined) {
       // The client keeps the filters and registers them with every journal that comes up: ask again for where from.
       const again = added.filter((registration) => registration.users > 0);
-      if (again.length > 0) setTimeout(() => this.#again(again), RETRY_MS).unref();
+      if (again.length > 0) this.#timers.after(RETRY_MS, () => this.#again(again));
       return;
     }
     const activeFrom = new Map<number, StartOffset>();
@@ -198,7 +202,7 @@ export class FilterRegistry {
     registration.waiting = isWhole ? [] : waiting.filter(({ deadlineMs }) => deadlineMs !== Infinity);
     for (const { callback, deadlineMs } of waiting)
       if (isWhole || deadlineMs === Infinity) callback(undefined, active);
-    if (registration.waiting.length > 0) setTimeout(() => this.#again([registration]), RETRY_MS).unref();
+    if (registration.waiting.length > 0) this.#timers.after(RETRY_MS, () => this.#again([registration]));
   }
 
   /** Adds the shards that no leader answered for, as far as their tails are known. */

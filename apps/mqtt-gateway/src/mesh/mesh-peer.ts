@@ -18,6 +18,7 @@ import {
   type RouteFrame,
   type ServiceClient,
 } from '@robustmq/rpc';
+import type { Cancel, Timers } from '@robustmq/runtime';
 import type { Message } from '../delivery/message.ts';
 
 /** Another live gateway. */
@@ -40,6 +41,7 @@ type Identity = Pick<NodeIdentity, 'nodeId' | 'incarnation' | 'directoryId'>;
 export interface MeshSelf {
   readonly identity: Identity;
   readonly credentials: Credentials;
+  readonly timers: Timers;
 }
 
 type MeshStream = ReturnType<ServiceClient<typeof GatewayService>['mesh']>;
@@ -69,8 +71,9 @@ export class MeshPeer {
   readonly #open = new Map<string, RecordBatchBuilder>();
   #stream: MeshStream | null = null;
   #acknowledged = 0n;
-  #flushTimer: NodeJS.Timeout | null = null;
-  #retryTimer: NodeJS.Timeout | null = null;
+  readonly #timers: Timers;
+  #cancelFlush: Cancel | null = null;
+  #cancelRetry: Cancel | null = null;
   #isAckDue = false;
   #closed = false;
 
@@ -79,6 +82,7 @@ export class MeshPeer {
     this.incarnation = peer.incarnation;
     this.address = peer.address;
     this.#identity = self.identity;
+    this.#timers = self.timers;
     this.#counters = counters;
     this.calls = createClient(GatewayService, { address: peer.address, credentials: self.credentials });
     this.#connect();
@@ -95,7 +99,7 @@ export class MeshPeer {
       this.#stream = null;
       for (const builder of this.#open.values()) this.#counters.lost += builder.recordCount;
       this.#open.clear();
-      if (!this.#closed) this.#retryTimer = setTimeout(() => this.#connect(), RECONNECT_MS);
+      if (!this.#closed) this.#cancelRetry = this.#timers.after(RECONNECT_MS, () => this.#connect());
     };
     stream.on('error', broken);
     stream.on('end', broken);
@@ -169,12 +173,12 @@ export class MeshPeer {
   }
 
   #flushSoon(): void {
-    this.#flushTimer ??= setTimeout(() => this.#flush(), TICK_MS);
+    this.#cancelFlush ??= this.#timers.after(TICK_MS, () => this.#flush());
   }
 
   #flush(): void {
-    if (this.#flushTimer !== null) clearTimeout(this.#flushTimer);
-    this.#flushTimer = null;
+    this.#cancelFlush?.();
+    this.#cancelFlush = null;
     let isSent = false;
     for (const [tenant, builder] of this.#open) {
       if (builder.isEmpty) continue;
@@ -197,8 +201,8 @@ export class MeshPeer {
 
   close(): void {
     this.#closed = true;
-    if (this.#flushTimer !== null) clearTimeout(this.#flushTimer);
-    if (this.#retryTimer !== null) clearTimeout(this.#retryTimer);
+    this.#cancelFlush?.();
+    this.#cancelRetry?.();
     this.#stream?.cancel();
     this.#stream = null;
     this.calls.close();

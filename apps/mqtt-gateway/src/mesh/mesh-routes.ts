@@ -9,6 +9,7 @@ import {
   type MeshResponse,
   type Route,
 } from '@robustmq/rpc';
+import type { Cancel, Timers } from '@robustmq/runtime';
 
 /** The stream to one peer. */
 export interface RouteStream {
@@ -23,7 +24,7 @@ interface Waiter {
   readonly sequence: number;
   readonly peers: Set<RouteStream>;
   readonly callback: () => void;
-  readonly timer: NodeJS.Timeout;
+  readonly stopTimer: Cancel;
 }
 
 /** SUBACK waits at most this long for the peers (rule S6). */
@@ -34,10 +35,15 @@ export class MeshRoutes {
   readonly #users = new Map<string, { readonly route: Route; users: number }>();
   readonly #peers = new Map<RouteStream, RoutePeer>();
   readonly #waiters = new Set<Waiter>();
+  readonly #timers: Timers;
   #sequence = 0;
   #added: Route[] = [];
   #removed: Route[] = [];
   #scheduled = false;
+
+  constructor(timers: Timers) {
+    this.#timers = timers;
+  }
 
   get peerCount(): number {
     return this.#peers.size;
@@ -72,7 +78,7 @@ export class MeshRoutes {
     else list.push(route);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.#send());
+    this.#timers.soon(() => this.#send());
   }
 
   #send(): void {
@@ -142,19 +148,19 @@ export class MeshRoutes {
       sequence,
       peers,
       callback,
-      timer: setTimeout(() => this.#finish(waiter), MAX_WAIT_MS),
+      stopTimer: this.#timers.after(MAX_WAIT_MS, () => this.#finish(waiter)),
     };
     this.#waiters.add(waiter);
   }
 
   #finish(waiter: Waiter): void {
     if (!this.#waiters.delete(waiter)) return;
-    clearTimeout(waiter.timer);
+    waiter.stopTimer();
     waiter.callback();
   }
 
   close(): void {
-    for (const waiter of this.#waiters) clearTimeout(waiter.timer);
+    for (const waiter of this.#waiters) waiter.stopTimer();
     this.#waiters.clear();
     this.#peers.clear();
   }

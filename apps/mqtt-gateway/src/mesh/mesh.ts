@@ -35,7 +35,7 @@ export interface MeshHost {
 /** The mesh of this incarnation. */
 export class Mesh implements MeshPort {
   readonly counters: MeshCounters = { sent: 0, received: 0, framesSent: 0, lost: 0 };
-  readonly routes = new MeshRoutes();
+  readonly routes: MeshRoutes;
   readonly #host: MeshHost;
   readonly #deliverer: Deliverer;
   readonly #peers = new Map<string, MeshPeer>();
@@ -45,6 +45,7 @@ export class Mesh implements MeshPort {
 
   constructor(host: MeshHost, deliverer: Deliverer) {
     this.#host = host;
+    this.routes = new MeshRoutes(host.timers);
     this.#deliverer = deliverer;
   }
 
