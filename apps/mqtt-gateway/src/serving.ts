@@ -1,12 +1,11 @@
 // Everything that one incarnation of the gateway serves with. When its lease ends it is closed as a whole and another one
 // is made (rule F1): nothing that an old incarnation knew is believed by the next.
 
-import { create } from '@bufbuild/protobuf';
 import type { Authenticator } from '@robustmq/access-control';
 import { JournalClient, clusterDirectory } from '@robustmq/journal-client';
 import { REASON, TopicCache } from '@robustmq/mqtt-codec';
 import type { MetaClient, Registration } from '@robustmq/meta-client';
-import { ServiceKind, SessionHandoverSchema } from '@robustmq/rpc';
+import { ServiceKind } from '@robustmq/rpc';
 import { TurnBudget, type Cancel, type Clock, type Timers, type TimerWheel } from '@robustmq/runtime';
 import { RateLimitedLog, type DebugSwitch, type TraceSampler } from '@robustmq/telemetry';
 import type { MqttGatewayConfig } from './config.ts';
@@ -30,11 +29,10 @@ import { ConnectFlow } from './session/connect-flow.ts';
 import type { ConnectionHost } from './session/connection.ts';
 import { CursorCommits } from './session/cursor-commits.ts';
 import { SessionDirectory } from './session/session-directory.ts';
-import { placesOf, SessionEnding } from './session/session-end.ts';
+import { handoverOf, SessionEnding } from './session/session-end.ts';
 import { SubscribeFlow } from './session/subscribe-flow.ts';
 import type { FilterRoutes } from './session/filter-routes.ts';
 import type { ResumePorts } from './session/resume-flow.ts';
-import { placesMessage } from './store/session-rows.ts';
 import { Takeovers } from './session/takeovers.ts';
 import type { OutputFlusher } from './transport/output-flusher.ts';
 
@@ -301,13 +299,7 @@ export class Serving {
           return null;
         }
       },
-      handoverOf: ({ tenant, clientId }) => {
-        const handover = create(SessionHandoverSchema);
-        const session = this.directory.get(tenant, clientId)?.session;
-        if (!session?.isDurable) return handover;
-        handover.places = placesMessage(placesOf(session));
-        return handover;
-      },
+      handoverOf: ({ tenant, clientId }) => handoverOf(this.directory.get(tenant, clientId)?.session ?? null),
       isClosed: () => this.#isClosed,
       counted: () => this.#parts.counters.takenOver++,
     });

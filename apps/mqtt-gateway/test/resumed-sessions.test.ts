@@ -401,3 +401,28 @@ describe('between two gateways', () => {
     }
   });
 });
+
+test('a CONNECT that came to nothing leaves no doubt about what was sent to the one behind it', async () => {
+  const device = client();
+  await device.connect('dev', durable);
+  await device.subscribe('d/#', 0);
+  await leave(device);
+  await publishAll(['a', 'b']);
+  const hasty = client();
+  let answer = (): void => undefined;
+  running.meta.opensHeld = new Promise((resolve) => (answer = resolve));
+  hasty.send(hasty.connectPacket('dev', durable));
+  const opens = (): number => running.meta.calls.filter((call) => call === 'open dev').length;
+  await until(() => opens() === 2);
+  hasty.close();
+  const { directory } = running.gateway.serving!;
+  await until(() => directory.get('default', 'dev') === undefined, 'the first is gone');
+  const next = client();
+  next.send(next.connectPacket('dev', durable));
+  await until(() => directory.get('default', 'dev') !== undefined, 'the second waits');
+  running.meta.opensHeld = undefined;
+  answer();
+  expect((await next.take('connack')).sessionPresent).toBe(true);
+  await until(() => next.payloads().length === 2, 'what was never sent arrives');
+  expect(next.payloads()).toEqual(['a', 'b']);
+});

@@ -58,6 +58,8 @@ export interface ScriptedSession {
   connected: boolean;
   expiryIntervalS: number;
   deliveryUncertain: boolean;
+  /** Name of the user whose session it is; empty: nobody's in particular. */
+  readonly principal: string;
   lastChange: bigint;
   subscriptions: SubscriptionRow[];
   starts: StartVector[];
@@ -95,6 +97,8 @@ export class ScriptedMeta {
   sessionError: BrokerError | undefined;
   /** Answers the first open of a session as if this incarnation served it. */
   previousOwner: { nodeId: string; incarnation: bigint } | undefined;
+  /** Answers no open of a session before this has come to its end. */
+  opensHeld: Promise<void> | undefined;
   port = 0;
 
   constructor(options: ScriptedMetaOptions = {}) {
@@ -310,9 +314,11 @@ export class ScriptedMeta {
       throw new BrokerError('unsupported', 'not scripted');
     };
     return {
-      openSessions: ({ node, sessions }) => ({
-        outcomes: sessions.map((session) => this.#open(session, node!)),
-      }),
+      openSessions: async ({ node, sessions }) => {
+        const outcomes = sessions.map((session) => this.#open(session, node!));
+        await this.opensHeld;
+        return { outcomes };
+      },
       readSession: ({ key, from }) => {
         const row = this.#row(key!);
         if (row === undefined) throw new BrokerError('fenced', 'another owner');
@@ -396,6 +402,13 @@ export class ScriptedMeta {
       });
     }
     const known = this.sessions.get(session.clientId);
+    const principal = session.principal?.name ?? '';
+    const isOwned = known !== undefined && known.principal !== '';
+    if (isOwned && known.principal !== principal) {
+      return create(OpenSessionOutcomeSchema, {
+        failure: { code: 'permission_denied', message: 'the session belongs to another principal' },
+      });
+    }
     const isPresent = known !== undefined && known.expiryIntervalS > 0 && !session.cleanStart;
     const isOwn = known?.ownerNodeId === node.nodeId && known.ownerIncarnation === node.incarnation;
     const row: ScriptedSession = {
@@ -412,6 +425,7 @@ export class ScriptedMeta {
       }),
       lastChange: 0n,
       expiryIntervalS: session.expiryIntervalS,
+      principal,
       ownerNodeId: node.nodeId,
       ownerIncarnation: node.incarnation,
       connected: true,

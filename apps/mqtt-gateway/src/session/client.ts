@@ -1,6 +1,7 @@
 // A connected client, as those who serve it see it. Only the connection implements this: flows, takeovers and the directory
 // know neither its socket nor its decoder.
 
+import type { Principal } from '@robustmq/access-control';
 import type { MqttSession, SubscribeRequest, UnsubscribeRequest } from '@robustmq/mqtt-session';
 import type { ShardPlace } from '../delivery/shard-place.ts';
 import type { Subscription } from '../delivery/subscription.ts';
@@ -22,6 +23,8 @@ export interface Client {
   readonly session: ClientSession | null;
   /** Session epoch that its CONNECT has got so far; 0: it is being asked for; null: it was not asked for yet. */
   openedEpoch: bigint | null;
+  /** On whose behalf it acts; null until its login is verified. */
+  principal: Principal | null;
   /** Stops reading for a reason; they add up. */
   hold(reason: number): void;
   /** The reason is gone. */

@@ -1,7 +1,7 @@
 // What lies between CONNECT and CONNACK: may the client come in, and a session row in meta that fences every other owner
 // (rule S1). Reading is held meanwhile.
 
-import type { Authenticator, Principal, Verdict } from '@robustmq/access-control';
+import { isSamePrincipal, type Authenticator, type Principal, type Verdict } from '@robustmq/access-control';
 import { create } from '@bufbuild/protobuf';
 import { TopicHash } from '@robustmq/bytes';
 import { BrokerError } from '@robustmq/errors';
@@ -20,6 +20,7 @@ import { removeRoutes } from './filter-routes.ts';
 import { HOLD_CONNECT } from './read-holds.ts';
 import { Resumption, type ResumePorts } from './resume-flow.ts';
 import type { SessionDirectory } from './session-directory.ts';
+import { handoverOf } from './session-end.ts';
 import { placesAfterCrash } from './session-places.ts';
 import type { OldSession } from './takeovers.ts';
 
@@ -55,6 +56,8 @@ interface Opening {
   readonly client: Client;
   readonly terms: ConnectTerms;
   readonly principal: Principal;
+  /** Another principal has the client id here: meta says first whose the session is. */
+  readonly isForeign: boolean;
   attempt: number;
   /** What the first open found: the later ones find the row that it made. */
   isPresent: boolean;
@@ -104,22 +107,36 @@ export class ConnectFlow {
       machine.refuse(REASON.badUserNameOrPassword);
       return;
     }
-    const previous = this.#ports.directory.replace(tenant, terms.clientId, client);
-    if (previous !== undefined) {
-      this.#ports.counters.takenOver++;
-      // Its release is sent before our open: the store keeps the order of a client id's steps.
-      previous.machine.disconnect(REASON.sessionTakenOver);
-    }
     const { principal } = verdict;
+    client.principal = principal;
+    const owner = this.#ports.directory.get(tenant, terms.clientId)?.principal ?? principal;
+    const isForeign = !isSamePrincipal(owner, principal);
+    // The release of who had it is sent before our open: the store keeps the order of a client id's steps.
+    if (!isForeign) this.#replace(client, terms);
     this.#openRow({
       client,
       terms,
       principal,
+      isForeign,
       attempt: 1,
       isPresent: true,
       isUncertain: false,
       handover: undefined,
     });
+  }
+
+  /** Makes the client id this connection's; whoever had it goes, and tells what only it knew. */
+  #replace(client: Client, { clientId }: ConnectTerms): SessionHandover | undefined {
+    const { directory, counters } = this.#ports;
+    const { tenant } = client;
+    const previous = client.isClosed
+      ? directory.get(tenant, clientId)
+      : directory.replace(tenant, clientId, client);
+    if (previous === undefined) return undefined;
+    const handover = handoverOf(previous.session);
+    counters.takenOver++;
+    previous.machine.disconnect(REASON.sessionTakenOver);
+    return handover;
   }
 
   #openRow(opening: Opening): void {
@@ -163,7 +180,11 @@ export class ConnectFlow {
     const { client } = opening;
     client.openedEpoch = session.key.epoch;
     opening.isPresent &&= session.isPresent;
-    if (opening.attempt === 1) opening.isUncertain = session.deliveryUncertain;
+    if (opening.attempt === 1) {
+      opening.isUncertain = session.deliveryUncertain;
+      // Our open has fenced who was served here: what it knew goes from hand to hand.
+      if (opening.isForeign) opening.handover = this.#replace(client, opening.terms);
+    }
     if (session.previousOwner !== undefined) this.#takeOver(opening, session, session.previousOwner);
     else if (this.#isCurrent(opening)) this.#accept(opening, session);
     else this.#letGo(opening, session);
@@ -183,9 +204,8 @@ export class ConnectFlow {
     const { store } = this.#ports;
     const places = placesHandedOver(opening);
     const expiryIntervalS = terms.sessionExpiryIntervalS;
-    store.release({ key, expiryIntervalS, ...(places && { places }) }, () => undefined);
     client.machine.refuse(reasonCode);
-    store.opened({ tenant: client.tenant, clientId: terms.clientId });
+    store.giveBack({ key, expiryIntervalS, ...(places && { places }) });
   }
 
   /** Another gateway serves the session: it stops, or its lease ends, before we serve (rule S1). */

@@ -2,6 +2,7 @@
 // protocol allows is decided by MqttSession; this is the shell around it.
 
 import { randomBytes } from 'node:crypto';
+import type { Principal } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
 import {
   ACK_MAX_BYTES,
@@ -103,6 +104,7 @@ export class Connection implements ByteSink, SessionSink, Relief, Client {
   session: ClientSession | null = null;
   /** Session epoch that its CONNECT has got so far; 0: it is being asked for; null: it was not asked for yet. */
   openedEpoch: bigint | null = null;
+  principal: Principal | null = null;
   tenant: string;
   readonly #decoder: MqttDecoder;
   readonly #timer: WheelTimer;

@@ -1,8 +1,15 @@
 // The end of a session's time on this gateway: its filters go, and its row in meta gets what the next owner needs.
 
+import { create } from '@bufbuild/protobuf';
+import { SessionHandoverSchema, type SessionHandover } from '@robustmq/rpc';
 import type { ShardPlace } from '../delivery/shard-place.ts';
 import type { GatewayLog } from '../gateway-log.ts';
-import type { StoredCursor, StoredOutbound, StoredPlaces } from '../store/session-rows.ts';
+import {
+  placesMessage,
+  type StoredCursor,
+  type StoredOutbound,
+  type StoredPlaces,
+} from '../store/session-rows.ts';
 import type { ClientSession } from './client-session.ts';
 import type { SessionStore } from '../store/session-store.ts';
 import type { Client } from './client.ts';
@@ -25,6 +32,12 @@ export function placesOf(session: ClientSession): StoredPlaces {
     return { ...rowOf(place, offset), sentBelow };
   });
   return { cursors, outbound, doubtful: sending.isUncertain };
+}
+
+/** What the owner of a session tells the one who takes it over. */
+export function handoverOf(session: ClientSession | null): SessionHandover {
+  const isKept = session?.isDurable === true;
+  return create(SessionHandoverSchema, isKept ? { places: placesMessage(placesOf(session)) } : {});
 }
 
 /** What ending a session needs of the gateway. */

@@ -162,13 +162,17 @@ export class SessionStore {
   }
 
   /** Lets the session go; see ReleaseSession. */
-  release({ key, expiryIntervalS, places }: SessionRelease, callback: DoneCallback): void {
-    const release = create(ReleaseSessionSchema, {
-      key,
-      expiryIntervalS,
-      ...(places && { places: placesMessage(places) }),
-    });
-    this.#steps.run(nameOf(key), (end) => this.#add(this.#releases, release, callback, end));
+  release(release: SessionRelease, callback: DoneCallback): void {
+    const { key } = release;
+    this.#steps.run(nameOf(key), (end) => this.#add(this.#releases, messageOf(release), callback, end));
+  }
+
+  /**
+   * Lets a session go whose CONNECT came to nothing, which decides it: the next one of the client id, which may wait
+   * already, finds the session as it was, and not one that was served.
+   */
+  giveBack(release: SessionRelease): void {
+    this.#releases.add(messageOf(release), () => this.opened(release.key));
   }
 
   /**
@@ -218,6 +222,14 @@ export class SessionStore {
       end();
     });
   }
+}
+
+function messageOf({ key, expiryIntervalS, places }: SessionRelease): ReleaseSession {
+  return create(ReleaseSessionSchema, {
+    key,
+    expiryIntervalS,
+    ...(places && { places: placesMessage(places) }),
+  });
 }
 
 /** Removals first: a filter may be put again by the same change. */
