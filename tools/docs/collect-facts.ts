@@ -5,6 +5,7 @@ import type { ConfigDefinition } from '@robustmq/config';
 import { portOption, SERVICE_FACTS, SERVICES } from '@robustmq/testkit/cluster';
 
 import { TOPIC_CONFIG } from '../../apps/kafka-gateway/src/topic-config.ts';
+import { configOption } from '../start/plan.ts';
 import type { Facts } from './facts.ts';
 import type { MetricRow } from './pages/metrics.ts';
 
@@ -45,7 +46,7 @@ export function collectFacts(
   return {
     scripts: new Set(Object.keys(manifest.scripts)),
     options: new Map([
-      ['start', new Set([...optionsIn(root, 'tools/start/main.ts'), ...startOptions()])],
+      ['start', new Set([...optionsIn(root, 'tools/start/options.ts'), ...startOptions()])],
       ['cluster', optionsIn(root, 'tools/cluster/main.ts')],
       ['test', optionsIn(root, 'tools/test/main.ts')],
       ['test:nightly', optionsIn(root, 'tools/nightly/main.ts')],
@@ -84,9 +85,10 @@ function optionsIn(root: string, file: string): Set<string> {
 }
 
 function startOptions(): string[] {
-  return SERVICES.flatMap((service) =>
-    SERVICE_FACTS[service].ports.map(({ endpoint }) => portOption(service, endpoint)),
-  );
+  return SERVICES.flatMap((service) => [
+    configOption(service),
+    ...SERVICE_FACTS[service].ports.map(({ endpoint }) => portOption(service, endpoint)),
+  ]);
 }
 
 function readSources(root: string): string {

@@ -7,10 +7,12 @@ import { BrokerError } from '@robustmq/errors';
 
 import { answersOk, waitUntil } from './conditions.ts';
 import { makePrivateFolder } from './data-folder.ts';
+import { LogFile } from './log-file.ts';
 import { type ProcessSpec, SERVICE_FACTS } from './service.ts';
 
 const LOG_TAIL_BYTES = 4_096;
-const LOG_MODE = 0o600;
+/** How often the size of a log is looked at. */
+const LOG_CHECK_MS = 5_000;
 const READY_PROBE_TIMEOUT_MS = 1_000;
 /** EX_TEMPFAIL: a process whose disk failed ends by itself and asks to be started again (rules L5, R3). */
 const RESTART_ME_EXIT_CODE = 75;
@@ -44,6 +46,7 @@ export class ManagedProcess {
   #child: ChildProcess | undefined;
   #exit: Promise<ProcessExit> | undefined;
   #lastExit: ProcessExit | undefined;
+  readonly #log: LogFile;
   #startedAtByte = 0;
   #expectedToEnd = false;
   #startedAtMs = 0;
@@ -55,6 +58,7 @@ export class ManagedProcess {
 
   constructor(spec: ProcessSpec, options: ManagedProcessOptions = {}) {
     this.spec = spec;
+    this.#log = new LogFile(spec.logFile);
     this.#options = options;
   }
 
@@ -108,7 +112,8 @@ export class ManagedProcess {
   }
 
   #spawn(resolve: (exit: ProcessExit) => void): void {
-    const log = openSync(this.spec.logFile, 'a', LOG_MODE);
+    this.#log.rotateWhenLarge();
+    const log = this.#log.open();
     this.#startedAtByte = fstatSync(log).size;
     const [program, ...args] = this.spec.argv;
     // Its own process group: a terminal's Ctrl-C must reach the launcher only, which drains in order. The channel carries
@@ -122,7 +127,11 @@ export class ManagedProcess {
     child.channel?.unref();
     this.#child = child;
     this.#startedAtMs = performance.now();
+    const logCheck = setInterval(() => {
+      if (this.#log.rotateWhenLarge()) this.#startedAtByte = 0;
+    }, LOG_CHECK_MS).unref();
     const ended = (exit: ProcessExit): void => {
+      clearInterval(logCheck);
       if (child !== this.#child) return;
       if (this.#mayRestart(exit)) this.#restartLater(exit, resolve);
       else this.#ended(exit, resolve);

@@ -15,6 +15,8 @@ import {
 } from './service.ts';
 
 const LOOPBACK = '127.0.0.1';
+/** Hosts that stand for every address of the machine: nobody can dial them. */
+const UNSPECIFIED: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 /** Each service gets a block of this many ports above the base, so that adding a node moves no other's port. */
 const BASE_PORT_BLOCK = 40;
 
@@ -41,6 +43,8 @@ export interface PlanOptions {
   readonly dataDir: string;
   readonly counts: Counts;
   readonly ports: PortChoice;
+  /** Where the ports listen that clients come to; loopback by default. Calls between services always stay there. */
+  readonly clientHost?: string;
   /** Further flags per service, after our own: `{'mqtt-gateway': ['--auth.anonymous=true']}`. */
   readonly extraFlags?: Partial<Readonly<Record<ServiceName, readonly string[]>>>;
   /** Further flags for node itself, before the script: `--cpu-prof`, `--max-old-space-size=...`. */
@@ -53,16 +57,17 @@ export async function planCluster(options: PlanOptions): Promise<ProcessSpec[]> 
   refuseCounts(options.counts);
   const dataDir = path.resolve(options.dataDir);
   const root = repositoryRoot();
-  const ports = new PortTable(options.ports);
+  const clientHost = options.clientHost ?? LOOPBACK;
+  if (!(await isPortFree(clientHost, 0)))
+    throw new BrokerError('invalid_argument', `${clientHost} is no address that this machine can listen on`);
+  const ports = new PortTable(options.ports, clientHost);
   const specs: ProcessSpec[] = [];
   const metaAddresses: string[] = [];
   for (const service of SERVICES) {
     for (let n = 1; n <= options.counts[service]; n += 1) {
       const nodeId = `${SERVICE_FACTS[service].nodePrefix}-${n}`;
       const own = await ports.of(service, n);
-      const addresses = Object.fromEntries(
-        Object.entries(own).map(([name, port]) => [name, `${LOOPBACK}:${port}`]),
-      );
+      const addresses = addressesOf(service, own, clientHost);
       if (service === 'meta-service') metaAddresses.push(addresses['grpc'] ?? '');
       const nodeDir = path.join(dataDir, nodeId);
       specs.push({
@@ -79,6 +84,7 @@ export async function planCluster(options: PlanOptions): Promise<ProcessSpec[]> 
           ...commandLine(service, nodeId, nodeDir, own, metaAddresses, [
             // All processes of a cluster share what meta-service makes at its first start.
             `--cluster.secretFile=${path.join(dataDir, 'cluster.secret')}`,
+            ...hostFlags(service, options.clientHost),
             ...(options.extraFlags?.[service] ?? []),
           ]),
         ],
@@ -87,6 +93,29 @@ export async function planCluster(options: PlanOptions): Promise<ProcessSpec[]> 
     }
   }
   return specs;
+}
+
+/** What this machine dials to reach each endpoint. */
+function addressesOf(
+  service: ServiceName,
+  ports: Readonly<Record<string, number>>,
+  clientHost: string,
+): Record<string, string> {
+  const facts = SERVICE_FACTS[service].ports;
+  const dialled = UNSPECIFIED.has(clientHost) ? LOOPBACK : clientHost;
+  return Object.fromEntries(
+    facts.map(({ endpoint, hostOption }) => {
+      const host = hostOption === undefined ? LOOPBACK : dialled;
+      return [endpoint, `${host.includes(':') ? `[${host}]` : host}:${ports[endpoint] ?? 0}`];
+    }),
+  );
+}
+
+function hostFlags(service: ServiceName, clientHost: string | undefined): string[] {
+  if (clientHost === undefined) return [];
+  return SERVICE_FACTS[service].ports.flatMap(({ hostOption }) =>
+    hostOption === undefined ? [] : [`--${hostOption}=${clientHost}`],
+  );
 }
 
 function refuseCounts(counts: Counts): void {
@@ -109,10 +138,12 @@ function refuseCounts(counts: Counts): void {
 /** Assigns ports and refuses a taken one by the name of its option. */
 class PortTable {
   readonly #choice: PortChoice;
+  readonly #clientHost: string;
   readonly #free: FreePorts;
 
-  constructor(choice: PortChoice) {
+  constructor(choice: PortChoice, clientHost: string) {
     this.#choice = choice;
+    this.#clientHost = clientHost;
     this.#free = new FreePorts(LOOPBACK, process.pid);
   }
 
@@ -134,19 +165,24 @@ class PortTable {
       if (n > 1)
         throw new BrokerError('invalid_argument', 'well-known ports serve one process of each service only');
       const option = portOption(service, fact.endpoint);
-      return this.#checked(choice.overrides?.[option] ?? fact.defaultPort, service, `--${option}`);
+      return this.#checked(choice.overrides?.[option] ?? fact.defaultPort, service, fact, `--${option}`);
     }
     const block = SERVICES.indexOf(service) * BASE_PORT_BLOCK;
     const offset = (n - 1) * facts.length + index;
     if (offset >= BASE_PORT_BLOCK)
       throw new BrokerError('invalid_argument', `too many ${service} processes for one base port`);
-    return this.#checked(choice.basePort + block + offset, service, '--base-port');
+    return this.#checked(choice.basePort + block + offset, service, fact, '--base-port');
   }
 
-  async #checked(port: number, service: ServiceName, option: string): Promise<number> {
+  async #checked(
+    port: number,
+    service: ServiceName,
+    { hostOption }: { readonly hostOption?: string },
+    option: string,
+  ): Promise<number> {
     if (port > 65_535)
       throw new BrokerError('invalid_argument', `port ${port} of ${service} is out of range (${option})`);
-    if (await isPortFree(LOOPBACK, port)) return port;
+    if (await isPortFree(hostOption === undefined ? LOOPBACK : this.#clientHost, port)) return port;
     throw new BrokerError(
       'conflict',
       `port ${port} of ${service} is taken: free it or choose another with ${option}`,

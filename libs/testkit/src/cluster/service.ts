@@ -25,6 +25,8 @@ interface PortFact {
   /** The option that sets it, without dashes. */
   readonly option: string;
   readonly defaultPort: number;
+  /** The option of the address to listen on, of the ports that clients come to; the others stay on loopback. */
+  readonly hostOption?: string;
 }
 
 interface ServiceFact {
@@ -62,8 +64,8 @@ export const SERVICE_FACTS: Readonly<Record<ServiceName, ServiceFact>> = {
   'mqtt-gateway': {
     nodePrefix: 'mqtt',
     ports: [
-      { endpoint: 'mqtt', option: 'mqtt.port', defaultPort: 1883 },
-      { endpoint: 'ws', option: 'ws.port', defaultPort: 8083 },
+      { endpoint: 'mqtt', option: 'mqtt.port', defaultPort: 1883, hostOption: 'mqtt.host' },
+      { endpoint: 'ws', option: 'ws.port', defaultPort: 8083, hostOption: 'ws.host' },
       { endpoint: 'grpc', option: 'grpc.port', defaultPort: 1229 },
       { endpoint: 'ops', option: 'ops.port', defaultPort: 58083 },
     ],
@@ -74,7 +76,7 @@ export const SERVICE_FACTS: Readonly<Record<ServiceName, ServiceFact>> = {
   'kafka-gateway': {
     nodePrefix: 'kafka',
     ports: [
-      { endpoint: 'kafka', option: 'kafka.port', defaultPort: 9092 },
+      { endpoint: 'kafka', option: 'kafka.port', defaultPort: 9092, hostOption: 'kafka.host' },
       { endpoint: 'ops', option: 'ops.port', defaultPort: 58084 },
     ],
     healthEndpoint: 'ops',
@@ -84,7 +86,7 @@ export const SERVICE_FACTS: Readonly<Record<ServiceName, ServiceFact>> = {
   'admin-api': {
     nodePrefix: 'admin',
     ports: [
-      { endpoint: 'http', option: 'http.port', defaultPort: 58080 },
+      { endpoint: 'http', option: 'http.port', defaultPort: 58080, hostOption: 'http.host' },
       { endpoint: 'ops', option: 'ops.port', defaultPort: 58085 },
     ],
     healthEndpoint: 'ops',

@@ -66,3 +66,31 @@ test('gateways get no data folder', () => {
     '--meta.addresses=m:1',
   ]);
 });
+
+test('a host for clients is for their ports only: calls between services and probes stay on loopback', async () => {
+  const specs = await planCluster({ ...BASE, clientHost: '0.0.0.0' });
+  const hosts = specs.flatMap(({ argv }) => argv.filter((flag) => /^--[a-z]+\.host=/.test(flag)));
+  expect(hosts).toEqual([
+    '--mqtt.host=0.0.0.0',
+    '--ws.host=0.0.0.0',
+    '--kafka.host=0.0.0.0',
+    '--http.host=0.0.0.0',
+  ]);
+  // What is dialled from here: nobody can dial "every address".
+  expect(specs.flatMap(({ addresses }) => Object.values(addresses))).toEqual(
+    expect.arrayContaining([expect.stringMatching(/^127\.0\.0\.1:\d+$/)]),
+  );
+  const other = await planCluster({ ...BASE, clientHost: '127.0.0.2' });
+  expect(other.find(({ service }) => service === 'mqtt-gateway')?.addresses).toEqual({
+    mqtt: expect.stringMatching(/^127\.0\.0\.2:/),
+    ws: expect.stringMatching(/^127\.0\.0\.2:/),
+    grpc: expect.stringMatching(/^127\.0\.0\.1:/),
+    ops: expect.stringMatching(/^127\.0\.0\.1:/),
+  });
+});
+
+test('a host that is none of this machine is refused by its name, not as a taken port', async () => {
+  await expect(planCluster({ ...BASE, clientHost: '192.0.2.1' })).rejects.toThrow(
+    '192.0.2.1 is no address that this machine can listen on',
+  );
+});
