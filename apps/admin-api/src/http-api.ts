@@ -8,7 +8,7 @@ import { requireAdmin } from './authentication.ts';
 import { answerClientError, installErrorHandlers, sendError } from './error-response.ts';
 import { countRequests, type RequestFigures } from './metrics.ts';
 import type { Cluster, VerifyAdmin } from './ports.ts';
-import { clusterRoutes, healthRoutes, streamRoutes, userRoutes } from './routes.ts';
+import { clusterRoutes, healthRoutes, sessionRoutes, streamRoutes, userRoutes } from './routes.ts';
 
 /** What the API is made of. */
 export interface HttpApiOptions {
@@ -24,6 +24,9 @@ export interface HttpApiOptions {
   readonly audit?: (line: AuditLine) => void;
   readonly logger?: FastifyBaseLogger;
 }
+
+/** A name in a path: no longer than Node lets a request line be, so that the limits of the schemas are what counts. */
+const MAX_PARAM_CHARS = 16_384;
 
 /** Failures are logged by the error handler; field names are those of the log's schema. */
 const logController = new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' });
@@ -43,6 +46,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
     bodyLimit: options.bodyLimitBytes,
     requestTimeout: options.requestTimeoutMs,
     connectionTimeout: options.requestTimeoutMs,
+    routerOptions: { maxParamLength: MAX_PARAM_CHARS },
     // What fails before there is a route is answered in the same shape.
     frameworkErrors: sendError,
     clientErrorHandler: answerClientError,
@@ -87,6 +91,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
         );
       });
       clusterRoutes(scope, options.cluster);
+      sessionRoutes(scope, options.cluster);
       streamRoutes(scope, options.cluster);
       userRoutes(scope, options.cluster);
       done();

@@ -1,8 +1,14 @@
 // The cluster behind the API: reads from the watched view, commands to meta-service.
 import { BrokerError } from '@robustmq/errors';
 import { credentialsOf } from '@robustmq/access-control';
-import { toNumber, type MetaClient, type NodeView, type StreamView } from '@robustmq/meta-client';
-import { ServiceKind, type GroupSummary, type SessionSummary } from '@robustmq/rpc';
+import {
+  toNumber,
+  type MetaClient,
+  type NodeView,
+  type Registration,
+  type StreamView,
+} from '@robustmq/meta-client';
+import { fromFailure, ServiceKind, type GroupSummary, type SessionSummary } from '@robustmq/rpc';
 import type { Cluster, GroupOverview, NodeOverview, SessionOverview, StreamOverview } from './ports.ts';
 
 /** CreateStream waits for every gateway to route by the new stream; a gateway that died holds it up for its lease. */
@@ -19,8 +25,11 @@ const KIND_NAMES: Record<ServiceKind, NodeOverview['kind']> = {
   [ServiceKind.RULE_ENGINE]: 'rule-engine',
 };
 
-/** Binds the API's port to a meta client. */
-export function metaCluster(meta: MetaClient): Cluster {
+/**
+ * Binds the API's port to a meta client.
+ * @param identity who asks, by the lease that is held now; throws `unavailable` without one
+ */
+export function metaCluster(meta: MetaClient, identity: () => Registration['identity']): Cluster {
   const { view } = meta;
   return {
     ready: () => view.ready,
@@ -64,14 +73,45 @@ export function metaCluster(meta: MetaClient): Cluster {
       const answer = await meta.persist(() => meta.cluster.deleteUser(request));
       await view.waitForRevision(toNumber(answer.revision), VIEW_TIMEOUT_MS);
     },
+    ...sessionCommands(meta, identity),
+    listGroups: async (tenant, afterGroupId, limit) => {
+      const page = await meta.persist(() => meta.groups.listGroups({ tenant, afterGroupId, limit }));
+      return { items: page.groups.map(groupOverview), more: page.more };
+    },
+  };
+}
+
+/** Sessions belong to no view: they are read and changed in meta-service. */
+function sessionCommands(
+  meta: MetaClient,
+  identity: () => Registration['identity'],
+): Pick<Cluster, 'listSessions' | 'dropSession' | 'reassignSession'> {
+  return {
     listSessions: async (tenant, clientIdPrefix, afterClientId, limit) => {
       const request = { tenant, clientIdPrefix, afterClientId, limit };
       const page = await meta.persist(() => meta.sessions.listSessions(request));
       return { items: page.sessions.map(sessionOverview), more: page.more };
     },
-    listGroups: async (tenant, afterGroupId, limit) => {
-      const page = await meta.persist(() => meta.groups.listGroups({ tenant, afterGroupId, limit }));
-      return { items: page.groups.map(groupOverview), more: page.more };
+    dropSession: async (tenant, clientId) => {
+      const session = { tenant, clientId };
+      const request = { node: identity(), requestId: meta.requestId(), sessions: [session] };
+      const { outcomes } = await meta.persist(() => meta.sessions.dropSessions(request));
+      const [outcome] = outcomes;
+      const failure = fromFailure(outcome?.failure);
+      if (failure !== undefined) throw failure;
+      const { connected = false, ownerNodeId: gateway = '' } = outcome?.dropped ?? {};
+      return { ...session, connected, gateway };
+    },
+    reassignSession: async (tenant, clientId, user) => {
+      if (user !== null && meta.view.user(tenant, user) === undefined)
+        throw new BrokerError('not_found', `no user ${user}`);
+      const request = {
+        node: identity(),
+        requestId: meta.requestId(),
+        session: { tenant, clientId },
+        ...(user !== null && { principal: { tenant, name: user } }),
+      };
+      await meta.persist(() => meta.sessions.reassignSession(request));
     },
   };
 }

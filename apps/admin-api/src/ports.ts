@@ -60,6 +60,14 @@ export interface SessionOverview {
   readonly subscriptions: readonly { readonly filter: string; readonly qos: number }[];
 }
 
+/** A session that was dropped: while it is connected, its gateway learns of it at its next write of the session. */
+export interface DroppedSession {
+  readonly tenant: string;
+  readonly clientId: string;
+  readonly connected: boolean;
+  readonly gateway: string;
+}
+
 /** A Kafka consumer group. */
 export interface GroupOverview {
   readonly groupId: string;
@@ -101,6 +109,10 @@ export interface Cluster {
   putUser(user: UserOverview & { readonly password: string }, createOnly: boolean): Promise<void>;
   deleteUser(tenant: string, name: string): Promise<void>;
   listSessions(tenant: string, prefix: string, after: string, limit: number): Promise<Page<SessionOverview>>;
+  /** Ends a session, whoever owns it. */
+  dropSession(tenant: string, clientId: string): Promise<DroppedSession>;
+  /** Gives a session to a user, or, without one, to whoever opens it first. */
+  reassignSession(tenant: string, clientId: string, user: string | null): Promise<void>;
   listGroups(tenant: string, after: string, limit: number): Promise<Page<GroupOverview>>;
 }
 

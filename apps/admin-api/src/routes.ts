@@ -92,6 +92,44 @@ export function clusterRoutes(scope: FastifyInstance, cluster: Cluster): void {
   );
 }
 
+/** What an operator does to a session, whoever owns it. */
+export function sessionRoutes(scope: FastifyInstance, cluster: Cluster): void {
+  const app = scope.withTypeProvider<ZodTypeProvider>();
+  const params = z.object({ name: z.string().min(1).max(65_535).describe('The client id') });
+  app.delete(
+    '/sessions/:name',
+    {
+      schema: {
+        tags: ['mqtt'],
+        summary: 'Drop a session',
+        description: 'What it was owed is lost, and its owner may write it no more.',
+        params,
+        querystring: schemas.tenantQuery,
+        response: { 200: schemas.droppedSessionBody, ...failures },
+      },
+    },
+    async ({ params: { name }, query }) => await cluster.dropSession(query.tenant, name),
+  );
+  app.put(
+    '/sessions/:name/owner',
+    {
+      schema: {
+        tags: ['mqtt'],
+        summary: 'Give a session to another user',
+        description: 'Who may open it next; a connection that has it goes on.',
+        params,
+        querystring: schemas.tenantQuery,
+        body: schemas.sessionOwnerBody,
+        response: { 204: z.null(), ...failures },
+      },
+    },
+    async ({ params: { name }, query, body }, reply) => {
+      await cluster.reassignSession(query.tenant, name, body.user);
+      return reply.code(204).send(null);
+    },
+  );
+}
+
 /** Streams, which are Kafka topics. */
 export function streamRoutes(scope: FastifyInstance, cluster: Cluster): void {
   const app = scope.withTypeProvider<ZodTypeProvider>();

@@ -1,7 +1,7 @@
 // The process: configuration in, a serving API out, and an orderly end.
 import { Authenticator } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
-import { Incarnations, MetaClient } from '@robustmq/meta-client';
+import { Incarnations, MetaClient, type Registration } from '@robustmq/meta-client';
 import { openCredentials, ServiceKind } from '@robustmq/rpc';
 import { explainListenError, Shutdown, systemClock, systemTimers } from '@robustmq/runtime';
 import { RateLimitedLog, startTelemetry } from '@robustmq/telemetry';
@@ -47,12 +47,12 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
   shutdown.add('meta client', STEP_TIMEOUT_MS, () => Promise.resolve(meta.close()));
   const figures = new RequestFigures();
   registerMetrics(telemetry.metrics, figures);
-  const standing = { isRegistered: (): boolean => false };
+  const standing: Standing = {};
   const app = await createHttpApi({
     figures,
     // A hung meta-service renews no lease: without one the view may be of any age.
-    isCurrent: () => standing.isRegistered(),
-    cluster: metaCluster(meta),
+    isCurrent: () => standing.incarnations?.held ?? false,
+    cluster: metaCluster(meta, () => identityOf(standing)),
     verifyAdmin: adminVerifier(meta, new RateLimitedLog(log)),
     audit: (line) => log.info(line, 'admin action'),
     version,
@@ -80,7 +80,7 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
     acknowledgesOwnership: false,
   });
   await incarnations.start();
-  standing.isRegistered = () => incarnations.held;
+  standing.incarnations = incarnations;
   shutdown.add('lease', STEP_TIMEOUT_MS, () => incarnations.close());
   shutdown.add('requests', STEP_TIMEOUT_MS, async () => {
     telemetry.health.markDraining();
@@ -92,6 +92,17 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
   shutdown.installSignals();
   log.info({ http: `${host}:${port}` }, 'ready');
   return { port, opsPort: telemetry.opsPort, shutdown };
+}
+
+/** What this process is in the cluster: nothing before its first registration. */
+interface Standing {
+  incarnations?: Incarnations<void>;
+}
+
+/** @throws BrokerError `unavailable` while no lease is held */
+function identityOf({ incarnations }: Standing): Registration['identity'] {
+  if (incarnations === undefined) throw new BrokerError('unavailable', 'not registered with meta-service');
+  return incarnations.registration.identity;
 }
 
 function doNothing(): void {}

@@ -67,6 +67,14 @@ export const sessionBody = z.object({
   subscriptions: z.array(z.object({ filter: z.string(), qos: z.number().int() })).readonly(),
 });
 
+export const droppedSessionBody = sessionBody.pick({ tenant: true, clientId: true, gateway: true }).extend({
+  connected: z.boolean().describe('Its gateway ends the connection at its next write of the session'),
+});
+
+export const sessionOwnerBody = z.strictObject({
+  user: z.string().min(1).max(128).nullable().describe('null: whoever opens it first'),
+});
+
 export const groupBody = z.object({
   groupId: z.string(),
   state: z.string(),

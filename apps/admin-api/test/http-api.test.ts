@@ -66,6 +66,12 @@ class RecordingCluster implements Cluster {
     this.#record('listSessions', ...call);
     return Promise.resolve({ items: [], more: true });
   };
+  dropSession: Cluster['dropSession'] = (tenant, clientId) => {
+    this.#record('dropSession', tenant, clientId);
+    return Promise.resolve({ tenant, clientId, connected: true, gateway: 'mqtt-1' });
+  };
+  reassignSession: Cluster['reassignSession'] = (...call) =>
+    Promise.resolve(this.#record('reassignSession', ...call));
   listGroups: Cluster['listGroups'] = (...call) => {
     this.#record('listGroups', ...call);
     return Promise.resolve({
@@ -325,6 +331,44 @@ describe('streams', () => {
     expect(
       (await app.inject({ method: 'POST', url: '/api/v1/streams', headers: admin, payload })).statusCode,
     ).toBe(413);
+  });
+});
+
+describe('sessions', () => {
+  it.each(['pump', 'a/b c', 'x'.repeat(2_000)])(
+    'N14: are dropped and given away by client id, audited (%#)',
+    async (name) => {
+      const url = `/api/v1/sessions/${encodeURIComponent(name)}`;
+      const dropped = await app.inject({ method: 'DELETE', url: `${url}?tenant=acme`, headers: admin });
+      expect(dropped.json()).toEqual({ tenant: 'acme', clientId: name, connected: true, gateway: 'mqtt-1' });
+      for (const user of ['device', null]) {
+        const put = { method: 'PUT', url: `${url}/owner`, headers: admin, payload: { user } } as const;
+        expect((await app.inject(put)).statusCode).toBe(204);
+      }
+      expect(cluster.calls).toEqual([
+        ['dropSession', 'acme', name],
+        ['reassignSession', 'default', name, 'device'],
+        ['reassignSession', 'default', name, null],
+      ]);
+      expect(audit).toMatchObject([
+        { method: 'DELETE', route: '/api/v1/sessions/:name', target: name, tenant: 'acme', status: 200 },
+        { method: 'PUT', route: '/api/v1/sessions/:name/owner', target: name, status: 204 },
+        { method: 'PUT', route: '/api/v1/sessions/:name/owner', target: name, status: 204 },
+      ]);
+    },
+  );
+
+  it('a session is given to nobody by an empty request', async () => {
+    const put = { method: 'PUT', url: '/api/v1/sessions/pump/owner', headers: admin, payload: {} } as const;
+    expect((await app.inject(put)).statusCode).toBe(400);
+  });
+
+  it('a stream of the longest name there is is found by its path', async () => {
+    const name = 'x'.repeat(249);
+    cluster.current = snapshotOf({ streams: [stream({ name })] });
+    expect((await app.inject({ url: `/api/v1/streams/${name}`, headers: admin })).json()).toMatchObject({
+      name,
+    });
   });
 });
 

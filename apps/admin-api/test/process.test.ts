@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { credentialsOf } from '@robustmq/access-control';
-import type { User } from '@robustmq/rpc';
+import { ServiceKind, type User } from '@robustmq/rpc';
 import { adminApiConfig } from '../src/config.ts';
 import { run, type RunningAdminApi } from '../src/run.ts';
-import { ScriptedMeta, SECRET, streamRow } from './scripted-meta.ts';
+import { nodeRow, ScriptedMeta, SECRET, streamRow } from './scripted-meta.ts';
 
 const PASSWORD = 'correct horse';
 const ADMIN = { authorization: `Basic ${Buffer.from(`admin:${PASSWORD}`).toString('base64')}` };
@@ -191,6 +191,28 @@ it('lists sessions and groups as rows of plain values, whatever a row leaves out
       { groupId: '', state: '', protocolType: '', coordinator: null },
     ],
   });
+});
+
+it('drops a session and gives it to another user; 404 for what is not there, 409 once this lease is another', async () => {
+  await start();
+  expect(await ask('DELETE', 'sessions/pump')).toEqual({
+    status: 200,
+    body: { tenant: 'default', clientId: 'pump', connected: true, gateway: 'mqtt-1' },
+  });
+  expect((await ask('PUT', 'sessions/pump/owner', { user: 'admin' })).status).toBe(204);
+  expect((await ask('PUT', 'sessions/pump/owner', { user: null })).status).toBe(204);
+  expect(meta.calls.filter((call) => call.startsWith('reassign'))).toEqual([
+    'reassign pump to admin',
+    'reassign pump to anybody',
+  ]);
+  const missing = { status: 404, body: { code: 'not_found' } };
+  expect(await ask('DELETE', 'sessions/none')).toMatchObject(missing);
+  expect(await ask('PUT', 'sessions/none/owner', { user: 'admin' })).toMatchObject(missing);
+  expect(await ask('PUT', 'sessions/pump/owner', { user: 'nobody' })).toMatchObject(missing);
+  meta.nodes.push(nodeRow(ServiceKind.ADMIN_API));
+  const fenced = { status: 409, body: { code: 'fenced' } };
+  expect(await ask('DELETE', 'sessions/pump')).toMatchObject(fenced);
+  expect(await ask('PUT', 'sessions/pump/owner', { user: null })).toMatchObject(fenced);
 });
 
 it('a meta-service that hangs makes the cluster unavailable once the lease is over', async () => {

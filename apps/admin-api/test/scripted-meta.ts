@@ -10,7 +10,9 @@ import {
   SessionService,
   type ClusterChange,
   type Node,
+  type NodeIdentity,
   type ServiceImplementation,
+  type SessionName,
   type Stream,
   type User,
 } from '@robustmq/rpc';
@@ -206,7 +208,26 @@ export class ScriptedMeta {
         // Options of MQTT: bits 0 and 1 are the QoS, bit 2 is no-local.
         return { sessions: [{ head, subscriptions: [{ filter: 'a/#', options: 6 }] }, {}], more: true };
       },
+      dropSessions: ({ node, sessions }) => {
+        const [session] = sessions;
+        this.#own(node, { ...session!, clientId: 'pump' });
+        if (session?.clientId !== 'pump')
+          return { outcomes: [{ failure: { code: 'not_found', message: 'there is no such session' } }] };
+        return { outcomes: [{ dropped: { connected: true, ownerNodeId: 'mqtt-1' } }] };
+      },
+      reassignSession: ({ node, session, principal }) => {
+        this.#own(node, session);
+        this.calls.push(`reassign pump to ${principal?.name ?? 'anybody'}`);
+        return {};
+      },
     };
+  }
+
+  #own(node: NodeIdentity | undefined, session: SessionName | undefined): void {
+    const own = this.nodes.at(-1)?.identity;
+    if (node?.nodeId !== own?.nodeId || node?.incarnation !== own?.incarnation)
+      throw new BrokerError('fenced', 'another incarnation');
+    if (session?.clientId !== 'pump') throw new BrokerError('not_found', 'there is no such session');
   }
 
   #groups(): Partial<GroupImplementation> {
