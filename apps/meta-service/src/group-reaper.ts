@@ -10,13 +10,14 @@ import {
   type Command,
   type StrayOffset,
 } from '@robustmq/rpc';
+import { commandSlices } from './command-slices.ts';
 import { RENEW_AFTER_MS } from './data/groups.ts';
 import { afterPrefix, allOffsets, idleGroupKey, idleGroups, partsOf } from './data/keys.ts';
 import { dataFamily } from './families.ts';
 
-/** Groups per command. */
+/** Groups per step. */
 const STEP = 200;
-/** Commands per run and data group. */
+/** Steps per run and data group. */
 const STEPS_PER_RUN = 4;
 /** Offsets looked at per run and data group. */
 const SWEEP_ROWS = 1_000;
@@ -62,12 +63,14 @@ export class GroupReaper {
     for (let step = 0; step < STEPS_PER_RUN; step++) {
       const page = await store.scan(dataFamily(group), range);
       if (page.length === 0) return;
-      const groups = page.map(({ key }) => {
-        const [, , tenant = '', groupId = ''] = partsOf(key);
-        return create(GroupKeySchema, { tenant, groupId });
-      });
-      const value = create(ExpireGroupsSchema, { groups, idleUntilMs });
-      await this.#host.data(group, { case: 'expireGroups', value });
+      for (const slice of commandSlices(page)) {
+        const groups = slice.map(({ key }) => {
+          const [, , tenant = '', groupId = ''] = partsOf(key);
+          return create(GroupKeySchema, { tenant, groupId });
+        });
+        const value = create(ExpireGroupsSchema, { groups, idleUntilMs });
+        await this.#host.data(group, { case: 'expireGroups', value });
+      }
     }
   }
 
@@ -78,12 +81,12 @@ export class GroupReaper {
     const last = page.at(-1);
     if (last === undefined || page.length < SWEEP_ROWS) this.#sweptTo.delete(group);
     else this.#sweptTo.set(group, Buffer.concat([last.key, Buffer.alloc(1)]));
-    const offsets = page.flatMap(({ key, value }) => this.#stray(key, value));
-    if (offsets.length === 0) return;
-    await this.#host.data(group, {
-      case: 'dropStrayOffsets',
-      value: create(DropStrayOffsetsSchema, { offsets }),
-    });
+    for (const slice of commandSlices(page)) {
+      const offsets = slice.flatMap(({ key, value }) => this.#stray(key, value));
+      if (offsets.length === 0) continue;
+      const value = create(DropStrayOffsetsSchema, { offsets });
+      await this.#host.data(group, { case: 'dropStrayOffsets', value });
+    }
   }
 
   #stray(key: Buffer, value: Uint8Array): StrayOffset[] {

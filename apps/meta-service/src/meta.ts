@@ -8,7 +8,7 @@ import {
   type MessageShape,
 } from '@bufbuild/protobuf';
 import type { UserCredentials } from '@robustmq/access-control';
-import { BrokerError } from '@robustmq/errors';
+import { BrokerError, type ErrorCode } from '@robustmq/errors';
 import type { KeyValueEntry, KeyValueStore } from '@robustmq/kv-store';
 import {
   BootstrapSchema,
@@ -64,6 +64,8 @@ const LEASE_CHECK_MS = 100;
 const REAP_INTERVAL_MS = 1_000;
 const CHECKPOINT_INTERVAL_MS = 1_000;
 const WITNESS_INTERVAL_MS = 1_000;
+/** Periodic work that finds no room is tried again: on a full disk as well, nothing was changed (L6). */
+const PASSING: ReadonlySet<ErrorCode> = new Set(['unavailable', 'quota_exceeded', 'storage_full']);
 
 /** See the file head. */
 export class Meta {
@@ -288,8 +290,8 @@ export class Meta {
       work()
         .catch((thrown: unknown) => {
           const error = BrokerError.from(thrown);
-          // The log reports its own failure; anything else here is one too.
-          if (error.code !== 'unavailable') this.#onFatal(error);
+          // The log reports its own failure; anything else that does not pass is one too.
+          if (!PASSING.has(error.code)) this.#onFatal(error);
         })
         .finally(() => this.#busy.delete(name));
     }, intervalMs);

@@ -1,6 +1,6 @@
 // Sessions that are over: those of incarnations that ended, and those whose expiry has passed. Bounded steps (rule S1).
 import { create } from '@bufbuild/protobuf';
-import type { KeyValueStore } from '@robustmq/kv-store';
+import type { KeyValueEntry, KeyValueStore } from '@robustmq/kv-store';
 import {
   CloseIncarnationSchema,
   ExpireSessionsSchema,
@@ -10,14 +10,15 @@ import {
   type NodeIdentity,
   type SessionKey,
 } from '@robustmq/rpc';
+import { commandSlices } from './command-slices.ts';
 import { afterPrefix, expiries, expiryKey, ownerPrefix, owners, partsOf, sessionKey } from './data/keys.ts';
 import { decodeHead, keyOfHead } from './data/session-heads.ts';
 import { dataFamily } from './families.ts';
 import type { Leases } from './leases.ts';
 
-/** Sessions per command. */
+/** Rows per step. */
 const STEP = 500;
-/** Commands per run and group. */
+/** Steps per run and group. */
 const STEPS_PER_RUN = 4;
 
 /** The part of meta-service that the reaper works on. */
@@ -89,9 +90,11 @@ export class SessionReaper {
           isDone = false;
           break;
         }
-        const sessions = page.map(({ key }) => sessionKeyFrom(key, 3));
-        const value = create(CloseIncarnationSchema, { node, sessions });
-        await this.#meta.data(group, { case: 'closeIncarnation', value });
+        for (const slice of commandSlices(page)) {
+          const sessions = slice.map(({ key }) => sessionKeyFrom(key, 3));
+          const value = create(CloseIncarnationSchema, { node, sessions });
+          await this.#meta.data(group, { case: 'closeIncarnation', value });
+        }
       }
     }
     return isDone;
@@ -103,18 +106,20 @@ export class SessionReaper {
     for (let step = 0; step < STEPS_PER_RUN; step++) {
       const page = await this.#meta.store.scan(dataFamily(group), { from, until, limit: STEP });
       if (page.length === 0) return;
-      const named = page.map(({ key }) => sessionKeyFrom(key, 2));
-      const rows = await this.#meta.store.getMany(
-        dataFamily(group),
-        named.map(({ tenant, clientId }) => sessionKey(tenant, clientId)),
-      );
-      const sessions = rows.flatMap((row) => (row === undefined ? [] : [keyOfHead(decodeHead(row))]));
-      if (sessions.length === 0) return;
-      await this.#meta.data(group, {
-        case: 'expireSessions',
-        value: create(ExpireSessionsSchema, { sessions }),
-      });
+      for (const slice of commandSlices(page)) await this.#expire(group, slice);
     }
+  }
+
+  async #expire(group: number, due: readonly KeyValueEntry[]): Promise<void> {
+    const named = due.map(({ key }) => sessionKeyFrom(key, 2));
+    const rows = await this.#meta.store.getMany(
+      dataFamily(group),
+      named.map(({ tenant, clientId }) => sessionKey(tenant, clientId)),
+    );
+    const sessions = rows.flatMap((row) => (row === undefined ? [] : [keyOfHead(decodeHead(row))]));
+    if (sessions.length === 0) return;
+    const value = create(ExpireSessionsSchema, { sessions });
+    await this.#meta.data(group, { case: 'expireSessions', value });
   }
 }
 

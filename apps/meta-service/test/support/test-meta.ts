@@ -1,6 +1,7 @@
 // A meta-service without sockets: its services are called as functions, its clock stands still.
 import { create, type DescMessage, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
 import { CommitLog, NodeDisk } from '@robustmq/commit-log';
+import type { BrokerError } from '@robustmq/errors';
 import { MemoryStore } from '@robustmq/kv-store';
 import {
   AcknowledgeOwnershipRequestSchema,
@@ -52,6 +53,9 @@ export interface TestMetaOptions {
   readonly mqttFilter?: 'none' | 'name';
   readonly clientIdOwnsSession?: boolean;
   readonly offsetsRetentionMs?: number;
+  readonly maxFrameBytes?: number;
+  /** Default: throws. */
+  readonly onFatal?: (error: BrokerError) => void;
 }
 
 /** See the file head. Data is in a scratch folder until {@link remove}. */
@@ -115,9 +119,12 @@ export class TestMeta {
         leaseDurationMs: 1_500,
         renewIntervalMs: 400,
       },
-      onFatal: (error) => {
-        throw error;
-      },
+      ...(options.maxFrameBytes !== undefined && { maxFrameBytes: options.maxFrameBytes }),
+      onFatal:
+        options.onFatal ??
+        ((error) => {
+          throw error;
+        }),
     });
     return new TestMeta(directory, store, clock, meta, options);
   }
