@@ -62,7 +62,7 @@ describe('groups with the longest ids', () => {
 
   async function commit(groupId: string, streamId: number): Promise<void> {
     const named = () => ({ node, group: { tenant: 't', groupId }, requestId: world.requestId(node) });
-    const claim = message(ClaimGroupRequestSchema, { ...named(), expectedEpoch: -1 });
+    const claim = message(ClaimGroupRequestSchema, named());
     const { claim: held } = (await world.groups.claimGroup(claim, CONTEXT)) as ClaimGroupResponse;
     const coordinatorEpoch = held?.coordinatorEpoch ?? -1;
     const offsets = [{ streamId, shard: 0, offset: 7n, leaderEpoch: 0, metadata: '' }];

@@ -11,7 +11,7 @@ export const KEY_SPACE = {
   owner: 'w',
   expiry: 'e',
   group: 'g',
-  idleGroup: 'i',
+  idleGroup: 'n',
   offset: 'o',
   sharedGroup: 'h',
   exclusiveSubscription: 'x',
