@@ -40,7 +40,7 @@ export interface SegmentLogCheckpoint {
 /** A checkpoint in the making: the record is fixed, {@link PendingCheckpoint.sync} makes it true. */
 export interface PendingCheckpoint {
   readonly record: SegmentLogCheckpoint;
-  /** Syncs every file and directory change that the record speaks of. Rejects with storage_failed. */
+  /** Syncs every file and directory change that the record speaks of. Rejects with storage_failed or storage_full. */
   sync(): Promise<void>;
 }
 
@@ -378,7 +378,6 @@ export class SegmentLog {
     if (this.#failure !== undefined) throw this.#failure;
     this.#guard(() => this.#active.flush());
     for (const segment of this.#segments) if (segment.dirty) segment.storeIndexes();
-    this.#storeEpochs();
     const dirty = this.#segments.filter((segment) => segment.dirty);
     const record: SegmentLogCheckpoint = {
       logStartOffset: this.#logStartOffset,
@@ -387,6 +386,8 @@ export class SegmentLog {
       leaderEpochs: this.#epochs.list(),
     };
     const sync = async (): Promise<void> => {
+      // Here, for thousands of shards are prepared in one turn (N8); the record has the epochs, the file is for tools.
+      this.#storeEpochs();
       try {
         for (const segment of dirty) {
           // A truncation since then may have dropped it: recovery repeats that.

@@ -9,6 +9,7 @@ import { batch, ranges, scratchDirectory } from './batches.ts';
 /** Counts what is read on the event loop, and files that are open. */
 class CountingDisk extends NodeDisk {
   readBytes = 0;
+  created = 0;
   opened = 0;
   mostOpened = 0;
 
@@ -17,6 +18,7 @@ class CountingDisk extends NodeDisk {
   }
 
   override create(path: string): DiskFile {
+    this.created++;
     return this.#counted(super.create(path));
   }
 
@@ -84,6 +86,17 @@ async function readAll(log: SegmentLog): Promise<number> {
   }
   return fromOffset;
 }
+
+test('preparing a checkpoint makes no file: thousands of new shards are prepared in one turn (N8)', async () => {
+  const log = SegmentLog.open(disk, path(), {}, undefined);
+  log.assignEpoch(4);
+  const before = disk.created;
+  const pending = log.prepareCheckpoint();
+  expect(disk.created).toBe(before);
+  await pending.sync();
+  expect(fs.readFileSync(`${path()}/leader-epoch-checkpoint`, 'utf8')).toBe('0\n1\n4 0\n');
+  log.close();
+});
 
 const MiB = 1 << 20;
 

@@ -38,6 +38,17 @@ describe('segment log under faults', () => {
     expect(ranges(await log.read(ALL))).toEqual(['0-0', '1-1', '2-2']);
   });
 
+  test('a checkpoint that meets a full disk is tried again (L6)', async () => {
+    const log = fresh();
+    log.assignEpoch(4);
+    const pending = log.prepareCheckpoint();
+    disk.full = true;
+    await expect(pending.sync()).rejects.toMatchObject({ code: 'storage_full' });
+    disk.full = false;
+    await log.prepareCheckpoint().sync();
+    expect(log.failure).toBeUndefined();
+  });
+
   test('a segment that can not be rolled grows on', async () => {
     const log = fresh({ segmentBytes: 1000 });
     log.append(batch(0, ['v'.repeat(900)]));
