@@ -12,6 +12,7 @@ import { field, layoutOf, widthOf, type Layout } from './page.ts';
 
 const STREAM_ID = 9;
 const SHARD = 2;
+const TOPIC_ID = '0d5e6c1a-5f2b-4c6e-9a57-0f0b6a3c2d11';
 const BATCHES = 60;
 const RECORDS = 3;
 const EPOCHS = [
@@ -45,7 +46,13 @@ beforeAll(async () => {
     segments.append(bytes);
   }
   await commitLog.sync();
-  const shard = { streamId: STREAM_ID, shard: SHARD, log: segments, extra: Buffer.from('about the shard') };
+  const shard = {
+    streamId: STREAM_ID,
+    shard: SHARD,
+    topicId: TOPIC_ID,
+    log: segments,
+    extra: Buffer.from('about the shard'),
+  };
   const appliedPosition = commitLog.endPosition;
   await runCheckpoint({ commitLog, store, appliedPosition, shards: [shard], extra: Buffer.from('all') });
   segments.close();
@@ -150,7 +157,7 @@ test('both copies of the checkpoint say where the log is', () => {
   for (const slot of ['checkpoint-0', 'checkpoint-1']) {
     const bytes = readFileSync(path.join(directory, slot));
     expect(bytes.toString('latin1', 0, 4)).toBe('RMCP');
-    expect(field(header, 'version', bytes)).toBe(1);
+    expect(field(header, 'version', bytes)).toBe(2);
     const end = 24 + field(header, 'length', bytes);
     const covered = Buffer.concat([bytes.subarray(0, header.get('CRC')!.at), bytes.subarray(24, end)]);
     expect(field(header, 'CRC', bytes)).toBe(crc32c(covered, 0, covered.length));
@@ -158,9 +165,10 @@ test('both copies of the checkpoint say where the log is', () => {
     const int32 = (): number => payload.take(4).readInt32BE();
     const blob = (): string => payload.take(int32()).toString();
     expect([payload.int64(), blob(), int32()]).toEqual([BATCHES, 'all', 1]);
-    expect([int32(), int32(), payload.int64(), payload.int64()]).toEqual([
+    expect([int32(), int32(), blob(), payload.int64(), payload.int64()]).toEqual([
       STREAM_ID,
       SHARD,
+      TOPIC_ID,
       0,
       BATCHES * RECORDS,
     ]);
