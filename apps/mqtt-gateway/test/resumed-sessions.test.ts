@@ -426,3 +426,21 @@ test('a CONNECT that came to nothing leaves no doubt about what was sent to the 
   await until(() => next.payloads().length === 2, 'what was never sent arrives');
   expect(next.payloads()).toEqual(['a', 'b']);
 });
+
+test('what is owed of a stream that was deleted meanwhile does not keep the window', async () => {
+  const orders = running.meta.addStream({ name: 'orders', mqttFilter: 'orders/#' });
+  await until(() => running.meta.acknowledgedEpoch === 2n, 'the new owner');
+  const terms = { ...durable, properties: { ...durable.properties, receiveMaximum: 1 } };
+  const device = client();
+  await device.connect('dev', terms);
+  await device.subscribe('#', 1);
+  await publishAll(['owed'], 'orders/1');
+  await device.take('publish');
+  await leave(device);
+  running.meta.deleteStream(orders.streamId);
+  await until(() => running.gateway.meta.view.ownershipEpoch === 3, 'the deletion');
+  const next = client();
+  await next.connect('dev', terms);
+  await publishAll(['new']);
+  await until(() => next.payloads().includes('new'), 'what is not of the stream arrives');
+});

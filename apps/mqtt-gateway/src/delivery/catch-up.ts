@@ -28,6 +28,8 @@ export interface LaggingSession extends OwedSession {
   owedOffsets(place: ShardPlace, count: number): number[];
   /** Topic filters to read the index for. */
   filters(): readonly string[];
+  /** The shard is gone: nothing of it is owed any more. */
+  shardGone(place: ShardPlace): void;
   /** The session follows the shard live from now on. */
   caughtUp(tail: ShardTail): void;
 }
@@ -190,6 +192,11 @@ export class CatchUp {
 
   /** What an earlier connection had in flight is read by place, whatever today's filters are (N6). */
   #readOwed(session: LaggingSession, place: ShardPlace): void {
+    if (this.#host.streamOf(place.streamId) === undefined) {
+      // Nobody leads it, so nobody would ever answer: what it held of the window is free again (N7).
+      session.shardGone(place);
+      return;
+    }
     const offsets = session.owedOffsets(place, session.roomIn(place));
     const from = offsets[0];
     if (from === undefined) return;
