@@ -371,6 +371,17 @@ export class AppendQueue<T> implements AppendSource, ShardId {
     this.fail(error);
   }
 
+  /**
+   * Numbers from 0 under another producer id. Without one the numbers go on: used twice under one id, they would make a leader
+   * take new records for a repeat (I1, R6).
+   */
+  #beginAnew(): void {
+    const producerId = this.#host.nextProducerId(this.#producerId);
+    if (producerId === undefined) return;
+    this.#producerId = producerId;
+    this.#nextSequence = 0;
+  }
+
   /** Gives up what waits: every token hears the error. The queue takes records again, under another producer id. */
   fail(error: BrokerError): void {
     this.#retry?.();
@@ -380,8 +391,8 @@ export class AppendQueue<T> implements AppendSource, ShardId {
     const batches = this.#unacked.splice(0);
     for (const batch of batches) this.#deliver(batch, true, error, -1);
     this.#held = false;
-    this.#nextSequence = 0;
-    this.#producerId = this.#host.nextProducerId(this.#producerId) ?? this.#producerId;
+    // A closed queue appends nothing more: the few ids of an incarnation are for those that do.
+    if (!this.isClosed) this.#beginAnew();
     if (!this.blocked) return;
     this.blocked = false;
     this.#host.onUnblocked(this);

@@ -158,6 +158,33 @@ test('a gap that only the journal sees: a fresh producer id of the range, then n
   expect(outcomes[0]!.code).toBe('out_of_order');
 });
 
+test('R6, I1: without a fresh producer id no sequence is used for other records', async () => {
+  const queue = queueOf();
+  journal.onAppend = () => ({ failure: { code: 'out_of_order' } });
+  append(queue, 'a');
+  await until(() => outcomes.length === 1, 'failure');
+  append(queue, 'b');
+  await until(() => outcomes.length === 2, 'second failure');
+  const last = journal.appends.filter(({ producerId }) => producerId === 1002);
+  expect(last.map(({ values, baseSequence }) => [values.join(), baseSequence])).toEqual([
+    ['a', 0],
+    ['b', 1],
+  ]);
+});
+
+test('R6: queues of deleted streams leave the producer ids to the others', async () => {
+  for (let streamId = 10; streamId < 20; streamId++) {
+    const appender = client.appender<string>({ onOutcome: () => undefined, onUnblocked: () => undefined });
+    appender.queue(streamId, 0);
+    appender.drop(streamId, 0);
+  }
+  const queue = queueOf();
+  await appendApart(queue, ['a']);
+  journal.answer(journal.appends[0]!, { failure: { code: 'out_of_order' } });
+  await until(() => journal.appends.length === 2, 'repeat');
+  expect(journal.appends[1]).toMatchObject({ producerId: 1001, baseSequence: 0, values: ['a'] });
+});
+
 test('a fenced producer gives up everything', async () => {
   const queue = queueOf();
   await appendApart(queue, ['a', 'b']);
