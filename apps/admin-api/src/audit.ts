@@ -38,6 +38,25 @@ export function auditActions(scope: FastifyInstance, write: (line: AuditLine) =>
   });
 }
 
+const MESSAGE = 'admin action';
+const REFUSED = new Set([401, 403]);
+
+interface Lines {
+  info(fields: object, message: string): void;
+}
+
+interface LimitedLines {
+  info(kind: string, fields: object, message: string): void;
+}
+
+/** Writes every action of an administrator; of those who are none so few lines that they cannot fill the log. */
+export function auditLog(log: Lines, strangers: LimitedLines): (line: AuditLine) => void {
+  return (line) => {
+    if (REFUSED.has(line.status)) strangers.info(`audit ${line.principal}`, line, MESSAGE);
+    else log.info(line, MESSAGE);
+  };
+}
+
 /** A field of what a client sent, if it is a text; never a whole body, which may hold a password. */
 function textOf(from: unknown, field: string): string {
   if (typeof from !== 'object' || from === null) return '';

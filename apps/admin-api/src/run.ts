@@ -5,6 +5,7 @@ import { Incarnations, MetaClient, type Registration } from '@robustmq/meta-clie
 import { openCredentials, ServiceKind } from '@robustmq/rpc';
 import { explainListenError, Shutdown, systemClock, systemTimers } from '@robustmq/runtime';
 import { RateLimitedLog, startTelemetry } from '@robustmq/telemetry';
+import { auditLog } from './audit.ts';
 import { adminApiConfig, type AdminApiConfig } from './config.ts';
 import { createHttpApi } from './http-api.ts';
 import { metaCluster } from './meta-cluster.ts';
@@ -39,22 +40,19 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
     create: false,
     log,
   });
-  const meta = new MetaClient({
-    addresses: config.meta.addresses,
-    credentials,
-    log,
-  });
+  const meta = new MetaClient({ addresses: config.meta.addresses, credentials, log });
   shutdown.add('meta client', STEP_TIMEOUT_MS, () => Promise.resolve(meta.close()));
   const figures = new RequestFigures();
   registerMetrics(telemetry.metrics, figures);
   const standing: Standing = {};
+  const strangers = new RateLimitedLog(log);
   const app = await createHttpApi({
     figures,
     // A hung meta-service renews no lease: without one the view may be of any age.
     isCurrent: () => standing.incarnations?.held ?? false,
     cluster: metaCluster(meta, () => identityOf(standing)),
-    verifyAdmin: adminVerifier(meta, new RateLimitedLog(log)),
-    audit: (line) => log.info(line, 'admin action'),
+    verifyAdmin: adminVerifier(meta, strangers),
+    audit: auditLog(log, strangers),
     version,
     bodyLimitBytes: config.http.maxBodyBytes,
     requestTimeoutMs: config.http.requestTimeout,

@@ -2,7 +2,8 @@ import { connect, type AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { BrokerError, ERROR_CODES, type ErrorCode } from '@robustmq/errors';
 import type { FastifyInstance } from 'fastify';
-import type { AuditLine } from '../src/audit.ts';
+import { RateLimitedLog } from '@robustmq/telemetry';
+import { auditLog, type AuditLine } from '../src/audit.ts';
 import { clusterHealth, clusterOverview } from '../src/cluster-overview.ts';
 import { answerClientError, httpStatusOf } from '../src/error-response.ts';
 import { createHttpApi } from '../src/http-api.ts';
@@ -193,6 +194,28 @@ describe('access', () => {
     isCurrent = false;
     const answer = await app.inject({ url: '/api/v1/health' });
     expect([answer.statusCode, answer.json()]).toEqual([503, { status: 'unavailable' }]);
+  });
+
+  it('N14: refused strangers cannot fill the log, actions of administrators are all in it', () => {
+    const lines: object[] = [];
+    const note = (fields: object): void => void lines.push(fields);
+    const strangers = new RateLimitedLog({ debug: note, info: note, warn: note });
+    const write = auditLog({ info: note }, strangers);
+    const line: AuditLine = {
+      audit: true,
+      principal: '',
+      address: '127.0.0.1',
+      method: 'PUT',
+      route: '/api/v1/users/:name',
+      target: 'pump',
+      tenant: 'acme',
+      status: 401,
+    };
+    for (let n = 0; n < 100; n += 1) write(line);
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.length).toBeLessThan(10);
+    for (let n = 0; n < 100; n += 1) write({ ...line, principal: 'User:admin', status: 200 });
+    expect(lines.length).toBeGreaterThan(100);
   });
 
   it('every route but health and the description needs an admin', async () => {
