@@ -1,6 +1,6 @@
 // Which record of a compressed batch a time means. The journal finds the batch; its records are only seen when it is
 // inflated, which is done here: bounded, a few at a time, and in slices (N1, N8).
-import { inflateBatchAsync, MAX_INFLATED_BATCH_BYTES } from '@robustmq/batch-compression';
+import { inflateForReading, MAX_INFLATED_BATCH_BYTES } from '@robustmq/batch-compression';
 import { codecOf, completeBatchBytes, lastOffsetOf, RecordCursor } from '@robustmq/record-batch';
 import type { RequestContext } from './context.ts';
 import type { OffsetAnswer, OffsetQuery } from './ports.ts';
@@ -21,7 +21,7 @@ export async function exactOffset(
   const batch = await readBatch(query, answer.offset, context);
   if (batch === undefined || codecOf(batch, 0) === 0) return answer;
   const found = await context.gateway.checks.inflating(async () =>
-    search(await inflateBatchAsync(batch, 0, MAX_INFLATED_BATCH_BYTES), query.timestampMs, context),
+    search(await inflateForReading(batch, 0, MAX_INFLATED_BATCH_BYTES), query.timestampMs, context),
   );
   return found === undefined ? answer : { ...answer, ...found };
 }

@@ -1,6 +1,7 @@
 // lz4 in its frame format, which is what Kafka uses for magic 2. The binding inflates without a bound, so the frame is
 // measured first: cheaply by its number of blocks, exactly by walking the sequences of each block when that is not enough.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BrokerError } from '@robustmq/errors';
 import { compressFrame, compressFrameSync, decompressFrame, decompressFrameSync } from 'lz4-napi';
 import { damaged, tooLarge, type SectionCodec } from './section-codec.ts';
@@ -15,6 +16,10 @@ const FLAG_DICTIONARY = 0x01;
 /** Magic, flags, block descriptor, header checksum. */
 const LEAST_HEADER_BYTES = 7;
 const MIN_MATCH_BYTES = 4;
+/** Above any honest batch, whose blocks are some kilobytes at least; bounds what a look at all of them costs. */
+const MAX_BLOCKS = 16_384;
+/** Compressed bytes that are walked before others get a turn of the loop (N8). */
+const STEP_BYTES = 64 * 1024;
 
 interface FrameHeader {
   readonly blocksStart: number;
@@ -45,13 +50,15 @@ function readFrameHeader(section: Buffer): FrameHeader {
   };
 }
 
-/** Sums `measure` over the frame's blocks and checks that the frame ends with the section. */
-function sumBlocks(
-  section: Buffer,
-  header: FrameHeader,
-  measure: (start: number, end: number, isStored: boolean) => number,
-): number {
-  let sum = 0;
+interface Block {
+  readonly start: number;
+  readonly end: number;
+  readonly isStored: boolean;
+}
+
+/** The frame's blocks; checks that the frame ends with the section. */
+function blocksOf(section: Buffer, header: FrameHeader): Block[] {
+  const blocks: Block[] = [];
   let at = header.blocksStart;
   for (;;) {
     const word = readUInt32LE(section, at);
@@ -59,18 +66,25 @@ function sumBlocks(
     if (word === 0) break;
     const end = at + (word & 0x7fff_ffff);
     if (end > section.length) throw damaged('lz4');
-    sum += measure(at, end, word >= 0x8000_0000);
+    if (blocks.length === MAX_BLOCKS)
+      throw new BrokerError('too_large', `more than ${MAX_BLOCKS} lz4 blocks`);
+    blocks.push({ start: at, end, isStored: word >= 0x8000_0000 });
     at = end + header.blockTrailerBytes;
   }
   if (at + header.frameTrailerBytes !== section.length) throw damaged('lz4');
-  return sum;
+  return blocks;
 }
 
-/** Inflated size of a compressed block, by walking its sequences without writing anything. */
-function measureBlock(section: Buffer, start: number, end: number): number {
+/** Inflated size of a compressed block, by walking its sequences without writing anything; yields after each step. */
+function* measureBlock(section: Buffer, { start, end }: Block): Generator<undefined, number, undefined> {
   let inflatedBytes = 0;
   let at = start;
+  let stepEnd = start + STEP_BYTES;
   while (at < end) {
+    if (at >= stepEnd) {
+      yield;
+      stepEnd = at + STEP_BYTES;
+    }
     const token = section[at++]!;
     let literalBytes = token >> 4;
     if (literalBytes === 15) {
@@ -94,23 +108,24 @@ function measureBlock(section: Buffer, start: number, end: number): number {
   return inflatedBytes;
 }
 
-/** Checks that the section is one frame that inflates to at most `maxInflatedBytes`. */
-function checkFrame(section: Buffer, maxInflatedBytes: number): void {
+/** Checks that the section is one frame that inflates to at most `maxInflatedBytes`; yields after each step. */
+function* checkFrame(section: Buffer, maxInflatedBytes: number): Generator<undefined, void, undefined> {
   const header = readFrameHeader(section);
+  const blocks = blocksOf(section, header);
   // The decoder refuses a block above the frame's maximum, so this is an upper bound.
-  const boundBytes = sumBlocks(section, header, (start, end, isStored) =>
-    isStored ? end - start : header.maxBlockBytes,
-  );
+  let boundBytes = 0;
+  for (const { start, end, isStored } of blocks) boundBytes += isStored ? end - start : header.maxBlockBytes;
   if (boundBytes <= maxInflatedBytes) return;
-  const exactBytes = sumBlocks(section, header, (start, end, isStored) =>
-    isStored ? end - start : measureBlock(section, start, end),
-  );
+  let exactBytes = 0;
+  for (const block of blocks)
+    exactBytes += block.isStored ? block.end - block.start : yield* measureBlock(section, block);
   if (exactBytes > maxInflatedBytes) throw tooLarge(maxInflatedBytes);
 }
 
 export const lz4Codec: SectionCodec = {
   inflate(section, maxInflatedBytes) {
-    checkFrame(section, maxInflatedBytes);
+    const check = checkFrame(section, maxInflatedBytes);
+    while (check.next().done !== true);
     try {
       return decompressFrameSync(section);
     } catch (error) {
@@ -118,7 +133,8 @@ export const lz4Codec: SectionCodec = {
     }
   },
   async inflateAsync(section, maxInflatedBytes) {
-    checkFrame(section, maxInflatedBytes);
+    const check = checkFrame(section, maxInflatedBytes);
+    while (check.next().done !== true) await nextTurn();
     try {
       return await decompressFrame(section);
     } catch (error) {

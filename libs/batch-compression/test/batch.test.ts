@@ -74,7 +74,7 @@ describe.each(NAMES)('%s', (codec) => {
     expect(() => inflateBatch(bomb, 0, 1024 * 1024)).toThrow(expected);
     await expect(inflateBatchAsync(bomb, 0, 1024 * 1024)).rejects.toEqual(expected);
     expect(() => inflateBatch(bomb, 0, batch.length - 1)).toThrow(expected);
-    expect(inflateBatch(bomb, 0, batch.length).length).toBe(batch.length);
+    expect((await inflateBatchAsync(bomb, 0, batch.length)).length).toBe(batch.length);
   });
 
   it('damage is an error or other bytes, never a crash or more than the limit', async () => {

@@ -106,4 +106,49 @@ describe('known bytes', () => {
       code: 'corrupt',
     });
   });
+
+  it('N8: yields while it inflates many small snappy blocks', async () => {
+    const text = Buffer.alloc(4_000, 'robust');
+    const block = SECTION_CODECS.snappy.deflate(text).subarray(16);
+    const section = Buffer.concat([hex(XERIAL_HEADER), ...Array.from({ length: 1_000 }, () => block)]);
+    const { result, turns } = await withTurns(SECTION_CODECS.snappy.inflateAsync(section, 4_000_000));
+    expect((await result).equals(Buffer.concat(Array.from({ length: 1_000 }, () => text)))).toBe(true);
+    expect(turns).toBeGreaterThan(25);
+    // At once that many would hold up the loop.
+    expect(() => SECTION_CODECS.snappy.inflate(section, 4_000_000)).toThrow(
+      expect.objectContaining({ code: 'too_large' }),
+    );
+  });
+
+  it('N8: yields while it measures an lz4 frame of many sequences', async () => {
+    const block = Buffer.alloc(1_200_000, hex('10 01 0100'));
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(block.length);
+    const blocks = Array.from({ length: 5 }, () => [length, block]).flat();
+    const section = Buffer.concat([hex('04224d18604082'), ...blocks, Buffer.alloc(4)]);
+    const { result, turns } = await withTurns(SECTION_CODECS.lz4.inflateAsync(section, 200_000));
+    await expect(result).rejects.toMatchObject({ code: 'too_large' });
+    expect(turns).toBeGreaterThan(50);
+  });
+
+  it('lz4: refuses more blocks than any client writes', () => {
+    const section = hex(`04224d18604082 ${'01000080 61'.repeat(16_385)} 00000000`);
+    expect(() => SECTION_CODECS.lz4.inflate(section, 2 ** 30)).toThrow(
+      expect.objectContaining({ code: 'too_large' }),
+    );
+  });
 });
+
+/** Turns that others got on the loop until the work was over. */
+async function withTurns<T>(work: Promise<T>): Promise<{ result: Promise<T>; turns: number }> {
+  let turns = 0;
+  let isOver = false;
+  const count = (): void => {
+    turns += 1;
+    if (!isOver) setImmediate(count);
+  };
+  setImmediate(count);
+  await work.catch(() => undefined);
+  isOver = true;
+  return { result: work, turns };
+}

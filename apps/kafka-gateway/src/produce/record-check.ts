@@ -1,6 +1,6 @@
 // Checks what lies inside of a batch as Apache Kafka's LogValidator does: nothing that a producer wrote is believed, be it
 // compressed or not (N1). Inflation is bounded, and on the thread pool unless it is small.
-import { inflateBatch, inflateBatchAsync, MAX_INFLATED_BATCH_BYTES } from '@robustmq/batch-compression';
+import { inflateBatch, inflateForReading, MAX_INFLATED_BATCH_BYTES } from '@robustmq/batch-compression';
 import { BrokerError } from '@robustmq/errors';
 import { codecOf, maxTimestampOf, RecordsCheck, stampMaxTimestamp } from '@robustmq/record-batch';
 import type { NamedError } from '../named-error.ts';
@@ -51,7 +51,7 @@ export async function checkLarge(
     if (codecOf(records, 0) === 0) await walk(records);
     // The inflated bytes are held only as long as the place is: that bounds them over all connections.
     else
-      await share.inflating(async () => walk(await inflateBatchAsync(records, 0, MAX_INFLATED_BATCH_BYTES)));
+      await share.inflating(async () => walk(await inflateForReading(records, 0, MAX_INFLATED_BATCH_BYTES)));
   } catch (error) {
     return problemOf(error, records);
   }
