@@ -4,7 +4,7 @@ import { BrokerError } from '@robustmq/errors';
 import type { CommitLog } from '@robustmq/commit-log';
 import { encodeSnapshot } from '@robustmq/producer-state';
 import { retentionStart, runCheckpoint, type CheckpointStore } from '@robustmq/segment-log';
-import type { Clock } from '@robustmq/runtime';
+import type { Cancel, Clock, Timers } from '@robustmq/runtime';
 import type { QuarantineMarks } from './quarantine.ts';
 import type { Shard } from './shard.ts';
 
@@ -21,6 +21,7 @@ export interface CheckpointerOptions {
   /** Shards with a durable mark are left out of checkpoints: their files stay as they are. */
   readonly marks: QuarantineMarks;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly log: CheckpointLog;
   readonly failed: (error: BrokerError) => void;
   /** Whether the producer id belongs to a gateway that is connected. */
@@ -52,7 +53,7 @@ const NO_SNAPSHOT = Buffer.alloc(0);
 /** Keeps the commit log short and the segments within their retention. */
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
-  readonly #timer: NodeJS.Timeout;
+  readonly #stopLooking: Cancel;
   #running: Promise<unknown> = Promise.resolve();
   #busy = false;
   #closed = false;
@@ -65,8 +66,7 @@ export class Checkpointer {
   constructor(options: CheckpointerOptions) {
     this.#options = options;
     this.#lastMs = this.#retentionMs = options.clock.monotonicMs();
-    this.#timer = setInterval(() => this.#look(), LOOK_MS);
-    this.#timer.unref();
+    this.#stopLooking = options.timers.every(LOOK_MS, () => this.#look());
   }
 
   /** Runs work that must not meet a checkpoint. */
@@ -100,7 +100,7 @@ export class Checkpointer {
   /** A last checkpoint, so that the next start has nothing to replay. */
   async close(): Promise<void> {
     this.#closed = true;
-    clearInterval(this.#timer);
+    this.#stopLooking();
     await this.#running;
     if (this.#options.commitLog.failure === undefined) {
       await this.#checkpointOnce().catch((error: unknown) => this.#failed(error));
@@ -110,7 +110,7 @@ export class Checkpointer {
   /** Stops without a last checkpoint. */
   async abandon(): Promise<void> {
     this.#closed = true;
-    clearInterval(this.#timer);
+    this.#stopLooking();
     await this.#running;
   }
 
@@ -234,7 +234,10 @@ export class Checkpointer {
 
   #pace(): Promise<void> {
     const paceMs = this.#closed ? 0 : (this.#options.paceMs ?? DEFAULT_PACE_MS);
-    return paceMs === 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, paceMs));
+    if (paceMs === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#options.timers.after(paceMs, resolve);
+    });
   }
 
   #failed(thrown: unknown): void {

@@ -9,7 +9,7 @@ import {
   stampLeaderEpoch,
   stampLogAppendTime,
 } from '@robustmq/record-batch';
-import type { Clock } from '@robustmq/runtime';
+import type { Clock, Timers } from '@robustmq/runtime';
 import type { BucketHistogram } from '@robustmq/telemetry';
 import { checkAppend } from './append-check.ts';
 import type { AppendOrigin, AppendRequest, AppendSpan, PendingBatch } from './pending.ts';
@@ -19,6 +19,7 @@ import type { Shard } from './shard.ts';
 /** What the loop needs of the server around it. */
 export interface CommitLoopHost {
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly commitLog: CommitLog;
   diskIsFull(): boolean;
   /** How long syncs of the commit log take. */
@@ -116,7 +117,7 @@ export class CommitLoop {
     if (this.#scheduled || this.#syncing || this.#stopped) return;
     this.#scheduled = true;
     // The rest of this turn may bring more, from other streams too.
-    setImmediate(() => {
+    this.#host.timers.soon(() => {
       this.#scheduled = false;
       if (!this.#syncing && !this.#stopped) this.#tick();
     });

@@ -2,6 +2,7 @@
 // room for what the commit log holds to reach the segments.
 
 import { statfs } from 'node:fs/promises';
+import type { Cancel, Timers } from '@robustmq/runtime';
 
 /** Marks and surroundings of a {@link DiskWatermark}. */
 export interface DiskWatermarkOptions {
@@ -10,6 +11,7 @@ export interface DiskWatermarkOptions {
   readonly warnBelowFreeBytes: number;
   /** Bytes that the commit log may still have to bring to the segments. */
   readonly reservedBytes: () => number;
+  readonly timers: Timers;
   readonly log: { warn(fields: Record<string, unknown>, message: string): void };
   /** Free bytes of the file system; replaced by tests. */
   readonly freeBytes?: (path: string) => Promise<number>;
@@ -20,15 +22,14 @@ const LOOK_MS = 1_000;
 /** Watches the free space of a directory's file system. */
 export class DiskWatermark {
   readonly #options: DiskWatermarkOptions;
-  readonly #timer: NodeJS.Timeout;
+  readonly #stopLooking: Cancel;
   #full = false;
   #warned = false;
   freeBytes = Number.POSITIVE_INFINITY;
 
   constructor(options: DiskWatermarkOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => void this.look(), LOOK_MS);
-    this.#timer.unref();
+    this.#stopLooking = options.timers.every(LOOK_MS, () => void this.look());
   }
 
   /** Whether appends are to be refused. */
@@ -59,7 +60,7 @@ export class DiskWatermark {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#stopLooking();
   }
 }
 

@@ -77,7 +77,7 @@ export class Journal {
   readonly #waiters = new Map<Shard, Set<FetchWaiter>>();
   readonly #parked = new Map<number, AppendRequest[]>();
   readonly #stopWatching: () => void;
-  readonly #sweep: NodeJS.Timeout;
+  readonly #stopSweeping: Cancel;
   readonly index: TopicIndex | undefined;
   /** Committed in this pass and not yet indexed: the index waits until the answers have left. */
   #toIndex: { readonly shard: Shard; readonly batches: readonly PendingBatch[] }[] = [];
@@ -93,11 +93,12 @@ export class Journal {
     this.#directory = directory;
     this.index = options.index;
     this.shards = directory.shards;
-    this.waits = new RevisionWaits(() => options.cluster.revision());
+    this.waits = new RevisionWaits(() => options.cluster.revision(), options.timers);
     this.answers = new AnswerBudget(options.answerBytes ?? DEFAULT_ANSWER_BYTES);
     this.turns = options.turns;
     this.commits = new CommitLoop({
       clock: options.clock,
+      timers: options.timers,
       commitLog: directory.commitLog,
       diskIsFull: options.diskIsFull ?? (() => false),
       syncSeconds: options.syncSeconds ?? new BucketHistogram(LATENCY_BOUNDS_SECONDS),
@@ -113,6 +114,7 @@ export class Journal {
       marks: directory.quarantine,
       isLiveProducer: (producerId) => this.#isLiveProducer(producerId),
       clock: options.clock,
+      timers: options.timers,
       log: options.log,
       failed: (error) => this.#storageFailed(error),
       ...(options.checkpointBytes === undefined ? {} : { checkpointBytes: options.checkpointBytes }),
@@ -123,7 +125,7 @@ export class Journal {
         });
       },
     });
-    this.#leaderships = new Leaderships(options.cluster, options.log);
+    this.#leaderships = new Leaderships(options.cluster, options.timers, options.log);
     this.placement = new Placement({
       disk: options.disk,
       dataDirectory: options.dataDirectory,
@@ -145,8 +147,7 @@ export class Journal {
     });
     events.attach(this);
     this.#stopWatching = options.cluster.onChange(() => this.#changed());
-    this.#sweep = setInterval(() => this.#sweepOnce(), SWEEP_MS);
-    this.#sweep.unref();
+    this.#stopSweeping = options.timers.every(SWEEP_MS, () => this.#sweepOnce());
     this.follow();
   }
 
@@ -297,7 +298,7 @@ export class Journal {
     this.#stopWatching();
     this.#cancelFollow?.();
     this.placement.close();
-    clearInterval(this.#sweep);
+    this.#stopSweeping();
     for (const exchange of [...this.exchanges]) exchange.goAway('the journal stops');
     this.commits.stop(new BrokerError('unavailable', 'the journal stops'));
     for (const shard of this.shards.values()) shard.leader?.resign();
@@ -313,7 +314,7 @@ export class Journal {
     this.#stopWatching();
     this.#cancelFollow?.();
     this.placement.close();
-    clearInterval(this.#sweep);
+    this.#stopSweeping();
     this.#fatal = new BrokerError('unavailable', 'abandoned');
     for (const exchange of [...this.exchanges]) exchange.close();
     this.commits.stop(this.#fatal);

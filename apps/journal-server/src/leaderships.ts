@@ -3,7 +3,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import type { ShardView, StreamView } from '@robustmq/meta-client';
-import { backoffDelayMs } from '@robustmq/runtime';
+import { backoffDelayMs, type Timers } from '@robustmq/runtime';
 import type { ClusterPort } from './cluster-port.ts';
 import type { Shard } from './shard.ts';
 
@@ -14,12 +14,14 @@ interface ClaimLog {
 /** Follows the view's leaderships. */
 export class Leaderships {
   readonly #cluster: ClusterPort;
+  readonly #timers: Timers;
   readonly #log: ClaimLog;
   #claiming = false;
   #failures = 0;
 
-  constructor(cluster: ClusterPort, log: ClaimLog) {
+  constructor(cluster: ClusterPort, timers: Timers, log: ClaimLog) {
     this.#cluster = cluster;
+    this.#timers = timers;
     this.#log = log;
   }
 
@@ -78,13 +80,10 @@ export class Leaderships {
       this.#log.warn({ err: error }, 'could not claim leaderships');
       this.#failures++;
       // The next change of the view, or this timer, tries again.
-      setTimeout(
-        () => {
-          this.#claiming = false;
-          this.claimMissing(this.#cluster.streams());
-        },
-        backoffDelayMs(this.#failures, { maxDelayMs: 1_000 }),
-      ).unref();
+      this.#timers.after(backoffDelayMs(this.#failures, { maxDelayMs: 1_000 }), () => {
+        this.#claiming = false;
+        this.claimMissing(this.#cluster.streams());
+      });
     }
   }
 }

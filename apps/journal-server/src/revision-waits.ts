@@ -1,21 +1,25 @@
 // Waiting, bounded, until the view has caught up with what a caller has seen: a shard may be that young.
 
+import type { Cancel, Timers } from '@robustmq/runtime';
+
 /** A second: a view lags by milliseconds, and callers repeat. */
 const MAX_WAIT_MS = 1_000;
 
 interface Waiting {
   readonly until: () => boolean;
   readonly callback: () => void;
-  readonly timer: NodeJS.Timeout;
+  readonly cancel: Cancel;
 }
 
 /** Callers that wait for the view. */
 export class RevisionWaits {
   readonly #revision: () => number;
+  readonly #timers: Timers;
   readonly #waiting = new Set<Waiting>();
 
-  constructor(revision: () => number) {
+  constructor(revision: () => number, timers: Timers) {
     this.#revision = revision;
+    this.#timers = timers;
   }
 
   reached(revision: number): boolean {
@@ -31,10 +35,10 @@ export class RevisionWaits {
     const waiting: Waiting = {
       until,
       callback,
-      timer: setTimeout(() => {
+      cancel: this.#timers.after(MAX_WAIT_MS, () => {
         this.#waiting.delete(waiting);
         callback();
-      }, MAX_WAIT_MS),
+      }),
     };
     this.#waiting.add(waiting);
   }
@@ -43,7 +47,7 @@ export class RevisionWaits {
   advanced(): void {
     for (const waiting of [...this.#waiting]) {
       if (!waiting.until()) continue;
-      clearTimeout(waiting.timer);
+      waiting.cancel();
       this.#waiting.delete(waiting);
       waiting.callback();
     }

@@ -166,6 +166,7 @@ async function openWatermark(
     refuseBelowFreeBytes: config.disk.refuseBelowFree,
     warnBelowFreeBytes: config.disk.warnBelowFree,
     reservedBytes: () => opened.commitLog.totalBytes,
+    timers: systemTimers,
     log,
   });
   await watermark.look();

@@ -4,6 +4,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import { TailKind } from '@robustmq/rpc';
+import { nextTurn, type Timers } from '@robustmq/runtime';
 import { baseOffsetOf, completeBatchBytes, lastOffsetOf, pickRecords } from '@robustmq/record-batch';
 import type { FrameOut } from './frame-out.ts';
 import type { GatewayFilters } from './gateway-filters.ts';
@@ -28,6 +29,7 @@ export interface TailHost {
   readonly origin: AppendOrigin;
   readonly filters: GatewayFilters;
   readonly out: FrameOut;
+  readonly timers: Timers;
   readonly shardCreditBytes: number;
   /** Bytes that may still be sent on this stream; may go below 0 by one batch. */
   streamCredit(): number;
@@ -229,7 +231,7 @@ export class GatewayTail {
         if (this.#closed || this.#cursors.get(key) !== cursor) return;
         this.#slice(cursor, batches, upToOffset);
         this.#host.out.flush();
-        await new Promise<void>((resolve) => setImmediate(resolve));
+        await nextTurn(this.#host.timers);
       }
       this.#report(cursor);
       this.#host.out.flush();

@@ -2,6 +2,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import { TailKind, type TailSection } from '@robustmq/rpc';
+import { systemTimers } from '@robustmq/runtime';
 import { FrameOut } from '../src/frame-out.ts';
 import { GatewayFilters } from '../src/gateway-filters.ts';
 import type { AppendOrigin, AppendRequest, PendingBatch } from '../src/pending.ts';
@@ -62,6 +63,7 @@ beforeEach(() => {
     origin: ORIGIN,
     filters,
     out,
+    timers: systemTimers,
     shardCreditBytes: 1 << 20,
     streamCredit: () => 1 << 20,
     spend: () => undefined,

@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { FetchSectionResult, JournalClient } from '@robustmq/journal-client';
 import { fromFailure } from '@robustmq/rpc';
+import { systemTimers } from '@robustmq/runtime';
 import { DiskWatermark } from '../src/disk-watermark.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { batchOf, recordsOf } from './records.ts';
@@ -284,6 +285,7 @@ test('the refuse mark leaves room for what the commit log holds (L6)', async () 
     refuseBelowFreeBytes: 100,
     warnBelowFreeBytes: 500,
     reservedBytes: () => 50,
+    timers: systemTimers,
     log: { warn: (_fields, message) => warnings.push(message) },
     freeBytes: () => (freeBytes < 0 ? Promise.reject(new Error('gone')) : Promise.resolve(freeBytes)),
   });

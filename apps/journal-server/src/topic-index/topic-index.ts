@@ -128,7 +128,7 @@ export class TopicIndex implements BacklogIndex {
     for (;;) {
       const entry = this.#entries.get(shard);
       if (entry?.index !== undefined && !entry.catchingUp) return entry.index.settled();
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await this.#turns.next();
     }
   }
 
