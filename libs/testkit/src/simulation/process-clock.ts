@@ -1,7 +1,7 @@
 // The clock of one process in a world: the same time as everybody's, but what it has planned dies with it.
 
-import { assert } from '@robustmq/errors';
 import type { Cancel, Clock, Timers } from '@robustmq/runtime';
+import { repeat } from './repeat.ts';
 import type { VirtualClock } from './virtual-clock.ts';
 
 /** Clock and timers of one life of a process. */
@@ -40,14 +40,7 @@ export class ProcessClock implements Clock, Timers {
   }
 
   every(periodMs: number, action: () => void): Cancel {
-    assert(periodMs > 0, 'a period takes time');
-    let cancel: Cancel;
-    const run = (): void => {
-      cancel = this.schedule(periodMs, run);
-      action();
-    };
-    cancel = this.schedule(periodMs, run);
-    return () => cancel();
+    return repeat((delayMs, run) => this.schedule(delayMs, run), periodMs, action);
   }
 
   soon(action: () => void): Cancel {

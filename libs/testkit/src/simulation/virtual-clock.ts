@@ -3,6 +3,7 @@
 
 import { assert } from '@robustmq/errors';
 import type { Cancel, Clock, Timers } from '@robustmq/runtime';
+import { repeat } from './repeat.ts';
 
 interface Event {
   readonly atMs: number;
@@ -49,14 +50,7 @@ export class VirtualClock implements Clock, Timers {
   }
 
   every(periodMs: number, action: () => void): Cancel {
-    assert(periodMs > 0, 'a period takes time');
-    let cancel: Cancel;
-    const run = (): void => {
-      cancel = this.schedule(periodMs, run);
-      action();
-    };
-    cancel = this.schedule(periodMs, run);
-    return () => cancel();
+    return repeat((delayMs, run) => this.schedule(delayMs, run), periodMs, action);
   }
 
   soon(action: () => void): Cancel {

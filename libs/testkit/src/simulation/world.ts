@@ -51,6 +51,9 @@ export class World {
   /** Why lives ended that nobody killed, oldest first. */
   readonly exits: { readonly name: string; readonly reason: string }[] = [];
 
+  /** What a process found broken, until the run is told. */
+  #found: unknown;
+
   constructor(seed: number) {
     this.random = new Random(seed);
     this.network = new SimulatedNetwork(this.clock, this.random);
@@ -120,8 +123,6 @@ export class World {
     this.#end(name);
     this.#process(name).disk.cutPower(survival);
   }
-
-  #found: unknown;
 
   /** Lets time pass. @throws what a process found broken */
   async run(durationMs: number): Promise<void> {
