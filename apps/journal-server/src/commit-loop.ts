@@ -20,7 +20,7 @@ import type { Shard } from './shard.ts';
 export interface CommitLoopHost {
   readonly clock: Clock;
   readonly timers: Timers;
-  readonly commitLog: CommitLog;
+  readonly commitLog: Pick<CommitLog, 'append' | 'sync' | 'maxSectionBytes'>;
   diskIsFull(): boolean;
   /** How long syncs of the commit log take. */
   readonly syncSeconds: BucketHistogram;
@@ -136,7 +136,15 @@ export class CommitLoop {
     }
     const logStarts = this.#logStarts;
     this.#logStarts = new Map();
-    for (const [shard, { offset }] of logStarts) sections.push(logStartSection(shard, offset));
+    for (const [shard, { offset, done }] of logStarts) {
+      const { failure } = shard;
+      if (failure === undefined) sections.push(logStartSection(shard, offset));
+      else {
+        // Deleted or damaged meanwhile: a replay of the section would bring the shard back (rule L3).
+        logStarts.delete(shard);
+        for (const each of done) each(failure);
+      }
+    }
     if (sections.length > 0 && this.#write(assigned, logStarts, sections)) this.#sync(assigned, logStarts);
     this.#endPass();
   }
@@ -159,6 +167,7 @@ export class CommitLoop {
       }
       shard.log.ensureWritable();
       const { bytes } = request;
+      this.#refuseOversized(bytes.length);
       const baseOffset = shard.nextOffset;
       const lastOffset = baseOffset + lastOffsetDeltaOf(bytes, 0);
       const logAppendTimeMs = shard.config.logAppendTime ? this.#host.clock.nowMs() : -1;
@@ -185,6 +194,19 @@ export class CommitLoop {
     }
   }
 
+  /** One batch that no frame takes must not fail the tick of all others (rule N13). */
+  #refuseOversized(sizeBytes: number): void {
+    const { maxSectionBytes } = this.#host.commitLog;
+    if (sizeBytes <= maxSectionBytes) return;
+    throw new BrokerError(
+      'too_large',
+      `batch of ${sizeBytes} bytes does not fit into a file of the commit log`,
+      {
+        details: { sizeBytes, limitBytes: maxSectionBytes },
+      },
+    );
+  }
+
   /** Rule R6: a repeat is answered only once HW has passed the first copy. */
   #repeat(shard: Shard, request: AppendRequest, baseOffset: number, lastOffset: number): void {
     shard.uncommitted.addRepeat({ request, baseOffset, lastOffset });
@@ -201,7 +223,7 @@ export class CommitLoop {
       this.#host.commitLog.append(sections);
     } catch (thrown) {
       const error = BrokerError.from(thrown, 'storage_failed');
-      for (const { shard } of assigned) shard.rollBack();
+      for (const shard of new Set(assigned.map((each) => each.shard))) this.#rollBack(shard, error);
       for (const { pending } of assigned) this.#refuse(pending.request, error);
       for (const { done } of logStarts.values()) for (const each of done) each(error);
       if (error.code !== 'storage_full') this.#host.storageFailed(error);
@@ -221,6 +243,12 @@ export class CommitLoop {
       return false;
     }
     return true;
+  }
+
+  /** A repeat in the same tick as its first copy waits for what was never written: its offsets become others'. */
+  #rollBack(shard: Shard, error: BrokerError): void {
+    shard.rollBack();
+    for (const { request } of shard.uncommitted.takeRepeatsFrom(shard.nextOffset)) this.#refuse(request, error);
   }
 
   #apply(shard: Shard, pending: PendingBatch): void {

@@ -196,7 +196,7 @@ function logRecovery(opened: OpenedDirectory, log: JournalLog): void {
 }
 
 /** Registers the services of a journal that may still be opening. */
-export function addServices(rpc: RpcServer, opening: Promise<Journal>): void {
+export function addServices(rpc: Pick<RpcServer, 'add'>, opening: Promise<Journal>): void {
   registerExchangeCodec();
   let journal: Journal | undefined;
   let calls: JournalCalls | undefined;
@@ -208,7 +208,11 @@ export function addServices(rpc: RpcServer, opening: Promise<Journal>): void {
   rpc.add(JournalService, {
     exchange: (stream) => {
       if (journal !== undefined) journal.accept(serverLink(stream));
-      else void opening.then((opened) => opened.accept(serverLink(stream)));
+      else
+        void opening.then((opened) => {
+          // Given up meanwhile: nobody would ever tell its end.
+          if (!stream.cancelled) opened.accept(serverLink(stream));
+        });
     },
     listOffsets: async (request) => (await ready()).listOffsets(request),
     endOffsetsForEpochs: async (request) => (await ready()).endOffsetsForEpochs(request),

@@ -67,6 +67,11 @@ export class Uncommitted {
     return this.#takeRepeats(({ lastOffset }) => lastOffset < highWatermark);
   }
 
+  /** Takes the repeats of batches from an offset on: those were never written. */
+  takeRepeatsFrom(offset: number): PendingRepeat[] {
+    return this.#takeRepeats(({ lastOffset }) => lastOffset >= offset);
+  }
+
   /** Takes the repeats whose senders wait no longer. */
   takeExpiredRepeats(nowMs: number): PendingRepeat[] {
     return this.#takeRepeats(({ request }) => request.deadlineMs <= nowMs);

@@ -47,6 +47,7 @@ export interface OpenedCommitLog {
 
 const DEFAULT_FILE_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_FRAME_BYTES = 16 * 1024 * 1024;
+const EMPTY_SECTION: Section = { kind: 0, key: 0, subKey: 0, buffers: [] };
 const DEFAULT_SPARE_FILES = 2;
 /** A new spare is made when less than this share of the active file is left. */
 const SPARE_BELOW = 0.5;
@@ -178,6 +179,11 @@ export class CommitLog {
   /** Bytes of all files of this log, for the disk watermark (L6). */
   get totalBytes(): number {
     return this.#files.totalBytes();
+  }
+
+  /** A section may hold no more: {@link append} refuses the whole tick for one that does. */
+  get maxSectionBytes(): number {
+    return this.#maxFrameBytes - HEADER_BYTES - sectionBytes(EMPTY_SECTION);
   }
 
   /**

@@ -1,0 +1,99 @@
+// Ticks that can't be written (rules R6, I1, L3): whoever hears nothing of a refused tick would hear something wrong later.
+
+import { BrokerError } from '@robustmq/errors';
+import { SECTION_LOG_START, SECTION_RECORDS } from '../src/sections.ts';
+import type { Shard } from '../src/shard.ts';
+import { batchOf } from './records.ts';
+import { WritePath } from './write-path.ts';
+
+const FULL = new BrokerError('storage_full', 'no room for a frame');
+
+let path: WritePath;
+let shard: Shard;
+
+beforeEach(() => {
+  path = new WritePath();
+  shard = path.leading();
+});
+
+const numbered = (baseSequence: number, value: string): Buffer =>
+  batchOf([value], { producerId: 7, producerEpoch: 0, baseSequence });
+
+describe('a tick that a full disk refuses', () => {
+  test('R6, I1: takes the repeat with it that came with its first copy', async () => {
+    path.append(shard, 1, numbered(0, 'never written'));
+    path.append(shard, 2, numbered(0, 'never written'));
+    path.commitLog.refusal = FULL;
+    await path.turn();
+    expect(path.answers.sort()).toEqual(['1: storage_full', '2: storage_full']);
+    // Another's record takes the offset: it is no answer to the repeat.
+    path.append(shard, 3, batchOf(['other']));
+    await path.sync();
+    expect(path.answers.slice(2)).toEqual(['3: 0']);
+  });
+
+  test('R6: leaves the repeat of what was written before', async () => {
+    path.append(shard, 1, numbered(0, 'written'));
+    await path.turn();
+    path.append(shard, 2, numbered(0, 'written'));
+    path.append(shard, 3, numbered(1, 'refused'));
+    path.append(shard, 4, numbered(1, 'refused'));
+    path.commitLog.refusal = FULL;
+    await path.sync();
+    expect(path.answers.sort()).toEqual(['1: 0', '2: 0', '3: storage_full', '4: storage_full']);
+  });
+
+  test('R6: is as if it had never been for what is sent again', async () => {
+    path.append(shard, 1, numbered(0, 'x'));
+    path.commitLog.refusal = FULL;
+    await path.turn();
+    path.append(shard, 2, numbered(0, 'x'));
+    await path.sync();
+    expect([path.answers, path.committed, path.failure]).toEqual([
+      ['1: storage_full', '2: 0'],
+      [0],
+      undefined,
+    ]);
+  });
+});
+
+test('L3: no log start is written for a shard that was deleted meanwhile, others get theirs', async () => {
+  const other = path.leading(2);
+  for (const [index, each] of [shard, other].entries()) path.append(each, index, batchOf(['a', 'b']));
+  await path.sync();
+  const outcome = path.commits.advanceLogStart(shard, 1).then(
+    () => 'in force',
+    (error: BrokerError) => error.code,
+  );
+  const others = path.commits.advanceLogStart(other, 1);
+  shard.failure = new BrokerError('not_found', 'the stream was deleted');
+  await path.sync();
+  await others;
+  expect(await outcome).toBe('not_found');
+  const written = path.commitLog.sections.map(({ kind, key }) => [kind, key]);
+  expect(written).toEqual([
+    [SECTION_RECORDS, 1],
+    [SECTION_RECORDS, 2],
+    [SECTION_LOG_START, 2],
+  ]);
+});
+
+test('L3: a log start that waits for a running sync is given up as well', async () => {
+  path.append(shard, 1, batchOf(['a', 'b']));
+  await path.turn();
+  expect(path.commitLog.isSyncing).toBe(true);
+  const outcome = path.commits.advanceLogStart(shard, 1).catch((error: BrokerError) => error.code);
+  shard.failure = new BrokerError('not_found', 'the stream was deleted');
+  await path.sync();
+  expect(await outcome).toBe('not_found');
+  expect(path.commitLog.sections).toHaveLength(1);
+});
+
+test('N13: a batch that no frame takes is refused alone, and the process stays', async () => {
+  const batch = batchOf(['x'.repeat(400)]);
+  path.commitLog.maxSectionBytes = batch.length - 1;
+  path.append(shard, 1, batch);
+  path.append(shard, 2, batchOf(['small']));
+  await path.sync();
+  expect([path.answers, path.failure]).toEqual([['1: too_large', '2: 0'], undefined]);
+});

@@ -1,0 +1,119 @@
+// The write path alone: a commit loop over shards on a simulated disk, and a commit log whose appends and syncs the test
+// decides.
+
+import type { Section } from '@robustmq/commit-log';
+import { BrokerError } from '@robustmq/errors';
+import { ProducerQuota, ProducerState } from '@robustmq/producer-state';
+import { SegmentLog } from '@robustmq/segment-log';
+import { BucketHistogram, LATENCY_BOUNDS_SECONDS } from '@robustmq/telemetry';
+import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
+import { CommitLoop } from '../src/commit-loop.ts';
+import type { AppendOrigin, AppendRequest, PendingBatch } from '../src/pending.ts';
+import { Shard } from '../src/shard.ts';
+
+/** A commit log in memory: it may refuse, and what it took is durable once the test says so. */
+class ScriptedCommitLog {
+  readonly sections: Section[] = [];
+  /** Thrown by the next append. */
+  refusal: BrokerError | undefined;
+  maxSectionBytes = 1 << 20;
+  readonly #syncs: (() => void)[] = [];
+
+  append(sections: readonly Section[]): number {
+    const { refusal } = this;
+    this.refusal = undefined;
+    if (refusal !== undefined) throw refusal;
+    this.sections.push(...sections);
+    return this.sections.length;
+  }
+
+  sync(): Promise<number> {
+    return new Promise((resolve) => this.#syncs.push(() => resolve(this.sections.length)));
+  }
+
+  get isSyncing(): boolean {
+    return this.#syncs.length > 0;
+  }
+
+  synced(): void {
+    for (const each of this.#syncs.splice(0)) each();
+  }
+}
+
+/** A commit loop and what happened around it, in order. */
+export class WritePath {
+  readonly clock = new VirtualClock();
+  readonly commitLog = new ScriptedCommitLog();
+  readonly commits: CommitLoop;
+  /** Answers and refusals: `<correlation>: <offset or code>`. */
+  readonly answers: string[] = [];
+  /** Offsets that were handed to delivery, per batch. */
+  readonly committed: number[] = [];
+  failure: BrokerError | undefined;
+  diskIsFull = false;
+  readonly #disk = new SimulatedDisk(this.clock, new Random(1));
+  readonly #origin: AppendOrigin = {
+    ownsProducer: () => false,
+    answer: ({ correlation }, { baseOffset }) => void this.answers.push(`${correlation}: ${baseOffset}`),
+    refuse: ({ correlation }, { code }) => void this.answers.push(`${correlation}: ${code}`),
+    flush: () => undefined,
+  };
+
+  constructor() {
+    this.commits = new CommitLoop({
+      clock: this.clock,
+      timers: this.clock,
+      commitLog: this.commitLog,
+      diskIsFull: () => this.diskIsFull,
+      syncSeconds: new BucketHistogram(LATENCY_BOUNDS_SECONDS),
+      startSpan: () => null,
+      committed: (_shard, batches: readonly PendingBatch[]) =>
+        void this.committed.push(...batches.map(({ baseOffset }) => baseOffset)),
+      passEnded: () => undefined,
+      storageFailed: (error) => (this.failure = error),
+    });
+  }
+
+  /** A shard that this process leads alone. */
+  leading(streamId = 1): Shard {
+    const log = SegmentLog.open(this.#disk, `shards/${streamId}-0`, {}, undefined);
+    const producers = new ProducerState({ isGateway: () => false, quota: new ProducerQuota(100) });
+    const shard = new Shard({ streamId, shard: 0 }, log, producers, {
+      highWatermarkAdvanced: (moved) => this.commits.advanced(moved),
+      proposeIsr: () => undefined,
+    });
+    const self = { nodeId: 'a', incarnation: 1 };
+    shard.lead({ self, leaderEpoch: 0, isr: { members: [self], version: 1 } }, this.clock.monotonicMs());
+    return shard;
+  }
+
+  /** Submits a batch of one record or more. */
+  append(shard: Shard, correlation: number, bytes: Buffer, more: Partial<AppendRequest> = {}): void {
+    this.commits.submit(shard, {
+      origin: this.#origin,
+      correlation,
+      streamId: shard.streamId,
+      shard: shard.shard,
+      leaderEpoch: -1,
+      acks: -1,
+      acknowledgeInMemory: false,
+      minRevision: 0,
+      traceparent: '',
+      deadlineMs: Infinity,
+      bytes,
+      ...more,
+    });
+  }
+
+  /** Lets the loop do what is due; nothing becomes durable. */
+  turn(): Promise<void> {
+    return this.clock.advance(0);
+  }
+
+  /** What was appended becomes durable, and what follows from that happens. */
+  async sync(): Promise<void> {
+    await this.turn();
+    this.commitLog.synced();
+    await this.turn();
+  }
+}
