@@ -11,7 +11,7 @@ import { journalConfig } from '../../apps/journal-server/src/config.ts';
 import {
   registerMetrics as journalMetrics,
   ServerFigures,
-} from '../../apps/journal-server/src/server-metrics.ts';
+} from '../../apps/journal-server/src/process/metrics.ts';
 import { kafkaGatewayConfig } from '../../apps/kafka-gateway/src/config.ts';
 import { registerGatewayMetrics as kafkaMetrics } from '../../apps/kafka-gateway/src/metrics.ts';
 import { TOPIC_CONFIG } from '../../apps/kafka-gateway/src/topic-config.ts';

@@ -6,9 +6,9 @@ import { openCredentials, ServiceKind } from '@robustmq/rpc';
 import { describeFatal, runMain, Shutdown } from '@robustmq/runtime';
 import { startTelemetry } from '@robustmq/telemetry';
 import { journalConfig } from './config.ts';
-import { Incarnations } from './incarnations.ts';
-import { registerMetrics, ServerFigures } from './server-metrics.ts';
-import { startServer } from './server.ts';
+import { Incarnations } from './process/incarnations.ts';
+import { registerMetrics, ServerFigures } from './process/metrics.ts';
+import { startServer } from './process/server.ts';
 
 const SERVICE = 'journal-server';
 const VERSION = process.env['ROBUSTMQ_BUILD_VERSION'] ?? '0.0.0';

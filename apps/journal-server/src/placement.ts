@@ -7,13 +7,13 @@ import type { ShardView, StreamView } from '@robustmq/meta-client';
 import { TURN_BUDGET_MS, type Clock, type Log, type Timers } from '@robustmq/runtime';
 import { ProducerState } from '@robustmq/producer-state';
 import { SegmentLog } from '@robustmq/segment-log';
-import type { Checkpointer } from './checkpointer.ts';
-import type { ClusterPort, DeletedStream } from './cluster-port.ts';
+import type { Checkpointer } from './directory/checkpointer.ts';
+import type { ClusterPort, DeletedStream } from './shard/cluster-port.ts';
 import { Deletions } from './directory/deletions.ts';
 import { ShardFiles } from './directory/shard-files.ts';
-import { shardDirectory, type OpenedDirectory } from './recovery.ts';
-import { Shard, shardKey, type ShardEvents } from './shard.ts';
-import type { StreamFacts } from './stream-facts.ts';
+import { shardDirectory, type OpenedDirectory } from './directory/recovery.ts';
+import { Shard, shardKey, type ShardEvents } from './shard/shard.ts';
+import type { StreamFacts } from './shard/stream-facts.ts';
 
 /** What happens to shards, for those who serve them. */
 export interface PlacementEvents extends ShardEvents {

@@ -7,9 +7,9 @@ import { codecOf, pickRecords, RecordBatchBuilder } from '@robustmq/record-batch
 import { BacklogReadSchema } from '@robustmq/rpc';
 import { systemTimers } from '@robustmq/runtime';
 import { readBacklog, type BacklogHost } from '../src/read/backlog.ts';
-import { ReadTurns } from '../src/read/read-turns.ts';
-import type { Shard } from '../src/shard.ts';
-import type { StreamFacts } from '../src/stream-facts.ts';
+import { ReadTurns } from '../src/shard/read-turns.ts';
+import type { Shard } from '../src/shard/shard.ts';
+import type { StreamFacts } from '../src/shard/stream-facts.ts';
 import { recordsOf } from './records.ts';
 
 const STREAM: StreamFacts = {

@@ -1,8 +1,8 @@
 // Ticks that can't be written (rules R6, I1, L3): whoever hears nothing of a refused tick would hear something wrong later.
 
 import { BrokerError } from '@robustmq/errors';
-import { SECTION_LOG_START, SECTION_RECORDS } from '../src/sections.ts';
-import type { Shard } from '../src/shard.ts';
+import { SECTION_LOG_START, SECTION_RECORDS } from '../src/write/sections.ts';
+import type { Shard } from '../src/shard/shard.ts';
 import { batchOf } from './records.ts';
 import { WritePath } from './write-path.ts';
 

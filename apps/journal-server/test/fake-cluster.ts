@@ -1,7 +1,7 @@
 // A cluster view in memory: streams with one shard each or more, led by whoever claims, as meta would answer.
 
 import type { ReplicaView, StreamView } from '@robustmq/meta-client';
-import type { ClusterPort, DeletedStream, JournalIdentity } from '../src/cluster-port.ts';
+import type { ClusterPort, DeletedStream, JournalIdentity } from '../src/shard/cluster-port.ts';
 
 /** What outlives a restart of a server: the rows. */
 export class FakeCluster {

@@ -4,9 +4,9 @@ import { create } from '@bufbuild/protobuf';
 import { FetchFrameSchema, type ExchangeResponse } from '@robustmq/rpc';
 import { systemClock, systemTimers } from '@robustmq/runtime';
 import { AnswerBudget } from '../src/read/answer-budget.ts';
-import { ReadTurns } from '../src/read/read-turns.ts';
+import { ReadTurns } from '../src/shard/read-turns.ts';
 import { StreamFetches, type FetchWaiter } from '../src/read/fetch.ts';
-import type { Shard } from '../src/shard.ts';
+import type { Shard } from '../src/shard/shard.ts';
 
 const EMPTY = Buffer.alloc(0);
 

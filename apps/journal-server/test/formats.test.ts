@@ -6,10 +6,10 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { encodeSnapshot, ProducerQuota, ProducerState } from '@robustmq/producer-state';
 import { MemoryStore } from '@robustmq/kv-store';
-import { SECTION_LOG_START, SECTION_RECORDS, SECTION_TRUNCATION } from '../src/sections.ts';
+import { SECTION_LOG_START, SECTION_RECORDS, SECTION_TRUNCATION } from '../src/write/sections.ts';
 import { systemClock, systemTimers } from '@robustmq/runtime';
-import { ReadTurns } from '../src/read/read-turns.ts';
-import { ShardIndex } from '../src/topic-index/shard-index.ts';
+import { ReadTurns } from '../src/shard/read-turns.ts';
+import { ShardIndex } from '../src/views/topic-index/shard-index.ts';
 
 const pageOf = (language: string, name: string): string =>
   readFileSync(path.join(__dirname, '../../../docs', language, 'formats', `${name}.md`), 'utf8');

@@ -3,8 +3,8 @@
 
 import { create } from '@bufbuild/protobuf';
 import { AppendOutcomeSchema, TailKind, type ExchangeResponse } from '@robustmq/rpc';
-import { FrameOut } from '../src/frame-out.ts';
-import type { Shard } from '../src/shard.ts';
+import { FrameOut } from '../src/exchange/frame-out.ts';
+import type { Shard } from '../src/shard/shard.ts';
 
 const SHARD = {
   streamId: 1,

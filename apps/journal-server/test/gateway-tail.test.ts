@@ -3,11 +3,11 @@
 import { BrokerError } from '@robustmq/errors';
 import { TailKind, type TailSection } from '@robustmq/rpc';
 import { systemTimers } from '@robustmq/runtime';
-import { FrameOut } from '../src/frame-out.ts';
-import { GatewayFilters } from '../src/gateway-filters.ts';
-import type { AppendOrigin, AppendRequest, PendingBatch } from '../src/pending.ts';
-import type { Shard } from '../src/shard.ts';
-import { GatewayTail } from '../src/tail.ts';
+import { FrameOut } from '../src/exchange/frame-out.ts';
+import { GatewayFilters } from '../src/exchange/gateway-filters.ts';
+import type { AppendOrigin, AppendRequest, PendingBatch } from '../src/shard/pending.ts';
+import type { Shard } from '../src/shard/shard.ts';
+import { GatewayTail } from '../src/exchange/tail.ts';
 import { batchOf } from './records.ts';
 
 const RECORDS = 10;

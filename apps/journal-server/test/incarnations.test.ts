@@ -1,8 +1,8 @@
 // One incarnation after the other (rules F1, R3): what a lost lease ends, what begins then, and what ends the process.
 
 import { BrokerError } from '@robustmq/errors';
-import { Incarnations } from '../src/incarnations.ts';
-import type { JournalServer } from '../src/server.ts';
+import { Incarnations } from '../src/process/incarnations.ts';
+import type { JournalServer } from '../src/process/server.ts';
 import { until } from './running-journal.ts';
 
 interface Started {

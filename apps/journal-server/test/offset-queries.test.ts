@@ -4,11 +4,11 @@ import fc from 'fast-check';
 import { create } from '@bufbuild/protobuf';
 import { fromFailure, ListOffsetsRequestSchema } from '@robustmq/rpc';
 import { systemTimers } from '@robustmq/runtime';
-import { JournalCalls } from '../src/calls.ts';
+import { JournalCalls } from '../src/process/calls.ts';
 import type { Journal } from '../src/journal.ts';
 import { offsetFor } from '../src/read/offset-queries.ts';
-import { ReadTurns } from '../src/read/read-turns.ts';
-import type { Shard } from '../src/shard.ts';
+import { ReadTurns } from '../src/shard/read-turns.ts';
+import type { Shard } from '../src/shard/shard.ts';
 
 const MAX_TIMESTAMP = -3;
 let workedMs = 0;

@@ -3,7 +3,7 @@
 import { EventEmitter } from 'node:events';
 import type { RpcServer } from '@robustmq/rpc';
 import type { Journal } from '../src/journal.ts';
-import { addServices } from '../src/server.ts';
+import { addServices } from '../src/process/server.ts';
 
 class WaitingStream extends EventEmitter {
   cancelled = false;

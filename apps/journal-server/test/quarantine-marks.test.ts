@@ -1,7 +1,7 @@
 // Marks of quarantined shards under power cuts (L2): damage that was seen stays seen.
 
 import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
-import { QuarantineMarks } from '../src/quarantine.ts';
+import { QuarantineMarks } from '../src/directory/quarantine.ts';
 
 test('a mark is durable when it is set: no power cut forgets it (L2)', async () => {
   for (let seed = 0; seed < 50; seed++) {

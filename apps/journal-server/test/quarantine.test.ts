@@ -7,7 +7,7 @@ import path from 'node:path';
 import { NodeDisk, type Disk } from '@robustmq/commit-log';
 import type { FetchSectionResult, JournalClient } from '@robustmq/journal-client';
 import { BrokerError } from '@robustmq/errors';
-import type { Shard } from '../src/shard.ts';
+import type { Shard } from '../src/shard/shard.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { GatedDisk } from './gated-disk.ts';
 import { batchOf } from './records.ts';

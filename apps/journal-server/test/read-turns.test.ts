@@ -2,7 +2,7 @@
 
 import { systemTimers, type Timers } from '@robustmq/runtime';
 import { drained } from '@robustmq/testkit';
-import { ReadTurns } from '../src/read/read-turns.ts';
+import { ReadTurns } from '../src/shard/read-turns.ts';
 
 let turns: ReadTurns;
 /** Time that work has taken: a unit costs what it says. */

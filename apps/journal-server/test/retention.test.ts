@@ -15,7 +15,7 @@ import path from 'node:path';
 import type { FetchSectionResult, JournalClient } from '@robustmq/journal-client';
 import { fromFailure } from '@robustmq/rpc';
 import { systemTimers } from '@robustmq/runtime';
-import { DiskWatermark } from '../src/disk-watermark.ts';
+import { DiskWatermark } from '../src/directory/disk-watermark.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { batchOf, recordsOf } from './records.ts';
 import { REPLICA, startJournal, until, type RunningJournal } from './running-journal.ts';

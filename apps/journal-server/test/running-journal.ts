@@ -6,11 +6,11 @@ import { JournalClient, type JournalClientOptions, type ShardDirectory } from '@
 import { ClusterSecret, Credentials, RpcServer, ServiceKind } from '@robustmq/rpc';
 import { systemClock, systemTimers, type Clock } from '@robustmq/runtime';
 import { Journal, JournalEvents, type JournalLog } from '../src/journal.ts';
-import { ReadTurns } from '../src/read/read-turns.ts';
-import { openDirectory } from '../src/recovery.ts';
-import { addServices } from '../src/server.ts';
-import { INDEX_FAMILY } from '../src/topic-index/rows.ts';
-import { TopicIndex } from '../src/topic-index/topic-index.ts';
+import { ReadTurns } from '../src/shard/read-turns.ts';
+import { openDirectory } from '../src/directory/recovery.ts';
+import { addServices } from '../src/process/server.ts';
+import { INDEX_FAMILY } from '../src/views/topic-index/rows.ts';
+import { TopicIndex } from '../src/views/topic-index/topic-index.ts';
 import { type FakeCluster } from './fake-cluster.ts';
 
 /** What a gateway shows to the journals of these tests. */

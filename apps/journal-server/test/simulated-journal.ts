@@ -12,12 +12,12 @@ import {
 } from '@robustmq/record-batch';
 import { systemTimers } from '@robustmq/runtime';
 import { drained, invariant, Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
-import { openDirectoryFacts } from '../src/directory-id.ts';
+import { openDirectoryFacts } from '../src/directory/directory-id.ts';
 import { Journal, JournalEvents } from '../src/journal.ts';
-import type { AppendAnswer, AppendOrigin, AppendRequest } from '../src/pending.ts';
-import { ReadTurns } from '../src/read/read-turns.ts';
-import { openDirectory, type OpenedDirectory } from '../src/recovery.ts';
-import type { Shard } from '../src/shard.ts';
+import type { AppendAnswer, AppendOrigin, AppendRequest } from '../src/shard/pending.ts';
+import { ReadTurns } from '../src/shard/read-turns.ts';
+import { openDirectory, type OpenedDirectory } from '../src/directory/recovery.ts';
+import type { Shard } from '../src/shard/shard.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { DIRECTORY_ID, NODE_ID, REPLICA, SILENT } from './running-journal.ts';
 

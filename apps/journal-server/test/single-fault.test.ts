@@ -7,9 +7,9 @@ import { BrokerError } from '@robustmq/errors';
 import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
 import { runCheckpoint } from '@robustmq/segment-log';
 import { JournalEvents } from '../src/journal.ts';
-import { openDirectory, type OpenedDirectory } from '../src/recovery.ts';
-import { SECTION_LOG_START, SECTION_RECORDS } from '../src/sections.ts';
-import { shardKey } from '../src/shard.ts';
+import { openDirectory, type OpenedDirectory } from '../src/directory/recovery.ts';
+import { SECTION_LOG_START, SECTION_RECORDS } from '../src/write/sections.ts';
+import { shardKey } from '../src/shard/shard.ts';
 import { batchOf, recordsOf } from './records.ts';
 
 const FILE_BYTES = 8 * 4096;

@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import { MemoryStore, type KeyValueStore } from '@robustmq/kv-store';
 import { matchesFilter } from '@robustmq/mqtt-topics';
 import { systemClock, systemTimers } from '@robustmq/runtime';
-import { ReadTurns } from '../src/read/read-turns.ts';
-import { TopicSelection } from '../src/read/topic-selection.ts';
+import { ReadTurns } from '../src/shard/read-turns.ts';
+import { TopicSelection } from '../src/views/topic-index/topic-selection.ts';
 import {
   completeRange,
   dictionaryTopics,
@@ -14,8 +14,8 @@ import {
   encodeDictionary,
   encodePostings,
   INDEX_FAMILY,
-} from '../src/topic-index/rows.ts';
-import { BLOCK_OFFSETS, ShardIndex, type IndexRules } from '../src/topic-index/shard-index.ts';
+} from '../src/views/topic-index/rows.ts';
+import { BLOCK_OFFSETS, ShardIndex, type IndexRules } from '../src/views/topic-index/shard-index.ts';
 
 const TURNS = new ReadTurns(systemClock, systemTimers);
 

@@ -1,7 +1,7 @@
 // What a shard holds while HW rests (rule I8): senders that wait are never let go, batches that only delivery waits for are.
 
-import type { AppendOrigin, AppendRequest, PendingBatch } from '../src/pending.ts';
-import { Uncommitted } from '../src/uncommitted.ts';
+import type { AppendOrigin, AppendRequest, PendingBatch } from '../src/shard/pending.ts';
+import { Uncommitted } from '../src/shard/uncommitted.ts';
 
 const KIB = 1024;
 

@@ -7,9 +7,9 @@ import { ProducerQuota, ProducerState } from '@robustmq/producer-state';
 import { SegmentLog } from '@robustmq/segment-log';
 import { BucketHistogram, LATENCY_BOUNDS_SECONDS } from '@robustmq/telemetry';
 import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
-import { CommitLoop } from '../src/commit-loop.ts';
-import type { AppendOrigin, AppendRequest, PendingBatch } from '../src/pending.ts';
-import { Shard } from '../src/shard.ts';
+import { CommitLoop } from '../src/write/commit-loop.ts';
+import type { AppendOrigin, AppendRequest, PendingBatch } from '../src/shard/pending.ts';
+import { Shard } from '../src/shard/shard.ts';
 
 /** A commit log in memory: it may refuse, and what it took is durable once the test says so. */
 class ScriptedCommitLog {

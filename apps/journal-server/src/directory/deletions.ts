@@ -3,7 +3,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import { backoffDelayMs, type Cancel, type Log, type Timers } from '@robustmq/runtime';
-import type { ClusterPort, DeletedStream } from '../cluster-port.ts';
+import type { ClusterPort, DeletedStream } from '../shard/cluster-port.ts';
 
 /** Surroundings of {@link Deletions}. */
 export interface DeletionsOptions {

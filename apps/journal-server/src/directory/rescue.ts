@@ -2,7 +2,7 @@
 // that only it still has. They go to a file beside the segments first. docs/en/formats/journal-directory.md has the form.
 
 import type { CommitLogRecovery, Disk, DiskFile } from '@robustmq/commit-log';
-import { SECTION_RECORDS } from '../sections.ts';
+import { SECTION_RECORDS } from '../write/sections.ts';
 
 /** "RMRB" */
 const MAGIC = 0x524d5242;

@@ -1,8 +1,8 @@
 // Directories of shards: made, set aside, and removed after a committed deletion (rules L3, N2).
 
 import type { Disk } from '@robustmq/commit-log';
-import { parseShardName, type QuarantineMarks } from '../quarantine.ts';
-import { shardDirectory, shardsDirectory } from '../recovery.ts';
+import { parseShardName, type QuarantineMarks } from './quarantine.ts';
+import { shardDirectory, shardsDirectory } from './recovery.ts';
 
 /** Suffix of what is about to be removed: whoever finds it removes it. */
 const DELETED = '.deleted';

@@ -5,13 +5,13 @@ import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
 import { baseOffsetOf, completeBatchBytes, isControl, lastOffsetOf } from '@robustmq/record-batch';
 import { BacklogOutcomeSchema, toFailure, type BacklogOutcome, type BacklogRead } from '@robustmq/rpc';
-import type { Shard } from '../shard.ts';
-import { topicRuleOf, topicsOfBatch } from '../stream-topics.ts';
-import type { IndexAnswer } from '../topic-index/shard-index.ts';
+import type { Shard } from '../shard/shard.ts';
+import { topicRuleOf, topicsOfBatch } from '../shard/stream-topics.ts';
+import type { IndexAnswer } from '../views/topic-index/shard-index.ts';
 import { placesOf, readPlaces } from './places.ts';
-import type { ReadTurns } from './read-turns.ts';
+import type { ReadTurns } from '../shard/read-turns.ts';
 import { SparseBatches, type Wanted } from './sparse-batches.ts';
-import { TopicSelection } from './topic-selection.ts';
+import { TopicSelection } from '../views/topic-index/topic-selection.ts';
 
 /** Answer to one read. */
 export interface BacklogAnswer {

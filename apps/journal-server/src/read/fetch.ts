@@ -13,10 +13,10 @@ import {
   IsolationLevel,
 } from '@robustmq/rpc';
 import type { Cancel, Timers } from '@robustmq/runtime';
-import type { Shard } from '../shard.ts';
+import type { Shard } from '../shard/shard.ts';
 import type { AnswerShare } from './answer-budget.ts';
 import { cutIntoFrames, type FetchAnswerFrame } from './fetch-frames.ts';
-import type { ReadTurns } from './read-turns.ts';
+import type { ReadTurns } from '../shard/read-turns.ts';
 
 /** What fetches need of the stream and the server. */
 export interface FetchHost {

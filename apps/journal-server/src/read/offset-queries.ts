@@ -3,7 +3,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import type { TimestampHit } from '@robustmq/segment-log';
-import type { Shard } from '../shard.ts';
+import type { Shard } from '../shard/shard.ts';
 
 /** Questions in one request. A Kafka client asks one per partition. */
 export const MAX_OFFSET_QUERIES = 100_000;

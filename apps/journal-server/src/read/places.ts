@@ -11,8 +11,8 @@ import {
   recordCountOf,
   RecordCursor,
 } from '@robustmq/record-batch';
-import type { Shard } from '../shard.ts';
-import type { ReadTurns } from './read-turns.ts';
+import type { Shard } from '../shard/shard.ts';
+import type { ReadTurns } from '../shard/read-turns.ts';
 import type { SparseBatches, Wanted } from './sparse-batches.ts';
 
 /** Places of one read: as many as a session may have in flight. */

@@ -1,7 +1,7 @@
 // Metrics of a journal: plain numbers that the scrape reads.
 
 import { BucketHistogram, LATENCY_BOUNDS_SECONDS, type Metrics } from '@robustmq/telemetry';
-import type { Journal } from './journal.ts';
+import type { Journal } from '../journal.ts';
 
 type Counted = keyof typeof COUNTED;
 

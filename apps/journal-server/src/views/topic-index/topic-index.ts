@@ -13,11 +13,10 @@ import {
   recordCountOf,
   RecordCursor,
 } from '@robustmq/record-batch';
-import type { BacklogIndex } from '../read/backlog.ts';
-import type { ReadTurns } from '../read/read-turns.ts';
-import type { TopicSelection } from '../read/topic-selection.ts';
-import type { Shard } from '../shard.ts';
-import { topicRuleOf, topicsOfBatch, type BatchTopics } from '../stream-topics.ts';
+import type { ReadTurns } from '../../shard/read-turns.ts';
+import type { TopicSelection } from './topic-selection.ts';
+import type { Shard } from '../../shard/shard.ts';
+import { topicRuleOf, topicsOfBatch, type BatchTopics } from '../../shard/stream-topics.ts';
 import { ShardIndex, type IndexAnswer } from './shard-index.ts';
 
 /** A committed batch as the commit loop hands it over. */
@@ -45,7 +44,7 @@ const NO_OFFSETS: readonly number[] = [];
 const cursor = new RecordCursor();
 
 /** Index of all shards that own more than one MQTT topic. */
-export class TopicIndex implements BacklogIndex {
+export class TopicIndex {
   readonly #store: KeyValueStore;
   readonly #log: IndexLog;
   readonly #turns: ReadTurns;

@@ -1,7 +1,7 @@
 // A block of the topic index in memory: which offsets of a contiguous range each topic has (rule X1). It is complete for
 // exactly [firstOffset, nextOffset).
 
-import type { BatchTopics } from '../stream-topics.ts';
+import type { BatchTopics } from '../../shard/stream-topics.ts';
 
 /** What an entry of the map costs beside the topic's characters and its offsets. */
 const TOPIC_OVERHEAD_BYTES = 120;

@@ -14,17 +14,17 @@ import {
 import { systemClock, systemTimers, type Log } from '@robustmq/runtime';
 import { ATTRIBUTES, parseTraceparent, RateLimitedLog, type TraceSampler } from '@robustmq/telemetry';
 import { JournalCalls } from './calls.ts';
-import type { ClusterPort } from './cluster-port.ts';
-import type { JournalConfig } from './config.ts';
-import { joinCluster, openDirectoryFacts } from './directory-id.ts';
-import { DiskWatermark } from './disk-watermark.ts';
-import { Journal, JournalEvents, type JournalLog } from './journal.ts';
-import type { AppendRequest, AppendSpan } from './pending.ts';
-import { openDirectory, type OpenedDirectory } from './recovery.ts';
-import type { ServerFigures } from './server-metrics.ts';
-import { ReadTurns } from './read/read-turns.ts';
-import { openIndexStore } from './topic-index/index-store.ts';
-import { TopicIndex } from './topic-index/topic-index.ts';
+import type { ClusterPort } from '../shard/cluster-port.ts';
+import type { JournalConfig } from '../config.ts';
+import { joinCluster, openDirectoryFacts } from '../directory/directory-id.ts';
+import { DiskWatermark } from '../directory/disk-watermark.ts';
+import { Journal, JournalEvents, type JournalLog } from '../journal.ts';
+import type { AppendRequest, AppendSpan } from '../shard/pending.ts';
+import { openDirectory, type OpenedDirectory } from '../directory/recovery.ts';
+import type { ServerFigures } from './metrics.ts';
+import { ReadTurns } from '../shard/read-turns.ts';
+import { openIndexStore } from '../views/topic-index/index-store.ts';
+import { TopicIndex } from '../views/topic-index/topic-index.ts';
 
 /** A running server. */
 export interface JournalServer {

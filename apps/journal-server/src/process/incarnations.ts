@@ -2,7 +2,7 @@
 // registers again as a new incarnation, which leads only under new epochs (rule R3). The process stays.
 
 import { BrokerError } from '@robustmq/errors';
-import type { Journal } from './journal.ts';
+import type { Journal } from '../journal.ts';
 import type { JournalServer } from './server.ts';
 
 /** Surroundings of {@link Incarnations}. */

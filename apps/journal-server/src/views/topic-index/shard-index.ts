@@ -3,9 +3,9 @@
 
 import { BrokerError } from '@robustmq/errors';
 import { KeyValueBatch, type KeyValueStore } from '@robustmq/kv-store';
-import type { ReadTurns } from '../read/read-turns.ts';
-import type { TopicSelection } from '../read/topic-selection.ts';
-import type { BatchTopics } from '../stream-topics.ts';
+import type { ReadTurns } from '../../shard/read-turns.ts';
+import type { TopicSelection } from './topic-selection.ts';
+import type { BatchTopics } from '../../shard/stream-topics.ts';
 import { IndexBlock } from './block.ts';
 import {
   blockRange,

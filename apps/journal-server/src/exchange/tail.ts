@@ -8,9 +8,9 @@ import { nextTurn, type Timers } from '@robustmq/runtime';
 import { baseOffsetOf, completeBatchBytes, lastOffsetOf, pickRecords } from '@robustmq/record-batch';
 import type { FrameOut } from './frame-out.ts';
 import type { GatewayFilters } from './gateway-filters.ts';
-import type { AppendOrigin, PendingBatch } from './pending.ts';
-import { shardKey, type Shard } from './shard.ts';
-import { topicRuleOf, topicsOfBatch, type BatchTopics } from './stream-topics.ts';
+import type { AppendOrigin, PendingBatch } from '../shard/pending.ts';
+import { shardKey, type Shard } from '../shard/shard.ts';
+import { topicRuleOf, topicsOfBatch, type BatchTopics } from '../shard/stream-topics.ts';
 
 interface TailCursor {
   readonly shard: Shard;

@@ -3,7 +3,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import { FilterTrie, hasWildcard, topicFilterProblem } from '@robustmq/mqtt-topics';
-import type { ReadTurns } from './read-turns.ts';
+import type { ReadTurns } from '../../shard/read-turns.ts';
 
 /** Filters of one read: what a gateway allows a session by default, so that one read serves it (rule N13). */
 export const MAX_READ_FILTERS = 10_000;

@@ -6,7 +6,7 @@ import { encodeSnapshot } from '@robustmq/producer-state';
 import { retentionStart, runCheckpoint, type CheckpointStore } from '@robustmq/segment-log';
 import type { Cancel, Clock, Timers } from '@robustmq/runtime';
 import type { QuarantineMarks } from './quarantine.ts';
-import type { Shard } from './shard.ts';
+import type { Shard } from '../shard/shard.ts';
 
 interface CheckpointLog {
   info(fields: Record<string, unknown>, message: string): void;

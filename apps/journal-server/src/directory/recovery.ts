@@ -18,10 +18,10 @@ import {
 } from '@robustmq/producer-state';
 import { completeBatchBytes, isGatewayProducerId, lastOffsetOf } from '@robustmq/record-batch';
 import { CheckpointStore, SegmentLog, type ShardCheckpoint } from '@robustmq/segment-log';
-import { rescue } from './directory/rescue.ts';
+import { rescue } from './rescue.ts';
 import { parseShardName, QuarantineMarks, type ShardName } from './quarantine.ts';
-import { SECTION_LOG_START, SECTION_RECORDS, SECTION_TRUNCATION } from './sections.ts';
-import { Shard, shardKey, type ShardEvents } from './shard.ts';
+import { SECTION_LOG_START, SECTION_RECORDS, SECTION_TRUNCATION } from '../write/sections.ts';
+import { Shard, shardKey, type ShardEvents } from '../shard/shard.ts';
 
 /** An opened data directory. */
 export interface OpenedDirectory {

@@ -20,11 +20,11 @@ import {
   type ListOffsetsRequest,
   type ShardPosition,
 } from '@robustmq/rpc';
-import { marksOf } from './exchange.ts';
-import type { Journal } from './journal.ts';
-import { quarantined } from './quarantine.ts';
-import { MAX_OFFSET_QUERIES, offsetFor } from './read/offset-queries.ts';
-import type { Shard } from './shard.ts';
+import type { Journal } from '../journal.ts';
+import { quarantined } from '../directory/quarantine.ts';
+import { MAX_OFFSET_QUERIES, offsetFor } from '../read/offset-queries.ts';
+import { marksOf } from '../shard/marks.ts';
+import type { Shard } from '../shard/shard.ts';
 
 /** Implements the unary calls over a journal. */
 export class JournalCalls {

@@ -12,9 +12,9 @@ import {
 import type { Clock, Timers } from '@robustmq/runtime';
 import type { BucketHistogram } from '@robustmq/telemetry';
 import { checkAppend } from './append-check.ts';
-import type { AppendOrigin, AppendRequest, AppendSpan, PendingBatch } from './pending.ts';
+import type { AppendOrigin, AppendRequest, AppendSpan, PendingBatch } from '../shard/pending.ts';
 import { SECTION_LOG_START, SECTION_RECORDS } from './sections.ts';
-import type { Shard } from './shard.ts';
+import type { Shard } from '../shard/shard.ts';
 
 /** What the loop needs of the server around it. */
 export interface CommitLoopHost {

@@ -11,7 +11,6 @@ import {
   ExchangeResponseSchema,
   FilterResultFrameSchema,
   HelloResultSchema,
-  ShardMarksSchema,
   ShardPositionSchema,
   toFailure,
   withPieces,
@@ -27,14 +26,15 @@ import {
 import type { Timers } from '@robustmq/runtime';
 import { FrameOut } from './frame-out.ts';
 import { GatewayFilters } from './gateway-filters.ts';
-import type { AppendAnswer, AppendOrigin, AppendRequest, PendingBatch } from './pending.ts';
-import type { AnswerBudget, AnswerShare } from './read/answer-budget.ts';
-import { readBacklog, type BacklogAnswer, type BacklogIndex } from './read/backlog.ts';
-import { StreamFetches, type FetchWaiter } from './read/fetch.ts';
-import type { ReadTurns } from './read/read-turns.ts';
-import { claimOf } from './read/sparse-batches.ts';
-import type { Shard } from './shard.ts';
-import { mayHold } from './stream-topics.ts';
+import type { AppendAnswer, AppendOrigin, AppendRequest, PendingBatch } from '../shard/pending.ts';
+import type { AnswerBudget, AnswerShare } from '../read/answer-budget.ts';
+import { readBacklog, type BacklogAnswer, type BacklogIndex } from '../read/backlog.ts';
+import { StreamFetches, type FetchWaiter } from '../read/fetch.ts';
+import type { ReadTurns } from '../shard/read-turns.ts';
+import { claimOf } from '../read/sparse-batches.ts';
+import { marksOf } from '../shard/marks.ts';
+import type { Shard } from '../shard/shard.ts';
+import { mayHold } from '../shard/stream-topics.ts';
 import { GatewayTail } from './tail.ts';
 
 /** What a stream needs of the server. */
@@ -397,19 +397,5 @@ function positionOf(shard: Shard, offset: number) {
     shard: shard.shard,
     leaderEpoch: shard.leaderEpoch,
     offset: BigInt(offset),
-  });
-}
-
-/** Marks of a shard as its leader knows them. */
-export function marksOf(shard: Shard): ShardMarks {
-  return create(ShardMarksSchema, {
-    streamId: shard.streamId,
-    shard: shard.shard,
-    leaderEpoch: shard.leaderEpoch,
-    logStartOffset: BigInt(shard.log.logStartOffset),
-    highWatermark: BigInt(shard.highWatermark),
-    lastStableOffset: BigInt(shard.lastStableOffset),
-    logEndOffset: BigInt(shard.log.logEndOffset),
-    durableLogEndOffset: BigInt(shard.leader?.durableLogEndOffset ?? shard.log.logEndOffset),
   });
 }

@@ -13,8 +13,8 @@ import {
   validateRecords,
 } from '@robustmq/record-batch';
 import type { ProducerBatch, RememberedBatch } from '@robustmq/producer-state';
-import type { AppendRequest } from './pending.ts';
-import type { Shard } from './shard.ts';
+import type { AppendRequest } from '../shard/pending.ts';
+import type { Shard } from '../shard/shard.ts';
 
 /** An accepted append: its producer's numbers if it is idempotent, and the first copy if it is a repeat. */
 export interface CheckedAppend {

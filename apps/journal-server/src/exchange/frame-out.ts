@@ -12,7 +12,7 @@ import {
   type TailKind,
   type TailSection,
 } from '@robustmq/rpc';
-import type { Shard } from './shard.ts';
+import type { Shard } from '../shard/shard.ts';
 
 /** A frame leaves when its data has reached this size. */
 const MAX_FRAME_BYTES = 512 * 1024;

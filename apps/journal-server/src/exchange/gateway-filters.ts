@@ -1,8 +1,8 @@
 // The topic filters of one gateway, per tenant, with the answers per topic cached until they change (rule X5).
 
 import { FilterTrie, TopicCache } from '@robustmq/mqtt-topics';
-import type { StreamFacts } from './stream-facts.ts';
-import { mayHold } from './stream-topics.ts';
+import type { StreamFacts } from '../shard/stream-facts.ts';
+import { mayHold } from '../shard/stream-topics.ts';
 
 interface TenantFilters {
   readonly trie: FilterTrie<number>;
