@@ -248,7 +248,8 @@ export class CommitLoop {
   /** A repeat in the same tick as its first copy waits for what was never written: its offsets become others'. */
   #rollBack(shard: Shard, error: BrokerError): void {
     shard.rollBack();
-    for (const { request } of shard.uncommitted.takeRepeatsFrom(shard.nextOffset)) this.#refuse(request, error);
+    for (const { request } of shard.uncommitted.takeRepeatsFrom(shard.nextOffset))
+      this.#refuse(request, error);
   }
 
   #apply(shard: Shard, pending: PendingBatch): void {
