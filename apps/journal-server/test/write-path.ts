@@ -2,7 +2,7 @@
 // decides.
 
 import type { Section } from '@robustmq/commit-log';
-import { BrokerError } from '@robustmq/errors';
+import type { BrokerError } from '@robustmq/errors';
 import { ProducerQuota, ProducerState } from '@robustmq/producer-state';
 import { SegmentLog } from '@robustmq/segment-log';
 import { BucketHistogram, LATENCY_BOUNDS_SECONDS } from '@robustmq/telemetry';
