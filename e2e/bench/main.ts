@@ -86,7 +86,8 @@ async function measure(
   const runs = new Map<string, Measurement[]>();
   const able = systems.filter((system) => system.speaks.includes(scenario.protocol));
   for (let round = 1; round <= Number(options.rounds); round += 1) {
-    for (const system of able) {
+    // Whoever comes second finds the machine as the first has left it: they take turns at that too.
+    for (const system of round % 2 === 1 ? able : able.toReversed()) {
       const folder = path.join(scratch, `${scenario.name}-${round}-${system.name}`);
       mkdirSync(folder, { recursive: true });
       const running = await system.start(folder);

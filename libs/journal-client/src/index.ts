@@ -1,6 +1,7 @@
 // Client of the log: appends, fetches, tail and backlog over one stream per journal-server.
 
-export { JournalClient, type JournalClientOptions, type ShardAppender } from './client.ts';
+export { JournalClient, type JournalClientOptions } from './client.ts';
+export type { ShardAppender } from './shard-queues.ts';
 export { AppendQueue } from './append-queue.ts';
 export { clusterDirectory } from './cluster-directory.ts';
 export type { ShardDirectory } from './directory.ts';

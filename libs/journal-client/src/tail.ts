@@ -34,7 +34,8 @@ export interface FilterAnswer {
   readonly marks: readonly ShardMarksValue[];
 }
 
-type AnswerCallback = (error: BrokerError | undefined, answer: FilterAnswer) => void;
+/** Hears the answer to a change of filters or a question for marks, once. */
+export type AnswerCallback = (error: BrokerError | undefined, answer: FilterAnswer) => void;
 
 /** A FilterFrame stays below this (rule X5: slices of at most 64 KiB). */
 const MAX_FILTER_SLICE_BYTES = 60 * 1024;

@@ -4,7 +4,7 @@
 import type { BrokerError } from '@robustmq/errors';
 import { RecordBatchBuilder, RecordCursor } from '@robustmq/record-batch';
 import type { AppendQueue, JournalClient } from '../src/index.ts';
-import type { ShardAppenderOptions } from '../src/client.ts';
+import type { ShardAppenderOptions } from '../src/shard-queues.ts';
 import { connect, TestDirectory } from './connected.ts';
 import { ScriptedJournal, until } from './scripted-journal.ts';
 

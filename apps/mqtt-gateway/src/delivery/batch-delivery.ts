@@ -32,6 +32,8 @@ export class BatchDelivery {
   #done = 0;
   /** Whether the deliverer has the current record at hand. */
   #isOpen = false;
+  /** Wall clock of the slice: what expires within its few milliseconds is delivered by either reading. */
+  #nowMs = 0;
 
   /** @param nextOffset what the tail has come to when the batch is delivered. */
   constructor(
@@ -57,6 +59,7 @@ export class BatchDelivery {
   run(budget: TurnBudget): boolean {
     // Others have used the deliverer since the last turn.
     this.#isOpen = false;
+    this.#nowMs = this.#host.now();
     let steps = 0;
     while (this.#receivers !== null || this.#nextRecord()) {
       steps += this.#receivers === null ? 1 : this.#deliverSome(this.#receivers);
@@ -111,7 +114,7 @@ export class BatchDelivery {
   /** False when nobody gets the record: it can't be shown, or has expired. */
   #open(): boolean {
     const { walk } = this;
-    this.#isOpen = walk.read() && this.#deliverer.begin(walk.message, this.#host.now());
+    this.#isOpen = walk.read() && this.#deliverer.begin(walk.message, this.#nowMs);
     return this.#isOpen;
   }
 
