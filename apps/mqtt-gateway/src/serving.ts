@@ -260,7 +260,7 @@ export class Serving {
       },
       resume,
       refusal: () => this.#refusal(),
-      takeOver: (owner, session) => this.takeovers.take(owner, session),
+      stopElsewhere: (owner, session) => this.takeovers.take(owner, session),
     });
   }
 

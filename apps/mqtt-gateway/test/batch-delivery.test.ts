@@ -11,7 +11,7 @@ import { Deliverer, newDeliveryCounters } from '../src/delivery/deliverer.ts';
 import { RecordTopics } from '../src/delivery/record-topic.ts';
 import { ShardTail, type RingBatch } from '../src/delivery/shard-tail.ts';
 import { Subscription } from '../src/delivery/subscription.ts';
-import type { Subscriber } from '../src/delivery/subscriber.ts';
+import type { ReceivingSession } from '../src/delivery/session-ports.ts';
 import { TopicRoutes } from '../src/delivery/topic-route.ts';
 
 const STREAM = {
@@ -32,14 +32,14 @@ class WorkClock implements Clock {
 }
 
 /** A session that only counts what it is offered. */
-function counting(id: number, clock: WorkClock, seen: Map<number, number[]>): Subscriber {
+function counting(id: number, clock: WorkClock, seen: Map<number, number[]>): ReceivingSession {
   const offsets: number[] = [];
   seen.set(id, offsets);
   return {
     originId: id,
     isVersion5: false,
     aliases: null,
-    output: {} as Subscriber['output'],
+    output: {} as ReceivingSession['output'],
     maximumPacketBytes: Infinity,
     lag: null,
     isRedelivery: false,

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { Deliverer, newDeliveryCounters } from '../src/delivery/deliverer.ts';
 import { Message } from '../src/delivery/message.ts';
 import { ShardTail, shardKeyOf, type RingBatch } from '../src/delivery/shard-tail.ts';
-import type { Subscriber } from '../src/delivery/subscriber.ts';
+import type { ReceivingSession } from '../src/delivery/session-ports.ts';
 import { Subscription } from '../src/delivery/subscription.ts';
 import { TopicRoutes } from '../src/delivery/topic-route.ts';
 import { OutputFlusher } from '../src/transport/output-flusher.ts';
@@ -12,7 +12,7 @@ import { SocketOutput, type Transport } from '../src/transport/socket-output.ts'
 import { parser, type IPublishPacket } from 'mqtt-packet';
 
 /** A session that takes `window` messages. */
-class FakeSession implements Subscriber {
+class FakeSession implements ReceivingSession {
   readonly originId: number;
   readonly isVersion5: boolean;
   readonly maximumPacketBytes: number;
@@ -91,7 +91,7 @@ const stream = {
   acknowledgeInMemory: false,
 };
 
-const subscription = (session: Subscriber, filter: string, qos = 1): Subscription => {
+const subscription = (session: ReceivingSession, filter: string, qos = 1): Subscription => {
   const made = new Subscription(session, filter);
   made.setOptions({
     qos,

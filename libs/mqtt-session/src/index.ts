@@ -1,8 +1,8 @@
 // The MQTT session as pure decisions: no socket, no clock, no other service.
 
-export type { SessionPolicy } from './policy.ts';
-export { reasonOfError } from './reason-table.ts';
-export { PendingAck } from './ack-queue.ts';
+export type { SessionPolicy } from './connect/policy.ts';
+export { reasonOfError } from './connect/reason-table.ts';
+export { PendingAck } from './inbound/ack-queue.ts';
 export type { PlacedMessage } from './outbound/place.ts';
 export { NOT_OWED, Outbound, WINDOW_FULL, type AwaitedPlace } from './outbound/outbound.ts';
 export type { ShardLag } from './outbound/shard-reading.ts';
@@ -15,6 +15,6 @@ export {
 } from './outbound/start-positions.ts';
 export { OutboundTopicAliases } from './topic-aliases.ts';
 export type { SubscribeEntry, SubscribeRequest, UnsubscribeRequest } from './subscribe-request.ts';
-export type { ConnectTerms } from './connect-request.ts';
-export { MqttSession, type SessionEnd, type SessionSink } from './session.ts';
+export type { ConnectTerms } from './connect/request.ts';
+export { MqttConnection, type ConnectionEnd, type ConnectionSink } from './connection.ts';
 export { EXPIRED, remainingExpiryS } from './message-expiry.ts';

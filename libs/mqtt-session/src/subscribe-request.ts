@@ -4,7 +4,7 @@ import type { BrokerError } from '@robustmq/errors';
 import { REASON, type SubscribePacket, type UnsubscribePacket } from '@robustmq/mqtt-codec';
 import { protocolError } from '@robustmq/mqtt-codec';
 import { parseSharedFilter, topicFilterProblem } from '@robustmq/mqtt-topics';
-import type { ConnectTerms } from './connect-request.ts';
+import type { ConnectTerms } from './connect/request.ts';
 
 /** Subscription Options (section 3.8.3.1), with the QoS as granted. */
 export interface SubscriptionOptions {

@@ -19,11 +19,11 @@ const STATEMENTS: Readonly<Record<string, readonly string[]>> = {
   ],
   'mqtt-codec/test/decoder.test.ts': ['3.3.2-18', '3.14.4-1'],
   'mqtt-codec/test/encode.test.ts': ['3.1.2-24', '3.14.2-3', '3.14.2-4'],
-  'mqtt-session/test/connect.test.ts': [
+  'mqtt-session/test/connect/connect.test.ts': [
     ...['3.1.0-2', '3.1.2-2', '3.1.2-28', '3.1.2-29', '3.1.3-6', '3.1.3-8', '3.1.4-1', '3.1.4-2'],
     ...['3.2.2-2', '3.2.2-3', '3.2.2-6', '3.2.2-9', '3.2.2-16', '3.2.2-21', '4.12.0-1'],
   ],
-  'mqtt-session/test/session.test.ts': [
+  'mqtt-session/test/connection.test.ts': [
     ...['3.1.2-22', '3.1.2-26', '3.1.4-3', '3.2.2-11', '3.2.2-14'],
     ...['3.3.2-9', '3.3.2-12', '3.3.4-1', '3.3.4-7', '3.3.4-8', '3.3.4-9', '3.12.4-1'],
     ...['4.6.0-2', '4.12.0-7', '4.13.1-1'],
@@ -32,7 +32,7 @@ const STATEMENTS: Readonly<Record<string, readonly string[]>> = {
     ...['3.8.3-4', '3.8.4-1', '3.8.4-2', '3.8.4-3', '3.8.4-5', '3.8.4-6', '3.8.4-7', '3.9.3-1'],
     ...['3.10.4-4', '3.11.3-1', '4.7.1-1', '4.8.2-1', '4.8.2-2'],
   ],
-  'mqtt-session/test/send-window.property.test.ts': ['2.2.1-4', '3.3.4-9', '4.4.0-1'],
+  'mqtt-session/test/outbound/send-window.property.test.ts': ['2.2.1-4', '3.3.4-9', '4.4.0-1'],
   'mqtt-session/test/message-expiry.test.ts': ['3.3.2-5', '3.3.2-6'],
   'mqtt-topics/test/mqtt-topics.test.ts': ['4.7.2-1'],
   '../apps/mqtt-gateway/test/conformance.test.ts': [

@@ -1,7 +1,7 @@
 // SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK (sections 3.8 to 3.11), a row per normative statement.
 
 import { REASON, type ProtocolVersion, type SubscribePacket } from '@robustmq/mqtt-codec';
-import { connected } from './session-fixture.ts';
+import { connected } from './connection-fixture.ts';
 
 interface Row {
   readonly anchor: string;
@@ -51,7 +51,7 @@ const rows: Row[] = [
 test.each(rows)('$anchor (level $version)', ({ version, asked, granted }) => {
   const fixture = connected(version);
   fixture.subscribe(asked, undefined, 77);
-  fixture.session.subscribed(fixture.sink.subscribes[0]!);
+  fixture.connection.subscribed(fixture.sink.subscribes[0]!);
   // [MQTT-3.8.4-1] [MQTT-3.8.4-2]: the identifier of the SUBSCRIBE; [MQTT-3.8.4-6] [MQTT-3.9.3-1]: a code per filter in their order.
   expect(fixture.sink.sent()).toEqual([{ cmd: 'suback', messageId: 77, granted }]);
 });
@@ -84,7 +84,7 @@ describe.each(notFilters)('%s ends the connection', (_anchor, topic, reasonCode)
   test('in UNSUBSCRIBE', () => {
     if (topic.startsWith('$share')) return; // no session has one yet: nothing to remove, nothing to judge
     const fixture = connected(5);
-    fixture.session.packet({ cmd: 'unsubscribe', messageId: 1, unsubscriptions: ['good', topic] });
+    fixture.connection.packet({ cmd: 'unsubscribe', messageId: 1, unsubscriptions: ['good', topic] });
     expect(fixture.sink.unsubscribes).toEqual([]);
     expect(fixture.sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode }]);
   });
@@ -146,13 +146,13 @@ test('who serves the request may refuse an entry', () => {
   ]);
   const request = fixture.sink.subscribes[0]!;
   request.entries[0]!.reasonCode = REASON.notAuthorized;
-  fixture.session.subscribed(request);
+  fixture.connection.subscribed(request);
   expect(fixture.sink.sent()).toEqual([{ cmd: 'suback', messageId: 1, granted: [0x87, 1] }]);
 });
 
 test('subscriptions of a session are bounded; replacing one is free [MQTT-3.8.4-3] (I8)', () => {
   const fixture = connected(5, {}, { maximumSubscriptions: 3 });
-  for (const filter of ['held', 'other']) fixture.session.subscriptions.set(filter, null);
+  for (const filter of ['held', 'other']) fixture.connection.subscriptions.set(filter, null);
   fixture.subscribe([
     { topic: 'new', qos: 0 },
     { topic: 'new', qos: 1 },
@@ -168,15 +168,15 @@ describe('requests without an answer are bounded (I8)', () => {
     fixture.subscribe([{ topic: 'a', qos: 0 }], undefined, 1);
     fixture.subscribe([{ topic: 'b', qos: 0 }], undefined, 2);
     expect(fixture.sink.sent()).toEqual([{ cmd: 'suback', messageId: 2, granted: [0x97] }]);
-    fixture.session.subscribed(fixture.sink.subscribes[0]!);
+    fixture.connection.subscribed(fixture.sink.subscribes[0]!);
     fixture.subscribe([{ topic: 'c', qos: 0 }], undefined, 3);
     expect(fixture.sink.subscribes).toHaveLength(2);
   });
 
   test('UNSUBSCRIBE: the connection ends', () => {
     const fixture = connected(5, {}, { maximumPendingRequests: 1 });
-    fixture.session.packet({ cmd: 'unsubscribe', messageId: 1, unsubscriptions: ['a'] });
-    fixture.session.packet({ cmd: 'unsubscribe', messageId: 2, unsubscriptions: ['a'] });
+    fixture.connection.packet({ cmd: 'unsubscribe', messageId: 1, unsubscriptions: ['a'] });
+    fixture.connection.packet({ cmd: 'unsubscribe', messageId: 2, unsubscriptions: ['a'] });
     expect(fixture.sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode: 0x97 }]);
   });
 });
@@ -186,19 +186,19 @@ test.each([
   [4, []],
 ] as const)('[MQTT-3.10.4-4] [MQTT-3.11.3-1]: UNSUBACK of level %d has the codes %j', (version, granted) => {
   const fixture = connected(version);
-  fixture.session.packet({ cmd: 'unsubscribe', messageId: 9, unsubscriptions: ['a', 'b', deep] });
+  fixture.connection.packet({ cmd: 'unsubscribe', messageId: 9, unsubscriptions: ['a', 'b', deep] });
   const request = fixture.sink.unsubscribes[0]!;
   request.entries[1]!.reasonCode = REASON.noSubscriptionExisted;
-  fixture.session.unsubscribed(request);
+  fixture.connection.unsubscribed(request);
   expect(fixture.sink.sent()).toEqual([{ cmd: 'unsuback', messageId: 9, granted }]);
 });
 
 test('an answer after the end is of no interest', () => {
   const fixture = connected(5);
   fixture.subscribe([{ topic: 'a', qos: 0 }]);
-  fixture.session.packet({ cmd: 'unsubscribe', messageId: 2, unsubscriptions: ['a'] });
-  fixture.session.connectionLost();
-  fixture.session.subscribed(fixture.sink.subscribes[0]!);
-  fixture.session.unsubscribed(fixture.sink.unsubscribes[0]!);
+  fixture.connection.packet({ cmd: 'unsubscribe', messageId: 2, unsubscriptions: ['a'] });
+  fixture.connection.connectionLost();
+  fixture.connection.subscribed(fixture.sink.subscribes[0]!);
+  fixture.connection.unsubscribed(fixture.sink.unsubscribes[0]!);
   expect(fixture.sink.sent()).toEqual([]);
 });

@@ -14,25 +14,9 @@ import type { Deliverer } from './deliverer.ts';
 import type { Inflation } from './inflation.ts';
 import type { ShardPlace } from './shard-place.ts';
 import type { ShardTail } from './shard-tail.ts';
-import type { OwedSession } from './subscriber.ts';
+import type { LaggingSession } from './session-ports.ts';
 import type { TailDelivery } from './tail-delivery.ts';
 import type { VisibleStream } from './topic-route.ts';
-
-/** A session as catching up needs it. */
-export interface LaggingSession extends OwedSession {
-  /** Messages of a shard that the window takes now; 0 while the socket is congested. */
-  roomIn(place: ShardPlace): number;
-  /** Shards with messages of an earlier connection, which go before anything new of them. */
-  owedPlaces(): readonly ShardPlace[];
-  /** The next of them, at most `count`. */
-  owedOffsets(place: ShardPlace, count: number): number[];
-  /** Topic filters to read the index for. */
-  filters(): readonly string[];
-  /** The shard is gone: nothing of it is owed any more. */
-  shardGone(place: ShardPlace): void;
-  /** The session follows the shard live from now on. */
-  caughtUp(tail: ShardTail): void;
-}
 
 /** Reads of the journal's index. */
 export interface BacklogReader {

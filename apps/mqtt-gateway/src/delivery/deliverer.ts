@@ -15,7 +15,7 @@ import { SharedPages } from '../transport/shared-pages.ts';
 import type { Message } from './message.ts';
 import type { ShardPlace } from './shard-place.ts';
 import type { OverlappingReceiver, Receiver } from './subscription.ts';
-import type { OwedSession, Subscriber } from './subscriber.ts';
+import type { OwedSession, ReceivingSession } from './session-ports.ts';
 import type { TopicRoute } from './topic-route.ts';
 
 /** Plain integers that instruments read. */
@@ -52,7 +52,7 @@ const NO_IDENTIFIERS: readonly number[] = [];
 export interface DeliveryDebug {
   readonly isOn: boolean;
   /** What became of a copy: the QoS it was sent with, or why it was dropped. */
-  copy(session: Subscriber, topic: string, outcome: 'sent 0' | 'sent 1' | 'too large' | 'slow client'): void;
+  copy(session: ReceivingSession, topic: string, outcome: 'sent 0' | 'sent 1' | 'too large' | 'slow client'): void;
 }
 
 const NO_DEBUG: DeliveryDebug = { isOn: false, copy: () => undefined };
@@ -182,7 +182,7 @@ export class Deliverer {
 
   /** As {@link #shape}, with a Topic Alias if the receiver has or gets one for the topic. */
   #shapeWithAlias(
-    session: Subscriber,
+    session: ReceivingSession,
     aliases: OutboundTopicAliases,
     qos: Qos,
     retain: boolean,
@@ -206,7 +206,7 @@ export class Deliverer {
   }
 
   #sendQos1(
-    session: Subscriber,
+    session: ReceivingSession,
     identifiers: readonly number[] | null,
     retain: boolean,
     tail: ShardPlace,
@@ -223,7 +223,7 @@ export class Deliverer {
     return isDealtWith;
   }
 
-  #sendShapedQos1(session: Subscriber, sizeBytes: number, tail: ShardPlace, offset: number): boolean {
+  #sendShapedQos1(session: ReceivingSession, sizeBytes: number, tail: ShardPlace, offset: number): boolean {
     if (sizeBytes > session.maximumPacketBytes) {
       this.#counters.droppedTooLarge++;
       if (this.#debug.isOn) this.#debug.copy(session, this.#publish.topic, 'too large');
@@ -235,7 +235,7 @@ export class Deliverer {
     return true;
   }
 
-  #writeQos1(session: Subscriber, packetId: number, sizeBytes: number): void {
+  #writeQos1(session: ReceivingSession, packetId: number, sizeBytes: number): void {
     const publish = this.#publish;
     publish.packetId = packetId;
     publish.dup = session.isRedelivery;
@@ -288,7 +288,7 @@ export class Deliverer {
   }
 
   /** Writes what was shaped; with a new alias the client learns it. */
-  #write(session: Subscriber, sizeBytes: number): void {
+  #write(session: ReceivingSession, sizeBytes: number): void {
     const publish = this.#publish;
     const output = session.output!;
     const buffer = output.reserve(sizeBytes);
@@ -296,7 +296,7 @@ export class Deliverer {
     if (publish.topicAlias > 0 && !publish.omitTopic) session.aliases!.assign(publish.topic);
   }
 
-  #sendQos0(session: Subscriber, identifiers: readonly number[] | null, retain: boolean): void {
+  #sendQos0(session: ReceivingSession, identifiers: readonly number[] | null, retain: boolean): void {
     const { isVersion5, aliases } = session;
     if (isVersion5 && (identifiers !== null || aliases !== null)) {
       const sizeBytes =
@@ -315,7 +315,7 @@ export class Deliverer {
   }
 
   /** Whether a QoS 0 packet may be sent; counts what is dropped (I5). */
-  #fits(session: Subscriber, sizeBytes: number): boolean {
+  #fits(session: ReceivingSession, sizeBytes: number): boolean {
     const { topic } = this.#publish;
     if (sizeBytes > session.maximumPacketBytes) {
       this.#counters.droppedTooLarge++;

@@ -1,7 +1,7 @@
 // One subscription of one session, and what a match of a topic yields: receivers, one per session [MQTT-3.3.5-1].
 
 import { startOf, type StartOffset, type StartVector } from '@robustmq/mqtt-session';
-import type { Subscriber } from './subscriber.ts';
+import type { ReceivingSession } from './session-ports.ts';
 
 /** Subscription options as granted. */
 export interface GrantedOptions {
@@ -18,7 +18,7 @@ export interface GrantedOptions {
  * when it is the only one of its session that matches.
  */
 export interface Receiver {
-  readonly session: Subscriber;
+  readonly session: ReceivingSession;
   qos: number;
   noLocal: boolean;
   retainAsPublished: boolean;
@@ -33,7 +33,7 @@ const NO_STARTS: readonly StartOffset[] = [];
 
 /** A subscription of a session. */
 export class Subscription implements Receiver {
-  readonly session: Subscriber;
+  readonly session: ReceivingSession;
   readonly filter: string;
   qos = 0;
   noLocal = false;
@@ -54,7 +54,7 @@ export class Subscription implements Receiver {
   isActive = false;
   #waiting: (() => void)[] = [];
 
-  constructor(session: Subscriber, filter: string) {
+  constructor(session: ReceivingSession, filter: string) {
     this.session = session;
     this.filter = filter;
   }
@@ -91,7 +91,7 @@ export class Subscription implements Receiver {
 
 /** The receiver of a session with several matching subscriptions. */
 export class OverlappingReceiver implements Receiver {
-  readonly session: Subscriber;
+  readonly session: ReceivingSession;
   readonly parts: Subscription[] = [];
   qos = 0;
   noLocal = false;
@@ -99,7 +99,7 @@ export class OverlappingReceiver implements Receiver {
   subscriptionIdentifiers: readonly number[] | null = null;
   starts = null;
 
-  constructor(session: Subscriber) {
+  constructor(session: ReceivingSession) {
     this.session = session;
   }
 

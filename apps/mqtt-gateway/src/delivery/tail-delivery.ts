@@ -21,19 +21,10 @@ import { startDeliverySpan, type PublishContexts } from './delivery-span.ts';
 import type { Deliverer } from './deliverer.ts';
 import type { Inflation } from './inflation.ts';
 import { RecordTopics } from './record-topic.ts';
+import type { LiveSession } from './session-ports.ts';
 import { ShardIntake } from './shard-intake.ts';
 import { ShardTail, shardKeyOf, type RingBatch } from './shard-tail.ts';
 import type { TopicRoute, VisibleStream } from './topic-route.ts';
-
-/** A session that may follow shards live. */
-export interface LiveSession {
-  /** The tail of a shard is known now: the session finds its place in it. */
-  tailStarted(tail: ShardTail): void;
-  /** The tail left out [from, ringFrom): reads that behind it. */
-  tailJumped(tail: ShardTail, from: number, ringFrom: number): void;
-  /** The shard is gone. */
-  shardGone(tail: ShardTail): void;
-}
 
 /** What tail delivery needs around it. */
 export interface TailHost {

@@ -4,7 +4,7 @@
 import { partitionForTopic } from '@robustmq/bytes';
 import { FilterTrie, hasWildcard, RecentMap } from '@robustmq/mqtt-topics';
 import { OverlappingReceiver, type Receiver, type Subscription } from './subscription.ts';
-import type { Subscriber } from './subscriber.ts';
+import type { ReceivingSession } from './session-ports.ts';
 
 /** A stream as far as routing needs it. */
 export interface RoutedStream {
@@ -39,7 +39,7 @@ export class TopicRoute {
   isDetached = false;
   #table: TopicRoutes;
   #receivers: readonly Receiver[] = NOBODY;
-  #bySession: Map<Subscriber, Receiver> | null = null;
+  #bySession: Map<ReceivingSession, Receiver> | null = null;
   #version = -1;
 
   constructor(table: TopicRoutes, topic: string, stream: RoutedStream | undefined) {
@@ -58,7 +58,7 @@ export class TopicRoute {
   }
 
   /** The receiver of one session, for reading its backlog. */
-  receiverOf(session: Subscriber): Receiver | undefined {
+  receiverOf(session: ReceivingSession): Receiver | undefined {
     const { receivers } = this;
     if (receivers.length <= SCAN_RECEIVERS) {
       for (const receiver of receivers) if (receiver.session === session) return receiver;
@@ -134,7 +134,7 @@ export class TopicRoutes {
 
   /** Receivers of a topic: subscriptions of one session are joined (rule S5). */
   match(topic: string): readonly Receiver[] {
-    const bySession = new Map<Subscriber, Receiver>();
+    const bySession = new Map<ReceivingSession, Receiver>();
     this.#trie.match(topic, (subscription) => {
       const other = bySession.get(subscription.session);
       if (other === undefined) {

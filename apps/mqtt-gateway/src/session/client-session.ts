@@ -6,14 +6,14 @@ import {
   Outbound,
   WINDOW_FULL,
   type ConnectTerms,
-  type MqttSession,
+  type MqttConnection,
   type OutboundTopicAliases,
   type ShardLag,
 } from '@robustmq/mqtt-session';
-import type { CatchUp, LaggingSession } from '../delivery/catch-up.ts';
+import type { CatchUp } from '../delivery/catch-up.ts';
+import type { LaggingSession, LiveSession } from '../delivery/session-ports.ts';
 import type { ShardPlace } from '../delivery/shard-place.ts';
 import type { Subscription } from '../delivery/subscription.ts';
-import type { LiveSession } from '../delivery/tail-delivery.ts';
 import type { SessionChanges } from '../store/session-changes.ts';
 import type { StoredPlaces } from '../store/session-rows.ts';
 import type { SocketOutput } from '../transport/socket-output.ts';
@@ -62,7 +62,7 @@ export class ClientSession implements LaggingSession, LiveSession {
     identity: SessionIdentity,
     changes: SessionChanges,
     terms: ConnectTerms,
-    machine: MqttSession<ShardPlace, Subscription>,
+    machine: MqttConnection<ShardPlace, Subscription>,
     surroundings: SessionSurroundings,
   ) {
     this.identity = identity;

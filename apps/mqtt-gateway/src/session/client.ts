@@ -2,7 +2,7 @@
 // know neither its socket nor its decoder.
 
 import type { Principal } from '@robustmq/access-control';
-import type { MqttSession, SubscribeRequest, UnsubscribeRequest } from '@robustmq/mqtt-session';
+import type { MqttConnection, SubscribeRequest, UnsubscribeRequest } from '@robustmq/mqtt-session';
 import type { ShardPlace } from '../delivery/shard-place.ts';
 import type { Subscription } from '../delivery/subscription.ts';
 import type { SocketOutput } from '../transport/socket-output.ts';
@@ -17,7 +17,7 @@ export interface Client {
   /** The protocol has come to its end. */
   readonly isClosed: boolean;
   /** The protocol side of the connection. */
-  readonly machine: MqttSession<ShardPlace, Subscription>;
+  readonly machine: MqttConnection<ShardPlace, Subscription>;
   readonly output: SocketOutput;
   /** Null until CONNACK, and after the end. */
   readonly session: ClientSession | null;

@@ -45,7 +45,7 @@ export interface ConnectPorts {
    * Has another gateway stop serving a session (rule S1): resolves when it has, or its lease has ended, to what only it
    * knew (rule S3).
    */
-  takeOver(
+  stopElsewhere(
     owner: Pick<NodeIdentity, 'nodeId' | 'incarnation'>,
     session: OldSession,
   ): Promise<SessionHandover | undefined>;
@@ -185,7 +185,7 @@ export class ConnectFlow {
       // Our open has fenced who was served here: what it knew goes from hand to hand.
       if (opening.isForeign) opening.handover = this.#replace(client, opening.terms);
     }
-    if (session.previousOwner !== undefined) this.#takeOver(opening, session, session.previousOwner);
+    if (session.previousOwner !== undefined) this.#takeFrom(opening, session, session.previousOwner);
     else if (this.#isCurrent(opening)) this.#accept(opening, session);
     else this.#letGo(opening, session);
   }
@@ -209,11 +209,11 @@ export class ConnectFlow {
   }
 
   /** Another gateway serves the session: it stops, or its lease ends, before we serve (rule S1). */
-  #takeOver(opening: Opening, session: OpenedSession, owner: NodeIdentity): void {
+  #takeFrom(opening: Opening, session: OpenedSession, owner: NodeIdentity): void {
     const { client, terms } = opening;
     const { tenant } = client;
     const { clientId } = terms;
-    this.#ports.takeOver(owner, { tenant, clientId, epoch: session.previousEpoch }).then(
+    this.#ports.stopElsewhere(owner, { tenant, clientId, epoch: session.previousEpoch }).then(
       (handover) => {
         // Of several owners in turn only one has served it; the others had a CONNECT under way and know nothing.
         if (opening.handover?.places === undefined) opening.handover = handover;

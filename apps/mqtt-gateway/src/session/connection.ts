@@ -1,5 +1,5 @@
 // One client's connection: bytes to the session machine, its decisions to those who serve it, output to the socket. What the
-// protocol allows is decided by MqttSession; this is the shell around it.
+// protocol allows is decided by MqttConnection; this is the shell around it.
 
 import { randomBytes } from 'node:crypto';
 import type { Principal } from '@robustmq/access-control';
@@ -18,11 +18,11 @@ import {
   type TopicCache,
 } from '@robustmq/mqtt-codec';
 import {
-  MqttSession,
+  MqttConnection,
   type ConnectTerms,
   type PendingAck,
-  type SessionEnd,
-  type SessionSink,
+  type ConnectionEnd,
+  type ConnectionSink,
   type SubscribeRequest,
   type UnsubscribeRequest,
 } from '@robustmq/mqtt-session';
@@ -95,11 +95,11 @@ export interface ConnectionHost {
 }
 
 /** A connection from accept to close. */
-export class Connection implements ByteSink, SessionSink, Relief, Client {
+export class Connection implements ByteSink, ConnectionSink, Relief, Client {
   readonly #host: ConnectionHost;
   readonly peer: Peer;
   readonly output: SocketOutput;
-  readonly machine: MqttSession<ShardPlace, Subscription>;
+  readonly machine: MqttConnection<ShardPlace, Subscription>;
   /** Null until CONNACK, and after the end. */
   session: ClientSession | null = null;
   /** Session epoch that its CONNECT has got so far; 0: it is being asked for; null: it was not asked for yet. */
@@ -131,7 +131,7 @@ export class Connection implements ByteSink, SessionSink, Relief, Client {
       maxHeldBytes: host.limits.maxHeldBytes,
       isTurnSpent: host.isReadTurnSpent,
     });
-    this.machine = new MqttSession<ShardPlace, Subscription>(this, host.limits, host.clock.monotonicMs());
+    this.machine = new MqttConnection<ShardPlace, Subscription>(this, host.limits, host.clock.monotonicMs());
     this.#timer = new WheelTimer(() => this.#timeout());
     host.wheel.arm(this.#timer, host.limits.connectTimeoutMs);
   }
@@ -260,7 +260,7 @@ export class Connection implements ByteSink, SessionSink, Relief, Client {
     this.machine.failed(error);
   }
 
-  // --- what the machine asks for (SessionSink) ---
+  // --- what the machine asks for (ConnectionSink) ---
 
   newClientId(): string {
     return `auto-${randomBytes(ASSIGNED_ID_BYTES).toString('hex')}`;
@@ -355,7 +355,7 @@ export class Connection implements ByteSink, SessionSink, Relief, Client {
     if (bytes !== null) this.output.copy(bytes);
   }
 
-  close(end: SessionEnd): void {
+  close(end: ConnectionEnd): void {
     const { session } = this;
     const host = this.#host;
     host.wheel.arm(this.#timer, LINGER_MS);

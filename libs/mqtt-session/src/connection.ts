@@ -1,4 +1,4 @@
-// MqttSession: the protocol side of one connection, from CONNECT to its end. It decides and tells its sink what to do; it
+// MqttConnection: the protocol side of one connection, from CONNECT to its end. It decides and tells its sink what to do; it
 // knows no socket, no clock and no other service. What it leaves to others: rights, routing, the log, and which messages
 // a subscription receives.
 //
@@ -22,11 +22,11 @@ import {
   type UnsubscribePacket,
 } from '@robustmq/mqtt-codec';
 import { isSystemTopic } from '@robustmq/mqtt-topics';
-import { AckQueue, type PendingAck } from './ack-queue.ts';
-import { acceptingConnack, canBeAccepted, refusingConnack } from './connack.ts';
-import { termsOf, type ConnectTerms } from './connect-request.ts';
-import type { SessionPolicy } from './policy.ts';
-import { reasonOfError, v3BehaviourOf } from './reason-table.ts';
+import { AckQueue, type PendingAck } from './inbound/ack-queue.ts';
+import { acceptingConnack, canBeAccepted, refusingConnack } from './connect/connack.ts';
+import { termsOf, type ConnectTerms } from './connect/request.ts';
+import type { SessionPolicy } from './connect/policy.ts';
+import { reasonOfError, v3BehaviourOf } from './connect/reason-table.ts';
 import { SendWindow } from './outbound/send-window.ts';
 import type { Place } from './outbound/place.ts';
 import {
@@ -38,7 +38,7 @@ import {
 import { InboundTopicAliases, OutboundTopicAliases } from './topic-aliases.ts';
 
 /** Why and how a connection ended. */
-export interface SessionEnd {
+export interface ConnectionEnd {
   /** Reason Code: the client's DISCONNECT, or ours. 0x80 (unspecified) when the connection just broke. */
   readonly reasonCode: number;
   /** The client sent DISCONNECT. */
@@ -47,8 +47,8 @@ export interface SessionEnd {
   readonly sessionExpiryIntervalS: number;
 }
 
-/** What a session has done for it. All calls are synchronous; answers come back through the session's own methods. */
-export interface SessionSink {
+/** What a connection has done for it. All calls are synchronous; answers come back through the connection's own methods. */
+export interface ConnectionSink {
   /** A name for a client that brings none; unique. */
   newClientId(): string;
   /** Check credentials and open the session's row; then call `accept` or `refuse`. Nothing else may arrive meanwhile. */
@@ -75,7 +75,7 @@ export interface SessionSink {
    */
   send(packet: Packet, version: ProtocolVersion): void;
   /** The last call: send what is waiting, close the connection. */
-  close(end: SessionEnd): void;
+  close(end: ConnectionEnd): void;
 }
 
 type State = 'connecting' | 'opening' | 'connected' | 'closed';
@@ -83,12 +83,12 @@ type State = 'connecting' | 'opening' | 'connected' | 'closed';
 /** 1.5 times the Keep Alive, in ms per second of it [MQTT-3.1.2-22]. */
 const KEEP_ALIVE_GRACE_MS = 1500;
 
-/** One connection and its session. `P` stands for a log that messages come from (a shard's tail), `S` for a
+/** One client's connection. `P` stands for a log that messages come from (a shard's tail), `S` for a
  * subscription. */
-export class MqttSession<P extends Pick<Place, 'key'> = Place, S = unknown> implements DecoderSink {
+export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> implements DecoderSink {
   /** What the session is subscribed to, by filter; kept by whoever serves SUBSCRIBE. */
   readonly subscriptions = new Map<string, S>();
-  readonly #sink: SessionSink;
+  readonly #sink: ConnectionSink;
   readonly #policy: SessionPolicy;
   #state: State = 'connecting';
   #terms: ConnectTerms | null = null;
@@ -105,7 +105,7 @@ export class MqttSession<P extends Pick<Place, 'key'> = Place, S = unknown> impl
   #hasReceived = false;
 
   /** A connection that was accepted at `nowMs`. */
-  constructor(sink: SessionSink, policy: SessionPolicy, nowMs: number) {
+  constructor(sink: ConnectionSink, policy: SessionPolicy, nowMs: number) {
     this.#sink = sink;
     this.#policy = policy;
     this.#deadlineMs = nowMs + policy.connectTimeoutMs;
@@ -133,7 +133,7 @@ export class MqttSession<P extends Pick<Place, 'key'> = Place, S = unknown> impl
 
   /** QoS 1 messages in flight to the client; from CONNECT on. */
   get window(): SendWindow<P> {
-    assert(this.#window !== null, 'a session has a window from CONNECT on');
+    assert(this.#window !== null, 'a connection has a window from CONNECT on');
     return this.#window;
   }
 

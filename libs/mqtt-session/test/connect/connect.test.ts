@@ -8,8 +8,8 @@ import {
   type Packet,
   type ProtocolVersion,
 } from '@robustmq/mqtt-codec';
-import type { SessionPolicy } from '../src/policy.ts';
-import { Fixture } from './session-fixture.ts';
+import type { SessionPolicy } from '../../src/connect/policy.ts';
+import { Fixture } from '../connection-fixture.ts';
 
 const will = { topic: 'will', payload: Buffer.from('gone'), qos: 0 as const, retain: false };
 
@@ -49,7 +49,7 @@ const refusals: Refusal[] = [
 test.each(refusals)('$anchor, level $version: refused with $code', ({ version, connect, code }) => {
   const fixture = new Fixture();
   fixture.connect(version, connect);
-  const { session, sink } = fixture;
+  const { connection, sink } = fixture;
   const [connack, ...others] = sink.sent();
   expect(others).toEqual([]);
   expect(connack).toMatchObject({
@@ -60,7 +60,7 @@ test.each(refusals)('$anchor, level $version: refused with $code', ({ version, c
   expect(encodePacket(connack as unknown as Packet, version)).not.toBeNull();
   expect(sink.count('open')).toBe(0);
   expect(sink.end).toMatchObject({ isByClient: false, sessionExpiryIntervalS: 0 });
-  expect(session.isClosed).toBe(true);
+  expect(connection.isClosed).toBe(true);
 });
 
 interface Agreement {
@@ -229,14 +229,14 @@ test.each(agreements)('$anchor (level $version)', ({ version, connect, policy, t
   fixture.connect(version, connect);
   const [open] = fixture.sink.calls;
   expect(open?.call).toBe('open');
-  expect(fixture.session.terms).toMatchObject({ version, ...terms });
-  fixture.session.accept(true, 1000);
+  expect(fixture.connection.terms).toMatchObject({ version, ...terms });
+  fixture.connection.accept(true, 1000);
   const [sent] = fixture.sink.sent();
   expect(sent).toMatchObject({ cmd: 'connack', sessionPresent: version !== 3 });
   expect(encodePacket(sent as unknown as Packet, version)).not.toBeNull();
   const properties = (sent as { properties?: Record<string, unknown> }).properties ?? {};
   for (const [name, value] of Object.entries(connack ?? {})) expect(properties[name]).toBe(value);
-  expect(fixture.session.isConnected).toBe(true);
+  expect(fixture.connection.isConnected).toBe(true);
 });
 
 test('[MQTT-3.2.2-2] [MQTT-3.2.2-3]: session present says what was found; 3.1 has no such bit', () => {
@@ -244,7 +244,7 @@ test('[MQTT-3.2.2-2] [MQTT-3.2.2-3]: session present says what was found; 3.1 ha
     for (const present of [false, true]) {
       const fixture = new Fixture();
       fixture.connect(version);
-      fixture.session.accept(present, 0);
+      fixture.connection.accept(present, 0);
       expect(fixture.sink.sent()[0]).toMatchObject({ sessionPresent: present && version !== 3 });
     }
   }
@@ -260,10 +260,10 @@ test.each([
 ] as const)('[MQTT-3.1.4-2] level %d refused for %d answers %j and closes', (version, reason, answer) => {
   const fixture = new Fixture();
   fixture.connect(version);
-  fixture.session.refuse(reason, version === 5 ? 'why' : undefined);
+  fixture.connection.refuse(reason, version === 5 ? 'why' : undefined);
   expect(fixture.sink.sent()[0]).toMatchObject({ cmd: 'connack', sessionPresent: false, ...answer });
   expect(fixture.sink.end).toMatchObject({ reasonCode: reason, isByClient: false });
-  fixture.session.accept(true, 0);
+  fixture.connection.accept(true, 0);
   expect(fixture.sink.count('send')).toBe(1);
 });
 
@@ -272,23 +272,23 @@ test.each([
   [0x84, { returnCode: 1 }, 4],
   [2, { returnCode: 1 }, 4],
 ])('[MQTT-3.1.2-2]: level %d is answered %j', (protocolLevel, answer, version) => {
-  const { session, sink } = new Fixture();
-  session.failed(new BrokerError('unsupported', 'level', { details: { protocolLevel, reasonCode: 0x84 } }));
+  const { connection, sink } = new Fixture();
+  connection.failed(new BrokerError('unsupported', 'level', { details: { protocolLevel, reasonCode: 0x84 } }));
   expect(sink.calls[0]).toMatchObject({ call: 'send', version, packet: { cmd: 'connack', ...answer } });
   expect(sink.end).toBeDefined();
 });
 
 test('[MQTT-3.1.4-1]: what is no CONNECT closes without an answer', () => {
-  const { session, sink } = new Fixture();
-  session.failed(new BrokerError('malformed', 'first packet', { details: { reasonCode: 0x81 } }));
+  const { connection, sink } = new Fixture();
+  connection.failed(new BrokerError('malformed', 'first packet', { details: { reasonCode: 0x81 } }));
   expect(sink.sent()).toEqual([]);
   expect(sink.end).toMatchObject({ reasonCode: 0x81 });
 });
 
 test('4.13.1: a malformed CONNECT of MQTT 5 is answered with its reason', () => {
   for (const reasonCode of [0x81, 0x82]) {
-    const { session, sink } = new Fixture();
-    session.failed(new BrokerError('malformed', 'field', { details: { reasonCode, protocolLevel: 5 } }));
+    const { connection, sink } = new Fixture();
+    connection.failed(new BrokerError('malformed', 'field', { details: { reasonCode, protocolLevel: 5 } }));
     expect(sink.sent()).toEqual([{ cmd: 'connack', reasonCode, sessionPresent: false }]);
     expect(sink.end).toMatchObject({ reasonCode });
   }
@@ -297,7 +297,7 @@ test('4.13.1: a malformed CONNECT of MQTT 5 is answered with its reason', () => 
 test('[MQTT-3.1.0-2]: a second CONNECT ends the connection', () => {
   const fixture = new Fixture();
   fixture.connect(5);
-  fixture.session.accept(false, 0);
+  fixture.connection.accept(false, 0);
   fixture.connect(5);
   expect(fixture.sink.sent().at(-1)).toMatchObject({ cmd: 'disconnect', reasonCode: REASON.protocolError });
   expect(fixture.sink.end).toBeDefined();
@@ -305,9 +305,9 @@ test('[MQTT-3.1.0-2]: a second CONNECT ends the connection', () => {
 
 test('a packet between CONNECT and CONNACK is refused in the words of CONNACK', () => {
   for (const send of [
-    (fixture: Fixture) => fixture.session.pingreq(),
+    (fixture: Fixture) => fixture.connection.pingreq(),
     (fixture: Fixture) => fixture.publish({ topic: 'a' }),
-    (fixture: Fixture) => fixture.session.ack(4, 1, 0),
+    (fixture: Fixture) => fixture.connection.ack(4, 1, 0),
     (fixture: Fixture) => fixture.subscribe([{ topic: 'a', qos: 0 }]),
   ]) {
     const fixture = new Fixture();
@@ -321,24 +321,24 @@ test('a packet between CONNECT and CONNACK is refused in the words of CONNACK', 
 test('user properties of CONNACK pass through', () => {
   const fixture = new Fixture();
   fixture.connect(5);
-  fixture.session.accept(false, 0, { region: ['a', 'b'] });
+  fixture.connection.accept(false, 0, { region: ['a', 'b'] });
   expect(fixture.sink.sent()[0]).toMatchObject({ properties: { userProperties: { region: ['a', 'b'] } } });
 });
 
 test('a connection without CONNECT, or whose session does not open, ends in time (I8)', () => {
   const silent = new Fixture({ connectTimeoutMs: 500 });
-  expect(silent.session.deadlineMs).toBe(500);
-  silent.session.received(400);
-  silent.session.expire(499);
-  expect(silent.session.isClosed).toBe(false);
-  silent.session.expire(500);
+  expect(silent.connection.deadlineMs).toBe(500);
+  silent.connection.received(400);
+  silent.connection.expire(499);
+  expect(silent.connection.isClosed).toBe(false);
+  silent.connection.expire(500);
   expect(silent.sink.calls).toMatchObject([{ call: 'close' }]);
 
   const waiting = new Fixture({ connectTimeoutMs: 500 });
   waiting.connect(4);
-  waiting.session.expire(500);
+  waiting.connection.expire(500);
   expect(waiting.sink.sent()).toEqual([{ cmd: 'connack', returnCode: 3, sessionPresent: false }]);
-  expect(waiting.session.isClosed).toBe(true);
+  expect(waiting.connection.isClosed).toBe(true);
 });
 
 test.each([
@@ -354,8 +354,8 @@ test.each([
       properties: { maximumPacketSize: size, ...('properties' in fields ? fields.properties : {}) },
     });
     const [connack] = fixture.sink.sent();
-    expect(fixture.session.maximumPacketBytes).toBe(size);
-    expect(encodePacket(connack as unknown as Packet, 5, fixture.session.maximumPacketBytes)).toBeNull();
-    expect(fixture.session.isClosed).toBe(true);
+    expect(fixture.connection.maximumPacketBytes).toBe(size);
+    expect(encodePacket(connack as unknown as Packet, 5, fixture.connection.maximumPacketBytes)).toBeNull();
+    expect(fixture.connection.isClosed).toBe(true);
   },
 );

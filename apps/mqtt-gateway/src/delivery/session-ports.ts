@@ -1,11 +1,12 @@
-// What delivery needs of a session, so that it can be tested without sockets.
+// A session as delivery sees it, a port for each part of delivery: who hands it messages, who reads for it what it missed,
+// and who tells it what becomes of tails. The session of a connected client is all of them.
 
 import type { OutboundTopicAliases, ShardLag } from '@robustmq/mqtt-session';
 import type { SocketOutput } from '../transport/socket-output.ts';
 import type { ShardPlace } from './shard-place.ts';
 
 /** A session as the receiver of messages. */
-export interface Subscriber {
+export interface ReceivingSession {
   /** Names the session in records, for No Local. */
   readonly originId: number;
   /** MQTT 5 on the present connection. */
@@ -33,9 +34,35 @@ export interface Subscriber {
 }
 
 /** A session that may owe its client messages of an earlier connection. */
-export interface OwedSession extends Subscriber {
+export interface OwedSession extends ReceivingSession {
   /** The identifier to send the message again with, `WINDOW_FULL`, or `NOT_OWED`. */
   resend(place: ShardPlace, offset: number): number;
   /** What is owed at this place can't be sent again. */
   abandon(place: ShardPlace, offset: number): void;
+}
+
+/** A session as catching up needs it. */
+export interface LaggingSession extends OwedSession {
+  /** Messages of a shard that the window takes now; 0 while the socket is congested. */
+  roomIn(place: ShardPlace): number;
+  /** Shards with messages of an earlier connection, which go before anything new of them. */
+  owedPlaces(): readonly ShardPlace[];
+  /** The next of them, at most `count`. */
+  owedOffsets(place: ShardPlace, count: number): number[];
+  /** Topic filters to read the index for. */
+  filters(): readonly string[];
+  /** The shard is gone: nothing of it is owed any more. */
+  shardGone(place: ShardPlace): void;
+  /** The session follows the shard live from now on. */
+  caughtUp(tail: ShardPlace): void;
+}
+
+/** A session that may follow shards live. */
+export interface LiveSession {
+  /** The tail of a shard is known now: the session finds its place in it. */
+  tailStarted(tail: ShardPlace): void;
+  /** The tail left out [from, ringFrom): reads that behind it. */
+  tailJumped(tail: ShardPlace, from: number, ringFrom: number): void;
+  /** The shard is gone. */
+  shardGone(tail: ShardPlace): void;
 }

@@ -1,8 +1,8 @@
-// A connected session: a row per normative statement.
+// A connected client: a row per normative statement.
 
 import { BrokerError } from '@robustmq/errors';
 import { PublishView, REASON, type ProtocolVersion } from '@robustmq/mqtt-codec';
-import { connected, type Fixture } from './session-fixture.ts';
+import { connected, type Fixture } from './connection-fixture.ts';
 
 const versions = [3, 4, 5] as ProtocolVersion[];
 
@@ -16,12 +16,12 @@ describe('PUBLISH from the client', () => {
   });
 
   test('[MQTT-4.6.0-2]: acknowledgements leave in the order of the publishes (S5)', () => {
-    const { sink, publish, session } = bound(connected(4));
+    const { sink, publish, connection } = bound(connected(4));
     for (const packetId of [5, 3, 9]) publish({ topic: 'a', qos: 1, packetId });
     sink.pending[2]!.settle(REASON.success);
     sink.pending[1]!.settle(REASON.success);
     expect(sink.sent()).toEqual([]);
-    expect(session.unacknowledgedCount).toBe(3);
+    expect(connection.unacknowledgedCount).toBe(3);
     sink.pending[0]!.settle(REASON.success);
     expect(sink.sent().map((packet) => packet['messageId'])).toEqual([5, 3, 9]);
     sink.pending[0]!.settle(REASON.success);
@@ -124,14 +124,14 @@ describe('PUBLISH from the client', () => {
   );
 
   test('an outcome after the end is of no interest', () => {
-    const { sink, publish, session } = bound(connected(5));
+    const { sink, publish, connection } = bound(connected(5));
     publish({ topic: 'a', qos: 1, packetId: 1 });
-    session.connectionLost();
+    connection.connectionLost();
     const count = sink.calls.length;
     sink.pending[0]!.settle(0);
     publish({ topic: 'a' });
-    session.pingreq();
-    session.connectionLost();
+    connection.pingreq();
+    connection.connectionLost();
     expect(sink.calls).toHaveLength(count);
   });
 });
@@ -140,18 +140,18 @@ describe('messages to the client', () => {
   const log = { key: 7 };
 
   test('[MQTT-3.3.4-9]: no more in flight than the client’s Receive Maximum', () => {
-    const { session, sink } = connected(5, { properties: { receiveMaximum: 2 } });
-    const { window } = session;
+    const { connection, sink } = connected(5, { properties: { receiveMaximum: 2 } });
+    const { window } = connection;
     expect([window.take(log, 10), window.take(log, 11), window.take(log, 12)]).toEqual([1, 2, 0]);
-    session.ack(4, 2, 0);
+    connection.ack(4, 2, 0);
     expect(sink.calls).toEqual([{ call: 'acknowledged', packetId: 2 }]);
     expect(window.take(log, 12)).toBe(3);
     expect(window.lowestOffset(log)).toBe(10);
   });
 
   test('an acknowledgement of nothing is ignored', () => {
-    const { session, sink } = connected(4);
-    session.ack(4, 99, 0);
+    const { connection, sink } = connected(4);
+    connection.ack(4, 99, 0);
     expect(sink.calls).toEqual([]);
   });
 
@@ -159,69 +159,69 @@ describe('messages to the client', () => {
     [5, { cmd: 'pubcomp', messageId: 9, reasonCode: 0x92 }],
     [4, { cmd: 'pubcomp', messageId: 9 }],
   ] as const)('3.7.2.1: PUBREL of something unknown, level %d', (version, packet) => {
-    const { session, sink } = connected(version);
-    session.ack(6, 9, 0);
+    const { connection, sink } = connected(version);
+    connection.ack(6, 9, 0);
     expect(sink.sent()).toEqual([packet]);
   });
 
   test.each([5, 7] as const)(
     'an acknowledgement of type %d is of a QoS 2 message that was never sent',
     (type) => {
-      const { session, sink } = connected(5);
-      session.ack(type, 1, 0);
+      const { connection, sink } = connected(5);
+      connection.ack(type, 1, 0);
       expect(sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode: 0x82 }]);
     },
   );
 
   test('aliases towards the client are as many as it allows [MQTT-3.1.2-26]', () => {
-    const { session } = connected(5, { properties: { topicAliasMaximum: 1 } });
-    expect(session.outboundAliases.assign('a')).toBe(1);
-    expect(session.outboundAliases.assign('b')).toBe(0);
-    expect(connected(4).session.outboundAliases.assign('a')).toBe(0);
+    const { connection } = connected(5, { properties: { topicAliasMaximum: 1 } });
+    expect(connection.outboundAliases.assign('a')).toBe(1);
+    expect(connection.outboundAliases.assign('b')).toBe(0);
+    expect(connected(4).connection.outboundAliases.assign('a')).toBe(0);
   });
 });
 
 describe('keep alive', () => {
   test.each(versions)('[MQTT-3.1.2-22]: one and a half times without a packet ends level %d', (version) => {
-    const { session, sink } = connected(version, { keepalive: 10 });
-    expect(session.deadlineMs).toBe(15_000);
-    session.pingreq();
-    session.received(2_000);
+    const { connection, sink } = connected(version, { keepalive: 10 });
+    expect(connection.deadlineMs).toBe(15_000);
+    connection.pingreq();
+    connection.received(2_000);
     sink.calls.length = 0;
     // Bytes of a packet that is never whole.
-    session.received(9_000);
-    session.expire(16_999);
+    connection.received(9_000);
+    connection.expire(16_999);
     expect(sink.end).toBeUndefined();
-    session.expire(17_000);
+    connection.expire(17_000);
     expect(sink.sent()).toEqual(version === 5 ? [{ cmd: 'disconnect', reasonCode: 0x8d }] : []);
     expect(sink.end).toMatchObject({ reasonCode: 0x8d });
-    session.expire(99_000);
+    connection.expire(99_000);
     expect(sink.count('close')).toBe(1);
   });
 
   test('N7: a server that did not read holds nothing against the client', () => {
-    const { session } = connected(5, { keepalive: 10 });
-    session.heldBack(14_000);
-    expect(session.deadlineMs).toBe(29_000);
+    const { connection } = connected(5, { keepalive: 10 });
+    connection.heldBack(14_000);
+    expect(connection.deadlineMs).toBe(29_000);
   });
 
   test('none of it means for ever', () => {
-    const { session } = connected(4, { keepalive: 0 });
-    session.received(5);
-    expect(session.deadlineMs).toBe(Number.POSITIVE_INFINITY);
+    const { connection } = connected(4, { keepalive: 0 });
+    connection.received(5);
+    expect(connection.deadlineMs).toBe(Number.POSITIVE_INFINITY);
   });
 
   test('[MQTT-3.12.4-1]: PINGREQ is answered', () => {
-    const { session, sink } = connected(4);
-    session.pingreq();
+    const { connection, sink } = connected(4);
+    connection.pingreq();
     expect(sink.sent()).toEqual([{ cmd: 'pingresp' }]);
   });
 });
 
 describe('the end', () => {
   test('3.14.4: DISCONNECT closes; nothing is sent', () => {
-    const { session, sink } = connected(4, { clean: false });
-    session.packet({ cmd: 'disconnect' });
+    const { connection, sink } = connected(4, { clean: false });
+    connection.packet({ cmd: 'disconnect' });
     expect(sink.calls).toEqual([
       { call: 'close', end: { reasonCode: 0, isByClient: true, sessionExpiryIntervalS: 604_800 } },
     ]);
@@ -232,14 +232,14 @@ describe('the end', () => {
     ['zero', 100, 0, 0],
     ['beyond our bound', 100, 0xffff_ffff, 604_800],
   ])('3.14.2.2.2: DISCONNECT changes the expiry, %s', (_name, before, asked, expected) => {
-    const { session, sink } = connected(5, { properties: { sessionExpiryInterval: before } });
-    session.packet({ cmd: 'disconnect', reasonCode: 0, properties: { sessionExpiryInterval: asked } });
+    const { connection, sink } = connected(5, { properties: { sessionExpiryInterval: before } });
+    connection.packet({ cmd: 'disconnect', reasonCode: 0, properties: { sessionExpiryInterval: asked } });
     expect(sink.end).toMatchObject({ sessionExpiryIntervalS: expected });
   });
 
   test('3.14.2.2.2: a session that was to end can not be kept', () => {
-    const { session, sink } = connected(5);
-    session.packet({ cmd: 'disconnect', reasonCode: 0, properties: { sessionExpiryInterval: 1 } });
+    const { connection, sink } = connected(5);
+    connection.packet({ cmd: 'disconnect', reasonCode: 0, properties: { sessionExpiryInterval: 1 } });
     expect(sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode: 0x82 }]);
     expect(sink.end).toMatchObject({ isByClient: false, sessionExpiryIntervalS: 0 });
   });
@@ -248,15 +248,15 @@ describe('the end', () => {
     [5, [{ cmd: 'disconnect', reasonCode: 0x8e }]],
     [4, []],
   ] as const)('[MQTT-3.1.4-3]: takeover of level %d', (version, sent) => {
-    const { session, sink } = connected(version);
-    session.disconnect(REASON.sessionTakenOver);
+    const { connection, sink } = connected(version);
+    connection.disconnect(REASON.sessionTakenOver);
     expect(sink.sent()).toEqual(sent);
     expect(sink.end).toMatchObject({ reasonCode: 0x8e });
   });
 
   test('Server moved names the other server', () => {
-    const { session, sink } = connected(5);
-    session.disconnect(REASON.serverMoved, { serverReference: 'other:1883' });
+    const { connection, sink } = connected(5);
+    connection.disconnect(REASON.serverMoved, { serverReference: 'other:1883' });
     expect(sink.sent()).toEqual([
       { cmd: 'disconnect', reasonCode: 0x9d, properties: { serverReference: 'other:1883' } },
     ]);
@@ -265,29 +265,29 @@ describe('the end', () => {
   test('[MQTT-4.13.1-1]: an error of the codec says why in MQTT 5 and closes in 3.x', () => {
     const error = new BrokerError('too_large', 'x', { details: { reasonCode: 0x95 } });
     const five = connected(5);
-    five.session.failed(error);
-    five.session.failed(error);
+    five.connection.failed(error);
+    five.connection.failed(error);
     expect(five.sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode: 0x95 }]);
     const four = connected(4);
-    four.session.failed(error);
+    four.connection.failed(error);
     expect(four.sink.calls).toMatchObject([{ call: 'close' }]);
   });
 
   test('[MQTT-4.12.0-7]: AUTH without a method is a protocol error', () => {
-    const { session, sink } = connected(5);
-    session.packet({ cmd: 'auth', reasonCode: 0x19 });
+    const { connection, sink } = connected(5);
+    connection.packet({ cmd: 'auth', reasonCode: 0x19 });
     expect(sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode: 0x82 }]);
-    session.packet({ cmd: 'auth', reasonCode: 0x19 });
+    connection.packet({ cmd: 'auth', reasonCode: 0x19 });
     expect(sink.count('close')).toBe(1);
   });
 });
 
 /** The fixture's parts, with `publish` free to be taken out of it. */
 function bound(fixture: Fixture) {
-  const { sink, session } = fixture;
+  const { sink, connection } = fixture;
   return {
     sink,
-    session,
+    connection,
     publish: (...fields: Parameters<Fixture['publish']>) => fixture.publish(...fields),
   };
 }
@@ -300,11 +300,11 @@ describe('a topic with more levels than are served', () => {
     ['3.1.1 has no code for it', 4, 1, 0, [], 0x90],
     ['3.1.1 at QoS 0', 4, 0, 0, [], 0x90],
   ] as const)('%s', (_what, version, qos, topicAlias, sent, end) => {
-    const { session, sink } = connected(version);
+    const { connection, sink } = connected(version);
     const view = new PublishView();
     view.clearProperties(0);
     Object.assign(view, { topic: 'a/b', qos, packetId: qos, topicAlias, isTopicTooDeep: true });
-    session.publish(view);
+    connection.publish(view);
     expect(sink.sent()).toEqual(sent);
     expect(sink.count('publish')).toBe(0);
     expect(sink.end?.reasonCode).toBe(end);

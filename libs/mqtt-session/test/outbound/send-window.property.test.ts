@@ -1,7 +1,7 @@
 // The window against a plain Map, under any order of messages and acknowledgements.
 
 import fc from 'fast-check';
-import { SendWindow } from '../src/outbound/send-window.ts';
+import { SendWindow } from '../../src/outbound/send-window.ts';
 
 /** A place is known by its key; each message may name it by an object of its own. */
 interface Log {

@@ -1,7 +1,7 @@
 // CONNACK (section 3.2).
 
 import { CONNACK_REASONS, encodePacket, REASON, type Packet } from '@robustmq/mqtt-codec';
-import type { ConnectTerms } from './connect-request.ts';
+import type { ConnectTerms } from './request.ts';
 import type { SessionPolicy } from './policy.ts';
 import { v3BehaviourOf } from './reason-table.ts';
 

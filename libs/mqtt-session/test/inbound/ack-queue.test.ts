@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { AckQueue, type PendingAck } from '../src/ack-queue.ts';
+import { AckQueue, type PendingAck } from '../../src/inbound/ack-queue.ts';
 
 test('[MQTT-4.6.0-2]: whatever the order of outcomes, acknowledgements leave in the order of arrival (S5)', () => {
   const step = fc.oneof(fc.constant('add' as const), fc.nat(1000));

@@ -6,7 +6,7 @@ import {
   SERVER_DISCONNECT_REASONS,
   SUBACK_REASONS,
 } from '@robustmq/mqtt-codec';
-import { ERROR_REASONS, reasonOfError, v3BehaviourOf } from '../src/reason-table.ts';
+import { ERROR_REASONS, reasonOfError, v3BehaviourOf } from '../../src/connect/reason-table.ts';
 
 test.each(Object.keys(ERROR_CODES) as ErrorCode[])(
   '%s has reason codes that their packets may carry',

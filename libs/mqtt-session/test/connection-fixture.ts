@@ -1,4 +1,4 @@
-// A session with a sink that writes down what it is asked for.
+// A connection with a sink that writes down what it is asked for.
 
 import {
   PublishView,
@@ -7,10 +7,10 @@ import {
   type ProtocolVersion,
   type SubscribePacket,
 } from '@robustmq/mqtt-codec';
-import { DEFAULT_SESSION_POLICY, type SessionPolicy } from '../src/policy.ts';
-import { MqttSession, type SessionEnd, type SessionSink } from '../src/session.ts';
-import type { ConnectTerms } from '../src/connect-request.ts';
-import type { PendingAck } from '../src/ack-queue.ts';
+import { DEFAULT_SESSION_POLICY, type SessionPolicy } from '../src/connect/policy.ts';
+import { MqttConnection, type ConnectionEnd, type ConnectionSink } from '../src/connection.ts';
+import type { ConnectTerms } from '../src/connect/request.ts';
+import type { PendingAck } from '../src/inbound/ack-queue.ts';
 import type { SubscribeRequest, UnsubscribeRequest } from '../src/subscribe-request.ts';
 
 /** One call of the sink, as data. */
@@ -23,9 +23,9 @@ export type Call =
       readonly call: 'pingresp' | 'pauseReading' | 'resumeReading' | 'subscribe' | 'unsubscribe';
     }
   | { readonly call: 'open'; readonly terms: ConnectTerms }
-  | { readonly call: 'close'; readonly end: SessionEnd };
+  | { readonly call: 'close'; readonly end: ConnectionEnd };
 
-export class RecordingSink implements SessionSink {
+export class RecordingSink implements ConnectionSink {
   readonly calls: Call[] = [];
   readonly pending: PendingAck[] = [];
   readonly subscribes: SubscribeRequest[] = [];
@@ -67,7 +67,7 @@ export class RecordingSink implements SessionSink {
   send(packet: Packet, version: ProtocolVersion): void {
     this.calls.push({ call: 'send', packet, version });
   }
-  close(end: SessionEnd): void {
+  close(end: ConnectionEnd): void {
     this.calls.push({ call: 'close', end });
   }
 
@@ -82,7 +82,7 @@ export class RecordingSink implements SessionSink {
   }
 
   /** How it ended; undefined while it has not. */
-  get end(): SessionEnd | undefined {
+  get end(): ConnectionEnd | undefined {
     const last = this.calls.at(-1);
     return last?.call === 'close' ? last.end : undefined;
   }
@@ -92,20 +92,20 @@ export class RecordingSink implements SessionSink {
   }
 }
 
-/** Everything a test needs of one session. */
+/** Everything a test needs of one connection. */
 export class Fixture {
   readonly sink = new RecordingSink();
-  readonly session: MqttSession<{ readonly key: number }>;
+  readonly connection: MqttConnection<{ readonly key: number }>;
   readonly policy: SessionPolicy;
   readonly #view = new PublishView();
 
   constructor(policy: Partial<SessionPolicy> = {}) {
     this.policy = { ...DEFAULT_SESSION_POLICY, ...policy };
-    this.session = new MqttSession<{ readonly key: number }>(this.sink, this.policy, 0);
+    this.connection = new MqttConnection<{ readonly key: number }>(this.sink, this.policy, 0);
   }
 
   connect(version: ProtocolVersion, fields: Partial<ConnectPacket> = {}): void {
-    this.session.packet({
+    this.connection.packet({
       cmd: 'connect',
       protocolId: version === 3 ? 'MQIsdp' : 'MQTT',
       protocolVersion: version,
@@ -124,7 +124,7 @@ export class Fixture {
     view.retain = fields.retain ?? false;
     view.packetId = fields.packetId ?? (view.qos === 0 ? 0 : 1);
     view.topicAlias = fields.topicAlias ?? 0;
-    this.session.publish(view);
+    this.connection.publish(view);
   }
 
   subscribe(
@@ -132,7 +132,7 @@ export class Fixture {
     properties?: SubscribePacket['properties'],
     messageId = 1,
   ): void {
-    this.session.packet({
+    this.connection.packet({
       cmd: 'subscribe',
       messageId,
       subscriptions,
@@ -141,7 +141,7 @@ export class Fixture {
   }
 }
 
-/** A session past CONNACK; what came before is forgotten. */
+/** A connection past CONNACK; what came before is forgotten. */
 export function connected(
   version: ProtocolVersion,
   fields: Partial<ConnectPacket> = {},
@@ -149,7 +149,7 @@ export function connected(
 ): Fixture {
   const fixture = new Fixture(policy);
   fixture.connect(version, fields);
-  fixture.session.accept(false, 0);
+  fixture.connection.accept(false, 0);
   fixture.sink.calls.length = 0;
   return fixture;
 }

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import type { ProtocolVersion } from '@robustmq/mqtt-codec';
-import { connected, type Call, type Fixture } from './session-fixture.ts';
+import { connected, type Call, type Fixture } from './connection-fixture.ts';
 
 const RECEIVE_MAXIMUM = 6;
 
@@ -39,9 +39,9 @@ const settle =
   };
 
 const deliver: Step = (model, fixture) => {
-  const packetId = fixture.session.window.take({ key: 0 }, model.nowMs);
+  const packetId = fixture.connection.window.take({ key: 0 }, model.nowMs);
   if (packetId === 0) {
-    expect(model.inFlight.size).toBe(fixture.session.window.receiveMaximum);
+    expect(model.inFlight.size).toBe(fixture.connection.window.receiveMaximum);
     return;
   }
   expect(model.inFlight).not.toContain(packetId);
@@ -53,7 +53,7 @@ const acknowledge =
   (model, fixture) => {
     const ids = [...model.inFlight];
     const packetId = ids[pick % (ids.length + 1)] ?? 60_000;
-    fixture.session.ack(4, packetId, 0);
+    fixture.connection.ack(4, packetId, 0);
     model.inFlight.delete(packetId);
   };
 
@@ -61,12 +61,12 @@ const wait =
   (ms: number): Step =>
   (model, fixture) => {
     model.nowMs += ms;
-    fixture.session.expire(model.nowMs);
+    fixture.connection.expire(model.nowMs);
   };
 
 const ping: Step = (model, fixture) => {
-  fixture.session.received(model.nowMs);
-  fixture.session.pingreq();
+  fixture.connection.received(model.nowMs);
+  fixture.connection.pingreq();
 };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -119,10 +119,10 @@ test.each([3, 4, 5] as ProtocolVersion[])(
           check(fixture.sink.calls.slice(seen), model, version);
           seen = fixture.sink.calls.length;
           if (model.isClosed) break;
-          expect(fixture.session.window.size).toBe(model.inFlight.size);
+          expect(fixture.connection.window.size).toBe(model.inFlight.size);
           expect(model.inFlight.size).toBeLessThanOrEqual(5);
-          expect(fixture.session.unacknowledgedCount).toBe(model.received.length - model.acknowledged);
-          expect(fixture.session.unacknowledgedCount).toBeLessThanOrEqual(RECEIVE_MAXIMUM);
+          expect(fixture.connection.unacknowledgedCount).toBe(model.received.length - model.acknowledged);
+          expect(fixture.connection.unacknowledgedCount).toBeLessThanOrEqual(RECEIVE_MAXIMUM);
           // Nothing with an outcome waits behind nothing.
           const first = model.received[model.acknowledged];
           if (first !== undefined) expect(first.outcome).toBe(-1);
