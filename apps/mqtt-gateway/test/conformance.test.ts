@@ -165,7 +165,7 @@ test('[MQTT-3.1.2-25]: what is larger than the client takes counts as sent, and 
   await until(() => device.payloads().length === 2);
   expect(device.payloads().sort()).toEqual(['fits0', 'fits1']);
   expect(running.gateway.serving!.deliveryCounters.droppedTooLarge - dropped).toBe(2);
-  expect(running.gateway.serving!.directory.get('default', 'small')!.machine.window.size).toBe(1);
+  expect(running.gateway.serving!.directory.get('default', 'small')!.machine.ledger.window.size).toBe(1);
 });
 
 test('[MQTT-3.3.1-3]: DUP of the publisher says nothing to the subscriber; a repeat is served like the first', async () => {

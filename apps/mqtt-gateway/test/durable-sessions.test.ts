@@ -63,7 +63,9 @@ describe('durable sessions and failures', () => {
     const [a, b] = first.received.filter((packet) => packet.cmd === 'publish');
     // The second is acknowledged, the first and third are not.
     first.send({ cmd: 'puback', messageId: b!.messageId!, reasonCode: 0 });
-    await until(() => running.gateway.serving!.directory.get('default', 'dev')!.machine.window.size === 2);
+    await until(
+      () => running.gateway.serving!.directory.get('default', 'dev')!.machine.ledger.window.size === 2,
+    );
     first.send({ cmd: 'disconnect' });
     await until(() => running.meta.calls.includes('release dev'));
     const stored = running.meta.sessions.get('dev');

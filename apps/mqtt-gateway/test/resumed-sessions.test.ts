@@ -99,7 +99,7 @@ test('S3: what the client acknowledged behind a message in flight does not come 
   const session = running.gateway.serving!.directory.get('default', 'dev')!;
   acknowledge(first, publishes(first)[1]!);
   acknowledge(first, publishes(first)[2]!);
-  await until(() => session.machine.window.size === 1);
+  await until(() => session.machine.ledger.window.size === 1);
   await leave(first);
 
   const second = client();
@@ -373,7 +373,7 @@ describe('between two gateways', () => {
     await until(() => first.payloads().length === 3);
     acknowledge(first, publishes(first)[0]!);
     const machine = running.gateway.serving!.directory.get('default', 'dev')!.machine;
-    await until(() => machine.window.size === 2);
+    await until(() => machine.ledger.window.size === 2);
     const { identity } = running.gateway.serving!.registration;
     running.meta.previousOwner = { nodeId: identity.nodeId, incarnation: identity.incarnation };
 

@@ -2,9 +2,11 @@
 
 export type { SessionPolicy } from './connect/policy.ts';
 export { reasonOfError } from './connect/reason-table.ts';
-export { PendingAck } from './inbound/ack-queue.ts';
+export type { InboundAckType, PendingAck } from './inbound/ack-queue.ts';
 export type { PlacedMessage } from './outbound/place.ts';
-export { NOT_OWED, Outbound, WINDOW_FULL, type AwaitedPlace } from './outbound/outbound.ts';
+export { NOT_OWED, Outbound, type AwaitedPlace } from './outbound/outbound.ts';
+export type { OutboundLedger, OutboundState } from './outbound/outbound-ledger.ts';
+export { WINDOW_FULL } from './outbound/send-window.ts';
 export type { ShardLag } from './outbound/shard-reading.ts';
 export {
   firstOffsetToRead,
@@ -16,5 +18,6 @@ export {
 export { OutboundTopicAliases } from './topic-aliases.ts';
 export type { SubscribeEntry, SubscribeRequest, UnsubscribeRequest } from './subscribe-request.ts';
 export type { ConnectTerms } from './connect/request.ts';
-export { MqttConnection, type ConnectionEnd, type ConnectionSink } from './connection.ts';
+export { MqttConnection } from './connection.ts';
+export type { ConnectionEnd, ConnectionSink } from './connection-sink.ts';
 export { EXPIRED, remainingExpiryS } from './message-expiry.ts';

@@ -1,9 +1,16 @@
 // SUBSCRIBE and UNSUBSCRIBE (sections 3.8 to 3.11): what each filter is answered before anyone looks at rights or shards.
 
 import type { BrokerError } from '@robustmq/errors';
-import { REASON, type SubscribePacket, type UnsubscribePacket } from '@robustmq/mqtt-codec';
-import { protocolError } from '@robustmq/mqtt-codec';
+import {
+  protocolError,
+  REASON,
+  type Packet,
+  type ProtocolVersion,
+  type SubscribePacket,
+  type UnsubscribePacket,
+} from '@robustmq/mqtt-codec';
 import { parseSharedFilter, topicFilterProblem } from '@robustmq/mqtt-topics';
+import { v3BehaviourOf } from './connect/reason-table.ts';
 import type { ConnectTerms } from './connect/request.ts';
 
 /** Subscription Options (section 3.8.3.1), with the QoS as granted. */
@@ -92,6 +99,20 @@ export function unsubscribeRequestOf(packet: UnsubscribePacket): UnsubscribeRequ
     reasonCode: reasonOfSyntax(filter),
   }));
   return { packetId: packet.messageId!, entries };
+}
+
+/** SUBACK of a SUBSCRIBE whose entries have their answers [MQTT-3.8.4-1]. */
+export function subackOf({ packetId, entries }: SubscribeRequest, version: ProtocolVersion): Packet {
+  const granted = entries.map(({ reasonCode }) =>
+    version === 5 ? reasonCode : v3BehaviourOf(reasonCode).suback,
+  );
+  return { cmd: 'suback', messageId: packetId, granted };
+}
+
+/** UNSUBACK of an UNSUBSCRIBE whose entries have their answers [MQTT-3.10.4-4]. 3.x has no codes in it. */
+export function unsubackOf({ packetId, entries }: UnsubscribeRequest, version: ProtocolVersion): Packet {
+  const granted = version === 5 ? entries.map(({ reasonCode }) => reasonCode) : [];
+  return { cmd: 'unsuback', messageId: packetId, granted };
 }
 
 function reasonOfFilter(filter: string, noLocal: boolean): number {

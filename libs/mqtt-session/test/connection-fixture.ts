@@ -1,6 +1,7 @@
 // A connection with a sink that writes down what it is asked for.
 
 import {
+  PACKET_TYPE,
   PublishView,
   type ConnectPacket,
   type Packet,
@@ -8,15 +9,26 @@ import {
   type SubscribePacket,
 } from '@robustmq/mqtt-codec';
 import { DEFAULT_SESSION_POLICY, type SessionPolicy } from '../src/connect/policy.ts';
-import { MqttConnection, type ConnectionEnd, type ConnectionSink } from '../src/connection.ts';
+import { MqttConnection } from '../src/connection.ts';
+import type { ConnectionEnd, ConnectionSink } from '../src/connection-sink.ts';
 import type { ConnectTerms } from '../src/connect/request.ts';
-import type { PendingAck } from '../src/inbound/ack-queue.ts';
+import type { InboundAckType, PendingAck } from '../src/inbound/ack-queue.ts';
 import type { SubscribeRequest, UnsubscribeRequest } from '../src/subscribe-request.ts';
+
+const NAMES = {
+  [PACKET_TYPE.puback]: 'puback',
+  [PACKET_TYPE.pubrec]: 'pubrec',
+  [PACKET_TYPE.pubcomp]: 'pubcomp',
+} as const;
 
 /** One call of the sink, as data. */
 export type Call =
   | { readonly call: 'send'; readonly packet: Packet; readonly version: ProtocolVersion }
-  | { readonly call: 'puback'; readonly packetId: number; readonly reasonCode: number }
+  | {
+      readonly call: (typeof NAMES)[InboundAckType];
+      readonly packetId: number;
+      readonly reasonCode: number;
+    }
   | { readonly call: 'publish'; readonly topic: string; readonly packetId: number }
   | { readonly call: 'acknowledged'; readonly packetId: number }
   | {
@@ -58,8 +70,8 @@ export class RecordingSink implements ConnectionSink {
   resumeReading(): void {
     this.calls.push({ call: 'resumeReading' });
   }
-  sendPuback(packetId: number, reasonCode: number): void {
-    this.calls.push({ call: 'puback', packetId, reasonCode });
+  sendAck(type: InboundAckType, packetId: number, reasonCode: number): void {
+    this.calls.push({ call: NAMES[type], packetId, reasonCode });
   }
   sendPingresp(): void {
     this.calls.push({ call: 'pingresp' });
@@ -71,12 +83,12 @@ export class RecordingSink implements ConnectionSink {
     this.calls.push({ call: 'close', end });
   }
 
-  /** Packets sent, pubacks among them, in order. */
+  /** Packets sent, acknowledgements among them, in order. */
   sent(): Record<string, unknown>[] {
     return this.calls.flatMap((call): Record<string, unknown>[] => {
       if (call.call === 'send') return [{ ...call.packet }];
-      if (call.call === 'puback')
-        return [{ cmd: 'puback', messageId: call.packetId, reasonCode: call.reasonCode }];
+      if (call.call === 'puback' || call.call === 'pubrec' || call.call === 'pubcomp')
+        return [{ cmd: call.call, messageId: call.packetId, reasonCode: call.reasonCode }];
       return call.call === 'pingresp' ? [{ cmd: 'pingresp' }] : [];
     });
   }

@@ -39,9 +39,9 @@ const settle =
   };
 
 const deliver: Step = (model, fixture) => {
-  const packetId = fixture.connection.window.take({ key: 0 }, model.nowMs);
+  const packetId = fixture.connection.ledger.window.take({ key: 0 }, model.nowMs);
   if (packetId === 0) {
-    expect(model.inFlight.size).toBe(fixture.connection.window.receiveMaximum);
+    expect(model.inFlight.size).toBe(fixture.connection.ledger.window.receiveMaximum);
     return;
   }
   expect(model.inFlight).not.toContain(packetId);
@@ -119,7 +119,7 @@ test.each([3, 4, 5] as ProtocolVersion[])(
           check(fixture.sink.calls.slice(seen), model, version);
           seen = fixture.sink.calls.length;
           if (model.isClosed) break;
-          expect(fixture.connection.window.size).toBe(model.inFlight.size);
+          expect(fixture.connection.ledger.window.size).toBe(model.inFlight.size);
           expect(model.inFlight.size).toBeLessThanOrEqual(5);
           expect(fixture.connection.unacknowledgedCount).toBe(model.received.length - model.acknowledged);
           expect(fixture.connection.unacknowledgedCount).toBeLessThanOrEqual(RECEIVE_MAXIMUM);

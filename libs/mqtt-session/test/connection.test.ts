@@ -141,7 +141,7 @@ describe('messages to the client', () => {
 
   test('[MQTT-3.3.4-9]: no more in flight than the client’s Receive Maximum', () => {
     const { connection, sink } = connected(5, { properties: { receiveMaximum: 2 } });
-    const { window } = connection;
+    const { window } = connection.ledger;
     expect([window.take(log, 10), window.take(log, 11), window.take(log, 12)]).toEqual([1, 2, 0]);
     connection.ack(4, 2, 0);
     expect(sink.calls).toEqual([{ call: 'acknowledged', packetId: 2 }]);
@@ -157,7 +157,7 @@ describe('messages to the client', () => {
 
   test.each([
     [5, { cmd: 'pubcomp', messageId: 9, reasonCode: 0x92 }],
-    [4, { cmd: 'pubcomp', messageId: 9 }],
+    [4, { cmd: 'pubcomp', messageId: 9, reasonCode: 0 }],
   ] as const)('3.7.2.1: PUBREL of something unknown, level %d', (version, packet) => {
     const { connection, sink } = connected(version);
     connection.ack(6, 9, 0);

@@ -33,6 +33,7 @@ const STATEMENTS: Readonly<Record<string, readonly string[]>> = {
     ...['3.10.4-4', '3.11.3-1', '4.7.1-1', '4.8.2-1', '4.8.2-2'],
   ],
   'mqtt-session/test/outbound/send-window.property.test.ts': ['2.2.1-4', '3.3.4-9', '4.4.0-1'],
+  'mqtt-session/test/inbound/ack-queue.test.ts': ['4.6.0-2', '4.6.0-3'],
   'mqtt-session/test/message-expiry.test.ts': ['3.3.2-5', '3.3.2-6'],
   'mqtt-topics/test/mqtt-topics.test.ts': ['4.7.2-1'],
   '../apps/mqtt-gateway/test/conformance.test.ts': [

@@ -7,6 +7,7 @@ import {
   WINDOW_FULL,
   type ConnectTerms,
   type MqttConnection,
+  type OutboundLedger,
   type OutboundTopicAliases,
   type ShardLag,
 } from '@robustmq/mqtt-session';
@@ -50,6 +51,8 @@ export class ClientSession implements LaggingSession, LiveSession {
   readonly maximumPacketBytes: number;
   readonly subscriptions: Map<string, Subscription>;
   readonly outbound: Outbound<ShardPlace>;
+  /** What is on its way to the client. */
+  readonly ledger: OutboundLedger<ShardPlace>;
   readonly aliases: OutboundTopicAliases | null;
   /** Null before CONNACK and after the end. */
   output: SocketOutput | null = null;
@@ -72,7 +75,8 @@ export class ClientSession implements LaggingSession, LiveSession {
     this.maximumPacketBytes = terms.maximumPacketBytes;
     this.expiryIntervalS = terms.sessionExpiryIntervalS;
     this.subscriptions = machine.subscriptions;
-    this.outbound = new Outbound(machine.window);
+    this.ledger = machine.ledger;
+    this.outbound = new Outbound(machine.ledger.window);
     this.aliases = terms.topicAliasMaximum > 0 ? machine.outboundAliases : null;
     this.#surroundings = surroundings;
   }

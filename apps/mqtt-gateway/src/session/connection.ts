@@ -7,7 +7,6 @@ import { BrokerError } from '@robustmq/errors';
 import {
   ACK_MAX_BYTES,
   MqttDecoder,
-  PACKET_TYPE,
   PINGRESP,
   REASON,
   encodeAck,
@@ -20,6 +19,7 @@ import {
 import {
   MqttConnection,
   type ConnectTerms,
+  type InboundAckType,
   type PendingAck,
   type ConnectionEnd,
   type ConnectionSink,
@@ -338,12 +338,10 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client {
     this.#host.timers.soon(() => this.release(HOLD_ACKS));
   }
 
-  sendPuback(packetId: number, reasonCode: number): void {
+  sendAck(type: InboundAckType, packetId: number, reasonCode: number): void {
     const { output } = this;
     const buffer = output.reserve(ACK_MAX_BYTES);
-    output.advance(
-      encodeAck(buffer, output.position, PACKET_TYPE.puback, packetId, reasonCode, this.version),
-    );
+    output.advance(encodeAck(buffer, output.position, type, packetId, reasonCode, this.version));
   }
 
   sendPingresp(): void {

@@ -23,8 +23,8 @@ export function placesOf(session: ClientSession): StoredPlaces {
   if (sending.isResuming) return session.stored;
   const outbound: StoredOutbound[] = [];
   const inFlight = new Map<number, ShardPlace>();
-  for (const { packetId, place, offset } of sending.window.inFlight()) {
-    outbound.push({ packetId, qos: 1, state: 'sent', ...rowOf(place, offset) });
+  for (const { packetId, qos, state, place, offset } of session.ledger.entries()) {
+    outbound.push({ packetId, qos, state, ...rowOf(place, offset) });
     inFlight.set(place.key, place);
   }
   const cursors = sending.cursors().map(({ place, offset }): StoredCursor => {

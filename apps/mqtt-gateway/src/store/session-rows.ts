@@ -19,6 +19,7 @@ import {
   type StartVector,
   type SubscriptionRow,
 } from '@robustmq/rpc';
+import type { OutboundState } from '@robustmq/mqtt-session';
 
 /** A place in a shard. */
 export interface ShardPlace {
@@ -46,9 +47,6 @@ export interface StoredCursor extends ShardPlace {
   /** Everything below was sent (rule S3). 0: not said. */
   readonly sentBelow: number;
 }
-
-/** How far a QoS 2 message is: PUBLISH owed, PUBREL owed, complete (rule S2). */
-export type OutboundState = 'sent' | 'received' | 'done';
 
 /** A message on its way to the client. */
 export interface StoredOutbound extends ShardPlace {

@@ -1,9 +1,16 @@
 // CONNACK (section 3.2).
 
-import { CONNACK_REASONS, encodePacket, REASON, type Packet } from '@robustmq/mqtt-codec';
+import type { BrokerError } from '@robustmq/errors';
+import {
+  CONNACK_REASONS,
+  encodePacket,
+  REASON,
+  type Packet,
+  type ProtocolVersion,
+} from '@robustmq/mqtt-codec';
 import type { ConnectTerms } from './request.ts';
 import type { SessionPolicy } from './policy.ts';
-import { v3BehaviourOf } from './reason-table.ts';
+import { reasonOfError, v3BehaviourOf } from './reason-table.ts';
 
 /** The CONNACK of an accepted client. MQTT 5 is told what this server does not do yet: QoS 2, retained, shared. */
 export function acceptingConnack(
@@ -66,4 +73,26 @@ export function refusingConnack(version: number, reasonCode: number, reasonStrin
     sessionPresent: false,
     ...(reasonString === undefined ? {} : { properties: { reasonString } }),
   };
+}
+
+/** A CONNACK, and the version to write it in. */
+export interface VersionedConnack {
+  readonly packet: Packet;
+  readonly version: ProtocolVersion;
+}
+
+/** What a client is told whose first packet could not be read: nothing where it is not known to be a CONNECT of ours. */
+export function connackOfError(error: BrokerError): VersionedConnack | null {
+  const level = error.details['protocolLevel'];
+  if (error.code === 'unsupported' && typeof level === 'number') {
+    // Clients before MQTT 5, and bridges that set the high bit, know only the short form [MQTT-3.1.2-2].
+    return refusal(level >= 5 && level < 0x80 ? 5 : 4, REASON.unsupportedProtocolVersion);
+  }
+  // A CONNECT that is malformed; without the level it was none (section 4.13.1).
+  return level === 5 ? refusal(5, reasonOfError(error, 'connect')) : null;
+}
+
+function refusal(version: ProtocolVersion, reasonCode: number): VersionedConnack | null {
+  const packet = refusingConnack(version, reasonCode);
+  return packet === null ? null : { packet, version };
 }

@@ -1,15 +1,23 @@
-// Acknowledgements of a client's QoS 1 publishes, in the order in which they were received [MQTT-4.6.0-2] (rule S5): an
-// outcome that comes early waits for those before it.
+// What the server owes a client for what it sent, in the order in which that was received [MQTT-4.6.0-2] [MQTT-4.6.0-3]
+// (rule S5): PUBACK, PUBREC and PUBCOMP stand in one line, and one whose outcome comes early waits for those before it.
 
-/** One publish that waits for its outcome: the token that goes with its record. */
+import { PACKET_TYPE } from '@robustmq/mqtt-codec';
+
+/** An acknowledgement towards the client of what it publishes. */
+export type InboundAckType =
+  typeof PACKET_TYPE.puback | typeof PACKET_TYPE.pubrec | typeof PACKET_TYPE.pubcomp;
+
+/** One packet that waits for its outcome: of a PUBLISH, the token that goes with its record. */
 export class PendingAck {
   readonly queue: AckQueue;
+  readonly type: InboundAckType;
   readonly packetId: number;
   /** Reason Code of the outcome, or -1 while there is none. */
   reasonCode = -1;
 
-  constructor(queue: AckQueue, packetId: number) {
+  constructor(queue: AckQueue, type: InboundAckType, packetId: number) {
     this.queue = queue;
+    this.type = type;
     this.packetId = packetId;
   }
 
@@ -22,35 +30,42 @@ export class PendingAck {
 }
 
 /** Writes one acknowledgement; it may close the queue. */
-export type WriteAck = (packetId: number, reasonCode: number) => void;
+export type WriteAck = (type: InboundAckType, packetId: number, reasonCode: number) => void;
 
 const FIRST_SLOTS = 16;
 
-/** The publishes of one connection without an acknowledgement: a ring that grows with use. */
+/** The packets of one connection without an acknowledgement: a ring that grows with use. */
 export class AckQueue {
   readonly #write: WriteAck;
   #slots: (PendingAck | undefined)[] | null = null;
   #head = 0;
   #size = 0;
+  #unacknowledged = 0;
   #isOpen = true;
 
   constructor(write: WriteAck) {
     this.#write = write;
   }
 
-  /** Publishes without an acknowledgement. */
+  /** Packets without an acknowledgement. */
   get size(): number {
     return this.#size;
   }
 
-  /** The next publish received. */
-  add(packetId: number): PendingAck {
+  /** QoS 1 publishes among them: what counts against Receive Maximum. */
+  get unacknowledged(): number {
+    return this.#unacknowledged;
+  }
+
+  /** The next packet received, and what it is answered with. */
+  add(type: InboundAckType, packetId: number): PendingAck {
     const slots = this.#slots;
     if (slots === null || this.#size === slots.length) this.#grow();
     const ring = this.#slots!;
-    const pending = new PendingAck(this, packetId);
+    const pending = new PendingAck(this, type, packetId);
     ring[(this.#head + this.#size) & (ring.length - 1)] = pending;
     this.#size++;
+    if (type === PACKET_TYPE.puback) this.#unacknowledged++;
     return pending;
   }
 
@@ -63,7 +78,8 @@ export class AckQueue {
       ring![this.#head] = undefined;
       this.#head = (this.#head + 1) & (ring!.length - 1);
       this.#size--;
-      this.#write(first.packetId, first.reasonCode);
+      if (first.type === PACKET_TYPE.puback) this.#unacknowledged--;
+      this.#write(first.type, first.packetId, first.reasonCode);
     }
   }
 
@@ -71,7 +87,7 @@ export class AckQueue {
   close(): void {
     this.#isOpen = false;
     this.#slots = null;
-    this.#size = 0;
+    this.#size = this.#unacknowledged = 0;
   }
 
   #grow(): void {

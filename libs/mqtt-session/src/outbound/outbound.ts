@@ -7,8 +7,6 @@ import type { Place, PlacedMessage } from './place.ts';
 import type { SendWindow } from './send-window.ts';
 import { ShardReading, type ShardLag } from './shard-reading.ts';
 
-/** {@link Outbound.admit}: the message is to be read again when the window opens or the socket drains. */
-export const WINDOW_FULL = 0;
 /** {@link Outbound.resend}: the message is owed no more. */
 export const NOT_OWED = -1;
 
@@ -193,7 +191,7 @@ export class Outbound<P extends Place> {
     return Math.max(0, this.owes(place) ? this.window.resendRoom : this.window.room);
   }
 
-  /** Takes a new message: its Packet Identifier, or {@link WINDOW_FULL}. */
+  /** Takes a new message: its Packet Identifier, or `WINDOW_FULL`. */
   admit(place: P, offset: number): number {
     this.isRedelivery = this.mayHaveSent(place, offset);
     return this.window.take(place, offset);
@@ -228,7 +226,7 @@ export class Outbound<P extends Place> {
     return offsets;
   }
 
-  /** The original identifier, with DUP (rule S3); {@link WINDOW_FULL} or {@link NOT_OWED}. */
+  /** The original identifier, with DUP (rule S3); `WINDOW_FULL` or {@link NOT_OWED}. */
   resend(place: P, offset: number): number {
     if (this.#handover === null) return NOT_OWED;
     this.isRedelivery = true;

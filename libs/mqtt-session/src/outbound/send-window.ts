@@ -4,6 +4,9 @@
 import { assert } from '@robustmq/errors';
 import type { Place, PlacedMessage } from './place.ts';
 
+/** No room: the message is to be read again when the window opens or the socket drains. */
+export const WINDOW_FULL = 0;
+
 const FIRST_SLOTS = 16;
 const MAX_PACKET_ID = 65_535;
 const NO_OFFSETS = new Float64Array(0);
@@ -43,9 +46,9 @@ export class SendWindow<P extends Pick<Place, 'key'> = Place> {
     return this.receiveMaximum - this.#size + (this.#unsent === null ? 0 : this.#unsent.size);
   }
 
-  /** Takes a message in; its Packet Identifier, or 0 when the window is full. */
+  /** Takes a message in; its Packet Identifier, or {@link WINDOW_FULL}. */
   take(place: P, offset: number): number {
-    if (this.#size >= this.receiveMaximum) return 0;
+    if (this.#size >= this.receiveMaximum) return WINDOW_FULL;
     if (this.#size >= this.#ids.length) this.#grow();
     let id = this.#nextId;
     // A client that acknowledges out of order leaves old slots taken: look further.

@@ -273,7 +273,9 @@ test.each([
   [2, { returnCode: 1 }, 4],
 ])('[MQTT-3.1.2-2]: level %d is answered %j', (protocolLevel, answer, version) => {
   const { connection, sink } = new Fixture();
-  connection.failed(new BrokerError('unsupported', 'level', { details: { protocolLevel, reasonCode: 0x84 } }));
+  connection.failed(
+    new BrokerError('unsupported', 'level', { details: { protocolLevel, reasonCode: 0x84 } }),
+  );
   expect(sink.calls[0]).toMatchObject({ call: 'send', version, packet: { cmd: 'connack', ...answer } });
   expect(sink.end).toBeDefined();
 });

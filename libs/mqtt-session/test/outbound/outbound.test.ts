@@ -1,7 +1,7 @@
 // Where a session stands, case by case; session.simulation.test.ts has the stories.
 
-import { NOT_OWED, Outbound, WINDOW_FULL } from '../../src/outbound/outbound.ts';
-import { SendWindow } from '../../src/outbound/send-window.ts';
+import { NOT_OWED, Outbound } from '../../src/outbound/outbound.ts';
+import { SendWindow, WINDOW_FULL } from '../../src/outbound/send-window.ts';
 
 interface Tail {
   readonly key: number;

@@ -1,8 +1,8 @@
 // The session on one gateway: the production core (Outbound, SendWindow, start positions) between the simulated tails and
 // the client. It does what the gateway's flows do, a step at a time.
 
-import { Outbound, WINDOW_FULL, NOT_OWED } from '../../src/outbound/outbound.ts';
-import { SendWindow } from '../../src/outbound/send-window.ts';
+import { Outbound, NOT_OWED } from '../../src/outbound/outbound.ts';
+import { SendWindow, WINDOW_FULL } from '../../src/outbound/send-window.ts';
 import {
   firstOffsetToRead,
   startOf,
