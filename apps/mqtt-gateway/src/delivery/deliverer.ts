@@ -52,7 +52,11 @@ const NO_IDENTIFIERS: readonly number[] = [];
 export interface DeliveryDebug {
   readonly isOn: boolean;
   /** What became of a copy: the QoS it was sent with, or why it was dropped. */
-  copy(session: ReceivingSession, topic: string, outcome: 'sent 0' | 'sent 1' | 'too large' | 'slow client'): void;
+  copy(
+    session: ReceivingSession,
+    topic: string,
+    outcome: 'sent 0' | 'sent 1' | 'too large' | 'slow client',
+  ): void;
 }
 
 const NO_DEBUG: DeliveryDebug = { isOn: false, copy: () => undefined };
