@@ -94,7 +94,8 @@ export class CommitLog {
   /**
    * Opens or creates the log of `directory`, decides what it holds after `afterPosition`, and rewrites and syncs what
    * was written but not known durable (L5). Damage is reported in `recovery`, never cut away; the caller quarantines.
-   * @throws BrokerError storage_failed, storage_full; corrupt if files of two logs are mixed.
+   * @throws BrokerError storage_failed, storage_full; corrupt if files of two logs are mixed or one is gone; unsupported if
+   * a later version wrote it.
    */
   static async open(disk: Disk, directory: string, options: CommitLogOptions = {}): Promise<OpenedCommitLog> {
     const afterPosition = options.afterPosition ?? 0;
@@ -235,11 +236,11 @@ export class CommitLog {
 
   /**
    * After a checkpoint that covers all frames up to `position` was made durable: frees the files wholly at or below
-   * it. Calling it earlier loses acknowledged data (L3).
+   * it, at once, and gives the surplus back to the disk until it resolves. Calling it earlier loses acknowledged data (L3).
    */
-  recycle(position: number): void {
+  recycle(position: number): Promise<void> {
     assert(position <= this.#endPosition, 'a checkpoint does not cover frames that were never appended');
-    this.#files.recycle(Math.min(position, this.#durablePosition), this.#active);
+    return this.#files.recycle(Math.min(position, this.#durablePosition), this.#active);
   }
 
   /** Appends an empty frame: it tells recovery that all frames durable now were durable, so damage to the last ones is seen as damage. */

@@ -1,5 +1,6 @@
 // The byte layout of a frame (docs/en/formats/commit-log.md, rule L1): fixed header, section table, section bytes.
 
+import { BrokerError } from '@robustmq/errors';
 import { crc32c, readInt32, readInt64, writeInt32, writeInt64, writeInt16, readInt16 } from '@robustmq/bytes';
 
 /** Frames begin at multiples of this, so a torn write of one frame never shares a sector or page with another. */
@@ -76,8 +77,9 @@ export function writeHeader(target: Buffer, identity: Uint8Array, header: FrameH
 }
 
 /**
- * The header at `start`, or undefined if no header of this log is readable there: other magic, version, identity
- * or block, a bad CRC, or a length that can't be.
+ * The header at `start`, or undefined if no header of this log is readable there: other magic, identity or block, a bad
+ * CRC, or a length that can't be.
+ * @throws BrokerError unsupported for another version: passed over, its frames would seem to be lost (rule N17).
  */
 export function readHeader(
   bytes: Buffer,
@@ -86,10 +88,15 @@ export function readHeader(
   block: number,
 ): FrameHeader | undefined {
   if (start + HEADER_BYTES > bytes.length || readInt32(bytes, start) !== MAGIC) return undefined;
-  if (readInt16(bytes, start + 4) !== VERSION) return undefined;
   for (let i = 0; i < IDENTITY_BYTES; i++) if (bytes[start + 8 + i] !== identity[i]) return undefined;
   const crc = readInt32(bytes, start + HEADER_CRC_AT) >>> 0;
   if (crc32c(bytes, start, start + HEADER_CRC_AT) !== crc) return undefined;
+  const version = readInt16(bytes, start + 4) & 0xffff;
+  if (version !== VERSION)
+    throw new BrokerError(
+      'unsupported',
+      `the commit log was written by another version: ${version}, this one knows ${VERSION}`,
+    );
   const header: FrameHeader = {
     generation: readInt32(bytes, start + 16) >>> 0,
     block: readInt32(bytes, start + 20) >>> 0,

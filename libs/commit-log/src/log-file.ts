@@ -3,6 +3,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import { parentOf, writeZeros, type Disk, type DiskFile } from './disk.ts';
+import { FileList, slotText } from './file-list.ts';
 import { BLOCK_BYTES, IDENTITY_BYTES } from './frame.ts';
 
 const NAME = /^([0-9a-f]{16})-(\d{6})\.commit$/;
@@ -10,6 +11,8 @@ const NAME = /^([0-9a-f]{16})-(\d{6})\.commit$/;
 /** One pre-allocated file, in use or free. */
 export interface LogFile {
   readonly file: DiskFile;
+  /** The number in its name. */
+  readonly slot: number;
   readonly capacityBlocks: number;
   /** Bytes that have blocks on the disk: a write into them can't meet a full disk. */
   allocatedBytes: number;
@@ -17,7 +20,7 @@ export interface LogFile {
   lastSequence: number;
   /** Whether it has writes that no sync covers yet. */
   unsynced: boolean;
-  /** Whether its name survives a power cut. */
+  /** Whether its name survives a power cut, and its loss would be noticed. */
   nameDurable: boolean;
 }
 
@@ -45,6 +48,9 @@ export class FilePool {
   readonly #options: FilePoolOptions;
   readonly #inUse: LogFile[] = [];
   readonly #free: LogFile[] = [];
+  /** All files: in use, free, or being pre-allocated. */
+  readonly #all = new Set<LogFile>();
+  readonly #list: FileList;
   #nextSlot: number;
   #directoryDurable = false;
   #preparing: Promise<void> | undefined;
@@ -67,8 +73,10 @@ export class FilePool {
     this.identity = identity === undefined ? options.newIdentity() : Buffer.from(identity, 'hex');
     if (this.identity.length !== IDENTITY_BYTES)
       throw new BrokerError('invalid_argument', 'identity is 8 bytes');
-    this.#nextSlot = (found.at(-1)?.slot ?? -1) + 1;
-    this.found = found.map((file) => this.#adopt(disk.open(file.path), false));
+    this.#list = new FileList(disk, directory);
+    this.#list.assertComplete(found.map(({ slot }) => slot));
+    this.#nextSlot = Math.max(found.at(-1)?.slot ?? -1, ...this.#list.slots) + 1;
+    this.found = found.map((file) => this.#adopt(disk.open(file.path), file.slot));
   }
 
   /** After recovery: files whose `lastSequence` is 0 hold nothing that is needed. */
@@ -79,24 +87,28 @@ export class FilePool {
   /** Makes all names found durable; they may stem from a process that died before its directory sync. */
   async syncNames(): Promise<void> {
     await this.#syncDirectory();
+    if (!(await this.#writeList())) return;
     for (const file of [...this.#inUse, ...this.#free]) file.nameDurable = true;
   }
 
-  /** Sync of the directory for files taken before their name was durable. */
+  /** For files taken before their name was durable: nothing in them counts as durable before. */
   async syncName(file: LogFile): Promise<void> {
     await this.#syncDirectory();
-    file.nameDurable = true;
+    if (await this.#writeList()) file.nameDurable = true;
   }
 
   /** A file to write from its start: a spare one, else a new one that grows as it is written (slower, still right). */
   take(): LogFile {
-    const file = this.#free.shift() ?? this.#adopt(this.#create(), false);
+    const file = this.#free.shift() ?? this.#create();
     this.#inUse.push(file);
     return file;
   }
 
-  /** Frees the files whose frames are all at or below `sequence` (durable, so no sync of them runs), but `active`; unlinks what is beyond the spares. */
-  recycle(sequence: number, active: LogFile | undefined): void {
+  /**
+   * Frees, at once, the files whose frames are all at or below `sequence` (durable, so no sync of them runs), but `active`.
+   * What is beyond the spares is unlinked when it resolves; a full disk keeps it until the next call.
+   */
+  async recycle(sequence: number, active: LogFile | undefined): Promise<void> {
     for (let i = this.#inUse.length - 1; i >= 0; i--) {
       const file = this.#inUse[i]!;
       if (file === active || file.lastSequence > sequence) continue;
@@ -104,10 +116,19 @@ export class FilePool {
       file.lastSequence = 0;
       this.#free.push(file);
     }
-    while (this.#free.length > this.#options.spareFiles) {
-      const file = this.#free.pop()!;
-      file.file.close();
-      this.#disk.unlink(file.file.path);
+    const surplus = this.#free.splice(this.#options.spareFiles);
+    if (surplus.length === 0) return;
+    for (const file of surplus) this.#all.delete(file);
+    // First the list: a file that it names and that is gone would be taken for lost.
+    const isListed = await this.#writeList();
+    for (const file of surplus) {
+      if (isListed) {
+        file.file.close();
+        this.#disk.unlink(file.file.path);
+      } else {
+        this.#all.add(file);
+        this.#free.push(file);
+      }
     }
   }
 
@@ -152,7 +173,7 @@ export class FilePool {
   }
 
   async #prepareSpare(): Promise<void> {
-    const spare = this.#free.shift() ?? this.#adopt(this.#create(), false);
+    const spare = this.#free.shift() ?? this.#create();
     try {
       const endBytes = spare.capacityBlocks * BLOCK_BYTES;
       for (let from = spare.allocatedBytes; from < endBytes; from += ALLOCATE_BYTES) {
@@ -176,24 +197,37 @@ export class FilePool {
     this.#directoryDurable = true;
   }
 
-  #create(): DiskFile {
-    const slot = String(this.#nextSlot).padStart(6, '0');
-    const identity = Buffer.from(this.identity).toString('hex');
-    const file = this.#disk.create(`${this.#directory}/${identity}-${slot}.commit`);
-    this.#nextSlot++;
-    return file;
+  /** Durable with the names of all files when it resolves; false if the disk is full. */
+  async #writeList(): Promise<boolean> {
+    try {
+      await this.#list.write(() => [...this.#all].map(({ slot }) => slot));
+      return true;
+    } catch (error) {
+      if (error instanceof BrokerError && error.code === 'storage_full') return false;
+      throw error;
+    }
   }
 
-  #adopt(file: DiskFile, nameDurable: boolean): LogFile {
+  #create(): LogFile {
+    const slot = this.#nextSlot;
+    const identity = Buffer.from(this.identity).toString('hex');
+    const file = this.#disk.create(`${this.#directory}/${identity}-${slotText(slot)}.commit`);
+    this.#nextSlot++;
+    return this.#adopt(file, slot);
+  }
+
+  #adopt(file: DiskFile, slot: number): LogFile {
     const capacityBytes = Math.max(this.#options.fileBytes, file.sizeBytes());
-    const capacityBlocks = Math.floor(capacityBytes / BLOCK_BYTES);
-    return {
+    const adopted = {
       file,
-      capacityBlocks,
+      slot,
+      capacityBlocks: Math.floor(capacityBytes / BLOCK_BYTES),
       allocatedBytes: file.sizeBytes(),
       lastSequence: 0,
       unsynced: false,
-      nameDurable,
+      nameDurable: false,
     };
+    this.#all.add(adopted);
+    return adopted;
   }
 }

@@ -6,7 +6,8 @@ import { BrokerError } from '@robustmq/errors';
 import { parentOf, syncNamesAbove, type Disk } from './disk.ts';
 
 const VERSION = 1;
-const MAX_BYTES = 4096;
+/** More than any facts need: the longest are the names of the files of a log. */
+const MAX_BYTES = 64 * 1024;
 const FORM = /^(\{"formatVersion":(\d+),"facts":(.*)),"crc32c":"([0-9a-f]{8})"\}\n$/s;
 
 /** What was found. */
@@ -43,10 +44,15 @@ export function readTwin(disk: Disk, path: string): TwinFacts | undefined {
 
 /** Writes both files, one after the other; durable, with the names of the directories above, when it resolves. */
 export async function writeTwin(disk: Disk, path: string, facts: unknown): Promise<void> {
+  // First, so that no facts are found in a directory that may still vanish.
+  await syncNamesAbove(disk, parentOf(path) ?? '.');
+  await replaceTwin(disk, path, facts);
+}
+
+/** As {@link writeTwin}, in a directory whose name is durable already. */
+export async function replaceTwin(disk: Disk, path: string, facts: unknown): Promise<void> {
   const directory = parentOf(path) ?? '.';
   const bytes = encode(facts);
-  // First, so that no facts are found in a directory that may still vanish.
-  await syncNamesAbove(disk, directory);
   for (const each of [path, twinPath(path)]) {
     const temporary = `${each}.tmp`;
     if (disk.exists(temporary)) disk.unlink(temporary);

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import type { BrokerError } from '@robustmq/errors';
 import { CommitLog, type CommitLogOptions } from '../src/index.ts';
 import { FaultyDisk } from './faulty-disk.ts';
-import { logFiles, scratchDirectory, text, transcript } from './scratch.ts';
+import { forgetFileList, logFiles, scratchDirectory, text, transcript } from './scratch.ts';
 
 const FILE_BYTES = 4 * 4096;
 
@@ -36,7 +36,7 @@ describe('commit log under faults', () => {
     log.append([text(1, 'a')]);
     await log.sync();
     await log.close();
-    for (const file of logFiles(directory)) fs.rmSync(file);
+    fs.rmSync(directory, { recursive: true });
     await expect(open({ afterPosition: 1 })).rejects.toMatchObject({
       code: 'corrupt',
       message: expect.stringContaining(directory) as unknown,
@@ -49,7 +49,7 @@ describe('commit log under faults', () => {
     disk.hold = true;
     for (let i = 0; i < 12; i++) log.append([text(1, `v${i}`)]);
     const syncing = log.sync();
-    log.recycle(log.endPosition);
+    await log.recycle(log.endPosition);
     disk.hold = false;
     for (const release of disk.waiting.splice(0)) release();
     await expect(syncing).resolves.toBe(log.endPosition);
@@ -165,6 +165,7 @@ describe('commit log under faults', () => {
     log.append([text(1, 'a')]);
     await log.close();
     for (const file of logFiles(directory).slice(1)) disk.unlink(file);
+    forgetFileList(directory);
     disk.full = true;
     const { recovery, log: again } = await CommitLog.open(disk, directory, {
       fileBytes: FILE_BYTES,
@@ -180,7 +181,7 @@ describe('commit log under faults', () => {
     for (let i = 0; i < 40; i++) log.append([text(1, 'v')]);
     await log.sync();
     const before = logFiles(directory).length;
-    log.recycle(40);
+    await log.recycle(40);
     expect(before).toBeGreaterThanOrEqual(10);
     expect(logFiles(directory).length).toBeLessThanOrEqual(3);
     expect(() => log.recycle(41)).toThrow('never appended');

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { CommitLog, NodeDisk, type CommitLogOptions } from '../src/index.ts';
 import type { OpenedCommitLog } from '../src/commit-log.ts';
-import { flipBit, logFiles, scratchDirectory, text, transcript } from './scratch.ts';
+import { flipBit, forgetFileList, logFiles, scratchDirectory, text, transcript } from './scratch.ts';
 
 const disk = new NodeDisk();
 const BLOCK = 4096;
@@ -68,12 +68,13 @@ describe('commit log on a real disk', () => {
     const { log } = await open({ spareFiles: 1 });
     for (let i = 1; i <= 40; i++) log.append([text(1, `v${i}`)]);
     await log.sync();
-    log.recycle(40);
+    await log.recycle(40);
     for (let i = 41; i <= 43; i++) log.append([text(1, `v${i}`)]);
     await log.sync();
     expect(log.totalBytes).toBeLessThanOrEqual(3 * FILE_BYTES);
+    await log.close();
     const { recovery } = await open({ afterPosition: 40 });
-    expect(transcript(recovery)).toEqual(['41 1/0=v41', '42 1/0=v42', '43 1/0=v43']);
+    expect(transcript(recovery)).toEqual(['41 1/0=v41', '42 1/0=v42', '43 1/0=v43', '44']);
   });
 
   test('an unreadable frame that nothing says was durable is the end of the log (L2)', async () => {
@@ -158,10 +159,13 @@ describe('commit log on a real disk', () => {
       log.append([text(1, `v${i}`)]);
       await log.sync();
     }
+    await log.close();
     fs.unlinkSync(logFiles(directory)[0]!);
+    // Given up by the operator: what is left tells what is lost.
+    forgetFileList(directory);
     const { recovery } = await open();
     expect(recovery.unreadableFrames).toEqual([{ first: 1, last: 16 }]);
-    expect(recovery.lastSequence).toBe(20);
+    expect(recovery.lastSequence).toBe(21);
   });
 
   test('a payload that looks like a frame is not one', async () => {

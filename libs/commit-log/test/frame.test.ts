@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { crc32c } from '@robustmq/bytes';
 import { FrameBuffer, sectionBytes } from '../src/frame-buffer.ts';
 import {
   BLOCK_BYTES,
@@ -109,6 +110,21 @@ test('cut frames and impossible headers are no frames', () => {
   expect(readTable(good.subarray(0, 70), header)).toBeUndefined();
   expect(sectionIntact(good.subarray(0, 100), readTable(good, header)![0]!)).toBe(false);
   expect(good.length % BLOCK_BYTES).toBe(0);
+});
+
+test('a sound header of another version is refused in words: passed over, its frame would seem never written (N17)', () => {
+  const place = { generation: 1, block: 0, generationStart: 1, durableSequence: 0 };
+  const bytes = build([], place);
+  bytes.writeUInt16BE(2, 4);
+  // Damage, or a later version: the CRC tells.
+  expect(readHeader(bytes, 0, IDENTITY, 0)).toBeUndefined();
+  bytes.writeUInt32BE(crc32c(bytes, 0, 60) >>> 0, 60);
+  expect(() => readHeader(bytes, 0, IDENTITY, 0)).toThrow(
+    expect.objectContaining({
+      code: 'unsupported',
+      message: expect.stringContaining('version: 2') as unknown,
+    }),
+  );
 });
 
 test('hostile bytes never throw', () => {

@@ -31,6 +31,7 @@ export function transcript(recovery: CommitLogRecovery): string[] {
 export function logFiles(directory: string): string[] {
   return fs
     .readdirSync(directory)
+    .filter((name) => name.endsWith('.commit'))
     .sort()
     .map((name) => path.join(directory, name));
 }
@@ -40,4 +41,9 @@ export function flipBit(file: string, position: number): void {
   const bytes = fs.readFileSync(file);
   bytes[position] = bytes[position]! ^ 0x10;
   fs.writeFileSync(file, bytes);
+}
+
+/** What an operator does who gives up the files that are gone. */
+export function forgetFileList(directory: string): void {
+  for (const name of ['files.json', 'files.json.copy']) fs.rmSync(path.join(directory, name));
 }

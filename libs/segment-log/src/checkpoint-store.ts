@@ -60,7 +60,7 @@ export class CheckpointStore {
   /**
    * Loads the newest readable checkpoint. In a directory without any, an empty one is made durable first: so a
    * checkpoint that is missing later is damage, not a new directory.
-   * @throws BrokerError corrupt if there are checkpoint files and none is readable.
+   * @throws BrokerError corrupt if there are checkpoint files and none is readable; unsupported if another version wrote them.
    */
   static async open(disk: Disk, directory: string): Promise<CheckpointStore> {
     const store = new CheckpointStore(disk, directory);
@@ -144,13 +144,20 @@ export class CheckpointStore {
   }
 }
 
+/** Undefined for a damaged or torn file. @throws BrokerError unsupported for a sound one of another version (rule N17). */
 function soundPayload(bytes: Buffer): Buffer | undefined {
-  if (bytes.length < HEADER_BYTES || readInt32(bytes, 0) !== MAGIC || readInt32(bytes, 4) !== VERSION)
-    return undefined;
+  if (bytes.length < HEADER_BYTES || readInt32(bytes, 0) !== MAGIC) return undefined;
   const end = HEADER_BYTES + (readInt32(bytes, 16) >>> 0);
   if (end > bytes.length) return undefined;
   const crc = crc32c(bytes, HEADER_BYTES, end, crc32c(bytes, 0, 20));
-  return crc === readInt32(bytes, 20) >>> 0 ? bytes.subarray(HEADER_BYTES, end) : undefined;
+  if (crc !== readInt32(bytes, 20) >>> 0) return undefined;
+  const version = readInt32(bytes, 4) >>> 0;
+  if (version !== VERSION)
+    throw new BrokerError(
+      'unsupported',
+      `the checkpoint was written by another version: ${version}, this one knows ${VERSION}`,
+    );
+  return bytes.subarray(HEADER_BYTES, end);
 }
 
 function encodePayload(checkpoint: Checkpoint): Buffer {

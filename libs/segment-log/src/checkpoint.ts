@@ -57,6 +57,6 @@ export async function runCheckpoint(input: CheckpointInput): Promise<Checkpoint>
   const checkpoint: Checkpoint = { position, shards, extra: input.extra ?? Buffer.alloc(0) };
   await store.save(checkpoint);
   for (const { shard, checkpoint: made } of pending) shard.log.checkpointed(made.record);
-  commitLog.recycle(position);
+  await commitLog.recycle(position);
   return checkpoint;
 }

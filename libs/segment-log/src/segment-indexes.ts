@@ -1,40 +1,38 @@
 // The sparse indexes of one segment in memory, and their files. Never synced: what the files lack is read from the batches.
 
 import { BrokerError } from '@robustmq/errors';
-import type { Disk } from '@robustmq/commit-log';
-import { segmentPath, type SegmentSuffix } from './names.ts';
+import { loadEntries, storeEntries, type IndexPlace } from './index-file.ts';
 import { OffsetIndex, OFFSET_ENTRY_BYTES, soundOffsetEntries } from './offset-index.ts';
-import { TimeIndex } from './time-index.ts';
+import { TimeIndex, TIME_ENTRY_BYTES } from './time-index.ts';
 
 /** A batch gets an index entry when so many bytes were appended since the last one; Kafka's default. */
 export const INDEX_INTERVAL_BYTES = 4096;
-
-/** Where the files are. */
-export interface IndexPlace {
-  readonly disk: Disk;
-  readonly directory: string;
-  readonly baseOffset: number;
-}
 
 /** Offset and time index, growing together. */
 export class SegmentIndexes {
   readonly offsets: OffsetIndex;
   readonly times: TimeIndex;
   #bytesSinceEntry: number;
-  #entriesStored: number;
+  #offsetsStored: number;
+  #timesStored: number;
 
   constructor(offsets = new OffsetIndex(), times = new TimeIndex()) {
     this.offsets = offsets;
     this.times = times;
-    this.#entriesStored = offsets.count;
+    this.#offsetsStored = offsets.count;
+    this.#timesStored = times.count;
     this.#bytesSinceEntry = offsets.count === 0 ? 0 : INDEX_INTERVAL_BYTES;
   }
 
   /** The entries of the files as far as they can be trusted: they lie inside the log and ascend. */
   static load(place: IndexPlace, logBytes: number): SegmentIndexes {
-    const offsets = new OffsetIndex(soundOffsetEntries(load(place, 'index'), logBytes));
+    const offsetEntries = loadEntries(place, 'index');
+    const timeEntries = loadEntries(place, 'timeindex');
+    // Both or none: the times of batches that the offset index passes over would never be known.
+    if (offsetEntries === undefined || timeEntries === undefined) return new SegmentIndexes();
+    const offsets = new OffsetIndex(soundOffsetEntries(offsetEntries, logBytes));
     const last = offsets.count === 0 ? -1 : offsets.relativeOffset(offsets.count - 1);
-    return new SegmentIndexes(offsets, TimeIndex.decode(load(place, 'timeindex'), last + 1));
+    return new SegmentIndexes(offsets, TimeIndex.decode(timeEntries, last + 1));
   }
 
   /** Where the batch of the last entry begins; 0 without entries. */
@@ -61,45 +59,22 @@ export class SegmentIndexes {
   truncate(sizeBytes: number, endRelativeOffset: number): void {
     this.offsets.truncate(sizeBytes);
     this.times.truncate(endRelativeOffset);
-    this.#entriesStored = Math.min(this.#entriesStored, this.offsets.count);
+    this.#offsetsStored = Math.min(this.#offsetsStored, this.offsets.count);
+    this.#timesStored = Math.min(this.#timesStored, this.times.count);
   }
 
   /** Writes the entries that the files don't have yet; given up on a full disk: they are rebuildable. */
   store(place: IndexPlace): void {
-    if (this.offsets.count === this.#entriesStored) return;
-    const from = this.#entriesStored * OFFSET_ENTRY_BYTES;
+    if (this.offsets.count === this.#offsetsStored) return;
+    const offsetsAt = this.#offsetsStored * OFFSET_ENTRY_BYTES;
+    const timesAt = this.#timesStored * TIME_ENTRY_BYTES;
     try {
-      replaceTail(place, 'index', this.offsets.bytes.subarray(from), from);
-      replaceTail(place, 'timeindex', this.times.encode(), 0);
-      this.#entriesStored = this.offsets.count;
+      storeEntries(place, 'index', this.offsets.bytes.subarray(offsetsAt), offsetsAt);
+      storeEntries(place, 'timeindex', this.times.encode(this.#timesStored), timesAt);
+      this.#offsetsStored = this.offsets.count;
+      this.#timesStored = this.times.count;
     } catch (error) {
       if (!(error instanceof BrokerError) || error.code !== 'storage_full') throw error;
     }
   }
 }
-
-function load({ disk, directory, baseOffset }: IndexPlace, suffix: SegmentSuffix): Buffer {
-  const path = segmentPath(directory, baseOffset, suffix);
-  if (!disk.exists(path)) return EMPTY;
-  const file = disk.open(path);
-  try {
-    const bytes = Buffer.alloc(file.sizeBytes());
-    return bytes.subarray(0, file.read(bytes, 0));
-  } finally {
-    file.close();
-  }
-}
-
-function replaceTail(place: IndexPlace, suffix: SegmentSuffix, bytes: Buffer, position: number): void {
-  const { disk, directory, baseOffset } = place;
-  const path = segmentPath(directory, baseOffset, suffix);
-  const file = disk.exists(path) ? disk.open(path) : disk.create(path);
-  try {
-    file.truncate(position);
-    file.write(bytes, position);
-  } finally {
-    file.close();
-  }
-}
-
-const EMPTY = Buffer.alloc(0);

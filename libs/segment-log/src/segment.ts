@@ -5,9 +5,10 @@ import { BrokerError } from '@robustmq/errors';
 import type { Disk, DiskFile } from '@robustmq/commit-log';
 import { baseOffsetOf, lastOffsetOf, maxTimestampOf } from '@robustmq/record-batch';
 import { damaged, sizeOfBatch } from './batch-read.ts';
+import type { IndexPlace } from './index-file.ts';
 import { segmentPath, SEGMENT_SUFFIXES } from './names.ts';
 import { openFiles, type OpenSegment } from './open-files.ts';
-import { SegmentIndexes, type IndexPlace } from './segment-indexes.ts';
+import { SegmentIndexes } from './segment-indexes.ts';
 
 /** Bytes gathered in memory before they are written. */
 export const GATHER_BYTES = 64 * 1024;

@@ -46,12 +46,13 @@ export class TimeIndex {
     }
   }
 
-  /** The entries as the file has them. */
-  encode(): Buffer {
-    const bytes = Buffer.alloc(this.count * TIME_ENTRY_BYTES);
-    for (let i = 0; i < this.count; i++) {
-      writeInt64(bytes, i * TIME_ENTRY_BYTES, this.#timestamps[i]!);
-      writeInt32(bytes, i * TIME_ENTRY_BYTES + 8, this.#relativeOffsets[i]!);
+  /** The entries from index `first` on, as the file has them. */
+  encode(first = 0): Buffer {
+    const bytes = Buffer.alloc((this.count - first) * TIME_ENTRY_BYTES);
+    for (let i = first; i < this.count; i++) {
+      const at = (i - first) * TIME_ENTRY_BYTES;
+      writeInt64(bytes, at, this.#timestamps[i]!);
+      writeInt32(bytes, at + 8, this.#relativeOffsets[i]!);
     }
     return bytes;
   }

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import { crc32c } from '@robustmq/bytes';
 import { NodeDisk } from '@robustmq/commit-log';
 import { CheckpointStore } from '../src/index.ts';
 import type { Checkpoint } from '../src/checkpoint-store.ts';
@@ -73,6 +74,26 @@ describe('checkpoint store (L3)', () => {
     fs.writeFileSync(slot(0), fs.readFileSync(slot(0)).subarray(0, 40));
     expect((await CheckpointStore.open(disk, directory)).latest.position).toBe(10);
   });
+
+  test.each([0, 1])(
+    'a sound one of another version is refused in words, not taken for damage (N17; slot %i)',
+    async (which) => {
+      await (await CheckpointStore.open(disk, directory)).save(checkpoint(10));
+      const bytes = fs.readFileSync(slot(which));
+      bytes.writeUInt32BE(3, 4);
+      const end = 24 + bytes.readUInt32BE(16);
+      bytes.writeUInt32BE(crc32c(bytes, 24, end, crc32c(bytes, 0, 20)) >>> 0, 20);
+      fs.writeFileSync(slot(which), bytes);
+      await expect(CheckpointStore.open(disk, directory)).rejects.toMatchObject({
+        code: 'unsupported',
+        message: expect.stringContaining('version: 3') as unknown,
+      });
+      // A flipped bit in the version is damage like any other.
+      bytes[7]! ^= 4;
+      fs.writeFileSync(slot(which), bytes);
+      expect((await CheckpointStore.open(disk, directory)).latest).toEqual(checkpoint(10));
+    },
+  );
 
   test('both damaged, or one damaged and one gone, is not a new directory', async () => {
     const store = await CheckpointStore.open(disk, directory);

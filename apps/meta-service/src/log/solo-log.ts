@@ -219,7 +219,7 @@ export class SoloLog implements ReplicatedLog {
     const coveredBytes = this.#bytesSinceCheckpoint;
     const families = this.#parts.groups.map(({ family }) => family);
     const position = await this.#rule.flush(this.#parts.store, families, () => this.#applier.position);
-    this.#log.recycle(position);
+    await this.#log.recycle(position);
     this.#bytesSinceCheckpoint -= coveredBytes;
   }
 

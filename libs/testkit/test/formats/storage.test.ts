@@ -92,7 +92,11 @@ test('segments hold every record in order, under names of 20 digits', () => {
 });
 
 const entriesOf = (layout: Layout, name: string): number[][] => {
-  const bytes = readFileSync(path.join(shardDirectory, name));
+  const file = readFileSync(path.join(shardDirectory, name));
+  const header = layoutOf('segments', 0);
+  const magic = name.endsWith('.index') ? 'RMOI' : 'RMTI';
+  expect([file.toString('latin1', 0, 4), field(header, 'version', file)]).toEqual([magic, 1]);
+  const bytes = file.subarray(widthOf(header));
   const width = widthOf(layout);
   expect(bytes.length % width).toBe(0);
   return Array.from({ length: bytes.length / width }, (_, index) =>
@@ -101,7 +105,7 @@ const entriesOf = (layout: Layout, name: string): number[][] => {
 };
 
 test('an index entry is there for the first batch 4,096 bytes behind the batch of the last one', () => {
-  const layout = layoutOf('segments', 0);
+  const layout = layoutOf('segments', 1);
   expect(widthOf(layout)).toBe(8);
   for (const name of namesIn(shardDirectory, '.log').slice(0, -1)) {
     const baseOffset = Number(name.slice(0, 20));
@@ -118,7 +122,7 @@ test('an index entry is there for the first batch 4,096 bytes behind the batch o
 });
 
 test('a time entry tells the highest timestamp up to an offset', () => {
-  const layout = layoutOf('segments', 1);
+  const layout = layoutOf('segments', 2);
   expect(widthOf(layout)).toBe(12);
   for (const name of namesIn(shardDirectory, '.log').slice(0, -1)) {
     const baseOffset = Number(name.slice(0, 20));
@@ -136,7 +140,7 @@ test('a time entry tells the highest timestamp up to an offset', () => {
 });
 
 test('aborted transactions have the entries of the page', () => {
-  const layout = layoutOf('segments', 2);
+  const layout = layoutOf('segments', 3);
   const bytes = encodeTransactions([{ producerId: 5, firstOffset: 6, lastOffset: 7, lastStableOffset: 8 }]);
   expect(bytes.length).toBe(widthOf(layout));
   expect([...layout.keys()].map((name) => field(layout, name, bytes))).toEqual([0, 5, 6, 7, 8]);
@@ -152,7 +156,7 @@ test('leader epochs are lines of text', () => {
 });
 
 test('both copies of the checkpoint say where the log is', () => {
-  const header = layoutOf('segments', 3);
+  const header = layoutOf('segments', 4);
   expect(widthOf(header)).toBe(24);
   for (const slot of ['checkpoint-0', 'checkpoint-1']) {
     const bytes = readFileSync(path.join(directory, slot));
@@ -194,6 +198,13 @@ test('both copies of the checkpoint say where the log is', () => {
     }));
     expect([epochs, blob(), payload.isAtEnd]).toEqual([EPOCHS, 'about the shard', true]);
   }
+});
+
+test('the list of the commit log names its files', () => {
+  const folder = path.join(directory, 'commit-log');
+  const slots = namesIn(folder, '.commit').map((name) => Number(name.slice(17, 23)));
+  const { facts } = JSON.parse(readFileSync(path.join(folder, 'files.json'), 'utf8')) as { facts: unknown };
+  expect(facts).toEqual({ slots });
 });
 
 test('the frames of the commit log hold every batch', () => {

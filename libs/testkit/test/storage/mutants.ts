@@ -35,7 +35,8 @@ export function wrapped(disk: Disk): Disk {
  * next in that file. In a recycled file those are frames of its former life.
  */
 const replayStale: JournalSteps['openCommitLog'] = async (disk, directory, options) => {
-  const files = disk.list(directory).map((name) => `${directory}/${name}`);
+  const names = disk.list(directory).filter((name) => name.endsWith('.commit'));
+  const files = names.map((name) => `${directory}/${name}`);
   const frames = files.sort().flatMap((path) => readForeignFrames(path, contentOf(disk, path)));
   const opened = await CommitLog.open(disk, directory, options);
   const { recovery } = opened;
@@ -80,7 +81,7 @@ function dropRewrites(file: DiskFile): Partial<DiskFile> {
 
 /** Checkpoints whose steps come in another order. */
 async function recycleFirst(input: CheckpointInput): Promise<void> {
-  input.commitLog.recycle(input.appliedPosition);
+  await input.commitLog.recycle(input.appliedPosition);
   await runCheckpoint(input);
 }
 
