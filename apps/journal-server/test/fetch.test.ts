@@ -45,15 +45,19 @@ class FakeShard {
   }
 }
 
-test('a commit while another shard is read from the disk is not missed', async () => {
-  const slow = new FakeShard();
-  slow.highWatermark = 1;
-  const quick = new FakeShard();
-  let release = (): void => undefined;
-  slow.held = new Promise((resolve) => (release = resolve));
+const section = (streamId: number, fetchOffset = 0n) => ({
+  streamId,
+  fetchOffset,
+  maxBytes: 1000,
+  currentLeaderEpoch: -1,
+  lastFetchedEpoch: -1,
+});
+
+/** Fetches over the shards, and what they have sent. */
+function fetchesOver(shards: readonly FakeShard[]) {
   const sent: ExchangeResponse['frame'][] = [];
   const fetches = new StreamFetches({
-    shardOf: (streamId) => [quick, slow][streamId] as unknown as Shard,
+    shardOf: (streamId) => shards[streamId] as unknown as Shard,
     whenRevision: (_revision, callback) => callback(),
     waiters: (shard) => (shard as unknown as FakeShard).waiters,
     send: (frame) => sent.push(frame),
@@ -64,13 +68,20 @@ test('a commit while another shard is read from the disk is not missed', async (
     spend: () => undefined,
     readFailed: () => undefined,
   });
-  const section = (streamId: number) => ({
-    streamId,
-    fetchOffset: 0n,
-    maxBytes: 1000,
-    currentLeaderEpoch: -1,
-    lastFetchedEpoch: -1,
-  });
+  return { fetches, sent };
+}
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('a commit while another shard is read from the disk is not missed', async () => {
+  const slow = new FakeShard();
+  slow.highWatermark = 1;
+  const quick = new FakeShard();
+  let release = (): void => undefined;
+  slow.held = new Promise((resolve) => (release = resolve));
+  const { fetches, sent } = fetchesOver([quick, slow]);
   fetches.start(
     create(FetchFrameSchema, {
       requestId: 1n,
@@ -81,12 +92,50 @@ test('a commit while another shard is read from the disk is not missed', async (
     }),
   );
   // The first shard was read and had nothing; the second is being read.
-  await new Promise((resolve) => setImmediate(resolve));
+  await turns(1);
   quick.commit();
   release();
   slow.held = undefined;
-  for (let turn = 0; turn < 5 && sent.length === 0; turn++)
-    await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 5 && sent.length === 0; turn++) await turns(1);
   fetches.close();
   expect(sent).toHaveLength(1);
+});
+
+describe('I8: who only waits', () => {
+  const waitFor = (minBytes: number, fetchOffset: bigint) =>
+    create(FetchFrameSchema, {
+      requestId: 1n,
+      maxWaitMs: 600_000,
+      minBytes,
+      maxBytes: 10_000,
+      waitOnly: true,
+      sections: [section(0, fetchOffset)],
+    });
+
+  test('is told the marks once so much was committed, and gets no records', async () => {
+    const shard = new FakeShard();
+    shard.highWatermark = 3;
+    const { fetches, sent } = fetchesOver([shard]);
+    fetches.start(waitFor(20, 3n));
+    await turns(2);
+    shard.commit();
+    await turns(2);
+    expect(sent).toEqual([]);
+    shard.commit();
+    for (let turn = 0; turn < 5 && sent.length === 0; turn++) await turns(1);
+    fetches.close();
+    expect(sent).toMatchObject([
+      { case: 'fetch', value: { complete: true, batches: EMPTY, outcomes: [{ highWatermark: 5n }] } },
+    ]);
+  });
+
+  test('is told at once that something lies behind the offset already', async () => {
+    const shard = new FakeShard();
+    shard.highWatermark = 4;
+    const { fetches, sent } = fetchesOver([shard]);
+    fetches.start(waitFor(1_000_000, 3n));
+    await turns(1);
+    fetches.close();
+    expect(sent).toMatchObject([{ case: 'fetch', value: { batches: EMPTY, outcomes: [{ sizeBytes: 0 }] } }]);
+  });
 });

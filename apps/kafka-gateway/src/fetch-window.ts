@@ -1,10 +1,10 @@
 // FetchWindow: how much a connection's next Fetch may bring. It follows what its last ones brought: who reads a backlog
-// soon gets all that he asks for, and thousands who wait for news claim next to nothing (see answer-memory.ts).
+// soon gets all that he asks for, and thousands who wait for news get next to nothing at first (see fetch-read.ts).
 
 /** At first; enough for one batch of most producers. */
 const INITIAL_BYTES = 1024 * 1024;
-/** Of those who wait: 15,000 connections fit in the default memory for answers. */
-const LEAST_BYTES = 8 * 1024;
+/** What a long poll brings at first: it waits without a claim, so little that thousands may wake at once. */
+export const POLL_BYTES = 8 * 1024;
 
 /** See the file head. */
 export class FetchWindow {
@@ -24,6 +24,6 @@ export class FetchWindow {
    */
   brought(sizeBytes: number, journals: number): void {
     this.#journals = Math.max(1, journals);
-    this.#sizeBytes = Math.max(LEAST_BYTES, 2 * this.#journals * sizeBytes);
+    this.#sizeBytes = Math.max(POLL_BYTES, 2 * this.#journals * sizeBytes);
   }
 }

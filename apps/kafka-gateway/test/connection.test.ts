@@ -108,8 +108,8 @@ describe('KafkaConnection', () => {
     const client = await start();
     running.meta.add('t');
     for (let n = 0; n < 5; n += 1) client.send(FETCH, 11, fetchOf(60_000));
-    await until(() => running.gateway.counters.requests === 5);
-    expect(running.journal.fetched).toHaveLength(1);
+    await until(() => running.gateway.counters.requests === 5 && running.journal.fetched.length === 2);
+    expect(running.journal.waitingCount).toBe(1);
     await (await running.client()).call(PRODUCE, 8, produceOf(0));
     for (let n = 0; n < 5; n += 1) await client.receive(FETCH, 11);
   });
@@ -399,12 +399,12 @@ describe('KafkaConnection', () => {
     client.send(FETCH, 11, { ...fetchOf(60_000), minBytes: 1_000_000 });
     client.send(FETCH, 11, { ...fetchOf(60_000), minBytes: 1_000_000 });
     joining.send(JOIN, 3, joinOf);
-    await until(() => running.journal.held.length === 2 && running.journal.fetched.length === 1);
+    await until(() => running.journal.held.length === 3 && running.journal.fetched.length === 1);
     running.journal.hold = false;
     const drained = running.gateway.drain(new AbortController().signal);
     running.journal.release();
     await drained;
-    expect(running.journal.fetched.map(({ maxWaitMs }) => maxWaitMs)).toEqual([30_000, 0]);
+    expect(running.journal.fetched.map(({ maxWaitMs }) => maxWaitMs)).toEqual([0, 0]);
     await joining.receive(PRODUCE, 8);
     expect((await joining.receive(JOIN, 3)).errorCode).toBe(KAFKA_ERRORS.NOT_COORDINATOR);
     expect(running.gateway.groups.groupCount).toBe(0);

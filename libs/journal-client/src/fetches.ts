@@ -145,6 +145,7 @@ export class Fetches {
         maxBytes: fetch.shareBytes,
         isolation: request.readCommitted ? IsolationLevel.READ_COMMITTED : IsolationLevel.READ_UNCOMMITTED,
         minRevision: BigInt(this.#revision()),
+        waitOnly: request.waitOnly ?? false,
         sections: part.indices.map((index) => {
           const section = request.sections[index]!;
           return create(FetchSectionSchema, {

@@ -138,6 +138,8 @@ export interface FetchRequest {
   /** Exceeded by one batch at most (KIP-74). */
   readonly maxBytes: number;
   readonly readCommitted: boolean;
+  /** Brings no records: answers once `minBytes` were committed, or as soon as anything lies behind an offset asked for. */
+  readonly waitOnly?: boolean;
   readonly sections: readonly FetchSectionRequest[];
 }
 

@@ -195,3 +195,23 @@ describe('the least of an answer', () => {
     expect(answers[0]!.map((result) => result.error?.code)).toEqual([undefined, 'unavailable']);
   });
 });
+
+test('I8: who only waits says so, and is answered with marks', async () => {
+  const sections = [{ streamId: 1, shard: 0, fetchOffset: 5, maxBytes: 1_000 }];
+  client.fetch(
+    {
+      maxWaitMs: MAX_WAIT_MS,
+      minBytes: 100,
+      maxBytes: 1_000,
+      readCommitted: false,
+      waitOnly: true,
+      sections,
+    },
+    (results) => answers.push(results),
+  );
+  await until(() => asked(1).length === 1, 'the wait');
+  expect(asked(1)[0]).toMatchObject({ waitOnly: true, minBytes: 100 });
+  fetch([1], 1, 1_000);
+  await until(() => asked(1).length === 2, 'the read');
+  expect(asked(1)[1]?.waitOnly).toBe(false);
+});

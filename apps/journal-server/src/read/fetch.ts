@@ -272,6 +272,10 @@ class Fetch implements FetchWaiter {
     state.readTo = committed ? shard.lastStableOffset : shard.highWatermark;
     const fromOffset = Number(section.fetchOffset);
     if (fromOffset >= state.readTo) return true;
+    if (this.#frame.waitOnly) {
+      this.#hurry = true;
+      return true;
+    }
     // The very first section gets at least one batch, whatever its size; later ones only what is left.
     const isFirst = left === this.#frame.maxBytes;
     const maxBytes = Math.min(section.maxBytes, left);

@@ -91,18 +91,27 @@ export class FakeJournal implements JournalPort {
     return () => callback(undefined, request.acks === 0 ? undefined : outcome);
   }
 
+  /** Fetches that were not answered yet. */
+  get waitingCount(): number {
+    return this.#waiting.size;
+  }
+
   fetch(request: FetchRequest, callback: FetchCallback): ReturnType<JournalPort['fetch']> {
     this.fetched.push(request);
+    const read = (): FetchSectionResult[] => this.#read(request);
+    // Who only waits is woken, and told the marks.
+    const answer = (): FetchSectionResult[] =>
+      request.waitOnly === true ? read().map((result) => ({ ...result, batches: [], sizeBytes: 0 })) : read();
     const done = (): void => {
       clearTimeout(timer);
       if (!this.#waiting.delete(attempt)) return;
-      const results = this.#read(request);
+      const results = answer();
       if (this.hold) this.held.push(() => callback(results));
       else setImmediate(() => callback(results));
     };
     const attempt = (): void => {
-      const sizeBytes = this.#read(request).reduce((sum, result) => sum + result.sizeBytes, 0);
-      const failed = this.#read(request).some(({ error }) => error !== undefined);
+      const sizeBytes = read().reduce((sum, result) => sum + result.sizeBytes, 0);
+      const failed = read().some(({ error }) => error !== undefined);
       if (failed || sizeBytes >= request.minBytes) done();
     };
     this.#waiting.add(attempt);
