@@ -111,6 +111,8 @@ export interface ClusterViewPort {
   topicById(topicId: string): TopicView | undefined;
   topicByStreamId(streamId: number): TopicView | undefined;
   topics(): readonly TopicView[];
+  /** Name of a topic that one of this name would collide with: Kafka's metrics take '.' and '_' for the same. */
+  collidingTopic(name: string): string | undefined;
   /** Live kafka-gateways by ascending number, this one included. */
   brokers(): readonly BrokerView[];
   /** Broker id of this gateway. */

@@ -11,22 +11,40 @@ export function topicNameProblem(name: string): string | undefined {
     : `'${name}' contains characters other than ASCII letters, digits, '.', '_' and '-'`;
 }
 
-/** The topic whose name differs only in '.' and '_', which Kafka tells apart in names but not in its metrics. */
-export function collidingTopic(
-  name: string,
-  topics: Iterable<{ readonly name: string }>,
-): string | undefined {
-  if (!/[._]/.test(name)) return undefined;
-  const folded = name.replaceAll('.', '_');
-  for (const topic of topics) {
-    if (
-      topic.name !== name &&
-      topic.name.length === name.length &&
-      topic.name.replaceAll('.', '_') === folded
-    )
-      return topic.name;
+/**
+ * Names by what Kafka's metrics call them, where '.' and '_' are the same: two names that differ only there collide. Kept up
+ * to date as topics come and go, since looking at all of them would make each creation dearer than the last (N8).
+ */
+export class CollidingNames {
+  /** Only names with one of the two; a name may be there twice while its topic is replaced. */
+  readonly #byFolded = new Map<string, string[]>();
+
+  add(name: string): void {
+    const folded = foldedName(name);
+    if (folded === undefined) return;
+    const names = this.#byFolded.get(folded);
+    if (names === undefined) this.#byFolded.set(folded, [name]);
+    else names.push(name);
   }
-  return undefined;
+
+  delete(name: string): void {
+    const folded = foldedName(name);
+    const names = folded === undefined ? undefined : this.#byFolded.get(folded);
+    if (folded === undefined || names === undefined) return;
+    const index = names.indexOf(name);
+    if (index >= 0) names.splice(index, 1);
+    if (names.length === 0) this.#byFolded.delete(folded);
+  }
+
+  /** Another name that a topic of this name would collide with, or undefined. */
+  find(name: string): string | undefined {
+    const folded = foldedName(name);
+    return folded === undefined ? undefined : this.#byFolded.get(folded)?.find((other) => other !== name);
+  }
+}
+
+function foldedName(name: string): string | undefined {
+  return /[._]/.test(name) ? name.replaceAll('.', '_') : undefined;
 }
 
 /** The stream that owns every MQTT topic without a stream of its own (design section 1). */

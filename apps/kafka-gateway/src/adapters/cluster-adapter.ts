@@ -1,8 +1,9 @@
 // The cluster as meta-client watches it, in Kafka's words.
 import { assert } from '@robustmq/errors';
-import type { ClusterView, Registration, StreamView } from '@robustmq/meta-client';
+import type { ClusterView, Registration, StreamView, ViewChange } from '@robustmq/meta-client';
 import { ServiceKind } from '@robustmq/rpc';
 import type { BrokerView, ClusterViewPort, TopicView } from '../ports.ts';
+import { CollidingNames } from '../topic-name.ts';
 
 /** Endpoint under which a kafka-gateway registers what its clients dial. */
 export const KAFKA_ENDPOINT = 'kafka';
@@ -12,16 +13,37 @@ export class ClusterAdapter implements ClusterViewPort {
   readonly #view: ClusterView;
   readonly #tenant: string;
   readonly #topics = new WeakMap<StreamView, TopicView>();
+  readonly #collidingNames = new CollidingNames();
   #brokers: readonly BrokerView[] | undefined;
   #registration: Registration | undefined;
 
   constructor(view: ClusterView, tenant: string) {
     this.#view = view;
     this.#tenant = tenant;
+    for (const stream of view.streams.values()) this.#names(stream)?.add(stream.name);
     view.onChange((changes) => {
-      if (!changes.some(({ kind }) => kind === 'node' || kind === 'nodeDeleted')) return;
-      this.#brokers = undefined;
+      for (const change of changes) this.#follow(change);
     });
+  }
+
+  #follow(change: ViewChange): void {
+    switch (change.kind) {
+      case 'node':
+      case 'nodeDeleted':
+        this.#brokers = undefined;
+        break;
+      case 'stream':
+        if (change.previous === undefined) this.#names(change.stream)?.add(change.stream.name);
+        break;
+      case 'streamDeleted':
+        this.#names(change.stream)?.delete(change.stream.name);
+        break;
+      default:
+    }
+  }
+
+  #names(stream: StreamView): CollidingNames | undefined {
+    return stream.tenant === this.#tenant ? this.#collidingNames : undefined;
   }
 
   /** Sets who this process is; a new incarnation may come after a lost lease. */
@@ -66,6 +88,10 @@ export class ClusterAdapter implements ClusterViewPort {
       if (topic !== undefined) topics.push(topic);
     }
     return topics;
+  }
+
+  collidingTopic(name: string): string | undefined {
+    return this.#collidingNames.find(name);
   }
 
   /** A row that is not in the view: what validate-only commands answer. */

@@ -13,7 +13,7 @@ import { describeTopicConfig } from '../config-view.ts';
 import { isKafkaDefault } from '../kafka-defaults.ts';
 import type { TopicView } from '../ports.ts';
 import { topicConfigProblem } from '../topic-config.ts';
-import { collidingTopic, topicNameProblem } from '../topic-name.ts';
+import { topicNameProblem } from '../topic-name.ts';
 import { mapBounded } from '../map-bounded.ts';
 
 type Asked = CreateTopicsRequest['topics'][number];
@@ -46,7 +46,7 @@ function problemOf(asked: Asked, context: RequestContext): NamedError | undefine
   if (cluster.topicByName(asked.name) !== undefined) {
     return { name: 'TOPIC_ALREADY_EXISTS', message: `topic ${asked.name} exists` };
   }
-  const taken = collidingTopic(asked.name, cluster.topics());
+  const taken = cluster.collidingTopic(asked.name);
   if (taken !== undefined) {
     return { name: 'INVALID_TOPIC_EXCEPTION', message: `topic ${asked.name} collides with topic ${taken}` };
   }

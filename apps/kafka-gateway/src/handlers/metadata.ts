@@ -12,7 +12,7 @@ import { endpointOf, partitionBrokers } from '../brokers.ts';
 import type { RequestContext } from '../context.ts';
 import { topicErrorOf } from '../error-table.ts';
 import type { TopicView } from '../ports.ts';
-import { collidingTopic, topicNameProblem } from '../topic-name.ts';
+import { topicNameProblem } from '../topic-name.ts';
 import { mapBounded } from '../map-bounded.ts';
 
 type ResponseTopic = MetadataResponseInput['topics'][number];
@@ -95,7 +95,7 @@ function byName(
   if (topicNameProblem(name) !== undefined) return failedTopic('INVALID_TOPIC_EXCEPTION', name);
   const create = context.gateway.settings.autoCreateTopics && mayCreate;
   if (!create) return failedTopic('UNKNOWN_TOPIC_OR_PARTITION', name);
-  const taken = collidingTopic(name, context.gateway.cluster.topics());
+  const taken = context.gateway.cluster.collidingTopic(name);
   return taken === undefined ? autoCreate(name, context) : failedTopic('INVALID_TOPIC_EXCEPTION', name);
 }
 

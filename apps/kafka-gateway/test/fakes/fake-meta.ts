@@ -63,6 +63,11 @@ export class FakeMeta implements ClusterViewPort, TopicCommandsPort {
     return [...this.all.values()];
   }
 
+  collidingTopic(name: string): string | undefined {
+    const fold = (each: string): string => each.replaceAll('.', '_');
+    return [...this.all.keys()].find((other) => other !== name && fold(other) === fold(name));
+  }
+
   brokers(): BrokerView[] {
     return this.live;
   }
