@@ -1,7 +1,13 @@
 // Which record of a compressed batch a time means. The journal finds the batch; its records are only seen when it is
 // inflated, which is done here: bounded, a few at a time, and in slices (N1, N8).
-import { inflateForReading, MAX_INFLATED_BATCH_BYTES } from '@robustmq/batch-compression';
-import { codecOf, completeBatchBytes, lastOffsetOf, RecordCursor } from '@robustmq/record-batch';
+import { inflateForReading } from '@robustmq/batch-compression';
+import {
+  codecOf,
+  completeBatchBytes,
+  lastOffsetOf,
+  MAX_INFLATED_BATCH_BYTES,
+  RecordCursor,
+} from '@robustmq/record-batch';
 import type { RequestContext } from './context.ts';
 import type { OffsetAnswer, OffsetQuery } from './ports.ts';
 

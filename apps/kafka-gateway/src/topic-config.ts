@@ -1,5 +1,6 @@
 // The topic configurations that exist: each is enforced by the system, anything else is refused by name. A
 // configuration that is accepted but ignored would be a lie.
+import { MAX_BATCH_BYTES } from '@robustmq/record-batch';
 import type { TopicView } from './ports.ts';
 
 /** Kafka's numbers for the type of a configuration, as DescribeConfigs shows them. */
@@ -34,8 +35,6 @@ function oneOf(...values: string[]): (value: string) => string | undefined {
 
 /** The longest filter that meta-service keeps. */
 const MAX_FILTER_BYTES = 1_024;
-/** A batch has to fit one frame between the services. */
-const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
 /** Kafka's since 4.0: segments with times far ahead would never expire (KIP-1030). */
 const DEFAULT_TIMESTAMP_AFTER_MAX_MS = 3_600_000;
@@ -66,7 +65,7 @@ export const TOPIC_CONFIG: ReadonlyMap<string, TopicConfigKey> = new Map(
         default: String(DEFAULT_MAX_MESSAGE_BYTES),
         alterable: true,
         documentation: 'Largest record batch, after compression.',
-        problem: integer(0, MAX_MESSAGE_BYTES),
+        problem: integer(0, MAX_BATCH_BYTES),
       },
       {
         name: 'message.timestamp.after.max.ms',

@@ -1,11 +1,12 @@
 // What lies inside of a batch is checked before the log takes it, compressed or not (N1): nothing that a producer wrote is
 // believed by anyone who reads it later.
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { deflateBatch, MAX_INFLATED_BATCH_BYTES, SECTION_CODECS } from '@robustmq/batch-compression';
+import { deflateBatch, SECTION_CODECS } from '@robustmq/batch-compression';
 import { kafkaErrorName } from '@robustmq/kafka-codec';
 import {
   BATCH_HEADER_BYTES,
   CODECS,
+  MAX_INFLATED_BATCH_BYTES,
   maxTimestampOf,
   RecordBatchBuilder,
   rewriteSection,

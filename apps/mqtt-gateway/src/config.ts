@@ -160,9 +160,6 @@ const schema = z.strictObject({
       .default(256 * KiB)
       .describe('Bytes of one read of what a session missed.'),
     maxBacklogReads: z.int().min(1).default(64).describe('Reads of missed messages under way at once.'),
-    maxInflatedBatchBytes: byteSize({ min: 64 * KiB })
-      .default(16 * MiB)
-      .describe('A compressed batch that inflates beyond this is not visible to MQTT.'),
     cachedTopics: z.int().min(1024).default(65_536).describe('Topics whose route is remembered.'),
   }),
   shutdown: section({

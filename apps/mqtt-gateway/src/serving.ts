@@ -5,6 +5,7 @@ import type { Authenticator } from '@robustmq/access-control';
 import { JournalClient, clusterDirectory } from '@robustmq/journal-client';
 import { REASON, TopicCache } from '@robustmq/mqtt-codec';
 import type { MetaClient, Registration } from '@robustmq/meta-client';
+import { MAX_INFLATED_BATCH_BYTES } from '@robustmq/record-batch';
 import { ServiceKind } from '@robustmq/rpc';
 import { TurnBudget, type Cancel, type Clock, type Timers, type TimerWheel } from '@robustmq/runtime';
 import { RateLimitedLog, type DebugSwitch, type TraceSampler } from '@robustmq/telemetry';
@@ -109,7 +110,7 @@ export class Serving {
         // Whoever may write to the stream can cause the line (N14).
         strangers.warn(`bad batch ${streamId}`, { stream_id: streamId, shard, err }, 'unreadable batch'),
     };
-    const inflation = new Inflation(config.journal.maxInflatedBatchBytes, clock, parts.timers);
+    const inflation = new Inflation(MAX_INFLATED_BATCH_BYTES, clock, parts.timers);
     this.tails = new TailDelivery(host, deliverer, inflation, config.journal);
     this.journal = new JournalClient({
       directory: clusterDirectory(parts.meta.view),

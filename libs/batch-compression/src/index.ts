@@ -1,4 +1,3 @@
 // Compression of record batches: gzip, snappy, lz4 and zstd, bounded.
 
 export { SECTION_CODECS, deflateBatch, inflateBatch, inflateBatchAsync, inflateForReading } from './batch.ts';
-export { MAX_INFLATED_BATCH_BYTES } from './section-codec.ts';

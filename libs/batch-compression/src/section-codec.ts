@@ -4,12 +4,6 @@
 import { BrokerError } from '@robustmq/errors';
 
 /**
- * Bytes that any batch of a client may inflate to. One number for whoever refuses larger ones on the way in, inflates them
- * on the way out, or bounds by it what a batch can hold (N13).
- */
-export const MAX_INFLATED_BATCH_BYTES = 16 * 1024 * 1024;
-
-/**
  * Inflates and deflates a records section. Inflation throws BrokerError: too_large above `maxInflatedBytes`, corrupt when
  * the bytes are not of this format, unsupported for parts of the format that no Kafka client writes.
  */

@@ -17,6 +17,11 @@ import {
 export const LOG_OVERHEAD_BYTES = 12;
 /** Bytes before the first record. */
 export const BATCH_HEADER_BYTES = 61;
+/**
+ * Largest batch that this system takes from anybody: one number for gateways, topics' `max.message.bytes` and journals
+ * (N13). A batch has to fit one frame between the services.
+ */
+export const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 /** The only record batch format that this system stores. */
 export const MAGIC_V2 = 2;
 
@@ -45,7 +50,10 @@ export const ATTRIBUTE_CONTROL = 0x20;
 export const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const;
 export type Codec = (typeof CODECS)[number];
 
-/** Bytes that the records of one batch may inflate to, wherever a batch is inflated: more is refused as too large (N1). */
+/**
+ * Bytes that any batch of a client may inflate to (N1). One number for whoever refuses larger ones on the way in, inflates
+ * them on the way out, or bounds by it what a batch can hold (N13).
+ */
 export const MAX_INFLATED_BATCH_BYTES = 16 * 1024 * 1024;
 
 /**

@@ -95,8 +95,6 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
     '为稍微落后的客户端保留的每分片近期记录。',
   'Bytes of one read of what a session missed.': '一次读取会话错过的消息的字节数。',
   'Reads of missed messages under way at once.': '同时进行的对错过消息的读取数。',
-  'A compressed batch that inflates beyond this is not visible to MQTT.':
-    '解压后超过此值的压缩批次对 MQTT 不可见。',
   'Topics whose route is remembered.': '记住其路由的 MQTT 主题数。',
   'Time to drain before the process ends anyway.': '排空的时限，到时进程仍会结束。',
   'Zone or rack of this process, shown to clients.': '本进程所在的可用区或机架，会告知客户端。',

@@ -4,7 +4,7 @@
 import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
 import { topicFilterProblem } from '@robustmq/mqtt-topics';
-import { isGatewayProducerId } from '@robustmq/record-batch';
+import { isGatewayProducerId, MAX_BATCH_BYTES } from '@robustmq/record-batch';
 import {
   AppendOutcomeSchema,
   BacklogResultFrameSchema,
@@ -57,7 +57,6 @@ export interface ExchangeHost {
 
 /** Bytes of appends that a gateway may have unanswered. */
 const APPEND_CREDIT_BYTES = 32 * 1024 * 1024;
-const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 const MAX_FILTERS = 2_000_000;
 /** Backlog reads of one stream that wait. */
 const MAX_QUEUED_READS = 65_536;

@@ -1,8 +1,14 @@
 // Checks what lies inside of a batch as Apache Kafka's LogValidator does: nothing that a producer wrote is believed, be it
 // compressed or not (N1). Inflation is bounded, and on the thread pool unless it is small.
-import { inflateBatch, inflateForReading, MAX_INFLATED_BATCH_BYTES } from '@robustmq/batch-compression';
+import { inflateBatch, inflateForReading } from '@robustmq/batch-compression';
 import { BrokerError } from '@robustmq/errors';
-import { codecOf, maxTimestampOf, RecordsCheck, stampMaxTimestamp } from '@robustmq/record-batch';
+import {
+  codecOf,
+  MAX_INFLATED_BATCH_BYTES,
+  maxTimestampOf,
+  RecordsCheck,
+  stampMaxTimestamp,
+} from '@robustmq/record-batch';
 import type { NamedError } from '../named-error.ts';
 import { problemOf, type BatchRules } from './batch-check.ts';
 import type { CheckShare } from './check-share.ts';

@@ -1,5 +1,7 @@
 // The configurations of a stream that exist. Each is enforced; everything else is refused by name.
 
+import { MAX_BATCH_BYTES } from '@robustmq/record-batch';
+
 type Check = (value: string) => boolean;
 
 /** Every process that watches the cluster holds the filters of all streams (I8). */
@@ -24,7 +26,11 @@ const CONFIGS: Readonly<
 > = {
   'cleanup.policy': { check: oneOf('delete'), expects: 'delete', alterable: true },
   'compression.type': { check: oneOf('producer'), expects: 'producer', alterable: true },
-  'max.message.bytes': { check: integer(0, 8 * 1024 * 1024), expects: '0 to 8388608', alterable: true },
+  'max.message.bytes': {
+    check: integer(0, MAX_BATCH_BYTES),
+    expects: `0 to ${MAX_BATCH_BYTES}`,
+    alterable: true,
+  },
   'message.timestamp.after.max.ms': {
     check: integer(0),
     expects: 'a number of milliseconds',
