@@ -24,7 +24,7 @@ import {
   type RegisterNodeResponse,
   type RequestId,
 } from '@robustmq/rpc';
-import { TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
+import { TurnBudget, type Cancel, type Clock, type Timers } from '@robustmq/runtime';
 import { AppliedSignal } from './applied-signal.ts';
 import { ClusterMachine, type ClusterMachineOptions } from './cluster/cluster-machine.ts';
 import { ClusterState } from './cluster/cluster-state.ts';
@@ -53,12 +53,15 @@ export interface MetaParts extends Pick<
   readonly offsetsRetentionMs: number;
   readonly creationRate: Pick<CreationRateOptions, 'burst' | 'shardsPerSecond'>;
   readonly machine: Omit<ClusterMachineOptions, 'onApplied'>;
+  /** 16 bytes of chance that a command makes ids of; default the platform's. */
+  readonly entropy?: () => Uint8Array;
   /** Sent along with the commands that need them. */
   readonly defaults: MessageInitShape<typeof CommandDefaultsSchema>;
   readonly onFatal: (error: BrokerError) => void;
 }
 
 const CLUSTER_GROUP = 0;
+const ENTROPY_BYTES = 16;
 const LOAD_PAGE = 1_000;
 const LEASE_CHECK_MS = 100;
 const REAP_INTERVAL_MS = 1_000;
@@ -79,11 +82,12 @@ export class Meta {
   readonly store: KeyValueStore;
   readonly #log: SoloLog;
   readonly #clock: Clock;
-  readonly #systemTimers: Timers;
+  readonly #timers: Timers;
   readonly #defaults: MetaParts['defaults'];
+  readonly #entropy: () => Uint8Array;
   readonly #reaper: SessionReaper;
   readonly #groupReaper: GroupReaper;
-  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #periods: Cancel[] = [];
   readonly #busy = new Set<string>();
   readonly #onFatal: (error: BrokerError) => void;
 
@@ -102,7 +106,8 @@ export class Meta {
     this.creationRate = new CreationRate({ clock: parts.clock, ...parts.creationRate });
     this.#log = log;
     this.#clock = parts.clock;
-    this.#systemTimers = parts.timers;
+    this.#timers = parts.timers;
+    this.#entropy = parts.entropy ?? (() => randomBytes(ENTROPY_BYTES));
     this.#defaults = parts.defaults;
     this.#onFatal = parts.onFatal;
     this.leases = new Leases(state, parts.clock, parts.machine.leaseDurationMs);
@@ -193,7 +198,7 @@ export class Meta {
 
   /** A slice of the loop for work that may be long (N8). */
   turnBudget(): TurnBudget {
-    return new TurnBudget(this.#clock, this.#systemTimers);
+    return new TurnBudget(this.#clock, this.#timers);
   }
 
   /** Ends an incarnation and everything it held. */
@@ -265,7 +270,7 @@ export class Meta {
 
   /** Stops the periodic work, waits for running commands and closes the log; the store is the caller's. */
   async stop(): Promise<void> {
-    for (const timer of this.#timers) clearInterval(timer);
+    for (const cancel of this.#periods) cancel();
     this.watch.close();
     await this.#log.close();
   }
@@ -276,7 +281,7 @@ export class Meta {
     const message = create(CommandSchema, {
       nowMs,
       command,
-      ...(makesIds && { entropy: randomBytes(16), defaults: this.#defaults }),
+      ...(makesIds && { entropy: this.#entropy(), defaults: this.#defaults }),
       ...(requestId && { requestId }),
     });
     return this.#log.propose(group, message);
@@ -284,7 +289,7 @@ export class Meta {
 
   /** One run of a kind at a time. */
   #every(name: string, intervalMs: number, work: () => Promise<void>): void {
-    const timer = setInterval(() => {
+    const cancel = this.#timers.every(intervalMs, () => {
       if (this.#busy.has(name)) return;
       this.#busy.add(name);
       work()
@@ -294,8 +299,8 @@ export class Meta {
           if (!PASSING.has(error.code)) this.#onFatal(error);
         })
         .finally(() => this.#busy.delete(name));
-    }, intervalMs);
-    this.#timers.push(timer);
+    });
+    this.#periods.push(cancel);
   }
 }
 

@@ -59,7 +59,8 @@ function anonymousPolicyOf(setting: MqttGatewayConfig['auth']['anonymous']): Ano
   return setting ? 'allowed' : 'refused';
 }
 
-function limitsOf(config: MqttGatewayConfig): GatewayLimits {
+/** The limits of clients, as configured. */
+export function limitsOf(config: MqttGatewayConfig): GatewayLimits {
   const { limits, session } = config;
   return {
     receiveMaximum: limits.receiveMaximum,
@@ -92,7 +93,7 @@ function limitsOf(config: MqttGatewayConfig): GatewayLimits {
 export class Gateway {
   readonly counters = newConnectionCounters();
   readonly meta: MetaClient;
-  readonly flusher = new OutputFlusher();
+  readonly flusher = new OutputFlusher(systemTimers);
   readonly #options: GatewayOptions;
   readonly #limits: GatewayLimits;
   readonly #ownership: Ownership;

@@ -6,7 +6,7 @@ import { JournalClient, clusterDirectory } from '@robustmq/journal-client';
 import { REASON, TopicCache } from '@robustmq/mqtt-codec';
 import type { MetaClient, Registration } from '@robustmq/meta-client';
 import { MAX_INFLATED_BATCH_BYTES } from '@robustmq/record-batch';
-import { ServiceKind } from '@robustmq/rpc';
+import { ServiceKind, type Connect } from '@robustmq/rpc';
 import { TurnBudget, type Cancel, type Clock, type Timers, type TimerWheel } from '@robustmq/runtime';
 import { RateLimitedLog, type DebugSwitch, type TraceSampler } from '@robustmq/telemetry';
 import type { MqttGatewayConfig } from './config.ts';
@@ -49,6 +49,8 @@ export interface ProcessParts {
   readonly debug: DebugSwitch;
   readonly counters: ConnectionCounters;
   readonly meta: MetaClient;
+  /** How others are called; default gRPC. */
+  readonly connect?: Connect;
   readonly ownership: Ownership;
   readonly authenticator: Authenticator;
   readonly sampler: TraceSampler;
@@ -112,27 +114,14 @@ export class Serving {
     };
     const inflation = new Inflation(MAX_INFLATED_BATCH_BYTES, clock, parts.timers);
     this.tails = new TailDelivery(host, deliverer, inflation, config.journal);
-    this.journal = new JournalClient({
-      directory: clusterDirectory(parts.meta.view),
-      identity: {
-        nodeId: registration.identity.nodeId,
-        incarnation: Number(registration.identity.incarnation),
-      },
-      kind: ServiceKind.MQTT_GATEWAY,
-      credentials: parts.meta.credentials,
-      producerIds: { base: registration.node.producerIdBase, count: registration.node.producerIdCount },
-      tickMs: config.journal.tick,
-      onTail: (batches) => this.tails.receive(batches),
-      onLink: (nodeId, up, err) =>
-        parts.log.info({ journal: nodeId, up, ...(err && { err }) }, 'journal link'),
-    });
+    this.journal = this.#makeJournal();
     this.catchUp = new CatchUp(this.tails, deliverer, this.journal, inflation, host, {
       maxReadBytes: config.journal.backlogReadBytes,
       maxReads: config.journal.maxBacklogReads,
       retryMs: CATCH_UP_RETRY_MS,
     });
     this.registry = this.#makeRegistry();
-    this.store = new SessionStore(parts.meta, () => registration.identity);
+    this.store = new SessionStore(parts.meta, () => registration.identity, parts.timers);
     this.mesh = new Mesh(
       {
         identity: registration.identity,
@@ -140,6 +129,7 @@ export class Serving {
         routesOf: (tenant) => ownership.routesOf(tenant),
         clock,
         timers: parts.timers,
+        ...(parts.connect && { connect: parts.connect }),
       },
       deliverer,
     );
@@ -159,14 +149,33 @@ export class Serving {
     });
   }
 
+  #makeJournal(): JournalClient {
+    const { config, clock, timers, meta, connect, log } = this.#parts;
+    const { identity, node } = this.registration;
+    return new JournalClient({
+      directory: clusterDirectory(meta.view),
+      identity: { nodeId: identity.nodeId, incarnation: Number(identity.incarnation) },
+      kind: ServiceKind.MQTT_GATEWAY,
+      credentials: meta.credentials,
+      producerIds: { base: node.producerIdBase, count: node.producerIdCount },
+      tickMs: config.journal.tick,
+      timers,
+      now: () => clock.monotonicMs(),
+      ...(connect && { connect }),
+      onTail: (batches) => this.tails.receive(batches),
+      onLink: (nodeId, up, err) => log.info({ journal: nodeId, up, ...(err && { err }) }, 'journal link'),
+    });
+  }
+
   #makeRegistry(): FilterRegistry {
-    const { config, ownership, timers } = this.#parts;
+    const { config, ownership, timers, clock } = this.#parts;
     const { tails } = this;
     return new FilterRegistry(
       this.journal,
       config.journal.filterTimeout,
       ({ streamId, shard, leaderEpoch, offset }) => tails.startTail(streamId, shard, leaderEpoch, offset),
       timers,
+      clock,
       {
         shardsOf: (tenant, filter) => ownership.shardsOf(tenant, filter),
         positionOf: (streamId, shard) => tails.positionOf(streamId, shard),
@@ -282,6 +291,7 @@ export class Serving {
 
   #makeTakeovers(): Takeovers {
     return new Takeovers({
+      timers: this.#parts.timers,
       directory: this.directory,
       mayServe: ({ nodeId, incarnation }) => {
         const node = this.#parts.meta.view.nodes.get(nodeId);

@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { FailureSchema, OpenSessionOutcomeSchema, SessionKeySchema, type SessionUpdate } from '@robustmq/rpc';
+import { systemTimers } from '@robustmq/runtime';
 import { SessionStore, type SessionMeta } from '../src/store/session-store.ts';
 import { OrderedSteps, type EndStep } from '../src/store/ordered-steps.ts';
 import { SessionChanges } from '../src/store/session-changes.ts';
@@ -88,7 +89,11 @@ class SlowMeta implements SessionMeta {
 describe('SessionStore', () => {
   test('N11: open, update, commit and release of one session reach meta one after the other', async () => {
     const meta = new SlowMeta();
-    const store = new SessionStore(meta, () => ({ nodeId: 'n', incarnation: 1n, directoryId: '' }));
+    const store = new SessionStore(
+      meta,
+      () => ({ nodeId: 'n', incarnation: 1n, directoryId: '' }),
+      systemTimers,
+    );
     const key = create(SessionKeySchema, { tenant: 't', clientId: 'c' });
     const name = { tenant: 't', clientId: 'c' };
     const done: string[] = [];

@@ -12,6 +12,7 @@ import {
   type StartVector,
   type SubscriptionRow,
 } from '@robustmq/rpc';
+import { systemTimers } from '@robustmq/runtime';
 import { Random } from '@robustmq/testkit';
 import { costOfOpen, costOfRelease, costOfUpdate } from '../src/store/call-costs.ts';
 import { isWhole, openedSession, wholeSession } from '../src/store/opened-session.ts';
@@ -278,7 +279,11 @@ describe('calls to meta', () => {
       requestId: () => ({ nodeId: 'n', incarnation: 1n, sequence: 1n }),
       persist: (call) => call(),
     };
-    const store = new SessionStore(meta, () => ({ nodeId: 'n', incarnation: 1n, directoryId: '' }));
+    const store = new SessionStore(
+      meta,
+      () => ({ nodeId: 'n', incarnation: 1n, directoryId: '' }),
+      systemTimers,
+    );
     return { store, calls };
   };
   const filters = (count: number): string[] => Array.from({ length: count }, (_, i) => `f${i}`);

@@ -2,6 +2,7 @@
 
 import { create } from '@bufbuild/protobuf';
 import { SessionHandoverSchema } from '@robustmq/rpc';
+import { systemTimers } from '@robustmq/runtime';
 import type { Gateway } from '../src/gateway.ts';
 import type { Connection } from '../src/session/connection.ts';
 import { SessionDirectory } from '../src/session/session-directory.ts';
@@ -119,6 +120,7 @@ describe('Takeovers', () => {
 
   const make = (overrides: Partial<TakeoverHost> = {}) => {
     const host: TakeoverHost = {
+      timers: systemTimers,
       directory: new SessionDirectory(),
       mayServe: () => true,
       ask: () => Promise.resolve({ hasStopped: true, handover }),

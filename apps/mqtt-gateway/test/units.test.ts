@@ -3,6 +3,7 @@ import { BrokerError } from '@robustmq/errors';
 import type { FilterAnswer, FilterChange } from '@robustmq/journal-client';
 import type { StreamView } from '@robustmq/meta-client';
 import { FailureSchema, OpenSessionOutcomeSchema, SessionKeySchema, type MeshResponse } from '@robustmq/rpc';
+import { systemTimers } from '@robustmq/runtime';
 import { VirtualClock } from '@robustmq/testkit';
 import { FilterRegistry, type ActiveFilter } from '../src/delivery/filter-registry.ts';
 import { MeshRoutes, type RouteStream } from '../src/mesh/mesh-routes.ts';
@@ -16,7 +17,7 @@ import { ConnectRate } from '../src/transport/connect-rate.ts';
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
 describe('BatchedCall', () => {
-  const options = { maxBatch: 3, maxCalls: 1, maxWaiting: 5 };
+  const options = { maxBatch: 3, maxCalls: 1, maxWaiting: 5, timers: systemTimers };
 
   test('entries of a turn leave together; later ones gather while a call is under way', async () => {
     const sent: number[][] = [];
@@ -90,6 +91,7 @@ describe('SessionStore', () => {
         },
       },
       () => ({ nodeId: 'n', incarnation: 1n, directoryId: '' }),
+      systemTimers,
     );
     const key = create(SessionKeySchema, { tenant: 't', clientId: 'c' });
     const open = { tenant: 't', cleanStart: true, expiryIntervalS: 0, previousReleased: false };
@@ -135,7 +137,7 @@ describe('FilterRegistry', () => {
     const clock = new VirtualClock();
     const port = new Port();
     const positions: number[] = [];
-    const registry = new FilterRegistry(port, 1_000, ({ offset }) => positions.push(offset), clock);
+    const registry = new FilterRegistry(port, 1_000, ({ offset }) => positions.push(offset), clock, clock);
     const active: (ActiveFilter | undefined)[] = [];
     const add = (filter: string) => registry.add('t', filter, (_error, found) => active.push(found));
     const uses = ['a', 'b', 'a'].map(add);
@@ -163,7 +165,7 @@ describe('FilterRegistry', () => {
   test('N7: who lets a filter go before it is active hears so, and the others still wait', async () => {
     const clock = new VirtualClock();
     const port = new Port();
-    const registry = new FilterRegistry(port, 1_000, () => undefined, clock);
+    const registry = new FilterRegistry(port, 1_000, () => undefined, clock, clock);
     const heard: string[] = [];
     const add = (name: string) =>
       registry.add('t', 'a', (error) => heard.push(`${name} ${error?.code ?? 'active'}`), Infinity);
@@ -182,7 +184,7 @@ describe('FilterRegistry', () => {
   test('N7: a journal that answers after the last user has gone calls nobody back, and is told to forget', async () => {
     const clock = new VirtualClock();
     const port = new Port();
-    const registry = new FilterRegistry(port, 1_000, () => undefined, clock);
+    const registry = new FilterRegistry(port, 1_000, () => undefined, clock, clock);
     const heard: (string | undefined)[] = [];
     const use = registry.add('t', 'a', (error) => heard.push(error?.code));
     await clock.advance(0);
@@ -198,12 +200,12 @@ describe('FilterRegistry', () => {
   test('a journal that is away is asked again; a deadline fails who waits', async () => {
     const clock = new VirtualClock();
     const port = new Port();
-    const registry = new FilterRegistry(port, 50, () => undefined, clock);
+    const registry = new FilterRegistry(port, 50, () => undefined, clock, clock);
     const codes: (string | undefined)[] = [];
     registry.add('t', 'a', (error) => codes.push(error?.code));
     await clock.advance(0);
     port.callbacks[0]!(new BrokerError('unavailable', 'away'), { activeFrom: [], marks: [] });
-    registry.expire(performance.now() + 1_000);
+    registry.expire(clock.monotonicMs() + 1_000);
     expect(codes).toEqual(['deadline_exceeded']);
     registry.add('t', 'a', (error) => codes.push(error?.code));
     await clock.advance(150);

@@ -2,7 +2,7 @@
 // from the ShardDirectory; outcomes come back by callback, one per batch, never a promise per message.
 
 import { BrokerError } from '@robustmq/errors';
-import type { Credentials, ServiceKind } from '@robustmq/rpc';
+import type { Connect, Credentials, ServiceKind } from '@robustmq/rpc';
 import { systemTimers, type Cancel, type Timers } from '@robustmq/runtime';
 import type { ShardDirectory } from './directory.ts';
 import { Fetches } from './fetches.ts';
@@ -49,7 +49,9 @@ export interface JournalClientOptions {
   readonly now?: () => number;
   /** Default: the platform's. */
   readonly timers?: Timers;
-  /** The way to a journal-server; default gRPC. */
+  /** How a journal-server is called; default gRPC. */
+  readonly connect?: Connect;
+  /** The way to a journal-server; by default made of `connect`. */
   readonly door?: (address: string) => JournalDoor;
 }
 
@@ -240,11 +242,11 @@ export class JournalClient {
   }
 
   #connect(node: { readonly nodeId: string; readonly address: string }): JournalPeer {
-    const { identity, kind, producerIds, door, credentials } = this.#options;
+    const { identity, kind, producerIds, door, credentials, connect } = this.#options;
     return new JournalPeer(this.#peerHost, {
       nodeId: node.nodeId,
       address: node.address,
-      door: door?.(node.address) ?? grpcDoor(node.address, credentials),
+      door: door?.(node.address) ?? grpcDoor(node.address, credentials, connect),
       hello: {
         gateway: { nodeId: identity.nodeId, incarnation: BigInt(identity.incarnation) },
         kind,

@@ -11,6 +11,7 @@ import {
   HelloSchema,
   JournalService,
   registerExchangeCodec,
+  type Connect,
   type Credentials,
   type ExchangeRequest,
   type ExchangeResponse,
@@ -37,8 +38,12 @@ export interface JournalDoor {
 }
 
 /** The way over gRPC. */
-export function grpcDoor(address: string, credentials: Credentials): JournalDoor {
-  const calls = createClient(JournalService, { address, credentials });
+export function grpcDoor(
+  address: string,
+  credentials: Credentials,
+  connect: Connect = createClient,
+): JournalDoor {
+  const calls = connect(JournalService, { address, credentials });
   return { exchange: () => clientLink(calls.exchange()), calls };
 }
 

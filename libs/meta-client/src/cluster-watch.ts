@@ -12,6 +12,8 @@ import type { ClusterView } from './cluster-view.ts';
 export interface WatchEvents {
   /** The stream broke; it is opened again after `delayMs`. */
   readonly onBroken?: (error: unknown, delayMs: number) => void;
+  /** Spreads repeats; default Math.random. */
+  readonly random?: () => number;
 }
 
 const MAX_RECONNECT_DELAY_MS = 1_000;
@@ -60,7 +62,10 @@ export class ClusterWatch {
       this.#view.abandonPart();
       if (this.#stopped) return;
       this.#failures++;
-      const delayMs = backoffDelayMs(this.#failures, { maxDelayMs: MAX_RECONNECT_DELAY_MS });
+      const delayMs = backoffDelayMs(this.#failures, {
+        maxDelayMs: MAX_RECONNECT_DELAY_MS,
+        ...(this.#events.random && { random: this.#events.random }),
+      });
       this.#events.onBroken?.(error, delayMs);
       this.#cancelRetry = this.#timers.after(delayMs, () => this.#open());
     };

@@ -8,6 +8,7 @@ import {
   FEATURE_LEVEL,
   GroupService,
   SessionService,
+  type Connect,
   type Credentials,
   type NodeIdentity,
   type RegisterNodeRequestSchema,
@@ -35,6 +36,10 @@ export interface MetaClientOptions {
   readonly credentials: Credentials;
   readonly clock?: Clock;
   readonly timers?: Timers;
+  /** In [0, 1): spreads repeats; default Math.random. */
+  readonly random?: () => number;
+  /** How meta-service is called; default gRPC. */
+  readonly connect?: Connect;
   /** Deadline of a call that names none. */
   readonly callTimeoutMs?: number;
   /** What broke and is being retried; and, as an error, a cluster whose state went back. */
@@ -84,6 +89,7 @@ export class MetaClient {
   readonly #watch: ClusterWatch;
   readonly #clock: Clock;
   readonly #timers: Timers;
+  readonly #random: () => number;
   readonly #log: Pick<Log, 'info' | 'warn' | 'error'>;
   #current = 0;
   /** When the wait for the first connection becomes a warning; undefined before the first attempt failed. */
@@ -96,22 +102,27 @@ export class MetaClient {
   constructor(options: MetaClientOptions) {
     if (options.addresses.length === 0)
       throw new BrokerError('invalid_argument', 'no address of meta-service');
-    const { credentials, callTimeoutMs: defaultTimeoutMs = CALL_TIMEOUT_MS } = options;
+    const {
+      credentials,
+      connect = createClient,
+      callTimeoutMs: defaultTimeoutMs = CALL_TIMEOUT_MS,
+    } = options;
     this.#clock = options.clock ?? systemClock;
     this.#timers = options.timers ?? systemTimers;
+    this.#random = options.random ?? Math.random;
     this.#log = options.log ?? silentLog;
     this.credentials = credentials;
     this.view = new ClusterView(this.#timers);
     this.#addresses = options.addresses;
     this.#clients = options.addresses.map((address) => ({
-      cluster: createClient(ClusterService, { address, credentials, defaultTimeoutMs }),
-      sessions: createClient(SessionService, { address, credentials, defaultTimeoutMs }),
-      groups: createClient(GroupService, { address, credentials, defaultTimeoutMs }),
+      cluster: connect(ClusterService, { address, credentials, defaultTimeoutMs }),
+      sessions: connect(SessionService, { address, credentials, defaultTimeoutMs }),
+      groups: connect(GroupService, { address, credentials, defaultTimeoutMs }),
     }));
     this.#watch = new ClusterWatch(
       () => this.#now.cluster,
       this.view,
-      { onBroken: (error) => this.#watchBroke(error) },
+      { onBroken: (error) => this.#watchBroke(error), random: this.#random },
       this.#timers,
     );
   }
@@ -188,6 +199,8 @@ export class MetaClient {
   #retryWhile<T>(codes: ReadonlySet<ErrorCode>, call: () => Promise<T>, attempts: number): Promise<T> {
     return retry(call, {
       attempts,
+      timers: this.#timers,
+      random: this.#random,
       maxDelayMs: 1_000,
       isRetriable: (error) => error instanceof BrokerError && codes.has(error.code),
       onRetry: ({ error }) => this.#log.warn({ err: error }, 'a call to meta-service is repeated'),

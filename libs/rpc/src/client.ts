@@ -62,6 +62,9 @@ export interface ClientOptions {
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 
+/** How the methods of a service elsewhere are called: {@link createClient}, or what a test puts in its place. */
+export type Connect = <S extends DescService>(service: S, options: ClientOptions) => ServiceClient<S>;
+
 /** Connects lazily; a broken connection is re-established by grpc-js, calls meanwhile fail as `unavailable`. */
 export function createClient<S extends DescService>(service: S, options: ClientOptions): ServiceClient<S> {
   const definition = serviceDefinition(service);

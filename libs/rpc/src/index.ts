@@ -1,5 +1,5 @@
-export { createClient, type ServiceClient } from './client.ts';
-export { RpcServer, type ServiceImplementation, type UnaryContext } from './server.ts';
+export { createClient, type ClientOptions, type Connect, type ServiceClient } from './client.ts';
+export { RpcServer, type ServiceHost, type ServiceImplementation, type UnaryContext } from './server.ts';
 export { clientLink, serverLink, type Link } from './link.ts';
 export { ClusterSecret } from './cluster-secret.ts';
 export { Credentials } from './credentials.ts';
@@ -7,6 +7,7 @@ export { openCredentials } from './open-credentials.ts';
 export { FEATURE_LEVEL } from './feature-level.ts';
 export { fromFailure, toFailure } from './failure.ts';
 export { fromServiceError } from './status.ts';
+export { serviceDefinition } from './service-definition.ts';
 export { registerExchangeCodec, withPieces } from './exchange-codec.ts';
 export { MAX_SESSION_BATCH } from './limits.ts';
 export * from './generated/robustmq/common/v1/common_pb.ts';

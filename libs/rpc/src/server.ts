@@ -62,6 +62,11 @@ export type ServiceImplementation<S extends DescService> = {
         : never;
 };
 
+/** What serves services: {@link RpcServer}, or what a test puts in its place. */
+export interface ServiceHost {
+  add<S extends DescService>(service: S, implementation: ServiceImplementation<S>): unknown;
+}
+
 /** Surroundings of an {@link RpcServer}. */
 export interface RpcServerOptions {
   /** By these callers are judged. */
@@ -73,7 +78,7 @@ export interface RpcServerOptions {
 }
 
 /** A gRPC server of this process: every method of every service asks who calls before it reads the request (N15). */
-export class RpcServer {
+export class RpcServer implements ServiceHost {
   /** By these callers are judged. */
   readonly credentials: Credentials;
   readonly #server: Server;

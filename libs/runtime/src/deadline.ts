@@ -2,6 +2,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import { systemClock, type Clock } from './clock.ts';
+import type { Timers } from './timers.ts';
 
 function exceeded(what: string, durationMs: number): BrokerError {
   return new BrokerError('deadline_exceeded', `${what} took longer than ${durationMs} ms`, {
@@ -65,23 +66,34 @@ export async function withDeadline<T>(
   }
 }
 
+/** Keeps the process alive: whoever waits has nothing else to live for. */
+const afterSleep: Timers['after'] = (delayMs, action) => {
+  const handle = setTimeout(action, delayMs);
+  return () => clearTimeout(handle);
+};
+
 /**
- * Waits.
+ * Waits; by the platform's timers where none are given.
  * @throws BrokerError cancelled as soon as the signal is aborted.
  */
-export function sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
+export function sleep(
+  durationMs: number,
+  signal?: AbortSignal,
+  timers?: Pick<Timers, 'after'>,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const cancelled = (): BrokerError =>
       new BrokerError('cancelled', 'wait was cancelled', { cause: signal?.reason });
     if (signal?.aborted === true) return reject(cancelled());
     const onAbort = (): void => {
-      clearTimeout(handle);
+      cancel();
       reject(cancelled());
     };
-    const handle = setTimeout(() => {
+    const woken = (): void => {
       signal?.removeEventListener('abort', onAbort);
       resolve();
-    }, durationMs);
+    };
+    const cancel = timers?.after(durationMs, woken) ?? afterSleep(durationMs, woken);
     signal?.addEventListener('abort', onAbort, { once: true });
   });
 }

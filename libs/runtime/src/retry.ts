@@ -2,6 +2,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import { sleep } from './deadline.ts';
+import type { Timers } from './timers.ts';
 
 /** The shape of an exponential backoff. */
 export interface BackoffOptions {
@@ -17,6 +18,8 @@ export interface BackoffOptions {
 export interface RetryOptions extends BackoffOptions {
   /** Attempts in all, the first included. Default 5. */
   readonly attempts?: number;
+  /** What waits between two attempts; default the platform's. */
+  readonly timers?: Timers;
   /** Ends the retries, also in the middle of a wait. */
   readonly signal?: AbortSignal;
   /** Which failures may be repeated. Default: a BrokerError that says so of itself. */
@@ -64,7 +67,7 @@ export async function retry<T>(
       if (attempt >= attempts || !isRetriable(error)) throw error;
       const delayMs = backoffDelayMs(attempt, options);
       options.onRetry?.({ error, attempt, delayMs });
-      await sleep(delayMs, options.signal);
+      await sleep(delayMs, options.signal, options.timers);
     }
   }
 }

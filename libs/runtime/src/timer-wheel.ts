@@ -4,6 +4,7 @@
 
 import { assert } from '@robustmq/errors';
 import { systemClock, type Clock } from './clock.ts';
+import { systemTimers, type Cancel, type Timers } from './timers.ts';
 
 /** A deadline that can be armed, moved and cancelled; keep it in the object it belongs to. */
 export class WheelTimer {
@@ -25,6 +26,8 @@ export class WheelTimer {
 /** Settings of a {@link TimerWheel}. */
 export interface TimerWheelOptions {
   readonly clock?: Clock;
+  /** What runs it once it is started; default the platform's. */
+  readonly timers?: Timers;
   /** Resolution; a deadline may fire this much late. Default 50. */
   readonly tickMs?: number;
   /** Default 1,024: with 50 ms a turn takes 51 s, about a keep alive. */
@@ -55,6 +58,7 @@ function append(list: WheelTimer, timer: WheelTimer): void {
 /** Fires the deadlines of armed timers, never early. `start` runs it; tests call `advance` instead. */
 export class TimerWheel {
   readonly #clock: Clock;
+  readonly #timers: Timers;
   readonly #tickMs: number;
   /** Circular lists with a sentinel each, so that unlinking needs no list. */
   readonly #slots: WheelTimer[];
@@ -63,10 +67,11 @@ export class TimerWheel {
   #tick: number;
   #armedCount = 0;
   #isStarted = false;
-  #handle: NodeJS.Timeout | null = null;
+  #cancel: Cancel | null = null;
 
   constructor(options: TimerWheelOptions = {}) {
     this.#clock = options.clock ?? systemClock;
+    this.#timers = options.timers ?? systemTimers;
     this.#tickMs = options.tickMs ?? DEFAULT_TICK_MS;
     this.#slots = Array.from({ length: options.slotCount ?? DEFAULT_SLOT_COUNT }, newList);
     assert(this.#tickMs > 0 && this.#slots.length > 0, 'a wheel has ticks and slots');
@@ -88,7 +93,7 @@ export class TimerWheel {
     const deadline = Math.ceil((this.#clock.monotonicMs() + Math.max(0, delayMs)) / this.#tickMs);
     timer.deadlineTick = Math.max(deadline, this.#tick + 1);
     append(this.#slotAt(timer.deadlineTick), timer);
-    if (this.#isStarted && this.#handle === null) this.#schedule();
+    if (this.#isStarted && this.#cancel === null) this.#schedule();
   }
 
   /** Disarms the timer; nothing when it is not armed. */
@@ -134,28 +139,28 @@ export class TimerWheel {
     }
   }
 
-  /** Runs the wheel by the platform's timers, which don't keep the process alive. */
+  /** Runs the wheel by its timers, which don't keep the process alive. */
   start(): void {
     this.#isStarted = true;
-    if (this.#armedCount > 0 && this.#handle === null) this.#schedule();
+    if (this.#armedCount > 0 && this.#cancel === null) this.#schedule();
   }
 
   /** Stops firing; armed timers stay armed. */
   stop(): void {
     this.#isStarted = false;
-    if (this.#handle !== null) clearTimeout(this.#handle);
-    this.#handle = null;
+    this.#cancel?.();
+    this.#cancel = null;
   }
 
   /** An idle wheel has no timer at all. */
   #schedule(): void {
-    this.#handle = setTimeout(() => {
-      this.#handle = null;
+    this.#cancel = this.#timers.after(this.#tickMs, () => {
+      this.#cancel = null;
       try {
         this.advance();
       } finally {
-        if (this.#isStarted && this.#armedCount > 0 && this.#handle === null) this.#schedule();
+        if (this.#isStarted && this.#armedCount > 0 && this.#cancel === null) this.#schedule();
       }
-    }, this.#tickMs).unref();
+    });
   }
 }

@@ -10,6 +10,7 @@ import {
   serverLink,
   ServiceKind,
   type Credentials,
+  type ServiceHost,
 } from '@robustmq/rpc';
 import { systemClock, systemTimers, type Log } from '@robustmq/runtime';
 import { ATTRIBUTES, parseTraceparent, RateLimitedLog, type TraceSampler } from '@robustmq/telemetry';
@@ -196,7 +197,7 @@ function logRecovery(opened: OpenedDirectory, log: JournalLog): void {
 }
 
 /** Registers the services of a journal that may still be opening. */
-export function addServices(rpc: Pick<RpcServer, 'add'>, opening: Promise<Journal>): void {
+export function addServices(rpc: ServiceHost, opening: Promise<Journal>): void {
   registerExchangeCodec();
   let journal: Journal | undefined;
   let calls: JournalCalls | undefined;
@@ -221,7 +222,8 @@ export function addServices(rpc: Pick<RpcServer, 'add'>, opening: Promise<Journa
   });
 }
 
-function clusterPort(meta: MetaClient, registration: Registration): ClusterPort {
+/** What the journal needs of the cluster, by its client of meta-service. */
+export function clusterPort(meta: MetaClient, registration: Registration): ClusterPort {
   const { nodeId, incarnation, directoryId } = registration.identity;
   return {
     identity: { nodeId, incarnation: Number(incarnation), directoryId },

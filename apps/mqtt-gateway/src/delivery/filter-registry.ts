@@ -3,7 +3,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import type { FilterAnswer, FilterChange } from '@robustmq/journal-client';
-import type { Timers } from '@robustmq/runtime';
+import type { Clock, Timers } from '@robustmq/runtime';
 import { shardKeyOf } from './shard-tail.ts';
 import type { StartOffset } from '@robustmq/mqtt-session';
 
@@ -68,6 +68,7 @@ export class FilterRegistry {
   readonly #timeoutMs: number;
   readonly #onPosition: (position: StartOffset) => void;
   readonly #timers: Timers;
+  readonly #clock: Pick<Clock, 'monotonicMs'>;
   readonly #coverage: FilterCoverage;
   readonly #byName = new Map<string, Registration>();
   #added: Registration[] = [];
@@ -81,6 +82,7 @@ export class FilterRegistry {
     timeoutMs: number,
     onPosition: (position: StartOffset) => void,
     timers: Timers,
+    clock: Pick<Clock, 'monotonicMs'>,
     coverage: FilterCoverage = NO_SHARDS,
   ) {
     this.#coverage = coverage;
@@ -88,6 +90,7 @@ export class FilterRegistry {
     this.#timeoutMs = timeoutMs;
     this.#onPosition = onPosition;
     this.#timers = timers;
+    this.#clock = clock;
   }
 
   get size(): number {
@@ -117,7 +120,7 @@ export class FilterRegistry {
     if (registration.active === null && !registration.isAsked) this.#ask(registration);
     const used = registration;
     used.users++;
-    const waiter = { callback, deadlineMs: performance.now() + timeoutMs };
+    const waiter = { callback, deadlineMs: this.#clock.monotonicMs() + timeoutMs };
     let isHeld = true;
     const release = (): void => {
       if (!isHeld) return;

@@ -10,6 +10,7 @@ import {
   MeshRequestSchema,
   PublishFrameSchema,
   createClient,
+  type Connect,
   type Credentials,
   type MeshRequest,
   type MeshResponse,
@@ -41,6 +42,8 @@ type Identity = Pick<NodeIdentity, 'nodeId' | 'incarnation' | 'directoryId'>;
 export interface MeshSelf {
   readonly identity: Identity;
   readonly credentials: Credentials;
+  /** How the peer is called; default gRPC. */
+  readonly connect?: Connect;
   readonly timers: Timers;
 }
 
@@ -84,7 +87,8 @@ export class MeshPeer {
     this.#identity = self.identity;
     this.#timers = self.timers;
     this.#counters = counters;
-    this.calls = createClient(GatewayService, { address: peer.address, credentials: self.credentials });
+    const connect = self.connect ?? createClient;
+    this.calls = connect(GatewayService, { address: peer.address, credentials: self.credentials });
     this.#connect();
   }
 

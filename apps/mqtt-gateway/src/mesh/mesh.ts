@@ -5,11 +5,12 @@ import type { MqttFacts, UserProperty } from '@robustmq/record-batch';
 import {
   GatewayService,
   SessionHandoverSchema,
+  type Connect,
   type Credentials,
   type MeshRequest,
   type NodeIdentity,
   type PublishFrame,
-  type RpcServer,
+  type ServiceHost,
   type TakeOverRequest,
 } from '@robustmq/rpc';
 import type { Clock, Timers } from '@robustmq/runtime';
@@ -27,6 +28,8 @@ import { MeshRoutes } from './mesh-routes.ts';
 export interface MeshHost {
   readonly identity: Pick<NodeIdentity, 'nodeId' | 'incarnation' | 'directoryId'>;
   readonly credentials: Credentials;
+  /** How peers are called; default gRPC. */
+  readonly connect?: Connect;
   routesOf(tenant: string): TopicRoutes;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -120,7 +123,7 @@ export interface GatewayServiceHost {
 }
 
 /** Adds GatewayService to the server. */
-export function addGatewayService(server: RpcServer, host: GatewayServiceHost): void {
+export function addGatewayService(server: ServiceHost, host: GatewayServiceHost): void {
   server.add(GatewayService, {
     mesh(stream) {
       let mesh: Mesh | null = null;

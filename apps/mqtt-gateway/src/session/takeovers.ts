@@ -5,7 +5,7 @@ import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
 import { SessionHandoverSchema, type NodeIdentity, type SessionHandover } from '@robustmq/rpc';
-import { sleep } from '@robustmq/runtime';
+import { sleep, type Timers } from '@robustmq/runtime';
 import type { SessionDirectory } from './session-directory.ts';
 
 /** A session, and the epoch of it that is to end. */
@@ -26,6 +26,7 @@ type Owner = Pick<NodeIdentity, 'nodeId' | 'incarnation'>;
 
 /** What takeovers need around them. */
 export interface TakeoverHost {
+  readonly timers: Pick<Timers, 'after'>;
   readonly directory: SessionDirectory;
   /** Whether the owner's lease may still hold. */
   mayServe(owner: Owner): boolean;
@@ -59,7 +60,7 @@ export class Takeovers {
       while (this.#host.mayServe(owner)) {
         const answer = await this.#host.ask(owner, session);
         if (answer?.hasStopped === true) return answer.handover;
-        await sleep(RETRY_MS);
+        await sleep(RETRY_MS, undefined, this.#host.timers);
         if (this.#host.isClosed()) throw new BrokerError('unavailable', 'this gateway serves no more');
       }
       return undefined;

@@ -2,6 +2,7 @@
 // together when it ends. An idle caller waits for nothing, a busy one sends large batches.
 
 import { BrokerError } from '@robustmq/errors';
+import type { Timers } from '@robustmq/runtime';
 
 /** Told the outcome of one entry. */
 export type OutcomeCallback<O> = (error: BrokerError | undefined, outcome: O | undefined) => void;
@@ -19,6 +20,7 @@ export interface BatchedCallOptions<E> {
   readonly maxCalls: number;
   /** Entries that may wait; more are refused as quota_exceeded. */
   readonly maxWaiting: number;
+  readonly timers: Pick<Timers, 'soon'>;
 }
 
 /** One kind of batched call. */
@@ -51,7 +53,7 @@ export class BatchedCall<E, O> {
     this.#callbacks.push(callback);
     if (this.#scheduled || this.#underWay >= this.#options.maxCalls) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    this.#options.timers.soon(() => {
       this.#scheduled = false;
       this.#next();
     });

@@ -20,6 +20,7 @@ import {
   type SessionService,
   type SessionUpdate,
 } from '@robustmq/rpc';
+import type { Timers } from '@robustmq/runtime';
 import { BatchedCall, type OutcomeCallback } from './batched-call.ts';
 import { costOfOpen, costOfRelease, costOfUpdate, MAX_ROWS } from './call-costs.ts';
 import { isWhole, openedSession, wholeSession, type OpenedSession } from './opened-session.ts';
@@ -78,28 +79,28 @@ export class SessionStore {
   /** Of CONNECTs that are being decided, by client id. */
   readonly #opening = new Map<string, EndStep>();
 
-  constructor(meta: SessionMeta, identity: () => Identity) {
+  constructor(meta: SessionMeta, identity: () => Identity, timers: Pick<Timers, 'soon'>) {
     this.#meta = meta;
     this.#opens = new BatchedCall(
       async (sessions) => {
         const request = { node: identity(), requestId: meta.requestId(), sessions: [...sessions] };
         return (await meta.persist(() => meta.sessions.openSessions(request))).outcomes;
       },
-      { ...LIMITS, costOf: costOfOpen },
+      { ...LIMITS, timers, costOf: costOfOpen },
     );
     this.#releases = new BatchedCall(
       async (sessions) => {
         const request = { node: identity(), requestId: meta.requestId(), sessions: [...sessions] };
         return (await meta.persist(() => meta.sessions.releaseSessions(request))).outcomes;
       },
-      { ...LIMITS, costOf: costOfRelease },
+      { ...LIMITS, timers, costOf: costOfRelease },
     );
     const update = async (updates: readonly SessionUpdate[]): Promise<Failure[]> => {
       const request = { node: identity(), requestId: meta.requestId(), updates: [...updates] };
       return (await meta.persist(() => meta.sessions.updateSessions(request))).outcomes;
     };
-    this.#updates = new BatchedCall(update, { ...LIMITS, costOf: costOfUpdate });
-    this.#commits = new BatchedCall(update, { ...CURSOR_LIMITS, costOf: costOfUpdate });
+    this.#updates = new BatchedCall(update, { ...LIMITS, timers, costOf: costOfUpdate });
+    this.#commits = new BatchedCall(update, { ...CURSOR_LIMITS, timers, costOf: costOfUpdate });
   }
 
   /** Sessions whose steps are under way. */

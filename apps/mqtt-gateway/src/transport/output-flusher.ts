@@ -1,5 +1,7 @@
 // Writes the output of all connections that have some, once per turn of the event loop, and keeps their chunks.
 
+import { systemTimers, type Timers } from '@robustmq/runtime';
+
 /** Size of a borrowed chunk: one write of this size costs little more than one of a packet. */
 export const CHUNK_BYTES = 16 * 1024;
 
@@ -18,12 +20,19 @@ export class OutputFlusher {
   #spare: Output[] = [];
   readonly #pool: Buffer[] = [];
   #scheduled = false;
+  readonly #timers: Pick<Timers, 'soon'>;
+
+  /** @param timers default the platform's */
+  constructor(timers: Pick<Timers, 'soon'> = systemTimers) {
+    this.#timers = timers;
+  }
+
   /** Called by an output that has become dirty. */
   add(output: Output): void {
     this.#dirty.push(output);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(this.#run);
+    this.#timers.soon(this.#run);
   }
 
   readonly #run = (): void => {
