@@ -36,6 +36,7 @@ export type Acceptor = (end: ConnectionEnd<unknown, unknown>, from: string) => v
 /** All connections of a world. */
 export class SimulatedNetwork {
   readonly behaviour: NetworkBehaviour = { delayMs: 5, noticeMs: 50, breakRate: 0 };
+  readonly standstillMs: (process: string) => number;
   readonly #clock: VirtualClock;
   readonly #random: Random;
   readonly #acceptors = new Map<string, Acceptor>();
@@ -43,9 +44,11 @@ export class SimulatedNetwork {
   /** `from>to` pairs over which nothing passes: a cut may be one way. */
   readonly #cuts = new Set<string>();
 
-  constructor(clock: VirtualClock, random: Random) {
+  /** @param standstillMs how long a process does not run yet; what comes to it waits */
+  constructor(clock: VirtualClock, random: Random, standstillMs: (process: string) => number = () => 0) {
     this.#clock = clock;
     this.#random = random;
+    this.standstillMs = standstillMs;
   }
 
   /** A process serves connections under its name. */
@@ -60,12 +63,18 @@ export class SimulatedNetwork {
       () => this.#connections.delete(connection),
     );
     this.#connections.add(connection);
-    this.#clock.schedule(this.delayMs(), () => {
+    const reached = (): void => {
       if (connection.isOver) return;
+      const leftMs = this.standstillMs(to);
+      if (leftMs > 0) {
+        this.#clock.schedule(leftMs, reached);
+        return;
+      }
       const acceptor = this.#acceptors.get(to);
       if (acceptor === undefined || !this.passes(from, to)) connection.break();
       else connection.accept(() => acceptor(connection.called, from));
-    });
+    };
+    this.#clock.schedule(this.delayMs(), reached);
     return connection.caller;
   }
 
@@ -144,8 +153,14 @@ class Connection {
   break(error = new BrokerError('unavailable', 'the connection broke')): void {
     for (const end of [this.caller, this.called]) {
       end.cutOff();
-      this.#place.clock.schedule(this.#place.random.fraction() * this.#place.network.behaviour.noticeMs, () =>
-        end.over(error),
+      const noticed = (): void => {
+        const leftMs = this.#place.network.standstillMs(end.process);
+        if (leftMs > 0) this.#place.clock.schedule(leftMs, noticed);
+        else end.over(error);
+      };
+      this.#place.clock.schedule(
+        this.#place.random.fraction() * this.#place.network.behaviour.noticeMs,
+        noticed,
       );
     }
   }
@@ -246,11 +261,17 @@ class End implements ConnectionEnd<unknown, unknown> {
     }
     this.#lastArrivalMs = Math.max(this.#lastArrivalMs, clock.monotonicMs() + network.delayMs());
     const peer = this.#connection.peerOf(this);
-    clock.schedule(this.#lastArrivalMs - clock.monotonicMs(), () => {
+    const arrive = (): void => {
       if (this.#isCutOff || peer.isOver) return;
+      const leftMs = network.standstillMs(peer.process);
+      if (leftMs > 0) {
+        clock.schedule(leftMs, arrive);
+        return;
+      }
       // TCP repeats what a cut swallows until it heals; nothing behind it overtakes.
       if (network.passes(this.process, this.#peerProcess)) action(peer);
       else this.#connection.break();
-    });
+    };
+    clock.schedule(this.#lastArrivalMs - clock.monotonicMs(), arrive);
   }
 }

@@ -2,13 +2,13 @@
 // starts it; its disk outlives it, its memory, its timers and its connections do not.
 
 import { assert, BrokerError } from '@robustmq/errors';
-import { ProcessClock } from './process-clock.ts';
+import { ProcessClock, type WallSkew } from './process-clock.ts';
 import { Random } from './random.ts';
 import { InvariantViolation } from './simulate.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 import type { Survival } from './simulated-file.ts';
 import { SimulatedNetwork, type Acceptor, type ConnectionEnd } from './simulated-network.ts';
-import { VirtualClock } from './virtual-clock.ts';
+import { drained, VirtualClock } from './virtual-clock.ts';
 
 /** One life of a process, as it sees the world. */
 export interface Life {
@@ -33,6 +33,7 @@ interface Process {
   readonly name: string;
   readonly start: Start;
   readonly disk: SimulatedDisk;
+  readonly wall: WallSkew;
   clock: ProcessClock;
   lives: number;
   life: OpenLife | undefined;
@@ -56,20 +57,25 @@ export class World {
 
   constructor(seed: number) {
     this.random = new Random(seed);
-    this.network = new SimulatedNetwork(this.clock, this.random);
+    this.network = new SimulatedNetwork(
+      this.clock,
+      this.random,
+      (name) => this.#processes.get(name)?.clock.standstillMs ?? 0,
+    );
   }
 
   /** A process of the world; it does not run yet. */
   add(name: string, start: Start): void {
     assert(!this.#processes.has(name), `${name} is added once`);
-    const clock = new ProcessClock(this.clock);
+    const wall = { skewMs: 0 };
+    const clock = new ProcessClock(this.clock, wall);
     // The disk plans its own completions under the life of its process: they die with it.
     const scheduler = {
       schedule: (delayMs: number, action: () => void) => this.#process(name).clock.schedule(delayMs, action),
       clear: () => this.#process(name).clock.clear(),
     };
     const disk = new SimulatedDisk(scheduler, this.random);
-    this.#processes.set(name, { name, start, disk, clock, lives: 0, life: undefined });
+    this.#processes.set(name, { name, start, disk, wall, clock, lives: 0, life: undefined });
   }
 
   get names(): readonly string[] {
@@ -88,8 +94,9 @@ export class World {
   start(name: string): void {
     const process = this.#process(name);
     assert(process.life === undefined, `${name} runs already`);
-    process.clock = new ProcessClock(this.clock);
+    process.clock = new ProcessClock(this.clock, process.wall);
     const { network, random } = this;
+    let isExiting = false;
     const life: OpenLife = {
       name,
       number: ++process.lives,
@@ -97,12 +104,24 @@ export class World {
       disk: process.disk,
       random,
       isOver: false,
-      serve: (acceptor) => network.serve(name, acceptor),
-      connect: (to) => network.connect(name, to),
+      serve: (acceptor) => {
+        if (!life.isOver) network.serve(name, acceptor);
+      },
+      connect: <Sent, Received>(to: string) => {
+        const end = network.connect<Sent, Received>(name, to);
+        // What still runs of a dead process reaches nobody.
+        if (life.isOver) end.cancel();
+        return end;
+      },
       exit: (reason) => {
-        if (life.isOver) return;
-        this.exits.push({ name, reason });
-        this.kill(name);
+        if (isExiting) return;
+        isExiting = true;
+        // Behind what runs at this instant, so that nothing of this life is half-way through.
+        this.clock.schedule(0, () => {
+          if (life.isOver) return;
+          this.exits.push({ name, reason });
+          this.kill(name);
+        });
       },
     };
     process.life = life;
@@ -111,6 +130,16 @@ export class World {
       if (!(error instanceof BrokerError)) this.#found = error;
       else life.exit(error.message);
     });
+  }
+
+  /** A process stands still, as under SIGSTOP: its timers and what is sent to it wait. */
+  pause(name: string, durationMs: number): void {
+    this.#process(name).clock.pause(durationMs);
+  }
+
+  /** The wall clock of a machine is off by so much from now on; what measures durations does not notice. */
+  setWall(name: string, skewMs: number): void {
+    this.#process(name).wall.skewMs = skewMs;
   }
 
   /** kill -9: memory, timers and connections are gone, the disk keeps all that was written. */
@@ -127,6 +156,8 @@ export class World {
   /** Lets time pass. @throws what a process found broken */
   async run(durationMs: number): Promise<void> {
     const endMs = this.clock.monotonicMs() + durationMs;
+    // What was started or thrown since comes first.
+    await drained();
     while (this.clock.monotonicMs() < endMs) {
       await this.clock.advance(Math.min(SLICE_MS, endMs - this.clock.monotonicMs()));
       this.#raise();
