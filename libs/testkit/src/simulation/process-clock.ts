@@ -26,8 +26,9 @@ export class ProcessClock implements Clock, Timers {
     this.#wall = wall;
   }
 
+  /** Whole milliseconds, as a wall clock shows them. */
   nowMs(): number {
-    return this.#clock.nowMs() + this.#wall.skewMs;
+    return Math.floor(this.#clock.nowMs() + this.#wall.skewMs);
   }
 
   monotonicMs(): number {
