@@ -7,7 +7,7 @@ import { NodeDisk } from '@robustmq/commit-log';
 import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
 import { joinCluster, openDirectoryFacts } from '../src/directory/directory-id.ts';
 import { openDirectory, type OpenedDirectory } from '../src/directory/recovery.ts';
-import { SECTION_LOG_START, SECTION_RECORDS } from '../src/write/sections.ts';
+import { offsetSection, recordsSection, SECTION_LOG_START } from '../src/write/sections.ts';
 import { JournalEvents } from '../src/journal.ts';
 import { batchOf } from './records.ts';
 import { SILENT } from './running-journal.ts';
@@ -97,8 +97,8 @@ test('no power cut takes the name of a new data directory with what was acknowle
     const facts = await clock.settle(openDirectoryFacts(simulated, directory, 'journal-1', SILENT));
     const options = { lock, fileBytes: 16 * 1024 };
     const opened = await clock.settle(openDirectory(simulated, directory, new JournalEvents(), options));
-    const buffers = [batchOf(['acknowledged'], { leaderEpoch: 0 })];
-    opened.commitLog.append([{ kind: SECTION_RECORDS, key: 1, subKey: 0, buffers }]);
+    const batches = batchOf(['acknowledged'], { leaderEpoch: 0 });
+    opened.commitLog.append([recordsSection({ streamId: 1, shard: 0 }, batches)]);
     await clock.settle(opened.commitLog.sync());
     simulated.cutPower({ sector: 0.5, size: 1 });
     const again = await clock.settle(openDirectoryFacts(simulated, directory, 'journal-1', SILENT));
@@ -114,8 +114,8 @@ test('a second owner of the directory is refused before it reads or writes, and 
   const simulated = new SimulatedDisk(clock, new Random(1));
   const options = { fileBytes: 16 * 1024 };
   const append = (opened: OpenedDirectory): Promise<unknown> => {
-    const buffers = [batchOf(['acknowledged'], { leaderEpoch: 0 })];
-    opened.commitLog.append([{ kind: SECTION_RECORDS, key: 1, subKey: 0, buffers }]);
+    const batches = batchOf(['acknowledged'], { leaderEpoch: 0 });
+    opened.commitLog.append([recordsSection({ streamId: 1, shard: 0 }, batches)]);
     return clock.settle(opened.commitLog.sync());
   };
   const first = await clock.settle(openDirectory(simulated, 'data', new JournalEvents(), options));
@@ -129,7 +129,7 @@ test('a second owner of the directory is refused before it reads or writes, and 
   simulated.kill();
   const second = await clock.settle(openDirectory(simulated, 'data', new JournalEvents(), options));
   expect([...second.shards.values()].map(({ log }) => log.logEndOffset)).toEqual([1]);
-  expect([...second.quarantine.all]).toEqual([]);
+  expect(second.quarantine.names).toEqual([]);
 });
 
 test('a log start beyond the end of its shard keeps no directory from opening', async () => {
@@ -137,9 +137,7 @@ test('a log start beyond the end of its shard keeps no directory from opening', 
   const simulated = new SimulatedDisk(clock, new Random(1));
   const options = { fileBytes: 16 * 1024 };
   const opened = await clock.settle(openDirectory(simulated, 'data', new JournalEvents(), options));
-  const offset = Buffer.alloc(8);
-  offset.writeBigInt64BE(5n);
-  opened.commitLog.append([{ kind: SECTION_LOG_START, key: 9, subKey: 0, buffers: [offset] }]);
+  opened.commitLog.append([offsetSection(SECTION_LOG_START, { streamId: 9, shard: 0 }, 5)]);
   await clock.settle(opened.commitLog.sync());
   simulated.kill();
   const again = await clock.settle(openDirectory(simulated, 'data', new JournalEvents(), options));

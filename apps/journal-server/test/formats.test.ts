@@ -5,8 +5,16 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { encodeSnapshot, ProducerQuota, ProducerState } from '@robustmq/producer-state';
+import type { Section } from '@robustmq/commit-log';
 import { MemoryStore } from '@robustmq/kv-store';
-import { SECTION_LOG_START, SECTION_RECORDS, SECTION_TRUNCATION } from '../src/write/sections.ts';
+import {
+  offsetSection,
+  recordsSection,
+  SECTION_LOG_START,
+  SECTION_RECORDS,
+  SECTION_TRUNCATION,
+  sectionBody,
+} from '../src/write/sections.ts';
 import { systemClock, systemTimers } from '@robustmq/runtime';
 import { ReadTurns } from '../src/shard/read-turns.ts';
 import { ShardIndex } from '../src/views/topic-index/shard-index.ts';
@@ -216,4 +224,29 @@ test.each(['en', 'zh'])('kinds of sections are those of the page (%s)', (languag
     Number(kind),
   );
   expect(kinds).toEqual([SECTION_RECORDS, SECTION_TRUNCATION, SECTION_LOG_START]);
+});
+
+test('a section begins with version 1; what follows is batches, or an offset', () => {
+  const key = { streamId: 7, shard: 3 };
+  const bytesOf = ({ buffers }: Section): string => Buffer.concat(buffers).toString('hex');
+  const records = recordsSection(key, Buffer.from('batches'));
+  expect(records).toMatchObject({ kind: 1, key: 7, subKey: 3 });
+  expect(bytesOf(records)).toBe(`01${Buffer.from('batches').toString('hex')}`);
+  const truncation = offsetSection(SECTION_TRUNCATION, key, 2 ** 40 + 5);
+  expect(truncation).toMatchObject({ kind: 2, key: 7, subKey: 3 });
+  expect(bytesOf(truncation)).toBe('010000010000000005');
+});
+
+test.each([
+  ['of a later version', 1, '02'],
+  ['of a kind that is not known', 4, '01'],
+  ['without a version', 1, ''],
+])('sections %s are refused in words: passed over, their records would be lost (N17)', (_, kind, hex) => {
+  const section = { kind, key: 1, subKey: 0, damaged: false, bytes: Buffer.from(hex, 'hex') };
+  expect(() => sectionBody(section)).toThrow(
+    expect.objectContaining({
+      code: 'unsupported',
+      message: expect.stringContaining(`kind ${kind}`) as unknown,
+    }),
+  );
 });

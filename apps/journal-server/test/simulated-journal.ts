@@ -427,8 +427,8 @@ export class SimulatedJournal {
   }
 
   #noteQuarantine(opened: OpenedDirectory): void {
-    for (const [name, reason] of opened.quarantine.all) {
-      invariant(this.#flips > 0, `L2: healthy shard ${name} is quarantined: ${reason}`);
+    for (const name of opened.quarantine.names) {
+      invariant(this.#flips > 0, `L2: healthy shard ${name} is quarantined`);
       this.#damaged.add(Number(name.split('-')[0]));
       this.#quarantined.add(Number(name.split('-')[0]));
     }

@@ -8,7 +8,7 @@ import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
 import { runCheckpoint } from '@robustmq/segment-log';
 import { JournalEvents } from '../src/journal.ts';
 import { openDirectory, type OpenedDirectory } from '../src/directory/recovery.ts';
-import { SECTION_LOG_START, SECTION_RECORDS } from '../src/write/sections.ts';
+import { offsetSection, recordsSection, SECTION_LOG_START } from '../src/write/sections.ts';
 import { shardKey } from '../src/shard/shard.ts';
 import { batchOf, recordsOf } from './records.ts';
 
@@ -49,7 +49,7 @@ async function tick({ clock }: World, opened: OpenedDirectory, expected: Expecte
     values.push(`${streamId}:${baseSequence}`.padEnd(40, '.'));
     const facts = { baseOffset: baseSequence, leaderEpoch: 0, producerId: 9, producerEpoch: 0, baseSequence };
     const bytes = batchOf(values.slice(-1), facts);
-    sections.push({ kind: SECTION_RECORDS, key: streamId, subKey: 0, buffers: [bytes] });
+    sections.push(recordsSection({ streamId, shard: 0 }, bytes));
     const shard = opened.shards.get(shardKey(streamId, 0));
     shard?.log.configure({ segmentBytes: 400 });
     shard?.replay(bytes, 0);
@@ -82,7 +82,7 @@ async function build(): Promise<{ image: Image; expected: Expected }> {
   });
   await clock.settle(checkpoint);
   for (let n = 0; n < 4; n++) await tick(world, opened, expected);
-  commitLog.append([{ kind: SECTION_LOG_START, key: 1, subKey: 0, buffers: [Buffer.alloc(8)] }]);
+  commitLog.append([offsetSection(SECTION_LOG_START, { streamId: 1, shard: 0 }, 0)]);
   await clock.settle(commitLog.sync());
   await clock.settle(commitLog.markIfIdle());
   disk.kill();

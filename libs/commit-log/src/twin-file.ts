@@ -52,7 +52,7 @@ export async function writeTwin(disk: Disk, path: string, facts: unknown): Promi
 /** As {@link writeTwin}, in a directory whose name is durable already. */
 export async function replaceTwin(disk: Disk, path: string, facts: unknown): Promise<void> {
   const directory = parentOf(path) ?? '.';
-  const bytes = encode(facts);
+  const bytes = encodeFacts(facts);
   for (const each of [path, twinPath(path)]) {
     const temporary = `${each}.tmp`;
     if (disk.exists(temporary)) disk.unlink(temporary);
@@ -68,7 +68,8 @@ export async function replaceTwin(disk: Disk, path: string, facts: unknown): Pro
   }
 }
 
-function encode(facts: unknown): Buffer {
+/** Facts as the line of a file. */
+export function encodeFacts(facts: unknown): Buffer {
   const covered = `{"formatVersion":${VERSION},"facts":${JSON.stringify(facts)}`;
   return Buffer.from(`${covered},"crc32c":"${checksum(covered)}"}\n`);
 }
@@ -80,7 +81,20 @@ function soundText(disk: Disk, path: string): string | undefined {
   const bytes = Buffer.alloc(Math.min(MAX_BYTES, file.sizeBytes()));
   const read = file.read(bytes, 0);
   file.close();
-  const match = FORM.exec(bytes.toString('utf8', 0, read));
+  return factsText(bytes.subarray(0, read), path);
+}
+
+/**
+ * The facts of such a line; undefined if it is damaged.
+ * @throws BrokerError unsupported if another version wrote it, which names the file
+ */
+export function decodeFacts(bytes: Buffer, path: string): unknown {
+  const text = factsText(bytes, path);
+  return text === undefined ? undefined : (JSON.parse(text) as unknown);
+}
+
+function factsText(bytes: Buffer, path: string): string | undefined {
+  const match = FORM.exec(bytes.toString('utf8'));
   if (match === null || checksum(match[1]!) !== match[4]) return undefined;
   if (Number(match[2]) !== VERSION)
     throw new BrokerError(

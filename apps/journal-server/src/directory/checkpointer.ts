@@ -206,7 +206,7 @@ export class Checkpointer {
   async #quarantineOnce(shard: Shard): Promise<void> {
     if (shard.failure === undefined || this.#isMarked(shard)) return;
     await shard.log.prepareCheckpoint().sync();
-    await this.#options.marks.add(shard.streamId, shard.shard, shard.failure.message);
+    await this.#options.marks.add(shard, shard.failure.message);
   }
 
   /** Raises log starts by time and size; the segments go after the checkpoint that knows of it (rule L4). */

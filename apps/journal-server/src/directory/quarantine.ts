@@ -1,107 +1,149 @@
 // Marks of quarantined shards (rule L2): files that outlive the commit log, so that damage is never forgotten by a
 // recycling. A marked shard's files are left as they are; it serves nothing until an operator removes the mark.
+// docs/en/formats/journal-directory.md has the form.
 
-import type { Disk } from '@robustmq/commit-log';
+import { decodeFacts, encodeFacts, type Disk } from '@robustmq/commit-log';
 import { BrokerError } from '@robustmq/errors';
 
 const ALL = 'all';
+const MAX_BYTES = 4096;
+/** So much of a reason leaves room for everything else in the file. */
+const MAX_REASON_LENGTH = 500;
+
+/** A shard as files and directories are named after it. */
+export interface ShardName {
+  readonly streamId: number;
+  readonly shard: number;
+}
+
+/** A shard, and the stream that it belongs to; empty where that is not known. */
+export interface MarkedShard extends ShardName {
+  readonly topicId: string;
+}
+
+interface Mark {
+  readonly topicId: string;
+  readonly reason: string;
+  /** Whether it survives a crash. */
+  readonly isDurable: boolean;
+}
 
 /** The marks of a data directory. */
 export class QuarantineMarks {
   readonly #disk: Disk;
   readonly #directory: string;
-  readonly #reasons = new Map<string, string>();
-  readonly #durable = new Set<string>();
+  readonly #marks = new Map<string, Mark>();
 
   private constructor(disk: Disk, directory: string) {
     this.#disk = disk;
     this.#directory = directory;
   }
 
+  /** @throws BrokerError unsupported if a later version wrote a mark */
   static async open(disk: Disk, dataDirectory: string): Promise<QuarantineMarks> {
     const directory = `${dataDirectory}/quarantine`;
     const marks = new QuarantineMarks(disk, directory);
     disk.makeDirectory(directory);
     await disk.syncDirectory(dataDirectory);
-    for (const name of disk.list(directory)) {
-      const file = disk.open(`${directory}/${name}`);
-      const bytes = Buffer.alloc(Math.min(4096, file.sizeBytes()));
-      const read = file.read(bytes, 0);
-      file.close();
-      marks.#reasons.set(name, bytes.toString('utf8', 0, read));
-      marks.#durable.add(name);
-    }
+    for (const name of disk.list(directory)) marks.#marks.set(name, marks.#read(name));
     return marks;
   }
 
-  /** Marks that there are, by `<stream id>-<shard>`. */
-  get all(): ReadonlyMap<string, string> {
-    return this.#reasons;
+  /** Names of what is marked: `<stream id>-<shard>`, or `all`. */
+  get names(): readonly string[] {
+    return [...this.#marks.keys()];
   }
 
   /** Shards that are marked; the mark of the directory is none. */
   get shardCount(): number {
-    return this.#reasons.size - (this.#reasons.has(ALL) ? 1 : 0);
+    return this.#marks.size - (this.#marks.has(ALL) ? 1 : 0);
   }
 
   /** Why a shard serves nothing; undefined if it is healthy. */
   reasonOf(streamId: number, shard: number): string | undefined {
-    return this.#reasons.get(`${streamId}-${shard}`);
+    return this.#marks.get(nameOf({ streamId, shard }))?.reason;
   }
 
   /** Whether the mark of a shard survives a crash: only then may a checkpoint leave the shard out. */
   isDurable(streamId: number, shard: number): boolean {
-    return this.#durable.has(`${streamId}-${shard}`);
+    return this.#marks.get(nameOf({ streamId, shard }))?.isDurable ?? false;
   }
 
   /** The shards that are marked. */
-  get shards(): ShardName[] {
-    return [...this.#reasons.keys()].flatMap((name) => parseShardName(name) ?? []);
+  get shards(): MarkedShard[] {
+    return [...this.#marks].flatMap(([name, { topicId }]) => {
+      const shard = parseShardName(name);
+      return shard === undefined ? [] : { ...shard, topicId };
+    });
+  }
+
+  /** Whether a shard is marked that is another stream's under the same id: an older copy of meta gave the id again. */
+  isAnothers({ streamId, shard, topicId }: MarkedShard): boolean {
+    const mark = this.#marks.get(nameOf({ streamId, shard }));
+    return mark !== undefined && mark.topicId !== '' && topicId !== '' && mark.topicId !== topicId;
   }
 
   /** Why nothing that the view places in this directory may begin empty. */
   get directoryReason(): string | undefined {
-    return this.#reasons.get(ALL);
+    return this.#marks.get(ALL)?.reason;
   }
 
   /** Durable when it resolves. */
-  add(streamId: number, shard: number, reason: string): Promise<void> {
-    return this.#mark(`${streamId}-${shard}`, reason);
+  add(shard: MarkedShard, reason: string): Promise<void> {
+    return this.#mark(nameOf(shard), shard.topicId, reason);
   }
 
   /** Marks the directory: shards that the view knows and the directory does not were lost, not new. */
   addAll(reason: string): Promise<void> {
-    return this.#mark(ALL, reason);
+    return this.#mark(ALL, '', reason);
   }
 
-  /** Forgets the mark of a shard whose stream was deleted. */
+  /** Forgets the mark of a shard whose stream was deleted, or whose files were set aside. */
   async remove(streamId: number, shard: number): Promise<void> {
-    const name = `${streamId}-${shard}`;
-    if (!this.#reasons.has(name)) return;
+    const name = nameOf({ streamId, shard });
+    if (!this.#marks.has(name)) return;
     const path = `${this.#directory}/${name}`;
     if (this.#disk.exists(path)) this.#disk.unlink(path);
     await this.#disk.syncDirectory(this.#directory);
-    this.#reasons.delete(name);
-    this.#durable.delete(name);
+    this.#marks.delete(name);
   }
 
-  async #mark(name: string, reason: string): Promise<void> {
-    if (this.#durable.has(name)) return;
-    this.#reasons.set(name, reason);
+  async #mark(name: string, topicId: string, reason: string): Promise<void> {
+    if (this.#marks.get(name)?.isDurable === true) return;
+    this.#marks.set(name, { topicId, reason, isDurable: false });
     const path = `${this.#directory}/${name}`;
     const file = this.#disk.exists(path) ? this.#disk.open(path) : this.#disk.create(path);
-    file.write(Buffer.from(reason), 0);
-    await file.sync();
-    file.close();
+    try {
+      file.truncate(0);
+      file.write(encodeFacts({ topicId, reason: reason.slice(0, MAX_REASON_LENGTH) }), 0);
+      await file.sync();
+    } finally {
+      file.close();
+    }
     await this.#disk.syncDirectory(this.#directory);
-    this.#durable.add(name);
+    this.#marks.set(name, { topicId, reason, isDurable: true });
+  }
+
+  /** Whatever a file says, it is a mark: a torn one was being made when the power went. */
+  #read(name: string): Mark {
+    const path = `${this.#directory}/${name}`;
+    const file = this.#disk.open(path);
+    const bytes = Buffer.alloc(Math.min(MAX_BYTES, file.sizeBytes()));
+    const read = file.read(bytes, 0);
+    file.close();
+    const { topicId, reason } = (decodeFacts(bytes.subarray(0, read), path) ?? {}) as Partial<
+      Record<'topicId' | 'reason', unknown>
+    >;
+    return {
+      topicId: typeof topicId === 'string' ? topicId : '',
+      reason: typeof reason === 'string' ? reason : 'the mark itself is damaged',
+      isDurable: true,
+    };
   }
 }
 
-/** A shard as files and directories are named after it. */
-export interface ShardName {
-  readonly streamId: number;
-  readonly shard: number;
+function nameOf({ streamId, shard }: ShardName): string {
+  return `${streamId}-${shard}`;
 }
 
 /** Undefined for every other name. */

@@ -20,7 +20,7 @@ import { completeBatchBytes, isGatewayProducerId, lastOffsetOf } from '@robustmq
 import { CheckpointStore, SegmentLog, type ShardCheckpoint } from '@robustmq/segment-log';
 import { rescue } from './rescue.ts';
 import { parseShardName, QuarantineMarks, type ShardName } from './quarantine.ts';
-import { SECTION_LOG_START, SECTION_RECORDS, SECTION_TRUNCATION } from '../write/sections.ts';
+import { offsetOf, SECTION_LOG_START, SECTION_RECORDS, sectionBody } from '../write/sections.ts';
 import { Shard, shardKey, type ShardEvents } from '../shard/shard.ts';
 
 /** An opened data directory. */
@@ -145,15 +145,22 @@ class Recovering {
 
   /** Marks are durable before anything is cut or recycled: damage stays known over restarts. */
   async quarantineDamage(recovery: CommitLogRecovery, known: readonly ShardCheckpoint[]): Promise<void> {
-    for (const { key, subKey, sequence } of recovery.damagedSections) {
-      await this.#quarantine.add(key, subKey, `section of commit-log frame ${sequence} is damaged`);
-    }
+    const topicIds = new Map(
+      known.map(({ streamId, shard, topicId }) => [shardKey(streamId, shard), topicId]),
+    );
+    const mark = (streamId: number, shard: number, reason: string): Promise<void> =>
+      this.#quarantine.add(
+        { streamId, shard, topicId: topicIds.get(shardKey(streamId, shard)) ?? '' },
+        reason,
+      );
+    for (const { key, subKey, sequence } of recovery.damagedSections)
+      await mark(key, subKey, `section of commit-log frame ${sequence} is damaged`);
     if (recovery.unreadableFrames.length === 0) return;
     // Whose sections were lost can't be told: all of the directory (rule L2).
     const reason = 'a durable commit-log frame is unreadable';
-    for (const { streamId, shard } of known) await this.#quarantine.add(streamId, shard, reason);
+    for (const { streamId, shard } of known) await mark(streamId, shard, reason);
     for (const frame of recovery.frames()) {
-      for (const { key, subKey } of frame.sections) await this.#quarantine.add(key, subKey, reason);
+      for (const { key, subKey } of frame.sections) await mark(key, subKey, reason);
     }
     await this.#quarantine.addAll(reason);
   }
@@ -202,14 +209,15 @@ class Recovering {
     return sections;
   }
 
-  #apply(shard: Shard, { kind, bytes }: RecoveredSection): void {
+  #apply(shard: Shard, section: RecoveredSection): void {
+    const body = sectionBody(section);
     try {
-      if (kind === SECTION_RECORDS) shard.replay(bytes, this.#around.nowMs);
-      else if (kind === SECTION_LOG_START) {
+      if (section.kind === SECTION_RECORDS) shard.replay(body, this.#around.nowMs);
+      else if (section.kind === SECTION_LOG_START) {
         // Beyond the end: of a shard whose records went with its deletion, or follow under a truncation.
-        shard.log.advanceLogStart(Math.min(readOffset(bytes), shard.log.logEndOffset));
-      } else if (kind === SECTION_TRUNCATION) {
-        shard.replayTruncation(readOffset(bytes));
+        shard.log.advanceLogStart(Math.min(offsetOf(body), shard.log.logEndOffset));
+      } else {
+        shard.replayTruncation(offsetOf(body));
         this.#withoutProducers.add(shard);
       }
     } catch (thrown) {
@@ -226,7 +234,7 @@ class Recovering {
         if (this.#withoutProducers.has(shard)) await this.#rebuildProducers(shard);
       } catch (thrown) {
         const error = damageOf(thrown);
-        await this.#quarantine.add(shard.streamId, shard.shard, error.message);
+        await this.#quarantine.add(shard, error.message);
         shard.log.close();
         shard.producers.drop();
         this.shards.delete(key);
@@ -257,8 +265,4 @@ function damageOf(thrown: unknown): BrokerError {
   const error = BrokerError.from(thrown);
   if (error.code !== 'corrupt') throw error;
   return error;
-}
-
-function readOffset(bytes: Buffer): number {
-  return Number(bytes.readBigInt64BE(0));
 }

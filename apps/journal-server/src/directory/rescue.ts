@@ -2,7 +2,7 @@
 // that only it still has. They go to a file beside the segments first. docs/en/formats/journal-directory.md has the form.
 
 import type { CommitLogRecovery, Disk, DiskFile } from '@robustmq/commit-log';
-import { SECTION_RECORDS } from '../write/sections.ts';
+import { SECTION_RECORDS, sectionBody } from '../write/sections.ts';
 
 /** "RMRB" */
 const MAGIC = 0x524d5242;
@@ -29,7 +29,8 @@ export async function rescue(recovery: CommitLogRecovery, options: RescueOptions
   const { disk, directoryOf, isQuarantined } = options;
   const files = new Map<string, { readonly file: DiskFile; sizeBytes: number }>();
   for (const frame of recovery.frames()) {
-    for (const { kind, key, subKey, bytes, damaged } of frame.sections) {
+    for (const section of frame.sections) {
+      const { kind, key, subKey, damaged } = section;
       if (kind !== SECTION_RECORDS || damaged || !isQuarantined(key, subKey)) continue;
       const directory = directoryOf(key, subKey);
       let target = files.get(directory);
@@ -37,8 +38,9 @@ export async function rescue(recovery: CommitLogRecovery, options: RescueOptions
         target = { file: begin(disk, directory, recovery.firstSequence), sizeBytes: HEADER_BYTES };
         files.set(directory, target);
       }
-      target.file.write(bytes, target.sizeBytes);
-      target.sizeBytes += bytes.length;
+      const batches = sectionBody(section);
+      target.file.write(batches, target.sizeBytes);
+      target.sizeBytes += batches.length;
     }
   }
   for (const [directory, { file }] of files) {

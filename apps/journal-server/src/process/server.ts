@@ -191,7 +191,7 @@ function logRecovery(opened: OpenedDirectory, log: JournalLog): void {
     shards: opened.shards.size,
     replayed_sections: opened.replayedSections,
     torn_tail: opened.recovery.tornTail,
-    quarantined: [...opened.quarantine.all.keys()],
+    quarantined: opened.quarantine.names,
   };
   log.info(fields, 'data directory recovered');
 }

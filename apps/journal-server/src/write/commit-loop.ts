@@ -13,7 +13,7 @@ import type { Clock, Timers } from '@robustmq/runtime';
 import type { BucketHistogram } from '@robustmq/telemetry';
 import { checkAppend } from './append-check.ts';
 import type { AppendOrigin, AppendRequest, AppendSpan, PendingBatch } from '../shard/pending.ts';
-import { SECTION_LOG_START, SECTION_RECORDS } from './sections.ts';
+import { offsetSection, recordsSection, SECTION_LOG_START } from './sections.ts';
 import type { Shard } from '../shard/shard.ts';
 
 /** What the loop needs of the server around it. */
@@ -131,14 +131,13 @@ export class CommitLoop {
       const pending = this.#assign(routed);
       if (pending === undefined) continue;
       assigned.push({ shard: routed.shard, pending });
-      const { streamId, shard } = routed.shard;
-      sections.push({ kind: SECTION_RECORDS, key: streamId, subKey: shard, buffers: [pending.bytes] });
+      sections.push(recordsSection(routed.shard, pending.bytes));
     }
     const logStarts = this.#logStarts;
     this.#logStarts = new Map();
     for (const [shard, { offset, done }] of logStarts) {
       const { failure } = shard;
-      if (failure === undefined) sections.push(logStartSection(shard, offset));
+      if (failure === undefined) sections.push(offsetSection(SECTION_LOG_START, shard, offset));
       else {
         // Deleted or damaged meanwhile: a replay of the section would bring the shard back (rule L3).
         logStarts.delete(shard);
@@ -370,10 +369,4 @@ export class CommitLoop {
 
 function tooSlow(): BrokerError {
   return new BrokerError('deadline_exceeded', 'not committed in time');
-}
-
-function logStartSection(shard: Shard, offset: number): Section {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigInt64BE(BigInt(offset));
-  return { kind: SECTION_LOG_START, key: shard.streamId, subKey: shard.shard, buffers: [bytes] };
 }
