@@ -5,6 +5,7 @@ import type { Authenticator } from '@robustmq/access-control';
 import { JournalClient, clusterDirectory } from '@robustmq/journal-client';
 import { REASON, TopicCache } from '@robustmq/mqtt-codec';
 import type { MetaClient, Registration } from '@robustmq/meta-client';
+import { LastWords } from '@robustmq/mqtt-session';
 import { MAX_INFLATED_BATCH_BYTES } from '@robustmq/record-batch';
 import { ServiceKind, type Connect } from '@robustmq/rpc';
 import { TurnBudget, type Cancel, type Clock, type Timers, type TimerWheel } from '@robustmq/runtime';
@@ -16,6 +17,7 @@ import { FilterRegistry } from './delivery/filter-registry.ts';
 import { Inflation } from './delivery/inflation.ts';
 import { TailDelivery, type TailHost } from './delivery/tail-delivery.ts';
 import { Mesh } from './mesh/mesh.ts';
+import { placesOf, type StoredPlaces } from './store/session-rows.ts';
 import { SessionStore } from './store/session-store.ts';
 import type { Ownership } from './ownership.ts';
 import { BlockedPublishes } from './publish/blocked-publishes.ts';
@@ -30,7 +32,7 @@ import { ConnectFlow } from './session/connect-flow.ts';
 import type { ConnectionHost } from './session/connection.ts';
 import { CursorCommits } from './session/cursor-commits.ts';
 import { SessionDirectory } from './session/session-directory.ts';
-import { handoverOf, SessionEnding } from './session/session-end.ts';
+import { SessionEnding } from './session/session-end.ts';
 import { SubscribeFlow } from './session/subscribe-flow.ts';
 import type { FilterRoutes } from './session/filter-routes.ts';
 import type { ResumePorts } from './session/resume-flow.ts';
@@ -83,6 +85,7 @@ export class Serving {
   readonly registry: FilterRegistry;
   readonly takeovers: Takeovers;
   readonly blocked: BlockedPublishes;
+  readonly #lastWords: LastWords<StoredPlaces>;
   readonly #traces: PublishTraces;
   readonly #parts: ProcessParts;
   readonly #cursorCommits: CursorCommits;
@@ -100,6 +103,7 @@ export class Serving {
       deliveryDebug(parts),
     );
     this.#traces = new PublishTraces(parts.sampler);
+    this.#lastWords = makeLastWords(clock);
     const strangers = new RateLimitedLog(parts.log, { clock });
     const host: TailHost = {
       clock,
@@ -246,7 +250,7 @@ export class Serving {
         debug,
         revision: () => parts.meta.view.ownershipEpoch,
       }),
-      endings: new SessionEnding({ store, directory, routes, log }),
+      endings: new SessionEnding({ store, directory, routes, lastWords: this.#lastWords, log }),
       connectionEnded: () => parts.connectionEnded(),
     };
   }
@@ -260,6 +264,7 @@ export class Serving {
       authenticator,
       directory,
       store,
+      lastWords: this.#lastWords,
       counters,
       log,
       debug,
@@ -270,7 +275,7 @@ export class Serving {
       },
       resume,
       refusal: () => this.#refusal(),
-      stopElsewhere: (owner, session) => this.takeovers.take(owner, session),
+      stopElsewhere: (owner, session, successor) => this.takeovers.take(owner, session, successor),
     });
   }
 
@@ -293,6 +298,7 @@ export class Serving {
     return new Takeovers({
       timers: this.#parts.timers,
       directory: this.directory,
+      lastWords: this.#lastWords,
       mayServe: ({ nodeId, incarnation }) => {
         const node = this.#parts.meta.view.nodes.get(nodeId);
         // The lease of an incarnation ended before the next one could register.
@@ -305,12 +311,13 @@ export class Serving {
             .peer(nodeId)
             ?.calls.takeOver(request, { timeoutMs: TAKE_OVER_TIMEOUT_MS });
           const handover = response?.handovers[0];
-          return handover === undefined ? null : { hasStopped: response?.stopped[0] ?? false, handover };
+          if (handover === undefined) return null;
+          const { epoch, places } = handover;
+          return { hasStopped: response?.stopped[0] ?? false, epoch, places: places && placesOf(places) };
         } catch {
           return null;
         }
       },
-      handoverOf: ({ tenant, clientId }) => handoverOf(this.directory.get(tenant, clientId)?.session ?? null),
       isClosed: () => this.#isClosed,
       counted: () => this.#parts.counters.takenOver++,
     });
@@ -335,6 +342,14 @@ export class Serving {
     this.mesh.close();
     this.journal.close();
   }
+}
+
+/** Bounded by the rows that it holds. */
+function makeLastWords(clock: Clock): LastWords<StoredPlaces> {
+  return new LastWords(
+    () => clock.monotonicMs(),
+    ({ cursors, outbound }) => cursors.length + outbound.length,
+  );
 }
 
 /** Copies in the log, by the client that gets them. */

@@ -1,11 +1,11 @@
 // Takeover between gateways (rule S1, decision 3): however CONNECTs of one client id cross, one connection is left (I6).
 
-import { create } from '@bufbuild/protobuf';
-import { SessionHandoverSchema } from '@robustmq/rpc';
+import { LastWords } from '@robustmq/mqtt-session';
 import { systemTimers } from '@robustmq/runtime';
 import type { Gateway } from '../src/gateway.ts';
-import type { Connection } from '../src/session/connection.ts';
-import { SessionDirectory } from '../src/session/session-directory.ts';
+import type { Client } from '../src/session/client.ts';
+import { SessionDirectory, sessionName } from '../src/session/session-directory.ts';
+import type { StoredPlaces } from '../src/store/session-rows.ts';
 import { Takeovers, type OldSession, type Stopped, type TakeoverHost } from '../src/session/takeovers.ts';
 import {
   RawClient,
@@ -99,6 +99,34 @@ describe('two gateways', () => {
     expect(sizes.sort()).toEqual([0, 1]);
   });
 
+  test.each([1, 2, 3])(
+    'S3: CONNECTs that cross on three gateways: what was in flight comes again as it was (round %d)',
+    async () => {
+      const third = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-3']);
+      try {
+        await until(() => third.serving!.mesh.routes.peerCount === 2, 'mesh of three');
+        const first = client(running.gateway);
+        await first.connect('dev', durable);
+        await first.subscribe('t', 1);
+        first.publish('t', 'x', 1, 1);
+        const sent = await first.take('publish');
+        const crowd = [other, third, running.gateway, other, third].map((gateway) => client(gateway));
+        for (const each of crowd) each.send(each.connectPacket('dev', durable));
+        const isServed = (each: RawClient): boolean => each.received.some(({ cmd }) => cmd === 'publish');
+        await until(
+          () =>
+            crowd.some((each) => !each.isClosed && isServed(each)) &&
+            crowd.filter((each) => !each.isClosed).length === 1,
+          'one connection is left',
+        );
+        const again = crowd.flatMap((each) => each.received).filter(({ cmd }) => cmd === 'publish');
+        for (const packet of again) expect(packet).toMatchObject({ messageId: sent.messageId, dup: true });
+      } finally {
+        await third.stop();
+      }
+    },
+  );
+
   test('I6: who is fenced by a younger owner without having been asked stops with 0x8E', async () => {
     const device = client(running.gateway);
     await device.connect('dev', durable);
@@ -113,51 +141,57 @@ describe('two gateways', () => {
 
 describe('Takeovers', () => {
   const session: OldSession = { tenant: 't', clientId: 'c', epoch: 5n };
+  const name = sessionName(session);
   const owner = { nodeId: 'owner', incarnation: 1n };
-  const handover = create(SessionHandoverSchema, {
-    places: { cursors: [{ position: { offset: 7n } }] },
-  });
+  const successor = { epoch: 6n, isPresent: true };
+  const places: StoredPlaces = {
+    cursors: [{ streamId: 1, shard: 0, leaderEpoch: 1, offset: 7, sentBelow: 9 }],
+    outbound: [],
+    doubtful: false,
+  };
+  const notYet: Stopped = { hasStopped: false, epoch: 0n, places: undefined };
+  const nothingKnown: Stopped = { hasStopped: true, epoch: 0n, places: undefined };
+  const stopped: Stopped = { hasStopped: true, epoch: 5n, places };
 
   const make = (overrides: Partial<TakeoverHost> = {}) => {
+    const lastWords = new LastWords<StoredPlaces>(
+      () => 0,
+      () => 1,
+    );
     const host: TakeoverHost = {
       timers: systemTimers,
       directory: new SessionDirectory(),
+      lastWords,
       mayServe: () => true,
-      ask: () => Promise.resolve({ hasStopped: true, handover }),
-      handoverOf: () => handover,
+      ask: () => Promise.resolve(stopped),
       isClosed: () => false,
       counted: () => undefined,
       ...overrides,
     };
-    return { host, takeovers: new Takeovers(host) };
+    return { host, lastWords, takeovers: new Takeovers(host) };
   };
 
-  const connection = (fields: object): { reasons: number[]; connection: Connection } => {
+  const connection = (fields: object): { reasons: number[]; connection: Client } => {
     const reasons: number[] = [];
     const machine = { disconnect: (reason: number) => reasons.push(reason) };
-    return { reasons, connection: { machine, session: null, openedEpoch: 0n, ...fields } as never };
+    return { reasons, connection: { machine, session: null, openedEpoch: null, ...fields } as never };
   };
 
   test('asks until the owner has stopped, or its lease has ended', async () => {
-    const answers: (Stopped | null)[] = [
-      null,
-      { hasStopped: false, handover },
-      { hasStopped: true, handover },
-    ];
+    const answers: (Stopped | null)[] = [null, notYet, stopped];
     const patient = make({ ask: () => Promise.resolve(answers.shift()!) });
-    expect(await patient.takeovers.take(owner, session)).toBe(handover);
+    expect(await patient.takeovers.take(owner, session, successor)).toBe(places);
     expect(answers).toEqual([]);
     let lives = 2;
     const dead = make({ ask: () => Promise.resolve(null), mayServe: () => lives-- > 0 });
-    expect(await dead.takeovers.take(owner, session)).toBeUndefined();
+    expect(await dead.takeovers.take(owner, session, successor)).toBeUndefined();
     const closed = make({ ask: () => Promise.resolve(null), isClosed: () => true });
-    await expect(closed.takeovers.take(owner, session)).rejects.toThrow(/serves no more/);
+    await expect(closed.takeovers.take(owner, session, successor)).rejects.toThrow(/serves no more/);
   });
 
   test.each([
     ['serves it', { session: { identity: { epoch: 5n } } }, true, true],
     ['serves a younger epoch', { session: { identity: { epoch: 6n } } }, true, false],
-    ['asks for the epoch of a CONNECT', { openedEpoch: 0n }, false, false],
     ['has a CONNECT that waits its turn', { openedEpoch: null }, true, false],
     ['decides an older CONNECT', { openedEpoch: 5n }, true, true],
     ['decides a younger CONNECT', { openedEpoch: 6n }, true, false],
@@ -169,14 +203,53 @@ describe('Takeovers', () => {
     expect(known.reasons).toEqual(isEnded ? [0x8e] : []);
   });
 
+  test('a gateway that has asked meta for an epoch has not stopped until it has the answer', () => {
+    const { takeovers, lastWords } = make();
+    lastWords.opens(name);
+    expect(takeovers.stop(session, 'new')).toEqual(notYet);
+    lastWords.opened(name);
+    expect(takeovers.stop(session, 'new')).toEqual(nothingKnown);
+  });
+
   test('a session that is just being taken from a third gateway has not stopped; from the asking one it has', async () => {
     let answer = (_stopped: Stopped): void => undefined;
     const { takeovers } = make({ ask: () => new Promise((resolve) => (answer = resolve)) });
-    const taken = takeovers.take(owner, session);
-    expect(takeovers.stop(session, 'new').hasStopped).toBe(false);
-    expect(takeovers.stop(session, 'owner').hasStopped).toBe(true);
-    answer({ hasStopped: true, handover });
+    const asked = { ...session, epoch: successor.epoch };
+    const taken = takeovers.take(owner, session, successor);
+    expect(takeovers.stop(asked, 'new')).toEqual(notYet);
+    // Of the ownership that it is asked for only the asking one can know.
+    expect(takeovers.stop(asked, 'owner')).toEqual({ ...nothingKnown, epoch: session.epoch });
+    // Who asks for an older ownership must not wait for a younger one: they would wait in a circle.
+    expect(takeovers.stop({ ...session, epoch: 1n }, 'new')).toEqual(nothingKnown);
+    answer(stopped);
     await taken;
-    expect(takeovers.stop(session, 'new').hasStopped).toBe(true);
+    expect(takeovers.stop(asked, 'new').hasStopped).toBe(true);
+  });
+
+  test('S3: what the first of a chain knew goes along through one that never served, also if an answer is lost', async () => {
+    const { takeovers } = make();
+    await takeovers.take(owner, session, successor);
+    const handedOn = { hasStopped: true, epoch: 6n, places };
+    const asked = { ...session, epoch: 6n };
+    expect(takeovers.stop(asked, 'new')).toEqual(handedOn);
+    expect(takeovers.stop(asked, 'new')).toEqual(handedOn);
+  });
+
+  test('S3: what was known of a session says nothing of one that began anew, nor of a younger ownership', async () => {
+    const { takeovers, lastWords } = make();
+    await takeovers.take(owner, session, { epoch: 6n, isPresent: false });
+    expect(takeovers.stop({ ...session, epoch: 6n }, 'new')).toEqual(nothingKnown);
+    lastWords.keep(name, 5n, places);
+    expect(takeovers.stop({ ...session, epoch: 6n }, 'new')).toEqual(nothingKnown);
+  });
+
+  test('S3: two that ask each other: the older one remembers what the younger could not be told', async () => {
+    const { takeovers, lastWords } = make({
+      ask: () => Promise.resolve({ hasStopped: true, epoch: 5n, places: undefined }),
+    });
+    lastWords.keep(name, 5n, places);
+    expect(await takeovers.take(owner, { ...session, epoch: 6n }, { epoch: 7n, isPresent: true })).toBe(
+      places,
+    );
   });
 });

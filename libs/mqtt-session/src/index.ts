@@ -21,3 +21,4 @@ export type { ConnectTerms } from './connect/request.ts';
 export { MqttConnection } from './connection.ts';
 export type { ConnectionEnd, ConnectionSink } from './connection-sink.ts';
 export { EXPIRED, remainingExpiryS } from './message-expiry.ts';
+export { LastWords, type LastWord } from './takeover/last-words.ts';

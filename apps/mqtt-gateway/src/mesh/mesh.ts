@@ -20,6 +20,7 @@ import type { Message } from '../delivery/message.ts';
 import { RecordTopics } from '../delivery/record-topic.ts';
 import type { TopicRoutes } from '../delivery/topic-route.ts';
 import type { MeshPort } from '../publish/mesh-port.ts';
+import { placesMessage } from '../store/session-rows.ts';
 import type { OldSession, Stopped } from '../session/takeovers.ts';
 import { MeshPeer, type MeshCounters, type MeshPeerAddress } from './mesh-peer.ts';
 import { MeshRoutes } from './mesh-routes.ts';
@@ -151,7 +152,12 @@ export function addGatewayService(server: ServiceHost, host: GatewayServiceHost)
       const answers = request.sessions.map((session) => host.stopSession(session, newOwner));
       return {
         stopped: answers.map((answer) => answer?.hasStopped ?? true),
-        handovers: answers.map((answer) => answer?.handover ?? create(SessionHandoverSchema)),
+        handovers: answers.map((answer) =>
+          create(SessionHandoverSchema, {
+            epoch: answer?.epoch ?? 0n,
+            ...(answer?.places && { places: placesMessage(answer.places) }),
+          }),
+        ),
       };
     },
   });

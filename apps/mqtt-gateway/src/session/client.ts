@@ -21,7 +21,7 @@ export interface Client {
   readonly output: SocketOutput;
   /** Null until CONNACK, and after the end. */
   readonly session: ClientSession | null;
-  /** Session epoch that its CONNECT has got so far; 0: it is being asked for; null: it was not asked for yet. */
+  /** Session epoch that its CONNECT has got; null: none yet. */
   openedEpoch: bigint | null;
   /** On whose behalf it acts; null until its login is verified. */
   principal: Principal | null;

@@ -6,26 +6,23 @@ import { create } from '@bufbuild/protobuf';
 import { TopicHash } from '@robustmq/bytes';
 import { BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
-import { reasonOfError, type ConnectTerms } from '@robustmq/mqtt-session';
-import { PrincipalSchema, type NodeIdentity, type SessionHandover } from '@robustmq/rpc';
+import { reasonOfError, type ConnectTerms, type LastWords } from '@robustmq/mqtt-session';
+import { PrincipalSchema, type NodeIdentity } from '@robustmq/rpc';
 import { ClientSession, type SessionSurroundings } from './client-session.ts';
 import type { OutcomeCallback } from '../store/batched-call.ts';
 import type { OpenedSession } from '../store/opened-session.ts';
 import type { ConnectionCounters } from '../connection-counters.ts';
 import type { GatewayLog } from '../gateway-log.ts';
 import type { SessionStore } from '../store/session-store.ts';
-import { placesOf, type StoredPlaces, type StoredSession } from '../store/session-rows.ts';
+import type { StoredPlaces, StoredSession } from '../store/session-rows.ts';
 import type { Client } from './client.ts';
 import { removeRoutes } from './filter-routes.ts';
 import { HOLD_CONNECT } from './read-holds.ts';
 import { Resumption, type ResumePorts } from './resume-flow.ts';
-import type { SessionDirectory } from './session-directory.ts';
-import { handoverOf } from './session-end.ts';
+import { sessionName, type SessionDirectory } from './session-directory.ts';
 import { placesAfterCrash } from './session-places.ts';
-import type { OldSession } from './takeovers.ts';
+import type { OldSession, Successor } from './takeovers.ts';
 
-/** Opens of one CONNECT, when other gateways keep taking the session. */
-const MAX_ATTEMPTS = 4;
 const hash = new TopicHash();
 
 /** What deciding a CONNECT needs of the gateway. */
@@ -34,6 +31,8 @@ export interface ConnectPorts {
   readonly authenticator: Pick<Authenticator, 'quick' | 'authenticate'>;
   readonly directory: SessionDirectory;
   readonly store: SessionStore;
+  /** What this gateway knew of sessions that it served. */
+  readonly lastWords: LastWords<StoredPlaces>;
   readonly counters: ConnectionCounters;
   readonly log: GatewayLog;
   readonly debug: { readonly isOn: boolean };
@@ -42,13 +41,14 @@ export interface ConnectPorts {
   /** Null while sessions may be served; else the Reason Code to refuse CONNECT with. */
   refusal(): number | null;
   /**
-   * Has another gateway stop serving a session (rule S1): resolves when it has, or its lease has ended, to what only it
-   * knew (rule S3).
+   * Has another gateway stop serving a session (rule S1): resolves when it has, or its lease has ended, to what was known
+   * of it (rule S3).
    */
   stopElsewhere(
     owner: Pick<NodeIdentity, 'nodeId' | 'incarnation'>,
     session: OldSession,
-  ): Promise<SessionHandover | undefined>;
+    successor: Successor,
+  ): Promise<StoredPlaces | undefined>;
 }
 
 /** A CONNECT whose row is being opened. */
@@ -58,12 +58,8 @@ interface Opening {
   readonly principal: Principal;
   /** Another principal has the client id here: meta says first whose the session is. */
   readonly isForeign: boolean;
-  attempt: number;
-  /** What the first open found: the later ones find the row that it made. */
-  isPresent: boolean;
-  /** The first open found a session that its owner had not released (rule S3). */
-  isUncertain: boolean;
-  handover: SessionHandover | undefined;
+  /** What is known of the session beyond its rows: of an owner before, whose release our open has fenced (rule S3). */
+  places: StoredPlaces | undefined;
 }
 
 /** Decides the CONNECTs of all clients. */
@@ -113,58 +109,46 @@ export class ConnectFlow {
     const isForeign = !isSamePrincipal(owner, principal);
     // The release of who had it is sent before our open: the store keeps the order of a client id's steps.
     if (!isForeign) this.#replace(client, terms);
-    this.#openRow({
-      client,
-      terms,
-      principal,
-      isForeign,
-      attempt: 1,
-      isPresent: true,
-      isUncertain: false,
-      handover: undefined,
-    });
+    this.#openRow({ client, terms, principal, isForeign, places: undefined });
   }
 
-  /** Makes the client id this connection's; whoever had it goes, and tells what only it knew. */
-  #replace(client: Client, { clientId }: ConnectTerms): SessionHandover | undefined {
+  /** Makes the client id this connection's; whoever had it goes, and leaves its last word. */
+  #replace(client: Client, { clientId }: ConnectTerms): void {
     const { directory, counters } = this.#ports;
     const { tenant } = client;
     const previous = client.isClosed
       ? directory.get(tenant, clientId)
       : directory.replace(tenant, clientId, client);
-    if (previous === undefined) return undefined;
-    const handover = handoverOf(previous.session);
+    if (previous === undefined) return;
     counters.takenOver++;
     previous.machine.disconnect(REASON.sessionTakenOver);
-    return handover;
   }
 
   #openRow(opening: Opening): void {
-    const { client, terms, principal, attempt } = opening;
+    const { client, terms, principal } = opening;
+    const { store, lastWords } = this.#ports;
     const { tenant } = client;
     const request = {
       tenant,
       clientId: terms.clientId,
       cleanStart: terms.cleanStart,
       expiryIntervalS: terms.sessionExpiryIntervalS,
-      // Once its owner has stopped the row is ours, unless a younger CONNECT took it meanwhile.
+      // Its owner is asked, and may hand over what it knows.
       previousReleased: false,
       principal: principalMessage(principal),
     };
-    const answered: OutcomeCallback<OpenedSession> = (error, outcome) => {
-      if (error === undefined) {
-        this.#opened(opening, outcome!);
-        return;
-      }
-      this.#refuseOpen(opening, error);
-      this.#ports.store.opened(request);
+    const name = sessionName(request);
+    const answered: OutcomeCallback<OpenedSession> = (error, session) => {
+      lastWords.opened(name);
+      if (error === undefined) this.#opened(opening, session!);
+      else this.#refuseOpen(opening, error);
     };
-    if (attempt === 1) this.#ports.store.open(request, answered, () => (client.openedEpoch = 0n));
-    else this.#ports.store.openAgain(request, answered);
+    store.open(request, answered, () => lastWords.opens(name));
   }
 
   #refuseOpen({ client, terms, principal }: Opening, error: BrokerError): void {
-    const { machine } = client;
+    const { machine, tenant } = client;
+    this.#ports.store.opened({ tenant, clientId: terms.clientId });
     if (error.code === 'permission_denied') {
       // Whoever owns the client id: a name is not a right to a session and its backlog.
       this.#ports.counters.foreignSessions++;
@@ -178,15 +162,20 @@ export class ConnectFlow {
 
   #opened(opening: Opening, session: OpenedSession): void {
     const { client } = opening;
-    client.openedEpoch = session.key.epoch;
-    opening.isPresent &&= session.isPresent;
-    if (opening.attempt === 1) {
-      opening.isUncertain = session.deliveryUncertain;
-      // Our open has fenced who was served here: what it knew goes from hand to hand.
-      if (opening.isForeign) opening.handover = this.#replace(client, opening.terms);
-    }
+    const { epoch } = session.key;
+    client.openedEpoch = epoch;
+    // Our open has fenced who was served here: what it knew goes from hand to hand.
+    if (opening.isForeign) this.#replace(client, opening.terms);
+    opening.places = this.#ports.lastWords.of(sessionName(session.key), epoch - 1n);
     if (session.previousOwner !== undefined) this.#takeFrom(opening, session, session.previousOwner);
-    else if (this.#isCurrent(opening)) this.#accept(opening, session);
+    else this.#decide(opening, session);
+  }
+
+  #decide(opening: Opening, session: OpenedSession): void {
+    const { key, isPresent } = session;
+    // Until it is served nothing of it changes: who takes it from this CONNECT begins where this one would have.
+    if (isPresent) this.#ports.lastWords.keep(sessionName(key), key.epoch, storedOf(opening, session));
+    if (this.#isCurrent(opening)) this.#accept(opening, session);
     else this.#letGo(opening, session);
   }
 
@@ -196,16 +185,22 @@ export class ConnectFlow {
   }
 
   /**
-   * The client is not served here: it went away, or came back on another connection, or other gateways keep taking its session.
-   * What an owner handed over is known to nobody else.
+   * The client is not served here: it went away, or came back on another connection or gateway. What an owner handed over
+   * is known to nobody else.
    */
-  #letGo(opening: Opening, { key }: OpenedSession, reasonCode: number = REASON.sessionTakenOver): void {
-    const { client, terms } = opening;
-    const { store } = this.#ports;
-    const places = placesHandedOver(opening);
+  #letGo(
+    { client, terms, places: known }: Opening,
+    { key, isPresent }: OpenedSession,
+    reasonCode: number = REASON.sessionTakenOver,
+  ): void {
+    const { store, lastWords } = this.#ports;
+    const places = isPresent ? known : undefined;
     const expiryIntervalS = terms.sessionExpiryIntervalS;
     client.machine.refuse(reasonCode);
-    store.giveBack({ key, expiryIntervalS, ...(places && { places }) });
+    // One that is fenced is asked for its last word.
+    store.giveBack({ key, expiryIntervalS, ...(places && { places }) }, () =>
+      lastWords.forget(sessionName(key), key.epoch),
+    );
   }
 
   /** Another gateway serves the session: it stops, or its lease ends, before we serve (rule S1). */
@@ -213,17 +208,16 @@ export class ConnectFlow {
     const { client, terms } = opening;
     const { tenant } = client;
     const { clientId } = terms;
-    this.#ports.stopElsewhere(owner, { tenant, clientId, epoch: session.previousEpoch }).then(
-      (handover) => {
-        // Of several owners in turn only one has served it; the others had a CONNECT under way and know nothing.
-        if (opening.handover?.places === undefined) opening.handover = handover;
-        if (!this.#isCurrent(opening)) {
-          this.#letGo(opening, session);
-        } else if (++opening.attempt <= MAX_ATTEMPTS) {
-          this.#openRow(opening);
-        } else {
-          this.#letGo(opening, session, REASON.serverBusy);
-        }
+    const old = { tenant, clientId, epoch: session.previousEpoch };
+    const successor = { epoch: session.key.epoch, isPresent: session.isPresent };
+    this.#ports.stopElsewhere(owner, old, successor).then(
+      (places) => {
+        opening.places = places;
+        // A younger CONNECT elsewhere asks us to stop before it serves: until then the session is ours.
+        this.#ports.store.readOn(session, (error, whole) => {
+          if (error === undefined) this.#decide(opening, whole!);
+          else this.#letGo(opening, session, reasonOfError(error, 'connect'));
+        });
       },
       () => this.#letGo(opening, session, REASON.serverUnavailable),
     );
@@ -232,13 +226,13 @@ export class ConnectFlow {
   #accept(opening: Opening, opened: OpenedSession): void {
     const { client } = opening;
     const session = this.#sessionOf(opening, opened);
-    if (!opening.isPresent) {
-      this.#serve(opening, session);
+    if (!opened.isPresent) {
+      this.#serve(opening, session, false);
       client.release(HOLD_CONNECT);
       return;
     }
     const stored = storedOf(opening, opened);
-    const isInRows = placesHandedOver(opening) === undefined;
+    const isInRows = opening.places === undefined;
     const resumption = new Resumption(this.#ports.resume, session, stored, isInRows);
     resumption.prepare(() => {
       if (!this.#isCurrent(opening)) {
@@ -246,7 +240,7 @@ export class ConnectFlow {
         this.#letGo(opening, opened);
         return;
       }
-      this.#serve(opening, session);
+      this.#serve(opening, session, true);
       resumption.accepted();
       client.release(HOLD_CONNECT);
     });
@@ -262,9 +256,12 @@ export class ConnectFlow {
   }
 
   /** CONNACK. */
-  #serve({ client, terms, isPresent }: Opening, session: ClientSession): void {
+  #serve({ client, terms }: Opening, session: ClientSession, isPresent: boolean): void {
     const { machine, tenant } = client;
-    this.#ports.store.opened({ tenant, clientId: terms.clientId });
+    const { store, lastWords } = this.#ports;
+    const name = { tenant, clientId: terms.clientId };
+    store.opened(name);
+    lastWords.forget(sessionName(name), session.identity.epoch);
     machine.accept(isPresent, this.#ports.clock.monotonicMs());
     session.output = client.output;
     client.accepted(session);
@@ -280,15 +277,8 @@ function principalMessage({ tenant, name, anonymous }: Principal) {
   return anonymous ? undefined : create(PrincipalSchema, { tenant, name });
 }
 
-/** What the previous owner knew is younger than what meta has: its own release was fenced by our open (rule S3). */
-function placesHandedOver({ handover, isPresent }: Opening): StoredPlaces | undefined {
-  const places = handover?.places;
-  return isPresent && places !== undefined ? placesOf(places) : undefined;
-}
-
-/** What is known of the session: its rows, younger places from the owner that it was taken from, or after a crash cursors. */
-function storedOf(opening: Opening, { stored }: OpenedSession): StoredSession {
-  const places = placesHandedOver(opening);
+/** What is known of a session that is present: its rows, younger places of an owner before, or after a crash cursors. */
+function storedOf({ places }: Opening, { stored, deliveryUncertain }: OpenedSession): StoredSession {
   if (places !== undefined) return { ...stored, ...places };
-  return opening.isUncertain ? { ...stored, ...placesAfterCrash(stored) } : stored;
+  return deliveryUncertain ? { ...stored, ...placesAfterCrash(stored) } : stored;
 }

@@ -102,7 +102,7 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client {
   readonly machine: MqttConnection<ShardPlace, Subscription>;
   /** Null until CONNACK, and after the end. */
   session: ClientSession | null = null;
-  /** Session epoch that its CONNECT has got so far; 0: it is being asked for; null: it was not asked for yet. */
+  /** Session epoch that its CONNECT has got; null: none yet. */
   openedEpoch: bigint | null = null;
   principal: Principal | null = null;
   tenant: string;

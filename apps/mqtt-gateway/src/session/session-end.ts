@@ -1,20 +1,14 @@
 // The end of a session's time on this gateway: its filters go, and its row in meta gets what the next owner needs.
 
-import { create } from '@bufbuild/protobuf';
-import { SessionHandoverSchema, type SessionHandover } from '@robustmq/rpc';
+import type { LastWords } from '@robustmq/mqtt-session';
 import type { ShardPlace } from '../delivery/shard-place.ts';
 import type { GatewayLog } from '../gateway-log.ts';
-import {
-  placesMessage,
-  type StoredCursor,
-  type StoredOutbound,
-  type StoredPlaces,
-} from '../store/session-rows.ts';
+import type { StoredCursor, StoredOutbound, StoredPlaces } from '../store/session-rows.ts';
 import type { ClientSession } from './client-session.ts';
 import type { SessionStore } from '../store/session-store.ts';
 import type { Client } from './client.ts';
 import { removeRoutes, type FilterRoutes } from './filter-routes.ts';
-import type { SessionDirectory } from './session-directory.ts';
+import { sessionName, type SessionDirectory } from './session-directory.ts';
 import { rowOf } from './session-places.ts';
 
 /** What the next owner needs to know; until the session knows its places, what it was told itself. */
@@ -34,17 +28,12 @@ export function placesOf(session: ClientSession): StoredPlaces {
   return { cursors, outbound, doubtful: sending.isUncertain };
 }
 
-/** What the owner of a session tells the one who takes it over. */
-export function handoverOf(session: ClientSession | null): SessionHandover {
-  const isKept = session?.isDurable === true;
-  return create(SessionHandoverSchema, isKept ? { places: placesMessage(placesOf(session)) } : {});
-}
-
 /** What ending a session needs of the gateway. */
 export interface EndPorts {
   readonly store: SessionStore;
   readonly directory: SessionDirectory;
   readonly routes: FilterRoutes;
+  readonly lastWords: LastWords<StoredPlaces>;
   readonly log: GatewayLog;
 }
 
@@ -58,15 +47,18 @@ export class SessionEnding {
 
   /** Releases the session (rules S1, S3). */
   end(client: Client, session: ClientSession, expiryIntervalS: number): void {
-    const { store, directory, routes, log } = this.#ports;
+    const { store, directory, routes, lastWords, log } = this.#ports;
     const { tenant, clientId } = session.identity;
     const places = expiryIntervalS > 0 ? placesOf(session) : undefined;
     session.close();
     removeRoutes(routes, session);
     directory.remove(tenant, clientId, client);
     const { key } = session.changes;
+    const name = sessionName(key);
+    if (places !== undefined) lastWords.keep(name, key.epoch, places);
     store.release({ key, expiryIntervalS, ...(places && { places }) }, (err) => {
-      // `fenced`: another owner opened it meanwhile, which is as good. Else its lease or expiry ends it.
+      if (err === undefined) lastWords.forget(name, key.epoch);
+      // `fenced`: another owner opened it meanwhile, and asks for the last word. Else its lease or expiry ends it.
       if (err === undefined || err.code === 'fenced') return;
       log.warn({ client_id: clientId, err }, 'session could not be released');
     });

@@ -1,12 +1,14 @@
 // Takeover of a session between gateways, both sides (rule S1, decision 3). The gateway with the younger CONNECT has the
-// older one stop before it serves; two that ask each other are told apart by the session epoch.
+// older one stop before it serves; two that ask each other are told apart by the session epoch. What an owner knew goes
+// along, also through gateways that never served (rule S3).
 
-import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
-import { SessionHandoverSchema, type NodeIdentity, type SessionHandover } from '@robustmq/rpc';
+import type { LastWord, LastWords } from '@robustmq/mqtt-session';
+import type { NodeIdentity } from '@robustmq/rpc';
 import { sleep, type Timers } from '@robustmq/runtime';
-import type { SessionDirectory } from './session-directory.ts';
+import type { StoredPlaces } from '../store/session-rows.ts';
+import { sessionName, type SessionDirectory } from './session-directory.ts';
 
 /** A session, and the epoch of it that is to end. */
 export interface OldSession {
@@ -16,83 +18,82 @@ export interface OldSession {
 }
 
 /** Answer of a gateway that was asked to stop a session. */
-export interface Stopped {
-  /** False: not yet, ask again. */
-  readonly hasStopped: boolean;
-  readonly handover: SessionHandover;
-}
+export type Stopped = LastWord<StoredPlaces>;
 
 type Owner = Pick<NodeIdentity, 'nodeId' | 'incarnation'>;
+
+/** Who takes a session over. */
+export interface Successor {
+  readonly epoch: bigint;
+  /** Whether it goes on with the state of the session: else what an owner knew of it is of no use. */
+  readonly isPresent: boolean;
+}
 
 /** What takeovers need around them. */
 export interface TakeoverHost {
   readonly timers: Pick<Timers, 'after'>;
   readonly directory: SessionDirectory;
+  readonly lastWords: LastWords<StoredPlaces>;
   /** Whether the owner's lease may still hold. */
   mayServe(owner: Owner): boolean;
   /** Asks once; null when there is no answer. */
   ask(owner: Owner, session: OldSession): Promise<Stopped | null>;
-  /** What the next owner of a session that is served here needs to know. */
-  handoverOf(session: OldSession): SessionHandover;
   /** This incarnation is over. */
   isClosed(): boolean;
   counted(): void;
 }
 
+/** The epoch of a CONNECT that has none yet: it will be the younger one. */
+const NEVER = BigInt(Number.MAX_SAFE_INTEGER);
 /** Between two questions to an owner that does not answer, until its lease ends. */
 const RETRY_MS = 100;
 
 /** Takeovers of this incarnation. */
 export class Takeovers {
   readonly #host: TakeoverHost;
-  /** Node that this gateway waits for, by session. */
-  readonly #waitingFor = new Map<string, string>();
 
   constructor(host: TakeoverHost) {
     this.#host = host;
   }
 
-  /** Resolves when the owner has stopped, or can't serve any more, to what only it knew. */
-  async take(owner: Owner, session: OldSession): Promise<SessionHandover | undefined> {
-    const name = nameOf(session);
-    this.#waitingFor.set(name, owner.nodeId);
+  /** Resolves when the owner has stopped, or can't serve any more, to what it knew. */
+  async take(owner: Owner, session: OldSession, successor: Successor): Promise<StoredPlaces | undefined> {
+    const { lastWords } = this.#host;
+    const name = sessionName(session);
+    const { epoch, isPresent } = successor;
+    lastWords.waits(name, { from: owner.nodeId, oldEpoch: session.epoch, newEpoch: epoch });
     try {
-      while (this.#host.mayServe(owner)) {
-        const answer = await this.#host.ask(owner, session);
-        if (answer?.hasStopped === true) return answer.handover;
-        await sleep(RETRY_MS, undefined, this.#host.timers);
-        if (this.#host.isClosed()) throw new BrokerError('unavailable', 'this gateway serves no more');
-      }
-      return undefined;
+      const places = await this.#lastWordOf(owner, session);
+      // Before anybody is told that there is nothing to wait for.
+      if (places !== undefined && isPresent) lastWords.keep(name, epoch, places);
+      return places;
     } finally {
-      this.#waitingFor.delete(name);
+      lastWords.waitsNoMore(name);
     }
+  }
+
+  async #lastWordOf(owner: Owner, session: OldSession): Promise<StoredPlaces | undefined> {
+    const host = this.#host;
+    while (host.mayServe(owner)) {
+      const answer = await host.ask(owner, session);
+      if (answer?.hasStopped === true) return host.lastWords.learned(sessionName(session), answer);
+      await sleep(RETRY_MS, undefined, host.timers);
+      if (host.isClosed()) throw new BrokerError('unavailable', 'this gateway serves no more');
+    }
+    return undefined;
   }
 
   /** Another gateway takes a session over: it is stopped here, also while its CONNECT is still being decided. */
   stop(session: OldSession, newOwner: string): Stopped {
-    const handover = create(SessionHandoverSchema);
     const connection = this.#host.directory.get(session.tenant, session.clientId);
     if (connection?.session) {
-      if (connection.session.identity.epoch > session.epoch) return { hasStopped: true, handover };
-      const known = this.#host.handoverOf(session);
-      this.#host.counted();
-      connection.machine.disconnect(REASON.sessionTakenOver);
-      return { hasStopped: true, handover: known };
+      if (connection.session.identity.epoch <= session.epoch) {
+        this.#host.counted();
+        connection.machine.disconnect(REASON.sessionTakenOver);
+      }
+    } else if ((connection?.openedEpoch ?? NEVER) <= session.epoch) {
+      connection!.machine.disconnect(REASON.sessionTakenOver);
     }
-    // Without an epoch yet, a CONNECT that waits its turn will be the younger one.
-    if (connection !== undefined && connection.openedEpoch !== null) {
-      // Until the answer comes nobody can say which of the two is younger.
-      if (connection.openedEpoch === 0n) return { hasStopped: false, handover };
-      if (connection.openedEpoch > session.epoch) return { hasStopped: true, handover };
-      connection.machine.disconnect(REASON.sessionTakenOver);
-    }
-    // Who it was taken from, or is just being taken from, may serve it still.
-    const other = this.#waitingFor.get(nameOf(session));
-    return { hasStopped: other === undefined || other === newOwner, handover };
+    return this.#host.lastWords.answer(sessionName(session), session.epoch, newOwner);
   }
-}
-
-function nameOf({ tenant, clientId }: OldSession): string {
-  return `${tenant}\0${clientId}`;
 }

@@ -13,41 +13,36 @@ export interface OpenedSession {
   /** Serves it still. */
   readonly previousOwner: NodeIdentity | undefined;
   readonly previousEpoch: bigint;
-  /** What was stored; incomplete while another serves it, for it is opened again then. */
+  /** What was stored, as far as it was read. */
   readonly stored: StoredSession;
+  /** Where reading goes on; empty: it was read to its end. */
+  readonly next: Uint8Array;
+  readonly rows: CollectedRows;
   readonly changes: SessionChanges;
 }
+
+const END = new Uint8Array();
 
 /** Reads the page of a session that begins at a place. */
 export type ReadPage = (key: SessionKey, from: Uint8Array) => Promise<SessionRows | undefined>;
 
-/** Reads what the answer left out. */
-export async function wholeSession(
-  outcome: OpenSessionOutcome,
-  key: SessionKey,
-  readPage: ReadPage,
-): Promise<OpenedSession> {
-  const rows = new CollectedRows();
-  let page = outcome.rows;
-  while (page !== undefined) {
-    rows.add(page);
-    if (page.next.length === 0 || isServedElsewhere(outcome)) break;
-    page = await readPage(key, page.next);
+/** Reads what the answer left out. Nobody else can change it any more: the open has fenced them. */
+export async function wholeSession(opened: OpenedSession, readPage: ReadPage): Promise<OpenedSession> {
+  const { key, rows } = opened;
+  let { next } = opened;
+  while (next.length > 0) {
+    const page = await readPage(key, next);
+    if (page !== undefined) rows.add(page);
+    next = page?.next ?? END;
   }
-  return openedSession(outcome, key, rows);
+  const stored = rows.session(opened.stored.doubtful);
+  return { ...opened, stored, next, changes: new SessionChanges(key, rows) };
 }
 
-/** Whether an answer needs no further page. */
-export function isWhole(outcome: OpenSessionOutcome): boolean {
-  return isServedElsewhere(outcome) || (outcome.rows?.next.length ?? 0) === 0;
-}
-
-/** The session of an answer that is whole. */
-export function openedSession(
-  outcome: OpenSessionOutcome,
-  key: SessionKey,
-  rows = collected(outcome.rows),
-): OpenedSession {
+/** The session of an answer. */
+export function openedSession(outcome: OpenSessionOutcome, key: SessionKey): OpenedSession {
+  const rows = new CollectedRows();
+  if (outcome.rows !== undefined) rows.add(outcome.rows);
   return {
     key,
     isPresent: outcome.sessionPresent,
@@ -55,14 +50,10 @@ export function openedSession(
     previousOwner: isServedElsewhere(outcome) ? outcome.previousOwner : undefined,
     previousEpoch: outcome.previousEpoch,
     stored: rows.session(outcome.session?.doubtful ?? false),
+    next: outcome.rows?.next ?? END,
+    rows,
     changes: new SessionChanges(key, rows),
   };
-}
-
-function collected(page: SessionRows | undefined): CollectedRows {
-  const rows = new CollectedRows();
-  if (page !== undefined) rows.add(page);
-  return rows;
 }
 
 function isServedElsewhere({ previousOwner }: OpenSessionOutcome): boolean {

@@ -23,7 +23,7 @@ import {
 import type { Timers } from '@robustmq/runtime';
 import { BatchedCall, type OutcomeCallback } from './batched-call.ts';
 import { costOfOpen, costOfRelease, costOfUpdate, MAX_ROWS } from './call-costs.ts';
-import { isWhole, openedSession, wholeSession, type OpenedSession } from './opened-session.ts';
+import { openedSession, wholeSession, type OpenedSession } from './opened-session.ts';
 import { OrderedSteps, type EndStep } from './ordered-steps.ts';
 import type { SessionChange, SessionChanges } from './session-changes.ts';
 import {
@@ -110,7 +110,8 @@ export class SessionStore {
 
   /**
    * Opens the row of a client id, after every earlier step of it (N11). The caller says by
-   * {@link opened} when its CONNECT is decided. `onSend` is called when its turn has come.
+   * {@link opened} when its CONNECT is decided. `onSend` is called when its turn has come. A session that another gateway
+   * still serves may be incomplete: see {@link readOn}.
    */
   open(
     session: Omit<OpenSession, '$typeName' | '$unknown'>,
@@ -121,30 +122,36 @@ export class SessionStore {
     this.#steps.run(name, (end) => {
       this.#opening.set(name, end);
       onSend?.();
-      this.openAgain(session, callback);
+      this.#opens.add(create(OpenSessionSchema, session), (error, outcome) =>
+        this.#answered(error, outcome, callback),
+      );
     });
   }
 
-  /** Opens the row once more within the same CONNECT. */
-  openAgain(
-    session: Omit<OpenSession, '$typeName' | '$unknown'>,
+  #answered(
+    error: BrokerError | undefined,
+    outcome: OpenSessionOutcome | undefined,
     callback: OutcomeCallback<OpenedSession>,
   ): void {
-    this.#opens.add(create(OpenSessionSchema, session), (error, outcome) => {
-      const failure = error ?? fromFailure(outcome?.failure);
-      const key = outcome?.session?.key;
-      if (failure !== undefined || outcome === undefined || key === undefined)
-        callback(
-          failure ?? new BrokerError('internal', 'meta-service answered without a session'),
-          undefined,
-        );
-      else if (isWhole(outcome)) callback(undefined, openedSession(outcome, key));
-      else this.#readOn(outcome, key, callback);
-    });
+    const failure = error ?? fromFailure(outcome?.failure);
+    const key = outcome?.session?.key;
+    if (failure !== undefined || outcome === undefined || key === undefined) {
+      const missing = new BrokerError('internal', 'meta-service answered without a session');
+      callback(failure ?? missing, undefined);
+      return;
+    }
+    const opened = openedSession(outcome, key);
+    if (opened.previousOwner !== undefined) callback(undefined, opened);
+    else this.readOn(opened, callback);
   }
 
-  #readOn(outcome: OpenSessionOutcome, key: SessionKey, callback: OutcomeCallback<OpenedSession>): void {
-    wholeSession(outcome, key, (of, from) => this.#readPage(of, from)).then(
+  /** Reads what an open left out; the callback is called at once if it is nothing. */
+  readOn(opened: OpenedSession, callback: OutcomeCallback<OpenedSession>): void {
+    if (opened.next.length === 0) {
+      callback(undefined, opened);
+      return;
+    }
+    wholeSession(opened, (of, from) => this.#readPage(of, from)).then(
       (session) => callback(undefined, session),
       (thrown: unknown) => callback(BrokerError.from(thrown), undefined),
     );
@@ -172,8 +179,11 @@ export class SessionStore {
    * Lets a session go whose CONNECT came to nothing, which decides it: the next one of the client id, which may wait
    * already, finds the session as it was, and not one that was served.
    */
-  giveBack(release: SessionRelease): void {
-    this.#releases.add(messageOf(release), () => this.opened(release.key));
+  giveBack(release: SessionRelease, onStored: () => void): void {
+    this.#releases.add(messageOf(release), (error, failure) => {
+      if (error === undefined && fromFailure(failure) === undefined) onStored();
+      this.opened(release.key);
+    });
   }
 
   /**
