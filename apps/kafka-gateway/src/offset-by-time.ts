@@ -26,8 +26,9 @@ export async function exactOffset(
   if (!isByTime || answer.error !== undefined || answer.offset < 0) return answer;
   const batch = await readBatch(query, answer.offset, context);
   if (batch === undefined || codecOf(batch, 0) === 0) return answer;
-  const found = await context.gateway.checks.inflating(async () =>
-    search(await inflateForReading(batch, 0, MAX_INFLATED_BATCH_BYTES), query.timestampMs, context),
+  const { checks } = context.gateway;
+  const found = await checks.inflating(async () =>
+    search(await inflateForReading(batch, 0, MAX_INFLATED_BATCH_BYTES, checks), query.timestampMs, context),
   );
   return found === undefined ? answer : { ...answer, ...found };
 }
@@ -77,7 +78,7 @@ async function search(
     if (newest === undefined || here > newest.timestampMs) {
       newest = { offset: records.offset, timestampMs: here };
     }
-    if (walked % STEP_RECORDS === STEP_RECORDS - 1) while (!checks.mayGoOn) await checks.nextTurn();
+    if (walked % STEP_RECORDS === STEP_RECORDS - 1) while (checks.isSpent) await checks.yield();
   }
   return timestampMs === MAX_TIMESTAMP ? newest : undefined;
 }

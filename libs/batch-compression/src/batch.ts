@@ -11,7 +11,7 @@ import {
   type Codec,
 } from '@robustmq/record-batch';
 import { lz4Codec } from './lz4-codec.ts';
-import type { SectionCodec } from './section-codec.ts';
+import type { SectionCodec, Turn } from './section-codec.ts';
 import { snappyCodec } from './snappy-codec.ts';
 import { gzipCodec, zstdCodec } from './zlib-codecs.ts';
 
@@ -22,6 +22,9 @@ export const SECTION_CODECS: Readonly<Record<Exclude<Codec, 'none'>, SectionCode
   lz4: lz4Codec,
   zstd: zstdCodec,
 };
+
+/** Bytes that are copied between two looks at the clock. */
+const COPY_BYTES = 256 * 1024;
 
 /** The codec named in a batch's attributes; null for an uncompressed batch. */
 function sectionCodecOf(buffer: Buffer, batchStart: number): SectionCodec | null {
@@ -38,21 +41,8 @@ function sectionOf(buffer: Buffer, batchStart: number): Buffer {
   return batchAt(buffer, batchStart).subarray(BATCH_HEADER_BYTES);
 }
 
-function withSection(
-  buffer: Buffer,
-  batchStart: number,
-  section: Buffer,
-  codec: number,
-  forReadingOnly = false,
-): Buffer {
-  const header = buffer.subarray(batchStart, batchStart + BATCH_HEADER_BYTES);
-  const batch = Buffer.concat([header, section]);
-  rewriteSection(batch, 0, batch.length, {
-    codec,
-    recordCount: recordCountOf(buffer, batchStart),
-    forReadingOnly,
-  });
-  return batch;
+function headerOf(buffer: Buffer, batchStart: number): Buffer {
+  return buffer.subarray(batchStart, batchStart + BATCH_HEADER_BYTES);
 }
 
 /** Room for the records when the whole batch may take `maxBatchBytes`. */
@@ -61,62 +51,61 @@ function roomFor(maxBatchBytes: number): number {
 }
 
 /**
- * The validated batch at `batchStart` without compression: a new buffer, or a view when it has none.
- * Records are not looked at: call `validateRecords` on the result when they come from outside.
- * @throws BrokerError too_large when it would pass `maxBatchBytes`; corrupt; unsupported.
+ * The validated small batch at `batchStart` without compression, for who only reads its records: a new buffer, or a view when
+ * it has none. The CRC of the result is that of the compressed batch, so that nobody spends time on a new one (N8). Records
+ * are not looked at: call `validateRecords` on the result when they come from outside.
+ * @throws BrokerError too_large when it would pass `maxBatchBytes`, or be long on the loop; corrupt; unsupported.
  */
-export function inflateBatch(buffer: Buffer, batchStart: number, maxBatchBytes: number): Buffer {
+export function inflateSmall(buffer: Buffer, batchStart: number, maxBatchBytes: number): Buffer {
   const codec = sectionCodecOf(buffer, batchStart);
   if (codec === null) return batchAt(buffer, batchStart);
-  return withSection(
-    buffer,
-    batchStart,
-    codec.inflate(sectionOf(buffer, batchStart), roomFor(maxBatchBytes)),
-    0,
-  );
-}
-
-/** As {@link inflateBatch}, on the thread pool; the bytes must not change until it ends. */
-export async function inflateBatchAsync(
-  buffer: Buffer,
-  batchStart: number,
-  maxBatchBytes: number,
-): Promise<Buffer> {
-  const codec = sectionCodecOf(buffer, batchStart);
-  if (codec === null) return batchAt(buffer, batchStart);
-  const section = await codec.inflateAsync(sectionOf(buffer, batchStart), roomFor(maxBatchBytes));
-  return withSection(buffer, batchStart, section, 0);
+  const section = codec.inflate(sectionOf(buffer, batchStart), roomFor(maxBatchBytes));
+  return readable(buffer, batchStart, Buffer.concat([headerOf(buffer, batchStart), section]));
 }
 
 /**
- * As {@link inflateBatchAsync}, for who only reads the records: the CRC of the result is that of the compressed batch, so
- * that no turn of the loop is spent on a new one (N8).
+ * As {@link inflateSmall}, for a batch of any size: on the thread pool, and in slices where the loop is needed. The bytes must
+ * not change until it ends.
  */
 export async function inflateForReading(
   buffer: Buffer,
   batchStart: number,
   maxBatchBytes: number,
+  turn: Turn,
 ): Promise<Buffer> {
   const codec = sectionCodecOf(buffer, batchStart);
   if (codec === null) return batchAt(buffer, batchStart);
-  const section = await codec.inflateAsync(sectionOf(buffer, batchStart), roomFor(maxBatchBytes));
-  return withSection(buffer, batchStart, section, 0, true);
+  const parts = await codec.inflateInTurns(sectionOf(buffer, batchStart), roomFor(maxBatchBytes), turn);
+  return readable(buffer, batchStart, await joined([headerOf(buffer, batchStart), ...parts], turn));
+}
+
+function readable(buffer: Buffer, batchStart: number, inflated: Buffer): Buffer {
+  const recordCount = recordCountOf(buffer, batchStart);
+  rewriteSection(inflated, 0, inflated.length, { codec: 0, recordCount, forReadingOnly: true });
+  return inflated;
+}
+
+/** The parts in one buffer: copies of megabytes are done in slices, since new memory is slow to touch. */
+async function joined(parts: readonly Buffer[], turn: Turn): Promise<Buffer> {
+  let sizeBytes = 0;
+  for (const part of parts) sizeBytes += part.length;
+  const whole = Buffer.allocUnsafeSlow(sizeBytes);
+  let at = 0;
+  for (const part of parts) {
+    for (let from = 0; from < part.length; from += COPY_BYTES) {
+      if (turn.isSpent) await turn.yield();
+      at += part.copy(whole, at, from, from + COPY_BYTES);
+    }
+  }
+  return whole;
 }
 
 /** The uncompressed batch at `batchStart` with its records compressed by `codec`: a new buffer. */
 export function deflateBatch(buffer: Buffer, batchStart: number, codec: keyof typeof SECTION_CODECS): Buffer {
   assert(codecOf(buffer, batchStart) === 0, 'batch is uncompressed');
   const section = SECTION_CODECS[codec].deflate(sectionOf(buffer, batchStart));
-  return withSection(buffer, batchStart, section, CODECS.indexOf(codec));
-}
-
-/** As {@link deflateBatch}, on the thread pool; the bytes must not change until it ends. */
-export async function deflateBatchAsync(
-  buffer: Buffer,
-  batchStart: number,
-  codec: keyof typeof SECTION_CODECS,
-): Promise<Buffer> {
-  assert(codecOf(buffer, batchStart) === 0, 'batch is uncompressed');
-  const section = await SECTION_CODECS[codec].deflateAsync(sectionOf(buffer, batchStart));
-  return withSection(buffer, batchStart, section, CODECS.indexOf(codec));
+  const batch = Buffer.concat([headerOf(buffer, batchStart), section]);
+  const recordCount = recordCountOf(buffer, batchStart);
+  rewriteSection(batch, 0, batch.length, { codec: CODECS.indexOf(codec), recordCount });
+  return batch;
 }

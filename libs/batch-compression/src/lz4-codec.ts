@@ -1,9 +1,8 @@
 // lz4 in its frame format, which is what Kafka uses for magic 2. The binding inflates without a bound, so the frame is
 // measured first: cheaply by its number of blocks, exactly by walking the sequences of each block when that is not enough.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { BrokerError } from '@robustmq/errors';
-import { compressFrame, compressFrameSync, decompressFrame, decompressFrameSync } from 'lz4-napi';
+import { compressFrameSync, decompressFrame, decompressFrameSync } from 'lz4-napi';
 import { damaged, tooLarge, type SectionCodec } from './section-codec.ts';
 
 const FRAME_MAGIC = 0x184d2204;
@@ -18,8 +17,8 @@ const LEAST_HEADER_BYTES = 7;
 const MIN_MATCH_BYTES = 4;
 /** Above any honest batch, whose blocks are some kilobytes at least; bounds what a look at all of them costs. */
 const MAX_BLOCKS = 16_384;
-/** Compressed bytes that are walked before others get a turn of the loop (N8). */
-const STEP_BYTES = 64 * 1024;
+/** Compressed bytes that are walked between two looks at the clock. */
+const STEP_BYTES = 16 * 1024;
 
 interface FrameHeader {
   readonly blocksStart: number;
@@ -56,23 +55,20 @@ interface Block {
   readonly isStored: boolean;
 }
 
-/** The frame's blocks; checks that the frame ends with the section. */
-function blocksOf(section: Buffer, header: FrameHeader): Block[] {
-  const blocks: Block[] = [];
+/** The frame's blocks in order; checks that the frame ends with the section. */
+function* blocksOf(section: Buffer, header: FrameHeader): Generator<Block, void, undefined> {
   let at = header.blocksStart;
-  for (;;) {
+  for (let count = 0; ; count += 1) {
     const word = readUInt32LE(section, at);
     at += 4;
     if (word === 0) break;
     const end = at + (word & 0x7fff_ffff);
     if (end > section.length) throw damaged('lz4');
-    if (blocks.length === MAX_BLOCKS)
-      throw new BrokerError('too_large', `more than ${MAX_BLOCKS} lz4 blocks`);
-    blocks.push({ start: at, end, isStored: word >= 0x8000_0000 });
+    if (count === MAX_BLOCKS) throw new BrokerError('too_large', `more than ${MAX_BLOCKS} lz4 blocks`);
+    yield { start: at, end, isStored: word >= 0x8000_0000 };
     at = end + header.blockTrailerBytes;
   }
   if (at + header.frameTrailerBytes !== section.length) throw damaged('lz4');
-  return blocks;
 }
 
 /** Inflated size of a compressed block, by walking its sequences without writing anything; yields after each step. */
@@ -81,16 +77,13 @@ function* measureBlock(section: Buffer, { start, end }: Block): Generator<undefi
   let at = start;
   let stepEnd = start + STEP_BYTES;
   while (at < end) {
-    if (at >= stepEnd) {
-      yield;
-      stepEnd = at + STEP_BYTES;
-    }
     const token = section[at++]!;
     let literalBytes = token >> 4;
     if (literalBytes === 15) {
-      let more: number;
-      do literalBytes += more = at < end ? section[at++]! : 0;
-      while (more === 255);
+      for (let more = 255; more === 255; literalBytes += more) {
+        if (at >= stepEnd) yield void (stepEnd = at + STEP_BYTES);
+        more = at < end ? section[at++]! : 0;
+      }
     }
     at += literalBytes;
     inflatedBytes += literalBytes;
@@ -99,11 +92,13 @@ function* measureBlock(section: Buffer, { start, end }: Block): Generator<undefi
     at += 2;
     let matchBytes = (token & 0x0f) + MIN_MATCH_BYTES;
     if ((token & 0x0f) === 15) {
-      let more: number;
-      do matchBytes += more = at < end ? section[at++]! : 0;
-      while (more === 255);
+      for (let more = 255; more === 255; matchBytes += more) {
+        if (at >= stepEnd) yield void (stepEnd = at + STEP_BYTES);
+        more = at < end ? section[at++]! : 0;
+      }
     }
     inflatedBytes += matchBytes;
+    if (at >= stepEnd) yield void (stepEnd = at + STEP_BYTES);
   }
   return inflatedBytes;
 }
@@ -111,15 +106,19 @@ function* measureBlock(section: Buffer, { start, end }: Block): Generator<undefi
 /** Checks that the section is one frame that inflates to at most `maxInflatedBytes`; yields after each step. */
 function* checkFrame(section: Buffer, maxInflatedBytes: number): Generator<undefined, void, undefined> {
   const header = readFrameHeader(section);
-  const blocks = blocksOf(section, header);
   // The decoder refuses a block above the frame's maximum, so this is an upper bound.
   let boundBytes = 0;
-  for (const { start, end, isStored } of blocks) boundBytes += isStored ? end - start : header.maxBlockBytes;
+  for (const { start, end, isStored } of blocksOf(section, header)) {
+    boundBytes += isStored ? end - start : header.maxBlockBytes;
+    yield;
+  }
   if (boundBytes <= maxInflatedBytes) return;
   let exactBytes = 0;
-  for (const block of blocks)
+  for (const block of blocksOf(section, header)) {
     exactBytes += block.isStored ? block.end - block.start : yield* measureBlock(section, block);
-  if (exactBytes > maxInflatedBytes) throw tooLarge(maxInflatedBytes);
+    if (exactBytes > maxInflatedBytes) throw tooLarge(maxInflatedBytes);
+    yield;
+  }
 }
 
 export const lz4Codec: SectionCodec = {
@@ -132,15 +131,14 @@ export const lz4Codec: SectionCodec = {
       throw damaged('lz4', error);
     }
   },
-  async inflateAsync(section, maxInflatedBytes) {
+  async inflateInTurns(section, maxInflatedBytes, turn) {
     const check = checkFrame(section, maxInflatedBytes);
-    while (check.next().done !== true) await nextTurn();
+    while (check.next().done !== true) if (turn.isSpent) await turn.yield();
     try {
-      return await decompressFrame(section);
+      return [await decompressFrame(section)];
     } catch (error) {
       throw damaged('lz4', error);
     }
   },
   deflate: (section) => compressFrameSync(section),
-  deflateAsync: (section) => compressFrame(section),
 };

@@ -3,17 +3,22 @@
 
 import { BrokerError } from '@robustmq/errors';
 
+/** What long work asks between two steps, so that it never takes the loop for long (N8). A `TurnBudget` is one. */
+export interface Turn {
+  readonly isSpent: boolean;
+  yield(): Promise<void>;
+}
+
 /**
  * Inflates and deflates a records section. Inflation throws BrokerError: too_large above `maxInflatedBytes`, corrupt when
  * the bytes are not of this format, unsupported for parts of the format that no Kafka client writes.
  */
 export interface SectionCodec {
+  /** All at once, for small sections; too_large also for what would take the loop for long. */
   inflate(section: Buffer, maxInflatedBytes: number): Buffer;
-  /** As `inflate`, on the thread pool. */
-  inflateAsync(section: Buffer, maxInflatedBytes: number): Promise<Buffer>;
+  /** On the thread pool, and in slices where the loop is needed. The parts lie end to end. */
+  inflateInTurns(section: Buffer, maxInflatedBytes: number, turn: Turn): Promise<readonly Buffer[]>;
   deflate(section: Buffer): Buffer;
-  /** As `deflate`, on the thread pool. */
-  deflateAsync(section: Buffer): Promise<Buffer>;
 }
 
 export function tooLarge(maxInflatedBytes: number): BrokerError {

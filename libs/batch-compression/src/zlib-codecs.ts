@@ -1,37 +1,38 @@
-// gzip and zstd through node:zlib, which stops inflating at `maxOutputLength` by itself.
+// gzip and zstd through node:zlib, in one call for what is small and as a stream for the rest. Both formats allow several
+// members or frames, one behind the other, and Apache Kafka reads them all.
 
-import { promisify } from 'node:util';
 import {
   constants,
-  gunzip,
+  createGunzip,
+  createZstdDecompress,
   gunzipSync,
-  gzip,
   gzipSync,
-  zstdCompress,
   zstdCompressSync,
-  zstdDecompress,
   zstdDecompressSync,
+  type Gunzip,
+  type ZstdDecompress,
 } from 'node:zlib';
 import { BrokerError } from '@robustmq/errors';
-import { damaged, tooLarge, type SectionCodec } from './section-codec.ts';
+import { damaged, tooLarge, type SectionCodec, type Turn } from './section-codec.ts';
+import { isFrameAt, skippedTo } from './zstd-frames.ts';
 
-/** Asks the library to say how many bytes it took. */
-interface InflateOptions {
-  readonly maxOutputLength: number;
-  readonly info: true;
-}
+/** Of one part of the inflated bytes: what the library fills in one go. */
+const PART_BYTES = 256 * 1024;
+/** Above any honest batch, which has one frame; bounds the calls that a hostile one costs. */
+const MAX_FRAMES = 1_024;
+/** Each costs tens of microseconds, however small: more are inflated in turns only (N8). */
+const FRAMES_AT_ONCE = 8;
 
-/** What the library answers when asked so. Its own types know only of the buffer. */
+/** What the library answers when asked how many bytes it took. Its own types know only of the buffer. */
 interface Inflated {
   readonly buffer: Buffer;
   readonly engine: { readonly bytesWritten: number };
 }
 
-interface ZlibFunctions {
-  readonly inflate: (section: Buffer, options: InflateOptions) => unknown;
-  readonly inflateAsync: (section: Buffer, options: InflateOptions) => Promise<unknown>;
-  readonly deflate: (section: Buffer) => Buffer;
-  readonly deflateAsync: (section: Buffer) => Promise<Buffer>;
+/** One frame, or all members where the library reads on by itself: what it inflates to, and the bytes that it took. */
+interface Piece {
+  readonly inflated: Buffer;
+  readonly takenBytes: number;
 }
 
 function explain(format: string, maxInflatedBytes: number, error: unknown): BrokerError {
@@ -40,56 +41,106 @@ function explain(format: string, maxInflatedBytes: number, error: unknown): Brok
   return code === 'ERR_BUFFER_TOO_LARGE' ? tooLarge(maxInflatedBytes) : damaged(format, error);
 }
 
-/** The library ends in silence behind a frame; what follows would be read by some clients and refused by others. */
-function whole(format: string, section: Buffer, answer: unknown): Buffer {
-  const { buffer, engine } = answer as Inflated;
-  if (engine.bytesWritten !== section.length) throw damaged(format);
-  return buffer;
+/** Inflates from the start of the input, as a stream: the bytes are made on the thread pool, part by part. */
+async function streamed(
+  engine: Gunzip | ZstdDecompress,
+  input: Buffer,
+  parts: Buffer[],
+  roomBytes: number,
+  turn: Turn,
+): Promise<{ readonly takenBytes: number; readonly inflatedBytes: number }> {
+  let inflatedBytes = 0;
+  engine.end(input);
+  for await (const part of engine as AsyncIterable<Buffer>) {
+    inflatedBytes += part.length;
+    if (inflatedBytes > roomBytes) throw tooLarge(roomBytes);
+    parts.push(part);
+    if (turn.isSpent) await turn.yield();
+  }
+  return { takenBytes: engine.bytesWritten, inflatedBytes };
 }
 
-function zlibCodec(format: string, zlib: ZlibFunctions): SectionCodec {
-  return {
-    inflate(section, maxInflatedBytes) {
-      try {
-        const options = { maxOutputLength: maxInflatedBytes, info: true } as const;
-        return whole(format, section, zlib.inflate(section, options));
-      } catch (error) {
-        throw explain(format, maxInflatedBytes, error);
-      }
-    },
-    async inflateAsync(section, maxInflatedBytes) {
-      try {
-        const options = { maxOutputLength: maxInflatedBytes, info: true } as const;
-        return whole(format, section, await zlib.inflateAsync(section, options));
-      } catch (error) {
-        throw explain(format, maxInflatedBytes, error);
-      }
-    },
-    deflate: zlib.deflate,
-    deflateAsync: zlib.deflateAsync,
-  };
+function atOnce(answer: unknown): Piece {
+  const { buffer, engine } = answer as Inflated;
+  return { inflated: buffer, takenBytes: engine.bytesWritten };
 }
 
 /** Fast rather than small: the broker compresses only to convert, clients choose their own level. */
 const gzipOptions = { level: constants.Z_BEST_SPEED };
 
-const gunzipAsync: ZlibFunctions['inflateAsync'] = promisify(gunzip);
-const gzipAsync = promisify<Buffer, typeof gzipOptions, Buffer>(gzip);
-const zstdDecompressAsync: ZlibFunctions['inflateAsync'] = promisify(zstdDecompress);
-const zstdCompressAsync: ZlibFunctions['deflateAsync'] = promisify(zstdCompress);
-
 /** RFC 1952, as `java.util.zip.GZIPOutputStream` writes it. */
-export const gzipCodec: SectionCodec = zlibCodec('gzip', {
-  inflate: gunzipSync,
-  inflateAsync: gunzipAsync,
+export const gzipCodec: SectionCodec = {
+  inflate(section, maxInflatedBytes) {
+    try {
+      const options = { maxOutputLength: maxInflatedBytes, info: true };
+      const { inflated, takenBytes } = atOnce(gunzipSync(section, options));
+      // The library ends in silence behind the last member; what follows some clients would read and others refuse.
+      if (takenBytes !== section.length) throw damaged('gzip');
+      return inflated;
+    } catch (error) {
+      throw explain('gzip', maxInflatedBytes, error);
+    }
+  },
+  async inflateInTurns(section, maxInflatedBytes, turn) {
+    const parts: Buffer[] = [];
+    try {
+      const engine = createGunzip({ chunkSize: PART_BYTES });
+      const { takenBytes } = await streamed(engine, section, parts, maxInflatedBytes, turn);
+      if (takenBytes !== section.length) throw damaged('gzip');
+      return parts;
+    } catch (error) {
+      throw explain('gzip', maxInflatedBytes, error);
+    }
+  },
   deflate: (section) => gzipSync(section, gzipOptions),
-  deflateAsync: (section) => gzipAsync(section, gzipOptions),
-});
+};
 
-/** RFC 8878 frames. */
-export const zstdCodec: SectionCodec = zlibCodec('zstd', {
-  inflate: zstdDecompressSync,
-  inflateAsync: zstdDecompressAsync,
+/** RFC 8878 frames, skippable ones among them. */
+export const zstdCodec: SectionCodec = {
+  inflate(section, maxInflatedBytes) {
+    const parts: Buffer[] = [];
+    let leftBytes = maxInflatedBytes;
+    try {
+      for (const at of framesOf(section, FRAMES_AT_ONCE)) {
+        const options = { maxOutputLength: Math.max(1, leftBytes), info: true };
+        const { inflated, takenBytes } = atOnce(zstdDecompressSync(section.subarray(at.position), options));
+        parts.push(inflated);
+        leftBytes -= inflated.length;
+        at.position += takenBytes;
+        if (leftBytes < 0) throw tooLarge(maxInflatedBytes);
+      }
+    } catch (error) {
+      throw explain('zstd', maxInflatedBytes, error);
+    }
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  },
+  async inflateInTurns(section, maxInflatedBytes, turn) {
+    const parts: Buffer[] = [];
+    let leftBytes = maxInflatedBytes;
+    try {
+      for (const at of framesOf(section, MAX_FRAMES)) {
+        if (turn.isSpent) await turn.yield();
+        const engine = createZstdDecompress({ chunkSize: PART_BYTES });
+        const frame = await streamed(engine, section.subarray(at.position), parts, leftBytes, turn);
+        leftBytes -= frame.inflatedBytes;
+        at.position += frame.takenBytes;
+      }
+    } catch (error) {
+      throw explain('zstd', maxInflatedBytes, error);
+    }
+    return parts;
+  },
   deflate: (section) => zstdCompressSync(section),
-  deflateAsync: zstdCompressAsync,
-});
+};
+
+/** The start of each frame with content; whoever inflates it moves the position behind it. */
+function* framesOf(section: Buffer, maxFrames: number): Generator<{ position: number }, void, undefined> {
+  const at = { position: 0 };
+  for (let count = 0; at.position < section.length; count += 1) {
+    if (count === maxFrames) throw new BrokerError('too_large', `more than ${maxFrames} zstd frames`);
+    const end = skippedTo(section, at.position);
+    if (end > at.position) at.position = end;
+    else if (isFrameAt(section, at.position)) yield at;
+    else throw damaged('zstd');
+  }
+}

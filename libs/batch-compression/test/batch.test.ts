@@ -7,20 +7,21 @@ import {
   crcOf,
   leaderEpochOf,
   producerIdOf,
+  stampCrc,
   validateBatch,
   validateRecords,
 } from '@robustmq/record-batch';
-import {
-  SECTION_CODECS,
-  deflateBatch,
-  inflateBatch,
-  inflateBatchAsync,
-  inflateForReading,
-} from '../src/index.ts';
-import { deflateBatchAsync } from '../src/batch.ts';
+import { SECTION_CODECS, deflateBatch, inflateForReading, inflateSmall } from '../src/index.ts';
+import { CountingTurn, FREE } from './turns.ts';
 
 const LIMIT = 64 * 1024 * 1024;
 const NAMES = Object.keys(SECTION_CODECS) as (keyof typeof SECTION_CODECS)[];
+
+/** What was inflated for reading with the CRC that its content has. */
+function withCrc(batch: Buffer): Buffer {
+  stampCrc(batch, 0);
+  return batch;
+}
 
 function batchOf(values: readonly Uint8Array[]): Buffer {
   const builder = new RecordBatchBuilder({ maxBatchBytes: LIMIT });
@@ -46,11 +47,11 @@ describe.each(NAMES)('%s', (codec) => {
         expect([baseOffsetOf(deflated, 0), leaderEpochOf(deflated, 0), producerIdOf(deflated, 0)]).toEqual([
           42, 3, 9,
         ]);
-        expect(inflateBatch(deflated, 0, batch.length)).toEqual(batch);
+        expect(withCrc(inflateSmall(deflated, 0, batch.length)).equals(batch)).toBe(true);
         const shifted = Buffer.concat([Buffer.alloc(3), deflated, Buffer.alloc(9)]);
-        expect(await inflateBatchAsync(shifted, 3, batch.length)).toEqual(batch);
-        const again = await deflateBatchAsync(batch, 0, codec);
-        validateRecords(inflateBatch(again, 0, batch.length), 0);
+        const inflated = await inflateForReading(shifted, 3, batch.length, FREE);
+        validateRecords(inflated, 0);
+        expect(withCrc(inflated).equals(batch)).toBe(true);
       }),
       { numRuns: 25 },
     );
@@ -59,11 +60,15 @@ describe.each(NAMES)('%s', (codec) => {
   it('inflates for reading: the same records, and no CRC is computed (N8)', async () => {
     const batch = batchOf([Buffer.from('a'), Buffer.alloc(9000, 'b')]);
     const deflated = deflateBatch(batch, 0, codec);
-    const inflated = await inflateForReading(deflated, 0, batch.length);
-    expect(inflated.subarray(21)).toEqual(batch.subarray(21));
-    expect(crcOf(inflated, 0)).toBe(crcOf(deflated, 0));
-    expect(await inflateForReading(batch, 0, batch.length)).toEqual(batch);
-    await expect(inflateForReading(deflated, 0, 1000)).rejects.toMatchObject({ code: 'too_large' });
+    for (const inflated of [
+      await inflateForReading(deflated, 0, batch.length, FREE),
+      inflateSmall(deflated, 0, batch.length),
+    ]) {
+      expect(inflated.subarray(21)).toEqual(batch.subarray(21));
+      expect(crcOf(inflated, 0)).toBe(crcOf(deflated, 0));
+    }
+    expect(await inflateForReading(batch, 0, batch.length, FREE)).toEqual(batch);
+    await expect(inflateForReading(deflated, 0, 1000, FREE)).rejects.toMatchObject({ code: 'too_large' });
   });
 
   it('I8: a bomb is refused before memory is taken for it', async () => {
@@ -71,10 +76,20 @@ describe.each(NAMES)('%s', (codec) => {
     const bomb = deflateBatch(batch, 0, codec);
     expect(bomb.length).toBeLessThan(batch.length / 15);
     const expected = expect.objectContaining({ code: 'too_large' });
-    expect(() => inflateBatch(bomb, 0, 1024 * 1024)).toThrow(expected);
-    await expect(inflateBatchAsync(bomb, 0, 1024 * 1024)).rejects.toEqual(expected);
-    expect(() => inflateBatch(bomb, 0, batch.length - 1)).toThrow(expected);
-    expect((await inflateBatchAsync(bomb, 0, batch.length)).length).toBe(batch.length);
+    expect(() => inflateSmall(bomb, 0, 1024 * 1024)).toThrow(expected);
+    await expect(inflateForReading(bomb, 0, 1024 * 1024, FREE)).rejects.toEqual(expected);
+    await expect(inflateForReading(bomb, 0, batch.length - 1, FREE)).rejects.toEqual(expected);
+    expect((await inflateForReading(bomb, 0, batch.length, FREE)).length).toBe(batch.length);
+  });
+
+  it('N8: megabytes are laid end to end in slices', async () => {
+    const batch = batchOf([Buffer.alloc(12 * 1024 * 1024, 'robust ')]);
+    const turn = new CountingTurn();
+    const inflated = await inflateForReading(deflateBatch(batch, 0, codec), 0, batch.length, turn);
+    expect(inflated.subarray(61).equals(batch.subarray(61))).toBe(true);
+    // 256 KiB between two looks at the clock.
+    expect(turn.looks).toBeGreaterThanOrEqual(48);
+    expect(turn.yields).toBe(Math.floor(turn.looks / CountingTurn.LOOKS));
   });
 
   it('damage is an error or other bytes, never a crash or more than the limit', async () => {
@@ -95,9 +110,10 @@ describe.each(NAMES)('%s', (codec) => {
           expect(error).toMatchObject({ name: 'BrokerError' });
         }
         const outcome = await SECTION_CODECS[codec]
-          .inflateAsync(bytes, 4096)
+          .inflateInTurns(bytes, 4096, FREE)
           .catch((error: unknown) => error);
-        if (!Buffer.isBuffer(outcome)) expect(outcome).toMatchObject({ name: 'BrokerError' });
+        if (Array.isArray(outcome)) expect(Buffer.concat(outcome).length).toBeLessThanOrEqual(4096);
+        else expect(outcome).toMatchObject({ name: 'BrokerError' });
       }),
       { numRuns: 300 },
     );
@@ -107,16 +123,17 @@ describe.each(NAMES)('%s', (codec) => {
 describe('batches without compression', () => {
   it('are views of themselves', async () => {
     const batch = batchOf([Buffer.from('x')]);
-    expect(inflateBatch(batch, 0, 10).buffer).toBe(batch.buffer);
-    expect(await inflateBatchAsync(batch, 0, 10)).toEqual(batch);
+    expect(inflateSmall(batch, 0, 10).buffer).toBe(batch.buffer);
+    expect((await inflateForReading(batch, 0, 10, FREE)).buffer).toBe(batch.buffer);
   });
 
   it('unknown codecs are unsupported, and nothing is compressed twice', async () => {
     const batch = batchOf([Buffer.from('x')]);
     batch[22] = 7;
-    expect(() => inflateBatch(batch, 0, LIMIT)).toThrow(expect.objectContaining({ code: 'unsupported' }));
+    const unsupported = expect.objectContaining({ code: 'unsupported' });
+    expect(() => inflateSmall(batch, 0, LIMIT)).toThrow(unsupported);
+    await expect(inflateForReading(batch, 0, LIMIT, FREE)).rejects.toEqual(unsupported);
     expect(() => deflateBatch(batch, 0, 'gzip')).toThrow(/uncompressed/);
-    await expect(deflateBatchAsync(batch, 0, 'gzip')).rejects.toThrow(/uncompressed/);
   });
 });
 
@@ -128,7 +145,7 @@ test.each(['gzip', 'zstd'] as const)(
       const bytes = Buffer.concat([section, tail]);
       const expected = expect.objectContaining({ code: 'corrupt' });
       expect(() => SECTION_CODECS[name].inflate(bytes, 4096)).toThrow(expected);
-      await expect(SECTION_CODECS[name].inflateAsync(bytes, 4096)).rejects.toEqual(expected);
+      await expect(SECTION_CODECS[name].inflateInTurns(bytes, 4096, FREE)).rejects.toEqual(expected);
     }
     expect(SECTION_CODECS[name].inflate(section, 4096).toString()).toBe('records');
   },

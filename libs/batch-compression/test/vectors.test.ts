@@ -1,4 +1,6 @@
+import { zstdCompressSync, gzipSync } from 'node:zlib';
 import { SECTION_CODECS } from '../src/index.ts';
+import { CountingTurn, FREE } from './turns.ts';
 
 const TEXT = 'robustmq robustmq robustmq robustmq robustmq 0123456789';
 const LIMIT = 1024;
@@ -8,6 +10,10 @@ function hex(text: string): Buffer {
 }
 
 const XERIAL_HEADER = '82534e4150505900 00000001 00000001';
+
+async function inflated(codec: keyof typeof SECTION_CODECS, section: Buffer, limit: number): Promise<Buffer> {
+  return Buffer.concat(await SECTION_CODECS[codec].inflateInTurns(section, limit, FREE));
+}
 
 /** Made with the reference tools (lz4 1.9, zstd 1.5, gzip 1.12) or by hand from the format's description. */
 const VECTORS: [string, keyof typeof SECTION_CODECS, string, string][] = [
@@ -50,12 +56,18 @@ const VECTORS: [string, keyof typeof SECTION_CODECS, string, string][] = [
     'abcaaaaaaaaaa',
   ],
   ['snappy, xerial without blocks', 'snappy', XERIAL_HEADER, ''],
+  [
+    'snappy, two xerial streams',
+    'snappy',
+    `${XERIAL_HEADER} 00000005 03 08 616263 ${XERIAL_HEADER} 00000005 0a 00 61 15 01`,
+    'abcaaaaaaaaaa',
+  ],
 ];
 
 describe('known bytes', () => {
   it.each(VECTORS)('%s', async (_name, codec, bytes, text) => {
     expect(SECTION_CODECS[codec].inflate(hex(bytes), LIMIT).toString()).toBe(text);
-    expect((await SECTION_CODECS[codec].inflateAsync(hex(bytes), LIMIT)).toString()).toBe(text);
+    expect((await inflated(codec, hex(bytes), LIMIT)).toString()).toBe(text);
   });
 
   it.each(VECTORS.filter(([, , , text]) => text.length > 1))(
@@ -63,7 +75,7 @@ describe('known bytes', () => {
     async (_name, codec, bytes, text) => {
       const expected = expect.objectContaining({ code: 'too_large' });
       expect(() => SECTION_CODECS[codec].inflate(hex(bytes), text.length - 1)).toThrow(expected);
-      await expect(SECTION_CODECS[codec].inflateAsync(hex(bytes), text.length - 1)).rejects.toEqual(expected);
+      await expect(inflated(codec, hex(bytes), text.length - 1)).rejects.toEqual(expected);
       expect(SECTION_CODECS[codec].inflate(hex(bytes), text.length).toString()).toBe(text);
     },
   );
@@ -92,43 +104,19 @@ describe('known bytes', () => {
   ])('refuses %s', async (_name, codec, bytes, code) => {
     const expected = expect.objectContaining({ name: 'BrokerError', code });
     expect(() => SECTION_CODECS[codec].inflate(hex(bytes), LIMIT)).toThrow(expected);
-    await expect(SECTION_CODECS[codec].inflateAsync(hex(bytes), LIMIT)).rejects.toEqual(expected);
+    await expect(inflated(codec, hex(bytes), LIMIT)).rejects.toEqual(expected);
   });
 
   it('reads snappy blocks on the thread pool as well', async () => {
     const text = Buffer.alloc(100_000, 'robust');
     const section = SECTION_CODECS.snappy.deflate(text);
     expect(section.subarray(0, 8)).toEqual(hex('82534e4150505900'));
-    expect(await SECTION_CODECS.snappy.inflateAsync(section, text.length)).toEqual(text);
+    expect((await inflated('snappy', section, text.length)).equals(text)).toBe(true);
     section[30]! ^= 0xff;
     section.fill(0xff, 40, 60);
-    await expect(SECTION_CODECS.snappy.inflateAsync(section, text.length)).rejects.toMatchObject({
+    await expect(inflated('snappy', section, text.length)).rejects.toMatchObject({
       code: 'corrupt',
     });
-  });
-
-  it('N8: yields while it inflates many small snappy blocks', async () => {
-    const text = Buffer.alloc(4_000, 'robust');
-    const block = SECTION_CODECS.snappy.deflate(text).subarray(16);
-    const section = Buffer.concat([hex(XERIAL_HEADER), ...Array.from({ length: 1_000 }, () => block)]);
-    const { result, turns } = await withTurns(SECTION_CODECS.snappy.inflateAsync(section, 4_000_000));
-    expect((await result).equals(Buffer.concat(Array.from({ length: 1_000 }, () => text)))).toBe(true);
-    expect(turns).toBeGreaterThan(25);
-    // At once that many would hold up the loop.
-    expect(() => SECTION_CODECS.snappy.inflate(section, 4_000_000)).toThrow(
-      expect.objectContaining({ code: 'too_large' }),
-    );
-  });
-
-  it('N8: yields while it measures an lz4 frame of many sequences', async () => {
-    const block = Buffer.alloc(1_200_000, hex('10 01 0100'));
-    const length = Buffer.alloc(4);
-    length.writeUInt32LE(block.length);
-    const blocks = Array.from({ length: 5 }, () => [length, block]).flat();
-    const section = Buffer.concat([hex('04224d18604082'), ...blocks, Buffer.alloc(4)]);
-    const { result, turns } = await withTurns(SECTION_CODECS.lz4.inflateAsync(section, 200_000));
-    await expect(result).rejects.toMatchObject({ code: 'too_large' });
-    expect(turns).toBeGreaterThan(50);
   });
 
   it('lz4: refuses more blocks than any client writes', () => {
@@ -139,16 +127,120 @@ describe('known bytes', () => {
   });
 });
 
-/** Turns that others got on the loop until the work was over. */
-async function withTurns<T>(work: Promise<T>): Promise<{ result: Promise<T>; turns: number }> {
-  let turns = 0;
-  let isOver = false;
-  const count = (): void => {
-    turns += 1;
-    if (!isOver) setImmediate(count);
+describe('zstd data of several frames, as Apache Kafka reads it', () => {
+  const one = zstdCompressSync(Buffer.from('one '));
+  const two = zstdCompressSync(Buffer.from('two'));
+  const skippable = (content: string, kind = 0): Buffer => {
+    const head = hex(`5${kind.toString(16)}2a4d18 00000000`);
+    head.writeUInt32LE(content.length, 4);
+    return Buffer.concat([head, Buffer.from(content)]);
   };
-  setImmediate(count);
-  await work.catch(() => undefined);
-  isOver = true;
-  return { result: work, turns };
-}
+
+  it.each<[string, Buffer[], string]>([
+    ['two frames', [one, two], 'one two'],
+    ['a skippable frame before', [skippable('x'), one], 'one '],
+    [
+      'skippable frames between and behind',
+      [one, skippable(''), skippable('yy', 15), two, skippable('z')],
+      'one two',
+    ],
+    ['an empty frame between', [one, zstdCompressSync(Buffer.alloc(0)), two], 'one two'],
+    ['nothing but a skippable frame', [skippable('xyz')], ''],
+    ['eight frames', Array.from({ length: 8 }, () => one), 'one '.repeat(8)],
+  ])('%s', async (_name, frames, text) => {
+    const section = Buffer.concat(frames);
+    expect(SECTION_CODECS.zstd.inflate(section, LIMIT).toString()).toBe(text);
+    expect((await inflated('zstd', section, LIMIT)).toString()).toBe(text);
+    const exact = Math.max(1, text.length);
+    expect((await inflated('zstd', section, exact)).toString()).toBe(text);
+    if (text.length < 2) return;
+    const expected = expect.objectContaining({ code: 'too_large' });
+    expect(() => SECTION_CODECS.zstd.inflate(section, exact - 1)).toThrow(expected);
+    await expect(inflated('zstd', section, exact - 1)).rejects.toEqual(expected);
+  });
+
+  it.each<[string, Buffer[]]>([
+    ['a frame that is cut off', [one, two.subarray(0, -1)]],
+    ['a magic that is cut off', [one, Buffer.from([0x28, 0xb5, 0x2f])]],
+    ['junk behind', [one, Buffer.from('junk')]],
+    ['a skippable frame that is longer than the section', [one, skippable('abc').subarray(0, -1)]],
+    ['the head of a skippable frame, cut off', [one, skippable('').subarray(0, -1)]],
+  ])('refuses %s', async (_name, frames) => {
+    const section = Buffer.concat(frames);
+    const expected = expect.objectContaining({ name: 'BrokerError', code: 'corrupt' });
+    expect(() => SECTION_CODECS.zstd.inflate(section, LIMIT)).toThrow(expected);
+    await expect(inflated('zstd', section, LIMIT)).rejects.toEqual(expected);
+  });
+
+  it('N8: many frames are inflated in turns only, and no more than any client writes', async () => {
+    const frames = (count: number): Buffer => Buffer.concat(Array.from({ length: count }, () => one));
+    const tooMany = expect.objectContaining({ code: 'too_large' });
+    expect(() => SECTION_CODECS.zstd.inflate(frames(9), LIMIT)).toThrow(tooMany);
+    const turn = new CountingTurn();
+    const parts = await SECTION_CODECS.zstd.inflateInTurns(frames(100), LIMIT, turn);
+    expect(Buffer.concat(parts).toString()).toBe('one '.repeat(100));
+    expect(turn.yields).toBeGreaterThanOrEqual(20);
+    const skippables = Buffer.concat(Array.from({ length: 1_025 }, () => skippable('')));
+    await expect(inflated('zstd', skippables, LIMIT)).rejects.toEqual(tooMany);
+  });
+});
+
+test('gzip of several members is one section, as in Apache Kafka', async () => {
+  const section = Buffer.concat([gzipSync('one '), gzipSync('two')]);
+  expect(SECTION_CODECS.gzip.inflate(section, LIMIT).toString()).toBe('one two');
+  expect((await inflated('gzip', section, LIMIT)).toString()).toBe('one two');
+});
+
+describe('N8: no step is long, whatever the bytes are', () => {
+  it('snappy: many small blocks', async () => {
+    const text = Buffer.alloc(900, 'robust');
+    const block = SECTION_CODECS.snappy.deflate(text).subarray(16);
+    const section = Buffer.concat([hex(XERIAL_HEADER), ...Array.from({ length: 16_000 }, () => block)]);
+    const turn = new CountingTurn();
+    const parts = await SECTION_CODECS.snappy.inflateInTurns(section, 16_000_000, turn);
+    expect(parts).toHaveLength(16_000);
+    expect(parts.every((part) => part.equals(text))).toBe(true);
+    expect(turn.yields).toBe(16_000 / CountingTurn.LOOKS);
+    // At once that many would hold up the loop.
+    expect(() => SECTION_CODECS.snappy.inflate(section, 16_000_000)).toThrow(
+      expect.objectContaining({ code: 'too_large' }),
+    );
+  });
+
+  const lz4Frame = (...blocks: Buffer[]): Buffer => {
+    const sized = blocks.flatMap((block) => {
+      const length = Buffer.alloc(4);
+      length.writeUInt32LE(block.length);
+      return [length, block];
+    });
+    // Blocks of up to 4 MiB, so that a few of them are more than the bound and have to be walked.
+    return Buffer.concat([hex('04224d18607073'), ...sized, Buffer.alloc(4)]);
+  };
+
+  it.each<[string, Buffer, number]>([
+    ['many sequences', Buffer.alloc(4_000_000, hex('10 01 0100')), 4_000_000 / 16_384],
+    [
+      'one endless literal length',
+      Buffer.concat([hex('f0'), Buffer.alloc(4_000_000, 0xff)]),
+      4_000_000 / 16_384,
+    ],
+    [
+      'one endless match length',
+      Buffer.concat([hex('1f 00 0100'), Buffer.alloc(4_000_000, 0xff)]),
+      4_000_000 / 16_384,
+    ],
+  ])('lz4: a block of %s', async (_name, block, steps) => {
+    const turn = new CountingTurn();
+    const result = SECTION_CODECS.lz4.inflateInTurns(lz4Frame(block, block), 2_000_000, turn);
+    await expect(result).rejects.toMatchObject({ name: 'BrokerError' });
+    expect(turn.looks).toBeGreaterThanOrEqual(Math.floor(steps));
+  });
+
+  it('lz4: many blocks', async () => {
+    const section = lz4Frame(...Array.from({ length: 16_000 }, () => hex('10 61')));
+    const turn = new CountingTurn();
+    const parts = await SECTION_CODECS.lz4.inflateInTurns(section, 16_000, turn);
+    expect(Buffer.concat(parts).equals(Buffer.alloc(16_000, 'a'))).toBe(true);
+    expect(turn.looks).toBeGreaterThanOrEqual(2 * 16_000);
+  });
+});

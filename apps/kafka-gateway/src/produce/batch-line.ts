@@ -26,7 +26,7 @@ export class BatchLine {
 
   /** Checks a batch whose header is sound; `checked` is called before that of any later batch, often at once. */
   check(records: Buffer, rules: BatchRules, checked: Checked): void {
-    if (!this.#isRunning && this.#share.mayGoOn) {
+    if (!this.#isRunning && !this.#share.isSpent) {
       const problem = checkSmall(records, rules);
       if (problem !== LATER) {
         checked(problem);
@@ -56,7 +56,7 @@ export class BatchLine {
   }
 
   #checkNext(records: Buffer, rules: BatchRules): Promise<NamedError | undefined> | NamedError | undefined {
-    const problem = this.#share.mayGoOn ? checkSmall(records, rules) : LATER;
+    const problem = this.#share.isSpent ? LATER : checkSmall(records, rules);
     return problem === LATER ? checkLarge(records, rules, this.#share) : problem;
   }
 }

@@ -1,4 +1,5 @@
 // CheckShare: what the checks of all connections share, which is the loop and the memory for inflated batches.
+import type { Turn } from '@robustmq/batch-compression';
 import { TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
 import type { MemoryBudget } from '../memory-budget.ts';
 
@@ -6,7 +7,7 @@ import type { MemoryBudget } from '../memory-budget.ts';
 const MAX_INFLATING = 4;
 
 /** See the file head. */
-export class CheckShare {
+export class CheckShare implements Turn {
   /** Of requests: batches that wait for their check count in it also when their connection is gone. */
   readonly memory: MemoryBudget;
   readonly #timers: Timers;
@@ -23,10 +24,10 @@ export class CheckShare {
     this.#turn = new TurnBudget(clock, timers);
   }
 
-  /** Whether this turn of the loop has room for more checks, whichever connection they are for (N8). */
-  get mayGoOn(): boolean {
+  /** Whether this turn of the loop has no room for more checks, whichever connection they are for (N8). */
+  get isSpent(): boolean {
     if (!this.#isInTurn) this.#beginTurn();
-    return !this.#turn.isSpent;
+    return this.#turn.isSpent;
   }
 
   #beginTurn(): void {
@@ -36,7 +37,7 @@ export class CheckShare {
   }
 
   /** Resolves in a later turn that is the caller's: one turn for each who waits, in order. */
-  nextTurn(): Promise<void> {
+  yield(): Promise<void> {
     return new Promise((resolve) => {
       this.#waitingForTurn.push(resolve);
       this.#turnOn();

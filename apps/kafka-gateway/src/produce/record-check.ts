@@ -1,6 +1,6 @@
 // Checks what lies inside of a batch as Apache Kafka's LogValidator does: nothing that a producer wrote is believed, be it
 // compressed or not (N1). Inflation is bounded, and on the thread pool unless it is small.
-import { inflateBatch, inflateForReading } from '@robustmq/batch-compression';
+import { inflateForReading, inflateSmall } from '@robustmq/batch-compression';
 import { BrokerError } from '@robustmq/errors';
 import {
   codecOf,
@@ -31,7 +31,7 @@ export function checkSmall(records: Buffer, rules: BatchRules): NamedError | und
   const isCompressed = codecOf(records, 0) !== 0;
   if (records.length > (isCompressed ? SMALL_SECTION_BYTES : SMALL_BATCH_BYTES)) return LATER;
   try {
-    const plain = isCompressed ? inflateBatch(records, 0, SMALL_INFLATED_BYTES) : records;
+    const plain = isCompressed ? inflateSmall(records, 0, SMALL_INFLATED_BYTES) : records;
     smallCheck.begin(plain, 0).step(Infinity);
   } catch (error) {
     const mayBeSound = isCompressed && error instanceof BrokerError && error.code === 'too_large';
@@ -50,14 +50,16 @@ export async function checkLarge(
   const walk = async (plain: Buffer): Promise<void> => {
     check.begin(plain, 0);
     do {
-      while (!share.mayGoOn) await share.nextTurn();
+      while (share.isSpent) await share.yield();
     } while (!check.step(STEP_UNITS));
   };
   try {
     if (codecOf(records, 0) === 0) await walk(records);
     // The inflated bytes are held only as long as the place is: that bounds them over all connections.
     else
-      await share.inflating(async () => walk(await inflateForReading(records, 0, MAX_INFLATED_BATCH_BYTES)));
+      await share.inflating(async () =>
+        walk(await inflateForReading(records, 0, MAX_INFLATED_BATCH_BYTES, share)),
+      );
   } catch (error) {
     return problemOf(error, records);
   }

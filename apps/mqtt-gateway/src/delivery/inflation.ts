@@ -39,8 +39,9 @@ export class Inflation {
       this.#running++;
     }
     try {
-      const batch = await inflateForReading(buffer, start, this.#maxBatchBytes);
-      await this.#check(batch);
+      const turn = new TurnBudget(this.#clock, this.#timers);
+      const batch = await inflateForReading(buffer, start, this.#maxBatchBytes, turn);
+      await this.#check(batch, turn);
       return batch;
     } catch (error) {
       this.done();
@@ -56,10 +57,9 @@ export class Inflation {
   }
 
   /** In slices: a batch of 16 MiB may hold millions of records. */
-  async #check(batch: Buffer): Promise<void> {
+  async #check(batch: Buffer, turn: TurnBudget): Promise<void> {
     checkRecordCount(batch, 0);
     const check = new RecordsCheck().begin(batch, 0, true);
-    const budget = new TurnBudget(this.#clock, this.#timers);
-    while (!check.step(STEPS)) if (budget.isSpent) await budget.yield();
+    while (!check.step(STEPS)) if (turn.isSpent) await turn.yield();
   }
 }
