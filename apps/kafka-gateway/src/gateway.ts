@@ -1,6 +1,7 @@
 // KafkaGateway: puts the parts together over its ports. The process around it (main.ts) brings the production ports.
 import { randomInt } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import type { GroupStorePort } from '@robustmq/meta-client';
 import type { GroupConfig } from '@robustmq/kafka-group';
 import { systemClock, systemTimers, TimerWheel } from '@robustmq/runtime';
 import { AnswerMemory } from './answer-memory.ts';
@@ -11,7 +12,7 @@ import { GroupCoordinator } from './groups/group-coordinator.ts';
 import { KafkaListener, type ListenerOptions } from './listener.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { RateLimitedLog, type DebugSwitch } from '@robustmq/telemetry';
-import type { ClusterViewPort, GroupStorePort, JournalPort, TopicCommandsPort } from './ports.ts';
+import type { ClusterViewPort, JournalPort, TopicCommandsPort } from './ports.ts';
 import { CheckShare } from './produce/check-share.ts';
 import { ProducerIdAllocator } from './producer-id-allocator.ts';
 

@@ -1,11 +1,10 @@
 // The process: configuration in, a serving gateway out, and an orderly end.
 import { hostname } from 'node:os';
-import { MetaClient, type Incarnations } from '@robustmq/meta-client';
+import { GroupStore, MetaClient, type Incarnations } from '@robustmq/meta-client';
 import { openCredentials, ServiceKind } from '@robustmq/rpc';
 import { Shutdown, type Log } from '@robustmq/runtime';
 import { startTelemetry, type Telemetry } from '@robustmq/telemetry';
 import { ClusterAdapter, KAFKA_ENDPOINT } from './adapters/cluster-adapter.ts';
-import { GroupStore } from './adapters/group-store.ts';
 import { JournalAdapter } from './adapters/journal.ts';
 import { TopicCommands } from './adapters/topic-commands.ts';
 import { parseAddress } from './brokers.ts';

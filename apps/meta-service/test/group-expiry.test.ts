@@ -6,7 +6,7 @@ import {
   FetchOffsetsRequestSchema,
   ListGroupsRequestSchema,
   LookupGroupsRequestSchema,
-  PutGroupMetadataRequestSchema,
+  PutGroupRowsRequestSchema,
   ServiceKind,
   type ClaimGroupResponse,
   type GroupSummary,
@@ -55,10 +55,9 @@ async function put(groupId: string, state: string): Promise<void> {
   const init = {
     ...named(groupId),
     coordinatorEpoch: await claim(groupId),
-    state,
-    metadata: Buffer.from(state),
+    head: { state },
   };
-  await world.groups.putGroupMetadata(message(PutGroupMetadataRequestSchema, init), CONTEXT);
+  await world.groups.putGroupRows(message(PutGroupRowsRequestSchema, init), CONTEXT);
 }
 
 async function commit(groupId: string, streamId = 1): Promise<void> {

@@ -6,7 +6,7 @@ import {
   FetchOffsetsRequestSchema,
   ListGroupsRequestSchema,
   LookupGroupsRequestSchema,
-  PutGroupMetadataRequestSchema,
+  PutGroupRowsRequestSchema,
   ServiceKind,
   type ClaimGroupResponse,
   type GroupClaim,
@@ -50,17 +50,10 @@ describe('consumer groups (K2)', () => {
     const { offsets } = await world.groups.fetchOffsets(message(FetchOffsetsRequestSchema, init), CONTEXT);
     return (offsets as OffsetRow[]).map(({ shard, offset }) => `${shard}:${offset}`);
   };
-  const put = (node: NodeIdentity, coordinatorEpoch: number, text: string, groupId = 'g') => {
-    const metadata = Buffer.from(text);
-    const init = {
-      node,
-      coordinatorEpoch,
-      group: group(groupId),
-      metadata,
-      state: 'Stable',
-      protocolType: 'consumer',
-    };
-    return world.groups.putGroupMetadata(message(PutGroupMetadataRequestSchema, init), CONTEXT);
+  const put = (node: NodeIdentity, coordinatorEpoch: number, epoch: number, groupId = 'g') => {
+    const head = { state: 'Stable', protocolType: 'consumer', epoch };
+    const init = { node, coordinatorEpoch, group: group(groupId), head };
+    return world.groups.putGroupRows(message(PutGroupRowsRequestSchema, init), CONTEXT);
   };
   const list = async (init: object = {}) => {
     const request = message(ListGroupsRequestSchema, { tenant: 't', ...init });
@@ -94,16 +87,16 @@ describe('consumer groups (K2)', () => {
     await world.meta.endNodes([a]);
     await claim(b);
     await expect(commit(b, 0, 9n)).rejects.toEqual(failing('not_coordinator'));
-    await expect(put(b, 0, 'x')).rejects.toEqual(failing('not_coordinator'));
+    await expect(put(b, 0, 7)).rejects.toEqual(failing('not_coordinator'));
     await expect(commit(a, 0, 9n)).rejects.toEqual(failing('fenced'));
     await expect(commit(b, 1, 1n, 'never claimed')).rejects.toEqual(failing('not_coordinator'));
     expect(await fetch()).toEqual(['0:5']);
   });
 
-  test('a deleted group forgets offsets and metadata, and its old coordinator stays fenced', async () => {
+  test('a deleted group forgets offsets and head, and its old coordinator stays fenced', async () => {
     await claim(a);
     await commit(a, 0, 5n);
-    await put(a, 0, 'x');
+    await put(a, 0, 7);
     const init = { node: a, group: group('g'), coordinatorEpoch: 0 };
     await world.groups.deleteGroups(message(DeleteGroupsRequestSchema, init), CONTEXT);
     expect(await fetch()).toEqual([]);
@@ -111,12 +104,11 @@ describe('consumer groups (K2)', () => {
     await expect(commit(a, 0, 9n)).rejects.toEqual(failing('not_coordinator'));
   });
 
-  test('metadata comes back with the claim', async () => {
-    await claim(a);
-    await put(a, 0, 'members');
+  test('the head comes back with the claim', async () => {
+    expect((await claim(a)).head).toBeUndefined();
+    await put(a, 0, 7);
     await world.meta.endNodes([a]);
-    const answer = await claim(b);
-    expect([Buffer.from(answer.metadata).toString(), answer.exists]).toEqual(['members', true]);
+    expect(await claim(b)).toMatchObject({ exists: true, head: { state: 'Stable', epoch: 7 } });
   });
 
   test('offsets: all, some, deleted ones', async () => {

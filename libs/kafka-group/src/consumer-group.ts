@@ -3,8 +3,14 @@
 import { answerJoin, answerSync, joinError, syncError } from './answers.ts';
 import { GroupState, type Member } from './group-state.ts';
 import { checkMember, join, renamePersisted } from './join.ts';
-import { joinPhaseExpired, removeMember, syncPhaseExpired, tryCompleteJoin } from './rebalance.ts';
-import { decodeGroup } from './record.ts';
+import {
+  joinPhaseExpired,
+  maybePrepareRebalance,
+  removeMember,
+  syncPhaseExpired,
+  tryCompleteJoin,
+} from './rebalance.ts';
+import { restoreGroup } from './record.ts';
 import { CONSUMER_PROTOCOL_TYPE, subscribedTopics } from './subscription.ts';
 import { assignmentPersisted, sync } from './sync.ts';
 import type {
@@ -15,6 +21,7 @@ import type {
   GroupStateName,
   JoinRequest,
   MemberIdentity,
+  StoredRecord,
   SyncRequest,
 } from './types.ts';
 
@@ -26,9 +33,10 @@ export class ConsumerGroup {
     this.#group = new GroupState(groupId, config, sink);
   }
 
-  /** Loads what an earlier coordinator stored; only on a fresh group. @throws BrokerError corrupt */
-  restore(metadata: Buffer, nowMs: number): void {
-    decodeGroup(this.#group, metadata, nowMs);
+  /** Loads what an earlier coordinator stored, or a part of it: then the members rebalance. Only on a fresh group. */
+  restore(stored: StoredRecord, nowMs: number): void {
+    restoreGroup(this.#group, stored, nowMs);
+    if (!stored.isComplete && this.#group.state !== 'Empty') maybePrepareRebalance(this.#group, nowMs);
   }
 
   get groupId(): string {

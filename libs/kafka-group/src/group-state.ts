@@ -12,6 +12,8 @@ export interface Member {
   clientHost: string;
   sessionTimeoutMs: number;
   rebalanceTimeoutMs: number;
+  /** Grows in the order of the map of members. */
+  position: number;
   protocols: readonly Protocol[];
   assignment: Buffer;
   /** Has not been in any generation yet. */
@@ -70,6 +72,7 @@ export class GroupState {
   /** Record that SyncGroup waits for. */
   persistId = 0;
   syncPersistId: number | undefined;
+  #nextPosition = 1;
 
   constructor(groupId: string, config: GroupConfig, sink: GroupSink) {
     this.groupId = groupId;
@@ -88,6 +91,7 @@ export class GroupState {
       clientHost: request.clientHost,
       sessionTimeoutMs: request.sessionTimeoutMs,
       rebalanceTimeoutMs: request.rebalanceTimeoutMs,
+      position: this.#nextPosition,
       protocols: request.protocols,
       assignment: EMPTY,
       isNew: true,
@@ -102,8 +106,9 @@ export class GroupState {
     return member;
   }
 
-  /** Puts a complete member into the maps; the first one leads. */
+  /** Puts a complete member behind all others; the first one leads. */
   insert(member: Member): void {
+    this.#nextPosition = member.position + 1;
     this.members.set(member.memberId, member);
     if (member.groupInstanceId !== null) this.staticMembers.set(member.groupInstanceId, member.memberId);
     this.leaderId ??= member.memberId;
@@ -124,6 +129,8 @@ export class GroupState {
     const led = this.leaderId === member.memberId;
     this.members.delete(member.memberId);
     member.memberId = memberId;
+    member.position = this.#nextPosition;
+    this.#nextPosition += 1;
     this.members.set(memberId, member);
     if (member.groupInstanceId !== null) this.staticMembers.set(member.groupInstanceId, memberId);
     if (led) this.leaderId = memberId;

@@ -1,11 +1,14 @@
 // The classic consumer-group coordinator as a pure core.
 export { ConsumerGroup } from './consumer-group.ts';
+export { StoredRows, type GroupChanges } from './stored-rows.ts';
 export {
   DEFAULT_GROUP_CONFIG,
   type GroupConfig,
   type GroupError,
+  type GroupRecord,
   type JoinRequest,
   type JoinResult,
+  type StoredRecord,
   type SyncRequest,
   type SyncResult,
 } from './types.ts';

@@ -1,13 +1,13 @@
 // The rebalance: from "someone came or went" to a new generation whose members have all been told.
 import { answerJoin, answerSync, joinError, joinSuccess, syncError } from './answers.ts';
 import type { GroupState, Member } from './group-state.ts';
-import { encodeGroup } from './record.ts';
+import { recordOf } from './record.ts';
 import type { GroupStateName } from './types.ts';
 
 /** Stores the group, as it will be in `state`, under the next id. */
 export function persist(group: GroupState, state: GroupStateName = group.state): void {
   group.persistId += 1;
-  group.sink.persist(group.persistId, encodeGroup(group, state));
+  group.sink.persist(group.persistId, recordOf(group, state));
 }
 
 /** Starts a rebalance unless one is being prepared already. */

@@ -109,11 +109,49 @@ export interface MemberIdentity {
   readonly groupInstanceId: string | null;
 }
 
-/** What has to be stored before the group goes on; `metadata` is opaque to everyone else. */
-export interface GroupRecord {
-  readonly metadata: Buffer;
+/** What is stored of a group as a whole. */
+export interface GroupHead {
   readonly state: GroupStateName;
   readonly protocolType: string;
+  readonly generationId: number;
+  /** Null while the group has no member. */
+  readonly protocolName: string | null;
+  /** Null while the group has no member. */
+  readonly leaderId: string | null;
+}
+
+/** What is stored of a member: what it said of itself. */
+export interface MemberRow {
+  readonly memberId: string;
+  readonly groupInstanceId: string | null;
+  readonly clientId: string;
+  readonly clientHost: string;
+  readonly sessionTimeoutMs: number;
+  readonly rebalanceTimeoutMs: number;
+  /** Members are in this order: in it they vote, and the first leads. */
+  readonly position: number;
+  readonly protocols: readonly Protocol[];
+}
+
+/** What a member is to have; a member without one has nothing. */
+export interface TargetRow {
+  readonly memberId: string;
+  readonly assignment: Buffer;
+}
+
+/** All that has to be stored before the group goes on. */
+export interface GroupRecord {
+  readonly head: GroupHead;
+  /** In the order of their positions. */
+  readonly members: readonly MemberRow[];
+  readonly targets: readonly TargetRow[];
+}
+
+/** A record as read back, in any order. */
+export interface StoredRecord extends Omit<GroupRecord, 'head'> {
+  readonly head: Omit<GroupHead, 'state'>;
+  /** False when its writer ended before it had changed all rows: nobody knows who owns what. */
+  readonly isComplete: boolean;
 }
 
 /**

@@ -8,7 +8,7 @@ import {
   type SyncRequest,
   type SyncResult,
 } from '../src/index.ts';
-import type { GroupRecord } from '../src/types.ts';
+import type { GroupRecord, StoredRecord } from '../src/types.ts';
 
 export const RANGE = 'range';
 
@@ -24,7 +24,7 @@ export class Harness {
   #token = 0;
   #memberId = 0;
 
-  constructor(config: Partial<GroupConfig> = {}, metadata?: Buffer, nowMs = 0) {
+  constructor(config: Partial<GroupConfig> = {}, stored?: StoredRecord, nowMs = 0) {
     this.nowMs = nowMs;
     this.group = new ConsumerGroup(
       'g',
@@ -38,7 +38,7 @@ export class Harness {
         },
       },
     );
-    if (metadata !== undefined) this.group.restore(metadata, nowMs);
+    if (stored !== undefined) this.group.restore(stored, nowMs);
   }
 
   #answer<T>(answers: Map<number, T>, token: number, result: T): void {
@@ -102,6 +102,13 @@ export class Harness {
   store(error: Parameters<ConsumerGroup['persisted']>[1] = 'NONE'): void {
     const last = this.records.at(-1);
     if (last !== undefined) this.group.persisted(last.id, error, this.nowMs);
+  }
+
+  /** The last record, as the next coordinator reads it. */
+  stored(): StoredRecord {
+    const last = this.records.at(-1);
+    if (last === undefined) throw new RangeError('nothing was stored');
+    return { ...last.record, isComplete: true };
   }
 
   /** A stable group of so many dynamic members; answers their ids, the leader first. */

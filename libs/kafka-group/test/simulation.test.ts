@@ -1,7 +1,7 @@
 import { noteCount, seedCount } from '@robustmq/testkit';
 
-import { ConsumerGroup } from '../src/index.ts';
-import { Simulation, Violation, type GroupClass } from './simulation.ts';
+import { ConsumerGroup, StoredRows } from '../src/index.ts';
+import { Simulation, Violation, type GroupClass, type RowsClass } from './simulation.ts';
 
 const SEEDS = seedCount(250);
 
@@ -27,10 +27,10 @@ function mutant(
   return Group as GroupClass;
 }
 
-function caught(Group: GroupClass): boolean {
+function caught(Group: GroupClass, Rows: RowsClass = StoredRows): boolean {
   for (let seed = 1; seed <= SEEDS; seed += 1) {
     try {
-      new Simulation(seed, Group).run();
+      new Simulation(seed, Group, Rows).run();
     } catch (error) {
       if (error instanceof Violation) return true;
       throw error;
@@ -76,8 +76,8 @@ describe('planted bugs are found', () => {
       'the assignment is lost on its way into the record (K2)',
       '../src/record.ts',
       (actual) => ({
-        decodeGroup: (group: { members: Map<string, { assignment: Buffer }> }, ...rest: unknown[]) => {
-          (actual['decodeGroup'] as (...all: unknown[]) => void)(group, ...rest);
+        restoreGroup: (group: { members: Map<string, { assignment: Buffer }> }, ...rest: unknown[]) => {
+          (actual['restoreGroup'] as (...all: unknown[]) => void)(group, ...rest);
           for (const member of group.members.values()) member.assignment = Buffer.alloc(0);
         },
       }),
@@ -101,5 +101,38 @@ describe('planted bugs are found', () => {
     ],
   ])('%s', (_name, module, change) => {
     expect(caught(mutant(module, change))).toBe(true);
+  });
+
+  test('half a change is taken for the whole (K2)', () => {
+    const Group = class extends ConsumerGroup {
+      override restore(stored: Parameters<ConsumerGroup['restore']>[0], nowMs: number): void {
+        super.restore({ ...stored, isComplete: true }, nowMs);
+      }
+    };
+    expect(caught(Group)).toBe(true);
+  });
+
+  test('rows of a write that failed are believed to be there (K2)', () => {
+    const Rows = class extends StoredRows {
+      override changesTo(
+        record: Parameters<StoredRows['changesTo']>[0],
+      ): ReturnType<StoredRows['changesTo']> {
+        const changes = super.changesTo(record);
+        this.became(record);
+        return changes;
+      }
+    };
+    expect(caught(ConsumerGroup, Rows)).toBe(true);
+  });
+
+  test('rows of members that went stay (K2)', () => {
+    const Rows = class extends StoredRows {
+      override changesTo(
+        record: Parameters<StoredRows['changesTo']>[0],
+      ): ReturnType<StoredRows['changesTo']> {
+        return { ...super.changesTo(record), gone: [] };
+      }
+    };
+    expect(caught(ConsumerGroup, Rows)).toBe(true);
   });
 });

@@ -4,15 +4,27 @@ import { Random } from '@robustmq/testkit';
 
 import {
   DEFAULT_GROUP_CONFIG,
+  StoredRows,
   type ConsumerGroup,
+  type GroupRecord,
   type JoinRequest,
   type JoinResult,
   type SyncResult,
 } from '../src/index.ts';
-import type { GroupRecord } from '../src/types.ts';
 import { subscription } from './harness.ts';
+import { RowStore, slicesOf, type Slice } from './row-store.ts';
 
 export type GroupClass = typeof ConsumerGroup;
+export type RowsClass = typeof StoredRows;
+
+/** What a coordinator stores, one after the other, each by some commands. */
+interface Write {
+  readonly id: number;
+  readonly record: GroupRecord;
+  /** Commands to come; undefined before the first. */
+  slices?: Slice[];
+  dueMs: number;
+}
 
 const PARTITIONS = 12;
 const CONFIG = { ...DEFAULT_GROUP_CONFIG, initialRebalanceDelayMs: 500 };
@@ -39,8 +51,10 @@ export class Simulation {
   readonly #seed: number;
   readonly #Group: GroupClass;
   #group!: ConsumerGroup;
-  #stored: GroupRecord | undefined;
-  readonly #storing: { dueMs: number; run: () => void }[] = [];
+  readonly #rows = new RowStore();
+  readonly #Rows: RowsClass;
+  readonly #writes: Write[] = [];
+  #known!: StoredRows;
   readonly #clients: Client[] = [];
   readonly #answers: (() => void)[] = [];
   readonly #asked = new Map<number, Client>();
@@ -54,9 +68,10 @@ export class Simulation {
   #nowMs = 0;
   #coordinator = 0;
 
-  constructor(seed: number, Group: GroupClass) {
+  constructor(seed: number, Group: GroupClass, Rows: RowsClass = StoredRows) {
     this.#seed = seed;
     this.#Group = Group;
+    this.#Rows = Rows;
     this.#random = new Random(seed);
     const count = 1 + Math.floor(this.#random.fraction() * 5);
     for (let n = 0; n < count; n += 1) {
@@ -72,8 +87,7 @@ export class Simulation {
 
   #startCoordinator(): void {
     this.#coordinator += 1;
-    const coordinator = this.#coordinator;
-    this.#storing.length = 0;
+    this.#writes.length = 0;
     // Connections die with the coordinator: nobody hears what it still had to say, answers on their way included.
     for (const client of this.#clients) {
       if (client.waiting === undefined) continue;
@@ -86,20 +100,53 @@ export class Simulation {
       joined: (token, result) => this.#take(token, (client) => this.#joined(client, result)),
       synced: (token, result) => this.#take(token, (client) => this.#synced(client, result)),
       persist: (id, record) => {
-        // Stores answer in order; a crash may come before.
-        const last = this.#storing.at(-1)?.dueMs ?? 0;
-        const dueMs = Math.max(last, this.#nowMs + Math.floor(this.#random.fraction() * 300));
-        const fails = this.#random.fraction() < 0.05;
-        const run = (): void => {
-          if (coordinator !== this.#coordinator) return;
-          if (!fails) this.#stored = record;
-          group.persisted(id, fails ? 'COORDINATOR_NOT_AVAILABLE' : 'NONE', this.#nowMs);
-        };
-        this.#storing.push({ dueMs, run });
+        this.#writes.push({ id, record, dueMs: this.#nowMs + this.#delayMs() });
       },
     });
-    if (this.#stored !== undefined) group.restore(this.#stored.metadata, this.#nowMs);
+    const stored = this.#rows.read();
+    this.#known = new this.#Rows(stored);
+    if (stored !== undefined) group.restore(stored, this.#nowMs);
     this.#group = group;
+  }
+
+  #delayMs(): number {
+    return Math.floor(this.#random.fraction() * 300);
+  }
+
+  /** Commands answer in order. One may fail, and nobody knows whether it was applied; a crash may come between any two. */
+  #store(): void {
+    for (
+      let write = this.#writes[0];
+      write !== undefined && write.dueMs <= this.#nowMs;
+      [write] = this.#writes
+    ) {
+      write.slices ??= slicesOf(this.#known.changesTo(write.record), this.#random);
+      const fails = this.#random.fraction() < 0.05;
+      const slice = write.slices.shift();
+      if (slice !== undefined && (!fails || this.#random.fraction() < 0.5)) this.#rows.apply(slice);
+      write.dueMs = this.#nowMs + this.#delayMs();
+      if (!fails && write.slices.length > 0) continue;
+      this.#writes.shift();
+      const [next] = this.#writes;
+      if (next !== undefined) next.dueMs = Math.max(next.dueMs, this.#nowMs);
+      if (!fails) {
+        this.#known.became(write.record);
+        this.#checkRows(write.record);
+      }
+      this.#group.persisted(write.id, fails ? 'COORDINATOR_NOT_AVAILABLE' : 'NONE', this.#nowMs);
+    }
+  }
+
+  /** A write that ended well left the rows of its record, and no others. */
+  #checkRows({ members, targets }: GroupRecord): void {
+    const stored = this.#rows.read();
+    const assigned = new Map(stored?.targets.map(({ memberId, assignment }) => [memberId, assignment]));
+    if (stored?.isComplete !== true || stored.members.length !== members.length)
+      this.#fail(`${members.length} members are stored as ${stored?.members.length}`);
+    for (const { memberId, assignment } of targets) {
+      if (!(assigned.get(memberId) ?? Buffer.alloc(0)).equals(assignment))
+        this.#fail(`what ${memberId} is to have is not what is stored`);
+    }
   }
 
   #take(token: number, deliver: (client: Client) => void): void {
@@ -202,10 +249,12 @@ export class Simulation {
 
   /** K2: what a member acts on is stored, so that the next coordinator knows it. */
   #checkStored(client: Client): void {
-    const stored = this.#stored;
+    const stored = this.#rows.read();
     if (stored === undefined) this.#fail(`${client.name} has an assignment and nothing is stored`);
+    // The next record is on its way already.
+    if (!stored.isComplete) return;
     const reader: ConsumerGroup = new this.#Group('g', CONFIG, NO_SINK);
-    reader.restore(stored.metadata, this.#nowMs);
+    reader.restore(stored, this.#nowMs);
     if (reader.generationId !== client.generationId) return;
     const own = reader.describe().members.find(({ memberId }) => memberId === client.memberId);
     if (own !== undefined && String(own.assignment) !== client.owned)
@@ -244,11 +293,7 @@ export class Simulation {
 
   #step(quiet: boolean): void {
     this.#nowMs += Math.floor(this.#random.fraction() * 200);
-    for (const { dueMs, run } of [...this.#storing]) {
-      if (dueMs > this.#nowMs) break;
-      this.#storing.shift();
-      run();
-    }
+    this.#store();
     if (this.#group.nextDeadlineMs() <= this.#nowMs) this.#group.tick(this.#nowMs);
     for (const answer of this.#answers.splice(0)) answer();
     if (!quiet) this.#trouble();
@@ -309,7 +354,7 @@ export class Simulation {
       );
     }
     const owned = this.#clients.reduce(
-      (sum, client) => sum + client.owned.split(':')[1]!.split(',').filter(Boolean).length,
+      (sum, client) => sum + (client.owned.split(':')[1] ?? '').split(',').filter(Boolean).length,
       0,
     );
     if (owned !== PARTITIONS) this.#fail(`${owned} of ${PARTITIONS} partitions have an owner`);

@@ -1,4 +1,13 @@
 export { ClusterView } from './cluster-view.ts';
+export { GroupStore } from './group-store.ts';
+export type {
+  CommittedOffset,
+  GroupClaim,
+  GroupRowChanges,
+  GroupStorePort,
+  GroupSummary,
+  StoredGroup,
+} from './group-port.ts';
 export { Incarnations } from './incarnations.ts';
 export { MetaClient, type NodeDescription, type Registration } from './meta-client.ts';
 export {

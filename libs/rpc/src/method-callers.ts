@@ -51,7 +51,8 @@ const SESSIONS: Rows<typeof SessionService> = {
 const GROUPS: Rows<typeof GroupService> = {
   claimGroup: GROUP_MEMBERS,
   lookupGroups: GROUP_MEMBERS,
-  putGroupMetadata: GROUP_MEMBERS,
+  putGroupRows: GROUP_MEMBERS,
+  readGroupRows: GROUP_MEMBERS,
   commitOffsets: GROUP_MEMBERS,
   fetchOffsets: GROUP_MEMBERS,
   deleteOffsets: GROUP_MEMBERS,

@@ -2,18 +2,21 @@
 // Requests for a group that is still being claimed and loaded wait for it: clients never see "loading".
 import {
   ConsumerGroup,
+  StoredRows,
   type GroupConfig,
   type GroupError,
+  type GroupRecord,
   type JoinRequest,
   type JoinResult,
+  type StoredRecord,
   type SyncRequest,
   type SyncResult,
 } from '@robustmq/kafka-group';
+import type { GroupStorePort } from '@robustmq/meta-client';
 import type { Cancel, Timers } from '@robustmq/runtime';
 import type { RateLimitedLog } from '@robustmq/telemetry';
 import { OrderedWrites } from './ordered-writes.ts';
 import { groupErrorOf } from '../error-table.ts';
-import type { GroupStorePort } from '../ports.ts';
 
 /** A claimed group. `ownedBy` stale claims are fenced in meta by the epoch. */
 export interface OwnedGroup {
@@ -133,11 +136,11 @@ export class GroupCoordinator {
         if (claim === undefined) return 'missing';
         if (claim.live && claim.nodeId !== selfNodeId) return 'NOT_COORDINATOR';
       }
-      const { granted, claim, metadata } = await store.claim(groupId);
+      const { granted, claim, stored } = await store.claim(groupId);
       // A claim that comes too late ends with the lease.
       if (!granted || this.#isStopped) return 'NOT_COORDINATOR';
-      const owned = this.#own(groupId, claim.coordinatorEpoch, config);
-      if (metadata.length > 0) owned.group.restore(metadata, nowMs());
+      const owned = this.#own(groupId, claim.coordinatorEpoch, config, stored);
+      if (stored !== undefined) owned.group.restore(stored, nowMs());
       this.#groups.set(groupId, owned);
       return owned;
     } catch (error) {
@@ -146,14 +149,24 @@ export class GroupCoordinator {
     }
   }
 
-  #own(groupId: string, coordinatorEpoch: number, config: GroupConfig): OwnedGroup {
+  #own(
+    groupId: string,
+    coordinatorEpoch: number,
+    config: GroupConfig,
+    stored: StoredRecord | undefined,
+  ): OwnedGroup {
     const writes = new OrderedWrites();
+    const rows = new StoredRows(stored);
+    const write = async (record: GroupRecord): Promise<void> => {
+      await this.#options.store.putRows(groupId, coordinatorEpoch, rows.changesTo(record));
+      rows.became(record);
+    };
     const group: ConsumerGroup = new ConsumerGroup(groupId, config, {
       joined: (token, result) => this.#take(token)?.joined?.(result),
       synced: (token, result) => this.#take(token)?.synced?.(result),
       persist: (id, record) => {
         writes
-          .run(() => this.#options.store.putMetadata(groupId, coordinatorEpoch, record))
+          .run(() => write(record))
           .then(
             () => group.persisted(id, 'NONE', this.#options.nowMs()),
             (error: unknown) => this.#persistFailed(owned, id, error),
@@ -166,7 +179,7 @@ export class GroupCoordinator {
 
   #persistFailed(owned: OwnedGroup, id: number, error: unknown): void {
     const { log, nowMs } = this.#options;
-    log.warn('persist', { group_id: owned.group.groupId, err: error }, 'group metadata cannot be stored');
+    log.warn('persist', { group_id: owned.group.groupId, err: error }, 'rows of the group cannot be stored');
     if (this.fencedBy(owned, error)) return;
     owned.group.persisted(id, 'COORDINATOR_NOT_AVAILABLE', nowMs());
   }

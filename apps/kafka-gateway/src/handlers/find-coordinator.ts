@@ -4,7 +4,7 @@ import { api } from '../api.ts';
 import { endpointOf, rendezvousOrder } from '../brokers.ts';
 import type { RequestContext } from '../context.ts';
 import { groupErrorOf } from '../error-table.ts';
-import type { GroupClaim } from '../ports.ts';
+import type { GroupClaim } from '@robustmq/meta-client';
 
 type Coordinator = NonNullable<FindCoordinatorResponseInput['coordinators']>[number];
 

@@ -5,7 +5,7 @@ import { api } from '../api.ts';
 import { rendezvousOrder } from '../brokers.ts';
 import type { RequestContext } from '../context.ts';
 import { groupErrorOf } from '../error-table.ts';
-import type { GroupSummary } from '../ports.ts';
+import type { GroupSummary } from '@robustmq/meta-client';
 
 type Listed = ListGroupsResponseInput['groups'][number];
 

@@ -8,7 +8,8 @@ import { api } from '../api.ts';
 import type { RequestContext } from '../context.ts';
 import { groupErrorOf } from '../error-table.ts';
 import type { OwnedGroup } from '../groups/group-coordinator.ts';
-import type { CommittedOffset, TopicView } from '../ports.ts';
+import type { CommittedOffset } from '@robustmq/meta-client';
+import type { TopicView } from '../ports.ts';
 
 type TopicResult = OffsetCommitResponseInput['topics'][number];
 type PartitionResult = TopicResult['partitions'][number];

@@ -8,7 +8,8 @@ import {
 import { api } from '../api.ts';
 import type { RequestContext } from '../context.ts';
 import { groupErrorOf } from '../error-table.ts';
-import type { CommittedOffset, TopicView } from '../ports.ts';
+import type { CommittedOffset } from '@robustmq/meta-client';
+import type { TopicView } from '../ports.ts';
 import { mapBounded } from '../map-bounded.ts';
 
 type GroupResult = NonNullable<OffsetFetchResponseInput['groups']>[number];

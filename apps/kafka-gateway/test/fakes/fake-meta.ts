@@ -2,13 +2,17 @@
 import { randomBytes } from 'node:crypto';
 import { BrokerError } from '@robustmq/errors';
 import type {
-  BrokerView,
-  ClusterViewPort,
   CommittedOffset,
-  CreateTopic,
   GroupClaim,
+  GroupRowChanges,
   GroupStorePort,
   GroupSummary,
+  StoredGroup,
+} from '@robustmq/meta-client';
+import type {
+  BrokerView,
+  ClusterViewPort,
+  CreateTopic,
   TopicCommandsPort,
   TopicView,
 } from '../../src/ports.ts';
@@ -127,9 +131,7 @@ export class FakeMeta implements ClusterViewPort, TopicCommandsPort {
 
 interface FakeGroup {
   claim: GroupClaim;
-  metadata: Buffer;
-  state: string;
-  protocolType: string;
+  stored: StoredGroup | undefined;
   readonly offsets: Map<string, CommittedOffset>;
 }
 
@@ -144,7 +146,7 @@ export class FakeGroupStore implements GroupStorePort {
     let group = this.groups.get(groupId);
     if (group === undefined) {
       const claim = { nodeId: '', coordinatorEpoch: 0, live: false };
-      group = { claim, metadata: Buffer.alloc(0), state: '', protocolType: '', offsets: new Map() };
+      group = { claim, stored: undefined, offsets: new Map() };
       this.groups.set(groupId, group);
     }
     return group;
@@ -156,10 +158,10 @@ export class FakeGroupStore implements GroupStorePort {
     const exists = this.groups.has(groupId);
     const group = this.group(groupId);
     if (group.claim.live && group.claim.nodeId !== 'kafka-1') {
-      return { granted: false, claim: group.claim, metadata: group.metadata, exists };
+      return { granted: false, claim: group.claim, stored: undefined, exists };
     }
     group.claim = { nodeId: 'kafka-1', coordinatorEpoch: group.claim.coordinatorEpoch + 1, live: true };
-    return { granted: true, claim: group.claim, metadata: group.metadata, exists };
+    return { granted: true, claim: group.claim, stored: group.stored, exists };
   }
 
   async lookup(groupIds: readonly string[]) {
@@ -168,14 +170,11 @@ export class FakeGroupStore implements GroupStorePort {
     return groupIds.map((groupId) => this.groups.get(groupId)?.claim);
   }
 
-  async putMetadata(
-    groupId: string,
-    coordinatorEpoch: number,
-    record: { metadata: Buffer; state: string; protocolType: string },
-  ) {
+  async putRows(groupId: string, coordinatorEpoch: number, changes: GroupRowChanges) {
     await this.#check(groupId, coordinatorEpoch);
-    this.puts.push(`${groupId} ${record.state}`);
-    Object.assign(this.group(groupId), record);
+    this.puts.push(`${groupId} ${changes.head.state}`);
+    const group = this.group(groupId);
+    group.stored = applied(changes.replace ? undefined : group.stored, changes);
   }
 
   async commitOffsets(groupId: string, coordinatorEpoch: number, offsets: readonly CommittedOffset[]) {
@@ -209,8 +208,10 @@ export class FakeGroupStore implements GroupStorePort {
   async *list(): AsyncIterable<GroupSummary> {
     await Promise.resolve();
     if (this.error !== undefined) throw this.error;
-    for (const [groupId, { state, protocolType, claim }] of this.groups)
+    for (const [groupId, { stored, claim }] of this.groups) {
+      const { state, protocolType } = stored?.head ?? { state: '', protocolType: '' };
       yield { groupId, state, protocolType, claim };
+    }
   }
 
   async #check(groupId: string, coordinatorEpoch: number): Promise<void> {
@@ -220,4 +221,23 @@ export class FakeGroupStore implements GroupStorePort {
     if (this.group(groupId).claim.coordinatorEpoch !== coordinatorEpoch)
       throw new BrokerError('fenced', 'stale epoch');
   }
+}
+
+/** What is stored once these rows have changed. */
+function applied(stored: StoredGroup | undefined, changes: GroupRowChanges): StoredGroup {
+  const { head, gone } = changes;
+  const rows = <R extends { readonly memberId: string }>(
+    before: readonly R[] = [],
+    after: readonly R[],
+  ): R[] => {
+    const named = new Map([...before, ...after].map((row) => [row.memberId, row]));
+    for (const memberId of gone) named.delete(memberId);
+    return [...named.values()];
+  };
+  return {
+    head,
+    isComplete: true,
+    members: rows(stored?.members, changes.members),
+    targets: rows(stored?.targets, changes.targets),
+  };
 }

@@ -10,7 +10,7 @@ import {
   GroupRowSchema,
   NodeIdentitySchema,
   OffsetRowSchema,
-  PutGroupMetadataResponseSchema,
+  PutGroupRowsResponseSchema,
   type ClaimGroup,
   type CommitOffsetsRequest,
   type DeleteGroupsRequest,
@@ -20,11 +20,12 @@ import {
   type GroupClaim,
   type GroupKey,
   type GroupRow,
-  type PutGroupMetadataRequest,
+  type PutGroupRowsRequest,
 } from '@robustmq/rpc';
 import type { ApplyView } from '../group-machine.ts';
 import { checkClaim, claim, UNCLAIMED, type Claim } from './claims.ts';
 import { dataCommand, type AnyDataCommand } from './commands.ts';
+import { changeGroupRows, dropGroupRows } from './group-rows.ts';
 import { afterPrefix, groupKey, idleGroupKey, offsetKey, offsetsPrefix } from './keys.ts';
 
 /** Offsets in one commit. */
@@ -65,23 +66,31 @@ function claimGroup(view: ApplyView, { node, group, expectedEpoch }: ClaimGroup,
   writeIdle(view, key, row, create(GroupRowSchema, { ...row, claim: held, idleSinceMs }));
   return toBinary(
     ClaimGroupResponseSchema,
-    create(ClaimGroupResponseSchema, { claim: held, granted: true, metadata: row.metadata, exists }),
+    create(ClaimGroupResponseSchema, {
+      claim: held,
+      granted: true,
+      exists,
+      ...(row.head && { head: row.head }),
+    }),
   );
 }
 
 /** A claim alone does not make a group: FindCoordinator claims whatever it is asked for. */
 export function groupExists(row: GroupRow): boolean {
-  return row.metadata.length > 0 || row.hasOffsets;
+  return row.head !== undefined || row.hasOffsets;
 }
 
-function putGroupMetadata(view: ApplyView, request: PutGroupMetadataRequest, nowMs: bigint): Uint8Array {
+function putGroupRows(view: ApplyView, request: PutGroupRowsRequest, nowMs: bigint): Uint8Array {
+  const key = keyOf(request.group);
   const row = claimed(view, request);
-  const { metadata, state, protocolType } = request;
-  const wasIdle = row.idleSinceMs > 0n && isWithoutMembers(row);
-  const idleSinceMs = state === EMPTY ? (wasIdle ? row.idleSinceMs : nowMs) : 0n;
-  const next = create(GroupRowSchema, { ...row, metadata, state, protocolType, idleSinceMs });
-  writeIdle(view, keyOf(request.group), row, next);
-  return toBinary(PutGroupMetadataResponseSchema, create(PutGroupMetadataResponseSchema));
+  const { head } = request;
+  changeGroupRows(view, key, request);
+  if (head !== undefined) {
+    const wasIdle = row.idleSinceMs > 0n && isWithoutMembers(row);
+    const idleSinceMs = head.state === EMPTY ? (wasIdle ? row.idleSinceMs : nowMs) : 0n;
+    writeIdle(view, key, row, create(GroupRowSchema, { ...row, head, idleSinceMs }));
+  }
+  return toBinary(PutGroupRowsResponseSchema, create(PutGroupRowsResponseSchema));
 }
 
 function commitOffsets(view: ApplyView, request: CommitOffsetsRequest, nowMs: bigint): Uint8Array {
@@ -136,6 +145,7 @@ function dropStrayOffsets(view: ApplyView, { offsets }: DropStrayOffsets): Uint8
 }
 
 function removeGroup(view: ApplyView, key: GroupKey, row: GroupRow): void {
+  dropGroupRows(view, key);
   const offsets = offsetsPrefix(key.tenant, key.groupId);
   view.deleteRange(offsets, afterPrefix(offsets));
   view.delete(groupKey(key.tenant, key.groupId));
@@ -145,8 +155,8 @@ function removeGroup(view: ApplyView, key: GroupKey, row: GroupRow): void {
 const EMPTY = 'Empty';
 
 /** A group of consumers that only commit has no state at all. */
-function isWithoutMembers({ state }: GroupRow): boolean {
-  return state === '' || state === EMPTY;
+function isWithoutMembers({ head }: GroupRow): boolean {
+  return head === undefined || head.state === EMPTY;
 }
 
 /** Writes the group, and lists it under the time since when it has had no members. */
@@ -196,7 +206,7 @@ function claimOf({ claim: row }: GroupRow): Claim {
   return { nodeId, incarnation, epoch };
 }
 
-type ClaimedRequest = Pick<PutGroupMetadataRequest, 'node' | 'group' | 'coordinatorEpoch'>;
+type ClaimedRequest = Pick<PutGroupRowsRequest, 'node' | 'group' | 'coordinatorEpoch'>;
 
 /** What is done to groups. */
 export const groupCommands: readonly AnyDataCommand[] = [
@@ -206,9 +216,9 @@ export const groupCommands: readonly AnyDataCommand[] = [
     apply: (view, value, { nowMs }) => claimGroup(view, value, nowMs),
   }),
   dataCommand({
-    case: 'putGroupMetadata',
+    case: 'putGroupRows',
     keysOf: ({ group }) => keysOfGroup(group),
-    apply: (view, value, { nowMs }) => putGroupMetadata(view, value, nowMs),
+    apply: (view, value, { nowMs }) => putGroupRows(view, value, nowMs),
   }),
   dataCommand({
     case: 'commitOffsets',

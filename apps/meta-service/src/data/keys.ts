@@ -11,6 +11,7 @@ export const KEY_SPACE = {
   owner: 'w',
   expiry: 'e',
   group: 'g',
+  groupRow: 'm',
   idleGroup: 'n',
   offset: 'o',
   sharedGroup: 'h',
@@ -30,6 +31,9 @@ export const SESSION_ROW = {
   start: 'v',
   will: 'w',
 } as const;
+
+/** What a row under a group's prefix is. */
+export const GROUP_ROW = { member: 'm', target: 't' } as const;
 
 const SEPARATOR = '\u0000';
 const ESCAPE = '\u0001';
@@ -90,6 +94,16 @@ export const outboundRows = (tenant: string, clientId: string): Buffer =>
   rowsOf(tenant, clientId, SESSION_ROW.outbound);
 
 export const groupKey = (tenant: string, groupId: string): Buffer => text(KEY_SPACE.group, tenant, groupId);
+
+/** Prefix of a group's members and targets. */
+export const groupRows = (tenant: string, groupId: string): Buffer =>
+  prefix(KEY_SPACE.groupRow, tenant, groupId);
+
+export const memberKey = (tenant: string, groupId: string, memberId: string): Buffer =>
+  text(KEY_SPACE.groupRow, tenant, groupId, GROUP_ROW.member, memberId);
+
+export const targetKey = (tenant: string, groupId: string, memberId: string): Buffer =>
+  text(KEY_SPACE.groupRow, tenant, groupId, GROUP_ROW.target, memberId);
 
 /** Prefix of a group's offsets. */
 export const offsetsPrefix = (tenant: string, groupId: string): Buffer =>

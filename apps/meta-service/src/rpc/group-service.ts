@@ -9,7 +9,7 @@ import {
   DeleteOffsetsResponseSchema,
   GroupClaimSchema,
   OffsetRowSchema,
-  PutGroupMetadataResponseSchema,
+  PutGroupRowsResponseSchema,
   type Command,
   type GroupClaim,
   type GroupKey,
@@ -25,18 +25,21 @@ import { liveNode } from '../cluster/live-node.ts';
 import { dataFamily } from '../families.ts';
 import { decodeResponse, type Meta } from '../meta.ts';
 import { checkKey } from './data-batches.ts';
+import { readGroupRows } from './group-pages.ts';
 
 const MAX_LISTED = 1_000;
 const MAX_LOOKUPS = 1_000;
 /** Offsets in one answer; a group has one per partition it ever committed. */
 const MAX_OFFSETS = 50_000;
+/** Members and targets in one answer. */
+const PAGE_BYTES = 1024 * 1024;
 
 /** The implementation for one meta-service. */
 export function groupService(meta: Meta): ServiceImplementation<typeof GroupService> {
   return { ...groupWrites(meta), ...groupReads(meta) };
 }
 
-type Reads = 'lookupGroups' | 'fetchOffsets' | 'listGroups';
+type Reads = 'lookupGroups' | 'readGroupRows' | 'fetchOffsets' | 'listGroups';
 
 function groupWrites(meta: Meta): Omit<ServiceImplementation<typeof GroupService>, Reads> {
   const propose = (
@@ -66,10 +69,10 @@ function groupWrites(meta: Meta): Omit<ServiceImplementation<typeof GroupService
         await propose(group, node, requestId, { case: 'claimGroup', value }),
       );
     },
-    putGroupMetadata: async (value) =>
+    putGroupRows: async (value) =>
       decodeResponse(
-        PutGroupMetadataResponseSchema,
-        await propose(value.group, value.node, value.requestId, { case: 'putGroupMetadata', value }),
+        PutGroupRowsResponseSchema,
+        await propose(value.group, value.node, value.requestId, { case: 'putGroupRows', value }),
       ),
     commitOffsets: async (value) =>
       decodeResponse(
@@ -98,6 +101,13 @@ function groupReads(meta: Meta): Pick<ServiceImplementation<typeof GroupService>
       await meta.readIndex();
       return { claims: await Promise.all(groups.map((group) => readClaim(meta, checked(group)))) };
     },
+    readGroupRows: async ({ group, place }) => {
+      const { tenant, groupId } = checked(group);
+      const family = dataFamily(meta.dataGroupOf(tenant, groupId));
+      await meta.readIndex();
+      const source = { store: meta.store, family, budget: meta.turnBudget() };
+      return readGroupRows(source, { tenant, groupId }, place, PAGE_BYTES);
+    },
     fetchOffsets: async ({ group, shards, all }) => {
       const { tenant, groupId } = checked(group);
       const family = dataFamily(meta.dataGroupOf(tenant, groupId));
@@ -123,12 +133,12 @@ function groupReads(meta: Meta): Pick<ServiceImplementation<typeof GroupService>
         rows.push(...(await existingGroups(meta, dataFamily(group), tenant, afterGroupId, wanted + 1)));
       // Byte order, as in the store, so that pages follow each other without gaps.
       rows.sort((a, b) => Buffer.compare(Buffer.from(groupIdOf(a)), Buffer.from(groupIdOf(b))));
-      const groups = rows.slice(0, wanted).map(({ claim, state, protocolType }) => {
+      const groups = rows.slice(0, wanted).map(({ claim, head }) => {
         const live =
           claim !== undefined && meta.leases.isLive(claim.coordinatorNodeId, claim.coordinatorIncarnation);
         return {
-          state,
-          protocolType,
+          state: head?.state ?? '',
+          protocolType: head?.protocolType ?? '',
           ...(claim?.group && { group: claim.group }),
           ...(claim && { claim: { ...claim, live } }),
         };

@@ -4,8 +4,8 @@
 
 // Kafka consumer groups, in the data groups: coordinator claims, metadata and offsets (rule K2).
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { NodeIdentity, RequestId, ShardRef } from "../../common/v1/common_pb.ts";
 import { file_robustmq_common_v1_common } from "../../common/v1/common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file robustmq/meta/v1/group.proto.
  */
 export const file_robustmq_meta_v1_group: GenFile = /*@__PURE__*/
-  fileDesc("Chxyb2J1c3RtcS9tZXRhL3YxL2dyb3VwLnByb3RvEhByb2J1c3RtcS5tZXRhLnYxIiwKCEdyb3VwS2V5Eg4KBnRlbmFudBgBIAEoCRIQCghncm91cF9pZBgCIAEoCSKeAQoKR3JvdXBDbGFpbRIpCgVncm91cBgBIAEoCzIaLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBLZXkSGwoTY29vcmRpbmF0b3Jfbm9kZV9pZBgCIAEoCRIfChdjb29yZGluYXRvcl9pbmNhcm5hdGlvbhgDIAEoBBIZChFjb29yZGluYXRvcl9lcG9jaBgEIAEoBRIMCgRsaXZlGAUgASgIIqEBChFDbGFpbUdyb3VwUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRIxCgpyZXF1ZXN0X2lkGAIgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIpCgVncm91cBgDIAEoCzIaLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBLZXkidAoSQ2xhaW1Hcm91cFJlc3BvbnNlEisKBWNsYWltGAEgASgLMhwucm9idXN0bXEubWV0YS52MS5Hcm91cENsYWltEg8KB2dyYW50ZWQYAiABKAgSEAoIbWV0YWRhdGEYAyABKAwSDgoGZXhpc3RzGAQgASgIIkEKE0xvb2t1cEdyb3Vwc1JlcXVlc3QSKgoGZ3JvdXBzGAEgAygLMhoucm9idXN0bXEubWV0YS52MS5Hcm91cEtleSJEChRMb29rdXBHcm91cHNSZXNwb25zZRIsCgZjbGFpbXMYASADKAsyHC5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwQ2xhaW0i+gEKF1B1dEdyb3VwTWV0YWRhdGFSZXF1ZXN0Ei4KBG5vZGUYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5EjEKCnJlcXVlc3RfaWQYAiABKAsyHS5yb2J1c3RtcS5jb21tb24udjEuUmVxdWVzdElkEikKBWdyb3VwGAMgASgLMhoucm9idXN0bXEubWV0YS52MS5Hcm91cEtleRIZChFjb29yZGluYXRvcl9lcG9jaBgEIAEoBRIQCghtZXRhZGF0YRgFIAEoDBINCgVzdGF0ZRgGIAEoCRIVCg1wcm90b2NvbF90eXBlGAcgASgJIhoKGFB1dEdyb3VwTWV0YWRhdGFSZXNwb25zZSJ+CglPZmZzZXRSb3cSEQoJc3RyZWFtX2lkGAEgASgNEg0KBXNoYXJkGAIgASgNEg4KBm9mZnNldBgDIAEoAxIUCgxsZWFkZXJfZXBvY2gYBCABKAUSEAoIbWV0YWRhdGEYBSABKAkSFwoPY29tbWl0dGVkX2F0X21zGAYgASgDIu0BChRDb21taXRPZmZzZXRzUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRIxCgpyZXF1ZXN0X2lkGAIgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIpCgVncm91cBgDIAEoCzIaLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBLZXkSGQoRY29vcmRpbmF0b3JfZXBvY2gYBCABKAUSLAoHb2Zmc2V0cxgFIAMoCzIbLnJvYnVzdG1xLm1ldGEudjEuT2Zmc2V0Um93IhcKFUNvbW1pdE9mZnNldHNSZXNwb25zZSJ7ChNGZXRjaE9mZnNldHNSZXF1ZXN0EikKBWdyb3VwGAEgASgLMhoucm9idXN0bXEubWV0YS52MS5Hcm91cEtleRIsCgZzaGFyZHMYAiADKAsyHC5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRSZWYSCwoDYWxsGAMgASgIIkQKFEZldGNoT2Zmc2V0c1Jlc3BvbnNlEiwKB29mZnNldHMYASADKAsyGy5yb2J1c3RtcS5tZXRhLnYxLk9mZnNldFJvdyLtAQoURGVsZXRlT2Zmc2V0c1JlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSMQoKcmVxdWVzdF9pZBgCIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSKQoFZ3JvdXAYAyABKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5EhkKEWNvb3JkaW5hdG9yX2Vwb2NoGAQgASgFEiwKBnNoYXJkcxgFIAMoCzIcLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFJlZiIXChVEZWxldGVPZmZzZXRzUmVzcG9uc2UivgEKE0RlbGV0ZUdyb3Vwc1JlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSMQoKcmVxdWVzdF9pZBgCIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSKQoFZ3JvdXAYAyABKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5EhkKEWNvb3JkaW5hdG9yX2Vwb2NoGAQgASgFIhYKFERlbGV0ZUdyb3Vwc1Jlc3BvbnNlIkoKEUxpc3RHcm91cHNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVsaW1pdBgCIAEoDRIWCg5hZnRlcl9ncm91cF9pZBgDIAEoCSJSChJMaXN0R3JvdXBzUmVzcG9uc2USLgoGZ3JvdXBzGAEgAygLMh4ucm9idXN0bXEubWV0YS52MS5Hcm91cFN1bW1hcnkSDAoEbW9yZRgCIAEoCCKMAQoMR3JvdXBTdW1tYXJ5EikKBWdyb3VwGAEgASgLMhoucm9idXN0bXEubWV0YS52MS5Hcm91cEtleRINCgVzdGF0ZRgCIAEoCRIVCg1wcm90b2NvbF90eXBlGAMgASgJEisKBWNsYWltGAQgASgLMhwucm9idXN0bXEubWV0YS52MS5Hcm91cENsYWltMowGCgxHcm91cFNlcnZpY2USVwoKQ2xhaW1Hcm91cBIjLnJvYnVzdG1xLm1ldGEudjEuQ2xhaW1Hcm91cFJlcXVlc3QaJC5yb2J1c3RtcS5tZXRhLnYxLkNsYWltR3JvdXBSZXNwb25zZRJdCgxMb29rdXBHcm91cHMSJS5yb2J1c3RtcS5tZXRhLnYxLkxvb2t1cEdyb3Vwc1JlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLkxvb2t1cEdyb3Vwc1Jlc3BvbnNlEmkKEFB1dEdyb3VwTWV0YWRhdGESKS5yb2J1c3RtcS5tZXRhLnYxLlB1dEdyb3VwTWV0YWRhdGFSZXF1ZXN0Gioucm9idXN0bXEubWV0YS52MS5QdXRHcm91cE1ldGFkYXRhUmVzcG9uc2USYAoNQ29tbWl0T2Zmc2V0cxImLnJvYnVzdG1xLm1ldGEudjEuQ29tbWl0T2Zmc2V0c1JlcXVlc3QaJy5yb2J1c3RtcS5tZXRhLnYxLkNvbW1pdE9mZnNldHNSZXNwb25zZRJdCgxGZXRjaE9mZnNldHMSJS5yb2J1c3RtcS5tZXRhLnYxLkZldGNoT2Zmc2V0c1JlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLkZldGNoT2Zmc2V0c1Jlc3BvbnNlEmAKDURlbGV0ZU9mZnNldHMSJi5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZU9mZnNldHNSZXF1ZXN0Gicucm9idXN0bXEubWV0YS52MS5EZWxldGVPZmZzZXRzUmVzcG9uc2USXQoMRGVsZXRlR3JvdXBzEiUucm9idXN0bXEubWV0YS52MS5EZWxldGVHcm91cHNSZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5EZWxldGVHcm91cHNSZXNwb25zZRJXCgpMaXN0R3JvdXBzEiMucm9idXN0bXEubWV0YS52MS5MaXN0R3JvdXBzUmVxdWVzdBokLnJvYnVzdG1xLm1ldGEudjEuTGlzdEdyb3Vwc1Jlc3BvbnNlYgZwcm90bzM", [file_robustmq_common_v1_common]);
+  fileDesc("Chxyb2J1c3RtcS9tZXRhL3YxL2dyb3VwLnByb3RvEhByb2J1c3RtcS5tZXRhLnYxIiwKCEdyb3VwS2V5Eg4KBnRlbmFudBgBIAEoCRIQCghncm91cF9pZBgCIAEoCSKeAQoKR3JvdXBDbGFpbRIpCgVncm91cBgBIAEoCzIaLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBLZXkSGwoTY29vcmRpbmF0b3Jfbm9kZV9pZBgCIAEoCRIfChdjb29yZGluYXRvcl9pbmNhcm5hdGlvbhgDIAEoBBIZChFjb29yZGluYXRvcl9lcG9jaBgEIAEoBRIMCgRsaXZlGAUgASgIIqEBChFDbGFpbUdyb3VwUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRIxCgpyZXF1ZXN0X2lkGAIgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIpCgVncm91cBgDIAEoCzIaLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBLZXkijQEKEkNsYWltR3JvdXBSZXNwb25zZRIrCgVjbGFpbRgBIAEoCzIcLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBDbGFpbRIPCgdncmFudGVkGAIgASgIEikKBGhlYWQYAyABKAsyGy5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwSGVhZBIOCgZleGlzdHMYBCABKAgiQQoTTG9va3VwR3JvdXBzUmVxdWVzdBIqCgZncm91cHMYASADKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5IkQKFExvb2t1cEdyb3Vwc1Jlc3BvbnNlEiwKBmNsYWltcxgBIAMoCzIcLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBDbGFpbSL4AQoJR3JvdXBIZWFkEikKBHR5cGUYASABKA4yGy5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwVHlwZRINCgVzdGF0ZRgCIAEoCRIVCg1wcm90b2NvbF90eXBlGAMgASgJEg0KBWVwb2NoGAQgASgFEhUKCHByb3RvY29sGAUgASgJSACIAQESFgoJbGVhZGVyX2lkGAYgASgJSAGIAQESEgoKaW5jb21wbGV0ZRgHIAEoCBIYChBhc3NpZ25tZW50X2Vwb2NoGAggASgFEhMKC3RvcGljc19oYXNoGAkgASgEQgsKCV9wcm90b2NvbEIMCgpfbGVhZGVyX2lkIi8KDUdyb3VwUHJvdG9jb2wSDAoEbmFtZRgBIAEoCRIQCghtZXRhZGF0YRgCIAEoDCIxCgxTdHJlYW1TaGFyZHMSEQoJc3RyZWFtX2lkGAEgASgNEg4KBnNoYXJkcxgCIAMoDSKgBAoLR3JvdXBNZW1iZXISEQoJbWVtYmVyX2lkGAEgASgJEhgKC2luc3RhbmNlX2lkGAIgASgJSACIAQESEQoJY2xpZW50X2lkGAMgASgJEhMKC2NsaWVudF9ob3N0GAQgASgJEhoKEnNlc3Npb25fdGltZW91dF9tcxgFIAEoBRIcChRyZWJhbGFuY2VfdGltZW91dF9tcxgGIAEoBRIQCghwb3NpdGlvbhgHIAEoDRIyCglwcm90b2NvbHMYCCADKAsyHy5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwUHJvdG9jb2wSDwoHcmFja19pZBgJIAEoCRIZChFzdWJzY3JpYmVkX3RvcGljcxgKIAMoCRIYChBzdWJzY3JpYmVkX3JlZ2V4GAsgASgJEhcKD3NlcnZlcl9hc3NpZ25vchgMIAEoCRIUCgxtZW1iZXJfZXBvY2gYDSABKAUSFgoOcHJldmlvdXNfZXBvY2gYDiABKAUSMQoFc3RhdGUYDyABKA4yIi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwTWVtYmVyU3RhdGUSMAoIYXNzaWduZWQYECADKAsyHi5yb2J1c3RtcS5tZXRhLnYxLlN0cmVhbVNoYXJkcxI6ChJwZW5kaW5nX3Jldm9jYXRpb24YESADKAsyHi5yb2J1c3RtcS5tZXRhLnYxLlN0cmVhbVNoYXJkc0IOCgxfaW5zdGFuY2VfaWQiZAoLR3JvdXBUYXJnZXQSEQoJbWVtYmVyX2lkGAEgASgJEhIKCmFzc2lnbm1lbnQYAiABKAwSLgoGc2hhcmRzGAMgAygLMh4ucm9idXN0bXEubWV0YS52MS5TdHJlYW1TaGFyZHMi6AIKE1B1dEdyb3VwUm93c1JlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSMQoKcmVxdWVzdF9pZBgCIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSKQoFZ3JvdXAYAyABKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5EhkKEWNvb3JkaW5hdG9yX2Vwb2NoGAQgASgFEikKBGhlYWQYBSABKAsyGy5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwSGVhZBIPCgdyZXBsYWNlGAYgASgIEi4KB21lbWJlcnMYByADKAsyHS5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwTWVtYmVyEi4KB3RhcmdldHMYCCADKAsyHS5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwVGFyZ2V0EgwKBGdvbmUYCSADKAkiFgoUUHV0R3JvdXBSb3dzUmVzcG9uc2UiUAoUUmVhZEdyb3VwUm93c1JlcXVlc3QSKQoFZ3JvdXAYASABKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5Eg0KBXBsYWNlGAIgASgMIoUBChVSZWFkR3JvdXBSb3dzUmVzcG9uc2USLgoHbWVtYmVycxgBIAMoCzIdLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBNZW1iZXISLgoHdGFyZ2V0cxgCIAMoCzIdLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBUYXJnZXQSDAoEbmV4dBgDIAEoDCJ+CglPZmZzZXRSb3cSEQoJc3RyZWFtX2lkGAEgASgNEg0KBXNoYXJkGAIgASgNEg4KBm9mZnNldBgDIAEoAxIUCgxsZWFkZXJfZXBvY2gYBCABKAUSEAoIbWV0YWRhdGEYBSABKAkSFwoPY29tbWl0dGVkX2F0X21zGAYgASgDIu0BChRDb21taXRPZmZzZXRzUmVxdWVzdBIuCgRub2RlGAEgASgLMiAucm9idXN0bXEuY29tbW9uLnYxLk5vZGVJZGVudGl0eRIxCgpyZXF1ZXN0X2lkGAIgASgLMh0ucm9idXN0bXEuY29tbW9uLnYxLlJlcXVlc3RJZBIpCgVncm91cBgDIAEoCzIaLnJvYnVzdG1xLm1ldGEudjEuR3JvdXBLZXkSGQoRY29vcmRpbmF0b3JfZXBvY2gYBCABKAUSLAoHb2Zmc2V0cxgFIAMoCzIbLnJvYnVzdG1xLm1ldGEudjEuT2Zmc2V0Um93IhcKFUNvbW1pdE9mZnNldHNSZXNwb25zZSJ7ChNGZXRjaE9mZnNldHNSZXF1ZXN0EikKBWdyb3VwGAEgASgLMhoucm9idXN0bXEubWV0YS52MS5Hcm91cEtleRIsCgZzaGFyZHMYAiADKAsyHC5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRSZWYSCwoDYWxsGAMgASgIIkQKFEZldGNoT2Zmc2V0c1Jlc3BvbnNlEiwKB29mZnNldHMYASADKAsyGy5yb2J1c3RtcS5tZXRhLnYxLk9mZnNldFJvdyLtAQoURGVsZXRlT2Zmc2V0c1JlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSMQoKcmVxdWVzdF9pZBgCIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSKQoFZ3JvdXAYAyABKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5EhkKEWNvb3JkaW5hdG9yX2Vwb2NoGAQgASgFEiwKBnNoYXJkcxgFIAMoCzIcLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFJlZiIXChVEZWxldGVPZmZzZXRzUmVzcG9uc2UivgEKE0RlbGV0ZUdyb3Vwc1JlcXVlc3QSLgoEbm9kZRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSMQoKcmVxdWVzdF9pZBgCIAEoCzIdLnJvYnVzdG1xLmNvbW1vbi52MS5SZXF1ZXN0SWQSKQoFZ3JvdXAYAyABKAsyGi5yb2J1c3RtcS5tZXRhLnYxLkdyb3VwS2V5EhkKEWNvb3JkaW5hdG9yX2Vwb2NoGAQgASgFIhYKFERlbGV0ZUdyb3Vwc1Jlc3BvbnNlIkoKEUxpc3RHcm91cHNSZXF1ZXN0Eg4KBnRlbmFudBgBIAEoCRINCgVsaW1pdBgCIAEoDRIWCg5hZnRlcl9ncm91cF9pZBgDIAEoCSJSChJMaXN0R3JvdXBzUmVzcG9uc2USLgoGZ3JvdXBzGAEgAygLMh4ucm9idXN0bXEubWV0YS52MS5Hcm91cFN1bW1hcnkSDAoEbW9yZRgCIAEoCCKMAQoMR3JvdXBTdW1tYXJ5EikKBWdyb3VwGAEgASgLMhoucm9idXN0bXEubWV0YS52MS5Hcm91cEtleRINCgVzdGF0ZRgCIAEoCRIVCg1wcm90b2NvbF90eXBlGAMgASgJEisKBWNsYWltGAQgASgLMhwucm9idXN0bXEubWV0YS52MS5Hcm91cENsYWltKlgKCUdyb3VwVHlwZRIaChZHUk9VUF9UWVBFX1VOU1BFQ0lGSUVEEAASFgoSR1JPVVBfVFlQRV9DTEFTU0lDEAESFwoTR1JPVVBfVFlQRV9DT05TVU1FUhACKpoBChBHcm91cE1lbWJlclN0YXRlEiIKHkdST1VQX01FTUJFUl9TVEFURV9VTlNQRUNJRklFRBAAEh0KGUdST1VQX01FTUJFUl9TVEFURV9TVEFCTEUQARIgChxHUk9VUF9NRU1CRVJfU1RBVEVfVU5SRVZPS0VEEAISIQodR1JPVVBfTUVNQkVSX1NUQVRFX1VOUkVMRUFTRUQQAzLiBgoMR3JvdXBTZXJ2aWNlElcKCkNsYWltR3JvdXASIy5yb2J1c3RtcS5tZXRhLnYxLkNsYWltR3JvdXBSZXF1ZXN0GiQucm9idXN0bXEubWV0YS52MS5DbGFpbUdyb3VwUmVzcG9uc2USXQoMTG9va3VwR3JvdXBzEiUucm9idXN0bXEubWV0YS52MS5Mb29rdXBHcm91cHNSZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5Mb29rdXBHcm91cHNSZXNwb25zZRJdCgxQdXRHcm91cFJvd3MSJS5yb2J1c3RtcS5tZXRhLnYxLlB1dEdyb3VwUm93c1JlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLlB1dEdyb3VwUm93c1Jlc3BvbnNlEmAKDVJlYWRHcm91cFJvd3MSJi5yb2J1c3RtcS5tZXRhLnYxLlJlYWRHcm91cFJvd3NSZXF1ZXN0Gicucm9idXN0bXEubWV0YS52MS5SZWFkR3JvdXBSb3dzUmVzcG9uc2USYAoNQ29tbWl0T2Zmc2V0cxImLnJvYnVzdG1xLm1ldGEudjEuQ29tbWl0T2Zmc2V0c1JlcXVlc3QaJy5yb2J1c3RtcS5tZXRhLnYxLkNvbW1pdE9mZnNldHNSZXNwb25zZRJdCgxGZXRjaE9mZnNldHMSJS5yb2J1c3RtcS5tZXRhLnYxLkZldGNoT2Zmc2V0c1JlcXVlc3QaJi5yb2J1c3RtcS5tZXRhLnYxLkZldGNoT2Zmc2V0c1Jlc3BvbnNlEmAKDURlbGV0ZU9mZnNldHMSJi5yb2J1c3RtcS5tZXRhLnYxLkRlbGV0ZU9mZnNldHNSZXF1ZXN0Gicucm9idXN0bXEubWV0YS52MS5EZWxldGVPZmZzZXRzUmVzcG9uc2USXQoMRGVsZXRlR3JvdXBzEiUucm9idXN0bXEubWV0YS52MS5EZWxldGVHcm91cHNSZXF1ZXN0GiYucm9idXN0bXEubWV0YS52MS5EZWxldGVHcm91cHNSZXNwb25zZRJXCgpMaXN0R3JvdXBzEiMucm9idXN0bXEubWV0YS52MS5MaXN0R3JvdXBzUmVxdWVzdBokLnJvYnVzdG1xLm1ldGEudjEuTGlzdEdyb3Vwc1Jlc3BvbnNlYgZwcm90bzM", [file_robustmq_common_v1_common]);
 
 /**
  * @generated from message robustmq.meta.v1.GroupKey
@@ -119,11 +119,11 @@ export type ClaimGroupResponse = Message<"robustmq.meta.v1.ClaimGroupResponse"> 
   granted: boolean;
 
   /**
-   * As last put; empty for a new group.
+   * As last put; absent for a new group. The rows of its members are read afterwards.
    *
-   * @generated from field: bytes metadata = 3;
+   * @generated from field: robustmq.meta.v1.GroupHead head = 3;
    */
-  metadata: Uint8Array;
+  head?: GroupHead | undefined;
 
   /**
    * @generated from field: bool exists = 4;
@@ -175,9 +175,277 @@ export const LookupGroupsResponseSchema: GenMessage<LookupGroupsResponse> = /*@_
   messageDesc(file_robustmq_meta_v1_group, 5);
 
 /**
- * @generated from message robustmq.meta.v1.PutGroupMetadataRequest
+ * What a group is as a whole.
+ *
+ * @generated from message robustmq.meta.v1.GroupHead
  */
-export type PutGroupMetadataRequest = Message<"robustmq.meta.v1.PutGroupMetadataRequest"> & {
+export type GroupHead = Message<"robustmq.meta.v1.GroupHead"> & {
+  /**
+   * @generated from field: robustmq.meta.v1.GroupType type = 1;
+   */
+  type: GroupType;
+
+  /**
+   * Kafka's name of the state; `Empty` without members. For listing, and for expiry.
+   *
+   * @generated from field: string state = 2;
+   */
+  state: string;
+
+  /**
+   * `consumer` for consumers.
+   *
+   * @generated from field: string protocol_type = 3;
+   */
+  protocolType: string;
+
+  /**
+   * Classic: the generation. KIP-848: the group epoch, which grows with every change of members or of what they subscribe to.
+   *
+   * @generated from field: int32 epoch = 4;
+   */
+  epoch: number;
+
+  /**
+   * The assignor; absent while there is no member.
+   *
+   * @generated from field: optional string protocol = 5;
+   */
+  protocol?: string | undefined;
+
+  /**
+   * Classic: who assigns; absent while there is no member.
+   *
+   * @generated from field: optional string leader_id = 6;
+   */
+  leaderId?: string | undefined;
+
+  /**
+   * The rows are being changed by several commands, and the last one has not come. Who reads this does not know who owns what,
+   * and lets the members rebalance.
+   *
+   * @generated from field: bool incomplete = 7;
+   */
+  incomplete: boolean;
+
+  /**
+   * KIP-848: the group epoch that the targets were computed for. Behind `epoch` until they are.
+   *
+   * @generated from field: int32 assignment_epoch = 8;
+   */
+  assignmentEpoch: number;
+
+  /**
+   * KIP-848: what the topics looked like when the epoch was last raised, to see whether they changed.
+   *
+   * @generated from field: uint64 topics_hash = 9;
+   */
+  topicsHash: bigint;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.GroupHead.
+ * Use `create(GroupHeadSchema)` to create a new message.
+ */
+export const GroupHeadSchema: GenMessage<GroupHead> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_group, 6);
+
+/**
+ * One way to assign that a classic member supports, with what it tells the leader for it.
+ *
+ * @generated from message robustmq.meta.v1.GroupProtocol
+ */
+export type GroupProtocol = Message<"robustmq.meta.v1.GroupProtocol"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: bytes metadata = 2;
+   */
+  metadata: Uint8Array;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.GroupProtocol.
+ * Use `create(GroupProtocolSchema)` to create a new message.
+ */
+export const GroupProtocolSchema: GenMessage<GroupProtocol> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_group, 7);
+
+/**
+ * Shards of one stream.
+ *
+ * @generated from message robustmq.meta.v1.StreamShards
+ */
+export type StreamShards = Message<"robustmq.meta.v1.StreamShards"> & {
+  /**
+   * @generated from field: uint32 stream_id = 1;
+   */
+  streamId: number;
+
+  /**
+   * @generated from field: repeated uint32 shards = 2;
+   */
+  shards: number[];
+};
+
+/**
+ * Describes the message robustmq.meta.v1.StreamShards.
+ * Use `create(StreamShardsSchema)` to create a new message.
+ */
+export const StreamShardsSchema: GenMessage<StreamShards> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_group, 8);
+
+/**
+ * Row of a member: what it said of itself, and for KIP-848 what it has now.
+ *
+ * @generated from message robustmq.meta.v1.GroupMember
+ */
+export type GroupMember = Message<"robustmq.meta.v1.GroupMember"> & {
+  /**
+   * @generated from field: string member_id = 1;
+   */
+  memberId: string;
+
+  /**
+   * `group.instance.id` of a static member (KIP-345).
+   *
+   * @generated from field: optional string instance_id = 2;
+   */
+  instanceId?: string | undefined;
+
+  /**
+   * @generated from field: string client_id = 3;
+   */
+  clientId: string;
+
+  /**
+   * Address that the member joined from.
+   *
+   * @generated from field: string client_host = 4;
+   */
+  clientHost: string;
+
+  /**
+   * @generated from field: int32 session_timeout_ms = 5;
+   */
+  sessionTimeoutMs: number;
+
+  /**
+   * @generated from field: int32 rebalance_timeout_ms = 6;
+   */
+  rebalanceTimeoutMs: number;
+
+  /**
+   * Members are in this order: in it they vote, and the first leads.
+   *
+   * @generated from field: uint32 position = 7;
+   */
+  position: number;
+
+  /**
+   * Classic, in the order that the member prefers.
+   *
+   * @generated from field: repeated robustmq.meta.v1.GroupProtocol protocols = 8;
+   */
+  protocols: GroupProtocol[];
+
+  /**
+   * KIP-848, all that follows. Nothing writes it yet.
+   *
+   * @generated from field: string rack_id = 9;
+   */
+  rackId: string;
+
+  /**
+   * @generated from field: repeated string subscribed_topics = 10;
+   */
+  subscribedTopics: string[];
+
+  /**
+   * @generated from field: string subscribed_regex = 11;
+   */
+  subscribedRegex: string;
+
+  /**
+   * @generated from field: string server_assignor = 12;
+   */
+  serverAssignor: string;
+
+  /**
+   * @generated from field: int32 member_epoch = 13;
+   */
+  memberEpoch: number;
+
+  /**
+   * The epoch before: a member whose heartbeat was answered into the void still says that one.
+   *
+   * @generated from field: int32 previous_epoch = 14;
+   */
+  previousEpoch: number;
+
+  /**
+   * @generated from field: robustmq.meta.v1.GroupMemberState state = 15;
+   */
+  state: GroupMemberState;
+
+  /**
+   * @generated from field: repeated robustmq.meta.v1.StreamShards assigned = 16;
+   */
+  assigned: StreamShards[];
+
+  /**
+   * @generated from field: repeated robustmq.meta.v1.StreamShards pending_revocation = 17;
+   */
+  pendingRevocation: StreamShards[];
+};
+
+/**
+ * Describes the message robustmq.meta.v1.GroupMember.
+ * Use `create(GroupMemberSchema)` to create a new message.
+ */
+export const GroupMemberSchema: GenMessage<GroupMember> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_group, 9);
+
+/**
+ * Row of what a member is to have. Apart from the member's own row, because the one changes with a rebalance and the other does not.
+ *
+ * @generated from message robustmq.meta.v1.GroupTarget
+ */
+export type GroupTarget = Message<"robustmq.meta.v1.GroupTarget"> & {
+  /**
+   * @generated from field: string member_id = 1;
+   */
+  memberId: string;
+
+  /**
+   * Classic: as the leader's SyncGroup gave it, in the format of the members.
+   *
+   * @generated from field: bytes assignment = 2;
+   */
+  assignment: Uint8Array;
+
+  /**
+   * KIP-848. Nothing writes it yet.
+   *
+   * @generated from field: repeated robustmq.meta.v1.StreamShards shards = 3;
+   */
+  shards: StreamShards[];
+};
+
+/**
+ * Describes the message robustmq.meta.v1.GroupTarget.
+ * Use `create(GroupTargetSchema)` to create a new message.
+ */
+export const GroupTargetSchema: GenMessage<GroupTarget> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_group, 10);
+
+/**
+ * @generated from message robustmq.meta.v1.PutGroupRowsRequest
+ */
+export type PutGroupRowsRequest = Message<"robustmq.meta.v1.PutGroupRowsRequest"> & {
   /**
    * @generated from field: robustmq.common.v1.NodeIdentity node = 1;
    */
@@ -199,42 +467,109 @@ export type PutGroupMetadataRequest = Message<"robustmq.meta.v1.PutGroupMetadata
   coordinatorEpoch: number;
 
   /**
-   * @generated from field: bytes metadata = 5;
-   */
-  metadata: Uint8Array;
-
-  /**
-   * For listing without decoding.
+   * Absent: stays as it is.
    *
-   * @generated from field: string state = 6;
+   * @generated from field: robustmq.meta.v1.GroupHead head = 5;
    */
-  state: string;
+  head?: GroupHead | undefined;
 
   /**
-   * @generated from field: string protocol_type = 7;
+   * Removes all members and targets first: for a coordinator that does not know what is stored.
+   *
+   * @generated from field: bool replace = 6;
    */
-  protocolType: string;
+  replace: boolean;
+
+  /**
+   * @generated from field: repeated robustmq.meta.v1.GroupMember members = 7;
+   */
+  members: GroupMember[];
+
+  /**
+   * @generated from field: repeated robustmq.meta.v1.GroupTarget targets = 8;
+   */
+  targets: GroupTarget[];
+
+  /**
+   * Ids of members that are gone, with their targets.
+   *
+   * @generated from field: repeated string gone = 9;
+   */
+  gone: string[];
 };
 
 /**
- * Describes the message robustmq.meta.v1.PutGroupMetadataRequest.
- * Use `create(PutGroupMetadataRequestSchema)` to create a new message.
+ * Describes the message robustmq.meta.v1.PutGroupRowsRequest.
+ * Use `create(PutGroupRowsRequestSchema)` to create a new message.
  */
-export const PutGroupMetadataRequestSchema: GenMessage<PutGroupMetadataRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_group, 6);
+export const PutGroupRowsRequestSchema: GenMessage<PutGroupRowsRequest> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_group, 11);
 
 /**
- * @generated from message robustmq.meta.v1.PutGroupMetadataResponse
+ * @generated from message robustmq.meta.v1.PutGroupRowsResponse
  */
-export type PutGroupMetadataResponse = Message<"robustmq.meta.v1.PutGroupMetadataResponse"> & {
+export type PutGroupRowsResponse = Message<"robustmq.meta.v1.PutGroupRowsResponse"> & {
 };
 
 /**
- * Describes the message robustmq.meta.v1.PutGroupMetadataResponse.
- * Use `create(PutGroupMetadataResponseSchema)` to create a new message.
+ * Describes the message robustmq.meta.v1.PutGroupRowsResponse.
+ * Use `create(PutGroupRowsResponseSchema)` to create a new message.
  */
-export const PutGroupMetadataResponseSchema: GenMessage<PutGroupMetadataResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_group, 7);
+export const PutGroupRowsResponseSchema: GenMessage<PutGroupRowsResponse> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_group, 12);
+
+/**
+ * @generated from message robustmq.meta.v1.ReadGroupRowsRequest
+ */
+export type ReadGroupRowsRequest = Message<"robustmq.meta.v1.ReadGroupRowsRequest"> & {
+  /**
+   * @generated from field: robustmq.meta.v1.GroupKey group = 1;
+   */
+  group?: GroupKey | undefined;
+
+  /**
+   * `next` of the page before; empty for the first.
+   *
+   * @generated from field: bytes place = 2;
+   */
+  place: Uint8Array;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.ReadGroupRowsRequest.
+ * Use `create(ReadGroupRowsRequestSchema)` to create a new message.
+ */
+export const ReadGroupRowsRequestSchema: GenMessage<ReadGroupRowsRequest> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_group, 13);
+
+/**
+ * @generated from message robustmq.meta.v1.ReadGroupRowsResponse
+ */
+export type ReadGroupRowsResponse = Message<"robustmq.meta.v1.ReadGroupRowsResponse"> & {
+  /**
+   * @generated from field: repeated robustmq.meta.v1.GroupMember members = 1;
+   */
+  members: GroupMember[];
+
+  /**
+   * @generated from field: repeated robustmq.meta.v1.GroupTarget targets = 2;
+   */
+  targets: GroupTarget[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: bytes next = 3;
+   */
+  next: Uint8Array;
+};
+
+/**
+ * Describes the message robustmq.meta.v1.ReadGroupRowsResponse.
+ * Use `create(ReadGroupRowsResponseSchema)` to create a new message.
+ */
+export const ReadGroupRowsResponseSchema: GenMessage<ReadGroupRowsResponse> = /*@__PURE__*/
+  messageDesc(file_robustmq_meta_v1_group, 14);
 
 /**
  * @generated from message robustmq.meta.v1.OffsetRow
@@ -276,7 +611,7 @@ export type OffsetRow = Message<"robustmq.meta.v1.OffsetRow"> & {
  * Use `create(OffsetRowSchema)` to create a new message.
  */
 export const OffsetRowSchema: GenMessage<OffsetRow> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_group, 8);
+  messageDesc(file_robustmq_meta_v1_group, 15);
 
 /**
  * @generated from message robustmq.meta.v1.CommitOffsetsRequest
@@ -313,7 +648,7 @@ export type CommitOffsetsRequest = Message<"robustmq.meta.v1.CommitOffsetsReques
  * Use `create(CommitOffsetsRequestSchema)` to create a new message.
  */
 export const CommitOffsetsRequestSchema: GenMessage<CommitOffsetsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_group, 9);
+  messageDesc(file_robustmq_meta_v1_group, 16);
 
 /**
  * @generated from message robustmq.meta.v1.CommitOffsetsResponse
@@ -326,7 +661,7 @@ export type CommitOffsetsResponse = Message<"robustmq.meta.v1.CommitOffsetsRespo
  * Use `create(CommitOffsetsResponseSchema)` to create a new message.
  */
 export const CommitOffsetsResponseSchema: GenMessage<CommitOffsetsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_group, 10);
+  messageDesc(file_robustmq_meta_v1_group, 17);
 
 /**
  * @generated from message robustmq.meta.v1.FetchOffsetsRequest
@@ -355,7 +690,7 @@ export type FetchOffsetsRequest = Message<"robustmq.meta.v1.FetchOffsetsRequest"
  * Use `create(FetchOffsetsRequestSchema)` to create a new message.
  */
 export const FetchOffsetsRequestSchema: GenMessage<FetchOffsetsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_group, 11);
+  messageDesc(file_robustmq_meta_v1_group, 18);
 
 /**
  * @generated from message robustmq.meta.v1.FetchOffsetsResponse
@@ -372,7 +707,7 @@ export type FetchOffsetsResponse = Message<"robustmq.meta.v1.FetchOffsetsRespons
  * Use `create(FetchOffsetsResponseSchema)` to create a new message.
  */
 export const FetchOffsetsResponseSchema: GenMessage<FetchOffsetsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_group, 12);
+  messageDesc(file_robustmq_meta_v1_group, 19);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteOffsetsRequest
@@ -409,7 +744,7 @@ export type DeleteOffsetsRequest = Message<"robustmq.meta.v1.DeleteOffsetsReques
  * Use `create(DeleteOffsetsRequestSchema)` to create a new message.
  */
 export const DeleteOffsetsRequestSchema: GenMessage<DeleteOffsetsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_group, 13);
+  messageDesc(file_robustmq_meta_v1_group, 20);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteOffsetsResponse
@@ -422,7 +757,7 @@ export type DeleteOffsetsResponse = Message<"robustmq.meta.v1.DeleteOffsetsRespo
  * Use `create(DeleteOffsetsResponseSchema)` to create a new message.
  */
 export const DeleteOffsetsResponseSchema: GenMessage<DeleteOffsetsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_group, 14);
+  messageDesc(file_robustmq_meta_v1_group, 21);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteGroupsRequest
@@ -454,7 +789,7 @@ export type DeleteGroupsRequest = Message<"robustmq.meta.v1.DeleteGroupsRequest"
  * Use `create(DeleteGroupsRequestSchema)` to create a new message.
  */
 export const DeleteGroupsRequestSchema: GenMessage<DeleteGroupsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_group, 15);
+  messageDesc(file_robustmq_meta_v1_group, 22);
 
 /**
  * @generated from message robustmq.meta.v1.DeleteGroupsResponse
@@ -467,7 +802,7 @@ export type DeleteGroupsResponse = Message<"robustmq.meta.v1.DeleteGroupsRespons
  * Use `create(DeleteGroupsResponseSchema)` to create a new message.
  */
 export const DeleteGroupsResponseSchema: GenMessage<DeleteGroupsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_group, 16);
+  messageDesc(file_robustmq_meta_v1_group, 23);
 
 /**
  * @generated from message robustmq.meta.v1.ListGroupsRequest
@@ -494,7 +829,7 @@ export type ListGroupsRequest = Message<"robustmq.meta.v1.ListGroupsRequest"> & 
  * Use `create(ListGroupsRequestSchema)` to create a new message.
  */
 export const ListGroupsRequestSchema: GenMessage<ListGroupsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_group, 17);
+  messageDesc(file_robustmq_meta_v1_group, 24);
 
 /**
  * @generated from message robustmq.meta.v1.ListGroupsResponse
@@ -516,7 +851,7 @@ export type ListGroupsResponse = Message<"robustmq.meta.v1.ListGroupsResponse"> 
  * Use `create(ListGroupsResponseSchema)` to create a new message.
  */
 export const ListGroupsResponseSchema: GenMessage<ListGroupsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_group, 18);
+  messageDesc(file_robustmq_meta_v1_group, 25);
 
 /**
  * @generated from message robustmq.meta.v1.GroupSummary
@@ -548,7 +883,76 @@ export type GroupSummary = Message<"robustmq.meta.v1.GroupSummary"> & {
  * Use `create(GroupSummarySchema)` to create a new message.
  */
 export const GroupSummarySchema: GenMessage<GroupSummary> = /*@__PURE__*/
-  messageDesc(file_robustmq_meta_v1_group, 19);
+  messageDesc(file_robustmq_meta_v1_group, 26);
+
+/**
+ * By what rules a group runs.
+ *
+ * @generated from enum robustmq.meta.v1.GroupType
+ */
+export enum GroupType {
+  /**
+   * @generated from enum value: GROUP_TYPE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Members agree on a protocol, one of them assigns (JoinGroup, SyncGroup).
+   *
+   * @generated from enum value: GROUP_TYPE_CLASSIC = 1;
+   */
+  CLASSIC = 1,
+
+  /**
+   * The coordinator assigns (KIP-848). Nothing writes it yet.
+   *
+   * @generated from enum value: GROUP_TYPE_CONSUMER = 2;
+   */
+  CONSUMER = 2,
+}
+
+/**
+ * Describes the enum robustmq.meta.v1.GroupType.
+ */
+export const GroupTypeSchema: GenEnum<GroupType> = /*@__PURE__*/
+  enumDesc(file_robustmq_meta_v1_group, 0);
+
+/**
+ * KIP-848: how far a member is on the way to its target.
+ *
+ * @generated from enum robustmq.meta.v1.GroupMemberState
+ */
+export enum GroupMemberState {
+  /**
+   * @generated from enum value: GROUP_MEMBER_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: GROUP_MEMBER_STATE_STABLE = 1;
+   */
+  STABLE = 1,
+
+  /**
+   * Has to give up shards before it may go on.
+   *
+   * @generated from enum value: GROUP_MEMBER_STATE_UNREVOKED = 2;
+   */
+  UNREVOKED = 2,
+
+  /**
+   * Waits for shards that others have not given up.
+   *
+   * @generated from enum value: GROUP_MEMBER_STATE_UNRELEASED = 3;
+   */
+  UNRELEASED = 3,
+}
+
+/**
+ * Describes the enum robustmq.meta.v1.GroupMemberState.
+ */
+export const GroupMemberStateSchema: GenEnum<GroupMemberState> = /*@__PURE__*/
+  enumDesc(file_robustmq_meta_v1_group, 1);
 
 /**
  * @generated from service robustmq.meta.v1.GroupService
@@ -575,14 +979,24 @@ export const GroupService: GenService<{
     output: typeof LookupGroupsResponseSchema;
   },
   /**
-   * Opaque to meta; written once per rebalance.
+   * Changes rows of a group: those of its members that are others than before, once per rebalance.
    *
-   * @generated from rpc robustmq.meta.v1.GroupService.PutGroupMetadata
+   * @generated from rpc robustmq.meta.v1.GroupService.PutGroupRows
    */
-  putGroupMetadata: {
+  putGroupRows: {
     methodKind: "unary";
-    input: typeof PutGroupMetadataRequestSchema;
-    output: typeof PutGroupMetadataResponseSchema;
+    input: typeof PutGroupRowsRequestSchema;
+    output: typeof PutGroupRowsResponseSchema;
+  },
+  /**
+   * Members and targets, page by page: for a coordinator that has just claimed the group, whose rows nobody else changes by then.
+   *
+   * @generated from rpc robustmq.meta.v1.GroupService.ReadGroupRows
+   */
+  readGroupRows: {
+    methodKind: "unary";
+    input: typeof ReadGroupRowsRequestSchema;
+    output: typeof ReadGroupRowsResponseSchema;
   },
   /**
    * @generated from rpc robustmq.meta.v1.GroupService.CommitOffsets

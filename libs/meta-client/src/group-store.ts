@@ -1,20 +1,40 @@
-// Groups in meta, through meta-client.
-import { toNumber, type MetaClient, type Registration } from '@robustmq/meta-client';
-import type { GroupClaim as ClaimMessage, OffsetRow } from '@robustmq/rpc';
-import type { CommittedOffset, GroupClaim, GroupStorePort, GroupSummary } from '../ports.ts';
+// Groups in meta, through the contract.
+import type {
+  GroupClaim as ClaimMessage,
+  GroupHead,
+  GroupMember,
+  GroupTarget,
+  OffsetRow,
+} from '@robustmq/rpc';
+import type {
+  ClaimResult,
+  CommittedOffset,
+  GroupClaim,
+  GroupRowChanges,
+  GroupShard,
+  GroupStorePort,
+  GroupSummary,
+  StoredGroup,
+} from './group-port.ts';
+import { slicesOf, storedGroup } from './group-rows.ts';
+import type { MetaClient, Registration } from './meta-client.ts';
+import { toNumber } from './model.ts';
 
-type Shards = readonly { readonly streamId: number; readonly shard: number }[];
+/** The part of {@link MetaClient} that a store of groups needs. */
+export type GroupStoreMeta = Pick<MetaClient, 'groups' | 'persist' | 'requestId'>;
+
+type Shards = readonly GroupShard[];
 
 const PAGE_SIZE = 500;
 const LINEARIZABLE_ATTEMPTS = 4;
 
 /** See the file head. Commands carry a request id, so a repeat after a failure applies once (rule M2). */
 export class GroupStore implements GroupStorePort {
-  readonly #meta: MetaClient;
+  readonly #meta: GroupStoreMeta;
   readonly #registration: () => Registration;
   readonly #tenant: string;
 
-  constructor(meta: MetaClient, registration: () => Registration, tenant: string) {
+  constructor(meta: GroupStoreMeta, registration: () => Registration, tenant: string) {
     this.#meta = meta;
     this.#registration = registration;
     this.#tenant = tenant;
@@ -28,15 +48,36 @@ export class GroupStore implements GroupStorePort {
     };
   }
 
-  async claim(groupId: string) {
+  async claim(groupId: string): Promise<ClaimResult> {
     const request = this.#command(groupId);
-    const answer = await this.#meta.persist(() => this.#meta.groups.claimGroup(request));
+    const { granted, claim, head, exists } = await this.#meta.persist(() =>
+      this.#meta.groups.claimGroup(request),
+    );
     return {
-      granted: answer.granted,
-      claim: claimView(answer.claim) ?? { nodeId: '', coordinatorEpoch: 0, live: false },
-      metadata: Buffer.from(answer.metadata),
-      exists: answer.exists,
+      granted,
+      claim: claimView(claim) ?? { nodeId: '', coordinatorEpoch: 0, live: false },
+      stored: granted && head !== undefined ? await this.#read(groupId, head) : undefined,
+      exists,
     };
+  }
+
+  /** After the claim: from then on nobody else changes the rows. */
+  async #read(groupId: string, head: GroupHead): Promise<StoredGroup> {
+    const group = { tenant: this.#tenant, groupId };
+    const members: GroupMember[] = [];
+    const targets: GroupTarget[] = [];
+    let place: Uint8Array = new Uint8Array();
+    do {
+      const request = { group, place };
+      const page = await this.#meta.persist(
+        () => this.#meta.groups.readGroupRows(request),
+        LINEARIZABLE_ATTEMPTS,
+      );
+      for (const member of page.members) members.push(member);
+      for (const target of page.targets) targets.push(target);
+      place = page.next;
+    } while (place.length > 0);
+    return storedGroup(head, members, targets);
   }
 
   async lookup(groupIds: readonly string[]): Promise<(GroupClaim | undefined)[]> {
@@ -48,13 +89,11 @@ export class GroupStore implements GroupStorePort {
     return claims.map(claimView);
   }
 
-  async putMetadata(
-    groupId: string,
-    coordinatorEpoch: number,
-    record: { readonly metadata: Buffer; readonly state: string; readonly protocolType: string },
-  ): Promise<void> {
-    const request = { ...this.#command(groupId), coordinatorEpoch, ...record };
-    await this.#meta.persist(() => this.#meta.groups.putGroupMetadata(request));
+  async putRows(groupId: string, coordinatorEpoch: number, changes: GroupRowChanges): Promise<void> {
+    for (const slice of slicesOf(changes)) {
+      const request = { ...this.#command(groupId), coordinatorEpoch, ...slice };
+      await this.#meta.persist(() => this.#meta.groups.putGroupRows(request));
+    }
   }
 
   async commitOffsets(
