@@ -123,13 +123,23 @@ describe('N1: batches that only their header speaks well of', () => {
     ['gzip with garbage behind', Buffer.concat([gzipSync(ONE), Buffer.from('junk')]), 'gzip'],
     ['gzip with zeros behind', Buffer.concat([gzipSync(ONE), Buffer.alloc(4)]), 'gzip'],
     ['zstd with garbage behind', Buffer.concat([zstdCompressSync(ONE), Buffer.from('junk')]), 'zstd'],
-    ['two frames of zstd', Buffer.concat([zstdCompressSync(ONE), zstdCompressSync(record([2]))]), 'zstd'],
   ])('%s: refused, and no offset is used', async (_name, section, codec) => {
     running.meta.add('t');
     for (const recordCount of [1, 2]) {
       expect(await outcome(withSection(section, codec, recordCount))).toBe('INVALID_RECORD');
     }
     expect(running.journal.produced).toEqual([]);
+  });
+
+  test.each<[string, Buffer[], (typeof CODECS)[number]]>([
+    ['two frames of zstd', [zstdCompressSync(ONE), zstdCompressSync(record([2]))], 'zstd'],
+    ['two members of gzip', [gzipSync(ONE), gzipSync(record([2]))], 'gzip'],
+  ])('%s hold what lies in both, as in Apache Kafka', async (_name, pieces, codec) => {
+    running.meta.add('t');
+    expect(await outcome(withSection(Buffer.concat(pieces), codec, 1))).toBe('INVALID_RECORD');
+    expect(await outcome(withSection(Buffer.concat(pieces), codec, 3))).toBe('INVALID_RECORD');
+    expect(running.journal.produced).toEqual([]);
+    expect(await outcome(withSection(Buffer.concat(pieces), codec, 2))).toBe('NONE');
   });
 
   test.each(NAMES)('I8: %s that inflates past the bound is refused, just below it is not', async (codec) => {
