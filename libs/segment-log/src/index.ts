@@ -2,6 +2,7 @@
 
 export { runCheckpoint, type CheckpointInput } from './checkpoint.ts';
 export { CheckpointStore, type ShardCheckpoint } from './checkpoint-store.ts';
+export { openFiles } from './open-files.ts';
 export { retentionStart } from './retention.ts';
 export { SegmentLog } from './segment-log.ts';
 export type { TimestampHit } from './segment-reads.ts';

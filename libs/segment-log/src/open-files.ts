@@ -27,6 +27,11 @@ export class OpenFiles {
     return this.#open.size;
   }
 
+  /** Whether more are open than should be, because they have writes that only a checkpoint syncs. */
+  get isOver(): boolean {
+    return this.#open.size > this.#limit;
+  }
+
   /** The segment's file is in use now; perhaps another's is closed. */
   touch(segment: OpenSegment): void {
     this.#open.delete(segment);

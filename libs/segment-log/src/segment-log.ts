@@ -373,11 +373,12 @@ export class SegmentLog {
     if (this.#active.sizeBytes > 0) this.#roll(this.#logEndOffset);
   }
 
-  /** Fixes what a checkpoint says of this log as of now; nothing is synced yet (L3). */
+  /**
+   * Fixes what a checkpoint says of this log as of now (L3). The disk is left alone until it is synced, for thousands of logs
+   * are prepared in one turn (N8): the record may speak of what is in memory, and the file be longer than the record by then.
+   */
   prepareCheckpoint(): PendingCheckpoint {
     if (this.#failure !== undefined) throw this.#failure;
-    this.#guard(() => this.#active.flush());
-    for (const segment of this.#segments) if (segment.dirty) segment.storeIndexes();
     const dirty = this.#segments.filter((segment) => segment.dirty);
     const record: SegmentLogCheckpoint = {
       logStartOffset: this.#logStartOffset,
@@ -386,14 +387,19 @@ export class SegmentLog {
       leaderEpochs: this.#epochs.list(),
     };
     const sync = async (): Promise<void> => {
-      // Here, for thousands of shards are prepared in one turn (N8); the record has the epochs, the file is for tools.
+      if (this.#failure !== undefined) throw this.#failure;
+      // The record has the epochs, the file is for tools.
       this.#storeEpochs();
-      try {
-        for (const segment of dirty) {
-          // A truncation since then may have dropped it: recovery repeats that.
-          if (!this.#segments.includes(segment)) continue;
-          await segment.sync();
+      // A truncation since then may have dropped a segment: recovery repeats that.
+      const kept = dirty.filter((segment) => this.#segments.includes(segment));
+      this.#guard(() => {
+        for (const segment of kept) {
+          segment.flush();
+          segment.storeIndexes();
         }
+      });
+      try {
+        for (const segment of kept) if (this.#segments.includes(segment)) await segment.sync();
         if (this.#namesDirty) {
           this.#namesDirty = false;
           await this.#disk.syncDirectory(this.directory);

@@ -87,14 +87,50 @@ async function readAll(log: SegmentLog): Promise<number> {
   return fromOffset;
 }
 
-test('preparing a checkpoint makes no file: thousands of new shards are prepared in one turn (N8)', async () => {
-  const log = SegmentLog.open(disk, path(), {}, undefined);
+test('preparing a checkpoint leaves the disk alone: thousands of shards are prepared in one turn (N8)', async () => {
+  const log = SegmentLog.open(disk, path(), { segmentBytes: 30_000 }, undefined);
   log.assignEpoch(4);
-  const before = disk.created;
+  for (let i = 0; i < 20; i++) log.append(batch(i, ['v'.repeat(2_000)], 1000, 4));
+  const onDisk = (): number =>
+    fs.readdirSync(path()).reduce((sum, name) => sum + fs.statSync(`${path()}/${name}`).size, 0);
+  const before = { created: disk.created, opened: disk.opened, bytes: onDisk() };
   const pending = log.prepareCheckpoint();
-  expect(disk.created).toBe(before);
+  expect({ created: disk.created, opened: disk.opened, bytes: onDisk() }).toEqual(before);
   await pending.sync();
   expect(fs.readFileSync(`${path()}/leader-epoch-checkpoint`, 'utf8')).toBe('0\n1\n4 0\n');
+  log.close();
+});
+
+test('what is appended after a checkpoint was prepared is cut when the log is opened by it (L3)', async () => {
+  const log = SegmentLog.open(disk, path(), {}, undefined);
+  for (let i = 0; i < 5; i++) log.append(batch(i, ['v']));
+  const pending = log.prepareCheckpoint();
+  for (let i = 5; i < 9; i++) log.append(batch(i, ['later']));
+  await pending.sync();
+  // The sync wrote all that memory held: more than the record says, which the commit log repeats.
+  expect(fs.statSync(logFile(0)).size).toBeGreaterThan(pending.record.segments[0]!.lengthBytes);
+  log.close();
+  const again = reopened(pending.record);
+  expect(again.logEndOffset).toBe(5);
+  for (let i = 5; i < 9; i++) again.append(batch(i, ['later']));
+  expect(ranges(await again.read({ fromOffset: 0, upToOffset: Infinity, maxBytes: 1 << 20 }))).toHaveLength(
+    9,
+  );
+  again.close();
+});
+
+test('a full disk between preparing and syncing is told as such, and the checkpoint can be made again (L6)', async () => {
+  const log = SegmentLog.open(disk, path(), {}, undefined);
+  log.append(batch(0, ['v']));
+  const pending = log.prepareCheckpoint();
+  const write = jest.spyOn(fs, 'writeSync').mockImplementation(() => {
+    throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+  });
+  await expect(pending.sync()).rejects.toMatchObject({ code: 'storage_full' });
+  write.mockRestore();
+  expect(log.failure).toBeUndefined();
+  await log.prepareCheckpoint().sync();
+  expect(fs.statSync(logFile(0)).size).toBe(log.sizeBytes);
   log.close();
 });
 
@@ -189,6 +225,17 @@ describe('open files', () => {
     files.touch(first);
     files.touch(third);
     expect([first.warm, second.warm, third.warm]).toEqual([true, false, true]);
+  });
+
+  test('more dirty ones than the limit are told, so that a checkpoint comes (I8)', () => {
+    const files = new OpenFiles(2);
+    const dirty = Array.from({ length: 3 }, () => new Fake(true));
+    for (const each of dirty.slice(0, 2)) files.touch(each);
+    expect(files.isOver).toBe(false);
+    files.touch(dirty[2]!);
+    expect(files.isOver).toBe(true);
+    files.closed(dirty[0]!);
+    expect(files.isOver).toBe(false);
   });
 
   test('those that must stay are passed over, at a bounded cost', () => {

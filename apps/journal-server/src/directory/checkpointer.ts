@@ -3,7 +3,7 @@
 import { BrokerError } from '@robustmq/errors';
 import type { CommitLog } from '@robustmq/commit-log';
 import { encodeSnapshot } from '@robustmq/producer-state';
-import { retentionStart, runCheckpoint, type CheckpointStore } from '@robustmq/segment-log';
+import { openFiles, retentionStart, runCheckpoint, type CheckpointStore } from '@robustmq/segment-log';
 import type { Cancel, Clock, Timers } from '@robustmq/runtime';
 import type { QuarantineMarks } from './quarantine.ts';
 import type { Shard } from '../shard/shard.ts';
@@ -31,6 +31,8 @@ export interface CheckpointerOptions {
   /** A checkpoint is made when so much was appended; default 128 MiB. */
   readonly checkpointBytes?: number;
   readonly checkpointIntervalMs?: number;
+  /** Whether so many segments have unsynced writes that their files can't be closed (I8): a checkpoint is due then. */
+  readonly hasTooManyOpenFiles?: () => boolean;
   readonly retentionIntervalMs?: number;
   /** Wait between the syncs of two shards, so that a checkpoint leaves the disk to appends (rule L6). Default 5. */
   readonly paceMs?: number;
@@ -131,6 +133,7 @@ export class Checkpointer {
     const appendedBytes = commitLog.appendedBytes - this.#bytesAtLast;
     const due =
       removed ||
+      (this.#options.hasTooManyOpenFiles?.() ?? openFiles.isOver) ||
       appendedBytes >= (this.#options.checkpointBytes ?? DEFAULT_CHECKPOINT_BYTES) ||
       nowMs - this.#lastMs >= (this.#options.checkpointIntervalMs ?? DEFAULT_CHECKPOINT_INTERVAL_MS);
     if (!due) return;

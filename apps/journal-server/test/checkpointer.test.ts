@@ -1,0 +1,81 @@
+// When a checkpoint is made (L3): after so many bytes, after so long, or when dirty segments keep too many files open (I8);
+// never for nothing.
+
+import { CommitLog } from '@robustmq/commit-log';
+import { CheckpointStore } from '@robustmq/segment-log';
+import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
+import { Checkpointer } from '../src/directory/checkpointer.ts';
+import { QuarantineMarks } from '../src/directory/quarantine.ts';
+import { recordsSection } from '../src/write/sections.ts';
+import { batchOf } from './records.ts';
+import { SILENT } from './running-journal.ts';
+
+const BYTES = 64 * 1024;
+const INTERVAL_MS = 60_000;
+
+let clock: VirtualClock;
+let commitLog: CommitLog;
+let store: CheckpointStore;
+let checkpointer: Checkpointer;
+let hasTooManyOpenFiles: boolean;
+
+beforeEach(async () => {
+  clock = new VirtualClock();
+  hasTooManyOpenFiles = false;
+  const disk = new SimulatedDisk(clock, new Random(1));
+  store = await clock.settle(CheckpointStore.open(disk, 'data'));
+  ({ log: commitLog } = await clock.settle(CommitLog.open(disk, 'data/commit-log', { fileBytes: 1 << 20 })));
+  checkpointer = new Checkpointer({
+    commitLog,
+    store,
+    shards: () => [],
+    marks: await clock.settle(QuarantineMarks.open(disk, 'data')),
+    clock,
+    timers: clock,
+    log: SILENT,
+    failed: (error) => {
+      throw error;
+    },
+    isLiveProducer: () => false,
+    advanceLogStart: () => undefined,
+    checkpointBytes: BYTES,
+    checkpointIntervalMs: INTERVAL_MS,
+    hasTooManyOpenFiles: () => hasTooManyOpenFiles,
+  });
+});
+
+afterEach(() => clock.settle(checkpointer.abandon()));
+
+async function append(valueBytes: number): Promise<number> {
+  commitLog.append([recordsSection({ streamId: 1, shard: 0 }, batchOf(['v'.repeat(valueBytes)]))]);
+  return clock.settle(commitLog.sync());
+}
+
+test('nothing appended, nothing made, however long it takes', async () => {
+  await clock.advance(3 * INTERVAL_MS);
+  expect(store.latest.position).toBe(0);
+});
+
+test('a little is covered after the interval, and not before', async () => {
+  const position = await append(100);
+  await clock.advance(INTERVAL_MS - 2_000);
+  expect(store.latest.position).toBe(0);
+  await clock.advance(4_000);
+  // The witness that an idle log leaves is behind it.
+  expect(store.latest.position).toBeGreaterThanOrEqual(position);
+});
+
+test('much is covered at once, so that a replay at the start is bounded', async () => {
+  const position = await append(2 * BYTES);
+  await clock.advance(2_000);
+  expect(store.latest.position).toBeGreaterThanOrEqual(position);
+});
+
+test('dirty segments that keep too many files open are synced, however little they hold (I8)', async () => {
+  const position = await append(100);
+  await clock.advance(5_000);
+  expect(store.latest.position).toBe(0);
+  hasTooManyOpenFiles = true;
+  await clock.advance(2_000);
+  expect(store.latest.position).toBeGreaterThanOrEqual(position);
+});
