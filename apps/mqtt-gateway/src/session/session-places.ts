@@ -23,8 +23,9 @@ export function storedPlaceOf(stored: StoredPlaces, shard: Shard): StoredPlace {
   const cursor = stored.cursors.find((row) => isIn(row, shard));
   let sentBelow = cursor?.sentBelow ?? 0;
   for (const row of stored.outbound) if (isIn(row, shard)) sentBelow = Math.max(sentBelow, row.offset + 1);
-  const from = sentBelow > 0 ? sentBelow : cursor?.offset;
-  return { from, committed: from === undefined ? null : (cursor?.offset ?? -1) };
+  if (cursor === undefined && sentBelow === 0) return { from: undefined, committed: null };
+  // What was sent at an earlier release stays in the row until the cursor has passed it.
+  return { from: Math.max(sentBelow, cursor?.offset ?? 0), committed: cursor?.offset ?? -1 };
 }
 
 /** What stands in for tails that are not known, so that what is owed there is sent all the same (N6). */

@@ -112,7 +112,7 @@ export class ServedSession {
       .filter((each) => each.shard === shard)
       .map(({ offset }) => offset + 1);
     const sentBelow = Math.max(row?.sentBelow ?? 0, ...offsets);
-    const from = sentBelow > 0 ? sentBelow : row?.offset;
+    const from = row === undefined && sentBelow === 0 ? undefined : Math.max(sentBelow, row?.offset ?? 0);
     const committed = row?.offset ?? (sentBelow > 0 ? -1 : null);
     return { place: new SimulatedTail(shard, from ?? 0), from, committed };
   }
