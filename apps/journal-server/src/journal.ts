@@ -1,28 +1,30 @@
-// One journal-server on one data directory: brings shards in line with the cluster view, routes what arrives to them,
-// and carries out what the commit loop decides.
+// One journal-server on one data directory: connects what is placed here with those who write and those who read, and
+// carries out what the commit loop decides.
 
-import { assert, BrokerError } from '@robustmq/errors';
+import { BrokerError } from '@robustmq/errors';
 import type { Disk } from '@robustmq/commit-log';
 import type { ShardView } from '@robustmq/meta-client';
 import type { ProducerQuota } from '@robustmq/producer-state';
 import type { ExchangeRequest, ExchangeResponse, Link } from '@robustmq/rpc';
-import { TURN_BUDGET_MS, type Cancel, type Clock, type Log, type Timers } from '@robustmq/runtime';
+import type { Cancel, Clock, Log, Timers } from '@robustmq/runtime';
 import { BucketHistogram, LATENCY_BOUNDS_SECONDS } from '@robustmq/telemetry';
 import { Checkpointer } from './directory/checkpointer.ts';
-import type { ClusterPort } from './shard/cluster-port.ts';
-import { CommitLoop } from './write/commit-loop.ts';
-import { Exchange, type ExchangeHost } from './exchange/exchange.ts';
-import { Leaderships } from './shard/leaderships.ts';
-import type { AppendOrigin, AppendRequest, AppendSpan, PendingBatch } from './shard/pending.ts';
-import { Placement } from './placement.ts';
 import { quarantined } from './directory/quarantine.ts';
 import type { OpenedDirectory } from './directory/recovery.ts';
+import { Exchange, type ExchangeHost } from './exchange/exchange.ts';
+import { Placement } from './placement.ts';
 import { AnswerBudget } from './read/answer-budget.ts';
-import type { FetchWaiter } from './read/fetch.ts';
+import type { BacklogIndex } from './read/backlog.ts';
+import { FetchWaiters } from './read/fetch-waiters.ts';
+import type { ClusterPort } from './shard/cluster-port.ts';
+import { Leaderships } from './shard/leaderships.ts';
+import type { AppendOrigin, AppendRequest, AppendSpan, PendingBatch } from './shard/pending.ts';
 import type { ReadTurns } from './shard/read-turns.ts';
 import { RevisionWaits } from './shard/revision-waits.ts';
-import { shardKey, type Shard, type ShardEvents } from './shard/shard.ts';
-import type { TopicIndex } from './views/topic-index/topic-index.ts';
+import { shardKey, type Shard } from './shard/shard.ts';
+import type { ViewFeed } from './views/view-feed.ts';
+import { AppendRouter } from './write/append-router.ts';
+import { CommitLoop } from './write/commit-loop.ts';
 
 /** Where messages for the operator go. */
 export type JournalLog = Pick<Log, 'info' | 'warn' | 'error'>;
@@ -49,17 +51,16 @@ export interface JournalOptions {
   readonly syncSeconds?: BucketHistogram;
   /** Begins the span of a sampled append; absent: nothing is traced. */
   readonly startSpan?: ((request: AppendRequest) => AppendSpan | null) | undefined;
+  /** What is derived from the logs of MQTT-visible shards; closed with the journal. */
+  readonly views?: readonly ViewFeed[];
   /** Absent: backlog reads scan the log. */
-  readonly index?: TopicIndex | undefined;
+  readonly index?: BacklogIndex | undefined;
 }
 
 const SWEEP_MS = 200;
-/** Between two looks at a large view the loop is left to others for so many times as long (rule N8), within a bound. */
-const FOLLOW_PAUSES = 4;
-const MAX_FOLLOW_DELAY_MS = 100;
 const DEFAULT_ANSWER_BYTES = 256 * 1024 * 1024;
-/** Blocks of the topic index that retention has overtaken go this often. */
-const RETAIN_INDEX_MS = 10_000;
+/** What retention has overtaken goes from the views this often. */
+const RETAIN_VIEWS_MS = 10_000;
 
 /** A running journal. */
 export class Journal {
@@ -74,26 +75,25 @@ export class Journal {
   readonly #options: JournalOptions;
   readonly #directory: OpenedDirectory;
   readonly #leaderships: Leaderships;
-  readonly #waiters = new Map<Shard, Set<FetchWaiter>>();
-  readonly #parked = new Map<number, AppendRequest[]>();
+  readonly #waiters = new FetchWaiters();
+  readonly #router: AppendRouter;
+  readonly #views: readonly ViewFeed[];
   readonly #stopWatching: () => void;
   readonly #stopSweeping: Cancel;
-  readonly index: TopicIndex | undefined;
-  /** Committed in this pass and not yet indexed: the index waits until the answers have left. */
-  #toIndex: { readonly shard: Shard; readonly batches: readonly PendingBatch[] }[] = [];
+  /** Committed in this pass: the views wait until the answers have left. */
+  #toViews: { readonly shard: Shard; readonly batches: readonly PendingBatch[] }[] = [];
   #lastRetainMs = 0;
-  /** What following the view took the last time. */
-  #followMs = 0;
   #cancelFollow: Cancel | undefined;
+  /** Revision of the view that the shards are in line with. */
+  #followedRevision = 0;
   #fatal: BrokerError | undefined;
 
-  /** @param events the relay that recovery gave to the shards; from here on it reaches this journal. */
-  constructor(options: JournalOptions, directory: OpenedDirectory, events: JournalEvents) {
+  constructor(options: JournalOptions, directory: OpenedDirectory) {
     this.#options = options;
     this.#directory = directory;
-    this.index = options.index;
+    this.#views = options.views ?? [];
     this.shards = directory.shards;
-    this.waits = new RevisionWaits(() => options.cluster.revision(), options.timers);
+    this.waits = new RevisionWaits(() => this.#followedRevision, options.timers);
     this.answers = new AnswerBudget(options.answerBytes ?? DEFAULT_ANSWER_BYTES);
     this.turns = options.turns;
     this.commits = new CommitLoop({
@@ -103,6 +103,7 @@ export class Journal {
       diskIsFull: options.diskIsFull ?? (() => false),
       syncSeconds: options.syncSeconds ?? new BucketHistogram(LATENCY_BOUNDS_SECONDS),
       startSpan: options.startSpan ?? (() => null),
+      appended: () => undefined,
       committed: (shard, batches) => this.#committed(shard, batches),
       passEnded: (origins) => this.#passEnded(origins),
       storageFailed: (error) => this.#storageFailed(error),
@@ -125,28 +126,30 @@ export class Journal {
         });
       },
     });
-    this.#leaderships = new Leaderships(options.cluster, options.timers, options.log);
+    this.#router = new AppendRouter({
+      waits: this.waits,
+      heldShard: (key) => this.shards.get(key),
+      shardOf: (streamId, shard) => this.shardOf(streamId, shard),
+      isOver: () => this.#fatal !== undefined,
+      append: (shard, request) => this.commits.submit(shard, request),
+    });
+    const advanced = (shard: Shard): void => this.commits.advanced(shard);
+    this.#leaderships = new Leaderships({ ...options, advanced });
     this.placement = new Placement({
-      disk: options.disk,
-      dataDirectory: options.dataDirectory,
+      ...options,
       directory,
-      cluster: options.cluster,
       checkpointer: this.checkpointer,
-      clock: options.clock,
-      timers: options.timers,
-      log: options.log,
       events: {
-        highWatermarkAdvanced: (shard) => this.highWatermarkAdvanced(shard),
-        // One replica: there is nobody to add and nobody to remove.
-        proposeIsr: () => assert(false, 'an ISR of one is never changed'),
+        seen: (streamId, rows) => this.#leaderships.seen(streamId, rows),
         placed: (shard, row) => this.#placed(shard, row),
         unplaced: (shard, error) => this.#unplaced(shard, error),
-        dropped: async (shard) => this.index?.drop(shard),
+        dropped: async (shard) => {
+          for (const view of this.#views) await view.drop(shard);
+        },
         storageFailed: (error) => this.#storageFailed(error),
       },
     });
-    events.attach(this);
-    this.#stopWatching = options.cluster.onChange(() => this.#changed());
+    this.#stopWatching = options.cluster.onChange((streamIds) => this.#changed(streamIds));
     this.#stopSweeping = options.timers.every(SWEEP_MS, () => this.#sweepOnce());
     this.follow();
   }
@@ -187,34 +190,22 @@ export class Journal {
     return failed;
   }
 
-  /** HW of a shard moved. */
-  highWatermarkAdvanced(shard: Shard): void {
-    this.commits.advanced(shard);
-  }
-
-  /** The view changed. Where to follow it takes long, because there are thousands of shards, many changes are followed at once. */
-  #changed(): void {
+  #changed(streamIds: readonly number[]): void {
     for (const exchange of [...this.exchanges]) exchange.fence();
-    if (this.#followMs < TURN_BUDGET_MS) this.follow();
-    else this.#followAfter(FOLLOW_PAUSES * this.#followMs);
+    this.placement.changed(streamIds);
+    if (this.#cancelFollow === undefined) this.follow();
   }
 
-  #followAfter(delayMs: number): void {
-    this.#cancelFollow ??= this.#options.timers.after(Math.min(delayMs, MAX_FOLLOW_DELAY_MS), () => {
-      this.#cancelFollow = undefined;
-      this.follow();
-    });
-  }
-
-  /** Brings shards in line with the view. */
+  /** Brings shards in line with what has changed of the view: a slice now, the rest in the next turns (rule N8). */
   follow(): void {
-    if (this.#fatal !== undefined || this.#options.cluster.revision() === 0) return;
-    for (const exchange of [...this.exchanges]) exchange.fence();
-    const startMs = this.#options.clock.monotonicMs();
+    const { cluster, timers } = this.#options;
+    this.#cancelFollow?.();
+    this.#cancelFollow = undefined;
+    if (this.#fatal !== undefined || cluster.revision() === 0) return;
     const isBehind = this.placement.follow();
-    this.#followMs = this.#options.clock.monotonicMs() - startMs;
-    if (isBehind) this.#followAfter(0);
-    this.#leaderships.claimMissing(this.#options.cluster.streams());
+    this.#leaderships.claimMissing();
+    if (isBehind) this.#cancelFollow = timers.soon(() => this.follow());
+    else this.#followedRevision = cluster.revision();
     this.waits.advanced();
   }
 
@@ -234,23 +225,9 @@ export class Journal {
     }
   }
 
-  /** Takes an append; one for a shard that is about to be led here waits a second at most. */
+  /** Takes an append. */
   submit(request: AppendRequest): void {
-    const key = shardKey(request.streamId, request.shard);
-    const parked = this.#parked.get(key);
-    if (parked !== undefined) {
-      parked.push(request);
-      return;
-    }
-    const shard = this.shards.get(key);
-    if (shard?.leader !== undefined || this.#fatal !== undefined) this.#route(request);
-    else {
-      this.#parked.set(key, [request]);
-      this.waits.wait(
-        () => this.#settled(key, request.minRevision),
-        () => this.#unpark(key),
-      );
-    }
+    this.#router.submit(request);
   }
 
   /** Makes a new log start durable. */
@@ -261,14 +238,12 @@ export class Journal {
   /** For whoever reads: damaged data is never served (rule I9). The shard stops, its mark outlives this process. */
   readFailed(shard: Shard, error: BrokerError): void {
     if (error.code !== 'corrupt' || shard.failure !== undefined) return;
-    shard.failure = quarantined(error.message);
-    shard.leader?.resign();
-    this.#refuseUncommitted(shard, shard.failure);
-    this.#endReads(shard);
-    this.#options.log.error(
-      { stream_id: shard.streamId, shard: shard.shard, err: error },
-      'shard quarantined: its data is damaged',
-    );
+    const failure = quarantined(error.message);
+    shard.fail(failure);
+    this.commits.refuseAll(shard, failure);
+    this.#waiters.end(shard);
+    const fields = { stream_id: shard.streamId, shard: shard.shard, err: error };
+    this.#options.log.error(fields, 'shard quarantined: its data is damaged');
     this.checkpointer.quarantine(shard);
   }
 
@@ -282,9 +257,9 @@ export class Journal {
       hasEnded: (nodeId, incarnation) => this.#options.cluster.hasEnded(nodeId, incarnation),
       visibleShards: () => this.visibleShards(),
       whenRevision: (revision, callback) => this.waits.wait(() => this.waits.reached(revision), callback),
-      waiters: (shard) => this.#waitersOf(shard),
+      waiters: (shard) => this.#waiters.of(shard),
       readFailed: (shard, error) => this.readFailed(shard, error),
-      index: this.index,
+      index: this.#options.index,
       answers: this.answers,
       turns: this.turns,
       timers: this.#options.timers,
@@ -301,9 +276,9 @@ export class Journal {
     this.#stopSweeping();
     for (const exchange of [...this.exchanges]) exchange.goAway('the journal stops');
     this.commits.stop(new BrokerError('unavailable', 'the journal stops'));
-    for (const shard of this.shards.values()) shard.leader?.resign();
+    for (const shard of this.shards.values()) shard.resign();
     await this.checkpointer.close();
-    await this.index?.close();
+    for (const view of this.#views) await view.close();
     await this.#directory.commitLog.close();
     for (const shard of this.shards.values()) shard.log.close();
     this.#directory.lock.release();
@@ -322,63 +297,24 @@ export class Journal {
     this.#directory.lock.release();
   }
 
-  /** Whether waiting longer for the shard of a parked append would change nothing. */
-  #settled(key: number, minRevision: number): boolean {
-    const shard = this.shards.get(key);
-    if (shard !== undefined) return shard.leader !== undefined || shard.failure !== undefined;
-    return minRevision > 0 && this.waits.reached(minRevision);
-  }
-
-  #unpark(key: number): void {
-    const parked = this.#parked.get(key);
-    if (parked === undefined) return;
-    this.#parked.delete(key);
-    for (const request of parked) this.#route(request);
-  }
-
-  #route(request: AppendRequest): void {
-    const found = this.shardOf(request.streamId, request.shard);
-    if (found instanceof BrokerError) {
-      if (request.acks !== 0) request.origin.refuse(request, found);
-      request.origin.flush();
-    } else this.commits.submit(found, request);
-  }
-
   #unknown(streamId: number): BrokerError {
-    for (const stream of this.#options.cluster.streams()) {
-      if (stream.streamId === streamId)
-        return new BrokerError('not_leader', 'the shard is not on this server');
-    }
-    return new BrokerError('not_found', 'no such stream');
+    return this.#options.cluster.stream(streamId) === undefined
+      ? new BrokerError('not_found', 'no such stream')
+      : new BrokerError('not_leader', 'the shard is not on this server');
   }
 
   #placed(shard: Shard, row: ShardView): void {
-    if (this.#leaderships.follow(shard, row, this.#options.clock.monotonicMs())) {
-      this.index?.attach(shard);
-      this.#unpark(shardKey(shard.streamId, shard.shard));
-    } else this.#refuseUncommitted(shard, new BrokerError('not_leader', 'the shard is led elsewhere'));
+    if (this.#leaderships.follow(shard, row)) {
+      for (const view of this.#views) view.attach(shard);
+      this.#router.unpark(shardKey(shard.streamId, shard.shard));
+    } else this.commits.refuseAll(shard, new BrokerError('not_leader', 'the shard is led elsewhere'));
   }
 
   #unplaced(shard: Shard, error: BrokerError): void {
     shard.stepDown();
-    this.#endReads(shard);
-    this.#refuseUncommitted(shard, error);
+    this.#waiters.end(shard);
+    this.commits.refuseAll(shard, error);
     for (const exchange of this.exchanges) exchange.dropShard(shard);
-  }
-
-  /** Whoever waits for more of the shard looks again, and finds what became of it. */
-  #endReads(shard: Shard): void {
-    const waiters = this.#waiters.get(shard);
-    this.#waiters.delete(shard);
-    for (const waiter of waiters ?? []) waiter.advanced(Infinity);
-  }
-
-  #refuseUncommitted(shard: Shard, error: BrokerError): void {
-    const { batches, repeats } = shard.uncommitted.takeAll();
-    for (const { request } of [...batches.filter((pending) => !pending.answered), ...repeats]) {
-      request.origin.refuse(request, error);
-      request.origin.flush();
-    }
   }
 
   #isLiveProducer(producerId: number): boolean {
@@ -386,70 +322,50 @@ export class Journal {
     return false;
   }
 
-  #waitersOf(shard: Shard): Set<FetchWaiter> {
-    let waiters = this.#waiters.get(shard);
-    if (waiters === undefined) this.#waiters.set(shard, (waiters = new Set()));
-    return waiters;
-  }
-
   #committed(shard: Shard, batches: readonly PendingBatch[]): void {
     if (shard.mqttVisible) {
       for (const exchange of this.exchanges) exchange.committed(shard, batches);
-      if (this.index !== undefined) this.#toIndex.push({ shard, batches });
+      if (this.#views.length > 0) this.#toViews.push({ shard, batches });
     }
-    const waiters = this.#waiters.get(shard);
     let bytes = shard.uncommitted.takeLetGoBytes();
-    if (waiters === undefined || waiters.size === 0) return;
+    if (!this.#waiters.isAwaited(shard)) return;
     for (const batch of batches) bytes += batch.bytes.length;
-    for (const waiter of waiters) waiter.advanced(bytes);
+    this.#waiters.advanced(shard, bytes);
   }
 
   #passEnded(origins: ReadonlySet<AppendOrigin>): void {
     for (const exchange of this.exchanges) exchange.flush();
     for (const origin of origins) origin.flush();
-    if (this.#toIndex.length === 0) return;
-    const committed = this.#toIndex;
-    this.#toIndex = [];
-    for (const { shard, batches } of committed) this.index?.committed(shard, batches);
+    if (this.#toViews.length === 0) return;
+    const committed = this.#toViews;
+    this.#toViews = [];
+    for (const { shard, batches } of committed)
+      for (const view of this.#views) view.committed(shard, batches);
   }
 
   #sweepOnce(): void {
-    this.commits.expire(this.shards.values(), this.#options.clock.monotonicMs());
-    for (const exchange of this.exchanges) exchange.reportSkipped();
     const nowMs = this.#options.clock.monotonicMs();
+    this.commits.expire(this.shards.values(), nowMs);
+    for (const exchange of this.exchanges) exchange.reportSkipped();
+    this.#leaderships.tick(this.shards.values());
     if (this.placement.retry(nowMs)) this.follow();
-    if (this.index === undefined || nowMs - this.#lastRetainMs < RETAIN_INDEX_MS) return;
+    if (nowMs - this.#lastRetainMs < RETAIN_VIEWS_MS) return;
     this.#lastRetainMs = nowMs;
-    this.index.retain().catch((error: unknown) => {
-      this.#options.log.warn({ err: error }, 'could not drop old blocks of the topic index');
-    });
+    for (const view of this.#views) {
+      view.retain().catch((err: unknown) => {
+        this.#options.log.warn({ err }, 'could not let go of what retention has overtaken');
+      });
+    }
   }
 
   #storageFailed(error: BrokerError): void {
     if (this.#fatal !== undefined) return;
     this.#fatal = error;
     for (const shard of this.shards.values()) {
-      shard.leader?.resign();
-      shard.failure ??= error;
+      shard.resign();
+      if (shard.failure === undefined) shard.fail(error);
     }
     this.commits.stop(error);
     this.#options.onFatal(error);
-  }
-}
-
-/** Connects shards that are made before their journal with it. */
-export class JournalEvents implements ShardEvents {
-  #journal: Journal | undefined;
-
-  attach(journal: Journal): void {
-    this.#journal = journal;
-  }
-
-  highWatermarkAdvanced(shard: Shard): void {
-    this.#journal?.highWatermarkAdvanced(shard);
-  }
-
-  proposeIsr(): void {
-    assert(false, 'an ISR of one is never changed');
   }
 }

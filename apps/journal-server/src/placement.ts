@@ -12,11 +12,13 @@ import type { ClusterPort, DeletedStream } from './shard/cluster-port.ts';
 import { Deletions } from './directory/deletions.ts';
 import { ShardFiles } from './directory/shard-files.ts';
 import { shardDirectory, type OpenedDirectory } from './directory/recovery.ts';
-import { Shard, shardKey, type ShardEvents } from './shard/shard.ts';
+import { Shard, shardKey } from './shard/shard.ts';
 import type { StreamFacts } from './shard/stream-facts.ts';
 
 /** What happens to shards, for those who serve them. */
-export interface PlacementEvents extends ShardEvents {
+export interface PlacementEvents {
+  /** What the view places here of a stream; nothing once the stream is gone. */
+  seen(streamId: number, rows: readonly ShardView[]): void;
   /** The view places the shard here: it is led as the row says, or not. */
   placed(shard: Shard, row: ShardView): void;
   /** It is not placed here (any more): nobody gets anything of it from this server. */
@@ -51,13 +53,16 @@ export class Placement {
   readonly #deletions: Deletions;
   /** Shards that are held and not placed here, by key; true once the operator was told. */
   readonly #unplaced = new Map<number, boolean>();
+  /** What the view places here, by stream. */
+  readonly #placed = new Map<number, ReadonlySet<number>>();
+  /** What is held of each stream. */
+  readonly #held = new Map<number, Set<Shard>>();
+  /** Streams whose rows have changed since they were followed. */
+  readonly #due = new Set<number>();
   #hasLooked = false;
   /** A full disk kept a shard from being created: there may be room now. */
   #createAgainMs = Infinity;
-  /** Time that creating shards has taken of this turn. */
-  #creatingMs = 0;
-  /** There are shards to create, and the turn is spent. */
-  #isBehind = false;
+  #turnStartMs = 0;
 
   constructor(options: PlacementOptions) {
     this.#options = options;
@@ -71,6 +76,8 @@ export class Placement {
       remove: (deleted) => this.#removeStreams(deleted),
       looked: () => this.#sayWhatIsKept(),
     });
+    for (const shard of this.#shards.values()) this.#hold(shard);
+    this.#everythingChanged();
     this.#files.removeDeleted().catch((error: unknown) => {
       log.warn({ err: error }, 'could not go on with the removal of deleted shards');
     });
@@ -86,28 +93,32 @@ export class Placement {
     return this.#unplaced.has(shardKey(streamId, shard));
   }
 
-  /** Brings the shards in line with the view as of now; answers whether some are still to be created (rule N8). */
+  /** Rows of these streams have changed: {@link follow} looks at them. */
+  changed(streamIds: Iterable<number>): void {
+    for (const streamId of streamIds) this.#due.add(streamId);
+  }
+
+  /**
+   * Brings shards in line with what has changed of the view, for one slice of the loop; answers whether there is more to do
+   * (rule N8): thousands of shards must not cost the lease of those that are served.
+   */
   follow(): boolean {
-    this.#createAgainMs = Infinity;
-    this.#creatingMs = 0;
-    this.#isBehind = false;
-    const placed = new Set<number>();
-    for (const stream of this.#options.cluster.streams()) this.#followStream(stream, placed);
-    let hasNew = false;
-    for (const [key, shard] of this.#shards) {
-      if (placed.has(key) || this.#unplaced.has(key)) continue;
-      this.#unplaced.set(key, false);
-      hasNew = true;
-      this.#options.events.unplaced(
-        shard,
-        new BrokerError('not_leader', 'the shard is not placed on this server'),
-      );
+    const { clock } = this.#options;
+    this.#turnStartMs = clock.monotonicMs();
+    if (this.#createAgainMs !== Infinity) this.#everythingChanged();
+    let hasLost = false;
+    for (const streamId of this.#due) {
+      this.#due.delete(streamId);
+      const { isWhole, isLess } = this.#followStream(streamId);
+      hasLost ||= isLess;
+      if (!isWhole) this.#due.add(streamId);
+      if (this.#isSpent) break;
     }
-    if (hasNew || !this.#hasLooked || this.#holdsOthers(placed)) {
+    if (hasLost || (!this.#hasLooked && this.#due.size === 0) || this.#holdsOthers()) {
       this.#hasLooked = true;
       this.#deletions.look();
     }
-    return this.#isBehind;
+    return this.#due.size > 0;
   }
 
   /** For whoever looks at the clock: a shard that a full disk kept from being created is tried again. */
@@ -119,48 +130,72 @@ export class Placement {
     this.#deletions.close();
   }
 
-  #followStream(stream: StreamView, placed: Set<number>): void {
-    const { identity } = this.#options.cluster;
-    const facts = factsOf(stream);
-    for (const row of stream.shards) {
-      const isHere = row.replicas.some(
-        (replica) => replica.nodeId === identity.nodeId && replica.directoryId === identity.directoryId,
-      );
-      if (!isHere) continue;
-      const key = shardKey(stream.streamId, row.shard);
-      const shard = this.#shards.get(key) ?? this.#createInTurn(key, stream, row.shard);
-      if (shard === undefined) {
-        placed.add(key);
-        continue;
-      }
-      if (shard.topicId !== '' && shard.topicId !== stream.topicId) continue;
-      shard.topicId = stream.topicId;
+  get #isSpent(): boolean {
+    return this.#options.clock.monotonicMs() - this.#turnStartMs >= TURN_BUDGET_MS;
+  }
+
+  #everythingChanged(): void {
+    this.#createAgainMs = Infinity;
+    for (const streamId of this.#held.keys()) this.#due.add(streamId);
+    for (const { streamId } of this.#options.cluster.streams()) this.#due.add(streamId);
+  }
+
+  /** Answers whether all of the stream was looked at, and whether something is held that was placed here before. */
+  #followStream(streamId: number): { readonly isWhole: boolean; readonly isLess: boolean } {
+    const { cluster, events } = this.#options;
+    const stream = cluster.stream(streamId);
+    const rows = stream?.shards.filter((row) => this.#isHere(row)) ?? [];
+    const placed = new Set<number>();
+    let isWhole = true;
+    for (const row of rows) {
+      const key = shardKey(streamId, row.shard);
+      const shard =
+        this.#shards.get(key) ?? (this.#isSpent ? undefined : this.#create(key, stream!, row.shard));
+      isWhole &&= shard !== undefined || !this.#isSpent;
+      if (shard !== undefined && isAnothers(shard, stream!)) continue;
       placed.add(key);
+      if (shard === undefined) continue;
       this.#unplaced.delete(key);
-      shard.describe(facts);
-      this.#options.events.placed(shard, row);
+      shard.describe(factsOf(stream!));
+      events.placed(shard, row);
     }
+    events.seen(streamId, rows);
+    if (placed.size > 0) this.#placed.set(streamId, placed);
+    else this.#placed.delete(streamId);
+    return { isWhole, isLess: this.#leaveOthers(streamId, placed) };
+  }
+
+  #isHere({ replicas }: ShardView): boolean {
+    const { nodeId, directoryId } = this.#options.cluster.identity;
+    return replicas.some((replica) => replica.nodeId === nodeId && replica.directoryId === directoryId);
+  }
+
+  /** Nobody gets anything more of what is held of the stream and not placed here; answers whether there is such a shard. */
+  #leaveOthers(streamId: number, placed: ReadonlySet<number>): boolean {
+    let isLess = false;
+    for (const shard of this.#held.get(streamId) ?? []) {
+      const key = shardKey(streamId, shard.shard);
+      if (placed.has(key) || this.#unplaced.has(key)) continue;
+      this.#unplaced.set(key, false);
+      isLess = true;
+      const error = new BrokerError('not_leader', 'the shard is not placed on this server');
+      this.#options.events.unplaced(shard, error);
+    }
+    return isLess;
+  }
+
+  #hold(shard: Shard): void {
+    const held = this.#held.get(shard.streamId);
+    if (held === undefined) this.#held.set(shard.streamId, new Set([shard]));
+    else held.add(shard);
   }
 
   /** Whether there are marks or directories of streams that the view does not show. */
-  #holdsOthers(placed: ReadonlySet<number>): boolean {
+  #holdsOthers(): boolean {
     const { quarantine, unknown } = this.#options.directory;
     return [...quarantine.shards, ...unknown].some(
-      (name) => !placed.has(shardKey(name.streamId, name.shard)),
+      ({ streamId, shard }) => this.#placed.get(streamId)?.has(shardKey(streamId, shard)) !== true,
     );
-  }
-
-  /** A flood of new shards must not cost the lease of those that are served: the rest comes with the next turns. */
-  #createInTurn(key: number, stream: StreamView, shard: number): Shard | undefined {
-    if (this.#creatingMs >= TURN_BUDGET_MS) {
-      this.#isBehind = true;
-      return undefined;
-    }
-    const { clock } = this.#options;
-    const startMs = clock.monotonicMs();
-    const created = this.#create(key, stream, shard);
-    this.#creatingMs += clock.monotonicMs() - startMs;
-    return created;
   }
 
   #create(key: number, stream: StreamView, shard: number): Shard | undefined {
@@ -172,9 +207,9 @@ export class Placement {
     try {
       this.#setAside(streamId, shard);
       const segments = SegmentLog.open(disk, shardDirectory(dataDirectory, streamId, shard), {}, undefined);
-      const made = new Shard({ streamId, shard }, segments, new ProducerState(directory.producers), events);
-      made.topicId = topicId;
+      const made = new Shard({ streamId, shard, topicId }, segments, new ProducerState(directory.producers));
       this.#shards.set(key, made);
+      this.#hold(made);
       return made;
     } catch (thrown) {
       const error = BrokerError.from(thrown, 'storage_failed');
@@ -201,7 +236,7 @@ export class Placement {
     const held: number[] = [];
     const shards: Shard[] = [];
     for (const stream of deleted) {
-      const own = [...this.#shards.values()].filter((shard) => shard.streamId === stream.streamId);
+      const own = [...(this.#held.get(stream.streamId) ?? [])];
       if (own.some((shard) => this.#isAnothers(shard, stream))) continue;
       removed.push(stream.streamId);
       const hasMark = quarantine.shards.some(({ streamId }) => streamId === stream.streamId);
@@ -233,8 +268,12 @@ export class Placement {
     const key = shardKey(shard.streamId, shard.shard);
     this.#shards.delete(key);
     this.#unplaced.delete(key);
-    shard.failure = new BrokerError('not_found', 'the stream was deleted');
-    this.#options.events.unplaced(shard, shard.failure);
+    const held = this.#held.get(shard.streamId);
+    held?.delete(shard);
+    if (held?.size === 0) this.#held.delete(shard.streamId);
+    const gone = new BrokerError('not_found', 'the stream was deleted');
+    shard.fail(gone);
+    this.#options.events.unplaced(shard, gone);
   }
 
   /** No file goes before a checkpoint does without its shard: a crash would take it for damaged. */
@@ -257,7 +296,12 @@ export class Placement {
   }
 }
 
+/** An older copy of meta may have given the id to another stream. */
+function isAnothers({ topicId }: Shard, stream: StreamView): boolean {
+  return topicId !== '' && topicId !== stream.topicId;
+}
+
 function factsOf(stream: StreamView): StreamFacts {
-  const { streamId, tenant, name, mqttFilter, config } = stream;
-  return { streamId, tenant, name, mqttFilter, ownsRest: name === BUILT_IN_STREAM, config };
+  const { streamId, topicId, tenant, name, mqttFilter, config } = stream;
+  return { streamId, topicId, tenant, name, mqttFilter, ownsRest: name === BUILT_IN_STREAM, config };
 }

@@ -16,6 +16,7 @@ const STREAM: StreamFacts = {
   streamId: 1,
   tenant: 't',
   name: 'mqtt',
+  topicId: 'topic-1',
   mqttFilter: '',
   ownsRest: true,
   config: {},

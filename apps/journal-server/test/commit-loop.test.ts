@@ -66,7 +66,7 @@ test('L3: no log start is written for a shard that was deleted meanwhile, others
     (error: BrokerError) => error.code,
   );
   const others = path.commits.advanceLogStart(other, 1);
-  shard.failure = new BrokerError('not_found', 'the stream was deleted');
+  shard.fail(new BrokerError('not_found', 'the stream was deleted'));
   await path.sync();
   await others;
   expect(await outcome).toBe('not_found');
@@ -83,7 +83,7 @@ test('L3: a log start that waits for a running sync is given up as well', async 
   await path.turn();
   expect(path.commitLog.isSyncing).toBe(true);
   const outcome = path.commits.advanceLogStart(shard, 1).catch((error: BrokerError) => error.code);
-  shard.failure = new BrokerError('not_found', 'the stream was deleted');
+  shard.fail(new BrokerError('not_found', 'the stream was deleted'));
   await path.sync();
   expect(await outcome).toBe('not_found');
   expect(path.commitLog.sections).toHaveLength(1);
@@ -91,9 +91,13 @@ test('L3: a log start that waits for a running sync is given up as well', async 
 
 test('N13: a batch that no frame takes is refused alone, and the process stays', async () => {
   const batch = batchOf(['x'.repeat(400)]);
-  path.commitLog.maxSectionBytes = batch.length - 1;
-  path.append(shard, 1, batch);
+  // A section is its batches and a version.
+  path.commitLog.maxSectionBytes = batch.length;
+  path.append(shard, 1, Buffer.from(batch));
   path.append(shard, 2, batchOf(['small']));
   await path.sync();
-  expect([path.answers, path.failure]).toEqual([['1: too_large', '2: 0'], undefined]);
+  path.commitLog.maxSectionBytes = batch.length + 1;
+  path.append(shard, 3, batch);
+  await path.sync();
+  expect([path.answers, path.failure]).toEqual([['1: too_large', '2: 0', '3: 1'], undefined]);
 });

@@ -110,7 +110,7 @@ describe('files of deleted streams', () => {
     await start(2);
     await until(() => running.journal.placement.unplacedShards === 1, 'the shard without a place');
     cluster.streams.set(2, lost);
-    cluster.changed();
+    cluster.changed(2);
     await until(() => running.journal.placement.unplacedShards === 0, 'its place');
     await until(() => running.journal.problem === null, 'leaderships');
     const found = await fetch(2, 0);
@@ -129,7 +129,7 @@ describe('files of deleted streams', () => {
         shards: stream.shards.map((shard) => ({ ...shard, replicas })),
       });
     }
-    cluster.changed();
+    cluster.changed(1, 2);
     await until(() => running.journal.placement.unplacedShards === 2, 'the shards without a place');
     await running.journal.checkpointer.checkpoint();
     await running.journal.checkpointer.checkpoint();

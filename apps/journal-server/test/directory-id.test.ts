@@ -8,7 +8,6 @@ import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
 import { joinCluster, openDirectoryFacts } from '../src/directory/directory-id.ts';
 import { openDirectory, type OpenedDirectory } from '../src/directory/recovery.ts';
 import { offsetSection, recordsSection, SECTION_LOG_START } from '../src/write/sections.ts';
-import { JournalEvents } from '../src/journal.ts';
 import { batchOf } from './records.ts';
 import { SILENT } from './running-journal.ts';
 
@@ -96,15 +95,13 @@ test('no power cut takes the name of a new data directory with what was acknowle
     const lock = simulated.lock(directory);
     const facts = await clock.settle(openDirectoryFacts(simulated, directory, 'journal-1', SILENT));
     const options = { lock, fileBytes: 16 * 1024 };
-    const opened = await clock.settle(openDirectory(simulated, directory, new JournalEvents(), options));
+    const opened = await clock.settle(openDirectory(simulated, directory, options));
     const batches = batchOf(['acknowledged'], { leaderEpoch: 0 });
     opened.commitLog.append([recordsSection({ streamId: 1, shard: 0 }, batches)]);
     await clock.settle(opened.commitLog.sync());
     simulated.cutPower({ sector: 0.5, size: 1 });
     const again = await clock.settle(openDirectoryFacts(simulated, directory, 'journal-1', SILENT));
-    const recovered = await clock.settle(
-      openDirectory(simulated, directory, new JournalEvents(), { fileBytes: 16 * 1024 }),
-    );
+    const recovered = await clock.settle(openDirectory(simulated, directory, { fileBytes: 16 * 1024 }));
     expect([again, recovered.shards.size]).toEqual([facts, 1]);
   }
 });
@@ -118,16 +115,16 @@ test('a second owner of the directory is refused before it reads or writes, and 
     opened.commitLog.append([recordsSection({ streamId: 1, shard: 0 }, batches)]);
     return clock.settle(opened.commitLog.sync());
   };
-  const first = await clock.settle(openDirectory(simulated, 'data', new JournalEvents(), options));
+  const first = await clock.settle(openDirectory(simulated, 'data', options));
   await append(first);
   const before = simulated.paths().map((path) => simulated.contentOf(path).toString('hex'));
-  await expect(openDirectory(simulated, 'data', new JournalEvents(), options)).rejects.toMatchObject({
+  await expect(openDirectory(simulated, 'data', options)).rejects.toMatchObject({
     code: 'conflict',
   });
   expect(simulated.paths().map((path) => simulated.contentOf(path).toString('hex'))).toEqual(before);
   // A process that is killed lets go of it.
   simulated.kill();
-  const second = await clock.settle(openDirectory(simulated, 'data', new JournalEvents(), options));
+  const second = await clock.settle(openDirectory(simulated, 'data', options));
   expect([...second.shards.values()].map(({ log }) => log.logEndOffset)).toEqual([1]);
   expect(second.quarantine.names).toEqual([]);
 });
@@ -136,11 +133,11 @@ test('a log start beyond the end of its shard keeps no directory from opening', 
   const clock = new VirtualClock();
   const simulated = new SimulatedDisk(clock, new Random(1));
   const options = { fileBytes: 16 * 1024 };
-  const opened = await clock.settle(openDirectory(simulated, 'data', new JournalEvents(), options));
+  const opened = await clock.settle(openDirectory(simulated, 'data', options));
   opened.commitLog.append([offsetSection(SECTION_LOG_START, { streamId: 9, shard: 0 }, 5)]);
   await clock.settle(opened.commitLog.sync());
   simulated.kill();
-  const again = await clock.settle(openDirectory(simulated, 'data', new JournalEvents(), options));
+  const again = await clock.settle(openDirectory(simulated, 'data', options));
   expect([...again.shards.values()].map(({ log }) => [log.logStartOffset, log.logEndOffset])).toEqual([
     [0, 0],
   ]);

@@ -1,6 +1,8 @@
 // A cluster view in memory: streams with one shard each or more, led by whoever claims, as meta would answer.
 
-import type { ReplicaView, StreamView } from '@robustmq/meta-client';
+import { BrokerError } from '@robustmq/errors';
+import type { ReplicaView, ShardView, StreamView } from '@robustmq/meta-client';
+import type { CommittedIsr, IsrProposal } from '@robustmq/replication';
 import type { ClusterPort, DeletedStream, JournalIdentity } from '../src/shard/cluster-port.ts';
 
 /** What outlives a restart of a server: the rows. */
@@ -11,7 +13,11 @@ export class FakeCluster {
   readonly streams = new Map<number, StreamView>();
   /** Committed deletions that no journal has acknowledged. */
   readonly deletions = new Map<number, DeletedStream>();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<(streamIds: readonly number[]) => void>();
+  /** Newest incarnation of each journal: registration makes the members of ISRs those. */
+  readonly #incarnations = new Map<string, number>();
+  /** Answers to proposals of another ISR, in order; with none left they are carried out. */
+  readonly isrAnswers: BrokerError[] = [];
 
   /** Adds a stream whose only replica is in the directory. */
   create(
@@ -32,7 +38,7 @@ export class FakeCluster {
       leader: '',
       leaderIncarnation: 0,
       replicas: [replica],
-      isr: [{ nodeId: replica.nodeId, incarnation: 0 }],
+      isr: [{ nodeId: replica.nodeId, incarnation: this.#incarnations.get(replica.nodeId) ?? 0 }],
       isrVersion: 1,
     }));
     this.streams.set(streamId, {
@@ -49,7 +55,7 @@ export class FakeCluster {
       ownershipActive: true,
       internal: false,
     });
-    this.changed();
+    this.changed(streamId);
   }
 
   /** A committed deletion. */
@@ -62,30 +68,33 @@ export class FakeCluster {
   /** The view lacks the stream from now on, as after a restore of meta from an older copy: nobody deleted it. */
   forget(streamId: number): void {
     this.streams.delete(streamId);
-    this.changed();
+    this.changed(streamId);
   }
 
   configure(streamId: number, config: Record<string, string>): void {
     this.streams.set(streamId, { ...this.streams.get(streamId)!, config });
-    this.changed();
+    this.changed(streamId);
   }
 
-  changed(): void {
+  /** A revision in which these streams have changed; without any it says nothing of streams. */
+  changed(...streamIds: number[]): void {
     this.revision++;
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of [...this.#listeners]) listener(streamIds);
   }
 
-  onChange(listener: () => void): () => void {
+  onChange(listener: (streamIds: readonly number[]) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
   /** The port of one incarnation. */
   port(identity: JournalIdentity): ClusterPort {
+    this.#incarnations.set(identity.nodeId, identity.incarnation);
     return {
       identity,
       revision: () => this.revision,
       streams: () => this.streams.values(),
+      stream: (streamId) => this.streams.get(streamId),
       hasEnded: (nodeId, incarnation) => (this.ended.get(nodeId) ?? -1) >= incarnation,
       onChange: (listener) => this.onChange(listener),
       listDeletions: () => Promise.resolve([...this.deletions.values()]),
@@ -93,11 +102,29 @@ export class FakeCluster {
         for (const streamId of streamIds) this.deletions.delete(streamId);
         return Promise.resolve();
       },
+      alterIsr: (streamId, shard, proposal) => this.#alterIsr(streamId, shard, proposal),
       claimLeadership: () => {
         this.claim(identity);
         return Promise.resolve();
       },
     };
+  }
+
+  #alterIsr(streamId: number, shard: number, { isrVersion, members }: IsrProposal): Promise<CommittedIsr> {
+    const refusal = this.isrAnswers.shift();
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const row = this.streams.get(streamId)!.shards[shard]!;
+    if (row.isrVersion !== isrVersion) return Promise.reject(new BrokerError('conflict', 'another version'));
+    this.alterShard(streamId, shard, { isr: members, isrVersion: isrVersion + 1 });
+    return Promise.resolve({ members, version: isrVersion + 1 });
+  }
+
+  /** Another row for a shard: another leader, ISR or place. */
+  alterShard(streamId: number, shard: number, change: Partial<ShardView>): void {
+    const stream = this.streams.get(streamId)!;
+    const shards = stream.shards.map((row) => (row.shard === shard ? { ...row, ...change } : row));
+    this.streams.set(streamId, { ...stream, shards });
+    this.changed(streamId);
   }
 
   /** A new epoch for the same incarnation: a claim that was applied twice. */
@@ -106,7 +133,7 @@ export class FakeCluster {
       const shards = stream.shards.map((shard) => ({ ...shard, leaderEpoch: shard.leaderEpoch + 1 }));
       this.streams.set(streamId, { ...stream, shards });
     }
-    this.changed();
+    this.changed(...this.streams.keys());
   }
 
   /** The bug that rule R3 forbids: a restarted server leads again under its old epoch. */
@@ -133,6 +160,6 @@ export class FakeCluster {
       );
       this.streams.set(streamId, { ...stream, shards });
     }
-    this.changed();
+    this.changed(...this.streams.keys());
   }
 }

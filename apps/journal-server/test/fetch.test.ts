@@ -5,7 +5,8 @@ import { FetchFrameSchema, type ExchangeResponse } from '@robustmq/rpc';
 import { systemClock, systemTimers } from '@robustmq/runtime';
 import { AnswerBudget } from '../src/read/answer-budget.ts';
 import { ReadTurns } from '../src/shard/read-turns.ts';
-import { StreamFetches, type FetchWaiter } from '../src/read/fetch.ts';
+import { StreamFetches } from '../src/read/fetch.ts';
+import type { FetchWaiter } from '../src/read/fetch-waiters.ts';
 import type { Shard } from '../src/shard/shard.ts';
 
 const EMPTY = Buffer.alloc(0);

@@ -159,7 +159,7 @@ describe('rows of the topic index', () => {
             let records = 0;
             for (const topicsOfBatch of batches) {
               const count = topicsOfBatch === 'opaque' ? 3 : topicsOfBatch.length;
-              index.add([], topicsOfBatch, offset, offset + count);
+              index.post([], topicsOfBatch, offset, offset + count);
               if (topicsOfBatch === 'opaque') opaque.push(offset);
               else
                 for (const [position, each] of topicsOfBatch.entries()) {

@@ -25,6 +25,7 @@ class FakeShard {
     streamId: 1,
     tenant: 't',
     name: 's',
+    topicId: 'topic-1',
     mqttFilter: 'orders',
     ownsRest: false,
     config: {},

@@ -181,7 +181,7 @@ describe('backlog', () => {
     }
     await until(() => outcomes.flatMap((outcome) => outcome.tokens).length === 50, 'appends');
     const shard = running.journal.shards.get(65_536)!;
-    await running.journal.index!.settled(shard);
+    await running.index.feed.settled(shard);
     const found: string[] = [];
     let next = 0;
     while (next < 50) {

@@ -125,11 +125,10 @@ test('no checkpoint is made while a shard has failed and has no mark: it would f
   await start(1);
   await produce(1, 'acknowledged');
   const shard = running.journal.shardOf(1, 0) as Shard;
-  shard.failure = new BrokerError('storage_failed', 'its disk failed');
+  shard.fail(new BrokerError('storage_failed', 'its disk failed'));
   const before = running.checkpointPosition();
   await expect(running.journal.checkpointer.checkpoint()).rejects.toMatchObject({ code: 'unavailable' });
   expect(running.checkpointPosition()).toBe(before);
-  shard.failure = undefined;
 });
 
 describe('what the commit log still holds of a shard that is quarantined at the start (N4)', () => {

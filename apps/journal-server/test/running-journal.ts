@@ -5,7 +5,7 @@ import { MemoryStore } from '@robustmq/kv-store';
 import { JournalClient, type JournalClientOptions, type ShardDirectory } from '@robustmq/journal-client';
 import { ClusterSecret, Credentials, RpcServer, ServiceKind } from '@robustmq/rpc';
 import { systemClock, systemTimers, type Clock } from '@robustmq/runtime';
-import { Journal, JournalEvents, type JournalLog } from '../src/journal.ts';
+import { Journal, type JournalLog } from '../src/journal.ts';
 import { ReadTurns } from '../src/shard/read-turns.ts';
 import { openDirectory } from '../src/directory/recovery.ts';
 import { addServices } from '../src/process/server.ts';
@@ -28,6 +28,7 @@ export const SILENT: JournalLog = { info: () => undefined, warn: () => undefined
 export interface RunningJournal {
   readonly journal: Journal;
   readonly commitLog: CommitLog;
+  readonly index: TopicIndex;
   readonly cluster: FakeCluster;
   readonly address: string;
   readonly fatal: () => unknown;
@@ -60,8 +61,7 @@ export async function startJournal(options: {
 }): Promise<RunningJournal> {
   const { cluster, incarnation } = options;
   const disk = options.disk ?? new NodeDisk();
-  const events = new JournalEvents();
-  const opened = await openDirectory(disk, options.dataDirectory, events, {
+  const opened = await openDirectory(disk, options.dataDirectory, {
     nowMs: systemClock.monotonicMs(),
     fileBytes: options.fileBytes ?? 8 * 1024 * 1024,
   });
@@ -73,6 +73,7 @@ export async function startJournal(options: {
   const journal = new Journal(
     {
       index,
+      views: [index.feed],
       startSpan: ({ traceparent }) => {
         spans.push(`begin ${traceparent}`);
         return { end: () => spans.push('end') };
@@ -88,7 +89,6 @@ export async function startJournal(options: {
       ...(options.diskIsFull === undefined ? {} : { diskIsFull: options.diskIsFull }),
     },
     opened,
-    events,
   );
   const unexpected: unknown[] = [];
   const rpc = new RpcServer({
@@ -125,6 +125,7 @@ export async function startJournal(options: {
   return {
     journal,
     commitLog: opened.commitLog,
+    index,
     cluster,
     address,
     fatal: () => fatal,

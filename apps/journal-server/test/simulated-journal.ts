@@ -13,7 +13,7 @@ import {
 import { systemTimers } from '@robustmq/runtime';
 import { drained, invariant, Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
 import { openDirectoryFacts } from '../src/directory/directory-id.ts';
-import { Journal, JournalEvents } from '../src/journal.ts';
+import { Journal } from '../src/journal.ts';
 import type { AppendAnswer, AppendOrigin, AppendRequest } from '../src/shard/pending.ts';
 import { ReadTurns } from '../src/shard/read-turns.ts';
 import { openDirectory, type OpenedDirectory } from '../src/directory/recovery.ts';
@@ -394,11 +394,10 @@ export class SimulatedJournal {
       const { syncErrorRate, capacityBytes } = this.disk.behaviour;
       this.disk.behaviour.syncErrorRate = 0;
       this.disk.behaviour.capacityBytes = Infinity;
-      const events = new JournalEvents();
       // As a start does: the names above the data are durable before there is data.
       await this.clock.settle(openDirectoryFacts(this.disk, DATA, NODE_ID, SILENT));
       const opened = await this.clock.settle(
-        openDirectory(this.disk, DATA, events, {
+        openDirectory(this.disk, DATA, {
           nowMs: this.clock.monotonicMs(),
           fileBytes: this.#fileBytes,
           spareFiles: 1,
@@ -407,7 +406,7 @@ export class SimulatedJournal {
       );
       this.disk.behaviour.syncErrorRate = syncErrorRate;
       this.disk.behaviour.capacityBytes = capacityBytes;
-      this.#journal = this.#journalOf(this.#planted(opened), events);
+      this.#journal = this.#journalOf(this.#planted(opened));
       await drained();
       for (const shard of this.#journal.shards.values()) {
         if (this.#mutant === 'refused ticks stay in the producer table')
@@ -434,7 +433,7 @@ export class SimulatedJournal {
     }
   }
 
-  #journalOf(opened: OpenedDirectory, events: JournalEvents): Journal {
+  #journalOf(opened: OpenedDirectory): Journal {
     const identity = { nodeId: NODE_ID, incarnation: this.#incarnation, directoryId: DIRECTORY_ID };
     const port = this.cluster.port(identity);
     const reuse = this.#mutant === 'epoch reused after a restart';
@@ -455,7 +454,6 @@ export class SimulatedJournal {
         checkpointPaceMs: 0,
       },
       opened,
-      events,
     );
   }
 

@@ -6,7 +6,6 @@ import { encodeSnapshot } from '@robustmq/producer-state';
 import { BrokerError } from '@robustmq/errors';
 import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
 import { runCheckpoint } from '@robustmq/segment-log';
-import { JournalEvents } from '../src/journal.ts';
 import { openDirectory, type OpenedDirectory } from '../src/directory/recovery.ts';
 import { offsetSection, recordsSection, SECTION_LOG_START } from '../src/write/sections.ts';
 import { shardKey } from '../src/shard/shard.ts';
@@ -37,7 +36,7 @@ function newWorld(): World {
 
 function open({ clock, disk }: World): Promise<OpenedDirectory> {
   const options = { fileBytes: FILE_BYTES, newIdentity: () => Buffer.from('identity') };
-  return clock.settle(openDirectory(disk, 'data', new JournalEvents(), options));
+  return clock.settle(openDirectory(disk, 'data', options));
 }
 
 /** Appends one record to each stream, as a tick of the commit loop does. */

@@ -28,7 +28,7 @@ function fill(index: ShardIndex, topics: readonly string[], batchSize: number): 
   for (let at = 0; at < topics.length; at += batchSize) {
     const batch = topics.slice(at, at + batchSize);
     const base = index.nextOffset;
-    index.add([], batch, base, base + batch.length);
+    index.post([], batch, base, base + batch.length);
   }
 }
 
@@ -91,7 +91,7 @@ describe('reads through the index equal a scan (X1)', () => {
           const index = await ShardIndex.open(store, 1, 0, 0, TURNS);
           for (let at = 0; at < log.length; at += batchSize) {
             const batch = log.slice(at, at + batchSize);
-            index.add([], batch, at, at + batch.length);
+            index.post([], batch, at, at + batch.length);
             if (closeAt.some((place) => place >= at && place < at + batchSize)) index.closeBlock();
           }
           expect((await readAll(index, log, filters)).found).toEqual(expected(log, filters));
@@ -128,9 +128,9 @@ describe('reads through the index equal a scan (X1)', () => {
 
   test("opaque batches are everyone's", async () => {
     const index = await ShardIndex.open(newStore(), 1, 0, 0, TURNS);
-    index.add([], ['x', 'y'], 0, 2);
-    index.add([], 'opaque', 2, 12);
-    index.add([], ['x'], 12, 13);
+    index.post([], ['x', 'y'], 0, 2);
+    index.post([], 'opaque', 2, 12);
+    index.post([], ['x'], 12, 13);
     for (const closed of [false, true]) {
       if (closed) index.closeBlock();
       await index.settled();

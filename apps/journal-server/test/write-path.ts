@@ -4,12 +4,15 @@
 import type { Section } from '@robustmq/commit-log';
 import type { BrokerError } from '@robustmq/errors';
 import { ProducerQuota, ProducerState } from '@robustmq/producer-state';
+import type { IsrProposal, Member } from '@robustmq/replication';
 import { SegmentLog } from '@robustmq/segment-log';
 import { BucketHistogram, LATENCY_BOUNDS_SECONDS } from '@robustmq/telemetry';
 import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
 import { CommitLoop } from '../src/write/commit-loop.ts';
 import type { AppendOrigin, AppendRequest, PendingBatch } from '../src/shard/pending.ts';
 import { Shard } from '../src/shard/shard.ts';
+
+const ALONE: Member = { nodeId: 'a', incarnation: 1 };
 
 /** A commit log in memory: it may refuse, and what it took is durable once the test says so. */
 class ScriptedCommitLog {
@@ -49,6 +52,9 @@ export class WritePath {
   readonly answers: string[] = [];
   /** Offsets that were handed to delivery, per batch. */
   readonly committed: number[] = [];
+  /** Offsets that whoever follows may have, per batch. */
+  readonly appended: number[] = [];
+  readonly proposals: IsrProposal[] = [];
   failure: BrokerError | undefined;
   diskIsFull = false;
   readonly #disk = new SimulatedDisk(this.clock, new Random(1));
@@ -67,6 +73,7 @@ export class WritePath {
       diskIsFull: () => this.diskIsFull,
       syncSeconds: new BucketHistogram(LATENCY_BOUNDS_SECONDS),
       startSpan: () => null,
+      appended: (_shard, batches) => void this.appended.push(...batches.map(({ baseOffset }) => baseOffset)),
       committed: (_shard, batches: readonly PendingBatch[]) =>
         void this.committed.push(...batches.map(({ baseOffset }) => baseOffset)),
       passEnded: () => undefined,
@@ -74,17 +81,24 @@ export class WritePath {
     });
   }
 
-  /** A shard that this process leads alone. */
-  leading(streamId = 1): Shard {
+  /** A shard that the first of these members leads. */
+  leading(streamId = 1, members: readonly Member[] = [ALONE]): Shard {
     const log = SegmentLog.open(this.#disk, `shards/${streamId}-0`, {}, undefined);
     const producers = new ProducerState({ isGateway: () => false, quota: new ProducerQuota(100) });
-    const shard = new Shard({ streamId, shard: 0 }, log, producers, {
-      highWatermarkAdvanced: (moved) => this.commits.advanced(moved),
-      proposeIsr: () => undefined,
-    });
-    const self = { nodeId: 'a', incarnation: 1 };
-    shard.lead({ self, leaderEpoch: 0, isr: { members: [self], version: 1 } }, this.clock.monotonicMs());
+    const shard = new Shard({ streamId, shard: 0, topicId: '' }, log, producers);
+    const sink = {
+      highWatermarkAdvanced: () => this.commits.advanced(shard),
+      proposeIsr: (proposal: IsrProposal) => void this.proposals.push(proposal),
+    };
+    const isr = { members, version: 1 };
+    shard.lead({ self: members[0]!, leaderEpoch: 0, isr }, sink, this.clock.monotonicMs());
     return shard;
+  }
+
+  /** The same shard as a later start finds it: all that was synced, and no role. */
+  reopened({ streamId, shard, log }: Shard): Shard {
+    const producers = new ProducerState({ isGateway: () => false, quota: new ProducerQuota(100) });
+    return new Shard({ streamId, shard, topicId: '' }, log, producers);
   }
 
   /** Submits a batch of one record or more. */

@@ -1,4 +1,5 @@
 // ISR and high watermark as a pure core (rules R1 to R5).
 
 export { type CommittedIsr, type IsrProposal, type Member } from './members.ts';
-export { ShardLeader } from './leader.ts';
+export { ShardFollower } from './follower.ts';
+export { ShardLeader, type LeaderSink } from './leader.ts';

@@ -21,7 +21,8 @@ import { CheckpointStore, SegmentLog, type ShardCheckpoint } from '@robustmq/seg
 import { rescue } from './rescue.ts';
 import { parseShardName, QuarantineMarks, type ShardName } from './quarantine.ts';
 import { offsetOf, SECTION_LOG_START, SECTION_RECORDS, sectionBody } from '../write/sections.ts';
-import { Shard, shardKey, type ShardEvents } from '../shard/shard.ts';
+import { noteProducers } from '../shard/note-producers.ts';
+import { Shard, shardKey } from '../shard/shard.ts';
 
 /** An opened data directory. */
 export interface OpenedDirectory {
@@ -66,12 +67,11 @@ export interface RecoveryOptions extends CommitLogOptions {
 export async function openDirectory(
   disk: Disk,
   dataDirectory: string,
-  events: ShardEvents,
   options: RecoveryOptions = {},
 ): Promise<OpenedDirectory> {
   const lock = options.lock ?? disk.lock(dataDirectory);
   try {
-    return { lock, ...(await recover(disk, dataDirectory, events, options)) };
+    return { lock, ...(await recover(disk, dataDirectory, options)) };
   } catch (error) {
     lock.release();
     throw error;
@@ -81,7 +81,6 @@ export async function openDirectory(
 async function recover(
   disk: Disk,
   dataDirectory: string,
-  events: ShardEvents,
   { nowMs = 0, lock: _, ...options }: RecoveryOptions,
 ): Promise<Omit<OpenedDirectory, 'lock'>> {
   const store = await CheckpointStore.open(disk, dataDirectory);
@@ -93,7 +92,7 @@ async function recover(
   disk.makeDirectory(shardsDirectory(dataDirectory));
   const quarantine = await QuarantineMarks.open(disk, dataDirectory);
   const producers = { isGateway: isGatewayProducerId, quota: new ProducerQuota(MAX_PRODUCERS) };
-  const directory = new Recovering({ disk, dataDirectory, events, quarantine, producers, nowMs });
+  const directory = new Recovering({ disk, dataDirectory, quarantine, producers, nowMs });
   await directory.quarantineDamage(recovery, store.latest.shards);
   for (const checkpoint of store.latest.shards) directory.open(checkpoint);
   const replayedSections = directory.replay(recovery);
@@ -125,7 +124,6 @@ const MAX_PRODUCERS = 250_000;
 interface RecoveryAround {
   readonly disk: Disk;
   readonly dataDirectory: string;
-  readonly events: ShardEvents;
   readonly quarantine: QuarantineMarks;
   readonly producers: ProducerTableOptions;
   readonly nowMs: number;
@@ -172,11 +170,11 @@ class Recovering {
   }
 
   #make(streamId: number, shard: number, checkpoint: ShardCheckpoint | undefined): Shard {
-    const { disk, dataDirectory, producers, events } = this.#around;
+    const { disk, dataDirectory, producers } = this.#around;
     const log = SegmentLog.open(disk, shardDirectory(dataDirectory, streamId, shard), {}, checkpoint);
-    const made = new Shard({ streamId, shard }, log, new ProducerState(producers), events);
+    const id = { streamId, shard, topicId: checkpoint?.topicId ?? '' };
+    const made = new Shard(id, log, new ProducerState(producers));
     if (checkpoint !== undefined && !this.#readProducers(made, checkpoint)) this.#withoutProducers.add(made);
-    made.topicId = checkpoint?.topicId ?? '';
     this.shards.set(shardKey(streamId, shard), made);
     return made;
   }
@@ -186,7 +184,7 @@ class Recovering {
     try {
       const { producers, nowMs } = this.#around;
       const { state, endOffset } = decodeSnapshot(checkpoint.extra, producers, nowMs);
-      shard.producers = state;
+      shard.adoptProducers(state);
       return endOffset === checkpoint.logEndOffset;
     } catch (error) {
       if (error instanceof BrokerError && error.code === 'corrupt') return false;
@@ -221,7 +219,7 @@ class Recovering {
         this.#withoutProducers.add(shard);
       }
     } catch (thrown) {
-      shard.failure = damageOf(thrown);
+      shard.fail(damageOf(thrown));
     }
   }
 
@@ -244,14 +242,14 @@ class Recovering {
 
   /** Reads all batch headers of the log: the state is a pure function of them. */
   async #rebuildProducers(shard: Shard): Promise<void> {
-    shard.producers.drop();
-    shard.producers = new ProducerState(this.#around.producers);
+    const producers = new ProducerState(this.#around.producers);
+    shard.adoptProducers(producers);
     const { log } = shard;
     let fromOffset = log.physicalStartOffset;
     while (fromOffset < log.logEndOffset) {
       const batches = await log.read({ fromOffset, upToOffset: log.logEndOffset, maxBytes: REBUILD_BYTES });
       if (batches.length === 0) return;
-      shard.noteProducers(batches, this.#around.nowMs);
+      noteProducers(producers, batches, this.#around.nowMs);
       for (let at = 0; at < batches.length;) {
         fromOffset = lastOffsetOf(batches, at) + 1;
         at += completeBatchBytes(batches, at, batches.length);

@@ -2,7 +2,13 @@
 
 import { NodeDisk, type Disk } from '@robustmq/commit-log';
 import type { BrokerError } from '@robustmq/errors';
-import { MetaClient, uuidText, type NodeDescription, type Registration } from '@robustmq/meta-client';
+import {
+  MetaClient,
+  uuidText,
+  type NodeDescription,
+  type Registration,
+  type ViewChange,
+} from '@robustmq/meta-client';
 import {
   JournalService,
   registerExchangeCodec,
@@ -19,7 +25,7 @@ import type { ClusterPort } from '../shard/cluster-port.ts';
 import type { JournalConfig } from '../config.ts';
 import { joinCluster, openDirectoryFacts } from '../directory/directory-id.ts';
 import { DiskWatermark } from '../directory/disk-watermark.ts';
-import { Journal, JournalEvents, type JournalLog } from '../journal.ts';
+import { Journal, type JournalLog } from '../journal.ts';
 import type { AppendRequest, AppendSpan } from '../shard/pending.ts';
 import { openDirectory, type OpenedDirectory } from '../directory/recovery.ts';
 import type { ServerFigures } from './metrics.ts';
@@ -65,8 +71,7 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
   // Before the first byte is read or written: what another process holds is left alone.
   const lock = disk.lock(config.data.dir);
   const directoryFacts = await openDirectoryFacts(disk, config.data.dir, config.node.id, log);
-  const events = new JournalEvents();
-  const opened = await openDirectory(disk, config.data.dir, events, {
+  const opened = await openDirectory(disk, config.data.dir, {
     lock,
     nowMs: systemClock.monotonicMs(),
     fileBytes: config.commitLog.fileBytes,
@@ -92,6 +97,7 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
   const journal = new Journal(
     {
       index,
+      views: [index.feed],
       syncSeconds: around.figures.syncSeconds,
       startSpan: (request) => appendSpan(around.sampler, request),
       disk: disk satisfies Disk,
@@ -107,7 +113,6 @@ export async function startServer(config: JournalConfig, around: ServerSurroundi
       answerBytes: config.limits.answerBytes,
     },
     opened,
-    events,
   );
   opening.resolve(journal);
   return {
@@ -229,10 +234,27 @@ export function clusterPort(meta: MetaClient, registration: Registration): Clust
     identity: { nodeId, incarnation: Number(incarnation), directoryId },
     revision: () => meta.view.revision,
     streams: () => meta.view.streams.values(),
+    stream: (streamId) => meta.view.streams.get(streamId),
     hasEnded: (gateway, ofIncarnation) => meta.view.hasEnded(gateway, ofIncarnation),
-    onChange: (listener) => meta.view.onChange(() => listener()),
+    onChange: (listener) => meta.view.onChange((changes) => listener(changes.flatMap(streamIdOf))),
     claimLeadership: async () => {
       await meta.cluster.claimLeadership({ node: registration.identity });
+    },
+    alterIsr: async (streamId, shard, { leaderEpoch, isrVersion, members }) => {
+      const altered = await meta.cluster.alterIsr({
+        node: registration.identity,
+        shard: { streamId, shard },
+        leaderEpoch,
+        isrVersion,
+        members: members.map((member) => ({ ...member, incarnation: BigInt(member.incarnation) })),
+      });
+      return {
+        version: altered.isrVersion,
+        members: altered.members.map((member) => ({
+          nodeId: member.nodeId,
+          incarnation: Number(member.incarnation),
+        })),
+      };
     },
     listDeletions: async () => {
       const { streams } = await meta.cluster.listDeletions({ node: registration.identity });
@@ -242,4 +264,8 @@ export function clusterPort(meta: MetaClient, registration: Registration): Clust
       await meta.cluster.acknowledgeDeletions({ node: registration.identity, streamIds: [...streamIds] });
     },
   };
+}
+
+function streamIdOf(change: ViewChange): number[] {
+  return change.kind === 'stream' || change.kind === 'streamDeleted' ? [change.stream.streamId] : [];
 }

@@ -16,6 +16,7 @@ import type { Cancel, Timers } from '@robustmq/runtime';
 import type { Shard } from '../shard/shard.ts';
 import type { AnswerShare } from './answer-budget.ts';
 import { cutIntoFrames, type FetchAnswerFrame } from './fetch-frames.ts';
+import type { FetchWaiter } from './fetch-waiters.ts';
 import type { ReadTurns } from '../shard/read-turns.ts';
 
 /** What fetches need of the stream and the server. */
@@ -35,11 +36,6 @@ export interface FetchHost {
   streamCredit(): number;
   spend(bytes: number): void;
   readFailed(shard: Shard, error: BrokerError): void;
-}
-
-/** Told that HW of a shard moved. */
-export interface FetchWaiter {
-  advanced(committedBytes: number): void;
 }
 
 interface SectionState {

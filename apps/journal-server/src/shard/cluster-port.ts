@@ -1,6 +1,7 @@
 // What the journal needs of the cluster: its own identity, the view, and a way to claim leaderships.
 
 import type { StreamView } from '@robustmq/meta-client';
+import type { CommittedIsr, IsrProposal } from '@robustmq/replication';
 
 /** This run of this server, as meta registered it. */
 export interface JournalIdentity {
@@ -21,11 +22,18 @@ export interface ClusterPort {
   /** Revision that the view has reached; 0 before the first snapshot is complete. */
   revision(): number;
   streams(): Iterable<StreamView>;
+  stream(streamId: number): StreamView | undefined;
   /** Whether the view says that this incarnation of a node has ended (rule F1); an unknown one has not. */
   hasEnded(nodeId: string, incarnation: number): boolean;
-  onChange(listener: () => void): () => void;
+  /** The listener hears which streams changed. */
+  onChange(listener: (streamIds: readonly number[]) => void): () => void;
   /** Asks for a new leader epoch of every shard that this directory may lead (rule R3). */
   claimLeadership(): Promise<void>;
+  /**
+   * Asks for another ISR of a shard that is led here (rule R2); answers what holds then.
+   * @throws BrokerError conflict: it has changed meanwhile; fenced, invalid_argument, not_found: refused for good.
+   */
+  alterIsr(streamId: number, shard: number, proposal: IsrProposal): Promise<CommittedIsr>;
   /** Committed deletions of which this directory may still hold files; perhaps not all at once (rule N2). */
   listDeletions(): Promise<readonly DeletedStream[]>;
   /** This directory holds nothing of these streams any more. */

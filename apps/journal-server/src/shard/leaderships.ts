@@ -2,27 +2,35 @@
 // claimed when the view still names an earlier run of this server.
 
 import { BrokerError } from '@robustmq/errors';
-import type { ShardView, StreamView } from '@robustmq/meta-client';
-import { backoffDelayMs, type Timers } from '@robustmq/runtime';
+import type { ShardView } from '@robustmq/meta-client';
+import type { LeaderSink } from '@robustmq/replication';
+import { backoffDelayMs, type Clock, type Log, type Timers } from '@robustmq/runtime';
 import type { ClusterPort } from './cluster-port.ts';
+import { IsrChanges } from './isr-changes.ts';
 import type { Shard } from './shard.ts';
 
-interface ClaimLog {
-  warn(fields: Record<string, unknown>, message: string): void;
+/** Surroundings of {@link Leaderships}. */
+export interface LeadershipsOptions {
+  readonly cluster: ClusterPort;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: Pick<Log, 'warn'>;
+  /** HW of a shard moved: whoever commits takes it from here. */
+  readonly advanced: (shard: Shard) => void;
 }
 
 /** Follows the view's leaderships. */
 export class Leaderships {
-  readonly #cluster: ClusterPort;
-  readonly #timers: Timers;
-  readonly #log: ClaimLog;
+  readonly #options: LeadershipsOptions;
+  readonly #isrChanges: IsrChanges;
+  /** Streams with a shard of this directory that the view leaves to an earlier run of this server, or to nobody. */
+  readonly #missing = new Set<number>();
   #claiming = false;
   #failures = 0;
 
-  constructor(cluster: ClusterPort, timers: Timers, log: ClaimLog) {
-    this.#cluster = cluster;
-    this.#timers = timers;
-    this.#log = log;
+  constructor(options: LeadershipsOptions) {
+    this.#options = options;
+    this.#isrChanges = new IsrChanges(options);
   }
 
   /** Whether leaderships are being claimed. */
@@ -31,58 +39,70 @@ export class Leaderships {
   }
 
   /** Begins, goes on or ends to lead as the view says; true if the shard is led here now. */
-  follow(shard: Shard, row: ShardView, nowMs: number): boolean {
-    const { identity } = this.#cluster;
-    const ours = row.leader === identity.nodeId && row.leaderIncarnation === identity.incarnation;
-    if (!ours) {
-      shard.stepDown();
+  follow(shard: Shard, row: ShardView): boolean {
+    const { cluster, clock } = this.#options;
+    const { nodeId, incarnation } = cluster.identity;
+    if (row.leader !== nodeId || row.leaderIncarnation !== incarnation) {
+      if (row.leader === '' || row.leader === nodeId) shard.stepDown();
+      else shard.follow(row.leaderEpoch);
       return false;
     }
+    if (shard.failure !== undefined) return false;
     const isr = { members: row.isr, version: row.isrVersion };
     if (shard.leader?.leaderEpoch === row.leaderEpoch) {
-      shard.leader.isrCommitted(isr, nowMs);
+      shard.leader.isrCommitted(isr, clock.monotonicMs());
       return true;
     }
-    if (shard.failure !== undefined) return false;
-    const self = { nodeId: identity.nodeId, incarnation: identity.incarnation };
-    shard.lead({ self, leaderEpoch: row.leaderEpoch, isr }, nowMs);
+    const self = { nodeId, incarnation };
+    shard.lead({ self, leaderEpoch: row.leaderEpoch, isr }, this.#sinkOf(shard), clock.monotonicMs());
     return true;
   }
 
+  /** Looks for members of the ISR that fell behind (rule R5). */
+  tick(shards: Iterable<Shard>): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const { leader } of shards)
+      if (leader !== undefined && leader.isr.members.length > 1) leader.tick(nowMs);
+  }
+
+  /** The view has these rows of a stream in our directory. */
+  seen(streamId: number, rows: readonly ShardView[]): void {
+    if (rows.some((row) => this.#isMissing(row))) this.#missing.add(streamId);
+    else this.#missing.delete(streamId);
+  }
+
   /** Claims what the view leaves to an earlier run of this server, or to nobody. */
-  claimMissing(streams: Iterable<StreamView>): void {
-    if (this.#claiming) return;
-    const { identity } = this.#cluster;
-    for (const stream of streams) {
-      for (const row of stream.shards) {
-        const here = row.replicas.some(
-          ({ nodeId, directoryId }) => nodeId === identity.nodeId && directoryId === identity.directoryId,
-        );
-        const stale =
-          row.leader === '' ||
-          (row.leader === identity.nodeId && row.leaderIncarnation !== identity.incarnation);
-        if (here && stale && row.isr.some(({ nodeId }) => nodeId === identity.nodeId)) {
-          void this.#claim();
-          return;
-        }
-      }
-    }
+  claimMissing(): void {
+    if (!this.#claiming && this.#missing.size > 0) void this.#claim();
+  }
+
+  #isMissing(row: ShardView): boolean {
+    const { nodeId, incarnation } = this.#options.cluster.identity;
+    const isStale = row.leader === '' || (row.leader === nodeId && row.leaderIncarnation !== incarnation);
+    return isStale && row.isr.some((member) => member.nodeId === nodeId);
+  }
+
+  #sinkOf(shard: Shard): LeaderSink {
+    return {
+      highWatermarkAdvanced: () => this.#options.advanced(shard),
+      proposeIsr: (proposal) => this.#isrChanges.propose(shard, proposal),
+    };
   }
 
   async #claim(): Promise<void> {
+    const { cluster, timers, log } = this.#options;
     this.#claiming = true;
     try {
-      await this.#cluster.claimLeadership();
+      await cluster.claimLeadership();
       this.#failures = 0;
       this.#claiming = false;
     } catch (thrown) {
-      const error = BrokerError.from(thrown);
-      this.#log.warn({ err: error }, 'could not claim leaderships');
+      log.warn({ err: BrokerError.from(thrown) }, 'could not claim leaderships');
       this.#failures++;
       // The next change of the view, or this timer, tries again.
-      this.#timers.after(backoffDelayMs(this.#failures, { maxDelayMs: 1_000 }), () => {
+      timers.after(backoffDelayMs(this.#failures, { maxDelayMs: 1_000 }), () => {
         this.#claiming = false;
-        this.claimMissing(this.#cluster.streams());
+        this.claimMissing();
       });
     }
   }

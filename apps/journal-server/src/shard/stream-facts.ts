@@ -3,6 +3,8 @@
 /** What the cluster view says of a shard's stream. */
 export interface StreamFacts {
   readonly streamId: number;
+  /** Kafka's topic id, which tells the stream from another under the same id. */
+  readonly topicId: string;
   readonly tenant: string;
   readonly name: string;
   /** Topic filter of the stream; empty: not visible to MQTT. Of the tenant's built-in stream it means nothing. */

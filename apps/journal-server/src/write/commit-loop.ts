@@ -13,7 +13,8 @@ import type { Clock, Timers } from '@robustmq/runtime';
 import type { BucketHistogram } from '@robustmq/telemetry';
 import { checkAppend } from './append-check.ts';
 import type { AppendOrigin, AppendRequest, AppendSpan, PendingBatch } from '../shard/pending.ts';
-import { offsetSection, recordsSection, SECTION_LOG_START } from './sections.ts';
+import { LogStarts } from './log-starts.ts';
+import { recordsSection, RECORDS_OVERHEAD_BYTES } from './sections.ts';
 import type { Shard } from '../shard/shard.ts';
 
 /** What the loop needs of the server around it. */
@@ -26,6 +27,8 @@ export interface CommitLoopHost {
   readonly syncSeconds: BucketHistogram;
   /** Begins the span of a sampled append. */
   startSpan(request: AppendRequest): AppendSpan | null;
+  /** These batches are in the log of the shard, in memory: whoever follows may have them, nobody else (rules R4, I2). */
+  appended(shard: Shard, batches: readonly PendingBatch[]): void;
   /**
    * HW of the shard has passed these batches: deliver them. Called within the pass of a commit, after the batches'
    * senders were answered and before anything is flushed.
@@ -43,15 +46,8 @@ interface RoutedAppend {
   readonly request: AppendRequest;
 }
 
-interface LogStart {
-  readonly offset: number;
-  readonly done: ((error: BrokerError | undefined) => void)[];
-}
-
-interface Assigned {
-  readonly shard: Shard;
-  readonly pending: PendingBatch;
-}
+/** What one tick appends. */
+type Tick = ReadonlyMap<Shard, readonly PendingBatch[]>;
 
 /** A tick takes no more than this: a frame of this size syncs in some ms. */
 const MAX_TICK_BYTES = 8 * 1024 * 1024;
@@ -67,7 +63,7 @@ export class CommitLoop {
   readonly #queue: RoutedAppend[] = [];
   readonly #origins = new Set<AppendOrigin>();
   readonly #advanced = new Set<Shard>();
-  #logStarts = new Map<Shard, LogStart>();
+  readonly #logStarts = new LogStarts();
   #syncing = false;
   #scheduled = false;
   #stopped = false;
@@ -89,13 +85,9 @@ export class CommitLoop {
 
   /** Makes a new log start durable with the next tick (DeleteRecords, retention); resolves when it is in force. */
   advanceLogStart(shard: Shard, offset: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const known = this.#logStarts.get(shard);
-      const done = known?.done ?? [];
-      done.push((error) => (error === undefined ? resolve() : reject(error)));
-      this.#logStarts.set(shard, { offset: Math.max(offset, known?.offset ?? 0), done });
-      this.#schedule();
-    });
+    const done = this.#logStarts.raise(shard, offset);
+    this.#schedule();
+    return done;
   }
 
   /** HW of a shard moved, whatever the cause: its batches are delivered at the end of the pass. */
@@ -108,8 +100,7 @@ export class CommitLoop {
   stop(error: BrokerError): void {
     this.#stopped = true;
     for (const { request } of this.#queue.splice(0)) this.#refuse(request, error);
-    for (const { done } of this.#logStarts.values()) for (const each of done) each(error);
-    this.#logStarts.clear();
+    this.#logStarts.settle(error);
     this.#endPass();
   }
 
@@ -124,27 +115,20 @@ export class CommitLoop {
   }
 
   #tick(): void {
-    const taken = this.#take();
-    const assigned: Assigned[] = [];
+    const tick = new Map<Shard, PendingBatch[]>();
     const sections: Section[] = [];
-    for (const routed of taken) {
+    for (const routed of this.#take()) {
       const pending = this.#assign(routed);
       if (pending === undefined) continue;
-      assigned.push({ shard: routed.shard, pending });
-      sections.push(recordsSection(routed.shard, pending.bytes));
+      const { shard } = routed;
+      const batches = tick.get(shard);
+      if (batches === undefined) tick.set(shard, [pending]);
+      else batches.push(pending);
+      sections.push(recordsSection(shard, pending.bytes));
     }
-    const logStarts = this.#logStarts;
-    this.#logStarts = new Map();
-    for (const [shard, { offset, done }] of logStarts) {
-      const { failure } = shard;
-      if (failure === undefined) sections.push(offsetSection(SECTION_LOG_START, shard, offset));
-      else {
-        // Deleted or damaged meanwhile: a replay of the section would bring the shard back (rule L3).
-        logStarts.delete(shard);
-        for (const each of done) each(failure);
-      }
-    }
-    if (sections.length > 0 && this.#write(assigned, logStarts, sections)) this.#sync(assigned, logStarts);
+    const logStarts = this.#logStarts.take();
+    sections.push(...logStarts.sections());
+    if (sections.length > 0 && this.#write(tick, logStarts, sections)) this.#sync(tick, logStarts);
     this.#endPass();
   }
 
@@ -173,9 +157,7 @@ export class CommitLoop {
       if (logAppendTimeMs >= 0) stampLogAppendTime(bytes, 0, logAppendTimeMs);
       stampBaseOffset(bytes, 0, baseOffset);
       stampLeaderEpoch(bytes, 0, shard.leaderEpoch);
-      shard.nextOffset = lastOffset + 1;
-      if (producer !== undefined)
-        shard.producers.assigned(producer, baseOffset, lastOffset, this.#host.clock.monotonicMs());
+      shard.assigned(baseOffset, lastOffset, producer, this.#host.clock.monotonicMs());
       return {
         request,
         bytes,
@@ -195,13 +177,13 @@ export class CommitLoop {
 
   /** One batch that no frame takes must not fail the tick of all others (rule N13). */
   #refuseOversized(sizeBytes: number): void {
-    const { maxSectionBytes } = this.#host.commitLog;
-    if (sizeBytes <= maxSectionBytes) return;
+    const limitBytes = this.#host.commitLog.maxSectionBytes - RECORDS_OVERHEAD_BYTES;
+    if (sizeBytes <= limitBytes) return;
     throw new BrokerError(
       'too_large',
       `batch of ${sizeBytes} bytes does not fit into a file of the commit log`,
       {
-        details: { sizeBytes, limitBytes: maxSectionBytes },
+        details: { sizeBytes, limitBytes },
       },
     );
   }
@@ -213,90 +195,82 @@ export class CommitLoop {
   }
 
   /** Frame and segments; false if nothing was appended and everything is answered. */
-  #write(
-    assigned: readonly Assigned[],
-    logStarts: ReadonlyMap<Shard, LogStart>,
-    sections: readonly Section[],
-  ): boolean {
+  #write(tick: Tick, logStarts: LogStarts, sections: readonly Section[]): boolean {
     try {
       this.#host.commitLog.append(sections);
     } catch (thrown) {
       const error = BrokerError.from(thrown, 'storage_failed');
-      for (const shard of new Set(assigned.map((each) => each.shard))) this.#rollBack(shard, error);
-      for (const { pending } of assigned) this.#refuse(pending.request, error);
-      for (const { done } of logStarts.values()) for (const each of done) each(error);
+      for (const [shard, batches] of tick) this.#rollBack(shard, batches, error);
+      logStarts.settle(error);
       if (error.code !== 'storage_full') this.#host.storageFailed(error);
       return false;
     }
     this.ticks++;
     try {
       const nowMs = this.#host.clock.monotonicMs();
-      for (const { shard, pending } of assigned) {
-        this.#apply(shard, pending);
-        shard.appendedAtMs = nowMs;
-      }
-      // In force at once, so that a checkpoint never covers a section that it does not show.
-      for (const [shard, { offset }] of logStarts) shard.log.advanceLogStart(offset);
+      for (const [shard, batches] of tick) this.#apply(shard, batches, nowMs);
+      logStarts.apply();
     } catch (thrown) {
-      this.#host.storageFailed(BrokerError.from(thrown, 'storage_failed'));
+      const error = BrokerError.from(thrown, 'storage_failed');
+      logStarts.settle(error);
+      this.#host.storageFailed(error);
       return false;
     }
     return true;
   }
 
   /** A repeat in the same tick as its first copy waits for what was never written: its offsets become others'. */
-  #rollBack(shard: Shard, error: BrokerError): void {
+  #rollBack(shard: Shard, batches: readonly PendingBatch[], error: BrokerError): void {
     shard.rollBack();
+    for (const { request } of batches) this.#refuse(request, error);
     for (const { request } of shard.uncommitted.takeRepeatsFrom(shard.nextOffset))
       this.#refuse(request, error);
   }
 
-  #apply(shard: Shard, pending: PendingBatch): void {
-    shard.producers.keep();
-    shard.log.append(pending.bytes);
-    shard.uncommitted.add(pending);
-    shard.leader?.appended(pending.lastOffset + 1);
-    this.appendedBatches++;
-    this.appendedBytes += pending.bytes.length;
-    if (pending.request.acks === 0) shard.uncommitted.answered(pending);
-    else if (pending.request.acknowledgeInMemory) this.#answer(shard, pending, true);
+  #apply(shard: Shard, batches: readonly PendingBatch[], nowMs: number): void {
+    shard.appended(batches, nowMs);
+    for (const pending of batches) {
+      this.appendedBatches++;
+      this.appendedBytes += pending.bytes.length;
+      if (pending.request.acks === 0) shard.uncommitted.answered(pending);
+      else if (pending.request.acknowledgeInMemory) this.#answer(shard, pending, true);
+    }
+    this.#host.appended(shard, batches);
   }
 
-  #sync(assigned: readonly Assigned[], logStarts: ReadonlyMap<Shard, LogStart>): void {
-    const durable = new Map<Shard, number>();
-    for (const { shard, pending } of assigned) durable.set(shard, pending.lastOffset + 1);
+  #sync(tick: Tick, logStarts: LogStarts): void {
     this.#syncing = true;
     const { clock, commitLog, syncSeconds } = this.#host;
     const startedMs = clock.monotonicMs();
     commitLog.sync().then(
       () => {
         syncSeconds.record((clock.monotonicMs() - startedMs) / 1000);
-        this.#synced(assigned, durable, logStarts);
+        this.#synced(tick, logStarts);
       },
       (thrown: unknown) => {
         this.#syncing = false;
-        this.#host.storageFailed(BrokerError.from(thrown, 'storage_failed'));
+        const error = BrokerError.from(thrown, 'storage_failed');
+        logStarts.settle(error);
+        this.#host.storageFailed(error);
       },
     );
   }
 
-  #synced(
-    assigned: readonly Assigned[],
-    durable: ReadonlyMap<Shard, number>,
-    logStarts: ReadonlyMap<Shard, LogStart>,
-  ): void {
+  #synced(tick: Tick, logStarts: LogStarts): void {
     this.#syncing = false;
+    logStarts.settle();
     if (this.#stopped) return;
-    for (const { done } of logStarts.values()) for (const each of done) each(undefined);
-    for (const [shard, offset] of durable) shard.durable(offset);
-    this.#answerLeaderOnly(assigned);
+    for (const [shard, batches] of tick) {
+      shard.durable(batches[batches.length - 1]!.lastOffset + 1);
+      this.#answerLeaderOnly(shard, batches);
+    }
     this.#endPass();
     if (this.#queue.length > 0 || this.#logStarts.size > 0) this.#tick();
   }
 
   /** acks=1 answers at the leader's durable LEO (rule R8), although HW is behind it. */
-  #answerLeaderOnly(assigned: readonly Assigned[]): void {
-    for (const { shard, pending } of assigned) {
+  #answerLeaderOnly(shard: Shard, batches: readonly PendingBatch[]): void {
+    for (const pending of batches) {
       if (pending.request.acks !== 1 || pending.answered || pending.lastOffset < shard.highWatermark)
         continue;
       this.#answer(shard, pending, false);
@@ -336,6 +310,15 @@ export class CommitLoop {
       for (const { request } of shard.uncommitted.takeExpiredRepeats(nowMs)) this.#refuse(request, tooSlow());
     }
     if (this.#origins.size > 0) this.#endPass();
+  }
+
+  /** The shard fails or is led elsewhere: whoever waits for HW of it hears why. */
+  refuseAll(shard: Shard, error: BrokerError): void {
+    const { batches, repeats } = shard.uncommitted.takeAll();
+    for (const { request } of [...batches.filter(({ answered }) => !answered), ...repeats]) {
+      request.origin.refuse(request, error);
+      request.origin.flush();
+    }
   }
 
   #answer(shard: Shard, pending: PendingBatch, inMemory: boolean): void {

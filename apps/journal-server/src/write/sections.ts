@@ -22,6 +22,9 @@ export interface SectionKey {
   readonly shard: number;
 }
 
+/** What a section of records holds beside its batches. */
+export const RECORDS_OVERHEAD_BYTES = VERSION_BYTES.length;
+
 /** Batches of a shard as a section. */
 export function recordsSection({ streamId, shard }: SectionKey, batches: Uint8Array): Section {
   return { kind: SECTION_RECORDS, key: streamId, subKey: shard, buffers: [VERSION_BYTES, batches] };

@@ -3,9 +3,19 @@
 
 import { BrokerError } from '@robustmq/errors';
 import { KeyValueBatch, type KeyValueStore } from '@robustmq/kv-store';
+import {
+  baseOffsetOf,
+  codecOf,
+  isControl,
+  lastOffsetDeltaOf,
+  lastOffsetOf,
+  recordCountOf,
+  RecordCursor,
+} from '@robustmq/record-batch';
 import type { ReadTurns } from '../../shard/read-turns.ts';
 import type { TopicSelection } from './topic-selection.ts';
 import type { BatchTopics } from '../../shard/stream-topics.ts';
+import type { LogView } from '../view-feed.ts';
 import { IndexBlock } from './block.ts';
 import {
   blockRange,
@@ -48,7 +58,7 @@ export interface IndexRules {
 }
 
 /** One shard's index. */
-export class ShardIndex {
+export class ShardIndex implements LogView {
   readonly #store: KeyValueStore;
   readonly #streamId: number;
   readonly #shard: number;
@@ -130,8 +140,13 @@ export class ShardIndex {
     this.#open = new IndexBlock(offset);
   }
 
-  /** Adds the next batch below HW, at {@link nextOffset}. Offsets are given if the batch has gaps. */
-  add(offsets: readonly number[], topics: BatchTopics, baseOffset: number, nextOffset: number): void {
+  /** Adds the next batch below HW. */
+  add(batch: Buffer, topics: BatchTopics): void {
+    this.post(offsetsIn(batch), topics, baseOffsetOf(batch, 0), lastOffsetOf(batch, 0) + 1);
+  }
+
+  /** Adds what is at {@link nextOffset}. Offsets are given if there are gaps. */
+  post(offsets: readonly number[], topics: BatchTopics, baseOffset: number, nextOffset: number): void {
     if (this.#failed) return;
     this.#open.add(offsets, topics, baseOffset, nextOffset);
     const full =
@@ -309,6 +324,19 @@ export class ShardIndex {
     }
     return topics;
   }
+}
+
+const NO_OFFSETS: readonly number[] = [];
+const cursor = new RecordCursor();
+
+/** Offsets of the records of a batch that compaction left sparse; none for a dense one. */
+function offsetsIn(bytes: Buffer): readonly number[] {
+  if (isControl(bytes, 0) || codecOf(bytes, 0) !== 0) return NO_OFFSETS;
+  if (recordCountOf(bytes, 0) === lastOffsetDeltaOf(bytes, 0) + 1) return NO_OFFSETS;
+  const offsets: number[] = [];
+  cursor.reset(bytes, 0);
+  while (cursor.next()) offsets.push(cursor.offset);
+  return offsets;
 }
 
 function soundBlock(key: Buffer, value: Buffer, highWatermark: number): CompleteBlock | undefined {
