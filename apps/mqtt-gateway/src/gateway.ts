@@ -13,6 +13,7 @@ import { addGatewayService } from './mesh/mesh.ts';
 import type { MeshPeerAddress } from './mesh/mesh-peer.ts';
 import { Ownership } from './ownership.ts';
 import { newConnectionCounters } from './connection-counters.ts';
+import { Boundary } from './boundary.ts';
 import type { GatewayLog } from './gateway-log.ts';
 import type { GatewayLimits } from './limits.ts';
 import { Serving, type ProcessParts } from './serving.ts';
@@ -93,7 +94,9 @@ export function limitsOf(config: MqttGatewayConfig): GatewayLimits {
 export class Gateway {
   readonly counters = newConnectionCounters();
   readonly meta: MetaClient;
-  readonly flusher = new OutputFlusher(systemTimers);
+  readonly flusher: OutputFlusher;
+  /** Where what fails unexpectedly ends. */
+  readonly boundary: Boundary;
   readonly #options: GatewayOptions;
   readonly #limits: GatewayLimits;
   readonly #ownership: Ownership;
@@ -115,6 +118,12 @@ export class Gateway {
     this.#options = options;
     const { config, log } = options;
     this.#limits = limitsOf(config);
+    this.boundary = new Boundary(log);
+    const timers = this.boundary.timers(systemTimers);
+    this.flusher = new OutputFlusher({
+      timers,
+      failed: (thrown, where) => this.boundary.failed(thrown, where),
+    });
     this.#strangers = new RateLimitedLog(log);
     this.#rate = new ConnectRate(this.#limits.maxConnectsPerSecond);
     this.#ownership = new Ownership(config.journal.cachedTopics);
@@ -127,7 +136,8 @@ export class Gateway {
       config,
       limits: this.#limits,
       clock: systemClock,
-      timers: systemTimers,
+      timers,
+      boundary: this.boundary,
       wheel: this.#wheel,
       flusher: this.flusher,
       log,
@@ -149,7 +159,7 @@ export class Gateway {
     const accept = (transport: Transport, peer: Peer): ByteSink | null => this.#accept(transport, peer);
     this.#tcp = new TcpListener(accept);
     this.#ws = config.ws.enabled
-      ? new WsListener({ paths: config.ws.paths, maxFrameBytes: maxFrameBytes(config) }, accept)
+      ? new WsListener({ paths: config.ws.paths, maxFrameBytes: maxFrameBytes(config), timers }, accept)
       : undefined;
     const strangers = new RateLimitedLog(log);
     this.#rpc = new RpcServer({
@@ -158,6 +168,7 @@ export class Gateway {
       onRefused: (err, method) => strangers.warn('call', { err, method }, 'a call was refused'),
     });
     addGatewayService(this.#rpc, {
+      boundary: this.boundary,
       mesh: () => this.#serving?.mesh ?? null,
       stopSession: (session, newOwner) => this.#serving?.takeovers.stop(session, newOwner),
     });
@@ -190,7 +201,7 @@ export class Gateway {
   async start(): Promise<void> {
     const { config } = this.#options;
     this.#wheel.start();
-    this.meta.view.onChange((changes) => this.#changed(changes));
+    this.meta.view.onChange((changes) => this.boundary.run('view', () => this.#changed(changes)));
     await this.meta.ready();
     const grpcPort = await this.#rpc.listen(config.grpc.host, config.grpc.port, 'grpc.port');
     const mqttPort = await this.#tcp.listen({ ...config.mqtt, optionName: 'mqtt.port' });

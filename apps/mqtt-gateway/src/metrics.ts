@@ -56,6 +56,11 @@ export function registerMetrics(metrics: Metrics, gateway: Gateway): void {
   );
   metrics.registerCounters([
     {
+      name: 'robustmq_mqtt_unexpected_failures_total',
+      help: 'Work given up because of an error that nobody expected: a connection, a record, a run of a timer',
+      read: () => gateway.boundary.failures,
+    },
+    {
       name: 'robustmq_mqtt_logins_denied_total',
       help: 'Logins denied, by reason',
       read: () =>

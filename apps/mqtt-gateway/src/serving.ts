@@ -10,6 +10,7 @@ import { MAX_INFLATED_BATCH_BYTES } from '@robustmq/record-batch';
 import { ServiceKind, type Connect } from '@robustmq/rpc';
 import { TurnBudget, type Cancel, type Clock, type Timers, type TimerWheel } from '@robustmq/runtime';
 import { RateLimitedLog, type DebugSwitch, type TraceSampler } from '@robustmq/telemetry';
+import type { Boundary } from './boundary.ts';
 import type { MqttGatewayConfig } from './config.ts';
 import { CatchUp } from './delivery/catch-up.ts';
 import { Deliverer, newDeliveryCounters, type DeliveryDebug } from './delivery/deliverer.ts';
@@ -29,7 +30,7 @@ import type { GatewayLog } from './gateway-log.ts';
 import type { GatewayLimits } from './limits.ts';
 import { ClientSession } from './session/client-session.ts';
 import { ConnectFlow } from './session/connect-flow.ts';
-import type { ConnectionHost } from './session/connection.ts';
+import type { ConnectionHost } from './session/connection-host.ts';
 import { CursorCommits } from './session/cursor-commits.ts';
 import { SessionDirectory } from './session/session-directory.ts';
 import { SessionEnding } from './session/session-end.ts';
@@ -44,7 +45,9 @@ export interface ProcessParts {
   readonly config: MqttGatewayConfig;
   readonly limits: GatewayLimits;
   readonly clock: Clock;
+  /** What they run ends at the boundary. */
   readonly timers: Timers;
+  readonly boundary: Boundary;
   readonly wheel: TimerWheel;
   readonly flusher: OutputFlusher;
   readonly log: GatewayLog;
@@ -96,7 +99,7 @@ export class Serving {
   constructor(parts: ProcessParts, registration: Registration) {
     this.#parts = parts;
     this.registration = registration;
-    const { config, ownership, clock } = parts;
+    const { config, ownership, clock, boundary } = parts;
     const deliverer = new Deliverer(
       config.limits.maxOutputBytes,
       this.deliveryCounters,
@@ -125,7 +128,10 @@ export class Serving {
       retryMs: CATCH_UP_RETRY_MS,
     });
     this.registry = this.#makeRegistry();
-    this.store = new SessionStore(parts.meta, () => registration.identity, parts.timers);
+    this.store = new SessionStore(parts.meta, () => registration.identity, {
+      timers: parts.timers,
+      failed: (thrown, where) => boundary.failed(thrown, where),
+    });
     this.mesh = new Mesh(
       {
         identity: registration.identity,
@@ -133,6 +139,7 @@ export class Serving {
         routesOf: (tenant) => ownership.routesOf(tenant),
         clock,
         timers: parts.timers,
+        boundary,
         ...(parts.connect && { connect: parts.connect }),
       },
       deliverer,
@@ -154,7 +161,7 @@ export class Serving {
   }
 
   #makeJournal(): JournalClient {
-    const { config, clock, timers, meta, connect, log } = this.#parts;
+    const { config, clock, timers, meta, connect, log, boundary } = this.#parts;
     const { identity, node } = this.registration;
     return new JournalClient({
       directory: clusterDirectory(meta.view),
@@ -166,7 +173,7 @@ export class Serving {
       timers,
       now: () => clock.monotonicMs(),
       ...(connect && { connect }),
-      onTail: (batches) => this.tails.receive(batches),
+      onTail: (batches) => boundary.run('tail', () => this.tails.receive(batches)),
       onLink: (nodeId, up, err) => log.info({ journal: nodeId, up, ...(err && { err }) }, 'journal link'),
     });
   }
@@ -194,13 +201,14 @@ export class Serving {
   }
 
   #makePublisher(deliverer: Deliverer): Publisher {
-    const { config, clock, ownership } = this.#parts;
+    const { config, clock, ownership, boundary } = this.#parts;
     const publisher: Publisher = new Publisher(
       {
         clock,
         timers: this.#parts.timers,
         appendTimeoutMs: config.journal.appendTimeout,
         routesOf: (tenant) => ownership.routesOf(tenant),
+        failed: (thrown, where) => boundary.failed(thrown, where),
         retainIgnored: (connection, topic) => this.#parts.retainIgnored(connection, topic),
       },
       deliverer,
@@ -210,8 +218,8 @@ export class Serving {
         maxBatchBytes: Math.max(MIN_BATCH_BYTES, config.limits.maxPacketBytes + RECORD_OVERHEAD_BYTES),
         deliveryTimeoutMs: config.journal.appendTimeout,
         onOutcome: (queue, tokens, error, baseOffset, batch) =>
-          publisher.onOutcome(queue, tokens, error, baseOffset, batch),
-        onUnblocked: (queue) => publisher.onUnblocked(queue),
+          boundary.run('append', () => publisher.onOutcome(queue, tokens, error, baseOffset, batch)),
+        onUnblocked: (queue) => boundary.run('append', () => publisher.onUnblocked(queue)),
       }),
       this.blocked,
       this.#traces,
@@ -221,7 +229,7 @@ export class Serving {
 
   #makeHost(): ConnectionHost {
     const parts = this.#parts;
-    const { clock, timers, wheel, flusher, limits, counters, log, debug } = parts;
+    const { clock, timers, wheel, flusher, limits, counters, log, debug, boundary } = parts;
     const { directory, store, registry, tails, publisher } = this;
     const readTurn = new TurnBudget(clock, timers);
     const routes = this.#routes();
@@ -237,6 +245,7 @@ export class Serving {
       counters,
       log,
       debug,
+      boundary,
       defaultTenant: parts.config.tenant,
       directory,
       publisher,

@@ -1,10 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import { FailureSchema, OpenSessionOutcomeSchema, SessionKeySchema, type SessionUpdate } from '@robustmq/rpc';
-import { systemTimers } from '@robustmq/runtime';
 import { SessionStore, type SessionMeta } from '../src/store/session-store.ts';
 import { OrderedSteps, type EndStep } from '../src/store/ordered-steps.ts';
 import { SessionChanges } from '../src/store/session-changes.ts';
 import { CollectedRows } from '../src/store/session-rows.ts';
+import { WORK_PORTS } from './work-ports.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
@@ -92,7 +92,7 @@ describe('SessionStore', () => {
     const store = new SessionStore(
       meta,
       () => ({ nodeId: 'n', incarnation: 1n, directoryId: '' }),
-      systemTimers,
+      WORK_PORTS,
     );
     const key = create(SessionKeySchema, { tenant: 't', clientId: 'c' });
     const name = { tenant: 't', clientId: 'c' };

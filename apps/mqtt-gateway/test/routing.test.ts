@@ -10,6 +10,7 @@ import { TopicRoutes } from '../src/delivery/topic-route.ts';
 import { OutputFlusher } from '../src/transport/output-flusher.ts';
 import { SocketOutput, type Transport } from '../src/transport/socket-output.ts';
 import { parser, type IPublishPacket } from 'mqtt-packet';
+import { newFlusher } from './work-ports.ts';
 
 /** A session that takes `window` messages. */
 class FakeSession implements ReceivingSession {
@@ -122,7 +123,7 @@ const topicOf = fc
 
 describe('TopicRoutes', () => {
   test('receivers are what the reference matcher says, through every change and eviction', () => {
-    const flusher = new OutputFlusher();
+    const flusher = newFlusher();
     const sessions = [1, 2, 3].map((id) => new FakeSession(id, flusher));
     const step = fc.record({
       kind: fc.constantFrom('add', 'remove', 'ask', 'owners'),
@@ -165,7 +166,7 @@ describe('TopicRoutes', () => {
   });
 
   test('a session among many receivers is found', () => {
-    const flusher = new OutputFlusher();
+    const flusher = newFlusher();
     const routes = new TopicRoutes(16, () => stream);
     const sessions = Array.from({ length: 30 }, (_, id) => new FakeSession(id, flusher));
     for (const session of sessions) routes.add(subscription(session, 't'));
@@ -175,7 +176,7 @@ describe('TopicRoutes', () => {
 });
 
 test('N8: a route that left the table is computed once per change, not once per record', () => {
-  const flusher = new OutputFlusher();
+  const flusher = newFlusher();
   const routes = new TopicRoutes(16, () => stream);
   const session = new FakeSession(1, flusher);
   routes.add(subscription(session, 'a/b'));
@@ -198,7 +199,7 @@ describe('Deliverer', () => {
           maxLength: 40,
         }),
         (records) => {
-          const flusher = new OutputFlusher();
+          const flusher = newFlusher();
           const routes = new TopicRoutes(100, () => stream);
           const session = new FakeSession(1, flusher);
           session.window = 2;
@@ -218,7 +219,7 @@ describe('Deliverer', () => {
   });
 
   test('4.3.1, I5: a QoS 0 copy that a crashed owner may have sent does not go again, and is counted', () => {
-    const flusher = new OutputFlusher();
+    const flusher = newFlusher();
     const routes = new TopicRoutes(16, () => stream);
     const session = new FakeSession(1, flusher);
     session.maybeSentBelow = 2;
@@ -237,7 +238,7 @@ describe('Deliverer', () => {
   });
 
   test('QoS 0 copies of each shape are shared and right for each version', () => {
-    const flusher = new OutputFlusher();
+    const flusher = newFlusher();
     const routes = new TopicRoutes(16, () => stream);
     const sessions = [false, true, false, true].map((five, id) => new FakeSession(id, flusher, five));
     for (const session of sessions) routes.add(subscription(session, 't', 1));
@@ -256,7 +257,7 @@ describe('Deliverer', () => {
   });
 
   test('a Topic Alias is set with the first copy that is sent, and never by one that is dropped', () => {
-    const flusher = new OutputFlusher();
+    const flusher = newFlusher();
     const routes = new TopicRoutes(16, () => stream);
     const session = new FakeSession(1, flusher, true, 40, new OutboundTopicAliases(1));
     routes.add(subscription(session, '#', 1));
@@ -293,7 +294,7 @@ describe('Deliverer', () => {
   });
 
   test('what does not fit the client or its output is dropped and counted', () => {
-    const flusher = new OutputFlusher();
+    const flusher = newFlusher();
     const routes = new TopicRoutes(16, () => stream);
     const small = new FakeSession(1, flusher, true, 10);
     const plain = new FakeSession(2, flusher);
@@ -316,7 +317,7 @@ describe('Deliverer', () => {
   });
 
   test('an expired message is not delivered; a subscription gets nothing before its start (X3)', () => {
-    const flusher = new OutputFlusher();
+    const flusher = newFlusher();
     const routes = new TopicRoutes(16, () => stream);
     const session = new FakeSession(1, flusher);
     const late = subscription(session, 't', 1);

@@ -12,7 +12,6 @@ import {
   type StartVector,
   type SubscriptionRow,
 } from '@robustmq/rpc';
-import { systemTimers } from '@robustmq/runtime';
 import { Random } from '@robustmq/testkit';
 import { costOfOpen, costOfRelease, costOfUpdate } from '../src/store/call-costs.ts';
 import { openedSession, wholeSession } from '../src/store/opened-session.ts';
@@ -29,6 +28,7 @@ import {
   type StoredSubscription,
 } from '../src/store/session-rows.ts';
 import { SessionStore, type SessionMeta, type SubscriptionChange } from '../src/store/session-store.ts';
+import { WORK_PORTS } from './work-ports.ts';
 
 const key = create(SessionKeySchema, { tenant: 't', clientId: 'c', generation: 1n, epoch: 2n });
 const at = (offset: number, shard = 0): ShardPlace => ({ streamId: 1, shard, leaderEpoch: 3, offset });
@@ -281,7 +281,7 @@ describe('calls to meta', () => {
     const store = new SessionStore(
       meta,
       () => ({ nodeId: 'n', incarnation: 1n, directoryId: '' }),
-      systemTimers,
+      WORK_PORTS,
     );
     return { store, calls };
   };

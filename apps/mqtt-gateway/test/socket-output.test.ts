@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { CHUNK_BYTES, OutputFlusher } from '../src/transport/output-flusher.ts';
 import { SharedPages } from '../src/transport/shared-pages.ts';
 import { SocketOutput, type Transport } from '../src/transport/socket-output.ts';
+import { newFlusher } from './work-ports.ts';
 
 /** A transport that takes what it is told to. */
 class FakeTransport implements Transport {
@@ -35,7 +36,7 @@ class FakeTransport implements Transport {
 
 const make = (): { transport: FakeTransport; flusher: OutputFlusher; output: SocketOutput } => {
   const transport = new FakeTransport();
-  const flusher = new OutputFlusher();
+  const flusher = newFlusher();
   return { transport, flusher, output: new SocketOutput(transport, flusher) };
 };
 
@@ -144,7 +145,7 @@ describe('SocketOutput', () => {
       markBytes: number,
     ): { transport: FakeTransport; flusher: OutputFlusher; output: SocketOutput; reliefs: () => number } => {
       const transport = new FakeTransport();
-      const flusher = new OutputFlusher();
+      const flusher = newFlusher();
       let reliefs = 0;
       const output = new SocketOutput(transport, flusher, { markBytes, relieved: () => void reliefs++ });
       return { transport, flusher, output, reliefs: () => reliefs };

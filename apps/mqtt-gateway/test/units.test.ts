@@ -3,7 +3,6 @@ import { BrokerError } from '@robustmq/errors';
 import type { FilterAnswer, FilterChange } from '@robustmq/journal-client';
 import type { StreamView } from '@robustmq/meta-client';
 import { FailureSchema, OpenSessionOutcomeSchema, SessionKeySchema, type MeshResponse } from '@robustmq/rpc';
-import { systemTimers } from '@robustmq/runtime';
 import { VirtualClock } from '@robustmq/testkit';
 import { FilterRegistry, type ActiveFilter } from '../src/delivery/filter-registry.ts';
 import { MeshRoutes, type RouteStream } from '../src/mesh/mesh-routes.ts';
@@ -13,11 +12,12 @@ import { CollectedRows } from '../src/store/session-rows.ts';
 import { SessionStore } from '../src/store/session-store.ts';
 import { Ownership } from '../src/ownership.ts';
 import { ConnectRate } from '../src/transport/connect-rate.ts';
+import { WORK_PORTS } from './work-ports.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
 describe('BatchedCall', () => {
-  const options = { maxBatch: 3, maxCalls: 1, maxWaiting: 5, timers: systemTimers };
+  const options = { maxBatch: 3, maxCalls: 1, maxWaiting: 5, ...WORK_PORTS };
 
   test('entries of a turn leave together; later ones gather while a call is under way', async () => {
     const sent: number[][] = [];
@@ -91,7 +91,7 @@ describe('SessionStore', () => {
         },
       },
       () => ({ nodeId: 'n', incarnation: 1n, directoryId: '' }),
-      systemTimers,
+      WORK_PORTS,
     );
     const key = create(SessionKeySchema, { tenant: 't', clientId: 'c' });
     const open = { tenant: 't', cleanStart: true, expiryIntervalS: 0, previousReleased: false };

@@ -15,6 +15,7 @@ import {
   type ControlPacket,
   type DecoderSink,
   type DisconnectPacket,
+  type Packet,
   type ProtocolVersion,
   type PublishView,
   type SubscribePacket,
@@ -23,21 +24,15 @@ import {
 import { acceptingConnack, canBeAccepted, connackOfError, refusingConnack } from './connect/connack.ts';
 import type { SessionPolicy } from './connect/policy.ts';
 import { reasonOfError } from './connect/reason-table.ts';
-import { termsOf, type ConnectTerms } from './connect/request.ts';
+import { expiryAfter, termsOf, type ConnectTerms } from './connect/request.ts';
 import type { ConnectionSink } from './connection-sink.ts';
 import { GOES_ON, InboundPublishes } from './inbound/inbound-publishes.ts';
 import { KeepAlive } from './keep-alive.ts';
 import { OutboundLedger } from './outbound/outbound-ledger.ts';
 import type { Place } from './outbound/place.ts';
 import { SendWindow } from './outbound/send-window.ts';
-import {
-  subackOf,
-  subscribeRequestOf,
-  unsubackOf,
-  unsubscribeRequestOf,
-  type SubscribeRequest,
-  type UnsubscribeRequest,
-} from './subscribe-request.ts';
+import { PendingRequests } from './pending-requests.ts';
+import type { SubscribeRequest, UnsubscribeRequest } from './subscribe-request.ts';
 import { OutboundTopicAliases } from './topic-aliases.ts';
 
 type State = 'connecting' | 'opening' | 'connected' | 'closed';
@@ -56,7 +51,7 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
   #ledger: OutboundLedger<P> | null = null;
   #outboundAliases: OutboundTopicAliases | null = null;
   readonly #keepAlive: KeepAlive;
-  #pendingRequests = 0;
+  #requests: PendingRequests | null = null;
   #expiryIntervalS = 0;
 
   /** A connection that was accepted at `nowMs`. */
@@ -64,11 +59,6 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
     this.#sink = sink;
     this.#policy = policy;
     this.#keepAlive = new KeepAlive(nowMs + policy.connectTimeoutMs);
-  }
-
-  /** Whether CONNECT was accepted and the connection has not ended. */
-  get isConnected(): boolean {
-    return this.#state === 'connected';
   }
 
   get isClosed(): boolean {
@@ -159,11 +149,7 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
 
   /** PUBLISH. Refuses what the server announced that it does not do. */
   publish(view: PublishView): void {
-    this.#keepAlive.hasReceived = true;
-    if (this.#state !== 'connected') {
-      this.#outOfTurn();
-      return;
-    }
+    if (!this.#isInTurn()) return;
     let reasonCode;
     try {
       reasonCode = this.#inbound!.publish(view);
@@ -176,11 +162,7 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
 
   /** PUBACK, PUBREC, PUBREL, PUBCOMP. */
   ack(type: AckType, packetId: number, reasonCode: number): void {
-    this.#keepAlive.hasReceived = true;
-    if (this.#state !== 'connected') {
-      this.#outOfTurn();
-      return;
-    }
+    if (!this.#isInTurn()) return;
     if (type === PACKET_TYPE.pubrel) {
       this.#inbound!.release(packetId);
       return;
@@ -194,9 +176,7 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
   }
 
   pingreq(): void {
-    this.#keepAlive.hasReceived = true;
-    if (this.#state === 'connected') this.#sink.sendPingresp();
-    else this.#outOfTurn();
+    if (this.#isInTurn()) this.#sink.sendPingresp();
   }
 
   /** The decoder, or whoever serves a packet, found an error that ends the connection. */
@@ -234,20 +214,18 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
     this.#close(reasonCode, false);
   }
 
-  /** Every entry of a SUBSCRIBE has its answer: sends SUBACK [MQTT-3.8.4-1]. */
+  /** Every entry of a SUBSCRIBE has its answer: sends SUBACK. */
   subscribed(request: SubscribeRequest): void {
-    this.#pendingRequests--;
-    if (this.#state !== 'connected') return;
-    const { version } = this.#terms!;
-    this.#sink.send(subackOf(request, version), version);
+    this.#answer(this.#requests!.subscribed(request));
   }
 
-  /** Every entry of an UNSUBSCRIBE has its answer: sends UNSUBACK [MQTT-3.10.4-4]. 3.x has no codes in it. */
+  /** Every entry of an UNSUBSCRIBE has its answer: sends UNSUBACK. */
   unsubscribed(request: UnsubscribeRequest): void {
-    this.#pendingRequests--;
-    if (this.#state !== 'connected') return;
-    const { version } = this.#terms!;
-    this.#sink.send(unsubackOf(request, version), version);
+    this.#answer(this.#requests!.unsubscribed(request));
+  }
+
+  #answer(packet: Packet): void {
+    if (this.#state === 'connected') this.#sink.send(packet, this.#terms!.version);
   }
 
   // --- the end ---
@@ -281,6 +259,7 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
     // The deadline of CONNECT holds until the session is open, so that no client waits for ever.
     this.#state = 'opening';
     this.#terms = terms;
+    this.#requests = new PendingRequests(this.#policy, terms);
     this.#ledger = new OutboundLedger<P>(new SendWindow<P>(terms.receiveMaximum));
     this.#inbound = new InboundPublishes(this.#sink, this.#policy, terms.version, (reasonCode) =>
       this.#end(reasonCode),
@@ -289,43 +268,24 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
   }
 
   #subscribe(packet: SubscribePacket): void {
-    const terms = this.#connectedTerms();
-    const request = subscribeRequestOf(packet, terms, this.subscriptions, this.#policy.maximumSubscriptions);
-    if (this.#isOverPending()) {
-      for (const entry of request.entries) entry.reasonCode = REASON.quotaExceeded;
-      this.subscribed(request);
-      return;
-    }
-    this.#sink.subscribe(request);
+    const requests = this.#whenConnected(this.#requests);
+    const request = requests.subscribe(packet, this.subscriptions);
+    if (requests.isOver) this.subscribed(request);
+    else this.#sink.subscribe(request);
   }
 
   #unsubscribe(packet: UnsubscribePacket): void {
-    this.#connectedTerms();
-    const request = unsubscribeRequestOf(packet);
-    // UNSUBACK has no code for this and 3.x none at all, so a client that asks without end is cut off.
-    if (this.#isOverPending())
-      throw new BrokerError('quota_exceeded', 'too many requests wait for an answer');
-    this.#sink.unsubscribe(request);
+    this.#sink.unsubscribe(this.#whenConnected(this.#requests).unsubscribe(packet));
   }
 
-  #isOverPending(): boolean {
-    return ++this.#pendingRequests > this.#policy.maximumPendingRequests;
-  }
-
-  #connectedTerms(): ConnectTerms {
-    if (this.#state !== 'connected') throw protocolError('packet before CONNACK was sent');
-    return this.#terms!;
+  #whenConnected<T>(part: T | null): T {
+    if (this.#state !== 'connected' || part === null) throw protocolError('packet before CONNACK was sent');
+    return part;
   }
 
   #disconnect(packet: DisconnectPacket): void {
-    const interval = packet.properties?.sessionExpiryInterval;
-    if (interval !== undefined && this.#state === 'connected') {
-      // A session that was to end with the connection can't be kept any more (section 3.14.2.2.2).
-      if (interval > 0 && this.#terms!.sessionExpiryIntervalS === 0) {
-        throw protocolError('DISCONNECT sets a Session Expiry Interval that CONNECT had at 0');
-      }
-      this.#expiryIntervalS = Math.min(interval, this.#policy.sessionExpiryMaximumS);
-    }
+    if (this.#state === 'connected')
+      this.#expiryIntervalS = expiryAfter(packet, this.#expiryIntervalS, this.#policy);
     this.#close(packet.reasonCode ?? REASON.success, true);
   }
 
@@ -336,9 +296,12 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
     this.failed(error);
   }
 
-  /** A packet that may come only once connected. Between CONNECT and CONNACK the caller holds input back. */
-  #outOfTurn(): void {
+  /** Of a packet that may come only once connected. Between CONNECT and CONNACK the caller holds input back. */
+  #isInTurn(): boolean {
+    this.#keepAlive.hasReceived = true;
+    if (this.#state === 'connected') return true;
     if (this.#state !== 'closed') this.failed(protocolError('packet before CONNACK was sent'));
+    return false;
   }
 
   /** The server ends the connection: MQTT 5 is told why, 3.x can't be [MQTT-3.14.0-1]. */

@@ -40,6 +40,8 @@ export const METRICS_IN_CHINESE: Readonly<Record<string, string>> = {
   robustmq_mqtt_connects_total: '接受的 CONNECT 报文数。',
   robustmq_mqtt_logins_denied_total: '按原因统计的被拒绝登录数。',
   robustmq_mqtt_protocol_errors_total: '因客户端错误而结束的连接数。',
+  robustmq_mqtt_unexpected_failures_total:
+    '因无人预料的错误而放弃的工作：一个连接、一条记录或一次定时器运行。',
   robustmq_mqtt_takeovers_total: '被新连接接管的会话数。',
   robustmq_mqtt_foreign_sessions_total: '因会话属于其他主体而被拒绝的 CONNECT',
   robustmq_mqtt_keep_alive_timeouts_total: '因 keep alive 超时而结束的连接数。',

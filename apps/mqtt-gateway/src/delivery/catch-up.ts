@@ -138,7 +138,11 @@ export class CatchUp {
     this.#budget.restart();
     for (const session of this.#wanted) {
       this.#wanted.delete(session);
-      if (!this.#readOn(session)) this.#wanted.add(session);
+      try {
+        if (!this.#readOn(session)) this.#wanted.add(session);
+      } catch (thrown) {
+        session.failed(thrown);
+      }
       if (this.#budget.isSpent) break;
     }
     if (this.#wanted.size > 0 && !this.#stopped) this.#schedule();

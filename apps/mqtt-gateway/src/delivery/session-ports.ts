@@ -55,6 +55,8 @@ export interface LaggingSession extends OwedSession {
   shardGone(place: ShardPlace): void;
   /** The session follows the shard live from now on. */
   caughtUp(tail: ShardPlace): void;
+  /** Reading on for it failed unexpectedly: its connection ends, and no other (N9). */
+  failed(thrown: unknown): void;
 }
 
 /** A session that may follow shards live. */

@@ -20,6 +20,7 @@ import {
   type ServiceClient,
 } from '@robustmq/rpc';
 import type { Cancel, Timers } from '@robustmq/runtime';
+import type { Boundary } from '../boundary.ts';
 import type { Message } from '../delivery/message.ts';
 
 /** Another live gateway. */
@@ -45,6 +46,7 @@ export interface MeshSelf {
   /** How the peer is called; default gRPC. */
   readonly connect?: Connect;
   readonly timers: Timers;
+  readonly boundary: Pick<Boundary, 'run'>;
 }
 
 type MeshStream = ReturnType<ServiceClient<typeof GatewayService>['mesh']>;
@@ -75,6 +77,7 @@ export class MeshPeer {
   #stream: MeshStream | null = null;
   #acknowledged = 0n;
   readonly #timers: Timers;
+  readonly #boundary: Pick<Boundary, 'run'>;
   #cancelFlush: Cancel | null = null;
   #cancelRetry: Cancel | null = null;
   #isAckDue = false;
@@ -86,6 +89,7 @@ export class MeshPeer {
     this.address = peer.address;
     this.#identity = self.identity;
     this.#timers = self.timers;
+    this.#boundary = self.boundary;
     this.#counters = counters;
     const connect = self.connect ?? createClient;
     this.calls = connect(GatewayService, { address: peer.address, credentials: self.credentials });
@@ -95,8 +99,10 @@ export class MeshPeer {
   #connect(): void {
     const stream = this.calls.mesh();
     this.#stream = stream;
-    stream.on('data', (response: MeshResponse) => {
-      if (stream === this.#stream && response.frame.case === 'routes') this.#routes(response.frame.value);
+    stream.on('data', ({ frame }: MeshResponse) => {
+      if (stream !== this.#stream || frame.case !== 'routes') return;
+      const { value } = frame;
+      this.#boundary.run('routes of a gateway', () => this.#routes(value));
     });
     const broken = (): void => {
       if (stream !== this.#stream) return;

@@ -14,6 +14,7 @@ import {
   type TakeOverRequest,
 } from '@robustmq/rpc';
 import type { Clock, Timers } from '@robustmq/runtime';
+import type { Boundary } from '../boundary.ts';
 import type { Deliverer } from '../delivery/deliverer.ts';
 import { BatchWalk, newWalkCounters } from '../delivery/batch-walk.ts';
 import type { Message } from '../delivery/message.ts';
@@ -34,6 +35,7 @@ export interface MeshHost {
   routesOf(tenant: string): TopicRoutes;
   readonly clock: Clock;
   readonly timers: Timers;
+  readonly boundary: Pick<Boundary, 'run'>;
 }
 
 /** The mesh of this incarnation. */
@@ -117,6 +119,7 @@ export class Mesh implements MeshPort {
 
 /** The part of a gateway that others call; it may change its incarnation under the server. */
 export interface GatewayServiceHost {
+  readonly boundary: Pick<Boundary, 'run'>;
   /** Null while this gateway serves nothing. */
   mesh(): Mesh | null;
   /** Stops serving a session; undefined while this gateway serves nothing. */
@@ -129,8 +132,7 @@ export function addGatewayService(server: ServiceHost, host: GatewayServiceHost)
     mesh(stream) {
       let mesh: Mesh | null = null;
       const leave = (): void => mesh?.routes.leave(stream);
-      stream.on('data', (request: MeshRequest) => {
-        const { frame } = request;
+      const receive = ({ frame }: MeshRequest): void => {
         if (frame.case === 'hello') {
           mesh = host.mesh();
           if (mesh === null) stream.end();
@@ -139,7 +141,8 @@ export function addGatewayService(server: ServiceHost, host: GatewayServiceHost)
           mesh.routes.acknowledged(stream, Number(frame.value.acknowledgedSequence));
           mesh.receive(frame.value);
         }
-      });
+      };
+      stream.on('data', (request: MeshRequest) => host.boundary.run('mesh', () => receive(request)));
       stream.on('cancelled', leave);
       stream.on('error', leave);
       stream.on('end', () => {

@@ -27,6 +27,8 @@ import type { PublishTraces } from './publish-traces.ts';
 /** The connection that a publish came in on. */
 export interface PublishingConnection extends HeldPublisher {
   readonly clientId: string;
+  /** Null when it has gone. */
+  readonly session: PublishingSession | null;
   /** Reads no more until the reason is released. */
   hold(hold: number): void;
   debug(message: string, fields: Record<string, unknown>): void;
@@ -65,6 +67,8 @@ export interface PublisherHost {
   /** A publish that is not committed by then fails. */
   readonly appendTimeoutMs: number;
   routesOf(tenant: string): TopicRoutes;
+  /** Something failed in a way that nobody expected. */
+  failed(thrown: unknown, where: string): void;
   /** A retained publish of a 3.x client is delivered but not stored; for a warning in the log. */
   retainIgnored(connection: PublishingConnection, topic: string): void;
 }
@@ -108,14 +112,10 @@ export class Publisher implements BlockedOutcomes {
   }
 
   /** A PUBLISH of QoS 0 or 1 whose topic is known; `view` is valid during the call only. */
-  publish(
-    connection: PublishingConnection,
-    session: PublishingSession,
-    topic: string,
-    view: PublishView,
-    pending: AppendToken,
-  ): void {
+  publish(connection: PublishingConnection, topic: string, view: PublishView, pending: AppendToken): void {
     const { counters } = this;
+    const { session } = connection;
+    if (session === null) return;
     counters.receivedBytes += view.payloadEnd - view.payloadStart;
     if (view.qos === 0) counters.receivedQos0++;
     else counters.receivedQos1++;
@@ -268,15 +268,21 @@ export class Publisher implements BlockedOutcomes {
       return;
     }
     this.#traces.end(queue, tokens, error, baseOffset);
-    if (error === undefined) {
-      for (let index = 0; index < tokens.length; index++) {
-        const token = tokens[index];
-        if (token !== null && token !== undefined) token.settle(REASON.success);
+    const reasonCode = error === undefined ? REASON.success : reasonOfError(error, 'publish');
+    for (let index = 0; index < tokens.length;) {
+      try {
+        for (; index < tokens.length; index++) this.#settle(tokens[index]!, reasonCode);
+      } catch (thrown) {
+        // The others of the batch have their outcomes all the same (N9).
+        this.#host.failed(thrown, 'outcome of a publish');
+        index++;
       }
-      return;
     }
-    const reasonCode = reasonOfError(error, 'publish');
-    for (const token of tokens) this.#failed(token, reasonCode);
+  }
+
+  #settle(token: AppendToken, reasonCode: number): void {
+    if (reasonCode !== REASON.success) this.#failed(token, reasonCode);
+    else if (token !== null) token.settle(REASON.success);
   }
 
   /** Appends the records of a deleted stream to whoever owns their topics now. */

@@ -41,6 +41,15 @@ export interface SessionSurroundings {
 
 const NOTHING_STORED: StoredPlaces = { cursors: [], outbound: [], doubtful: false };
 
+/** The connection that a session is served on. */
+export interface ServingConnection {
+  readonly machine: MqttConnection<ShardPlace, Subscription>;
+  /** Runs `action`; what it throws ends the connection (N9). */
+  guard(action: () => void): void;
+  /** Something failed unexpectedly: ends the connection. */
+  failed(thrown: unknown): void;
+}
+
 /** One session on this gateway. */
 export class ClientSession implements LaggingSession, LiveSession {
   readonly identity: SessionIdentity;
@@ -59,17 +68,20 @@ export class ClientSession implements LaggingSession, LiveSession {
   readonly expiryIntervalS: number;
   /** Where the last owner left it. */
   stored = NOTHING_STORED;
+  readonly #connection: ServingConnection;
   readonly #surroundings: SessionSurroundings;
 
   constructor(
     identity: SessionIdentity,
     changes: SessionChanges,
     terms: ConnectTerms,
-    machine: MqttConnection<ShardPlace, Subscription>,
+    connection: ServingConnection,
     surroundings: SessionSurroundings,
   ) {
     this.identity = identity;
     this.changes = changes;
+    this.#connection = connection;
+    const { machine } = connection;
     this.originId = identity.originId;
     this.isVersion5 = terms.version === 5;
     this.maximumPacketBytes = terms.maximumPacketBytes;
@@ -100,6 +112,15 @@ export class ClientSession implements LaggingSession, LiveSession {
 
   filters(): readonly string[] {
     return [...this.subscriptions.keys()];
+  }
+
+  /** Runs `action`; what it throws ends the connection of the session and nothing else (N9). */
+  guard(action: () => void): void {
+    this.#connection.guard(action);
+  }
+
+  failed(thrown: unknown): void {
+    this.#connection.failed(thrown);
   }
 
   // --- what it is sent ---

@@ -7,9 +7,10 @@ import type { ShardPlace } from '../delivery/shard-place.ts';
 import type { Subscription } from '../delivery/subscription.ts';
 import type { SocketOutput } from '../transport/socket-output.ts';
 import type { ClientSession } from './client-session.ts';
+import type { Held } from './read-holds.ts';
 
 /** One connection with a client. */
-export interface Client {
+export interface Client extends Held {
   readonly tenant: string;
   /** Empty before CONNECT. */
   readonly clientId: string;
@@ -25,10 +26,13 @@ export interface Client {
   openedEpoch: bigint | null;
   /** On whose behalf it acts; null until its login is verified. */
   principal: Principal | null;
-  /** Stops reading for a reason; they add up. */
-  hold(reason: number): void;
-  /** The reason is gone. */
-  release(reason: number): void;
+  /**
+   * Runs `action`; what it throws ends this connection and nothing else. What serves a client and goes on later, in the answer to
+   * a call or a promise, goes on in here (N9).
+   */
+  guard(action: () => void): void;
+  /** Something that was done for it failed unexpectedly: ends this connection. */
+  failed(thrown: unknown): void;
   /** CONNACK was sent: the session is served on this connection. */
   accepted(session: ClientSession): void;
   /** A SUBSCRIBE was served. */

@@ -1,7 +1,7 @@
 // What lies between CONNECT and CONNACK: may the client come in, and a session row in meta that fences every other owner
 // (rule S1). Reading is held meanwhile.
 
-import { isSamePrincipal, type Authenticator, type Principal, type Verdict } from '@robustmq/access-control';
+import { isSamePrincipal, type Authenticator, type Verdict } from '@robustmq/access-control';
 import { create } from '@bufbuild/protobuf';
 import { TopicHash } from '@robustmq/bytes';
 import { BrokerError } from '@robustmq/errors';
@@ -55,11 +55,12 @@ export interface ConnectPorts {
 interface Opening {
   readonly client: Client;
   readonly terms: ConnectTerms;
-  readonly principal: Principal;
   /** Another principal has the client id here: meta says first whose the session is. */
   readonly isForeign: boolean;
   /** What is known of the session beyond its rows: of an owner before, whose release our open has fenced (rule S3). */
   places: StoredPlaces | undefined;
+  /** The next CONNECT of the client id may begin, or does once its session is given back. */
+  isDecided: boolean;
 }
 
 /** Decides the CONNECTs of all clients. */
@@ -86,12 +87,13 @@ export class ConnectFlow {
       return;
     }
     this.#ports.authenticator.authenticate(tenant, username, password, origin).then(
-      (verdict) => this.#decided(client, terms, verdict),
+      (verdict) => client.guard(() => this.#decided(client, terms, verdict)),
       // Denied when the decision itself fails: too many logins at once, or a bug.
-      (thrown: unknown) => {
-        const { code } = BrokerError.from(thrown);
-        machine.refuse(code === 'quota_exceeded' ? REASON.serverBusy : REASON.unspecifiedError);
-      },
+      (thrown: unknown) =>
+        client.guard(() => {
+          const { code } = BrokerError.from(thrown);
+          machine.refuse(code === 'quota_exceeded' ? REASON.serverBusy : REASON.unspecifiedError);
+        }),
     );
   }
 
@@ -109,7 +111,7 @@ export class ConnectFlow {
     const isForeign = !isSamePrincipal(owner, principal);
     // The release of who had it is sent before our open: the store keeps the order of a client id's steps.
     if (!isForeign) this.#replace(client, terms);
-    this.#openRow({ client, terms, principal, isForeign, places: undefined });
+    this.#openRow({ client, terms, isForeign, places: undefined, isDecided: false });
   }
 
   /** Makes the client id this connection's; whoever had it goes, and leaves its last word. */
@@ -125,7 +127,7 @@ export class ConnectFlow {
   }
 
   #openRow(opening: Opening): void {
-    const { client, terms, principal } = opening;
+    const { client, terms } = opening;
     const { store, lastWords } = this.#ports;
     const { tenant } = client;
     const request = {
@@ -135,24 +137,26 @@ export class ConnectFlow {
       expiryIntervalS: terms.sessionExpiryIntervalS,
       // Its owner is asked, and may hand over what it knows.
       previousReleased: false,
-      principal: principalMessage(principal),
+      principal: principalMessage(client),
     };
     const name = sessionName(request);
-    const answered: OutcomeCallback<OpenedSession> = (error, session) => {
-      lastWords.opened(name);
-      if (error === undefined) this.#opened(opening, session!);
-      else this.#refuseOpen(opening, error);
-    };
+    const answered: OutcomeCallback<OpenedSession> = (error, session) =>
+      this.#goOn(opening, () => {
+        lastWords.opened(name);
+        if (error === undefined) this.#opened(opening, session!);
+        else this.#refuseOpen(opening, error);
+      });
     store.open(request, answered, () => lastWords.opens(name));
   }
 
-  #refuseOpen({ client, terms, principal }: Opening, error: BrokerError): void {
-    const { machine, tenant } = client;
-    this.#ports.store.opened({ tenant, clientId: terms.clientId });
+  #refuseOpen(opening: Opening, error: BrokerError): void {
+    const { client, terms } = opening;
+    const { machine } = client;
+    this.#endTurn(opening);
     if (error.code === 'permission_denied') {
       // Whoever owns the client id: a name is not a right to a session and its backlog.
       this.#ports.counters.foreignSessions++;
-      client.debug('session of another principal', { principal: principal.name });
+      client.debug('session of another principal', { principal: client.principal?.name });
       machine.refuse(REASON.clientIdentifierNotValid);
       return;
     }
@@ -189,14 +193,16 @@ export class ConnectFlow {
    * is known to nobody else.
    */
   #letGo(
-    { client, terms, places: known }: Opening,
+    opening: Opening,
     { key, isPresent }: OpenedSession,
     reasonCode: number = REASON.sessionTakenOver,
   ): void {
+    const { client, terms } = opening;
     const { store, lastWords } = this.#ports;
-    const places = isPresent ? known : undefined;
+    const places = isPresent ? opening.places : undefined;
     const expiryIntervalS = terms.sessionExpiryIntervalS;
     client.machine.refuse(reasonCode);
+    opening.isDecided = true;
     // One that is fenced is asked for its last word.
     store.giveBack({ key, expiryIntervalS, ...(places && { places }) }, () =>
       lastWords.forget(sessionName(key), key.epoch),
@@ -211,16 +217,40 @@ export class ConnectFlow {
     const old = { tenant, clientId, epoch: session.previousEpoch };
     const successor = { epoch: session.key.epoch, isPresent: session.isPresent };
     this.#ports.stopElsewhere(owner, old, successor).then(
-      (places) => {
-        opening.places = places;
-        // A younger CONNECT elsewhere asks us to stop before it serves: until then the session is ours.
-        this.#ports.store.readOn(session, (error, whole) => {
-          if (error === undefined) this.#decide(opening, whole!);
-          else this.#letGo(opening, session, reasonOfError(error, 'connect'));
-        });
-      },
-      () => this.#letGo(opening, session, REASON.serverUnavailable),
+      (places) => this.#goOn(opening, () => this.#stoppedElsewhere(opening, session, places)),
+      () => this.#goOn(opening, () => this.#letGo(opening, session, REASON.serverUnavailable)),
     );
+  }
+
+  #stoppedElsewhere(opening: Opening, session: OpenedSession, places: StoredPlaces | undefined): void {
+    opening.places = places;
+    // A younger CONNECT elsewhere asks us to stop before it serves: until then the session is ours.
+    this.#ports.store.readOn(session, (error, whole) =>
+      this.#goOn(opening, () => {
+        if (error === undefined) this.#decide(opening, whole!);
+        else this.#letGo(opening, session, reasonOfError(error, 'connect'));
+      }),
+    );
+  }
+
+  /** The CONNECT is decided: the next one of the client id may begin. */
+  #endTurn(opening: Opening): void {
+    if (opening.isDecided) return;
+    opening.isDecided = true;
+    const { client, terms } = opening;
+    this.#ports.store.opened({ tenant: client.tenant, clientId: terms.clientId });
+  }
+
+  /** Goes on in an answer. What fails unexpectedly ends this connection, and keeps no other from its turn (N7, N9). */
+  #goOn(opening: Opening, action: () => void): void {
+    opening.client.guard(() => {
+      try {
+        action();
+      } catch (thrown) {
+        this.#endTurn(opening);
+        throw thrown;
+      }
+    });
   }
 
   #accept(opening: Opening, opened: OpenedSession): void {
@@ -234,34 +264,36 @@ export class ConnectFlow {
     const stored = storedOf(opening, opened);
     const isInRows = opening.places === undefined;
     const resumption = new Resumption(this.#ports.resume, session, stored, isInRows);
-    resumption.prepare(() => {
-      if (!this.#isCurrent(opening)) {
-        removeRoutes(this.#ports.resume.routes, session);
-        this.#letGo(opening, opened);
-        return;
-      }
-      this.#serve(opening, session, true);
-      resumption.accepted();
-      client.release(HOLD_CONNECT);
-    });
+    resumption.prepare((failure) =>
+      this.#goOn(opening, () => {
+        if (failure !== undefined || !this.#isCurrent(opening)) {
+          removeRoutes(this.#ports.resume.routes, session);
+          this.#letGo(opening, opened);
+          if (failure !== undefined) throw failure;
+          return;
+        }
+        this.#serve(opening, session, true);
+        resumption.accepted();
+        client.release(HOLD_CONNECT);
+      }),
+    );
   }
 
   #sessionOf({ client, terms }: Opening, { key, changes }: OpenedSession): ClientSession {
-    const { machine, tenant } = client;
+    const { tenant } = client;
     const { generation, epoch } = key;
     const { clientId } = terms;
     const originId = hash.ofString(`${tenant}\0${clientId}`).toMapKey();
     const identity = { tenant, clientId, generation, epoch, originId };
-    return new ClientSession(identity, changes, terms, machine, this.#ports.surroundings);
+    return new ClientSession(identity, changes, terms, client, this.#ports.surroundings);
   }
 
   /** CONNACK. */
-  #serve({ client, terms }: Opening, session: ClientSession, isPresent: boolean): void {
-    const { machine, tenant } = client;
-    const { store, lastWords } = this.#ports;
-    const name = { tenant, clientId: terms.clientId };
-    store.opened(name);
-    lastWords.forget(sessionName(name), session.identity.epoch);
+  #serve(opening: Opening, session: ClientSession, isPresent: boolean): void {
+    const { client, terms } = opening;
+    const { machine } = client;
+    this.#endTurn(opening);
+    this.#ports.lastWords.forget(sessionName(session.identity), session.identity.epoch);
     machine.accept(isPresent, this.#ports.clock.monotonicMs());
     session.output = client.output;
     client.accepted(session);
@@ -273,8 +305,10 @@ export class ConnectFlow {
   }
 }
 
-function principalMessage({ tenant, name, anonymous }: Principal) {
-  return anonymous ? undefined : create(PrincipalSchema, { tenant, name });
+/** Absent: anonymous. */
+function principalMessage({ principal }: Client) {
+  if (principal === null || principal.anonymous) return undefined;
+  return create(PrincipalSchema, { tenant: principal.tenant, name: principal.name });
 }
 
 /** What is known of a session that is present: its rows, younger places of an owner before, or after a crash cursors. */

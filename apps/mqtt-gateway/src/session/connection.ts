@@ -14,7 +14,6 @@ import {
   type Packet,
   type ProtocolVersion,
   type PublishView,
-  type TopicCache,
 } from '@robustmq/mqtt-codec';
 import {
   MqttConnection,
@@ -26,29 +25,18 @@ import {
   type SubscribeRequest,
   type UnsubscribeRequest,
 } from '@robustmq/mqtt-session';
-import {
-  WheelTimer,
-  type Cancel,
-  type Clock,
-  type Timers,
-  type TimerWheel,
-  type TurnBudget,
-} from '@robustmq/runtime';
+import { WheelTimer } from '@robustmq/runtime';
+import { guardedTimers } from '../boundary.ts';
 import type { ShardPlace } from '../delivery/shard-place.ts';
 import type { Subscription } from '../delivery/subscription.ts';
-import type { ConnectionCounters } from '../connection-counters.ts';
-import type { GatewayLog } from '../gateway-log.ts';
-import type { GatewayLimits } from '../limits.ts';
-import type { OutputFlusher } from '../transport/output-flusher.ts';
 import { SocketOutput, type Relief, type Transport } from '../transport/socket-output.ts';
 import type { ByteSink, Peer } from '../transport/tcp-listener.ts';
 import type { Client } from './client.ts';
 import type { ClientSession } from './client-session.ts';
-import type { ConnectFlow } from './connect-flow.ts';
-import { HOLD_ACKS, HOLD_CONNECT, HOLD_OUTPUT, HOLD_REQUEST, HOLD_TURN } from './read-holds.ts';
-import type { SessionDirectory } from './session-directory.ts';
-import type { SessionEnding } from './session-end.ts';
-import type { SubscribeFlow } from './subscribe-flow.ts';
+import type { ConnectionHost } from './connection-host.ts';
+import { OutputWatch, type WatchedConnection } from './output-watch.ts';
+import { HOLD_ACKS, HOLD_CONNECT, HOLD_OUTPUT, HOLD_TURN } from './read-holds.ts';
+import { RequestHold } from './request-hold.ts';
 
 /** A peer that does not take the rest of its output is cut after this. */
 const LINGER_MS = 2_000;
@@ -56,46 +44,9 @@ const LINGER_MS = 2_000;
 const ASSIGNED_ID_BYTES = 9;
 /** What a client that is gone had sent is served within this, or not at all. */
 const HELD_INPUT_MS = 10_000;
-/** Longest wait of what comes behind a SUBSCRIBE. */
-const HOLD_REQUEST_MS = 1_000;
-
-/** Takes what a client publishes. */
-export interface PublishSink {
-  publish(
-    client: Connection,
-    session: ClientSession,
-    topic: string,
-    view: PublishView,
-    pending: PendingAck | null,
-  ): void;
-}
-
-/** What connections of one incarnation share. */
-export interface ConnectionHost {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly wheel: TimerWheel;
-  /** The slice of the loop that reading takes now (N8), and whether it is used up. */
-  readonly readTurn: TurnBudget;
-  readonly isReadTurnSpent: () => boolean;
-  readonly flusher: OutputFlusher;
-  readonly topics: TopicCache;
-  readonly limits: GatewayLimits;
-  readonly counters: ConnectionCounters;
-  readonly log: GatewayLog;
-  readonly debug: { readonly isOn: boolean };
-  /** Tenant of clients that name none. */
-  readonly defaultTenant: string;
-  readonly directory: SessionDirectory;
-  readonly connects: ConnectFlow;
-  readonly subscriptions: SubscribeFlow;
-  readonly endings: SessionEnding;
-  readonly publisher: PublishSink;
-  connectionEnded(): void;
-}
 
 /** A connection from accept to close. */
-export class Connection implements ByteSink, ConnectionSink, Relief, Client {
+export class Connection implements ByteSink, ConnectionSink, Relief, Client, WatchedConnection {
   readonly #host: ConnectionHost;
   readonly peer: Peer;
   readonly output: SocketOutput;
@@ -109,14 +60,8 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client {
   readonly #decoder: MqttDecoder;
   readonly #timer: WheelTimer;
   #holds = 0;
-  /** What the client had taken of its output when the Keep Alive was last looked at. */
-  #takenAtKeepAlive = 0;
-  /** SUBSCRIBE and UNSUBSCRIBE packets without an answer. */
-  #requests = 0;
-  #cancelRequestHold: Cancel | null = null;
-  /** While output is held: when the peer must have taken some, and how much it had when that was last looked at. */
-  #outputTimer: WheelTimer | null = null;
-  #takenBytes = 0;
+  #requests: RequestHold | null = null;
+  #watch: OutputWatch | null = null;
   /** No more input will come; what is held is still served. */
   #isEnded = false;
 
@@ -132,7 +77,7 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client {
       isTurnSpent: host.isReadTurnSpent,
     });
     this.machine = new MqttConnection<ShardPlace, Subscription>(this, host.limits, host.clock.monotonicMs());
-    this.#timer = new WheelTimer(() => this.#timeout());
+    this.#timer = new WheelTimer(() => this.guard(() => this.#timeout()));
     host.wheel.arm(this.#timer, host.limits.connectTimeoutMs);
   }
 
@@ -161,7 +106,7 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client {
     try {
       this.#decoder.push(bytes, machine);
     } catch (thrown) {
-      this.#failed(thrown);
+      this.failed(thrown);
       return;
     }
     this.#afterRead();
@@ -173,7 +118,7 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client {
     this.machine.received(this.#host.clock.monotonicMs());
     if (this.#decoder.isYielding && (this.#holds & HOLD_TURN) === 0) {
       this.hold(HOLD_TURN);
-      this.#host.timers.soon(() => this.release(HOLD_TURN));
+      this.#soon(() => this.release(HOLD_TURN));
     }
     // A client that sends but does not read gets no more room than its share.
     if (this.output.waitingBytes > this.#host.limits.maxOutputBytes) this.#holdForOutput();
@@ -181,6 +126,10 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client {
   }
 
   ended(): void {
+    this.guard(() => this.#end());
+  }
+
+  #end(): void {
     if (this.machine.isClosed || this.#isEnded) return;
     this.#isEnded = true;
     this.#host.wheel.arm(this.#timer, HELD_INPUT_MS);
@@ -190,8 +139,10 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client {
   closed(): void {
     // What is held is served all the same (N10); its answers go nowhere.
     this.output.destroy();
-    this.ended();
-    this.release(HOLD_OUTPUT);
+    this.guard(() => {
+      this.#end();
+      this.release(HOLD_OUTPUT);
+    });
     if (!this.machine.isClosed) return;
     this.#host.wheel.cancel(this.#timer);
   }
@@ -205,26 +156,16 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client {
 
   #holdForOutput(): void {
     if ((this.#holds & HOLD_OUTPUT) !== 0 || this.output.closed) return;
-    this.hold(HOLD_OUTPUT);
-    this.#takenBytes = this.output.takenBytes;
-    this.#outputTimer ??= new WheelTimer(() => this.#lookAtOutput());
-    this.#host.wheel.arm(this.#outputTimer, this.#host.limits.outputTimeoutMs);
+    const { wheel, limits } = this.#host;
+    this.#watch ??= new OutputWatch(this, wheel, limits.outputTimeoutMs);
+    this.#watch.begin();
   }
 
-  /** A peer that has taken nothing for so long is cut, whether it ever says something again or not (N7). */
-  #lookAtOutput(): void {
-    const { machine, output } = this;
-    const host = this.#host;
-    if (machine.isClosed) return;
-    const { takenBytes } = output;
-    if (takenBytes > this.#takenBytes) {
-      this.#takenBytes = takenBytes;
-      host.wheel.arm(this.#outputTimer!, host.limits.outputTimeoutMs);
-      return;
-    }
-    host.counters.outputTimeouts++;
-    machine.disconnect(REASON.quotaExceeded);
-    output.destroy();
+  outputTimedOut(): void {
+    if (this.machine.isClosed) return;
+    this.#host.counters.outputTimeouts++;
+    this.machine.disconnect(REASON.quotaExceeded);
+    this.output.destroy();
   }
 
   get markBytes(): number {
@@ -232,11 +173,11 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client {
   }
 
   relieved(): void {
-    this.#host.timers.soon(() => this.#goOn());
+    this.#soon(() => this.#goOn());
   }
 
   drained(): void {
-    this.output.drained();
+    this.guard(() => this.output.drained());
   }
 
   #goOn(): void {
@@ -250,14 +191,31 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client {
     this.#host.log.debug({ ...subject, connection: this.peer.address, ...fields }, message);
   }
 
-  /** An error of the codec or a handler: it ends this connection and nothing else. */
-  #failed(thrown: unknown): void {
-    const error = BrokerError.from(thrown);
-    if (error.code === 'internal') {
-      this.#host.log.error({ client_id: this.clientId, err: error }, 'connection handler failed');
+  /** Runs `action`; what it throws ends this connection and nothing else (N9). */
+  guard(action: () => void): void {
+    try {
+      action();
+    } catch (thrown) {
+      this.failed(thrown);
     }
-    this.#host.counters.protocolErrors++;
-    this.machine.failed(error);
+  }
+
+  #soon(action: () => void): void {
+    this.#host.timers.soon(() => this.guard(action));
+  }
+
+  /** An error of the codec or a handler. */
+  failed(thrown: unknown): void {
+    const { boundary, counters } = this.#host;
+    const error = BrokerError.from(thrown);
+    if (error.code === 'internal') boundary.failed(error, 'connection', { client_id: this.clientId });
+    counters.protocolErrors++;
+    try {
+      this.machine.failed(error);
+    } catch (again) {
+      boundary.failed(again, 'end of a connection', { client_id: this.clientId });
+      this.output.destroy();
+    }
   }
 
   // --- what the machine asks for (ConnectionSink) ---
@@ -274,55 +232,35 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client {
   publish(topic: string, view: PublishView, pending: PendingAck | null): void {
     const host = this.#host;
     if (host.debug.isOn) this.debug('publish received', { topic, qos: view.qos, dup: view.dup });
-    host.publisher.publish(this, this.session!, topic, view, pending);
+    host.publisher.publish(this, topic, view, pending);
   }
 
   subscribe(request: SubscribeRequest): void {
-    this.#requests++;
-    this.#host.subscriptions.subscribe(this, this.session!, request);
-    this.#holdForRequests();
+    this.#serve(() => this.#host.subscriptions.subscribe(this, request));
   }
 
   unsubscribe(request: UnsubscribeRequest): void {
-    this.#requests++;
-    this.#host.subscriptions.unsubscribe(this, this.session!, request);
-    this.#holdForRequests();
+    this.#serve(() => this.#host.subscriptions.unsubscribe(this, request));
   }
 
-  /**
-   * What comes behind a request is served after it: a client that does not wait for SUBACK receives what it publishes, and
-   * its DISCONNECT does not undo the subscription. Bounded, because PINGREQ waits as well.
-   */
-  #holdForRequests(): void {
-    if (this.#requests === 0 || this.#cancelRequestHold !== null) return;
-    this.hold(HOLD_REQUEST);
-    this.#cancelRequestHold = this.#host.timers.after(HOLD_REQUEST_MS, () => this.#releaseRequests());
+  #serve(request: () => void): void {
+    this.#requests ??= new RequestHold(
+      this,
+      guardedTimers(this.#host.timers, (action) => this.guard(action)),
+    );
+    this.#requests.begin(request);
   }
 
   /** A SUBSCRIBE was served. */
   subscribed(request: SubscribeRequest): void {
     this.machine.subscribed(request);
-    this.#requestServed();
+    this.#requests?.served();
   }
 
   /** An UNSUBSCRIBE was served. */
   unsubscribed(request: UnsubscribeRequest): void {
     this.machine.unsubscribed(request);
-    this.#requestServed();
-  }
-
-  #requestServed(): void {
-    this.#requests--;
-    // Not from here: what was held would be served within the answer to others.
-    if (this.#requests === 0 && this.#cancelRequestHold !== null) {
-      this.#host.timers.soon(() => this.#releaseRequests());
-    }
-  }
-
-  #releaseRequests(): void {
-    this.#cancelRequestHold?.();
-    this.#cancelRequestHold = null;
-    this.release(HOLD_REQUEST);
+    this.#requests?.served();
   }
 
   acknowledged(): void {
@@ -335,13 +273,18 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client {
 
   resumeReading(): void {
     // Not from here: what was held would be handled within the batch of outcomes that is being told.
-    this.#host.timers.soon(() => this.release(HOLD_ACKS));
+    this.#soon(() => this.release(HOLD_ACKS));
   }
 
+  /** Comes also with the outcome of an append, beside those of others: it ends here when it throws. */
   sendAck(type: InboundAckType, packetId: number, reasonCode: number): void {
     const { output } = this;
-    const buffer = output.reserve(ACK_MAX_BYTES);
-    output.advance(encodeAck(buffer, output.position, type, packetId, reasonCode, this.version));
+    try {
+      const buffer = output.reserve(ACK_MAX_BYTES);
+      output.advance(encodeAck(buffer, output.position, type, packetId, reasonCode, this.version));
+    } catch (thrown) {
+      this.failed(thrown);
+    }
   }
 
   sendPingresp(): void {
@@ -358,8 +301,8 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client {
     const host = this.#host;
     host.wheel.arm(this.#timer, LINGER_MS);
     this.#decoder.close();
-    this.#cancelRequestHold?.();
-    if (this.#outputTimer !== null) host.wheel.cancel(this.#outputTimer);
+    this.#requests?.end();
+    this.#watch?.end();
     this.session = null;
     this.debug('connection ended', { reason_code: end.reasonCode, by_client: end.isByClient });
     this.output.end();
@@ -383,14 +326,14 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client {
   release(reason: number): void {
     if ((this.#holds & reason) === 0 || this.machine.isClosed) return;
     this.#holds &= ~reason;
-    if (reason === HOLD_OUTPUT) this.#host.wheel.cancel(this.#outputTimer!);
+    if (reason === HOLD_OUTPUT) this.#watch!.end();
     if (this.#holds !== 0) return;
     this.output.transport.resume();
     this.#host.readTurn.restart();
     try {
       this.#decoder.resume(this.machine);
     } catch (thrown) {
-      this.#failed(thrown);
+      this.failed(thrown);
       return;
     }
     this.#afterRead();
@@ -423,10 +366,7 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client {
 
   /** While we don't read. But a client that takes nothing of what holds its input back is as good as gone (N7). */
   #isSilenceOurs(): boolean {
-    if ((this.#holds & HOLD_OUTPUT) === 0) return this.#holds !== 0;
-    const takenBefore = this.#takenAtKeepAlive;
-    this.#takenAtKeepAlive = this.output.takenBytes;
-    return this.#takenAtKeepAlive > takenBefore;
+    return (this.#holds & HOLD_OUTPUT) === 0 ? this.#holds !== 0 : this.#watch!.hasTaken();
   }
 
   /** Reads only move the machine's deadline; the timer looks again when it fires. */

@@ -48,10 +48,12 @@ export class CursorCommits {
     this.#ports.store.commit(changes, cursors, (error) => {
       this.#underWay.delete(session);
       if (error === undefined) return;
-      // Another owner opened the session: this connection must not be served beside it (I6).
-      if (error.code === 'fenced') client.machine.disconnect(REASON.sessionTakenOver);
-      // The next interval tries again; a crash before that only repeats messages.
-      else outbound.cursorsFailed(moved);
+      client.guard(() => {
+        // Another owner opened the session: this connection must not be served beside it (I6).
+        if (error.code === 'fenced') client.machine.disconnect(REASON.sessionTakenOver);
+        // The next interval tries again; a crash before that only repeats messages.
+        else outbound.cursorsFailed(moved);
+      });
     });
   }
 }

@@ -12,3 +12,11 @@ export const HOLD_OUTPUT = 8;
 export const HOLD_REQUEST = 16;
 /** The turn of the loop is spent: what it sent is read on in another one (N8). */
 export const HOLD_TURN = 32;
+
+/** Whose reading may be held. */
+export interface Held {
+  /** Stops reading for a reason; they add up. */
+  hold(reason: number): void;
+  /** The reason is gone. */
+  release(reason: number): void;
+}

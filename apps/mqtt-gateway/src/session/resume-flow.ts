@@ -2,6 +2,7 @@
 // sent right after CONNACK reaches it (S6); once the journals have answered each shard is read on from its cursor through
 // the index until the ring takes over (X4, X5, S3). Nothing of the log is delivered live before every place is known.
 
+import { BrokerError } from '@robustmq/errors';
 import type { StartOffset } from '@robustmq/mqtt-session';
 import { TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
 import type { CatchUp } from '../delivery/catch-up.ts';
@@ -48,12 +49,18 @@ export class Resumption {
     session.outbound.resume();
   }
 
-  /** Makes the subscriptions, a slice per turn; calls back when the other gateways route them, which is bounded. */
-  prepare(callback: () => void): void {
-    void this.#subscribeAll().then(() => {
-      if (this.#stored.subscriptions.length === 0) callback();
-      else this.#ports.routes.meshReady(callback);
-    });
+  /**
+   * Makes the subscriptions, a slice per turn; calls back when the other gateways route them, which is bounded, or with what
+   * failed. The callback throws nothing.
+   */
+  prepare(callback: (failure?: BrokerError) => void): void {
+    this.#subscribeAll().then(
+      () => {
+        if (this.#stored.subscriptions.length === 0) callback();
+        else this.#ports.routes.meshReady(() => callback());
+      },
+      (thrown: unknown) => callback(BrokerError.from(thrown)),
+    );
   }
 
   /** CONNACK is on its way: the session takes messages. */
@@ -87,10 +94,11 @@ export class Resumption {
     routes.addMeshFilter(identity.tenant, filter);
     // However long the journals are away: the client is connected, and only its reading waits. One that the client
     // unsubscribes meanwhile is not waited for.
-    const registered: ActiveCallback = (_error, active) => {
-      if (active !== undefined) this.#actives.push(active);
-      this.#answered();
-    };
+    const registered: ActiveCallback = (_error, active) =>
+      this.#session.guard(() => {
+        if (active !== undefined) this.#actives.push(active);
+        this.#answered();
+      });
     subscription.use = registry.add(identity.tenant, filter, registered, Number.POSITIVE_INFINITY);
   }
 

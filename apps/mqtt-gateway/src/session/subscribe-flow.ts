@@ -1,7 +1,7 @@
 // SUBSCRIBE and UNSUBSCRIBE (sections 3.8 to 3.11). Nothing that matches and is published after SUBACK is missed (I5): the
 // filter is active in every tail, the mesh routes it, and a durable session's row has it, before SUBACK leaves (X3, S6).
 
-import type { BrokerError } from '@robustmq/errors';
+import { assert, type BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
 import {
   startsOfNew,
@@ -54,7 +54,8 @@ export class SubscribeFlow {
   }
 
   /** Serves SUBSCRIBE: entries that were refused already keep their answer. */
-  subscribe(client: Client, session: ClientSession, request: SubscribeRequest): void {
+  subscribe(client: Client, request: SubscribeRequest): void {
+    const session = sessionOf(client);
     const pending: Pending = {
       client,
       session,
@@ -78,38 +79,53 @@ export class SubscribeFlow {
   /** Replaces the options and keeps the start vector [MQTT-3.8.4-3] (rule X3). */
   #replace(pending: Pending, entry: SubscribeEntry, existing: Subscription): void {
     existing.setOptions(entry);
-    existing.whenSettled(() => {
-      if (pending.session.isDurable && existing.isActive) pending.stored.set(entry, existing);
-      if (!existing.isActive) entry.reasonCode = REASON.implementationSpecificError;
-      this.#finishPart(pending);
-    });
+    existing.whenSettled(() =>
+      pending.client.guard(() => {
+        if (pending.session.isDurable && existing.isActive) pending.stored.set(entry, existing);
+        if (!existing.isActive) entry.reasonCode = REASON.implementationSpecificError;
+        this.#finishPart(pending);
+      }),
+    );
   }
 
   #make(pending: Pending, entry: SubscribeEntry): void {
     const { filter } = entry;
     const { session } = pending;
-    const { registry, routes, log } = this.#ports;
-    const { tenant, clientId } = session.identity;
+    const { registry, routes } = this.#ports;
+    const { tenant } = session.identity;
     const subscription = new Subscription(session, filter);
     subscription.setOptions(entry);
     subscription.createdAtRevision = this.#ports.revision();
     pending.made.add(subscription);
     session.subscriptions.set(filter, subscription);
     routes.addMeshFilter(tenant, filter);
-    subscription.use = registry.add(tenant, filter, (err, active) => {
-      if (!isHeld(session, subscription)) {
-        this.#finishPart(pending);
-        return;
-      }
-      if (err !== undefined) {
-        log.warn({ client_id: clientId, filter, err }, 'filter is not active');
-        this.#undo(session, subscription);
-        entry.reasonCode = REASON.implementationSpecificError;
-        this.#finishPart(pending);
-        return;
-      }
-      this.#activate(pending, entry, subscription, active!);
-    });
+    subscription.use = registry.add(tenant, filter, (error, active) =>
+      pending.client.guard(() => this.#registered(pending, entry, subscription, error, active)),
+    );
+  }
+
+  /** The journals have answered about a filter, or nobody did in time. */
+  #registered(
+    pending: Pending,
+    entry: SubscribeEntry,
+    subscription: Subscription,
+    err: BrokerError | undefined,
+    active: ActiveFilter | undefined,
+  ): void {
+    const { session } = pending;
+    if (!isHeld(session, subscription)) {
+      this.#finishPart(pending);
+      return;
+    }
+    if (err !== undefined) {
+      const { clientId } = session.identity;
+      this.#ports.log.warn({ client_id: clientId, filter: entry.filter, err }, 'filter is not active');
+      this.#undo(session, subscription);
+      entry.reasonCode = REASON.implementationSpecificError;
+      this.#finishPart(pending);
+      return;
+    }
+    this.#activate(pending, entry, subscription, active!);
   }
 
   #activate(pending: Pending, entry: SubscribeEntry, subscription: Subscription, active: ActiveFilter): void {
@@ -129,7 +145,8 @@ export class SubscribeFlow {
       subscription.activated();
     }
     // A resumed session that does not read yet takes this subscription along when it begins to.
-    subscription.whenSettled(() => routes.meshReady(() => this.#finishPart(pending)));
+    const finish = (): void => pending.client.guard(() => this.#finishPart(pending));
+    subscription.whenSettled(() => routes.meshReady(finish));
   }
 
   #startsOf({ activeFrom }: ActiveFilter): Map<number, StartOffset> {
@@ -169,11 +186,13 @@ export class SubscribeFlow {
       remove: [],
       made: made.map(({ filter }) => filter),
     };
-    this.#ports.store.update(session.changes, change, (error) => {
-      if (error !== undefined) this.#notStored(pending, error);
-      if (error?.code === 'fenced') client.machine.disconnect(REASON.sessionTakenOver);
-      else client.subscribed(request);
-    });
+    this.#ports.store.update(session.changes, change, (error) =>
+      client.guard(() => {
+        if (error !== undefined) this.#notStored(pending, error);
+        if (error?.code === 'fenced') client.machine.disconnect(REASON.sessionTakenOver);
+        else client.subscribed(request);
+      }),
+    );
   }
 
   /** Meta did not take the rows: the subscriptions don't hold. */
@@ -187,7 +206,8 @@ export class SubscribeFlow {
   }
 
   /** Serves UNSUBSCRIBE. */
-  unsubscribe(client: Client, session: ClientSession, request: UnsubscribeRequest): void {
+  unsubscribe(client: Client, request: UnsubscribeRequest): void {
+    const session = sessionOf(client);
     const removed: string[] = [];
     for (const entry of request.entries) {
       if (entry.reasonCode >= REASON.unspecifiedError) continue;
@@ -205,11 +225,18 @@ export class SubscribeFlow {
       return;
     }
     const change = { put: [], remove: removed, made: [] };
-    this.#ports.store.update(session.changes, change, (error) => {
-      if (error?.code === 'fenced') client.machine.disconnect(REASON.sessionTakenOver);
-      else client.unsubscribed(request);
-    });
+    this.#ports.store.update(session.changes, change, (error) =>
+      client.guard(() => {
+        if (error?.code === 'fenced') client.machine.disconnect(REASON.sessionTakenOver);
+        else client.unsubscribed(request);
+      }),
+    );
   }
+}
+
+function sessionOf({ session }: Client): ClientSession {
+  assert(session !== null, 'a client that subscribes has a session');
+  return session;
 }
 
 function isHeld(session: ClientSession, subscription: Subscription): boolean {

@@ -10,8 +10,15 @@ export type OutcomeCallback<O> = (error: BrokerError | undefined, outcome: O | u
 /** Sends a batch; the outcomes are in the order of the entries. */
 export type SendBatch<E, O> = (entries: readonly E[]) => Promise<readonly O[]>;
 
+/** What calls need around them. */
+export interface CallPorts {
+  readonly timers: Pick<Timers, 'soon'>;
+  /** Who was told an outcome threw: the others of its call are told theirs all the same (N9). */
+  failed(thrown: unknown, where: string): void;
+}
+
 /** Bounds of a {@link BatchedCall}. */
-export interface BatchedCallOptions<E> {
+export interface BatchedCallOptions<E> extends CallPorts {
   readonly maxBatch: number;
   /** Cost of all entries of a call; one that costs more goes alone (N13). */
   readonly maxCost?: number;
@@ -20,7 +27,6 @@ export interface BatchedCallOptions<E> {
   readonly maxCalls: number;
   /** Entries that may wait; more are refused as quota_exceeded. */
   readonly maxWaiting: number;
-  readonly timers: Pick<Timers, 'soon'>;
 }
 
 /** One kind of batched call. */
@@ -97,7 +103,11 @@ export class BatchedCall<E, O> {
     for (let index = 0; index < callbacks.length; index++) {
       const outcome = outcomes[index];
       const missing = error ?? (outcome === undefined ? noOutcome() : undefined);
-      callbacks[index]!(missing, outcome);
+      try {
+        callbacks[index]!(missing, outcome);
+      } catch (thrown) {
+        this.#options.failed(thrown, 'outcome of a call');
+      }
     }
     this.#next();
   }

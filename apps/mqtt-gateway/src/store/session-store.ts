@@ -20,8 +20,7 @@ import {
   type SessionService,
   type SessionUpdate,
 } from '@robustmq/rpc';
-import type { Timers } from '@robustmq/runtime';
-import { BatchedCall, type OutcomeCallback } from './batched-call.ts';
+import { BatchedCall, type CallPorts, type OutcomeCallback } from './batched-call.ts';
 import { costOfOpen, costOfRelease, costOfUpdate, MAX_ROWS } from './call-costs.ts';
 import { openedSession, wholeSession, type OpenedSession } from './opened-session.ts';
 import { OrderedSteps, type EndStep } from './ordered-steps.ts';
@@ -75,32 +74,34 @@ export class SessionStore {
   readonly #updates: BatchedCall<SessionUpdate, Failure>;
   readonly #commits: BatchedCall<SessionUpdate, Failure>;
   readonly #meta: SessionMeta;
+  readonly #ports: CallPorts;
   readonly #steps = new OrderedSteps();
   /** Of CONNECTs that are being decided, by client id. */
   readonly #opening = new Map<string, EndStep>();
 
-  constructor(meta: SessionMeta, identity: () => Identity, timers: Pick<Timers, 'soon'>) {
+  constructor(meta: SessionMeta, identity: () => Identity, ports: CallPorts) {
     this.#meta = meta;
+    this.#ports = ports;
     this.#opens = new BatchedCall(
       async (sessions) => {
         const request = { node: identity(), requestId: meta.requestId(), sessions: [...sessions] };
         return (await meta.persist(() => meta.sessions.openSessions(request))).outcomes;
       },
-      { ...LIMITS, timers, costOf: costOfOpen },
+      { ...LIMITS, ...ports, costOf: costOfOpen },
     );
     this.#releases = new BatchedCall(
       async (sessions) => {
         const request = { node: identity(), requestId: meta.requestId(), sessions: [...sessions] };
         return (await meta.persist(() => meta.sessions.releaseSessions(request))).outcomes;
       },
-      { ...LIMITS, timers, costOf: costOfRelease },
+      { ...LIMITS, ...ports, costOf: costOfRelease },
     );
     const update = async (updates: readonly SessionUpdate[]): Promise<Failure[]> => {
       const request = { node: identity(), requestId: meta.requestId(), updates: [...updates] };
       return (await meta.persist(() => meta.sessions.updateSessions(request))).outcomes;
     };
-    this.#updates = new BatchedCall(update, { ...LIMITS, timers, costOf: costOfUpdate });
-    this.#commits = new BatchedCall(update, { ...CURSOR_LIMITS, timers, costOf: costOfUpdate });
+    this.#updates = new BatchedCall(update, { ...LIMITS, ...ports, costOf: costOfUpdate });
+    this.#commits = new BatchedCall(update, { ...CURSOR_LIMITS, ...ports, costOf: costOfUpdate });
   }
 
   /** Sessions whose steps are under way. */
@@ -152,9 +153,17 @@ export class SessionStore {
       return;
     }
     wholeSession(opened, (of, from) => this.#readPage(of, from)).then(
-      (session) => callback(undefined, session),
-      (thrown: unknown) => callback(BrokerError.from(thrown), undefined),
+      (session) => this.#tell(callback, undefined, session),
+      (thrown: unknown) => this.#tell(callback, BrokerError.from(thrown), undefined),
     );
+  }
+
+  #tell<O>(callback: OutcomeCallback<O>, error: BrokerError | undefined, outcome: O | undefined): void {
+    try {
+      callback(error, outcome);
+    } catch (thrown) {
+      this.#ports.failed(thrown, 'rows of a session');
+    }
   }
 
   async #readPage(key: SessionKey, from: Uint8Array): Promise<SessionRows | undefined> {
@@ -181,8 +190,11 @@ export class SessionStore {
    */
   giveBack(release: SessionRelease, onStored: () => void): void {
     this.#releases.add(messageOf(release), (error, failure) => {
-      if (error === undefined && fromFailure(failure) === undefined) onStored();
-      this.opened(release.key);
+      try {
+        if (error === undefined && fromFailure(failure) === undefined) onStored();
+      } finally {
+        this.opened(release.key);
+      }
     });
   }
 
@@ -217,9 +229,7 @@ export class SessionStore {
             send(index + 1);
             return;
           }
-          // First the answer: what it makes its hearer ask for comes behind what waits already.
-          callback(error);
-          end();
+          told(callback, error, end);
         });
       };
       send(0);
@@ -228,10 +238,17 @@ export class SessionStore {
 
   #add<E>(call: BatchedCall<E, Failure>, entry: E, callback: DoneCallback, end: EndStep): void {
     call.add(entry, (error, failure) => {
-      // First the answer: what it makes its hearer ask for comes behind what waits already.
-      callback(error ?? fromFailure(failure));
-      end();
+      told(callback, error ?? fromFailure(failure), end);
     });
+  }
+}
+
+/** First the answer: what it makes its hearer ask for comes behind what waits already. The chain goes on in any case (N7). */
+function told(callback: DoneCallback, error: BrokerError | undefined, end: EndStep): void {
+  try {
+    callback(error);
+  } finally {
+    end();
   }
 }
 

@@ -1,6 +1,6 @@
 // Writes the output of all connections that have some, once per turn of the event loop, and keeps their chunks.
 
-import { systemTimers, type Timers } from '@robustmq/runtime';
+import type { Timers } from '@robustmq/runtime';
 
 /** Size of a borrowed chunk: one write of this size costs little more than one of a packet. */
 export const CHUNK_BYTES = 16 * 1024;
@@ -8,6 +8,15 @@ export const CHUNK_BYTES = 16 * 1024;
 /** Output that waits for the end of a turn. */
 interface Output {
   flush(): void;
+  /** Cuts its connection. */
+  destroy(): void;
+}
+
+/** What flushing needs around it. */
+export interface FlushPorts {
+  readonly timers: Pick<Timers, 'soon'>;
+  /** An output could not be written: its connection is cut, the others are written all the same (N9). */
+  failed(thrown: unknown, where: string): void;
 }
 
 /** Chunks kept for reuse; more are left to the garbage collector. */
@@ -20,11 +29,10 @@ export class OutputFlusher {
   #spare: Output[] = [];
   readonly #pool: Buffer[] = [];
   #scheduled = false;
-  readonly #timers: Pick<Timers, 'soon'>;
+  readonly #ports: FlushPorts;
 
-  /** @param timers default the platform's */
-  constructor(timers: Pick<Timers, 'soon'> = systemTimers) {
-    this.#timers = timers;
+  constructor(ports: FlushPorts) {
+    this.#ports = ports;
   }
 
   /** Called by an output that has become dirty. */
@@ -32,7 +40,7 @@ export class OutputFlusher {
     this.#dirty.push(output);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    this.#timers.soon(this.#run);
+    this.#ports.timers.soon(this.#run);
   }
 
   readonly #run = (): void => {
@@ -46,7 +54,14 @@ export class OutputFlusher {
     this.#dirty = this.#spare;
     this.#spare = dirty;
     this.flushes++;
-    for (let index = 0; index < dirty.length; index++) dirty[index]!.flush();
+    for (let index = 0; index < dirty.length;) {
+      try {
+        for (; index < dirty.length; index++) dirty[index]!.flush();
+      } catch (thrown) {
+        this.#ports.failed(thrown, 'output');
+        dirty[index++]!.destroy();
+      }
+    }
     dirty.length = 0;
   }
 

@@ -4,7 +4,7 @@
 import { createServer, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
-import { listenTcp } from '@robustmq/runtime';
+import { listenTcp, type Timers } from '@robustmq/runtime';
 import type { Accept, ByteSink, ListenOptions } from './tcp-listener.ts';
 import type { Transport } from './socket-output.ts';
 
@@ -22,6 +22,7 @@ export interface WsListenerOptions {
   readonly paths: readonly string[];
   /** A frame larger than this ends the connection; frames carry any number of packets. */
   readonly maxFrameBytes: number;
+  readonly timers: Timers;
 }
 
 class WsTransport implements Transport {
@@ -78,7 +79,7 @@ export class WsListener {
       socket.on('error', onError);
       const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim());
       if (!isServed(request.url ?? '') || !offered.some((name) => SUBPROTOCOLS.includes(name))) {
-        refuse(socket);
+        refuse(socket, options.timers);
         return;
       }
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
@@ -88,7 +89,7 @@ export class WsListener {
           listener: 'ws',
         });
         if (sink === null) webSocket.terminate();
-        else attach(webSocket, socket, sink);
+        else attach(webSocket, socket, sink, options.timers);
       });
     });
   }
@@ -108,9 +109,11 @@ export class WsListener {
 function onError(): void {}
 
 /** A peer that never closes its side, or takes no answer, must not keep the socket (N7). */
-function refuse(socket: Duplex): void {
-  const cut = setTimeout(() => socket.destroy(), REFUSED_LINGER_MS).unref();
-  socket.on('close', () => clearTimeout(cut));
+function refuse(socket: Duplex, timers: Timers): void {
+  socket.on(
+    'close',
+    timers.after(REFUSED_LINGER_MS, () => socket.destroy()),
+  );
   socket.end(BAD_REQUEST, () => socket.destroy());
 }
 
@@ -119,7 +122,7 @@ function withoutTrailingSlash(path: string): string {
   return path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
-function attach(webSocket: WebSocket, socket: Duplex, sink: ByteSink): void {
+function attach(webSocket: WebSocket, socket: Duplex, sink: ByteSink, timers: Timers): void {
   let isRefused = false;
   webSocket.on('message', (data: RawData, isBinary: boolean) => {
     // Frames that arrived before the socket ended come also after it; none behind one of the wrong type.
@@ -131,7 +134,7 @@ function attach(webSocket: WebSocket, socket: Duplex, sink: ByteSink): void {
     isRefused = true;
     webSocket.close(UNSUPPORTED_DATA, 'binary frames only');
     // Once the closing frame is on its way: a peer that does not answer it keeps nothing open.
-    setImmediate(() => sink.closed());
+    timers.soon(() => sink.closed());
   });
   // The WebSocket has no drain of its own; its socket has.
   socket.on('drain', () => sink.drained());

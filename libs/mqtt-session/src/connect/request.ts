@@ -1,6 +1,12 @@
 // CONNECT (section 3.1): what the protocol's own rules make of it, before anyone looks at credentials.
 
-import { REASON, type ConnectPacket, type ProtocolVersion } from '@robustmq/mqtt-codec';
+import {
+  protocolError,
+  REASON,
+  type ConnectPacket,
+  type DisconnectPacket,
+  type ProtocolVersion,
+} from '@robustmq/mqtt-codec';
 import type { SessionPolicy } from './policy.ts';
 
 /** What CONNECT and the policy agree on. */
@@ -96,4 +102,20 @@ function wantedExpiry(
 ): number {
   if (version === 5) return intervalS ?? 0;
   return cleanStart ? 0 : Math.min(NEVER_EXPIRES, policy.sessionExpiryMaximumS);
+}
+
+/**
+ * The expiry of a session behind the client's DISCONNECT.
+ * @throws BrokerError malformed: a session that was to end with the connection can't be kept any more (section 3.14.2.2.2).
+ */
+export function expiryAfter(
+  packet: DisconnectPacket,
+  expiryIntervalS: number,
+  policy: SessionPolicy,
+): number {
+  const wantedS = packet.properties?.sessionExpiryInterval;
+  if (wantedS === undefined) return expiryIntervalS;
+  if (wantedS > 0 && expiryIntervalS === 0)
+    throw protocolError('DISCONNECT sets a Session Expiry Interval that CONNECT had at 0');
+  return Math.min(wantedS, policy.sessionExpiryMaximumS);
 }

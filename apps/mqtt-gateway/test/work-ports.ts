@@ -1,0 +1,15 @@
+// Time and the boundary as parts of the gateway get them, for tests of a part: what fails unexpectedly fails the test.
+
+import { systemTimers } from '@robustmq/runtime';
+import { OutputFlusher } from '../src/transport/output-flusher.ts';
+import type { CallPorts } from '../src/store/batched-call.ts';
+
+export const WORK_PORTS: CallPorts = {
+  timers: systemTimers,
+  failed(thrown) {
+    throw thrown;
+  },
+};
+
+/** A flusher on the platform's timers. */
+export const newFlusher = (): OutputFlusher => new OutputFlusher(WORK_PORTS);
