@@ -7,7 +7,7 @@ import { ShardTail, shardKeyOf, type RingBatch } from '../src/delivery/shard-tai
 import type { ReceivingSession } from '../src/delivery/session-ports.ts';
 import { Subscription } from '../src/delivery/subscription.ts';
 import { TopicRoutes } from '../src/delivery/topic-route.ts';
-import { OutputFlusher } from '../src/transport/output-flusher.ts';
+import type { OutputFlusher } from '../src/transport/output-flusher.ts';
 import { SocketOutput, type Transport } from '../src/transport/socket-output.ts';
 import { parser, type IPublishPacket } from 'mqtt-packet';
 import { newFlusher } from './work-ports.ts';

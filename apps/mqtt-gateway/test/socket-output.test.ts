@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { CHUNK_BYTES, OutputFlusher } from '../src/transport/output-flusher.ts';
+import { CHUNK_BYTES, type OutputFlusher } from '../src/transport/output-flusher.ts';
 import { SharedPages } from '../src/transport/shared-pages.ts';
 import { SocketOutput, type Transport } from '../src/transport/socket-output.ts';
 import { newFlusher } from './work-ports.ts';
