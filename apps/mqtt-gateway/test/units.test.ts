@@ -3,6 +3,7 @@ import { BrokerError } from '@robustmq/errors';
 import type { FilterAnswer, FilterChange } from '@robustmq/journal-client';
 import type { StreamView } from '@robustmq/meta-client';
 import { FailureSchema, OpenSessionOutcomeSchema, SessionKeySchema, type MeshResponse } from '@robustmq/rpc';
+import type { StartOffset } from '@robustmq/mqtt-session';
 import { VirtualClock } from '@robustmq/testkit';
 import { FilterRegistry, type ActiveFilter } from '../src/delivery/filter-registry.ts';
 import { MeshRoutes, type RouteStream } from '../src/mesh/mesh-routes.ts';
@@ -195,6 +196,38 @@ describe('FilterRegistry', () => {
     expect(port.changes[1]).toEqual({ add: [], remove: [1] });
     await clock.advance(150);
     expect(port.changes).toHaveLength(2);
+  });
+
+  test('N7: where a tail begins is asked until a shard without a leader has one, one question at a time', async () => {
+    const clock = new VirtualClock();
+    const port = new Port();
+    const known = new Map<number, StartOffset>();
+    const registry = new FilterRegistry(
+      port,
+      1_000,
+      (position) => known.set(position.shard, position),
+      clock,
+      clock,
+      { shardsOf: () => [{ streamId: 1, shard: 7 }], positionOf: (_streamId, shard) => known.get(shard) },
+    );
+    const heard: number[] = [];
+    for (const filter of ['a', 'b', 'c'])
+      registry.add('t', filter, (_error, active) => heard.push(active!.activeFrom.size), Infinity);
+    await clock.advance(0);
+    port.callbacks[0]!(undefined, { activeFrom: [], marks: [] });
+    // Who resumes takes what there is; the shard has no leader.
+    expect(heard).toEqual([0, 0, 0]);
+    await clock.advance(100);
+    expect(port.changes.slice(1).map(({ add }) => add!.length)).toEqual([1]);
+    await clock.advance(1_000);
+    expect(port.changes).toHaveLength(2);
+    port.callbacks[1]!(undefined, {
+      activeFrom: [{ streamId: 1, shard: 7, leaderEpoch: 1, offset: 5 }],
+      marks: [],
+    });
+    expect(known.get(7)?.offset).toBe(5);
+    await clock.advance(1_000);
+    expect([port.changes.length, clock.pending]).toEqual([2, 0]);
   });
 
   test('a journal that is away is asked again; a deadline fails who waits', async () => {

@@ -71,6 +71,9 @@ export class FilterRegistry {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   readonly #coverage: FilterCoverage;
   readonly #byName = new Map<string, Registration>();
+  /** Registrations that nobody waits for with a deadline, and that some shard has not been answered for. */
+  readonly #incomplete = new Set<Registration>();
+  #isCompleting = false;
   #added: Registration[] = [];
   #removed: number[] = [];
   #scheduled = false;
@@ -206,6 +209,42 @@ export class FilterRegistry {
     for (const { callback, deadlineMs } of waiting)
       if (isWhole || deadlineMs === Infinity) callback(undefined, active);
     if (registration.waiting.length > 0) this.#timers.after(RETRY_MS, () => this.#again([registration]));
+    else if (!isWhole) {
+      this.#incomplete.add(registration);
+      this.#completeLater();
+    }
+  }
+
+  #completeLater(): void {
+    if (this.#isCompleting) return;
+    this.#isCompleting = true;
+    this.#timers.after(RETRY_MS, () => this.#completeSome());
+  }
+
+  /**
+   * Goes on asking where tails begin: on a shard that gets a leader, and nothing new, no section would ever say so, and
+   * whoever resumed meanwhile would wait for it for good (N7). One question at a time is enough, because from where a tail
+   * is known every filter is covered; so a reconnect storm costs no more.
+   */
+  #completeSome(): void {
+    this.#isCompleting = false;
+    let looks = MAX_LOOKS;
+    for (const registration of this.#incomplete) {
+      if (looks-- === 0) break;
+      const isDone = registration.users === 0 || registration.active !== null;
+      if (!isDone && !this.#isCovered(registration)) {
+        if (!registration.isAsked) this.#again([registration]);
+        break;
+      }
+      this.#incomplete.delete(registration);
+    }
+    if (this.#incomplete.size > 0) this.#completeLater();
+  }
+
+  #isCovered({ tenant, filter }: Registration): boolean {
+    for (const { streamId, shard } of this.#coverage.shardsOf(tenant, filter))
+      if (this.#coverage.positionOf(streamId, shard) === undefined) return false;
+    return true;
   }
 
   /** Adds the shards that no leader answered for, as far as their tails are known. */
@@ -241,6 +280,8 @@ export class FilterRegistry {
 }
 
 const RETRY_MS = 100;
+/** Registrations looked at in one turn (N8). */
+const MAX_LOOKS = 1_000;
 
 function nameOf(tenant: string, filter: string): string {
   return `${tenant}\0${filter}`;
