@@ -170,7 +170,7 @@ export class Gateway {
     addGatewayService(this.#rpc, {
       boundary: this.boundary,
       mesh: () => this.#serving?.mesh ?? null,
-      stopSession: (session, newOwner) => this.#serving?.takeovers.stop(session, newOwner),
+      stopSession: (session) => this.#serving?.takeovers.stop(session),
     });
   }
 

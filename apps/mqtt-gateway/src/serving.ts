@@ -18,7 +18,7 @@ import { FilterRegistry } from './delivery/filter-registry.ts';
 import { Inflation } from './delivery/inflation.ts';
 import { TailDelivery, type TailHost } from './delivery/tail-delivery.ts';
 import { Mesh } from './mesh/mesh.ts';
-import { placesOf, type StoredPlaces } from './store/session-rows.ts';
+import type { StoredPlaces } from './store/session-rows.ts';
 import { SessionStore } from './store/session-store.ts';
 import type { Ownership } from './ownership.ts';
 import { BlockedPublishes } from './publish/blocked-publishes.ts';
@@ -65,7 +65,6 @@ export interface ProcessParts {
 
 /** How often deadlines of subscriptions are looked at. */
 const EXPIRE_MS = 250;
-const TAKE_OVER_TIMEOUT_MS = 500;
 const CATCH_UP_RETRY_MS = 200;
 /** Kafka's `max.message.bytes`: appends are gathered up to it. */
 const MIN_BATCH_BYTES = 1024 * 1024;
@@ -313,20 +312,8 @@ export class Serving {
         // The lease of an incarnation ended before the next one could register.
         return node?.live === true && node.incarnation <= Number(incarnation);
       },
-      ask: async ({ nodeId }, session) => {
-        const request = { newOwner: this.registration.identity, sessions: [session] };
-        try {
-          const response = await this.mesh
-            .peer(nodeId)
-            ?.calls.takeOver(request, { timeoutMs: TAKE_OVER_TIMEOUT_MS });
-          const handover = response?.handovers[0];
-          if (handover === undefined) return null;
-          const { epoch, places } = handover;
-          return { hasStopped: response?.stopped[0] ?? false, epoch, places: places && placesOf(places) };
-        } catch {
-          return null;
-        }
-      },
+      others: () => this.mesh.peers(),
+      ask: (owner, session) => this.mesh.stopElsewhere(owner.nodeId, session),
       isClosed: () => this.#isClosed,
       counted: () => this.#parts.counters.takenOver++,
     });

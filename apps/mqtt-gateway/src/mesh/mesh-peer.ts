@@ -22,6 +22,7 @@ import {
 import type { Cancel, Timers } from '@robustmq/runtime';
 import type { Boundary } from '../boundary.ts';
 import type { Message } from '../delivery/message.ts';
+import { StopRequests } from './stop-requests.ts';
 
 /** Another live gateway. */
 export interface MeshPeerAddress {
@@ -46,7 +47,7 @@ export interface MeshSelf {
   /** How the peer is called; default gRPC. */
   readonly connect?: Connect;
   readonly timers: Timers;
-  readonly boundary: Pick<Boundary, 'run'>;
+  readonly boundary: Pick<Boundary, 'run' | 'failed'>;
 }
 
 type MeshStream = ReturnType<ServiceClient<typeof GatewayService>['mesh']>;
@@ -68,6 +69,7 @@ export class MeshPeer {
   readonly incarnation: number;
   readonly address: string;
   readonly calls: ServiceClient<typeof GatewayService>;
+  readonly stops: StopRequests;
   /** Sequence of the routes that have been applied, for the peer's SUBACKs (rule S6). */
   readonly #identity: Identity;
   readonly #counters: MeshCounters;
@@ -93,6 +95,7 @@ export class MeshPeer {
     this.#counters = counters;
     const connect = self.connect ?? createClient;
     this.calls = connect(GatewayService, { address: peer.address, credentials: self.credentials });
+    this.stops = new StopRequests(this.calls, self);
     this.#connect();
   }
 

@@ -35,7 +35,7 @@ export interface MeshHost {
   routesOf(tenant: string): TopicRoutes;
   readonly clock: Clock;
   readonly timers: Timers;
-  readonly boundary: Pick<Boundary, 'run'>;
+  readonly boundary: Pick<Boundary, 'run' | 'failed'>;
 }
 
 /** The mesh of this incarnation. */
@@ -74,8 +74,17 @@ export class Mesh implements MeshPort {
     }
   }
 
-  peer(nodeId: string): MeshPeer | undefined {
-    return this.#peers.get(nodeId);
+  /** The other gateways that live. */
+  peers(): { readonly nodeId: string; readonly incarnation: bigint }[] {
+    return Array.from(this.#peers.values(), ({ nodeId, incarnation }) => ({
+      nodeId,
+      incarnation: BigInt(incarnation),
+    }));
+  }
+
+  /** Asks a gateway once to stop a session; null when there is no answer. */
+  stopElsewhere(nodeId: string, session: OldSession): Promise<Stopped | null> {
+    return this.#peers.get(nodeId)?.stops.ask(session) ?? Promise.resolve(null);
   }
 
   publish(
@@ -123,7 +132,7 @@ export interface GatewayServiceHost {
   /** Null while this gateway serves nothing. */
   mesh(): Mesh | null;
   /** Stops serving a session; undefined while this gateway serves nothing. */
-  stopSession(session: OldSession, newOwner: string): Stopped | undefined;
+  stopSession(session: OldSession): Stopped | undefined;
 }
 
 /** Adds GatewayService to the server. */
@@ -151,13 +160,11 @@ export function addGatewayService(server: ServiceHost, host: GatewayServiceHost)
       });
     },
     takeOver(request: TakeOverRequest) {
-      const newOwner = request.newOwner?.nodeId ?? '';
-      const answers = request.sessions.map((session) => host.stopSession(session, newOwner));
+      const answers = request.sessions.map((session) => host.stopSession(session));
       return {
         stopped: answers.map((answer) => answer?.hasStopped ?? true),
         handovers: answers.map((answer) =>
           create(SessionHandoverSchema, {
-            epoch: answer?.epoch ?? 0n,
             ...(answer?.places && { places: placesMessage(answer.places) }),
           }),
         ),

@@ -42,10 +42,10 @@ export interface ConnectPorts {
   refusal(): number | null;
   /**
    * Has another gateway stop serving a session (rule S1): resolves when it has, or its lease has ended, to what was known
-   * of it (rule S3).
+   * of it (rule S3). Without an owner: has all of them stop.
    */
   stopElsewhere(
-    owner: Pick<NodeIdentity, 'nodeId' | 'incarnation'>,
+    owner: Pick<NodeIdentity, 'nodeId' | 'incarnation'> | undefined,
     session: OldSession,
     successor: Successor,
   ): Promise<StoredPlaces | undefined>;
@@ -170,8 +170,11 @@ export class ConnectFlow {
     client.openedEpoch = epoch;
     // Our open has fenced who was served here: what it knew goes from hand to hand.
     if (opening.isForeign) this.#replace(client, opening.terms);
-    opening.places = this.#ports.lastWords.of(sessionName(session.key), epoch - 1n);
-    if (session.previousOwner !== undefined) this.#takeFrom(opening, session, session.previousOwner);
+    const { previousOwner } = session;
+    if (previousOwner === undefined)
+      opening.places = this.#ports.lastWords.own(sessionName(session.key), epoch - 1n);
+    const isInDoubt = session.deliveryUncertain && opening.places === undefined;
+    if (previousOwner !== undefined || isInDoubt) this.#takeFrom(opening, session, previousOwner);
     else this.#decide(opening, session);
   }
 
@@ -209,8 +212,8 @@ export class ConnectFlow {
     );
   }
 
-  /** Another gateway serves the session: it stops, or its lease ends, before we serve (rule S1). */
-  #takeFrom(opening: Opening, session: OpenedSession, owner: NodeIdentity): void {
+  /** Another gateway serves the session, or may do so: it stops, or its lease ends, before we serve (rule S1). */
+  #takeFrom(opening: Opening, session: OpenedSession, owner: NodeIdentity | undefined): void {
     const { client, terms } = opening;
     const { tenant } = client;
     const { clientId } = terms;

@@ -36,6 +36,8 @@ export interface TakeoverHost {
   readonly lastWords: LastWords<StoredPlaces>;
   /** Whether the owner's lease may still hold. */
   mayServe(owner: Owner): boolean;
+  /** All other gateways whose lease may hold. */
+  others(): readonly Owner[];
   /** Asks once; null when there is no answer. */
   ask(owner: Owner, session: OldSession): Promise<Stopped | null>;
   /** This incarnation is over. */
@@ -56,14 +58,22 @@ export class Takeovers {
     this.#host = host;
   }
 
-  /** Resolves when the owner has stopped, or can't serve any more, to what it knew. */
-  async take(owner: Owner, session: OldSession, successor: Successor): Promise<StoredPlaces | undefined> {
+  /**
+   * Resolves when the owner has stopped, or can't serve any more, to what is known. One that ended without a word may not
+   * have stopped the one before it: then all gateways are asked.
+   */
+  async take(
+    owner: Owner | undefined,
+    session: OldSession,
+    successor: Successor,
+  ): Promise<StoredPlaces | undefined> {
     const { lastWords } = this.#host;
     const name = sessionName(session);
     const { epoch, isPresent } = successor;
-    lastWords.waits(name, { from: owner.nodeId, oldEpoch: session.epoch, newEpoch: epoch });
+    lastWords.waits(name, epoch);
     try {
-      const places = await this.#lastWordOf(owner, session);
+      let places = owner && (await this.#lastWordOf(owner, session));
+      if (isPresent) places ??= await this.#lastWordOfAny({ ...session, epoch: epoch - 1n });
       // Before anybody is told that there is nothing to wait for.
       if (places !== undefined && isPresent) lastWords.keep(name, epoch, places);
       return places;
@@ -72,11 +82,18 @@ export class Takeovers {
     }
   }
 
+  async #lastWordOfAny(session: OldSession): Promise<StoredPlaces | undefined> {
+    const { lastWords } = this.#host;
+    const own = lastWords.known(sessionName(session), session.epoch);
+    const words = await Promise.all(this.#host.others().map((other) => this.#lastWordOf(other, session)));
+    return own ?? words.find((places) => places !== undefined);
+  }
+
   async #lastWordOf(owner: Owner, session: OldSession): Promise<StoredPlaces | undefined> {
     const host = this.#host;
     while (host.mayServe(owner)) {
       const answer = await host.ask(owner, session);
-      if (answer?.hasStopped === true) return host.lastWords.learned(sessionName(session), answer);
+      if (answer?.hasStopped === true) return answer.places;
       await sleep(RETRY_MS, undefined, host.timers);
       if (host.isClosed()) throw new BrokerError('unavailable', 'this gateway serves no more');
     }
@@ -84,7 +101,7 @@ export class Takeovers {
   }
 
   /** Another gateway takes a session over: it is stopped here, also while its CONNECT is still being decided. */
-  stop(session: OldSession, newOwner: string): Stopped {
+  stop(session: OldSession): Stopped {
     const connection = this.#host.directory.get(session.tenant, session.clientId);
     if (connection?.session) {
       if (connection.session.identity.epoch <= session.epoch) {
@@ -94,6 +111,6 @@ export class Takeovers {
     } else if ((connection?.openedEpoch ?? NEVER) <= session.epoch) {
       connection!.machine.disconnect(REASON.sessionTakenOver);
     }
-    return this.#host.lastWords.answer(sessionName(session), session.epoch, newOwner);
+    return this.#host.lastWords.answer(sessionName(session), session.epoch);
   }
 }

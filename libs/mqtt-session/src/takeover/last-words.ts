@@ -6,23 +6,14 @@
 export interface LastWord<P> {
   /** False: not yet, ask again. */
   readonly hasStopped: boolean;
-  /** The ownership at whose end things were so; 0: nothing is known. */
-  readonly epoch: bigint;
-  /** Undefined: nobody has served the session since that ownership, which was the asker's own. */
+  /** Where the session stood at the end of the ownership that was asked for; undefined: nothing is known here. */
   readonly places: P | undefined;
-}
-
-/** One gateway is waiting for another to stop. */
-export interface Succession {
-  /** Node that is asked. */
-  readonly from: string;
-  /** The ownership that is to end. */
-  readonly oldEpoch: bigint;
-  readonly newEpoch: bigint;
 }
 
 interface Kept<P> {
   readonly epoch: bigint;
+  /** The first ownership that somebody asked for the end of: what came behind it may have been served. */
+  askedFor: bigint | undefined;
   readonly places: P;
   readonly rows: number;
   readonly untilMs: number;
@@ -36,6 +27,7 @@ export interface LastWordBounds {
   readonly keptMs: number;
 }
 
+const NOT_YET = { hasStopped: false, places: undefined };
 /** A chain of takeovers is over long before: its links are the lease of a gateway or a few calls. */
 const BOUNDS: LastWordBounds = { maxSessions: 20_000, maxRows: 500_000, keptMs: 60_000 };
 
@@ -43,7 +35,8 @@ const BOUNDS: LastWordBounds = { maxSessions: 20_000, maxRows: 500_000, keptMs: 
 export class LastWords<P> {
   /** In the order of age. */
   readonly #kept = new Map<string, Kept<P>>();
-  readonly #waits = new Map<string, Succession>();
+  /** Ownerships whose gateway, this one, waits for those before it to end. */
+  readonly #waits = new Map<string, bigint>();
   /** Sessions that meta was asked to open, and has not answered. */
   readonly #opening = new Set<string>();
   readonly #nowMs: () => number;
@@ -67,7 +60,7 @@ export class LastWords<P> {
     const { maxSessions, maxRows, keptMs } = this.#bounds;
     const rows = this.#rowsOf(places);
     this.#drop(name);
-    this.#kept.set(name, { epoch, places, rows, untilMs: nowMs + keptMs });
+    this.#kept.set(name, { epoch, askedFor: undefined, places, rows, untilMs: nowMs + keptMs });
     this.#rows += rows;
     for (const [oldest, { untilMs }] of this.#kept) {
       if (untilMs > nowMs && this.#kept.size <= maxSessions && this.#rows <= maxRows) break;
@@ -80,12 +73,6 @@ export class LastWords<P> {
     if (kept === undefined) return;
     this.#rows -= kept.rows;
     this.#kept.delete(name);
-  }
-
-  /** Of exactly this ownership: an older word says nothing of what was sent since. */
-  of(name: string, epoch: bigint): P | undefined {
-    const kept = this.#kept.get(name);
-    return kept?.epoch === epoch ? kept.places : undefined;
   }
 
   /** Meta has it, or the session is served again. */
@@ -104,30 +91,40 @@ export class LastWords<P> {
     this.#opening.delete(name);
   }
 
-  /** This gateway waits for another. */
-  waits(name: string, succession: Succession): void {
-    this.#waits.set(name, succession);
+  /** For the end of every ownership before `epoch`. */
+  waits(name: string, epoch: bigint): void {
+    this.#waits.set(name, epoch);
   }
 
   waitsNoMore(name: string): void {
     this.#waits.delete(name);
   }
 
-  /** Answers a gateway that asks for the end of an ownership, whose connection here is gone. */
-  answer(name: string, epoch: bigint, asker: string): LastWord<P> {
-    if (this.#opening.has(name)) return { hasStopped: false, epoch: 0n, places: undefined };
-    const wait = this.#waits.get(name);
-    // What that ownership was given is still to come. Who asks for an older one waits for nothing.
-    const isOpen = wait !== undefined && wait.newEpoch <= epoch;
-    if (isOpen && wait.from !== asker) return { hasStopped: false, epoch: 0n, places: undefined };
-    const places = this.of(name, epoch);
-    if (places !== undefined) return { hasStopped: true, epoch, places };
-    // Two that ask each other: the asker knows what it was itself asked for.
-    return { hasStopped: true, epoch: isOpen ? wait.oldEpoch : 0n, places };
+  /**
+   * Answers a gateway that asks for the end of an ownership, whose connection here is gone. Who waits waits for older
+   * ownerships only, so that nobody waits in a circle.
+   */
+  answer(name: string, epoch: bigint): LastWord<P> {
+    const waits = this.#waits.get(name);
+    // What that ownership is given is still to come.
+    const isOpen = this.#opening.has(name) || (waits !== undefined && waits <= epoch);
+    return isOpen ? NOT_YET : { hasStopped: true, places: this.known(name, epoch) };
   }
 
-  /** What an answer comes to for the one who asked; undefined: nobody knows. */
-  learned(name: string, { epoch, places }: LastWord<P>): P | undefined {
-    return places ?? (epoch > 0n ? this.of(name, epoch) : undefined);
+  /** What is known of the end of this gateway's own ownership. */
+  own(name: string, epoch: bigint): P | undefined {
+    const kept = this.#kept.get(name);
+    return kept?.epoch === epoch ? kept.places : undefined;
+  }
+
+  /**
+   * What is known of the end of an ownership, whoever's it was. A word that nobody has asked for yet holds for every
+   * ownership since its own: who serves asks before, so none of them can have served.
+   */
+  known(name: string, epoch: bigint): P | undefined {
+    const kept = this.#kept.get(name);
+    if (kept === undefined || epoch < kept.epoch) return undefined;
+    kept.askedFor ??= epoch;
+    return epoch === kept.epoch || epoch === kept.askedFor ? kept.places : undefined;
   }
 }

@@ -156,26 +156,57 @@ export interface FilterRow {
   readonly qos: 0 | 1;
 }
 
+/** Who opens the session. */
+export interface RowOwner {
+  readonly isAlive: boolean;
+}
+
+/** Answer to an open. */
+export interface OpenedRows<O> {
+  readonly epoch: bigint;
+  readonly oldEpoch: bigint;
+  /** Serves it still. */
+  readonly owner: O | null;
+  readonly isUncertain: boolean;
+}
+
 /** The rows of the session in meta. */
-export class SessionRows {
-  epoch = 0;
-  owner: SimulatedGateway | null = null;
-  isUncertain = false;
+export class SessionRows<O extends RowOwner = RowOwner> {
+  epoch = 0n;
   readonly filters = new Map<string, FilterRow>();
   readonly cursors = new Map<number, CursorRow>();
-  outbound: OutboundRow[] = [];
+  #outbound: readonly OutboundRow[] = [];
+  #owner: O | null = null;
+  /** An owner ended without a release. */
+  #isUncertain = false;
+  /** What the rows say of the connection that wrote them is not sure either. */
+  #isDoubtful = false;
 
-  /** The lease of the owner ended without a release: identifiers that only it knew are void (rule S3). */
-  ownerEnded(): void {
-    this.owner = null;
-    this.isUncertain = true;
-    this.outbound = [];
-    for (const [shard, { offset }] of this.cursors) this.cursors.set(shard, { offset, sentBelow: 0 });
+  /** Takes the session over: whoever had it is fenced. */
+  open(owner: O): OpenedRows<O> {
+    const before = this.#owner;
+    const isUncertain = this.#isUncertain || before !== null;
+    const isServed = before?.isAlive === true && before !== owner;
+    this.#owner = owner;
+    this.#isUncertain = isUncertain;
+    const oldEpoch = this.epoch++;
+    return { epoch: this.epoch, oldEpoch, owner: isServed ? before : null, isUncertain };
   }
 
-  take(places: Places): void {
+  /** False: fenced. Without places the rows stay as they are. */
+  release(epoch: bigint, places: Places | undefined): boolean {
+    if (epoch !== this.epoch) return false;
+    this.#owner = null;
+    if (places === undefined) return true;
     for (const [shard, cursor] of places.cursors) this.cursors.set(shard, cursor);
-    this.outbound = places.outbound;
-    this.isUncertain = places.isUncertain;
+    this.#outbound = places.outbound;
+    this.#isUncertain = false;
+    this.#isDoubtful = places.isUncertain;
+    return true;
+  }
+
+  places(): Places {
+    const outbound = [...this.#outbound];
+    return { cursors: new Map(this.cursors), outbound, isUncertain: this.#isDoubtful };
   }
 }

@@ -15,7 +15,7 @@ import {
   type LogRecord,
   type Places,
   type ScriptedLog,
-  type SessionRows,
+  type FilterRow,
   type SimulatedGateway,
 } from './cluster.ts';
 
@@ -28,10 +28,9 @@ export interface Delivered {
 }
 
 /** Faults that a test plants where the production code decides or is used. */
-export interface Faults {
+export interface SessionFaults {
   readonly outbound?: new (window: SendWindow<SimulatedTail>) => Outbound<SimulatedTail>;
   readonly dropOutboundRows?: boolean;
-  readonly dropHandover?: boolean;
   readonly answersCoverAll?: boolean;
   readonly jumpsSkip?: boolean;
   readonly owedByFilter?: boolean;
@@ -54,7 +53,7 @@ export class ServedSession {
   readonly outbound: Outbound<SimulatedTail>;
   readonly subscriptions = new Map<string, Held>();
   readonly #log: ScriptedLog;
-  readonly #faults: Faults;
+  readonly #faults: SessionFaults;
   readonly #deliver: (delivered: Delivered) => void;
   /** Places of the last owner, until each shard is begun. */
   readonly #stored: Places;
@@ -65,9 +64,10 @@ export class ServedSession {
   constructor(
     gateway: SimulatedGateway,
     log: ScriptedLog,
-    rows: SessionRows,
+    filters: ReadonlyMap<string, FilterRow>,
+    stored: Places,
     receiveMaximum: number,
-    faults: Faults,
+    faults: SessionFaults,
     deliver: (delivered: Delivered) => void,
   ) {
     this.gateway = gateway;
@@ -76,13 +76,9 @@ export class ServedSession {
     this.#deliver = deliver;
     const window = new SendWindow<SimulatedTail>(receiveMaximum);
     this.outbound = new (faults.outbound ?? Outbound)(window);
-    this.#stored = {
-      cursors: new Map(rows.cursors),
-      outbound: [...rows.outbound],
-      isUncertain: rows.isUncertain,
-    };
+    this.#stored = stored;
     this.#awaited = new Set(log.shards.keys());
-    for (const [filter, { starts, qos }] of rows.filters) {
+    for (const [filter, { starts, qos }] of filters) {
       this.subscriptions.set(filter, { starts, qos, createdAtRevision: 1 });
       gateway.register(filter);
     }

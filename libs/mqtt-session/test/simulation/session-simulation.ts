@@ -9,11 +9,15 @@ import {
   SimulatedGateway,
   type SimulatedTail,
   type LogRecord,
-  type Places,
 } from './cluster.ts';
-import { ServedSession, type Delivered, type Faults } from './served-session.ts';
+import { ServedSession, type Delivered, type SessionFaults } from './served-session.ts';
+import { Connect, Ownership, type TakeoverFaults } from './takeovers.ts';
 
-const STEPS = 160;
+/** Faults that a test plants where the production code decides or is used. */
+export type Faults = SessionFaults & TakeoverFaults;
+
+const STEPS = 220;
+const GATEWAYS = ['a', 'b', 'c'];
 const SHARDS = 2;
 const TOPICS = ['t0', 't1', 't2', 't3'];
 const FILTERS = [...TOPICS, '#'];
@@ -27,6 +31,8 @@ interface Pending {
 class Client {
   /** QoS 1 records that were published while a granted subscription matched them. */
   readonly expected = new Set<LogRecord>();
+  /** As well at QoS 0, where no gateway may have sent them before it crashed: they were never sent, or were received. */
+  readonly expectedQos0 = new Set<LogRecord>();
   readonly received = new Set<LogRecord>();
   readonly receivedQos0 = new Set<LogRecord>();
   /** Acknowledged, and the owner's word of it is in meta or with the next owner: these never come again (N6). */
@@ -47,12 +53,17 @@ export class SessionSimulation {
   readonly #random: Random;
   readonly #faults: Faults;
   readonly #log = new ScriptedLog(SHARDS);
-  readonly #rows = new SessionRows();
-  readonly #gateways: SimulatedGateway[];
+  readonly #rows = new SessionRows<Ownership>();
+  readonly #gateways: Ownership[];
   readonly #client = new Client();
   readonly #receiveMaximum: number;
   readonly #asked: Pending[] = [];
-  #session: ServedSession | null = null;
+  /** The CONNECT that the client waits for, or that it is served by. */
+  #connect: Connect | null = null;
+  /** Where that is. */
+  #at: Ownership | null = null;
+  /** A gateway that knew something has crashed since the session was last served without a doubt. */
+  #isDoubtFair = false;
   readonly #subscribedAt = new Map<string, number>();
   readonly #grantedAt = new Map<string, number>();
   #step = 0;
@@ -61,45 +72,75 @@ export class SessionSimulation {
     this.#random = new Random(seed);
     this.#faults = faults;
     this.#receiveMaximum = this.#random.pick([1, 2, 3, 8]);
-    this.#gateways = ['a', 'b'].map((name) => new SimulatedGateway(name, this.#log));
+    this.#gateways = GATEWAYS.map((name) => this.#start(name));
+  }
+
+  #start(name: string): Ownership {
+    const gateway = new SimulatedGateway(name, this.#log);
+    return new Ownership(gateway, this.#rows, () => this.#gateways, this.#faults);
   }
 
   /** @throws InvariantViolation */
   run(): void {
     for (this.#step = 1; this.#step <= STEPS; this.#step++) this.#act();
     this.#settle();
-    const { expected, confirmed, owed } = this.#client;
+    const { expected, expectedQos0, confirmed, receivedQos0, received, owed } = this.#client;
     for (const record of expected)
       invariant(confirmed.has(record), `I4: ${name(record)} was sent after SUBACK and never settled`);
+    for (const record of expectedQos0) {
+      const hasCome = receivedQos0.has(record) || received.has(record);
+      invariant(hasCome, `S3: ${name(record)} was never sent, and is dropped at QoS 0 in doubt`);
+    }
     invariant(owed.size === 0, `[MQTT-4.4.0-1]: ${owed.size} messages in flight never came again`);
   }
 
   #act(): void {
     const random = this.#random;
     const roll = random.below(100);
-    if (roll < 22) this.#publish();
-    else if (roll < 42) this.#moveTail();
-    else if (roll < 56) this.#session?.readOn(random.between(1, 5));
-    else if (roll < 70) this.#acknowledge();
-    else if (roll < 78) this.#answer();
-    else if (roll < 82) this.#commitCursors();
-    else if (roll < 87) this.#subscribeOrNot();
-    else if (roll < 93) this.#connect(random.pick(this.#gateways));
-    else if (roll < 96) this.#leave();
-    else if (roll < 98) this.#jump();
-    else this.#crash(random.below(2));
+    if (roll < 20) this.#publish();
+    else if (roll < 38) this.#moveTail();
+    else if (roll < 52) this.#served()?.session.readOn(random.between(1, 5));
+    else if (roll < 64) this.#acknowledge();
+    else if (roll < 72) this.#answer();
+    else if (roll < 76) this.#commitCursors();
+    else if (roll < 81) this.#subscribeOrNot();
+    else if (roll < 84) this.#comeTo(random.pick(this.#gateways));
+    else if (roll < 96) this.#goOnSoon();
+    else if (roll < 97) this.#leave();
+    else if (roll < 99) this.#jump();
+    else if (random.chance(0.5)) this.#crash(random.below(GATEWAYS.length));
+  }
+
+  /** Often several steps at once: else hardly anything is ever served. */
+  #goOnSoon(): void {
+    const random = this.#random;
+    for (let steps = random.pick([1, 2, 8]); steps > 0; steps--) this.#goOn(random.pick(this.#gateways));
+  }
+
+  /** Where the session is served; the client may be elsewhere by now. */
+  #served(): Ownership['served'] {
+    return this.#gateways.find(({ served }) => served !== null)?.served ?? null;
+  }
+
+  /** The session that the client is served by. */
+  get #session(): ServedSession | null {
+    const served = this.#served();
+    return served !== null && served.connect === this.#connect ? served.session : null;
   }
 
   // --- the log and the tails ---
 
   #publish(): void {
     const record = this.#log.publish(this.#random.pick(TOPICS), this.#step);
-    const { granted, expected } = this.#client;
-    for (const [filter, qos] of granted) if (qos === 1 && matches(filter, record.topic)) expected.add(record);
+    const { granted, expected, expectedQos0 } = this.#client;
+    const found = [...granted].filter(([filter]) => matches(filter, record.topic)).map(([, qos]) => qos);
+    if (found.includes(1)) expected.add(record);
+    else if (found.length > 0 && this.#served()?.session.outbound.isUncertain !== true)
+      expectedQos0.add(record);
   }
 
   #moveTail(all = false): void {
-    for (const gateway of all ? this.#gateways : [this.#random.pick(this.#gateways)]) {
+    for (const { gateway } of all ? this.#gateways : [this.#random.pick(this.#gateways)]) {
       for (const tail of gateway.tails.values()) {
         const end = this.#log.highWatermark(tail.key);
         const to = all ? end : Math.min(end, tail.nextOffset + this.#random.below(4));
@@ -113,7 +154,7 @@ export class SessionSimulation {
       const record = this.#log.shards[tail.key]![offset]!;
       if (gateway.brings(record)) {
         tail.ring.add(offset);
-        if (this.#session?.gateway === gateway) this.#session.fromTail(tail, record);
+        this.#servedBy(gateway)?.fromTail(tail, record);
       }
       tail.nextOffset = offset + 1;
     }
@@ -122,30 +163,36 @@ export class SessionSimulation {
     tail.ringStart = Math.max(tail.ringStart, tail.nextOffset - keep);
   }
 
+  #servedBy(gateway: SimulatedGateway): ServedSession | undefined {
+    return this.#gateways.find((each) => each.gateway === gateway)?.served?.session;
+  }
+
   #jump(): void {
-    const gateway = this.#random.pick(this.#gateways);
+    const { gateway } = this.#random.pick(this.#gateways);
     const tail = [...gateway.tails.values()][0];
     const to = tail === undefined ? 0 : this.#log.highWatermark(tail.key);
     if (tail === undefined || to === tail.nextOffset) return;
     const from = tail.nextOffset;
-    if (this.#session?.gateway === gateway) this.#session.tailJumped(tail, from, to);
+    this.#servedBy(gateway)?.tailJumped(tail, from, to);
     tail.ring.clear();
     tail.nextOffset = tail.ringStart = to;
   }
 
   #answer(all = false): void {
-    for (const gateway of this.#gateways) {
+    for (const { gateway } of this.#gateways) {
       for (const { filter, shard } of gateway.unanswered()) {
         if (all || this.#random.chance(0.5)) gateway.answer(filter, shard);
       }
     }
-    this.#session?.beginAnswered();
+    this.#served()?.session.beginAnswered();
     this.#grant();
   }
 
   // --- the client ---
 
   #acknowledge(all = false): void {
+    const session = this.#session;
+    if (session === null) return;
     const { inFlight, acknowledged, confirmed, owed } = this.#client;
     for (const [packetId, record] of inFlight) {
       if (!all && this.#random.chance(0.5)) continue;
@@ -153,13 +200,13 @@ export class SessionSimulation {
       acknowledged.add(record);
       confirmed.add(record);
       owed.delete(record);
-      this.#session!.acknowledge(packetId);
+      session.acknowledge(packetId);
     }
   }
 
   #subscribeOrNot(): void {
     const session = this.#session;
-    if (session === null) return;
+    if (session === null || this.#isFenced) return;
     const filter = this.#random.pick(FILTERS);
     if (session.subscriptions.has(filter)) {
       if (this.#random.chance(0.6)) return;
@@ -181,7 +228,8 @@ export class SessionSimulation {
     if (index >= 0) this.#asked.splice(index, 1);
     this.#subscribedAt.delete(filter);
     // What it alone would have brought is nobody's any more.
-    const { expected, confirmed, granted } = this.#client;
+    const { expected, expectedQos0, confirmed, granted } = this.#client;
+    expectedQos0.clear();
     for (const record of expected) {
       if (confirmed.has(record)) continue;
       const isWanted = [...granted].some(([other, qos]) => {
@@ -195,7 +243,7 @@ export class SessionSimulation {
   /** SUBACK of what is ready; its row is in meta before. */
   #grant(): void {
     const session = this.#session;
-    if (session === null) return;
+    if (session === null || this.#isFenced) return;
     for (const { filter, qos } of [...this.#asked]) {
       if (!session.isReady(filter)) continue;
       this.#asked.splice(
@@ -244,44 +292,78 @@ export class SessionSimulation {
 
   // --- connections ---
 
-  #connect(gateway: SimulatedGateway): void {
-    if (this.#session !== null) {
-      // Taken over: the old owner is stopped and says what only it knew (S1, S3).
-      const places = this.#endGracefully();
-      if (!this.#faults.dropHandover) this.#rows.take(places);
-    }
-    this.#rows.epoch++;
-    this.#rows.owner = gateway;
+  /** Another gateway has opened the session: what this one asks of meta is refused. */
+  get #isFenced(): boolean {
+    return this.#served()?.epoch !== this.#rows.epoch;
+  }
+
+  /** The client comes, whatever became of its last connection. */
+  #comeTo(ownership: Ownership): void {
+    this.#connect = new Connect();
+    this.#at = ownership;
+    this.#ended(() => ownership.connect(this.#connect!));
+  }
+
+  /** Its DISCONNECT, or the end of its socket. */
+  #leave(): void {
+    const connect = this.#connect;
+    this.#connect = null;
+    this.#ended(() => {
+      if (connect !== null) for (const each of this.#gateways) each.drop(connect);
+    });
+  }
+
+  /** What a gateway does of its own accord. */
+  #goOn(ownership: Ownership): void {
+    this.#ended(() => {
+      const connect = ownership.step(() => this.#random.chance(0.3));
+      if (connect !== null) this.#serve(ownership, connect);
+    });
+  }
+
+  #serve(ownership: Ownership, connect: Connect): void {
+    const stored = connect.stored!;
+    invariant(this.#served() === null, 'I6: the session is served twice');
+    const isInDoubt = connect.places === undefined && connect.isUncertain;
+    invariant(!isInDoubt || this.#isDoubtFair, 'S3: what an owner knew was lost on its way');
+    const { owed, settled, expectedQos0 } = this.#client;
+    if (!isInDoubt) this.#isDoubtFair = false;
+    if (isInDoubt || stored.isUncertain) {
+      const isKnown = ({ shard, offset }: LogRecord): boolean =>
+        stored.outbound.some((row) => row.shard === shard && row.offset === offset);
+      for (const record of owed.keys()) if (!isKnown(record)) owed.delete(record);
+      // Behind the cursors what was settled may come again, with DUP.
+      for (const record of settled)
+        if (record.offset >= (stored.cursors.get(record.shard)?.offset ?? 0)) settled.delete(record);
+    } else this.#isDoubtFair = false;
+    if (stored.isUncertain) expectedQos0.clear();
     const deliver = (delivered: Delivered): void => this.#received(delivered);
-    this.#session = new ServedSession(
+    const { gateway } = ownership;
+    const { filters } = this.#rows;
+    const session = new ServedSession(
       gateway,
       this.#log,
-      this.#rows,
+      filters,
+      stored,
       this.#receiveMaximum,
       this.#faults,
       deliver,
     );
+    ownership.served = { session, connect, epoch: connect.epoch };
   }
 
-  #leave(): void {
-    if (this.#session === null) return;
-    this.#rows.take(this.#endGracefully());
-    this.#rows.owner = null;
-  }
-
-  #endGracefully(): Places {
-    const session = this.#session!;
-    const places = session.places();
+  /** Does something that may end the session where it is served; gracefully: what was known there is handed on. */
+  #ended(act: () => void): void {
+    const before = this.#served();
+    act();
+    if (before === null || this.#served() === before) return;
     const { inFlight, owed, acknowledged, settled } = this.#client;
     for (const [packetId, record] of inFlight) owed.set(record, packetId);
     for (const record of acknowledged) settled.add(record);
-    this.#lost(session);
-    return places;
+    this.#lost();
   }
 
-  #lost(session: ServedSession): void {
-    session.close();
-    this.#session = null;
+  #lost(): void {
     this.#client.inFlight.clear();
     this.#client.acknowledged.clear();
     // Without SUBACK the client knows that it has to ask again.
@@ -292,9 +374,14 @@ export class SessionSimulation {
   }
 
   #commitCursors(): void {
-    const session = this.#session;
-    if (session === null) return;
-    for (const [shard, cursor] of session.movedCursors()) {
+    const served = this.#served();
+    if (served === null) return;
+    if (this.#isFenced) {
+      const owner = this.#gateways.find((each) => each.served === served)!;
+      this.#ended(() => owner.end());
+      return;
+    }
+    for (const [shard, cursor] of served.session.movedCursors()) {
       this.#rows.cursors.set(shard, cursor);
       for (const record of this.#client.acknowledged) {
         if (record.shard !== shard || record.offset >= cursor.offset) continue;
@@ -305,28 +392,37 @@ export class SessionSimulation {
 
   #crash(index: number): void {
     const crashed = this.#gateways[index]!;
-    this.#gateways[index] = new SimulatedGateway(crashed.name, this.#log);
-    const session = this.#session;
-    if (session?.gateway !== crashed) return;
-    this.#lost(session);
-    this.#client.owed.clear();
-    this.#rows.ownerEnded();
-    // Its successor knows the cursors only: behind them what was settled may come again, with DUP (rule S3).
-    for (const record of this.#client.settled) {
-      if (record.offset >= (this.#rows.cursors.get(record.shard)?.offset ?? 0))
-        this.#client.settled.delete(record);
+    crashed.isAlive = false;
+    if (crashed === this.#at) this.#connect = null;
+    if (crashed.isConcerned) {
+      this.#isDoubtFair = true;
+      this.#client.expectedQos0.clear();
     }
+    if (crashed.served !== null) {
+      crashed.served.session.close();
+      this.#lost();
+    }
+    this.#gateways[index] = this.#start(crashed.gateway.name);
+  }
+
+  /** The client is not served, and waits for nothing. */
+  get #isRefused(): boolean {
+    return this.#connect === null || this.#connect.state === 'decided';
   }
 
   /** Nothing new happens any more: all that is owed arrives. */
   #settle(): void {
-    if (this.#session === null) this.#connect(this.#gateways[0]!);
     for (let round = 0; round < 400; round++) {
+      // A CONNECT that it gave up may still take the session away: then it comes again.
+      if (this.#session === null && this.#isRefused) this.#comeTo(this.#gateways[0]!);
+      for (const each of this.#gateways) this.#goOn(each);
       this.#answer(true);
       this.#moveTail(true);
-      this.#session!.readOn(50);
+      const session = this.#session;
+      if (session === null) continue;
+      session.readOn(50);
       this.#acknowledge(true);
-      const { outbound } = this.#session!;
+      const { outbound } = session;
       if (outbound.lags === null && outbound.owedPlaces().length === 0 && outbound.window.size === 0) return;
     }
   }

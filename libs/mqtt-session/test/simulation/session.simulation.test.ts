@@ -1,11 +1,11 @@
-// One durable session over two gateways that crash: at least once and in order at QoS 1 (I3, I4), nothing missed after
+// One durable session over three gateways that crash, and takeovers in chains: at least once and in order at QoS 1 (I3, I4), nothing missed after
 // SUBACK (I5), nothing that was settled again (N6). Planted faults show that the checks see what they are for.
 
 import { firstFailure, simulate } from '@robustmq/testkit';
 import { Outbound, type ResumedPlace } from '../../src/outbound/outbound.ts';
-import type { SimulatedTail } from './cluster.ts';
-import type { Faults } from './served-session.ts';
-import { SessionSimulation } from './session-simulation.ts';
+import type { Places, SimulatedTail } from './cluster.ts';
+import { LastWords, type LastWord } from '../../src/takeover/last-words.ts';
+import { SessionSimulation, type Faults } from './session-simulation.ts';
 
 const run = (seed: number, faults?: Faults): Promise<void> => {
   new SessionSimulation(seed, faults).run();
@@ -74,6 +74,37 @@ class RoomForAll extends Outbound<SimulatedTail> {
   }
 }
 
+/** An answer that was lost is not given again. */
+class ToldOnce extends LastWords<Places> {
+  override answer(name: string, epoch: bigint): LastWord<Places> {
+    const word = super.answer(name, epoch);
+    if (word.places !== undefined) this.forget(name, epoch);
+    return word;
+  }
+}
+
+/** What was known once is believed for ever. */
+class AnyEpoch extends LastWords<Places> {
+  #last: Places | undefined;
+  override keep(name: string, epoch: bigint, places: Places): void {
+    this.#last = places;
+    super.keep(name, epoch, places);
+  }
+  override forget(): void {
+    // Kept.
+  }
+  override known(): Places | undefined {
+    return this.#last;
+  }
+}
+
+/** A CONNECT says that it has stopped before it knows what it is given. */
+class StoppedTooSoon extends LastWords<Places> {
+  override answer(name: string, epoch: bigint): LastWord<Places> {
+    return { hasStopped: true, places: this.known(name, epoch) };
+  }
+}
+
 const planted: Record<string, Faults> = {
   'cursors pass what is in flight': { outbound: CursorPastInFlight },
   'the floor of a session that is ahead of the tail is ignored': { outbound: NoFloor },
@@ -86,6 +117,13 @@ const planted: Record<string, Faults> = {
   'a message that goes again leaves the window': { outbound: RoomForAll },
   'in-flight rows are dropped at a release': { dropOutboundRows: true },
   'what the old owner hands over is dropped': { dropHandover: true },
+  'what the first of a chain knew is dropped by one that never served': { dropChained: true },
+  'a CONNECT that is given up leaves doubt behind': { dropUnserved: true },
+  'what an owner knew is told only once': { lastWords: ToldOnce },
+  'an old word is believed of a younger ownership': { lastWords: AnyEpoch },
+  'an owner that is gone is taken to have stopped those before it': { trustTheDead: true },
+  'a gateway that is still taking the session says that it has stopped': { lastWords: StoppedTooSoon },
+  'a session is served before its owner has stopped': { skipStop: true },
   'an answer of one shard counts for all': { answersCoverAll: true },
   'SUBACK does not wait for every shard': { forgetUnanswered: true },
   'live sessions skip what a tail left out': { jumpsSkip: true },

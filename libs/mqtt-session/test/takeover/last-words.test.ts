@@ -14,25 +14,38 @@ function make(bounds?: { maxSessions: number; maxRows: number; keptMs: number })
   };
 }
 
-test('S3: a word is told again and again, of exactly its ownership, until meta has it', () => {
+test('S3: a word is told again and again, until meta has it', () => {
   const { words } = make();
   words.keep('s', 4n, 'four');
-  const told = { hasStopped: true, epoch: 4n, places: 'four' };
-  expect([words.answer('s', 4n, 'b'), words.answer('s', 4n, 'b')]).toEqual([told, told]);
-  expect(words.answer('s', 5n, 'b')).toEqual({ hasStopped: true, epoch: 0n, places: undefined });
+  const told = { hasStopped: true, places: 'four' };
+  expect([words.answer('s', 4n), words.answer('s', 4n)]).toEqual([told, told]);
   words.forget('s', 3n);
-  expect(words.of('s', 4n)).toBe('four');
+  expect(words.own('s', 4n)).toBe('four');
   words.forget('s', 4n);
-  expect(words.of('s', 4n)).toBeUndefined();
+  expect(words.answer('s', 4n)).toEqual({ hasStopped: true, places: undefined });
 });
 
-test('S3: who asks back learns which of its own words counts', () => {
+test('S3: a word that nobody has asked for holds for every ownership since; behind one that asked others may have served', () => {
   const { words } = make();
   words.keep('s', 4n, 'four');
-  expect(words.learned('s', { hasStopped: true, epoch: 4n, places: undefined })).toBe('four');
-  expect(words.learned('s', { hasStopped: true, epoch: 5n, places: undefined })).toBeUndefined();
-  expect(words.learned('s', { hasStopped: true, epoch: 0n, places: undefined })).toBeUndefined();
-  expect(words.learned('s', { hasStopped: true, epoch: 5n, places: 'five' })).toBe('five');
+  expect(words.known('s', 3n)).toBeUndefined();
+  expect([words.known('s', 7n), words.known('s', 7n)]).toEqual(['four', 'four']);
+  expect(words.known('s', 8n)).toBeUndefined();
+  expect(words.known('s', 4n)).toBe('four');
+  expect(words.own('s', 7n)).toBeUndefined();
+});
+
+test('S1: who waits for older ownerships, or for an epoch, has not stopped yet', () => {
+  const { words } = make();
+  const notYet = { hasStopped: false, places: undefined };
+  words.opens('s');
+  expect(words.answer('s', 1n)).toEqual(notYet);
+  words.opened('s');
+  words.waits('s', 5n);
+  expect(words.answer('s', 5n)).toEqual(notYet);
+  expect(words.answer('s', 4n).hasStopped).toBe(true);
+  words.waitsNoMore('s');
+  expect(words.answer('s', 5n).hasStopped).toBe(true);
 });
 
 test('I8: what is kept is bounded in sessions, in rows and in time: the oldest leave first', () => {
@@ -41,9 +54,9 @@ test('I8: what is kept is bounded in sessions, in rows and in time: the oldest l
   words.keep('b', 1n, 'bbb');
   words.keep('a', 2n, 'aaa');
   words.keep('c', 1n, 'ccc');
-  expect([words.of('a', 2n), words.of('b', 1n), words.of('c', 1n)]).toEqual(['aaa', undefined, 'ccc']);
+  expect([words.own('a', 2n), words.own('b', 1n), words.own('c', 1n)]).toEqual(['aaa', undefined, 'ccc']);
   words.keep('d', 1n, 'dddddd');
-  expect([words.of('a', 2n), words.of('c', 1n), words.of('d', 1n)]).toEqual([undefined, 'ccc', 'dddddd']);
+  expect([words.own('a', 2n), words.own('c', 1n), words.own('d', 1n)]).toEqual([undefined, 'ccc', 'dddddd']);
   clock.nowMs = 100;
   words.keep('e', 1n, 'e');
   expect(words.size).toBe(1);

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file robustmq/gateway/v1/gateway.proto.
  */
 export const file_robustmq_gateway_v1_gateway: GenFile = /*@__PURE__*/
-  fileDesc("CiFyb2J1c3RtcS9nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SE3JvYnVzdG1xLmdhdGV3YXkudjEifQoLTWVzaFJlcXVlc3QSLwoFaGVsbG8YASABKAsyHi5yb2J1c3RtcS5nYXRld2F5LnYxLk1lc2hIZWxsb0gAEjQKB3B1Ymxpc2gYAiABKAsyIS5yb2J1c3RtcS5nYXRld2F5LnYxLlB1Ymxpc2hGcmFtZUgAQgcKBWZyYW1lIkoKDE1lc2hSZXNwb25zZRIxCgZyb3V0ZXMYASABKAsyHy5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlRnJhbWVIAEIHCgVmcmFtZSI+CglNZXNoSGVsbG8SMQoHZ2F0ZXdheRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkihQEKClJvdXRlRnJhbWUSEAoIc2VxdWVuY2UYASABKAQSEAoIc25hcHNob3QYAiABKAgSJwoDYWRkGAMgAygLMhoucm9idXN0bXEuZ2F0ZXdheS52MS5Sb3V0ZRIqCgZyZW1vdmUYBCADKAsyGi5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlIicKBVJvdXRlEg4KBnRlbmFudBgBIAEoCRIOCgZmaWx0ZXIYAiABKAkiWwoMUHVibGlzaEZyYW1lEg4KBnRlbmFudBgBIAEoCRINCgViYXRjaBgCIAEoDBINCgVjb3VudBgDIAEoDRIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYBCABKAQifAoPVGFrZU92ZXJSZXF1ZXN0EjMKCW5ld19vd25lchgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSNAoIc2Vzc2lvbnMYAiADKAsyIi5yb2J1c3RtcS5nYXRld2F5LnYxLlRha2VPdmVyRW50cnkiQQoNVGFrZU92ZXJFbnRyeRIOCgZ0ZW5hbnQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEg0KBWVwb2NoGAMgASgEIlwKEFRha2VPdmVyUmVzcG9uc2USDwoHc3RvcHBlZBgBIAMoCBI3CgloYW5kb3ZlcnMYAiADKAsyJC5yb2J1c3RtcS5nYXRld2F5LnYxLlNlc3Npb25IYW5kb3ZlciJRCg9TZXNzaW9uSGFuZG92ZXISLwoGcGxhY2VzGAEgASgLMh8ucm9idXN0bXEubWV0YS52MS5TZXNzaW9uUGxhY2VzEg0KBWVwb2NoGAIgASgEMroBCg5HYXRld2F5U2VydmljZRJPCgRNZXNoEiAucm9idXN0bXEuZ2F0ZXdheS52MS5NZXNoUmVxdWVzdBohLnJvYnVzdG1xLmdhdGV3YXkudjEuTWVzaFJlc3BvbnNlKAEwARJXCghUYWtlT3ZlchIkLnJvYnVzdG1xLmdhdGV3YXkudjEuVGFrZU92ZXJSZXF1ZXN0GiUucm9idXN0bXEuZ2F0ZXdheS52MS5UYWtlT3ZlclJlc3BvbnNlYgZwcm90bzM", [file_robustmq_common_v1_common, file_robustmq_meta_v1_session]);
+  fileDesc("CiFyb2J1c3RtcS9nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SE3JvYnVzdG1xLmdhdGV3YXkudjEifQoLTWVzaFJlcXVlc3QSLwoFaGVsbG8YASABKAsyHi5yb2J1c3RtcS5nYXRld2F5LnYxLk1lc2hIZWxsb0gAEjQKB3B1Ymxpc2gYAiABKAsyIS5yb2J1c3RtcS5nYXRld2F5LnYxLlB1Ymxpc2hGcmFtZUgAQgcKBWZyYW1lIkoKDE1lc2hSZXNwb25zZRIxCgZyb3V0ZXMYASABKAsyHy5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlRnJhbWVIAEIHCgVmcmFtZSI+CglNZXNoSGVsbG8SMQoHZ2F0ZXdheRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkihQEKClJvdXRlRnJhbWUSEAoIc2VxdWVuY2UYASABKAQSEAoIc25hcHNob3QYAiABKAgSJwoDYWRkGAMgAygLMhoucm9idXN0bXEuZ2F0ZXdheS52MS5Sb3V0ZRIqCgZyZW1vdmUYBCADKAsyGi5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlIicKBVJvdXRlEg4KBnRlbmFudBgBIAEoCRIOCgZmaWx0ZXIYAiABKAkiWwoMUHVibGlzaEZyYW1lEg4KBnRlbmFudBgBIAEoCRINCgViYXRjaBgCIAEoDBINCgVjb3VudBgDIAEoDRIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYBCABKAQifAoPVGFrZU92ZXJSZXF1ZXN0EjMKCW5ld19vd25lchgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSNAoIc2Vzc2lvbnMYAiADKAsyIi5yb2J1c3RtcS5nYXRld2F5LnYxLlRha2VPdmVyRW50cnkiQQoNVGFrZU92ZXJFbnRyeRIOCgZ0ZW5hbnQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEg0KBWVwb2NoGAMgASgEIlwKEFRha2VPdmVyUmVzcG9uc2USDwoHc3RvcHBlZBgBIAMoCBI3CgloYW5kb3ZlcnMYAiADKAsyJC5yb2J1c3RtcS5nYXRld2F5LnYxLlNlc3Npb25IYW5kb3ZlciJCCg9TZXNzaW9uSGFuZG92ZXISLwoGcGxhY2VzGAEgASgLMh8ucm9idXN0bXEubWV0YS52MS5TZXNzaW9uUGxhY2VzMroBCg5HYXRld2F5U2VydmljZRJPCgRNZXNoEiAucm9idXN0bXEuZ2F0ZXdheS52MS5NZXNoUmVxdWVzdBohLnJvYnVzdG1xLmdhdGV3YXkudjEuTWVzaFJlc3BvbnNlKAEwARJXCghUYWtlT3ZlchIkLnJvYnVzdG1xLmdhdGV3YXkudjEuVGFrZU92ZXJSZXF1ZXN0GiUucm9idXN0bXEuZ2F0ZXdheS52MS5UYWtlT3ZlclJlc3BvbnNlYgZwcm90bzM", [file_robustmq_common_v1_common, file_robustmq_meta_v1_session]);
 
 /**
  * @generated from message robustmq.gateway.v1.MeshRequest
@@ -201,6 +201,8 @@ export const TakeOverRequestSchema: GenMessage<TakeOverRequest> = /*@__PURE__*/
   messageDesc(file_robustmq_gateway_v1_gateway, 6);
 
 /**
+ * A session to stop. The new owner asks who had it before, or, when that one ended without a word, every gateway that lives.
+ *
  * @generated from message robustmq.gateway.v1.TakeOverEntry
  */
 export type TakeOverEntry = Message<"robustmq.gateway.v1.TakeOverEntry"> & {
@@ -215,7 +217,7 @@ export type TakeOverEntry = Message<"robustmq.gateway.v1.TakeOverEntry"> & {
   clientId: string;
 
   /**
-   * The epoch being ended.
+   * The last epoch that is to end: that one, and any before it.
    *
    * @generated from field: uint64 epoch = 3;
    */
@@ -263,17 +265,11 @@ export const TakeOverResponseSchema: GenMessage<TakeOverResponse> = /*@__PURE__*
  */
 export type SessionHandover = Message<"robustmq.gateway.v1.SessionHandover"> & {
   /**
-   * Where the session stood at the end of `epoch`. Absent with an epoch: that epoch was the caller's own, and nobody has served
-   * since. Absent without one: nothing is known, as after a crash.
+   * Where the session stood at the end of the epoch that was asked for; absent: nothing is known, as after a crash.
    *
    * @generated from field: robustmq.meta.v1.SessionPlaces places = 1;
    */
   places?: SessionPlaces | undefined;
-
-  /**
-   * @generated from field: uint64 epoch = 2;
-   */
-  epoch: bigint;
 };
 
 /**
