@@ -146,6 +146,9 @@ export class Journal {
         dropped: async (shard) => {
           for (const view of this.#views) await view.drop(shard);
         },
+        forgotten: async (streamIds) => {
+          for (const view of this.#views) await view.forget(streamIds);
+        },
         storageFailed: (error) => this.#storageFailed(error),
       },
     });

@@ -10,6 +10,7 @@ import { SegmentLog } from '@robustmq/segment-log';
 import type { Checkpointer } from './directory/checkpointer.ts';
 import type { ClusterPort, DeletedStream } from './shard/cluster-port.ts';
 import { Deletions } from './directory/deletions.ts';
+import type { MarkedShard } from './directory/quarantine.ts';
 import { ShardFiles } from './directory/shard-files.ts';
 import { shardDirectory, type OpenedDirectory } from './directory/recovery.ts';
 import { Shard, shardKey } from './shard/shard.ts';
@@ -25,6 +26,8 @@ export interface PlacementEvents {
   unplaced(shard: Shard, error: BrokerError): void;
   /** Its stream was deleted; its files are about to go. */
   dropped(shard: Shard): Promise<void>;
+  /** The streams that had these ids are gone: so is what is kept of them beside their files. */
+  forgotten(streamIds: readonly number[]): Promise<void>;
   storageFailed(error: BrokerError): void;
 }
 
@@ -59,8 +62,10 @@ export class Placement {
   readonly #held = new Map<number, Set<Shard>>();
   /** Streams whose rows have changed since they were followed. */
   readonly #due = new Set<number>();
+  /** Shards whose id is still another's, by key. */
+  readonly #makingWay = new Set<number>();
   #hasLooked = false;
-  /** A full disk kept a shard from being created: there may be room now. */
+  /** A full disk, or the files of another stream, kept a shard from being created: there may be room now. */
   #createAgainMs = Infinity;
   #turnStartMs = 0;
 
@@ -202,6 +207,7 @@ export class Placement {
     const { directory, disk, dataDirectory, events, clock, log } = this.#options;
     const { quarantine } = directory;
     const { streamId, topicId } = stream;
+    if (quarantine.isAnothers({ streamId, shard, topicId })) this.#makeWay(streamId, shard);
     if (quarantine.reasonOf(streamId, shard) !== undefined || quarantine.directoryReason !== undefined)
       return undefined;
     try {
@@ -225,22 +231,56 @@ export class Placement {
     const { directory, cluster, log } = this.#options;
     const isUnknown = directory.unknown.some((name) => name.streamId === streamId && name.shard === shard);
     if (!isUnknown || !this.#files.holdsRecords(streamId, shard)) return;
-    const aside = this.#files.setAside(streamId, shard, `set-aside-${cluster.identity.incarnation}`);
+    const aside = this.#files.setAside({ streamId, shard, topicId: '' }, cluster.identity.incarnation);
     log.warn({ aside }, 'set aside the files of a shard that no checkpoint knows');
+  }
+
+  /**
+   * A mark, and files, of a stream that had the id before an older copy of meta gave it again: they are kept under another name
+   * (rule N2), and the new stream begins empty once no checkpoint lists the old one.
+   */
+  #makeWay(streamId: number, shard: number): void {
+    const key = shardKey(streamId, shard);
+    if (this.#makingWay.has(key)) return;
+    this.#makingWay.add(key);
+    const { directory, cluster, log, events } = this.#options;
+    const { quarantine } = directory;
+    const found = quarantine.shards.find((name) => name.streamId === streamId && name.shard === shard);
+    const old = found ?? { streamId, shard, topicId: '' };
+    this.#afterCheckpoint(async () => {
+      const aside = this.#files.setAside(old, cluster.identity.incarnation);
+      await this.#files.syncNames();
+      await events.forgotten([streamId]);
+      await quarantine.remove(streamId, shard);
+      log.warn(
+        { aside, topic_id: old.topicId },
+        'set aside the files of a quarantined shard whose stream id was given again',
+      );
+    })
+      .then(() => {
+        this.#createAgainMs = this.#options.clock.monotonicMs();
+      })
+      .catch((error: unknown) => {
+        log.error(
+          { err: error, stream_id: streamId, shard },
+          'could not set aside the files of another stream',
+        );
+      })
+      .finally(() => this.#makingWay.delete(key));
   }
 
   /** Answers the ids of which nothing is left here. */
   async #removeStreams(deleted: readonly DeletedStream[]): Promise<number[]> {
     const { quarantine } = this.#options.directory;
     const removed: number[] = [];
-    const held: number[] = [];
+    const held: DeletedStream[] = [];
     const shards: Shard[] = [];
     for (const stream of deleted) {
       const own = [...(this.#held.get(stream.streamId) ?? [])];
-      if (own.some((shard) => this.#isAnothers(shard, stream))) continue;
+      const marked = quarantine.shards.filter(({ streamId }) => streamId === stream.streamId);
+      if ([...own, ...marked].some((shard) => this.#isAnothers(shard, stream))) continue;
       removed.push(stream.streamId);
-      const hasMark = quarantine.shards.some(({ streamId }) => streamId === stream.streamId);
-      if (own.length > 0 || hasMark || this.#files.of(stream.streamId).length > 0) held.push(stream.streamId);
+      if (own.length > 0 || marked.length > 0 || this.#files.of(stream).length > 0) held.push(stream);
       shards.push(...own);
     }
     if (held.length === 0) return removed;
@@ -251,13 +291,14 @@ export class Placement {
         shard.producers.drop();
         shard.log.close();
       }
+      await this.#options.events.forgotten(held.map(({ streamId }) => streamId));
       await this.#files.remove(held, quarantine);
     });
     return removed;
   }
 
   /** An older copy of meta may have given the id of a stream that it did not know. */
-  #isAnothers(shard: Shard, deleted: DeletedStream): boolean {
+  #isAnothers(shard: MarkedShard, deleted: DeletedStream): boolean {
     if (shard.topicId === '' || shard.topicId === deleted.topicId) return false;
     const fields = { stream_id: shard.streamId, shard: shard.shard, topic_id: shard.topicId };
     this.#options.log.error(fields, 'the deletion of another stream with the same id: its files are kept');

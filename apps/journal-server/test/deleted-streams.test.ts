@@ -54,6 +54,22 @@ function fetch(streamId: number, fetchOffset: number): Promise<FetchSectionResul
   });
 }
 
+const LOG = `${'0'.repeat(20)}.log`;
+
+/** One flipped bit, found by a fetch under incarnation 2: the shard is quarantined, and no checkpoint lists it. */
+async function damage(streamId: number): Promise<void> {
+  await produce(streamId, batchOf(['kept for a look'.padEnd(300, '.')]));
+  await running.close();
+  const file = `${dataDirectory}/shards/${streamId}-0/${LOG}`;
+  const bytes = readFileSync(file);
+  bytes[200]! ^= 1;
+  writeFileSync(file, bytes);
+  await start(2);
+  expect((await fetch(streamId, 0)).error?.code).toBe('corrupt');
+  await until(() => existsSync(`${dataDirectory}/quarantine/${streamId}-0`), 'mark');
+  await running.journal.checkpointer.checkpoint();
+}
+
 const shards = (): string[] => readdirSync(`${dataDirectory}/shards`);
 const files = (streamId: number): boolean => existsSync(`${dataDirectory}/shards/${streamId}-0`);
 const marks = (): string[] => readdirSync(`${dataDirectory}/quarantine`);
@@ -145,6 +161,9 @@ describe('files of deleted streams', () => {
     await until(() => running.journal.placement.unplacedShards === 1, 'the shard without a place');
     expect(await produce(1, batchOf(['of the second']))).toBe('not_leader');
     cluster.delete(1);
+    // It asks what was deleted when it is back.
+    await running.close();
+    await start(3);
     await until(() => said.some((fields) => 'topic_id' in (fields as object)), 'a word to the operator');
     await running.journal.checkpointer.checkpoint();
     await running.journal.checkpointer.checkpoint();
@@ -168,6 +187,55 @@ describe('files of deleted streams', () => {
     cluster.delete(1);
     await until(() => !files(1) && marks().length === 0, 'all to go');
     await until(() => running.journal.failedShards === 0, 'the count');
+  });
+
+  test('go with what was set aside of them, and with their rows in the index (N2)', async () => {
+    await damage(1);
+    await running.abandon();
+    rmSync(`${dataDirectory}/quarantine/1-0`);
+    await start(3);
+    expect(await produce(1, batchOf(['new']))).toBe('');
+    expect(shards().sort()).toEqual(['1-0', '1-0.set-aside-3', '2-0']);
+    await running.close();
+    await start(4);
+    expect(shards()).toContain('1-0.set-aside-3');
+    cluster.delete(1);
+    await until(() => shards().join() === '2-0', 'all to go');
+    await until(() => cluster.deletions.size === 0, 'the acknowledgement');
+  }, 20_000);
+
+  test('of a quarantined shard make way for another stream under the id, and are kept (N2)', async () => {
+    await damage(1);
+    const bytes = readFileSync(`${dataDirectory}/shards/1-0/${LOG}`);
+    await running.abandon();
+    cluster.create(1, REPLICA, { topicId: 'another topic' });
+    await start(3);
+    await until(() => marks().length === 0, 'the mark to go');
+    await until(() => running.journal.problem === null && files(1), 'the new stream');
+    await until(() => !(running.journal.shardOf(1, 0) instanceof Error), 'its shard');
+    expect(await produce(1, batchOf(['of the second']))).toBe('');
+    const aside = `${dataDirectory}/shards/1-0.set-aside-3.topic-1`;
+    expect(readFileSync(`${aside}/${LOG}`).equals(bytes)).toBe(true);
+    // A crash replays nothing of the first into the second.
+    await running.abandon();
+    await start(4);
+    const found = await fetch(1, 0);
+    expect(recordsOf(Buffer.concat(found.batches)).map(({ value }) => value)).toEqual(['of the second']);
+    // The deletion of the second is none of the first.
+    cluster.delete(1);
+    await until(() => !files(1) && cluster.deletions.size === 0, 'the second to go');
+    expect(shards().sort()).toEqual(['1-0.set-aside-3.topic-1', '2-0']);
+  }, 20_000);
+
+  test('of a quarantined shard stay when another stream with its id is deleted (N2)', async () => {
+    await damage(1);
+    cluster.forget(1);
+    cluster.deletions.set(1, { streamId: 1, topicId: 'another topic' });
+    cluster.changed();
+    await until(() => said.some((fields) => 'topic_id' in (fields as object)), 'a word to the operator');
+    await running.journal.checkpointer.checkpoint();
+    await running.journal.checkpointer.checkpoint();
+    expect([files(1), marks(), cluster.deletions.size]).toEqual([true, ['1-0'], 1]);
   });
 
   test('are set aside, not deleted, when the mark of a quarantined shard is removed by hand', async () => {

@@ -2,19 +2,23 @@
 // finds every matching record (rules X1, X2).
 
 import fc from 'fast-check';
-import { MemoryStore, type KeyValueStore } from '@robustmq/kv-store';
+import { KeyValueBatch, MemoryStore, type KeyValueStore } from '@robustmq/kv-store';
 import { matchesFilter } from '@robustmq/mqtt-topics';
 import { systemClock, systemTimers } from '@robustmq/runtime';
 import { ReadTurns } from '../src/shard/read-turns.ts';
 import { TopicSelection } from '../src/views/topic-index/topic-selection.ts';
 import {
+  completeKey,
   completeRange,
+  dictionaryKey,
   dictionaryTopics,
   decodePostings,
   encodeDictionary,
   encodePostings,
   INDEX_FAMILY,
+  postingsKey,
 } from '../src/views/topic-index/rows.ts';
+import { TopicIndex } from '../src/views/topic-index/topic-index.ts';
 import { BLOCK_OFFSETS, ShardIndex, type IndexRules } from '../src/views/topic-index/shard-index.ts';
 
 const TURNS = new ReadTurns(systemClock, systemTimers);
@@ -242,4 +246,32 @@ test('rows survive encoding; damaged ones are told', () => {
   expect([...dictionaryTopics(encodeDictionary(topics))]).toEqual(topics);
   expect(() => decodePostings(0, Buffer.from([5, 1]))).toThrow('damaged');
   expect(() => [...dictionaryTopics(Buffer.from([9, 65]))]).toThrow('damaged');
+});
+
+test('all rows of a deleted stream go, those of shards that nobody opened included, and no others (N2)', async () => {
+  const store = new MemoryStore([INDEX_FAMILY]);
+  const rowsOf = (streamId: number, shard: number): Buffer[] => [
+    completeKey(streamId, shard, 5),
+    dictionaryKey(streamId, shard, 5),
+    postingsKey(streamId, shard, 5, 'a/b'),
+  ];
+  const batch = new KeyValueBatch();
+  const places = [
+    [6, 65_535],
+    [7, 0],
+    [7, 65_535],
+    [8, 0],
+    [263, 0],
+  ] as const;
+  for (const [streamId, shard] of places)
+    for (const key of rowsOf(streamId, shard)) batch.put(INDEX_FAMILY, key, Buffer.alloc(1));
+  await store.write(batch);
+  await new TopicIndex(store, { warn: () => undefined }, TURNS).feed.forget([7]);
+  const left = await store.scan(INDEX_FAMILY, { from: Buffer.alloc(0), limit: 100 });
+  const kept = places
+    .filter(([streamId]) => streamId !== 7)
+    .flatMap(([streamId, shard]) => rowsOf(streamId, shard));
+  expect(left.map(({ key }) => key.toString('hex')).sort()).toEqual(
+    kept.map((key) => key.toString('hex')).sort(),
+  );
 });

@@ -30,8 +30,8 @@ async function written(): Promise<SegmentLogCheckpoint> {
 
 const sound: readonly [name: string, spoil: () => void][] = [
   ['as they were written', () => undefined],
-  ['of another version', () => version('index', 2)],
-  ['of which the times have another version', () => version('timeindex', 2)],
+  ['of another version', () => another('index', [59, 0])],
+  ['of which the times have another version', () => another('timeindex', [0, 1, 40])],
   ['with the magic of the other', () => fs.copyFileSync(fileOf('timeindex'), fileOf('index'))],
   ['gone', () => fs.rmSync(fileOf('index'))],
   ['of which the times are gone', () => fs.rmSync(fileOf('timeindex'))],
@@ -40,9 +40,11 @@ const sound: readonly [name: string, spoil: () => void][] = [
   ['cut inside an entry', () => fs.truncateSync(fileOf('index'), 8 + 8 * 3 + 5)],
 ];
 
-function version(kind: string, value: number): void {
-  const bytes = fs.readFileSync(fileOf(kind));
-  bytes.writeUInt32BE(value, 4);
+/** A file of version 2, whose numbers mean something else. */
+function another(kind: string, numbers: readonly number[]): void {
+  const bytes = Buffer.alloc(8 + 4 * numbers.length);
+  fs.readFileSync(fileOf(kind)).copy(bytes, 0, 0, 4);
+  for (const [at, number] of [2, ...numbers].entries()) bytes.writeUInt32BE(number, 4 + 4 * at);
   fs.writeFileSync(fileOf(kind), bytes);
 }
 

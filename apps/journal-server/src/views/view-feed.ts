@@ -35,6 +35,8 @@ export interface ViewKind<View extends LogView> {
   wants(stream: StreamFacts): boolean;
   /** Loads what is stored of the shard. */
   open(shard: Shard): Promise<View>;
+  /** Removes what is stored of a stream whose shards nobody may have opened: they were quarantined, or lost. */
+  forget(streamId: number): Promise<void>;
   /** Views have grown: keeps their memory within its budget. */
   grown(views: Iterable<View>): void;
   /** After the last view has settled. */
@@ -109,6 +111,11 @@ export class ViewFeed<View extends LogView = LogView> {
     entry.dropped = true;
     this.#entries.delete(shard);
     await entry.view?.drop();
+  }
+
+  /** Removes all that is stored of deleted streams; their shards are dropped. */
+  async forget(streamIds: readonly number[]): Promise<void> {
+    for (const streamId of streamIds) await this.#kind.forget(streamId);
   }
 
   /** Lets go of what retention has overtaken. */

@@ -56,6 +56,14 @@ export function firstOffsetOf(key: Buffer): number {
   return Number(key.readBigUInt64BE(9));
 }
 
+/** Ranges of all rows of a stream. */
+export function streamRanges(streamId: number): { from: Buffer; until: Buffer }[] {
+  return [COMPLETE_PREFIX, BLOCK_PREFIX].map((prefix) => {
+    const from = shardPrefix(prefix, streamId, 0).subarray(0, 5);
+    return { from, until: after(from) };
+  });
+}
+
 /** Range of all `complete` rows of a shard from an offset on. */
 export function completeRange(
   streamId: number,

@@ -1,13 +1,14 @@
 // The topic index of a data directory (rules X1, X2): a view of each shard that owns more than one MQTT topic, under one
 // budget of memory. Answers backlog reads.
 
-import type { KeyValueStore } from '@robustmq/kv-store';
+import { KeyValueBatch, type KeyValueStore } from '@robustmq/kv-store';
 import type { Log } from '@robustmq/runtime';
 import type { ReadTurns } from '../../shard/read-turns.ts';
 import type { Shard } from '../../shard/shard.ts';
 import type { StreamFacts } from '../../shard/stream-facts.ts';
 import { topicRuleOf } from '../../shard/stream-topics.ts';
 import { ViewFeed, type ViewKind } from '../view-feed.ts';
+import { INDEX_FAMILY, streamRanges } from './rows.ts';
 import { ShardIndex, type IndexAnswer } from './shard-index.ts';
 import type { TopicSelection } from './topic-selection.ts';
 
@@ -54,6 +55,12 @@ class TopicIndexKind implements ViewKind<ShardIndex> {
 
   open({ streamId, shard, highWatermark }: Shard): Promise<ShardIndex> {
     return ShardIndex.open(this.#store, streamId, shard, highWatermark, this.#turns);
+  }
+
+  async forget(streamId: number): Promise<void> {
+    const batch = new KeyValueBatch();
+    for (const { from, until } of streamRanges(streamId)) batch.deleteRange(INDEX_FAMILY, from, until);
+    await this.#store.write(batch);
   }
 
   grown(views: Iterable<ShardIndex>): void {
