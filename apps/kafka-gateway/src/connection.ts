@@ -3,37 +3,17 @@
 import type { Socket } from 'node:net';
 import { anonymousPrincipal, type Principal } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
-import {
-  encodeResponse,
-  KafkaFramer,
-  readRequestEnvelope,
-  responseHeaderVersion,
-  type RequestEnvelope,
-} from '@robustmq/kafka-codec';
-import { WheelTimer, type Timers, type TimerWheel } from '@robustmq/runtime';
-import { NO_RESPONSE, type ApiRow, type Overlap, type WriteBody } from './api.ts';
-import { API_TABLE } from './api-table.ts';
-import type { ConnectionInfo, GatewayParts } from './context.ts';
+import { KafkaFramer } from '@robustmq/kafka-codec';
+import type { Timers, TimerWheel } from '@robustmq/runtime';
+import type { ConnectionLimits } from './connection-limits.ts';
+import { ConnectionTimer, type TimerKind } from './connection-timer.ts';
+import type { GatewayParts } from './context.ts';
 import { FetchWindow } from './fetch-window.ts';
+import { HeldBytes } from './held-bytes.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { BatchLine } from './produce/batch-line.ts';
 import { RequestQueue, type QueuedRequest } from './request-queue.ts';
-
-/** Bounds of a connection. */
-export interface ConnectionLimits {
-  readonly maxProduceFrameBytes: number;
-  /** No other request needs more. */
-  readonly maxControlFrameBytes: number;
-  readonly maxRequestsInFlight: number;
-  /** Bytes that the client has not taken, beyond which no further request starts. */
-  readonly maxUnsentBytes: number;
-  readonly firstRequestTimeoutMs: number;
-  readonly idleTimeoutMs: number;
-  /** For the rest of a frame that has begun, and for a client that reads nothing. */
-  readonly stallTimeoutMs: number;
-  /** While the memory for answers is used up, who has not read much for this long is let go. */
-  readonly pressureTimeoutMs: number;
-}
+import { requestOf, type RequestHost } from './request-start.ts';
 
 /** What a connection shares with the others. */
 export interface ConnectionShared {
@@ -46,12 +26,10 @@ export interface ConnectionShared {
 
 const PRODUCE = 0;
 const SMALL_REQUEST_BYTES = 64 * 1024;
-/** Above the stream's own high-water mark, so that a `drain` follows. */
-const SMALL_ANSWER_BYTES = 64 * 1024;
 const EMPTY: readonly Buffer[] = [];
 
 /** See the file head. */
-export class KafkaConnection implements ConnectionInfo {
+export class KafkaConnection implements RequestHost {
   readonly id: number;
   readonly clientHost: string;
   readonly principal: Principal;
@@ -62,9 +40,9 @@ export class KafkaConnection implements ConnectionInfo {
   readonly #shared: ConnectionShared;
   readonly #framer: KafkaFramer;
   readonly #queue = new RequestQueue();
-  readonly #timer: WheelTimer;
+  readonly #timer: ConnectionTimer;
+  readonly #held: HeldBytes;
   readonly #resume = (): void => this.#pump();
-  #heldBytes = 0;
   #abort: AbortController | undefined;
   #seenRequest = false;
   #draining = false;
@@ -83,8 +61,11 @@ export class KafkaConnection implements ConnectionInfo {
       maxFrameBytes: Math.max(maxProduceFrameBytes, maxControlFrameBytes),
       maxFrameBytesOf: (apiKey) => (apiKey === PRODUCE ? maxProduceFrameBytes : maxControlFrameBytes),
     });
-    this.#timer = new WheelTimer(() => this.#timedOut());
-    shared.wheel.arm(this.#timer, shared.limits.firstRequestTimeoutMs);
+    this.#held = new HeldBytes(shared.budget, shared.parts.answers);
+    this.#timer = new ConnectionTimer(shared.wheel, shared.limits, {
+      movedBytes: () => this.#movedBytes(),
+      timedOut: (kind) => this.#timedOut(kind),
+    });
     socket.setNoDelay(true);
     socket.setKeepAlive(true, 60_000);
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
@@ -129,20 +110,14 @@ export class KafkaConnection implements ConnectionInfo {
    * lost by that: whoever was only slow connects and asks again.
    */
   dropIfStalled(): void {
-    const movedBytes = this.#movedBytes();
-    const stalls = movedBytes - this.#movedAtCheck < SMALL_ANSWER_BYTES;
-    const wasChecked = this.#movedAtCheck >= 0;
-    this.#movedAtCheck = this.#countedBytes > 0 ? movedBytes : -1;
-    if (!wasChecked || !stalls || this.#countedBytes === 0) return;
+    if (!this.#held.isStalled(this.#movedBytes())) return;
     this.#shared.parts.strangers.info(
       'unread',
-      { connection: this.id, client: this.clientHost, unreadBytes: this.#countedBytes },
+      { connection: this.id, client: this.clientHost, unreadBytes: this.#held.unreadBytes },
       'connection closed: it reads nothing and memory is short',
     );
     this.#socket.destroy();
   }
-
-  #movedAtCheck = -1;
 
   /** Takes no further requests and waits for nothing new; ends, and calls back, once what is under way was answered. */
   drain(answered: () => void): void {
@@ -177,7 +152,7 @@ export class KafkaConnection implements ConnectionInfo {
       } while (this.#send());
       this.#flow(this.#mayRead());
     } catch (error) {
-      this.#refuse(error);
+      this.refuse(error);
     } finally {
       this.#pumping = false;
     }
@@ -202,75 +177,43 @@ export class KafkaConnection implements ConnectionInfo {
 
   /** Without memory to spare a connection may still send something small, so that nobody is shut out. */
   #mayRead(): boolean {
-    return this.#mayTake() && (!this.#shared.budget.exhausted || this.#heldBytes < SMALL_REQUEST_BYTES);
+    return (
+      this.#mayTake() && (!this.#shared.budget.exhausted || this.#held.requestBytes < SMALL_REQUEST_BYTES)
+    );
   }
 
   #unsentBytes(): number {
     return this.#socket.writableLength + this.#answeredBytes;
   }
 
-  /** Tells the budgets what this connection holds now. */
   #account(): void {
-    const { budget, parts } = this.#shared;
-    const heldBytes = this.#framer.bufferedBytes + this.#inFlightBytes;
-    budget.add(heldBytes - this.#heldBytes);
-    this.#heldBytes = heldBytes;
-    // Nothing tells when the last small answer is taken, so that only large ones are counted.
-    const unsentBytes = this.#unsentBytes();
-    const countedBytes = unsentBytes < SMALL_ANSWER_BYTES ? 0 : unsentBytes;
-    if (countedBytes !== this.#countedBytes) parts.answers.hold(countedBytes - this.#countedBytes);
-    this.#countedBytes = countedBytes;
+    this.#held.account(this.#framer.bufferedBytes + this.#inFlightBytes, this.#unsentBytes());
   }
 
   #inFlightBytes = 0;
   /** Of answers that wait for an earlier one. */
   #answeredBytes = 0;
-  /** Unsent bytes that the budget knows of. */
-  #countedBytes = 0;
 
   #flow(mayRead: boolean): void {
-    const { budget, limits, wheel } = this.#shared;
+    const { budget } = this.#shared;
     const busy = this.#queue.length > 0;
     if (mayRead) this.#socket.resume();
     else this.#socket.pause();
     if (budget.exhausted) budget.onRoom(this.#resume);
     // Whoever reads nothing, or sends half a frame and stops, is let go.
     const stalls = this.#unsentBytes() > 0 || (!busy && this.#framer.bufferedBytes > 0);
-    if (stalls) {
-      if (this.#timerKind !== 'stall') this.#arm('stall', limits.stallTimeoutMs);
-    } else if (busy) {
-      wheel.cancel(this.#timer);
-      this.#timerKind = 'none';
-    } else if (this.#seenRequest) {
-      this.#arm('idle', limits.idleTimeoutMs);
-    }
+    if (stalls) this.#timer.stalling();
+    else if (busy) this.#timer.busy();
+    else if (this.#seenRequest) this.#timer.idle();
   }
 
-  #timerKind: 'first' | 'idle' | 'stall' | 'none' = 'first';
-
-  #arm(kind: 'idle' | 'stall', delayMs: number): void {
-    this.#timerKind = kind;
-    this.#bytesMoved = this.#movedBytes();
-    this.#shared.wheel.arm(this.#timer, delayMs);
-  }
-
-  /** Bytes that went either way: tells a slow client from a stalled one. */
   #movedBytes(): number {
     return this.#socket.bytesRead + this.#socket.bytesWritten - this.#socket.writableLength;
   }
 
-  #bytesMoved = 0;
-
-  #timedOut(): void {
-    if (this.#timerKind === 'stall' && this.#movedBytes() !== this.#bytesMoved) {
-      this.#arm('stall', this.#shared.limits.stallTimeoutMs);
-      return;
-    }
-    const { log } = this.#shared.parts;
-    log.debug(
-      { connection: this.id, client: this.clientHost, reason: this.#timerKind },
-      'connection timed out',
-    );
+  #timedOut(reason: TimerKind): void {
+    const fields = { connection: this.id, client: this.clientHost, reason };
+    this.#shared.parts.log.debug(fields, 'connection timed out');
     this.#socket.destroy();
   }
 
@@ -278,79 +221,19 @@ export class KafkaConnection implements ConnectionInfo {
     const { parts } = this.#shared;
     parts.counters.requests += 1;
     this.#seenRequest = true;
-    const envelope = readRequestEnvelope(frame);
-    const row = API_TABLE.get(envelope.apiKey);
-    const start =
-      row === undefined || envelope.body === undefined
-        ? () => this.#answerUnserved(request, envelope, row)
-        : () => this.#run(request, envelope, row);
-    const overlap: Overlap = envelope.body === undefined ? 'exclusive' : (row?.overlap ?? 'exclusive');
-    const request: QueuedRequest = {
-      overlap,
-      sizeBytes: frame.length,
-      start,
-      started: false,
-      answer: undefined,
-    };
+    this.#queue.push(requestOf(frame, this, parts));
     this.#inFlightBytes += frame.length;
-    this.#queue.push(request);
   }
 
-  #run(request: QueuedRequest, envelope: RequestEnvelope, row: ApiRow): void {
-    const { apiVersion, clientId, correlationId, body } = envelope;
-    if (body === undefined) return;
-    const { parts } = this.#shared;
-    const context = { gateway: parts, connection: this, apiVersion, clientId: clientId ?? '' };
-    if (parts.debug.isOn) {
-      const { tenant } = parts.settings;
-      const fields = { client_id: context.clientId, tenant, api: row.name, api_version: apiVersion };
-      parts.log.debug({ ...fields, connection: this.id, client: this.clientHost }, 'request');
-    }
-    let running: Promise<WriteBody | typeof NO_RESPONSE>;
-    try {
-      running = row.run(body, context);
-    } catch (error) {
-      this.#refuse(error, row.name);
-      return;
-    }
-    running
-      .then((write) => {
-        if (write === NO_RESPONSE) this.#answered(request, EMPTY);
-        else
-          this.#answered(
-            request,
-            encodeResponse(correlationId, responseHeaderVersion(row.apiKey, apiVersion), write),
-          );
-      })
-      .catch((error: unknown) => this.#refuse(error, row.name));
-  }
-
-  /** An answer in another version would be read as an empty success, so the connection ends, as in Kafka (N12). */
-  #answerUnserved(request: QueuedRequest, envelope: RequestEnvelope, row: ApiRow | undefined): void {
-    const { apiKey, apiVersion, correlationId, clientId } = envelope;
-    const { counters, strangers } = this.#shared.parts;
-    counters.unsupportedVersions += 1;
-    const client = { client_id: clientId, client: this.clientHost, software: this.clientSoftware };
-    const fields = { api_key: apiKey, api: row?.name, api_version: apiVersion, ...client };
-    if (row?.fallback !== undefined) {
-      strangers.debug('fallback', fields, 'client asks for a newer version and will fall back');
-      this.#answered(request, encodeResponse(correlationId, 0, row.fallback));
-      return;
-    }
-    strangers.warn(
-      `version ${apiKey} ${apiVersion} ${this.clientSoftware}`,
-      fields,
-      'connection closed: the client uses an API version that is not served',
-    );
+  endBehindAnswers(): void {
     this.#send();
     this.#isRefused = true;
-    // Once what was sent before is taken.
     this.#socket.destroySoon();
   }
 
   #isRefused = false;
 
-  #answered(request: QueuedRequest, chunks: readonly Buffer[]): void {
+  answered(request: QueuedRequest, chunks: readonly Buffer[]): void {
     // What comes after the end of the connection is nobody's.
     if (this.#socket.destroyed || this.#isRefused) return;
     request.answer = chunks;
@@ -374,8 +257,7 @@ export class KafkaConnection implements ConnectionInfo {
     return true;
   }
 
-  /** Bad input and failed acks=0 end this connection and nothing else. */
-  #refuse(error: unknown, api?: string): void {
+  refuse(error: unknown, api?: string): void {
     const { counters, log, strangers } = this.#shared.parts;
     const where = { connection: this.id, client: this.clientHost, software: this.clientSoftware, api };
     if (error instanceof BrokerError && error.code !== 'internal') {
@@ -416,13 +298,10 @@ export class KafkaConnection implements ConnectionInfo {
   }
 
   #closed(): void {
-    this.#shared.wheel.cancel(this.#timer);
+    this.#timer.stop();
     this.#shared.budget.forget(this.#resume);
     this.#queue.clear();
-    this.#shared.budget.add(-this.#heldBytes);
-    this.#heldBytes = 0;
-    this.#shared.parts.answers.hold(-this.#countedBytes);
-    this.#countedBytes = 0;
+    this.#held.release();
     this.#abort?.abort();
     this.#onAnswered?.();
   }

@@ -5,7 +5,7 @@ import type { GroupStorePort } from '@robustmq/meta-client';
 import type { GroupConfig } from '@robustmq/kafka-group';
 import { systemClock, systemTimers, TimerWheel } from '@robustmq/runtime';
 import { AnswerMemory } from './answer-memory.ts';
-import type { ConnectionLimits } from './connection.ts';
+import type { ConnectionLimits } from './connection-limits.ts';
 import type { GatewayCounters, GatewayLog, GatewayParts, GatewaySettings } from './context.ts';
 import { FetchSessionCache } from './fetch-session-cache.ts';
 import { GroupCoordinator } from './groups/group-coordinator.ts';
