@@ -15,7 +15,7 @@ import { Ownership } from './ownership.ts';
 import { newConnectionCounters } from './connection-counters.ts';
 import { Boundary } from './boundary.ts';
 import type { GatewayLog } from './gateway-log.ts';
-import type { GatewayLimits } from './limits.ts';
+import { limitsOf, maxFrameBytes, type GatewayLimits } from './limits.ts';
 import { Serving, type ProcessParts } from './serving.ts';
 import { Connection } from './session/connection.ts';
 import { ConnectRate } from './transport/connect-rate.ts';
@@ -47,47 +47,9 @@ const SERVER_CLOSE_MS = 1_000;
 const RELEASE_WAIT_MS = 3_000;
 const RELEASE_POLL_MS = 10;
 
-/** What a socket may bring on top of a frame before it knows that nobody reads. */
-const IN_FLIGHT_BYTES = 1024 * 1024;
-
-/** The largest frame of a WebSocket: room for the largest packet and some small ones. */
-function maxFrameBytes({ limits }: MqttGatewayConfig): number {
-  return 2 * limits.maxPacketBytes;
-}
-
 function anonymousPolicyOf(setting: MqttGatewayConfig['auth']['anonymous']): AnonymousPolicy {
   if (typeof setting === 'string') return setting;
   return setting ? 'allowed' : 'refused';
-}
-
-/** The limits of clients, as configured. */
-export function limitsOf(config: MqttGatewayConfig): GatewayLimits {
-  const { limits, session } = config;
-  return {
-    receiveMaximum: limits.receiveMaximum,
-    sendWindowMaximum: limits.sendWindow,
-    maximumPacketBytes: limits.maxPacketBytes,
-    topicAliasMaximum: limits.topicAliasMaximum,
-    keepAliveMaximumS: limits.keepAliveMaxS,
-    sessionExpiryMaximumS: session.expiryMaxS,
-    maximumSubscriptions: limits.maxSubscriptionsPerSession,
-    maximumPendingRequests: limits.maxPendingRequests,
-    maximumClientIdBytes: limits.maxClientIdBytes,
-    connectTimeoutMs: limits.connectTimeout,
-    responseTopicPrefix: session.responseTopicPrefix,
-    packets: {
-      maxUserProperties: limits.maxUserProperties,
-      maxTopicFilters: limits.maxTopicFilters,
-      maxTopicLevels: limits.maxTopicLevels,
-    },
-    maxConnections: limits.maxConnections,
-    maxConnectsPerSecond: limits.maxConnectsPerSecond,
-    slowOutputBytes: limits.slowOutputBytes,
-    maxOutputBytes: limits.maxOutputBytes,
-    reliefBytes: Math.min(limits.slowOutputBytes, limits.maxOutputBytes),
-    outputTimeoutMs: limits.outputTimeout,
-    maxHeldBytes: maxFrameBytes(config) + IN_FLIGHT_BYTES,
-  };
 }
 
 /** A running gateway. */

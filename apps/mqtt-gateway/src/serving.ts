@@ -13,7 +13,7 @@ import { RateLimitedLog, type DebugSwitch, type TraceSampler } from '@robustmq/t
 import type { Boundary } from './boundary.ts';
 import type { MqttGatewayConfig } from './config.ts';
 import { CatchUp } from './delivery/catch-up.ts';
-import { Deliverer, newDeliveryCounters, type DeliveryDebug } from './delivery/deliverer.ts';
+import { Deliverer, newDeliveryCounters } from './delivery/deliverer.ts';
 import { FilterRegistry } from './delivery/filter-registry.ts';
 import { Inflation } from './delivery/inflation.ts';
 import { TailDelivery, type TailHost } from './delivery/tail-delivery.ts';
@@ -28,9 +28,10 @@ import { PublishTraces } from './publish/publish-traces.ts';
 import type { ConnectionCounters } from './connection-counters.ts';
 import type { GatewayLog } from './gateway-log.ts';
 import type { GatewayLimits } from './limits.ts';
-import { ClientSession } from './session/client-session.ts';
+import type { ClientSession } from './session/client-session.ts';
 import { ConnectFlow } from './session/connect-flow.ts';
 import type { ConnectionHost } from './session/connection-host.ts';
+import { deliveryDebug } from './session/delivery-debug.ts';
 import { CursorCommits } from './session/cursor-commits.ts';
 import { SessionDirectory } from './session/session-directory.ts';
 import { SessionEnding } from './session/session-end.ts';
@@ -155,7 +156,7 @@ export class Serving {
     );
     this.#stopExpiry = timers.every(EXPIRE_MS, () => {
       this.registry.expire(clock.monotonicMs());
-      this.publisher.expire();
+      this.publisher.outcomes.expire();
     });
   }
 
@@ -217,8 +218,8 @@ export class Serving {
         maxBatchBytes: Math.max(MIN_BATCH_BYTES, config.limits.maxPacketBytes + RECORD_OVERHEAD_BYTES),
         deliveryTimeoutMs: config.journal.appendTimeout,
         onOutcome: (queue, tokens, error, baseOffset, batch) =>
-          boundary.run('append', () => publisher.onOutcome(queue, tokens, error, baseOffset, batch)),
-        onUnblocked: (queue) => boundary.run('append', () => publisher.onUnblocked(queue)),
+          boundary.run('append', () => publisher.outcomes.onOutcome(queue, tokens, error, baseOffset, batch)),
+        onUnblocked: (queue) => boundary.run('append', () => publisher.outcomes.onUnblocked(queue)),
       }),
       this.blocked,
       this.#traces,
@@ -346,18 +347,4 @@ function makeLastWords(clock: Clock): LastWords<StoredPlaces> {
     () => clock.monotonicMs(),
     ({ cursors, outbound }) => cursors.length + outbound.length,
   );
-}
-
-/** Copies in the log, by the client that gets them. */
-function deliveryDebug({ debug, log }: ProcessParts): DeliveryDebug {
-  return {
-    get isOn() {
-      return debug.isOn;
-    },
-    copy(session, topic, outcome) {
-      if (!(session instanceof ClientSession)) return;
-      const { clientId, tenant } = session.identity;
-      log.debug({ client_id: clientId, tenant, topic, outcome }, 'delivery');
-    },
-  };
 }

@@ -93,6 +93,8 @@ export class ScriptedMeta {
   #generation = 0n;
   #nextProducerId = 1n << 40n;
   acknowledgedEpoch = 0n;
+  /** `sessions.owner` of this meta-service. */
+  ownerIs: 'principal' | 'client-id' = 'principal';
   /** Fails every session call with this error while set. */
   sessionError: BrokerError | undefined;
   /** Answers the first open of a session as if this incarnation served it. */
@@ -146,6 +148,11 @@ export class ScriptedMeta {
   *shards(): Generator<{ streamId: number; shard: number }> {
     for (const { streamId, shards } of this.#streams.values())
       for (const { shard } of shards) yield { streamId, shard };
+  }
+
+  /** An operator gives a session to another principal; its connection stays. */
+  reassign(clientId: string, principal: string): void {
+    this.sessions.set(clientId, { ...this.sessions.get(clientId)!, principal });
   }
 
   /** A stream is gone; its topics fall to the next owner. */
@@ -403,7 +410,7 @@ export class ScriptedMeta {
     }
     const known = this.sessions.get(session.clientId);
     const principal = session.principal?.name ?? '';
-    const isOwned = known !== undefined && known.principal !== '';
+    const isOwned = this.ownerIs === 'principal' && known !== undefined && known.principal !== '';
     if (isOwned && known.principal !== principal) {
       return create(OpenSessionOutcomeSchema, {
         failure: { code: 'permission_denied', message: 'the session belongs to another principal' },

@@ -1,10 +1,10 @@
 // What lies between CONNECT and CONNACK: may the client come in, and a session row in meta that fences every other owner
 // (rule S1). Reading is held meanwhile.
 
-import { isSamePrincipal, type Authenticator, type Verdict } from '@robustmq/access-control';
+import { isSamePrincipal } from '@robustmq/access-control';
 import { create } from '@bufbuild/protobuf';
 import { TopicHash } from '@robustmq/bytes';
-import { BrokerError } from '@robustmq/errors';
+import { assert, type BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
 import { reasonOfError, type ConnectTerms, type LastWords } from '@robustmq/mqtt-session';
 import { PrincipalSchema, type NodeIdentity } from '@robustmq/rpc';
@@ -17,6 +17,7 @@ import type { SessionStore } from '../store/session-store.ts';
 import type { StoredPlaces, StoredSession } from '../store/session-rows.ts';
 import type { Client } from './client.ts';
 import { removeRoutes } from './filter-routes.ts';
+import { LoginFlow, type LoginPorts } from './login-flow.ts';
 import { HOLD_CONNECT } from './read-holds.ts';
 import { Resumption, type ResumePorts } from './resume-flow.ts';
 import { sessionName, type SessionDirectory } from './session-directory.ts';
@@ -26,9 +27,8 @@ import type { OldSession, Successor } from './takeovers.ts';
 const hash = new TopicHash();
 
 /** What deciding a CONNECT needs of the gateway. */
-export interface ConnectPorts {
+export interface ConnectPorts extends LoginPorts {
   readonly clock: { monotonicMs(): number };
-  readonly authenticator: Pick<Authenticator, 'quick' | 'authenticate'>;
   readonly directory: SessionDirectory;
   readonly store: SessionStore;
   /** What this gateway knew of sessions that it served. */
@@ -66,47 +66,26 @@ interface Opening {
 /** Decides the CONNECTs of all clients. */
 export class ConnectFlow {
   readonly #ports: ConnectPorts;
+  readonly #login: LoginFlow;
 
   constructor(ports: ConnectPorts) {
     this.#ports = ports;
+    this.#login = new LoginFlow(ports);
   }
 
   /** Serves the machine's `open`. */
   open(client: Client, terms: ConnectTerms): void {
-    const { machine, tenant } = client;
     const refusal = this.#ports.refusal();
     if (refusal !== null) {
-      machine.refuse(refusal);
+      client.machine.refuse(refusal);
       return;
     }
-    const { username, password } = terms;
-    const origin = { address: client.peerAddress, isWanted: () => !client.isClosed };
-    const quick = this.#ports.authenticator.quick(tenant, username, password, origin);
-    if (quick !== undefined) {
-      this.#decided(client, terms, quick);
-      return;
-    }
-    this.#ports.authenticator.authenticate(tenant, username, password, origin).then(
-      (verdict) => client.guard(() => this.#decided(client, terms, verdict)),
-      // Denied when the decision itself fails: too many logins at once, or a bug.
-      (thrown: unknown) =>
-        client.guard(() => {
-          const { code } = BrokerError.from(thrown);
-          machine.refuse(code === 'quota_exceeded' ? REASON.serverBusy : REASON.unspecifiedError);
-        }),
-    );
+    this.#login.verify(client, terms, () => this.#admitted(client, terms));
   }
 
-  #decided(client: Client, terms: ConnectTerms, verdict: Verdict): void {
-    const { machine, tenant } = client;
-    if (client.isClosed) return;
-    if (verdict.outcome === 'denied') {
-      this.#ports.counters.deniedLogins++;
-      machine.refuse(REASON.badUserNameOrPassword);
-      return;
-    }
-    const { principal } = verdict;
-    client.principal = principal;
+  #admitted(client: Client, terms: ConnectTerms): void {
+    const { tenant, principal } = client;
+    assert(principal !== null, 'a client that is admitted has a principal');
     const owner = this.#ports.directory.get(tenant, terms.clientId)?.principal ?? principal;
     const isForeign = !isSamePrincipal(owner, principal);
     // The release of who had it is sent before our open: the store keeps the order of a client id's steps.

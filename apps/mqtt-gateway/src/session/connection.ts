@@ -6,7 +6,6 @@ import type { Principal } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
 import {
   ACK_MAX_BYTES,
-  MqttDecoder,
   PINGRESP,
   REASON,
   encodeAck,
@@ -32,10 +31,10 @@ import type { Subscription } from '../delivery/subscription.ts';
 import { SocketOutput, type Relief, type Transport } from '../transport/socket-output.ts';
 import type { ByteSink, Peer } from '../transport/tcp-listener.ts';
 import type { Client } from './client.ts';
+import { ClientInput, type ReadConnection } from './client-input.ts';
 import type { ClientSession } from './client-session.ts';
 import type { ConnectionHost } from './connection-host.ts';
-import { OutputWatch, type WatchedConnection } from './output-watch.ts';
-import { HOLD_ACKS, HOLD_CONNECT, HOLD_OUTPUT, HOLD_TURN } from './read-holds.ts';
+import { HOLD_ACKS, HOLD_CONNECT, HOLD_OUTPUT } from './read-holds.ts';
 import { RequestHold } from './request-hold.ts';
 
 /** A peer that does not take the rest of its output is cut after this. */
@@ -46,7 +45,7 @@ const ASSIGNED_ID_BYTES = 9;
 const HELD_INPUT_MS = 10_000;
 
 /** A connection from accept to close. */
-export class Connection implements ByteSink, ConnectionSink, Relief, Client, WatchedConnection {
+export class Connection implements ByteSink, ConnectionSink, Relief, Client, ReadConnection {
   readonly #host: ConnectionHost;
   readonly peer: Peer;
   readonly output: SocketOutput;
@@ -57,11 +56,9 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client, Wat
   openedEpoch: bigint | null = null;
   principal: Principal | null = null;
   tenant: string;
-  readonly #decoder: MqttDecoder;
+  readonly #input: ClientInput;
   readonly #timer: WheelTimer;
-  #holds = 0;
   #requests: RequestHold | null = null;
-  #watch: OutputWatch | null = null;
   /** No more input will come; what is held is still served. */
   #isEnded = false;
 
@@ -70,12 +67,7 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client, Wat
     this.peer = peer;
     this.tenant = host.defaultTenant;
     this.output = new SocketOutput(transport, host.flusher, this);
-    this.#decoder = new MqttDecoder({
-      topics: host.topics,
-      limits: host.limits.packets,
-      maxHeldBytes: host.limits.maxHeldBytes,
-      isTurnSpent: host.isReadTurnSpent,
-    });
+    this.#input = new ClientInput(host, this);
     this.machine = new MqttConnection<ShardPlace, Subscription>(this, host.limits, host.clock.monotonicMs());
     this.#timer = new WheelTimer(() => this.guard(() => this.#timeout()));
     host.wheel.arm(this.#timer, host.limits.connectTimeoutMs);
@@ -100,28 +92,10 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client, Wat
   // --- bytes ---
 
   received(bytes: Buffer): void {
-    const { machine } = this;
-    if (machine.isClosed) return;
-    this.#host.readTurn.restart();
-    try {
-      this.#decoder.push(bytes, machine);
-    } catch (thrown) {
-      this.failed(thrown);
-      return;
-    }
-    this.#afterRead();
+    if (!this.machine.isClosed) this.#input.received(bytes);
   }
 
-  /** Input was read as far as it goes now. */
-  #afterRead(): void {
-    if (this.machine.isClosed) return;
-    this.machine.received(this.#host.clock.monotonicMs());
-    if (this.#decoder.isYielding && (this.#holds & HOLD_TURN) === 0) {
-      this.hold(HOLD_TURN);
-      this.#soon(() => this.release(HOLD_TURN));
-    }
-    // A client that sends but does not read gets no more room than its share.
-    if (this.output.waitingBytes > this.#host.limits.maxOutputBytes) this.#holdForOutput();
+  hasRead(): void {
     if (this.#isEnded) this.#endUnlessHeld();
   }
 
@@ -149,17 +123,10 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client, Wat
 
   /** All that the client sent is served before it counts as gone (N10). */
   #endUnlessHeld(): void {
-    if (!this.#decoder.holdsInput) this.machine.connectionLost();
+    if (!this.#input.isHeld) this.machine.connectionLost();
   }
 
   // --- output that the peer does not take ---
-
-  #holdForOutput(): void {
-    if ((this.#holds & HOLD_OUTPUT) !== 0 || this.output.closed) return;
-    const { wheel, limits } = this.#host;
-    this.#watch ??= new OutputWatch(this, wheel, limits.outputTimeoutMs);
-    this.#watch.begin();
-  }
 
   outputTimedOut(): void {
     if (this.machine.isClosed) return;
@@ -300,9 +267,8 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client, Wat
     const { session } = this;
     const host = this.#host;
     host.wheel.arm(this.#timer, LINGER_MS);
-    this.#decoder.close();
+    this.#input.close();
     this.#requests?.end();
-    this.#watch?.end();
     this.session = null;
     this.debug('connection ended', { reason_code: end.reasonCode, by_client: end.isByClient });
     this.output.end();
@@ -313,36 +279,18 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client, Wat
 
   // --- flow control and time ---
 
-  /** Stops reading for a reason. */
   hold(reason: number): void {
-    if (this.#holds === 0) {
-      this.#decoder.pause();
-      this.output.transport.pause();
-    }
-    this.#holds |= reason;
+    this.#input.hold(reason);
   }
 
-  /** The reason is gone; reading goes on when there is no other. */
   release(reason: number): void {
-    if ((this.#holds & reason) === 0 || this.machine.isClosed) return;
-    this.#holds &= ~reason;
-    if (reason === HOLD_OUTPUT) this.#watch!.end();
-    if (this.#holds !== 0) return;
-    this.output.transport.resume();
-    this.#host.readTurn.restart();
-    try {
-      this.#decoder.resume(this.machine);
-    } catch (thrown) {
-      this.failed(thrown);
-      return;
-    }
-    this.#afterRead();
+    this.#input.release(reason);
   }
 
   /** CONNACK was sent: larger packets are believed, and the keep alive counts. */
   accepted(session: ClientSession): void {
     this.session = session;
-    this.#decoder.maxPacketBytes = this.#host.limits.maximumPacketBytes;
+    this.#input.accepted();
     this.#rearm(this.#host.clock.monotonicMs());
   }
 
@@ -358,15 +306,10 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client, Wat
       return;
     }
     const nowMs = host.clock.monotonicMs();
-    if (this.#isSilenceOurs()) machine.heldBack(nowMs);
+    if (this.#input.isSilenceOurs()) machine.heldBack(nowMs);
     machine.expire(nowMs);
     if (machine.isClosed) host.counters.keepAliveTimeouts++;
     else this.#rearm(nowMs);
-  }
-
-  /** While we don't read. But a client that takes nothing of what holds its input back is as good as gone (N7). */
-  #isSilenceOurs(): boolean {
-    return (this.#holds & HOLD_OUTPUT) === 0 ? this.#holds !== 0 : this.#watch!.hasTaken();
   }
 
   /** Reads only move the machine's deadline; the timer looks again when it fires. */
