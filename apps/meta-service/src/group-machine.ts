@@ -3,6 +3,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
 import { AnswerRowSchema, type Command, type NodeIdentity, type RequestId } from '@robustmq/rpc';
+import type { Steps } from './steps.ts';
 
 /** Rows of one group while a batch of commands is applied: what was fetched, under what was changed since. */
 export interface ApplyView {
@@ -18,10 +19,11 @@ export interface GroupMachine {
   /** Keys that {@link apply} of this command may read. */
   keysOf(command: Command): Buffer[];
   /**
-   * Applies a command and answers the bytes of the response message.
+   * Applies a command and answers the bytes of the response message, at once or in steps: the next command is applied after the
+   * last of them, and nobody sees the state between two.
    * @throws BrokerError with nothing changed
    */
-  apply(command: Command, index: number, view: ApplyView): Uint8Array;
+  apply(command: Command, index: number, view: ApplyView): Uint8Array | Steps<Uint8Array>;
 }
 
 /**
@@ -93,14 +95,45 @@ export function applyingOnce(machine: GroupMachine): GroupMachine {
       const known = view.get(answerKey(id, id.sequence));
       if (known !== undefined) return fromBinary(AnswerRowSchema, known).response;
       const response = machine.apply(command, index, view);
-      if (isNew) view.deleteRange(...answersOf(id.nodeId));
-      const newFloor =
-        id.sequence - ANSWER_WINDOW >= floor + ANSWER_STEP ? id.sequence - ANSWER_WINDOW : floor;
-      if (newFloor > floor) view.deleteRange(answerKey(id, floor), answerKey(id, newFloor));
-      if (isNew || newFloor > floor)
-        writeCaller(view, id.nodeId, { incarnation: id.incarnation, floor: newFloor });
-      view.put(answerKey(id, id.sequence), toBinary(AnswerRowSchema, create(AnswerRowSchema, { response })));
-      return response;
+      if (!isSteps(response)) return remembered(view, id, { isNew, floor }, response);
+      return thenRemembered(view, id, { isNew, floor }, response);
     },
   };
+}
+
+/** Whether an answer comes in steps. */
+export function isSteps(answer: Uint8Array | Steps<Uint8Array>): answer is Steps<Uint8Array> {
+  return !(answer instanceof Uint8Array);
+}
+
+/** What was known of the caller before the request. */
+interface Known {
+  /** The request is the first of its incarnation. */
+  readonly isNew: boolean;
+  readonly floor: bigint;
+}
+
+function* thenRemembered(
+  view: ApplyView,
+  id: RequestId,
+  known: Known,
+  steps: Steps<Uint8Array>,
+): Steps<Uint8Array> {
+  return remembered(view, id, known, yield* steps);
+}
+
+/** Keeps the answer for repeats of the request and drops the oldest. */
+function remembered(
+  view: ApplyView,
+  id: RequestId,
+  { isNew, floor }: Known,
+  response: Uint8Array,
+): Uint8Array {
+  if (isNew) view.deleteRange(...answersOf(id.nodeId));
+  const newFloor = id.sequence - ANSWER_WINDOW >= floor + ANSWER_STEP ? id.sequence - ANSWER_WINDOW : floor;
+  if (newFloor > floor) view.deleteRange(answerKey(id, floor), answerKey(id, newFloor));
+  if (isNew || newFloor > floor)
+    writeCaller(view, id.nodeId, { incarnation: id.incarnation, floor: newFloor });
+  view.put(answerKey(id, id.sequence), toBinary(AnswerRowSchema, create(AnswerRowSchema, { response })));
+  return response;
 }

@@ -15,6 +15,8 @@ export class Leases {
   readonly #clock: Clock;
   readonly #durationMs: number;
   readonly #endsAtMs = new Map<string, number>();
+  /** Incarnations whose end was asked for: a renewal that comes while it is applied is too late (F1). */
+  readonly #over = new Set<string>();
   /** When leases were last looked at. */
   #checkedAtMs: number;
 
@@ -28,24 +30,35 @@ export class Leases {
 
   /** Renews, or starts the lease of a node that just registered. @throws BrokerError `fenced` */
   renew(identity: NodeIdentity | undefined): void {
-    liveNode(this.#state, identity);
-    this.#grant(identity);
+    const { identity: known } = liveNode(this.#state, identity);
+    if (known !== undefined && this.#over.has(leaseKey(known)))
+      throw new BrokerError('fenced', `the lease of ${known.nodeId} has run out`);
+    this.#grant(known);
+  }
+
+  /**
+   * Notices that this process was stopped or starved: renewals wait unread in its sockets. As after a restart, all leases are
+   * whole then. To be called often, also while an end is applied, or that would pass for a stall.
+   */
+  look(): void {
+    const now = this.#clock.monotonicMs();
+    const hasStalled = now - this.#checkedAtMs > MAX_CHECK_GAP_MS;
+    this.#checkedAtMs = now;
+    if (hasStalled) for (const key of this.#endsAtMs.keys()) this.#endsAtMs.set(key, now + this.#durationMs);
   }
 
   /** Live incarnations whose lease has run out. */
   expired(): NodeIdentity[] {
-    const now = this.#clock.monotonicMs();
-    const hasStalled = now - this.#checkedAtMs > MAX_CHECK_GAP_MS;
-    this.#checkedAtMs = now;
-    // This process was stopped or starved: renewals wait unread in its sockets. As after a restart, all leases are whole.
-    if (hasStalled) for (const key of this.#endsAtMs.keys()) this.#endsAtMs.set(key, now + this.#durationMs);
+    this.look();
+    const now = this.#checkedAtMs;
     const over: NodeIdentity[] = [];
     for (const node of this.#state.nodes.values()) {
       if (!node.live || node.identity === undefined) continue;
       const endsAtMs = this.#endsAtMs.get(leaseKey(node.identity));
       if (endsAtMs === undefined) this.#grant(node.identity);
-      else if (endsAtMs <= now) over.push(node.identity);
+      else if (endsAtMs <= now || this.#over.has(leaseKey(node.identity))) over.push(node.identity);
     }
+    for (const identity of over) this.#over.add(leaseKey(identity));
     return over;
   }
 
@@ -57,6 +70,7 @@ export class Leases {
       if (node?.live !== true || node.identity === undefined || leaseKey(node.identity) !== key)
         this.#endsAtMs.delete(key);
     }
+    for (const key of this.#over) if (!this.#endsAtMs.has(key)) this.#over.delete(key);
   }
 
   /** Whether an incarnation is live. */

@@ -30,7 +30,7 @@ import { ClusterMachine, type ClusterMachineOptions } from './cluster/cluster-ma
 import { ClusterState } from './cluster/cluster-state.ts';
 import { CreationRate, type CreationRateOptions } from './creation-rate.ts';
 import { dataMachine } from './data/data-machine.ts';
-import { applyingOnce } from './group-machine.ts';
+import { applyingOnce, type GroupMachine } from './group-machine.ts';
 import { CLUSTER_FAMILY, dataFamily } from './families.ts';
 import { Leases } from './leases.ts';
 import type { LogGroup } from './log/applier.ts';
@@ -45,6 +45,8 @@ export interface MetaParts extends Pick<
   SoloLogParts,
   'openLog' | 'rule' | 'checkpointBytes' | 'maxFrameBytes'
 > {
+  /** Replaced by tests that plant mutants; never in production. */
+  readonly newClusterMachine?: (state: ClusterState, options: ClusterMachineOptions) => GroupMachine;
   readonly store: KeyValueStore;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -118,22 +120,17 @@ export class Meta {
   /** Loads the applied state and replays the log over it. */
   static async open(parts: MetaParts): Promise<Meta> {
     const state = ClusterState.load(await allRows(parts.store, CLUSTER_FAMILY));
-    const watch = new WatchHub(() => state);
+    const watch = new WatchHub({ state, clock: parts.clock, timers: parts.timers });
     const applied = new AppliedSignal();
-    const cluster = new ClusterMachine(state, {
+    const options: ClusterMachineOptions = {
       ...parts.machine,
       onApplied: (revision, changes) => {
         watch.publish(revision, changes);
         applied.fire();
       },
-    });
-    const groups: LogGroup[] = [
-      {
-        family: CLUSTER_FAMILY,
-        machine: applyingOnce(cluster),
-        storeRows: (batch, family) => cluster.storeRows(batch, family),
-      },
-    ];
+    };
+    const cluster = parts.newClusterMachine?.(state, options) ?? new ClusterMachine(state, options);
+    const groups: LogGroup[] = [{ family: CLUSTER_FAMILY, machine: applyingOnce(cluster) }];
     for (let i = 0; i < parts.dataGroups; i++)
       groups.push({ family: dataFamily(i), machine: applyingOnce(dataMachine) });
     const log = await SoloLog.open({ ...parts, groups });
@@ -167,6 +164,7 @@ export class Meta {
 
   /** Starts the leader's periodic work. */
   start(): void {
+    this.#periods.push(this.#timers.every(LEASE_CHECK_MS, () => this.leases.look()));
     this.#every('leases', LEASE_CHECK_MS, () => this.endExpiredLeases());
     this.#every('sessions', REAP_INTERVAL_MS, () => this.reapSessions());
     this.#every('groups', REAP_INTERVAL_MS, () => this.reapGroups());

@@ -6,16 +6,13 @@ import { openRocksDb, type KeyValueStore, type RocksDbOptions } from '@robustmq/
 import { BrokerError } from '@robustmq/errors';
 import {
   ClusterService,
-  FEATURE_LEVEL,
   GroupService,
   openCredentials,
-  RegisterNodeRequestSchema,
   RpcServer,
   ServiceKind,
   SessionService,
 } from '@robustmq/rpc';
-import { create } from '@bufbuild/protobuf';
-import { describeFatal, Shutdown, systemClock, systemTimers } from '@robustmq/runtime';
+import { describeFatal, Shutdown, systemClock, systemTimers, type Log } from '@robustmq/runtime';
 import { RateLimitedLog, startTelemetry } from '@robustmq/telemetry';
 import { metaServiceConfig, type MetaServiceConfig } from './config.ts';
 import { initialPassword, openDataDirectory } from './data-directory.ts';
@@ -25,6 +22,7 @@ import { registerMetrics } from './metrics.ts';
 import { clusterService } from './rpc/cluster-service.ts';
 import { groupService } from './rpc/group-service.ts';
 import { sessionService } from './rpc/session-service.ts';
+import { selfIncarnations } from './self-registration.ts';
 
 /** A frame holds a tick of all groups. */
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
@@ -99,13 +97,8 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
     meta.watch.close();
     return rpc.close(CLOSE_TIMEOUT_MS);
   });
-  await registerSelf(
-    meta,
-    config,
-    `${config.grpc.host}:${port}`,
-    `${config.ops.host}:${telemetry.opsPort}`,
-    version,
-  );
+  const addresses = { grpc: `${config.grpc.host}:${port}`, ops: `${config.ops.host}:${telemetry.opsPort}` };
+  await registerSelf(meta, config, addresses, version, log);
   shutdown.add('readiness', STEP_TIMEOUT_MS, () => Promise.resolve(telemetry.health.markDraining()));
   meta.start();
   registerMetrics(telemetry.metrics, meta);
@@ -170,24 +163,14 @@ async function openState(path: string, options: RocksDbOptions): Promise<KeyValu
   }
 }
 
-/** meta-service is a node as well: visible, with an incarnation, and renewing its own lease. */
-async function registerSelf(
+function registerSelf(
   meta: Meta,
-  config: MetaServiceConfig,
-  grpc: string,
-  ops: string,
+  { node, lease }: MetaServiceConfig,
+  endpoints: Record<string, string>,
   version: string,
+  log: Log,
 ): Promise<void> {
-  const value = create(RegisterNodeRequestSchema, {
-    nodeId: config.node.id,
-    kind: ServiceKind.META,
-    zone: config.node.zone,
-    version,
-    featureLevel: FEATURE_LEVEL,
-    endpoints: { grpc, ops },
-  });
-  const { node } = await meta.register(value);
-  const renew = (): void => meta.leases.renew(node?.identity);
-  renew();
-  setInterval(renew, config.lease.renewInterval).unref();
+  const description = { nodeId: node.id, kind: ServiceKind.META, zone: node.zone, version, endpoints };
+  const renewIntervalMs = lease.renewInterval;
+  return selfIncarnations({ meta, description, renewIntervalMs, timers: systemTimers, log }).start();
 }

@@ -1,139 +1,195 @@
-// Watchers of the cluster group: a snapshot, then every change, nothing left out (design section 3).
-import { clone, create } from '@bufbuild/protobuf';
+// Watchers of the cluster group: a snapshot, then every change, nothing left out (design section 3). A watcher is a place in the
+// history that all share; it gets the next message when it has taken the ones before, so one that does not read costs nobody
+// anything, and one that falls behind the history is cut off: it resumes with a snapshot (I8).
 import type { ServerWritableStream } from '@grpc/grpc-js';
-import {
-  ClusterChangeSchema,
-  WatchClusterResponseSchema,
-  type ClusterChange,
-  type WatchClusterRequest,
-  type WatchClusterResponse,
-} from '@robustmq/rpc';
 import { BrokerError } from '@robustmq/errors';
+import type { WatchClusterRequest, WatchClusterResponse } from '@robustmq/rpc';
+import { TurnBudget, type Cancel, type Clock, type Timers } from '@robustmq/runtime';
 import type { ClusterState } from './cluster/cluster-state.ts';
-import { bytesOf, partsOf, type MeasuredChange } from './watch-parts.ts';
+import { WatchHistory } from './watch-history.ts';
+import { WatchMessages } from './watch-messages.ts';
 
 type WatchStream = ServerWritableStream<WatchClusterRequest, WatchClusterResponse>;
 
-/** Revisions kept for watchers that resume; an older one starts with a snapshot. */
-const HISTORY_REVISIONS = 4_096;
-/** Bytes of rows kept for all watchers together. */
-const HISTORY_BYTES = 16 * 1024 * 1024;
-/** A watcher with more unread messages than this is cut off; it resumes where it was, or with a snapshot. */
-const MAX_UNSENT_MESSAGES = 1_024;
+/** Messages of a watcher on their way; the next one waits until a former was taken. */
+const MAX_UNSENT_MESSAGES = 4;
+/** Bytes of changes of a watcher on their way: one more message is sent while there are fewer. */
+const MAX_UNSENT_BYTES = 512 * 1024;
+/** A watcher that takes nothing for so long though something waits for it is cut off: it may hold a whole snapshot. */
+const STUCK_MS = 30_000;
+const STUCK_CHECK_MS = 5_000;
 
-/** What one revision changed, as the messages that tell of it. */
-interface Revision {
-  readonly revision: bigint;
-  readonly messages: readonly WatchClusterResponse[];
-  readonly bytes: number;
+/** What the hub works with. */
+export interface WatchHubParts {
+  /** The applied state; its revision is that of what was published last. */
+  readonly state: ClusterState;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly timers: Timers;
+}
+
+/** Where a watcher is. */
+interface Watcher {
+  readonly stream: WatchStream;
+  /** Revision that it is being told, or the snapshot up to it; undefined before a snapshot was begun. */
+  revision: bigint | undefined;
+  messages: WatchMessages | undefined;
+  /** The next of them. */
+  at: number;
+  unsent: number;
+  unsentBytes: number;
+  /** When it last took something. */
+  tookAtMs: number;
 }
 
 /** Fans changes out. */
 export class WatchHub {
-  readonly #state: () => ClusterState;
-  readonly #streams = new Set<WatchStream>();
-  #historyBytes = 0;
-  #history: Revision[] = [];
+  readonly #parts: WatchHubParts;
+  readonly #history = new WatchHistory();
+  readonly #watchers = new Set<Watcher>();
+  /** The snapshot of this revision, for all who begin with it. */
+  #snapshot: { readonly revision: bigint; readonly messages: WatchMessages } | undefined;
+  #isPumping = false;
+  /** Somebody may take more than the running pump has seen. */
+  #isWoken = false;
+  #cancelCheck: Cancel | undefined;
 
-  /** @param state the applied state; its revision is never behind what was published */
-  constructor(state: () => ClusterState) {
-    this.#state = state;
+  constructor(parts: WatchHubParts) {
+    this.#parts = parts;
   }
 
   /** Watchers now. */
   get watchers(): number {
-    return this.#streams.size;
+    return this.#watchers.size;
   }
 
-  /** A change became visible. */
-  publish(revision: bigint, changes: readonly ClusterChange[]): void {
-    const rows = changes.map((change) => ({ change, bytes: bytesOf(change) }));
-    const parts = partsOf(rows);
-    const messages = parts.map((part, i) =>
-      create(WatchClusterResponseSchema, {
-        revision,
-        clusterId: this.#state().meta.clusterId,
-        changes: part,
-        moreFollows: i < parts.length - 1,
-      }),
-    );
-    this.#remember({ revision, messages, bytes: rows.reduce((sum, { bytes }) => sum + bytes, 0) });
-    for (const stream of this.#streams) for (const message of messages) this.#send(stream, message);
-  }
-
-  #remember(revision: Revision): void {
-    this.#history.push(revision);
-    this.#historyBytes += revision.bytes;
-    if (this.#history.length <= 2 * HISTORY_REVISIONS && this.#historyBytes <= 2 * HISTORY_BYTES) return;
-    let kept = this.#history.length;
+  /** A revision became visible: whole changes, in bytes. */
+  publish(revision: bigint, changes: readonly Buffer[]): void {
+    this.#snapshot = undefined;
+    const { clusterId } = this.#parts.state.meta;
+    const messages = new WatchMessages(changes, (isLast) => ({ revision, clusterId, moreFollows: !isLast }));
     let bytes = 0;
-    while (kept > 0 && this.#history.length - kept < HISTORY_REVISIONS && bytes <= HISTORY_BYTES) {
-      kept--;
-      bytes += this.#history[kept]?.bytes ?? 0;
-    }
-    this.#history = this.#history.slice(kept);
-    this.#historyBytes = bytes;
+    for (const change of changes) bytes += change.length;
+    this.#history.add(revision, messages, bytes);
+    this.#wake();
   }
 
   /** Serves a watcher from its revision on. */
   add(stream: WatchStream): void {
-    this.#streams.add(stream);
-    const leave = (): void => void this.#streams.delete(stream);
+    const from = stream.request.fromRevision;
+    const { revision } = this.#parts.state.meta;
+    const isContinuous =
+      from > 0n && from <= revision && (from === revision || this.#history.get(from + 1n) !== undefined);
+    const watcher: Watcher = {
+      stream,
+      revision: isContinuous ? from : undefined,
+      messages: undefined,
+      at: 0,
+      unsent: 0,
+      unsentBytes: 0,
+      tookAtMs: this.#parts.clock.monotonicMs(),
+    };
+    this.#watchers.add(watcher);
+    const leave = (): void => this.#forget(watcher);
     stream.on('cancelled', leave);
     stream.on('error', leave);
     stream.on('close', leave);
-    const from = stream.request.fromRevision;
-    const missed = this.#history.filter(({ revision }) => revision > from);
-    const { revision } = this.#state().meta;
-    const isContinuous =
-      from > 0n && from <= revision && (from === revision || missed[0]?.revision === from + 1n);
-    if (!isContinuous) {
-      this.#sendSnapshot(stream);
-      return;
-    }
-    for (const { messages } of missed) for (const message of messages) this.#send(stream, message);
+    this.#cancelCheck ??= this.#parts.timers.every(STUCK_CHECK_MS, () => this.#cutStuck());
+    this.#wake();
   }
 
   /** Ends every watch. */
   close(): void {
-    for (const stream of this.#streams) stream.end();
-    this.#streams.clear();
+    for (const { stream } of this.#watchers) stream.end();
+    this.#watchers.clear();
+    this.#cancelCheck?.();
+    this.#cancelCheck = undefined;
   }
 
-  #sendSnapshot(stream: WatchStream): void {
-    const state = this.#state();
-    const { revision, clusterId, ownershipEpoch, nextStreamId } = state.meta;
-    const rows: MeasuredChange[] = [];
-    const add = (change: ClusterChange['change']): void => {
-      // The rows are encoded when the stream gets to them: later commands must not change them before.
-      const row = clone(ClusterChangeSchema, create(ClusterChangeSchema, { change }));
-      rows.push({ change: row, bytes: bytesOf(row) });
-    };
-    for (const value of state.nodes.values()) add({ case: 'node', value });
-    for (const value of state.streams.values()) add({ case: 'stream', value });
-    for (const value of state.users.values()) add({ case: 'user', value });
-    for (const [key, value] of state.config)
-      add({ case: 'config', value: { $typeName: 'robustmq.meta.v1.DynamicConfig', key, value } });
-    add({ case: 'ownershipEpoch', value: ownershipEpoch });
-    add({ case: 'featureLevel', value: state.meta.featureLevel });
-    const parts = partsOf(rows);
-    parts.forEach((changes, i) => {
-      const snapshotComplete = i === parts.length - 1;
-      const message = { revision, clusterId, snapshot: true, snapshotComplete, changes };
-      this.#send(
-        stream,
-        create(WatchClusterResponseSchema, snapshotComplete ? { ...message, nextStreamId } : message),
-      );
-    });
+  #forget(watcher: Watcher): void {
+    this.#watchers.delete(watcher);
+    if (this.#watchers.size > 0) return;
+    this.#cancelCheck?.();
+    this.#cancelCheck = undefined;
   }
 
-  #send(stream: WatchStream, message: WatchClusterResponse): void {
-    if (stream.cancelled || stream.writableEnded) return;
-    stream.write(message);
-    // The stream is in object mode: its length counts messages. Their rows are shared by all watchers.
-    if (stream.writableLength > MAX_UNSENT_MESSAGES) {
-      this.#streams.delete(stream);
-      stream.destroy(new BrokerError('quota_exceeded', 'the watcher reads too slowly'));
+  #wake(): void {
+    this.#isWoken = true;
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    this.#parts.timers.soon(() => void this.#pump());
+  }
+
+  /** Sends in slices (N8), a message per watcher in turn, until nobody takes more. */
+  async #pump(): Promise<void> {
+    const budget = new TurnBudget(this.#parts.clock, this.#parts.timers);
+    while (this.#isWoken) {
+      this.#isWoken = false;
+      for (const watcher of this.#watchers) {
+        if (budget.isSpent) await budget.yield();
+        if (this.#sendOne(watcher)) this.#isWoken = true;
+      }
     }
+    this.#isPumping = false;
   }
+
+  #sendOne(watcher: Watcher): boolean {
+    const { stream } = watcher;
+    if (stream.cancelled || stream.writableEnded || stream.destroyed) return false;
+    if (watcher.unsent >= MAX_UNSENT_MESSAGES || watcher.unsentBytes >= MAX_UNSENT_BYTES) return false;
+    const next = this.#nextOf(watcher);
+    if (next === undefined) return false;
+    watcher.at++;
+    watcher.unsent++;
+    watcher.unsentBytes += next.bytes;
+    stream.write(next.message, () => {
+      watcher.unsent--;
+      watcher.unsentBytes -= next.bytes;
+      watcher.tookAtMs = this.#parts.clock.monotonicMs();
+      this.#wake();
+    });
+    return true;
+  }
+
+  #nextOf(watcher: Watcher): ReturnType<WatchMessages['at']> {
+    const { state } = this.#parts;
+    if (watcher.revision === undefined) {
+      this.#snapshot ??= { revision: state.meta.revision, messages: snapshotOf(state) };
+      Object.assign(watcher, this.#snapshot, { at: 0 });
+    }
+    const next = watcher.messages?.at(watcher.at);
+    if (next !== undefined) return next;
+    const reached = watcher.revision as bigint;
+    watcher.messages = undefined;
+    if (reached === state.meta.revision) return undefined;
+    const messages = this.#history.get(reached + 1n);
+    if (messages === undefined) {
+      this.#cut(watcher);
+      return undefined;
+    }
+    Object.assign(watcher, { revision: reached + 1n, messages, at: 0 });
+    return messages.at(0);
+  }
+
+  #cutStuck(): void {
+    const sinceMs = this.#parts.clock.monotonicMs() - STUCK_MS;
+    for (const watcher of this.#watchers)
+      if (watcher.unsent > 0 && watcher.tookAtMs < sinceMs) this.#cut(watcher);
+  }
+
+  #cut(watcher: Watcher): void {
+    this.#forget(watcher);
+    watcher.stream.destroy(new BrokerError('quota_exceeded', 'the watcher reads too slowly'));
+  }
+}
+
+/** Everything that is there, as of now: rows are replaced and never changed, so their bytes may be joined later. */
+function snapshotOf(state: ClusterState): WatchMessages {
+  const { revision, clusterId, nextStreamId } = state.meta;
+  return new WatchMessages(state.snapshot(), (snapshotComplete) => ({
+    revision,
+    clusterId,
+    snapshot: true,
+    snapshotComplete,
+    ...(snapshotComplete && { nextStreamId }),
+  }));
 }

@@ -2,6 +2,7 @@
 
 import {
   AcknowledgeDeletionsRequestSchema,
+  DeletedStreamSchema,
   DeleteStreamRequestSchema,
   ListDeletionsRequestSchema,
   type DeletedStream,
@@ -90,15 +91,11 @@ test('a caller is asked for its lease, not for its word (F1)', async () => {
 
 test('one answer is bounded; what is acknowledged makes room for the rest (I8)', async () => {
   const { streamId } = await world.createStream('template');
-  const { deletions } = world.meta.state;
   const directoryIds = ['journal-1-disk'];
   for (let i = 0; i <= MAX_DELETIONS_PER_ANSWER; i++) {
     const id = streamId + 1 + i;
-    deletions.set(id, {
-      streamId: id,
-      topicId: new Uint8Array(16),
-      directoryIds,
-    } as unknown as DeletedStream);
+    const row = message(DeletedStreamSchema, { streamId: id, topicId: new Uint8Array(16), directoryIds });
+    world.meta.state.install('deletions', id, row);
   }
   const first = await idsOf(journal);
   expect(first).toHaveLength(MAX_DELETIONS_PER_ANSWER);

@@ -1,25 +1,29 @@
+// Watchers of the cluster group over scripted streams, by a clock that the test owns.
 import { EventEmitter } from 'node:events';
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import {
-  ClusterChangeSchema,
+  bytesOfWatchResponse,
   StreamSchema,
   WatchClusterResponseSchema,
-  type ClusterChange,
   type WatchClusterResponse,
 } from '@robustmq/rpc';
+import { drained, VirtualClock } from '@robustmq/testkit';
 import { ClusterState } from '../src/cluster/cluster-state.ts';
+import { encodeChange } from '../src/cluster/row-kinds.ts';
 import { WatchHub } from '../src/watch-hub.ts';
-import { PART_BYTES } from '../src/watch-parts.ts';
+import { PART_BYTES } from '../src/watch-messages.ts';
 
-/** A watcher that reads at once, or never. */
+/** A watcher that takes what it is sent at once, or when the test says so. */
 class Watcher extends EventEmitter {
   readonly request: { fromRevision: bigint };
   readonly received: WatchClusterResponse[] = [];
+  readonly sizes: number[] = [];
   cancelled = false;
   writableEnded = false;
-  writableLength = 0;
-  readonly isStuck: boolean;
+  destroyed = false;
   failure: unknown;
+  isStuck: boolean;
+  #untaken: (() => void)[] = [];
 
   constructor(fromRevision: bigint, isStuck = false) {
     super();
@@ -27,9 +31,17 @@ class Watcher extends EventEmitter {
     this.isStuck = isStuck;
   }
 
-  write(message: WatchClusterResponse): void {
-    this.received.push(message);
-    if (this.isStuck) this.writableLength++;
+  write(message: WatchClusterResponse, taken: () => void): void {
+    const bytes = bytesOfWatchResponse(message)!;
+    this.sizes.push(bytes.length);
+    this.received.push(fromBinary(WatchClusterResponseSchema, bytes));
+    this.#untaken.push(taken);
+    if (!this.isStuck) setImmediate(() => this.take());
+  }
+
+  /** Takes everything that was sent. */
+  take(): void {
+    for (const taken of this.#untaken.splice(0)) taken();
   }
 
   end(): void {
@@ -37,6 +49,7 @@ class Watcher extends EventEmitter {
   }
 
   destroy(error: unknown): void {
+    this.destroyed = true;
     this.failure = error;
     this.emit('close');
   }
@@ -49,106 +62,129 @@ class Watcher extends EventEmitter {
 describe('watch', () => {
   let state: ClusterState;
   let hub: WatchHub;
+  let clock: VirtualClock;
+  /** Whether a periodic check waits in the clock as long as there are watchers. */
+  let hasCheck: boolean;
   beforeEach(() => {
     state = new ClusterState();
-    hub = new WatchHub(() => state);
+    clock = new VirtualClock();
+    hasCheck = true;
+    hub = newHub();
   });
 
-  const change = (value: string): ClusterChange =>
-    create(ClusterChangeSchema, { change: { case: 'config', value: { key: 'k', value } } });
-  const publish = (count = 1, rows = 1): void => {
-    for (let i = 0; i < count; i++) {
-      state.meta.revision++;
-      hub.publish(
-        state.meta.revision,
-        Array.from({ length: rows }, () => change(String(state.meta.revision))),
-      );
+  const newHub = (over: Partial<ConstructorParameters<typeof WatchHub>[0]> = {}): WatchHub =>
+    new WatchHub({ state, clock, timers: clock, ...over });
+  const setMeta = (over: object): void => state.install('meta', '', { ...state.meta, ...over });
+  const addStream = (init: MessageInitShape<typeof StreamSchema>): void =>
+    state.install('streams', init.streamId!, create(StreamSchema, { tenant: 't', ...init }));
+  const change = (value: string): Buffer =>
+    encodeChange({ case: 'config', value: { $typeName: 'robustmq.meta.v1.DynamicConfig', key: 'k', value } });
+  const publishRows = (rows: Buffer[]): void => {
+    const revision = state.meta.revision + 1n;
+    setMeta({ revision });
+    hub.publish(revision, rows);
+  };
+  const publish = (count = 1): void => {
+    for (let i = 0; i < count; i++) publishRows([change(String(state.meta.revision))]);
+  };
+  /** Lets everything be sent and taken. */
+  const sent = async (): Promise<void> => {
+    for (let idle = 0; idle < 3; idle++) {
+      await drained();
+      while (hasSoon()) {
+        await clock.advance(0);
+        idle = 0;
+      }
     }
   };
-  const watch = (fromRevision: bigint, isStuck = false): Watcher => {
+  /** Whether something is due now. */
+  const hasSoon = (): boolean => clock.pending > (hasCheck && hub.watchers > 0 ? 1 : 0);
+  const watch = async (fromRevision: bigint, isStuck = false): Promise<Watcher> => {
     const watcher = new Watcher(fromRevision, isStuck);
     hub.add(watcher as never);
+    await sent();
     return watcher;
   };
 
-  test('a new watcher gets a snapshot, then every revision in order', () => {
+  test('a new watcher gets a snapshot, then every revision in order', async () => {
     publish(3);
-    const watcher = watch(0n);
+    const watcher = await watch(0n);
     expect(watcher.received).toMatchObject([{ snapshot: true, snapshotComplete: true, revision: 3n }]);
     publish(2);
+    await sent();
     expect(watcher.revisions).toEqual([3n, 4n, 5n]);
     expect(watcher.received[1]!.snapshot).toBe(false);
   });
 
-  test('a watcher that comes back gets what it missed, and nothing else', () => {
+  test('a watcher that comes back gets what it missed, and nothing else', async () => {
     publish(5);
-    expect(watch(2n).revisions).toEqual([3n, 4n, 5n]);
-    expect(watch(5n).received).toEqual([]);
+    expect((await watch(2n)).revisions).toEqual([3n, 4n, 5n]);
+    expect((await watch(5n)).received).toEqual([]);
   });
 
   test.each([
     ['too old', 1n],
     ['ahead of this server', 99_999n],
-  ])('a revision that is %s starts with a snapshot', (_name, from) => {
+  ])('a revision that is %s starts with a snapshot', async (_name, from) => {
     publish(9_000);
-    expect(watch(from).received[0]).toMatchObject({ snapshot: true, revision: 9_000n });
+    expect((await watch(from)).received[0]).toMatchObject({ snapshot: true, revision: 9_000n });
   });
 
-  test('after a restart there is no history: the current revision goes on, an older one does not', () => {
+  test('after a restart there is no history: the current revision goes on, an older one does not', async () => {
     publish(5);
-    hub = new WatchHub(() => state);
-    expect(watch(5n).received).toEqual([]);
-    expect(watch(4n).received[0]!.snapshot).toBe(true);
+    hub = newHub();
+    expect((await watch(5n)).received).toEqual([]);
+    expect((await watch(4n)).received[0]!.snapshot).toBe(true);
   });
 
-  test('history is bounded by revisions and by bytes (I8)', () => {
-    for (let i = 0; i < 100; i++) {
-      state.meta.revision++;
-      hub.publish(state.meta.revision, [change('x'.repeat(400_000))]);
-    }
-    const oldest = [...Array(100).keys()].find(
-      (from) => watch(BigInt(from + 1)).received[0]?.snapshot !== true,
-    );
+  test('history is bounded by revisions and by bytes (I8)', async () => {
+    for (let i = 0; i < 100; i++) publishRows([change('x'.repeat(400_000))]);
+    let oldest = 1n;
+    while ((await watch(oldest, true)).received[0]!.snapshot) oldest++;
     // 16 to 32 MB of them.
-    expect(oldest).toBeGreaterThan(15);
-    expect(oldest).toBeLessThan(65);
+    expect(oldest).toBeGreaterThan(15n);
+    expect(oldest).toBeLessThan(65n);
   });
 
-  const bytesOf = (message: WatchClusterResponse): number =>
-    toBinary(WatchClusterResponseSchema, message).length;
-
-  test('I8: every message is bounded in bytes, whatever rows weigh', () => {
+  test('I8: every message is bounded in bytes, whatever rows weigh', async () => {
     const config = { 'mqtt.filter': 'f'.repeat(60_000) };
-    for (let streamId = 1; streamId <= 150; streamId++)
-      state.putStream(create(StreamSchema, { streamId, tenant: 't', name: `s${streamId}`, config }));
-    state.meta.revision = 7n;
-    const watcher = watch(0n);
-    expect(Math.max(...watcher.received.map(bytesOf))).toBeLessThan(PART_BYTES + 1_000);
-    const large = Array.from({ length: 40 }, () => change('x'.repeat(20_000)));
-    state.meta.revision = 8n;
-    hub.publish(8n, large);
+    for (let streamId = 1; streamId <= 150; streamId++) addStream({ streamId, name: `s${streamId}`, config });
+    setMeta({ revision: 7n });
+    const watcher = await watch(0n);
+    publishRows(Array.from({ length: 40 }, () => change('x'.repeat(20_000))));
+    await sent();
+    expect(Math.max(...watcher.sizes)).toBeLessThan(PART_BYTES + 1_000);
     const told = watcher.received.filter(({ snapshot }) => !snapshot);
     expect(told.map(({ moreFollows }) => moreFollows)).toEqual([true, true, true, false]);
-    expect(Math.max(...told.map(bytesOf))).toBeLessThan(PART_BYTES + 1_000);
-    expect(watch(7n).received).toEqual(told);
+    expect((await watch(7n)).received).toEqual(told);
   });
 
-  test('N2: the last part of a snapshot says which stream id comes next', () => {
-    state.meta.nextStreamId = 42;
-    state.meta.revision = 7n;
-    expect(watch(0n).received.at(-1)).toMatchObject({ snapshotComplete: true, nextStreamId: 42 });
+  test('a row that is larger than a message travels alone', async () => {
+    publish();
+    publishRows([change('a'), change('x'.repeat(PART_BYTES + 1)), change('b')]);
+    const late = await watch(1n);
+    expect(late.received.map(({ changes, moreFollows }) => [changes.length, moreFollows])).toEqual([
+      [1, true],
+      [1, true],
+      [1, false],
+    ]);
   });
 
-  test('a large snapshot comes in parts, the last one says so', () => {
+  test('N2: the last part of a snapshot says which stream id comes next', async () => {
+    setMeta({ nextStreamId: 42, revision: 7n });
+    expect((await watch(0n)).received.at(-1)).toMatchObject({ snapshotComplete: true, nextStreamId: 42 });
+  });
+
+  test('a large snapshot comes in parts, the last one says so', async () => {
     for (let streamId = 1; streamId <= 1_000; streamId++) {
       const shards = Array.from({ length: 10 }, (_, shard) => ({
         shard,
         leader: 'journal-server-0-of-this-cluster',
       }));
-      state.putStream(create(StreamSchema, { streamId, tenant: 't', name: `s${streamId}`, shards }));
+      addStream({ streamId, name: `s${streamId}`, shards });
     }
-    state.meta.revision = 7n;
-    const { received } = watch(0n);
+    setMeta({ revision: 7n });
+    const { received } = await watch(0n);
     expect(received.length).toBeGreaterThan(1);
     expect(received.map(({ snapshotComplete }) => snapshotComplete).lastIndexOf(false)).toBe(
       received.length - 2,
@@ -158,23 +194,107 @@ describe('watch', () => {
     ).toBe(1_000);
   });
 
-  test('a watcher that does not read is cut off; the others are not held up (I8)', () => {
-    const stuck = watch(0n, true);
-    const reading = watch(0n);
+  test('a snapshot shows one revision, though its parts are sent while later ones are applied', async () => {
+    for (let streamId = 1; streamId <= 20; streamId++)
+      addStream({ streamId, name: 'old', config: { x: 'x'.repeat(200_000) } });
+    setMeta({ revision: 7n });
+    const watcher = await watch(0n, true);
+    expect(watcher.received.length).toBeLessThan(10);
+    for (let streamId = 1; streamId <= 20; streamId++) addStream({ streamId, name: 'new' });
+    publish();
+    watcher.isStuck = false;
+    watcher.take();
+    await sent();
+    const snapshot = watcher.received.filter((message) => message.snapshot);
+    expect(new Set(snapshot.map(({ revision }) => revision))).toEqual(new Set([7n]));
+    const names = snapshot
+      .flatMap(({ changes }) => changes)
+      .map((row) => row.change.value as { name?: string });
+    expect(names.filter(({ name }) => name === 'old')).toHaveLength(20);
+    expect(watcher.received.at(-1)).toMatchObject({ snapshot: false, revision: 8n });
+  });
+
+  test('I8: a watcher that does not read gets a few messages, and is cut off when the history has left it behind', async () => {
+    const stuck = await watch(0n, true);
+    const reading = await watch(0n);
     publish(3_000);
-    expect(stuck.received.length).toBeLessThan(1_100);
-    expect(stuck.failure).toMatchObject({ code: 'quota_exceeded' });
+    await sent();
     expect(reading.received.length).toBe(3_001);
+    expect(stuck.received.length).toBeLessThan(10);
+    for (let i = 0; i < 6; i++) {
+      publish(1_000);
+      await sent();
+    }
+    stuck.take();
+    await sent();
+    expect(stuck.failure).toMatchObject({ code: 'quota_exceeded' });
+    expect(reading.failure).toBeUndefined();
     expect(hub.watchers).toBe(1);
   });
 
-  test('what leaves is forgotten; close ends the rest', () => {
-    const gone = watch(0n);
-    const there = watch(0n);
+  test('I8: no more bytes of large messages are on their way to a watcher than of two', async () => {
+    const stuck = await watch(0n, true);
+    stuck.take();
+    for (let i = 0; i < 10; i++) publishRows([change('x'.repeat(PART_BYTES - 100))]);
+    await sent();
+    expect(stuck.sizes.reduce((sum, bytes) => sum + bytes)).toBeLessThan(3 * PART_BYTES);
+  });
+
+  test('N7: a watcher that takes nothing for half a minute is cut off; one that has nothing to take is not', async () => {
+    const idle = await watch(0n);
+    const stuck = await watch(0n, true);
+    await clock.advance(29_000);
+    expect([idle.failure, stuck.failure]).toEqual([undefined, undefined]);
+    await clock.advance(10_000);
+    expect(stuck.failure).toMatchObject({ code: 'quota_exceeded' });
+    await clock.advance(100_000);
+    expect(idle.failure).toBeUndefined();
+  });
+
+  test('what becomes free while the others are served is not forgotten', async () => {
+    const watchers: Watcher[] = [];
+    for (let i = 0; i < 20; i++) watchers.push(await watch(0n));
+    for (let round = 0; round < 30; round++) {
+      publish(7);
+      await drained();
+      await clock.step();
+    }
+    await sent();
+    expect(new Set(watchers.map(({ received }) => received.length))).toEqual(new Set([211]));
+  });
+
+  test('N8: what is sent to many is sent in slices', async () => {
+    let nowMs = 0;
+    let turns = 0;
+    hasCheck = false;
+    // Each look at the clock stands for a message: one millisecond.
+    const slow = { monotonicMs: () => nowMs++ };
+    const soon = (action: () => void) => {
+      turns++;
+      return clock.soon(action);
+    };
+    hub = newHub({
+      clock: slow,
+      timers: { after: () => () => undefined, every: () => () => undefined, soon },
+    });
+    const watchers = Array.from({ length: 64 }, () => new Watcher(0n));
+    for (const watcher of watchers) hub.add(watcher as never);
+    await sent();
+    publish(5);
+    await sent();
+    expect(new Set(watchers.map(({ received }) => received.length))).toEqual(new Set([6]));
+    // Six messages of 64 watchers, five a turn at most.
+    expect(turns).toBeGreaterThan(64);
+  });
+
+  test('what leaves is forgotten; close ends the rest', async () => {
+    const gone = await watch(0n);
+    const there = await watch(0n);
     gone.emit('cancelled');
     publish();
+    await sent();
     expect([gone.received.length, there.received.length]).toEqual([1, 2]);
     hub.close();
-    expect([there.writableEnded, hub.watchers]).toEqual([true, 0]);
+    expect([there.writableEnded, hub.watchers, clock.pending]).toEqual([true, 0, 0]);
   });
 });

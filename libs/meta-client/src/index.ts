@@ -11,6 +11,7 @@ export type {
 export { Incarnations } from './incarnations.ts';
 export { MetaClient, type NodeDescription, type Registration } from './meta-client.ts';
 export {
+  nodeView,
   streamView,
   toNumber,
   uuidText,

@@ -1,192 +1,159 @@
-// The cluster group in memory, and the rows it is made of. Small by nature: nodes, streams, users, settings.
-import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import type { KeyValueBatch, KeyValueEntry } from '@robustmq/kv-store';
+// The cluster group in memory: a table per kind of row. Rows are replaced, never changed, so whoever got one may keep it; what a
+// command does is staged in a draft and becomes visible at once (draft.ts).
+import { create, fromBinary, type Message } from '@bufbuild/protobuf';
+import type { KeyValueEntry } from '@robustmq/kv-store';
 import { GATEWAY_PRODUCER_ID_START } from '@robustmq/record-batch';
 import {
   ClusterMetaSchema,
-  DeletedStreamSchema,
-  DynamicConfigSchema,
-  NodeSchema,
-  StreamSchema,
-  UserSchema,
+  SlotPlacementSchema,
   type ClusterMeta,
   type DeletedStream,
-  SlotPlacementSchema,
+  type DynamicConfig,
   type Node,
   type SlotPlacement,
   type Stream,
   type User,
 } from '@robustmq/rpc';
+import {
+  encodeRow,
+  metaChanges,
+  ROW_KINDS,
+  withChange,
+  type EncodedRow,
+  type KeyOf,
+  type RowKind,
+  type RowName,
+  type RowOf,
+} from './row-kinds.ts';
+import { StreamIndex } from './stream-index.ts';
 
 /** The tenant of clients that name none. */
 export const DEFAULT_TENANT = 'default';
 
-/** A row of the cluster group: its key's first letter names its kind. */
-const KEY = {
-  meta: Buffer.from('m'),
-  node: (nodeId: string) => Buffer.from(`n/${nodeId}`),
-  stream: (streamId: number) => Buffer.from(`t/${String(streamId).padStart(10, '0')}`),
-  user: (tenant: string, name: string) => Buffer.from(`u/${tenant}\u0000${name}`),
-  config: (key: string) => Buffer.from(`c/${key}`),
-  slots: Buffer.from('p'),
-  deletion: (streamId: number) => Buffer.from(`d/${String(streamId).padStart(10, '0')}`),
-};
+/** Rows of one kind, and their bytes. */
+export class ClusterTable<Key extends string | number, Row extends Message> {
+  readonly kind: RowKind<Key, Row>;
+  readonly rows: ReadonlyMap<Key, Row>;
+  readonly #rows = new Map<Key, Row>();
+  readonly #encoded = new Map<Key, EncodedRow>();
 
-/** What one command changed: rows to store and to tell watchers of. */
-export interface ClusterRows {
-  readonly nodes: Set<string>;
-  readonly deletedNodes: Set<string>;
-  readonly streams: Set<number>;
-  readonly deletedStreams: Set<number>;
-  readonly users: Set<string>;
-  readonly deletedUsers: Map<string, { tenant: string; name: string }>;
-  readonly configs: Set<string>;
-  /** Ids whose {@link DeletedStream} was made, changed or forgotten. */
-  readonly deletions: Set<number>;
-  ownershipEpoch: boolean;
-  slots: boolean;
-  featureLevel: boolean;
-  meta: boolean;
+  constructor(kind: RowKind<Key, Row>) {
+    this.kind = kind;
+    this.rows = this.#rows;
+  }
+
+  /** A row as it was stored. */
+  load(stored: Buffer): void {
+    const row = fromBinary(this.kind.schema, stored);
+    this.set(this.kind.keyOf(row), row, withChange(this.kind.change, stored));
+  }
+
+  set(key: Key, row: Row, encoded: EncodedRow): void {
+    this.#rows.set(key, row);
+    this.#encoded.set(key, encoded);
+  }
+
+  delete(key: Key): void {
+    this.#rows.delete(key);
+    this.#encoded.delete(key);
+  }
+
+  encodedOf(key: Key): EncodedRow | undefined {
+    return this.#encoded.get(key);
+  }
+
+  /** The changes that tell of all rows. */
+  *changes(): IterableIterator<Buffer> {
+    if (this.kind.change === undefined) return;
+    for (const { change } of this.#encoded.values()) if (change !== undefined) yield change;
+  }
 }
 
-/** Nothing changed yet. */
-export function noRows(): ClusterRows {
-  return {
-    nodes: new Set(),
-    deletedNodes: new Set(),
-    streams: new Set(),
-    deletedStreams: new Set(),
-    users: new Set(),
-    deletedUsers: new Map(),
-    configs: new Set(),
-    deletions: new Set(),
-    ownershipEpoch: false,
-    slots: false,
-    featureLevel: false,
-    meta: false,
-  };
-}
+/** A table per kind. */
+type ClusterTables = { readonly [Name in RowName]: ClusterTable<KeyOf<Name>, RowOf<Name>> };
 
-/** The applied state. Only apply changes it. */
+const NO_SLOTS: SlotPlacement = create(SlotPlacementSchema);
+
+/** The applied state. Only the commit of a draft changes it. */
 export class ClusterState {
-  readonly nodes = new Map<string, Node>();
-  readonly streams = new Map<number, Stream>();
-  readonly streamIdsByName = new Map<string, number>();
-  readonly users = new Map<string, User>();
-  readonly config = new Map<string, string>();
-  /** Deleted streams by id; see deletions.ts. Watchers are not told. */
-  readonly deletions = new Map<number, DeletedStream>();
+  readonly tables: ClusterTables;
+  readonly index = new StreamIndex();
+
+  constructor() {
+    const kinds: [string, unknown][] = Object.entries(ROW_KINDS);
+    const tables: Record<string, unknown> = {};
+    for (const [name, kind] of kinds) tables[name] = new ClusterTable(kind as never);
+    this.tables = tables as ClusterTables;
+    this.install('meta', '', newMeta());
+  }
+
+  /** State from stored rows. */
+  static load(rows: readonly KeyValueEntry[]): ClusterState {
+    const state = new ClusterState();
+    const byLetter = new Map(Object.values(state.tables).map((table) => [table.kind.letter, table]));
+    for (const { key, value } of rows) byLetter.get(String.fromCharCode(key[0] ?? 0))?.load(value);
+    for (const stream of state.streams.values()) state.index.changed(undefined, stream);
+    return state;
+  }
+
+  get nodes(): ReadonlyMap<string, Node> {
+    return this.tables.nodes.rows;
+  }
+
+  get streams(): ReadonlyMap<number, Stream> {
+    return this.tables.streams.rows;
+  }
+
+  get users(): ReadonlyMap<string, User> {
+    return this.tables.users.rows;
+  }
+
+  get config(): ReadonlyMap<string, DynamicConfig> {
+    return this.tables.config.rows;
+  }
+
+  /** Deleted streams by id; see deletions.ts. */
+  get deletions(): ReadonlyMap<number, DeletedStream> {
+    return this.tables.deletions.rows;
+  }
+
   /** Without any until the cluster was made. */
-  slots: SlotPlacement = create(SlotPlacementSchema);
-  meta: ClusterMeta = create(ClusterMetaSchema, {
+  get slots(): SlotPlacement {
+    return this.tables.slots.rows.get('') ?? NO_SLOTS;
+  }
+
+  get meta(): ClusterMeta {
+    return this.tables.meta.rows.get('') ?? newMeta();
+  }
+
+  streamByName(tenant: string, name: string): Stream | undefined {
+    const id = this.index.idOf(tenant, name);
+    return id === undefined ? undefined : this.streams.get(id);
+  }
+
+  /** Replaces a row in place of a command. */
+  install<Name extends RowName>(name: Name, key: KeyOf<Name>, row: RowOf<Name>): void {
+    const table = this.tables[name] as ClusterTable<KeyOf<Name>, RowOf<Name>>;
+    const before = table.rows.get(key);
+    table.set(key, row, encodeRow(table.kind, row));
+    if (name === 'streams') this.index.changed(before as Stream | undefined, row as unknown as Stream);
+  }
+
+  /** Changes that tell a watcher who knows nothing of everything. */
+  snapshot(): Buffer[] {
+    const changes: Buffer[] = [];
+    for (const table of Object.values(this.tables))
+      for (const change of table.changes()) changes.push(change);
+    changes.push(...metaChanges(undefined, this.meta));
+    return changes;
+  }
+}
+
+function newMeta(): ClusterMeta {
+  return create(ClusterMetaSchema, {
     nextStreamId: 1,
     nextIncarnation: 1n,
     nextProducerId: 1n,
     nextGatewayProducerId: BigInt(GATEWAY_PRODUCER_ID_START),
   });
-
-  /** State from stored rows. */
-  static load(rows: readonly KeyValueEntry[]): ClusterState {
-    const state = new ClusterState();
-    for (const { key, value } of rows) state.#loadRow(key, value);
-    return state;
-  }
-
-  #loadRow(key: Buffer, value: Buffer): void {
-    switch (String.fromCharCode(key[0] ?? 0)) {
-      case 'm':
-        this.meta = fromBinary(ClusterMetaSchema, value);
-        break;
-      case 'p':
-        this.slots = fromBinary(SlotPlacementSchema, value);
-        break;
-      case 'n': {
-        const node = fromBinary(NodeSchema, value);
-        this.nodes.set(node.identity?.nodeId ?? '', node);
-        break;
-      }
-      case 't':
-        this.putStream(fromBinary(StreamSchema, value));
-        break;
-      case 'u': {
-        const user = fromBinary(UserSchema, value);
-        this.users.set(userKey(user.tenant, user.name), user);
-        break;
-      }
-      case 'c': {
-        const entry = fromBinary(DynamicConfigSchema, value);
-        this.config.set(entry.key, entry.value);
-        break;
-      }
-      case 'd': {
-        const deleted = fromBinary(DeletedStreamSchema, value);
-        this.deletions.set(deleted.streamId, deleted);
-        break;
-      }
-    }
-  }
-
-  putStream(stream: Stream): void {
-    this.streams.set(stream.streamId, stream);
-    this.streamIdsByName.set(streamKey(stream.tenant, stream.name), stream.streamId);
-  }
-
-  deleteStream(stream: Stream): void {
-    this.streams.delete(stream.streamId);
-    this.streamIdsByName.delete(streamKey(stream.tenant, stream.name));
-  }
-
-  streamByName(tenant: string, name: string): Stream | undefined {
-    const id = this.streamIdsByName.get(streamKey(tenant, name));
-    return id === undefined ? undefined : this.streams.get(id);
-  }
-
-  /** Adds the changed rows to a batch. */
-  store(rows: ClusterRows, batch: KeyValueBatch, family: string): void {
-    const encode = (bytes: Uint8Array): Buffer =>
-      Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (const nodeId of rows.nodes) {
-      const node = this.nodes.get(nodeId);
-      if (node !== undefined) batch.put(family, KEY.node(nodeId), encode(toBinary(NodeSchema, node)));
-    }
-    for (const nodeId of rows.deletedNodes) batch.delete(family, KEY.node(nodeId));
-    for (const streamId of rows.streams) {
-      const stream = this.streams.get(streamId);
-      if (stream !== undefined)
-        batch.put(family, KEY.stream(streamId), encode(toBinary(StreamSchema, stream)));
-    }
-    for (const streamId of rows.deletedStreams) batch.delete(family, KEY.stream(streamId));
-    for (const key of rows.users) {
-      const user = this.users.get(key);
-      if (user !== undefined)
-        batch.put(family, KEY.user(user.tenant, user.name), encode(toBinary(UserSchema, user)));
-    }
-    for (const { tenant, name } of rows.deletedUsers.values()) batch.delete(family, KEY.user(tenant, name));
-    for (const key of rows.configs) {
-      const value = this.config.get(key);
-      if (value === undefined) batch.delete(family, KEY.config(key));
-      else
-        batch.put(
-          family,
-          KEY.config(key),
-          encode(toBinary(DynamicConfigSchema, create(DynamicConfigSchema, { key, value }))),
-        );
-    }
-    for (const streamId of rows.deletions) {
-      const deleted = this.deletions.get(streamId);
-      if (deleted === undefined) batch.delete(family, KEY.deletion(streamId));
-      else batch.put(family, KEY.deletion(streamId), encode(toBinary(DeletedStreamSchema, deleted)));
-    }
-    if (rows.slots) batch.put(family, KEY.slots, encode(toBinary(SlotPlacementSchema, this.slots)));
-    batch.put(family, KEY.meta, encode(toBinary(ClusterMetaSchema, this.meta)));
-  }
-}
-
-/** Name of a user within the state's maps. */
-export function userKey(tenant: string, name: string): string {
-  return `${tenant}\u0000${name}`;
-}
-
-function streamKey(tenant: string, name: string): string {
-  return `${tenant}\u0000${name}`;
 }

@@ -25,10 +25,13 @@ import {
   type Command,
   type RegisterNodeRequest,
   type SlotPlacement,
+  type Stream,
 } from '@robustmq/rpc';
 import { SLOTS } from '../slots.ts';
-import { DEFAULT_TENANT, type ClusterRows, type ClusterState } from './cluster-state.ts';
+import type { Steps } from '../steps.ts';
+import { DEFAULT_TENANT } from './cluster-state.ts';
 import { acknowledgeDeletions } from './deletions.ts';
+import type { ClusterDraft } from './draft.ts';
 import { putDynamicConfig } from './dynamic-config.ts';
 import { raiseFeatureLevel } from './feature-level.ts';
 import { claimLeadership, endNodes, registerNode } from './nodes.ts';
@@ -52,8 +55,7 @@ export interface LeaseTimes {
 
 /** A command with what it works on. */
 export interface CommandCall {
-  readonly state: ClusterState;
-  readonly rows: ClusterRows;
+  readonly draft: ClusterDraft;
   readonly command: Command;
   readonly leases: LeaseTimes;
 }
@@ -85,92 +87,107 @@ type ClusterCase =
   | 'putDynamicConfig'
   | 'raiseFeatureLevel';
 
-const COMMANDS: { readonly [C in ClusterCase]: (call: CommandCall, value: ValueOf<C>) => Answer } = {
-  bootstrap: ({ state, rows }, value) => {
-    bootstrap(state, rows, value);
-    return () => new Uint8Array();
+/** What a command answers when its response is empty. */
+const NO_RESPONSE: Answer = () => new Uint8Array();
+
+const COMMANDS: {
+  readonly [C in ClusterCase]: (call: CommandCall, value: ValueOf<C>) => Answer | Steps<Answer>;
+} = {
+  bootstrap: ({ draft }, value) => {
+    bootstrap(draft, value);
+    return NO_RESPONSE;
   },
-  placeSlots: ({ state, rows }, { placement }) => {
-    placeSlots(state, rows, placement);
-    return () => new Uint8Array();
+  placeSlots: ({ draft }, { placement }) => {
+    placeSlots(draft, placement);
+    return NO_RESPONSE;
   },
   registerNode: register,
-  endNodes: ({ state, rows, command }, value) => {
-    endNodes(state, rows, value, command.nowMs);
+  *endNodes({ draft, command }, value) {
+    yield* endNodes(draft, value, command.nowMs);
     return () => encoded(ReleaseNodeResponseSchema, {});
   },
-  createStream: ({ state, rows, command }, value) => {
+  *createStream({ draft, command }, value) {
     const { nowMs, entropy } = command;
-    const defaults = defaultsOf(state, command);
-    const stream = createStream(state, rows, value, defaults, nowMs, topicIdOf(entropy));
-    return (revision) => encoded(CreateStreamResponseSchema, { stream, revision });
+    const stream = yield* createStream(draft, value, defaultsOf(draft, command), nowMs, topicIdOf(entropy));
+    return (revision) => encoded(CreateStreamResponseSchema, { stream: answered(stream, value), revision });
   },
-  deleteStream: ({ state, rows }, value) => {
-    deleteStream(state, rows, value);
+  *deleteStream({ draft }, value) {
+    yield* deleteStream(draft, value);
     return (revision) => encoded(DeleteStreamResponseSchema, { revision });
   },
-  addShards: ({ state, rows, command }, value) => {
-    const stream = addShards(state, rows, value, defaultsOf(state, command).quotas);
-    return (revision) => encoded(AddShardsResponseSchema, { stream, revision });
+  *addShards({ draft, command }, value) {
+    const stream = yield* addShards(draft, value, defaultsOf(draft, command).quotas);
+    return (revision) => encoded(AddShardsResponseSchema, { stream: answered(stream, value), revision });
   },
-  alterStreamConfig: ({ state, rows }, value) => {
-    const stream = alterStreamConfig(state, rows, value);
-    return (revision) => encoded(AlterStreamConfigResponseSchema, { stream, revision });
+  alterStreamConfig: ({ draft }, value) => {
+    const stream = alterStreamConfig(draft, value);
+    return (revision) =>
+      encoded(AlterStreamConfigResponseSchema, { stream: answered(stream, value), revision });
   },
-  acknowledgeOwnership: ({ state, rows }, value) => {
-    acknowledgeOwnership(state, rows, value);
+  *acknowledgeOwnership({ draft }, value) {
+    yield* acknowledgeOwnership(draft, value);
     return () => encoded(AcknowledgeOwnershipResponseSchema, {});
   },
-  claimLeadership: ({ state, rows }, value) => {
-    claimLeadership(state, rows, value);
+  *claimLeadership({ draft }, value) {
+    yield* claimLeadership(draft, value);
     return (revision) => encoded(ClaimLeadershipResponseSchema, { revision });
   },
-  acknowledgeDeletions: ({ state, rows }, value) => {
-    acknowledgeDeletions(state, rows, value);
+  *acknowledgeDeletions({ draft }, value) {
+    yield* acknowledgeDeletions(draft, value);
     return () => encoded(AcknowledgeDeletionsResponseSchema, {});
   },
-  alterIsr: ({ state, rows }, value) => {
-    const { isrMembers: members, isrVersion } = alterIsr(state, rows, value);
+  alterIsr: ({ draft }, value) => {
+    const { isrMembers: members, isrVersion } = alterIsr(draft, value);
     return () => encoded(AlterIsrResponseSchema, { members, isrVersion });
   },
-  allocateProducerIds: ({ state, rows }, value) => allocateProducerIds(state, rows, value),
-  putUser: ({ state, rows }, value) => {
-    putUser(state, rows, value);
+  allocateProducerIds: ({ draft }, value) => allocateProducerIds(draft, value),
+  putUser: ({ draft }, value) => {
+    putUser(draft, value);
     return (revision) => encoded(PutUserResponseSchema, { revision });
   },
-  deleteUser: ({ state, rows }, value) => {
-    deleteUser(state, rows, value);
+  deleteUser: ({ draft }, value) => {
+    deleteUser(draft, value);
     return (revision) => encoded(DeleteUserResponseSchema, { revision });
   },
-  putDynamicConfig: ({ state, rows }, value) => {
-    putDynamicConfig(state, rows, value);
+  putDynamicConfig: ({ draft }, value) => {
+    putDynamicConfig(draft, value);
     return (revision) => encoded(PutDynamicConfigResponseSchema, { revision });
   },
-  raiseFeatureLevel: ({ state, rows }, value) => {
-    raiseFeatureLevel(state, rows, value);
+  raiseFeatureLevel: ({ draft }, value) => {
+    raiseFeatureLevel(draft, value);
     return (revision) => encoded(RaiseFeatureLevelResponseSchema, { level: value.level, revision });
   },
 };
 
-/** Changes the state and notes the changed rows. @throws BrokerError with nothing changed */
-export function runCommand(call: CommandCall): Answer {
+/** Changes the draft. @throws BrokerError; the draft is worth nothing then */
+export function* runCommand(call: CommandCall): Steps<Answer> {
   const { command } = call.command;
-  const rows: Readonly<Record<string, (call: CommandCall, value: never) => Answer>> = COMMANDS;
+  const rows: Readonly<Record<string, (call: CommandCall, value: never) => Answer | Steps<Answer>>> =
+    COMMANDS;
   const run =
     command.case === undefined || !Object.hasOwn(rows, command.case) ? undefined : rows[command.case];
   if (run === undefined)
     throw new BrokerError('unsupported', `no command of the cluster group: ${command.case ?? 'none'}`);
-  return run(call, command.value as never);
+  const answer = run(call, command.value as never);
+  return typeof answer === 'function' ? answer : yield* answer;
 }
 
-function register({ state, rows, command, leases }: CommandCall, request: RegisterNodeRequest): Answer {
+/**
+ * A stream in an answer, which is kept for a repeat of the request (rule M2): its shards, up to a thousand, are in its row, where
+ * the service reads them. What was only tried has no row.
+ */
+function answered(stream: Stream, { validateOnly }: { readonly validateOnly: boolean }): Stream {
+  return validateOnly ? stream : { ...stream, shards: [] };
+}
+
+function* register({ draft, command, leases }: CommandCall, request: RegisterNodeRequest): Steps<Answer> {
   const { leaseDurationMs, renewIntervalMs } = leases;
   const { nowMs, entropy, defaults } = command;
-  const node = registerNode(state, rows, request, nowMs);
+  const node = yield* registerNode(draft, request, nowMs);
   if (request.kind === ServiceKind.JOURNAL)
-    ensureMqttStream(state, rows, DEFAULT_TENANT, defaults?.mqttShards ?? 1, nowMs, topicIdOf(entropy));
+    yield* ensureMqttStream(draft, DEFAULT_TENANT, defaults?.mqttShards ?? 1, nowMs, topicIdOf(entropy));
   return (revision) => {
-    const { clusterId } = state.meta;
+    const { clusterId } = draft.meta;
     return encoded(RegisterNodeResponseSchema, {
       node,
       leaseDurationMs,
@@ -181,48 +198,37 @@ function register({ state, rows, command, leases }: CommandCall, request: Regist
   };
 }
 
-function defaultsOf({ config }: ClusterState, { defaults: sent }: Command): StreamDefaults {
+function defaultsOf({ config }: ClusterDraft, { defaults: sent }: Command): StreamDefaults {
   return {
-    shards: Number(config.get('streams.default.partitions') ?? sent?.streamShards ?? 1),
-    mqttFilter: config.get('streams.default.mqtt.filter') ?? sent?.streamMqttFilter ?? 'none',
+    shards: Number(config.get('streams.default.partitions')?.value ?? sent?.streamShards ?? 1),
+    mqttFilter: config.get('streams.default.mqtt.filter')?.value ?? sent?.streamMqttFilter ?? 'none',
     quotas: { streams: sent?.tenantStreams ?? 0, shards: sent?.tenantShards ?? 0 },
   };
 }
 
-function allocateProducerIds(
-  state: ClusterState,
-  rows: ClusterRows,
-  request: AllocateProducerIdsRequest,
-): () => Uint8Array {
+function allocateProducerIds(draft: ClusterDraft, request: AllocateProducerIdsRequest): Answer {
   if (request.count < 1 || request.count > MAX_PRODUCER_IDS)
     throw new BrokerError('invalid_argument', `1 to ${MAX_PRODUCER_IDS} producer ids at a time`);
-  const base = state.meta.nextProducerId;
+  const base = draft.meta.nextProducerId;
   if (isGatewayProducerId(Number(base) + request.count))
     throw new BrokerError('quota_exceeded', 'producer ids are used up');
-  state.meta.nextProducerId = base + BigInt(request.count);
-  rows.meta = true;
+  draft.meta.nextProducerId = base + BigInt(request.count);
   return () => encoded(AllocateProducerIdsResponseSchema, { base, count: request.count });
 }
 
-function bootstrap(
-  state: ClusterState,
-  rows: ClusterRows,
-  { clusterId, admin, featureLevel }: Bootstrap,
-): void {
-  if (state.meta.clusterId !== '') throw new BrokerError('already_exists', 'the cluster exists');
-  state.meta.clusterId = clusterId;
-  state.meta.featureLevel = featureLevel;
-  rows.meta = true;
-  if (admin !== undefined) putUser(state, rows, { user: admin, createOnly: true });
+function bootstrap(draft: ClusterDraft, { clusterId, admin, featureLevel }: Bootstrap): void {
+  if (draft.meta.clusterId !== '') throw new BrokerError('already_exists', 'the cluster exists');
+  draft.meta.clusterId = clusterId;
+  draft.meta.featureLevel = featureLevel;
+  if (admin !== undefined) putUser(draft, { user: admin, createOnly: true });
 }
 
 /** Once: a slot that holds rows moves in steps, not by another placement. */
-function placeSlots(state: ClusterState, rows: ClusterRows, placement: SlotPlacement | undefined): void {
-  if (state.slots.dataGroups.length > 0) throw new BrokerError('already_exists', 'the slots are placed');
+function placeSlots(draft: ClusterDraft, placement: SlotPlacement | undefined): void {
+  if (draft.slots.has('')) throw new BrokerError('already_exists', 'the slots are placed');
   if (placement?.dataGroups.length !== SLOTS)
     throw new BrokerError('invalid_argument', `a placement names the groups of ${SLOTS} slots`);
-  state.slots = placement;
-  rows.slots = true;
+  draft.slots.put(placement);
 }
 
 function encoded<D extends DescMessage>(schema: D, response: MessageInitShape<D>): Uint8Array {

@@ -8,20 +8,21 @@ import {
   type NodeIdentity,
   type Stream,
 } from '@robustmq/rpc';
-import type { ClusterRows, ClusterState } from './cluster-state.ts';
+import type { Steps } from '../steps.ts';
+import type { ClusterState } from './cluster-state.ts';
+import type { ClusterDraft } from './draft.ts';
 import { liveNode } from './live-node.ts';
 
 /** Most deletions in one answer. */
 export const MAX_DELETIONS_PER_ANSWER = 1_000;
 
 /** Notes that a stream was deleted, for every directory with a replica of it. */
-export function noteDeletion(state: ClusterState, rows: ClusterRows, stream: Stream): void {
+export function noteDeletion(draft: ClusterDraft, stream: Stream): void {
   const { streamId, topicId } = stream;
   const replicas = stream.shards.flatMap((shard) => shard.replicas);
   const directoryIds = [...new Set(replicas.map((replica) => replica.directoryId))].sort();
   if (directoryIds.length === 0) return;
-  state.deletions.set(streamId, create(DeletedStreamSchema, { streamId, topicId, directoryIds }));
-  rows.deletions.add(streamId);
+  draft.deletions.put(create(DeletedStreamSchema, { streamId, topicId, directoryIds }));
 }
 
 /** What the directory of a live node may still hold. @throws BrokerError `fenced` */
@@ -34,23 +35,22 @@ export function deletionsOf(state: ClusterState, caller: NodeIdentity | undefine
 }
 
 /** The caller's directory holds nothing of these streams any more. @throws BrokerError `fenced` */
-export function acknowledgeDeletions(
-  state: ClusterState,
-  rows: ClusterRows,
+export function* acknowledgeDeletions(
+  draft: ClusterDraft,
   { node, streamIds }: AcknowledgeDeletionsRequest,
-): void {
-  const directoryId = directoryOf(state, node);
+): Steps<void> {
+  const directoryId = directoryOf(draft, node);
   for (const streamId of streamIds) {
-    const deleted = state.deletions.get(streamId);
+    yield;
+    const deleted = draft.deletions.get(streamId);
     if (deleted === undefined || !deleted.directoryIds.includes(directoryId)) continue;
     const directoryIds = deleted.directoryIds.filter((each) => each !== directoryId);
-    if (directoryIds.length === 0) state.deletions.delete(streamId);
-    else state.deletions.set(streamId, { ...deleted, directoryIds });
-    rows.deletions.add(streamId);
+    if (directoryIds.length === 0) draft.deletions.delete(streamId);
+    else draft.deletions.put({ ...deleted, directoryIds });
   }
 }
 
 /** As registered: what a caller says of itself decides nothing. */
-function directoryOf(state: ClusterState, caller: NodeIdentity | undefined): string {
+function directoryOf(state: Parameters<typeof liveNode>[0], caller: NodeIdentity | undefined): string {
   return liveNode(state, caller).identity?.directoryId ?? '';
 }

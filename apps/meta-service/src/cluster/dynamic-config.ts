@@ -1,7 +1,8 @@
 // Settings of the cluster that change at run time: a closed list, each with what it may be.
+import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
-import type { PutDynamicConfigRequest } from '@robustmq/rpc';
-import type { ClusterRows, ClusterState } from './cluster-state.ts';
+import { DynamicConfigSchema, type PutDynamicConfigRequest } from '@robustmq/rpc';
+import type { ClusterDraft } from './draft.ts';
 import { MAX_SHARDS_PER_STREAM } from './streams.ts';
 
 const DYNAMIC_CONFIGS: Readonly<Record<string, (value: string) => boolean>> = {
@@ -11,11 +12,7 @@ const DYNAMIC_CONFIGS: Readonly<Record<string, (value: string) => boolean>> = {
 };
 
 /** Sets or (by an empty value) removes settings, all or none. @throws BrokerError `invalid_argument` */
-export function putDynamicConfig(
-  state: ClusterState,
-  rows: ClusterRows,
-  { entries }: PutDynamicConfigRequest,
-): void {
+export function putDynamicConfig({ config }: ClusterDraft, { entries }: PutDynamicConfigRequest): void {
   for (const { key, value } of entries) {
     const check = Object.hasOwn(DYNAMIC_CONFIGS, key) ? DYNAMIC_CONFIGS[key] : undefined;
     if (check === undefined) throw new BrokerError('invalid_argument', `${key} is no dynamic configuration`);
@@ -23,8 +20,7 @@ export function putDynamicConfig(
       throw new BrokerError('invalid_argument', `${key} cannot be '${value}'`);
   }
   for (const { key, value } of entries) {
-    if (value === '') state.config.delete(key);
-    else state.config.set(key, value);
-    rows.configs.add(key);
+    if (value === '') config.delete(key);
+    else config.put(create(DynamicConfigSchema, { key, value }));
   }
 }

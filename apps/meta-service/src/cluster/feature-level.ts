@@ -2,11 +2,14 @@
 // so that an upgrade can be rolled back until somebody says that it stays.
 import { BrokerError } from '@robustmq/errors';
 import type { RaiseFeatureLevelRequest, RegisterNodeRequest } from '@robustmq/rpc';
-import type { ClusterRows, ClusterState } from './cluster-state.ts';
+import type { ClusterDraft } from './draft.ts';
 
 /** @throws BrokerError `unsupported` for a node whose build does not know what the cluster uses already */
-export function checkFeatureLevel(state: ClusterState, { nodeId, featureLevel }: RegisterNodeRequest): void {
-  const { featureLevel: used } = state.meta;
+export function checkFeatureLevel(
+  { meta }: ClusterDraft,
+  { nodeId, featureLevel }: RegisterNodeRequest,
+): void {
+  const { featureLevel: used } = meta;
   if (featureLevel < used)
     throw new BrokerError(
       'unsupported',
@@ -15,16 +18,11 @@ export function checkFeatureLevel(state: ClusterState, { nodeId, featureLevel }:
 }
 
 /** Raises the level. @throws BrokerError `conflict` naming a live node that does not know it, `out_of_range` downwards */
-export function raiseFeatureLevel(
-  state: ClusterState,
-  rows: ClusterRows,
-  { level }: RaiseFeatureLevelRequest,
-): void {
-  const { meta } = state;
+export function raiseFeatureLevel({ meta, nodes }: ClusterDraft, { level }: RaiseFeatureLevelRequest): void {
   if (level === meta.featureLevel) return;
   if (level < meta.featureLevel)
     throw new BrokerError('out_of_range', `the cluster uses feature level ${meta.featureLevel} already`);
-  for (const node of state.nodes.values()) {
+  for (const node of nodes.values()) {
     if (node.live && node.featureLevel < level)
       throw new BrokerError(
         'conflict',
@@ -32,5 +30,4 @@ export function raiseFeatureLevel(
       );
   }
   meta.featureLevel = level;
-  rows.featureLevel = true;
 }

@@ -12,7 +12,8 @@ import {
   type Shard,
   type Stream,
 } from '@robustmq/rpc';
-import type { ClusterRows, ClusterState } from './cluster-state.ts';
+import type { Steps } from '../steps.ts';
+import type { ClusterDraft } from './draft.ts';
 import { checkFeatureLevel } from './feature-level.ts';
 import { liveNode } from './live-node.ts';
 import { settleOwnership } from './ownership.ts';
@@ -21,17 +22,12 @@ import { settleOwnership } from './ownership.ts';
 const PRODUCER_IDS_PER_GATEWAY = 16;
 
 /** A new incarnation of a node; the one before, if any, ends with this very command. */
-export function registerNode(
-  state: ClusterState,
-  rows: ClusterRows,
-  request: RegisterNodeRequest,
-  nowMs: bigint,
-): Node {
+export function* registerNode(draft: ClusterDraft, request: RegisterNodeRequest, nowMs: bigint): Steps<Node> {
   if (!/^[\w.-]{1,128}$/.test(request.nodeId))
     throw new BrokerError('invalid_argument', 'a node id is 1 to 128 letters, digits, _ . -');
   checkDescription(request);
-  checkFeatureLevel(state, request);
-  const previous = state.nodes.get(request.nodeId);
+  checkFeatureLevel(draft, request);
+  const previous = draft.nodes.get(request.nodeId);
   if (previous?.live === true && isRepeat(previous, request)) return previous;
   if (previous !== undefined && previous.kind !== request.kind) {
     throw new BrokerError('conflict', `node id ${request.nodeId} belongs to another kind of service`);
@@ -40,12 +36,12 @@ export function registerNode(
     throw new BrokerError('invalid_argument', 'a node says what kind of service it is');
   if (request.kind === ServiceKind.JOURNAL && request.directoryId === '')
     throw new BrokerError('invalid_argument', 'a journal-server names its data directory');
-  if (previous?.live === true) endNode(state, rows, previous, nowMs);
+  if (previous?.live === true) yield* endNode(draft, previous, nowMs);
   const isGateway = request.kind === ServiceKind.MQTT_GATEWAY;
   const node = create(NodeSchema, {
     identity: {
       nodeId: request.nodeId,
-      incarnation: state.meta.nextIncarnation++,
+      incarnation: draft.meta.nextIncarnation++,
       directoryId: request.directoryId,
     },
     kind: request.kind,
@@ -56,18 +52,17 @@ export function registerNode(
     nonce: request.nonce,
     live: true,
     registeredAtMs: nowMs,
-    number: previous?.number ?? nextNumber(state, request.kind),
+    number: previous?.number ?? nextNumber(draft, request.kind),
     // Which owners it routes by is known when it says so: until then no stream becomes active (rule O2).
     ownershipEpoch: 0n,
-    producerIdBase: isGateway ? state.meta.nextGatewayProducerId : 0n,
+    producerIdBase: isGateway ? draft.meta.nextGatewayProducerId : 0n,
     producerIdCount: isGateway ? PRODUCER_IDS_PER_GATEWAY : 0,
   });
-  if (isGateway) state.meta.nextGatewayProducerId += BigInt(PRODUCER_IDS_PER_GATEWAY);
-  state.nodes.set(request.nodeId, node);
-  rows.nodes.add(request.nodeId);
+  if (isGateway) draft.meta.nextGatewayProducerId += BigInt(PRODUCER_IDS_PER_GATEWAY);
+  draft.nodes.put(node);
   if (request.kind === ServiceKind.JOURNAL) {
-    renewMemberships(state, rows, node);
-    checkDirectory(state, rows, node);
+    yield* renewMemberships(draft, node);
+    yield* checkDirectory(draft, node);
   }
   return node;
 }
@@ -101,8 +96,8 @@ const ENDED_NODE_KEPT_MS = 3_600_000n;
 const MAX_ENDED_BROKERS = 1_000;
 
 /** Rows that nobody needs any more. A journal's names the directory of its copies and stays. */
-function goneNodes(state: ClusterState, nowMs: bigint): Node[] {
-  const old = [...state.nodes.values()].filter(
+function goneNodes(draft: ClusterDraft, nowMs: bigint): Node[] {
+  const old = [...draft.nodes.values()].filter(
     (node) => !node.live && node.endedAtMs + ENDED_NODE_KEPT_MS <= nowMs,
   );
   const brokers = old
@@ -113,22 +108,18 @@ function goneNodes(state: ClusterState, nowMs: bigint): Node[] {
 }
 
 /** Ends these incarnations, as far as they live, and drops the rows of what ended long ago. */
-export function endNodes(state: ClusterState, rows: ClusterRows, { nodes }: EndNodes, nowMs: bigint): void {
+export function* endNodes(draft: ClusterDraft, { nodes }: EndNodes, nowMs: bigint): Steps<void> {
   for (const identity of nodes) {
-    const node = state.nodes.get(identity.nodeId);
+    const node = draft.nodes.get(identity.nodeId);
     if (node?.live === true && node.identity?.incarnation === identity.incarnation)
-      endNode(state, rows, node, nowMs);
+      yield* endNode(draft, node, nowMs);
   }
-  for (const node of goneNodes(state, nowMs)) {
-    const nodeId = node.identity?.nodeId ?? '';
-    state.nodes.delete(nodeId);
-    rows.deletedNodes.add(nodeId);
-  }
+  for (const node of goneNodes(draft, nowMs)) draft.nodes.delete(node.identity?.nodeId ?? '');
 }
 
-function nextNumber(state: ClusterState, kind: ServiceKind): number {
-  const number = (state.meta.nextNumber[kind] ?? 0) + 1;
-  state.meta.nextNumber[kind] = number;
+function nextNumber(draft: ClusterDraft, kind: ServiceKind): number {
+  const number = (draft.meta.nextNumber[kind] ?? 0) + 1;
+  draft.meta.nextNumber[kind] = number;
   return number;
 }
 
@@ -136,39 +127,31 @@ function nextNumber(state: ClusterState, kind: ServiceKind): number {
  * Ends an incarnation: what it led goes to another live member of the ISR, or to nobody, and nobody waits for it to
  * route by new owners.
  */
-export function endNode(state: ClusterState, rows: ClusterRows, node: Node, nowMs: bigint): void {
-  node.live = false;
-  node.endedAtMs = nowMs;
-  rows.nodes.add(node.identity?.nodeId ?? '');
+function* endNode(draft: ClusterDraft, node: Node, nowMs: bigint): Steps<void> {
+  draft.nodes.put({ ...node, live: false, endedAtMs: nowMs });
   if (node.kind === ServiceKind.JOURNAL) {
-    for (const stream of state.streams.values()) {
-      for (const shard of stream.shards) {
-        if (shard.leader !== node.identity?.nodeId) continue;
-        shard.leader = '';
-        rows.streams.add(stream.streamId);
-        const successor = successorOf(state, shard);
-        if (successor !== undefined) lead(stream, shard, successor, rows);
-      }
-    }
+    yield* eachShard(draft, (shard) => {
+      if (shard.leader !== node.identity?.nodeId) return shard;
+      const left = { ...shard, leader: '' };
+      const successor = successorOf(draft, left);
+      return successor === undefined ? left : led(left, successor);
+    });
   }
-  if (node.kind === ServiceKind.MQTT_GATEWAY) settleOwnership(state, rows);
+  if (node.kind === ServiceKind.MQTT_GATEWAY) yield* settleOwnership(draft);
 }
 
 /** A journal that comes back with its directory stays in sync where it was, as the run that it is now. */
-function renewMemberships(state: ClusterState, rows: ClusterRows, node: Node): void {
+function* renewMemberships(draft: ClusterDraft, node: Node): Steps<void> {
   const { nodeId, incarnation, directoryId } = node.identity as NodeIdentity;
-  for (const stream of state.streams.values()) {
-    for (const shard of stream.shards) {
-      const member = shard.isrMembers.find((each) => each.nodeId === nodeId);
-      const holdsCopy = shard.replicas.some(
-        (row) => row.nodeId === nodeId && row.directoryId === directoryId,
-      );
-      if (member === undefined || !holdsCopy) continue;
-      member.incarnation = incarnation;
-      shard.isrVersion++;
-      rows.streams.add(stream.streamId);
-    }
-  }
+  yield* eachShard(draft, (shard) => {
+    const isMember = shard.isrMembers.some((member) => member.nodeId === nodeId);
+    const holdsCopy = shard.replicas.some((row) => row.nodeId === nodeId && row.directoryId === directoryId);
+    if (!isMember || !holdsCopy) return shard;
+    const isrMembers = shard.isrMembers.map((member) =>
+      member.nodeId === nodeId ? { ...member, incarnation } : member,
+    );
+    return { ...shard, isrMembers, isrVersion: shard.isrVersion + 1 };
+  });
 }
 
 /**
@@ -176,39 +159,45 @@ function renewMemberships(state: ClusterState, rows: ClusterRows, node: Node): v
  * starts anew in the new directory. If it was the last member the shard keeps naming the lost directory and stays without
  * leader: unavailable, not empty; it can be led again when that directory comes back.
  */
-function checkDirectory(state: ClusterState, rows: ClusterRows, node: Node): void {
-  const nodeId = node.identity?.nodeId ?? '';
-  for (const stream of state.streams.values()) {
-    for (const shard of stream.shards) {
-      const replica = shard.replicas.find((row) => row.nodeId === nodeId);
-      if (replica === undefined || replica.directoryId === node.identity?.directoryId) continue;
-      const isMember = shard.isrMembers.some((member) => member.nodeId === nodeId);
-      if (isMember && shard.isrMembers.length === 1) continue;
-      replica.directoryId = node.identity?.directoryId ?? '';
-      rows.streams.add(stream.streamId);
-      if (!isMember) continue;
-      shard.isrMembers = shard.isrMembers.filter((member) => member.nodeId !== nodeId);
-      shard.isrVersion++;
-    }
-  }
+function* checkDirectory(draft: ClusterDraft, node: Node): Steps<void> {
+  const { nodeId, directoryId } = node.identity as NodeIdentity;
+  yield* eachShard(draft, (shard) => {
+    const replica = shard.replicas.find((row) => row.nodeId === nodeId);
+    if (replica === undefined || replica.directoryId === directoryId) return shard;
+    const isMember = shard.isrMembers.some((member) => member.nodeId === nodeId);
+    if (isMember && shard.isrMembers.length === 1) return shard;
+    const replicas = shard.replicas.map((row) => (row === replica ? { ...row, directoryId } : row));
+    if (!isMember) return { ...shard, replicas };
+    const isrMembers = shard.isrMembers.filter((member) => member.nodeId !== nodeId);
+    return { ...shard, replicas, isrMembers, isrVersion: shard.isrVersion + 1 };
+  });
 }
 
 /**
  * Gives a journal a new leader epoch (rule R3): for every shard that it may lead and nobody does, or for those that it names,
  * also if it leads them now, because it dropped a tail.
  */
-export function claimLeadership(
-  state: ClusterState,
-  rows: ClusterRows,
-  request: ClaimLeadershipRequest,
-): void {
-  const node = liveNode(state, request.node);
+export function* claimLeadership(draft: ClusterDraft, request: ClaimLeadershipRequest): Steps<void> {
+  const node = liveNode(draft, request.node);
   const wanted = new Set(request.shards.map((ref) => `${ref.streamId}/${ref.shard}`));
-  for (const stream of state.streams.values()) {
-    for (const shard of stream.shards) {
-      if (wanted.size > 0 && !wanted.has(`${stream.streamId}/${shard.shard}`)) continue;
-      if (mayLead(shard, node, wanted.size > 0)) lead(stream, shard, node, rows);
+  yield* eachShard(draft, (shard, { streamId }) => {
+    if (wanted.size > 0 && !wanted.has(`${streamId}/${shard.shard}`)) return shard;
+    return mayLead(shard, node, wanted.size > 0) ? led(shard, node) : shard;
+  });
+}
+
+/** Replaces the shards for which `change` answers another one. It may rest before each stream. */
+function* eachShard(draft: ClusterDraft, change: (shard: Shard, stream: Stream) => Shard): Steps<void> {
+  for (const stream of draft.streams.values()) {
+    yield;
+    let shards: Shard[] | undefined;
+    for (const [at, shard] of stream.shards.entries()) {
+      const changed = change(shard, stream);
+      if (changed === shard) continue;
+      shards ??= [...stream.shards];
+      shards[at] = changed;
     }
+    if (shards !== undefined) draft.streams.put({ ...stream, shards });
   }
 }
 
@@ -224,18 +213,21 @@ function mayLead(shard: Shard, node: Node, isNamed: boolean): boolean {
 }
 
 /** The first live member of the ISR that still has the directory of its replica (clean election). */
-function successorOf(state: ClusterState, shard: Shard): Node | undefined {
+function successorOf(draft: ClusterDraft, shard: Shard): Node | undefined {
   for (const { nodeId } of shard.isrMembers) {
-    const node = state.nodes.get(nodeId);
+    const node = draft.nodes.get(nodeId);
     if (node?.live === true && mayLead(shard, node, false)) return node;
   }
   return undefined;
 }
 
-function lead(stream: Stream, shard: Shard, node: Node, rows: ClusterRows): void {
-  shard.leader = node.identity?.nodeId ?? '';
-  shard.leaderIncarnation = node.identity?.incarnation ?? 0n;
-  shard.leaderEpoch++;
-  shard.isrVersion++;
-  rows.streams.add(stream.streamId);
+/** A shard under the next epoch of a leader. */
+function led(shard: Shard, node: Node): Shard {
+  return {
+    ...shard,
+    leader: node.identity?.nodeId ?? '',
+    leaderIncarnation: node.identity?.incarnation ?? 0n,
+    leaderEpoch: shard.leaderEpoch + 1,
+    isrVersion: shard.isrVersion + 1,
+  };
 }

@@ -1,34 +1,33 @@
 // Who owns an MQTT topic, and when a new owner is active (rules O1, O2).
 import { BrokerError } from '@robustmq/errors';
-import { OwnerTable, topicFilterProblem } from '@robustmq/mqtt-topics';
+import { topicFilterProblem } from '@robustmq/mqtt-topics';
 import { ServiceKind, type AcknowledgeOwnershipRequest, type Stream } from '@robustmq/rpc';
-import type { ClusterRows, ClusterState } from './cluster-state.ts';
+import type { Steps } from '../steps.ts';
+import type { ClusterDraft } from './draft.ts';
 import { liveNode } from './live-node.ts';
 
 /**
  * The filter that a new stream gets when it names none. A default never makes a creation fail: a name that is no topic, or
  * one that another stream owns, simply owns nothing.
  */
-export function defaultFilter(state: ClusterState, tenant: string, name: string): string {
+export function defaultFilter(draft: ClusterDraft, tenant: string, name: string): string {
   const isLegal = !name.startsWith('__') && !name.startsWith('$') && topicFilterProblem(name) === undefined;
-  return isLegal && filterConflict(state, tenant, name) === undefined ? name : '';
+  return isLegal && filterConflict(draft, tenant, name) === undefined ? name : '';
 }
 
 /** The stream in the way of a filter: equal, or overlapping without containment. */
-export function filterConflict(
-  state: ClusterState,
+function filterConflict(
+  draft: ClusterDraft,
   tenant: string,
   filter: string,
 ): { readonly filter: string; readonly owner: Stream } | undefined {
-  const owners = new OwnerTable<Stream>();
-  for (const stream of state.streams.values()) {
-    if (stream.tenant === tenant && stream.mqttFilter !== '') owners.set(stream.mqttFilter, stream);
-  }
-  return owners.conflict(filter);
+  const found = draft.index.conflict(tenant, filter);
+  const owner = found === undefined ? undefined : draft.streams.get(found.owner);
+  return found === undefined || owner === undefined ? undefined : { filter: found.filter, owner };
 }
 
 /** @throws BrokerError `invalid_argument` for a filter that is none, `conflict` naming the stream in its way. */
-export function checkFilter(state: ClusterState, tenant: string, filter: string): void {
+export function checkFilter(draft: ClusterDraft, tenant: string, filter: string): void {
   if (filter === '') return;
   const problem = topicFilterProblem(filter);
   if (problem !== undefined)
@@ -41,7 +40,7 @@ export function checkFilter(state: ClusterState, tenant: string, filter: string)
       `mqtt.filter '${filter}': topics that start with $ belong to no stream`,
       { details: { field: 'config' } },
     );
-  const conflict = filterConflict(state, tenant, filter);
+  const conflict = filterConflict(draft, tenant, filter);
   if (conflict === undefined) return;
   throw new BrokerError(
     'conflict',
@@ -50,30 +49,32 @@ export function checkFilter(state: ClusterState, tenant: string, filter: string)
 }
 
 /** A gateway routes by an epoch. */
-export function acknowledgeOwnership(
-  state: ClusterState,
-  rows: ClusterRows,
+export function* acknowledgeOwnership(
+  draft: ClusterDraft,
   request: AcknowledgeOwnershipRequest,
-): void {
-  const node = liveNode(state, request.node);
-  if (request.ownershipEpoch > state.meta.ownershipEpoch)
+): Steps<void> {
+  const node = liveNode(draft, request.node);
+  if (request.ownershipEpoch > draft.meta.ownershipEpoch)
     throw new BrokerError('out_of_range', 'that ownership epoch does not exist yet');
   if (request.ownershipEpoch <= node.ownershipEpoch) return;
-  node.ownershipEpoch = request.ownershipEpoch;
-  rows.nodes.add(node.identity?.nodeId ?? '');
-  settleOwnership(state, rows);
+  draft.nodes.put({ ...node, ownershipEpoch: request.ownershipEpoch });
+  yield* settleOwnership(draft);
 }
 
 /** Activates the streams by whose epoch every live mqtt-gateway routes. */
-export function settleOwnership(state: ClusterState, rows: ClusterRows): void {
-  let reached = state.meta.ownershipEpoch;
-  for (const node of state.nodes.values()) {
+export function* settleOwnership(draft: ClusterDraft): Steps<void> {
+  let reached = draft.meta.ownershipEpoch;
+  for (const node of draft.nodes.values()) {
     if (node.live && node.kind === ServiceKind.MQTT_GATEWAY && node.ownershipEpoch < reached)
       reached = node.ownershipEpoch;
   }
-  for (const stream of state.streams.values()) {
-    if (stream.ownershipActive || stream.ownershipEpoch > reached) continue;
-    stream.ownershipActive = true;
-    rows.streams.add(stream.streamId);
+  const settle = (stream: Stream | undefined): void => {
+    if (stream === undefined || stream.ownershipActive || stream.ownershipEpoch > reached) return;
+    draft.streams.put({ ...stream, ownershipActive: true });
+  };
+  for (const streamId of draft.index.unsettled) {
+    yield;
+    settle(draft.streams.get(streamId));
   }
+  for (const stream of draft.streams.added()) settle(stream);
 }

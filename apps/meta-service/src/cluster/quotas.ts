@@ -1,7 +1,7 @@
 // How many streams and shards a tenant may have (I8, I10): every process holds the rows of all of them, and a journal-server
 // opens files for each.
 import { BrokerError } from '@robustmq/errors';
-import type { ClusterState } from './cluster-state.ts';
+import type { ClusterDraft } from './draft.ts';
 
 /** Limits of one tenant, as the proposer was started with them. */
 export interface TenantQuotas {
@@ -11,12 +11,12 @@ export interface TenantQuotas {
 
 /** @throws BrokerError `quota_exceeded` naming the limit when so many more would be over it */
 export function checkQuotas(
-  state: ClusterState,
+  { index }: ClusterDraft,
   tenant: string,
   more: { readonly streams: number; readonly shards: number },
   quotas: TenantQuotas,
 ): void {
-  const { streams, shards } = usageOf(state, tenant);
+  const { streams, shards } = index.usageOf(tenant);
   if (streams + more.streams > quotas.streams)
     throw new BrokerError('quota_exceeded', `tenant ${tenant} has ${streams} streams of ${quotas.streams}`, {
       details: { quota: 'streams' },
@@ -27,15 +27,4 @@ export function checkQuotas(
       `tenant ${tenant} has ${shards} shards of ${quotas.shards}, ${more.shards} more do not fit`,
       { details: { quota: 'shards' } },
     );
-}
-
-function usageOf(state: ClusterState, tenant: string): { streams: number; shards: number } {
-  let streams = 0;
-  let shards = 0;
-  for (const stream of state.streams.values()) {
-    if (stream.tenant !== tenant) continue;
-    streams++;
-    shards += stream.shards.length;
-  }
-  return { streams, shards };
 }

@@ -2,6 +2,7 @@
 import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
 import {
+  CreateStreamRequestSchema,
   ServiceKind,
   ShardSchema,
   StreamSchema,
@@ -14,12 +15,14 @@ import {
   type Shard,
   type Stream,
 } from '@robustmq/rpc';
-import type { ClusterRows, ClusterState } from './cluster-state.ts';
+import type { Steps } from '../steps.ts';
 import { noteDeletion } from './deletions.ts';
+import type { ClusterDraft } from './draft.ts';
 import { liveNode } from './live-node.ts';
 import { checkFilter, defaultFilter, settleOwnership } from './ownership.ts';
 import { checkQuotas, type TenantQuotas } from './quotas.ts';
 import { streamConfigProblem } from './stream-config.ts';
+import { MQTT_STREAM } from './stream-index.ts';
 
 /** Cluster-wide defaults: dynamic configuration over what the proposer was started with. */
 export interface StreamDefaults {
@@ -34,23 +37,20 @@ export const MAX_SHARDS_PER_STREAM = 1_000;
 export const MAX_STREAMS = 20_000;
 /** Copies of a shard that the journal-servers keep. More are refused as long as nobody would follow the leader (rule R1). */
 const MAX_REPLICATION_FACTOR = 1;
-/** Name of the built-in stream that owns what no other stream owns. */
-export const MQTT_STREAM = 'mqtt';
 
 /** A new stream. @throws BrokerError */
-export function createStream(
-  state: ClusterState,
-  rows: ClusterRows,
+export function* createStream(
+  draft: ClusterDraft,
   request: CreateStreamRequest,
   defaults: StreamDefaults,
   nowMs: bigint,
   topicId: Uint8Array,
-): Stream {
+): Steps<Stream> {
   const { tenant, name } = request;
   checkNames(tenant, name);
-  if (state.streamByName(tenant, name) !== undefined)
+  if (draft.streamByName(tenant, name) !== undefined)
     throw new BrokerError('already_exists', `stream ${name} exists`);
-  if (state.streams.size >= MAX_STREAMS)
+  if (draft.streamCount >= MAX_STREAMS)
     throw new BrokerError('quota_exceeded', `at most ${MAX_STREAMS} streams`);
   const replicas = request.replicationFactor === 0 ? 1 : request.replicationFactor;
   checkReplicationFactor(replicas);
@@ -59,11 +59,11 @@ export function createStream(
     throw new BrokerError('invalid_argument', problem, { details: { field: 'config' } });
   const shards = request.shards === 0 ? defaults.shards : request.shards;
   checkShardCount(shards);
-  if (!request.internal) checkQuotas(state, tenant, { streams: 1, shards }, defaults.quotas);
-  const filter = filterOf(state, request, shards, defaults);
-  const journals = liveJournals(state);
+  if (!request.internal) checkQuotas(draft, tenant, { streams: 1, shards }, defaults.quotas);
+  const filter = filterOf(draft, request, shards, defaults);
+  const journals = liveJournals(draft);
   if (journals.length < replicas) throw tooFewJournals(replicas, journals.length);
-  const streamId = state.meta.nextStreamId;
+  const streamId = draft.meta.nextStreamId;
   const ownsNew = filter !== '';
   const stream = create(StreamSchema, {
     streamId,
@@ -75,38 +75,36 @@ export function createStream(
     shardsAtCreation: shards,
     topicId,
     createdAtMs: nowMs,
-    ownershipEpoch: ownsNew ? state.meta.ownershipEpoch + 1n : state.meta.ownershipEpoch,
+    ownershipEpoch: ownsNew ? draft.meta.ownershipEpoch + 1n : draft.meta.ownershipEpoch,
     ownershipActive: !ownsNew,
     internal: request.internal,
-    shards: Array.from({ length: shards }, (_, shard) => newShard(journals, streamId, shard, replicas)),
+    shards: yield* newShards(journals, streamId, replicas, { from: 0, until: shards }),
   });
   if (request.validateOnly) return stream;
-  state.meta.nextStreamId++;
-  state.putStream(stream);
-  rows.streams.add(streamId);
+  draft.meta.nextStreamId++;
+  draft.streams.put(stream);
   if (ownsNew) {
-    state.meta.ownershipEpoch = stream.ownershipEpoch;
-    rows.ownershipEpoch = true;
-    settleOwnership(state, rows);
+    draft.meta.ownershipEpoch = stream.ownershipEpoch;
+    yield* settleOwnership(draft);
   }
-  return stream;
+  return draft.streams.get(streamId) ?? stream;
 }
 
 /** The filter of a new stream, checked (rule O1). Empty: it owns no MQTT topic. @throws BrokerError */
 function filterOf(
-  state: ClusterState,
+  draft: ClusterDraft,
   { tenant, name, config, internal }: CreateStreamRequest,
   shards: number,
   defaults: StreamDefaults,
 ): string {
-  const hasRoom = mqttShards(state, tenant) + shards <= MAX_MQTT_SHARDS;
+  const hasRoom = draft.index.usageOf(tenant).mqttShards + shards <= MAX_MQTT_SHARDS;
   const asked = config['mqtt.filter'];
   if (asked === undefined && (internal || defaults.mqttFilter !== 'name' || !hasRoom)) {
     if (name === MQTT_STREAM && !hasRoom) throw tooManyMqttShards();
     return '';
   }
-  if (asked === undefined) return defaultFilter(state, tenant, name);
-  checkFilter(state, tenant, asked);
+  if (asked === undefined) return defaultFilter(draft, tenant, name);
+  checkFilter(draft, tenant, asked);
   if (asked !== '' && !hasRoom) throw tooManyMqttShards();
   return asked;
 }
@@ -119,59 +117,47 @@ function tooManyMqttShards(): BrokerError {
 }
 
 /** The stream of a tenant that owns all other MQTT topics; made when the first journal-server is there. */
-export function ensureMqttStream(
-  state: ClusterState,
-  rows: ClusterRows,
+export function* ensureMqttStream(
+  draft: ClusterDraft,
   tenant: string,
   shards: number,
   nowMs: bigint,
   topicId: Uint8Array,
-): void {
-  if (state.streamByName(tenant, MQTT_STREAM) !== undefined || liveJournals(state).length === 0) return;
-  const request = {
+): Steps<void> {
+  if (draft.streamByName(tenant, MQTT_STREAM) !== undefined || liveJournals(draft).length === 0) return;
+  const request = create(CreateStreamRequestSchema, {
     tenant,
     name: MQTT_STREAM,
     shards,
     internal: true,
-    config: {},
     replicationFactor: 1,
-    validateOnly: false,
-  };
-  createStream(
-    state,
-    rows,
-    request as unknown as CreateStreamRequest,
-    { shards, mqttFilter: 'none', quotas: { streams: 0, shards: 0 } },
-    nowMs,
-    topicId,
-  );
+  });
+  const defaults = { shards, mqttFilter: 'none', quotas: { streams: 0, shards: 0 } };
+  yield* createStream(draft, request, defaults, nowMs, topicId);
 }
 
 /** @throws BrokerError `not_found`, `permission_denied` for built-in streams */
-export function deleteStream(state: ClusterState, rows: ClusterRows, request: DeleteStreamRequest): void {
-  const stream = state.streamByName(request.tenant, request.name);
+export function* deleteStream(draft: ClusterDraft, request: DeleteStreamRequest): Steps<void> {
+  const stream = draft.streamByName(request.tenant, request.name);
   if (stream === undefined || (request.streamId !== 0 && request.streamId !== stream.streamId)) {
     throw new BrokerError('not_found', `no stream ${request.name}`);
   }
   if (stream.internal) throw new BrokerError('permission_denied', `stream ${request.name} is built in`);
-  state.deleteStream(stream);
-  rows.deletedStreams.add(stream.streamId);
-  noteDeletion(state, rows, stream);
+  draft.streams.delete(stream.streamId);
+  noteDeletion(draft, stream);
   if (stream.mqttFilter !== '') {
-    state.meta.ownershipEpoch++;
-    rows.ownershipEpoch = true;
-    settleOwnership(state, rows);
+    draft.meta.ownershipEpoch++;
+    yield* settleOwnership(draft);
   }
 }
 
 /** More shards; MQTT topics stay where they hash to by the count at creation (rule O4). */
-export function addShards(
-  state: ClusterState,
-  rows: ClusterRows,
+export function* addShards(
+  draft: ClusterDraft,
   request: AddShardsRequest,
   quotas: TenantQuotas,
-): Stream {
-  const stream = state.streams.get(request.streamId);
+): Steps<Stream> {
+  const stream = draft.streams.get(request.streamId);
   if (stream === undefined) throw new BrokerError('not_found', `no stream ${request.streamId}`);
   if (request.totalShards <= stream.shards.length) {
     throw new BrokerError(
@@ -182,25 +168,21 @@ export function addShards(
   }
   checkShardCount(request.totalShards);
   const more = request.totalShards - stream.shards.length;
-  checkQuotas(state, stream.tenant, { streams: 0, shards: more }, quotas);
-  const journals = liveJournals(state);
+  checkQuotas(draft, stream.tenant, { streams: 0, shards: more }, quotas);
+  const journals = liveJournals(draft);
   const replicas = replicationFactorOf(stream);
   if (journals.length < replicas) throw tooFewJournals(replicas, journals.length);
   if (request.validateOnly) return stream;
-  for (let shard = stream.shards.length; shard < request.totalShards; shard++) {
-    stream.shards.push(newShard(journals, stream.streamId, shard, replicas));
-  }
-  rows.streams.add(stream.streamId);
-  return stream;
+  const range = { from: stream.shards.length, until: request.totalShards };
+  const added = yield* newShards(journals, stream.streamId, replicas, range);
+  const grown = { ...stream, shards: [...stream.shards, ...added] };
+  draft.streams.put(grown);
+  return grown;
 }
 
 /** Changes configs that may change. */
-export function alterStreamConfig(
-  state: ClusterState,
-  rows: ClusterRows,
-  request: AlterStreamConfigRequest,
-): Stream {
-  const stream = state.streams.get(request.streamId);
+export function alterStreamConfig(draft: ClusterDraft, request: AlterStreamConfigRequest): Stream {
+  const stream = draft.streams.get(request.streamId);
   if (stream === undefined) throw new BrokerError('not_found', `no stream ${request.streamId}`);
   const removed = Object.fromEntries(request.remove.map((key) => [key, undefined]));
   const problem =
@@ -210,17 +192,19 @@ export function alterStreamConfig(
   if (problem !== undefined)
     throw new BrokerError('invalid_argument', problem, { details: { field: 'config' } });
   if (request.validateOnly) return stream;
-  Object.assign(stream.config, request.set);
-  for (const key of request.remove) delete stream.config[key];
-  rows.streams.add(stream.streamId);
-  return stream;
+  const config = { ...stream.config, ...request.set };
+  for (const key of request.remove) delete config[key];
+  const altered = { ...stream, config };
+  draft.streams.put(altered);
+  return altered;
 }
 
 /** Compare-and-set of an ISR (rule R2). */
-export function alterIsr(state: ClusterState, rows: ClusterRows, request: AlterIsrRequest): Shard {
-  const node = liveNode(state, request.node);
-  const shard = state.streams.get(request.shard?.streamId ?? 0)?.shards[request.shard?.shard ?? 0];
-  if (shard === undefined) throw new BrokerError('not_found', 'no such shard');
+export function alterIsr(draft: ClusterDraft, request: AlterIsrRequest): Shard {
+  const node = liveNode(draft, request.node);
+  const stream = draft.streams.get(request.shard?.streamId ?? 0);
+  const shard = stream?.shards[request.shard?.shard ?? 0];
+  if (stream === undefined || shard === undefined) throw new BrokerError('not_found', 'no such shard');
   const isLeader =
     shard.leader === node.identity?.nodeId && shard.leaderIncarnation === node.identity.incarnation;
   if (!isLeader || shard.leaderEpoch !== request.leaderEpoch) {
@@ -229,7 +213,7 @@ export function alterIsr(state: ClusterState, rows: ClusterRows, request: AlterI
   if (shard.isrVersion !== request.isrVersion)
     throw new BrokerError('conflict', `ISR is at version ${shard.isrVersion}`);
   for (const member of request.members) {
-    const row = state.nodes.get(member.nodeId);
+    const row = draft.nodes.get(member.nodeId);
     const holdsCopy = shard.replicas.some(
       (replica) => replica.nodeId === member.nodeId && replica.directoryId === row?.identity?.directoryId,
     );
@@ -239,10 +223,9 @@ export function alterIsr(state: ClusterState, rows: ClusterRows, request: AlterI
   }
   if (!request.members.some((member) => member.nodeId === shard.leader))
     throw new BrokerError('invalid_argument', 'an ISR contains its leader');
-  shard.isrMembers = request.members;
-  shard.isrVersion++;
-  rows.streams.add(request.shard?.streamId ?? 0);
-  return shard;
+  const altered = { ...shard, isrMembers: request.members, isrVersion: shard.isrVersion + 1 };
+  draft.streams.put({ ...stream, shards: stream.shards.with(shard.shard, altered) });
+  return altered;
 }
 
 function checkNames(tenant: string, name: string): void {
@@ -289,15 +272,6 @@ function replicasProblem(config: Readonly<Record<string, string>>, replicas: num
   return `configuration min.insync.replicas is at most the replication factor, ${replicas}, not '${value}'`;
 }
 
-function mqttShards(state: ClusterState, tenant: string): number {
-  let count = 0;
-  for (const stream of state.streams.values()) {
-    if (stream.tenant === tenant && (stream.mqttFilter !== '' || stream.name === MQTT_STREAM))
-      count += stream.shardsAtCreation;
-  }
-  return count;
-}
-
 function tooFewJournals(replicas: number, live: number): BrokerError {
   return new BrokerError(
     'not_enough_replicas',
@@ -305,10 +279,24 @@ function tooFewJournals(replicas: number, live: number): BrokerError {
   );
 }
 
-function liveJournals(state: ClusterState): Node[] {
-  return [...state.nodes.values()]
+function liveJournals(draft: ClusterDraft): Node[] {
+  return [...draft.nodes.values()]
     .filter((node) => node.live && node.kind === ServiceKind.JOURNAL)
     .sort((a, b) => a.number - b.number);
+}
+
+function* newShards(
+  journals: readonly Node[],
+  streamId: number,
+  replicationFactor: number,
+  { from, until }: { readonly from: number; readonly until: number },
+): Steps<Shard[]> {
+  const shards: Shard[] = [];
+  for (let shard = from; shard < until; shard++) {
+    yield;
+    shards.push(newShard(journals, streamId, shard, replicationFactor));
+  }
+  return shards;
 }
 
 /** Replicas in turn over the journals, so that leaders spread; the first replica leads. */

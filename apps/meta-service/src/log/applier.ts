@@ -3,17 +3,16 @@
 import { assert, BrokerError } from '@robustmq/errors';
 import { KeyValueBatch, type KeyValueStore } from '@robustmq/kv-store';
 import { TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
-import type { GroupMachine } from '../group-machine.ts';
+import { isSteps, type GroupMachine } from '../group-machine.ts';
+import { inSlices, type Steps } from '../steps.ts';
 import type { CheckpointRule } from './checkpoint-rule.ts';
 import type { AppliedMark, Entry } from './log-entries.ts';
 import { OverlayView } from './overlay-view.ts';
 
-/** A group: its machine, its column family and how the family's other rows are stored with the applied index. */
+/** A group: its machine, and the column family of its rows. */
 export interface LogGroup {
   readonly family: string;
   readonly machine: GroupMachine;
-  /** Rows that the machine keeps in memory. */
-  readonly storeRows?: (batch: KeyValueBatch, family: string) => void;
 }
 
 /** What an {@link Applier} works on. */
@@ -104,8 +103,8 @@ export class Applier {
   }
 
   /**
-   * Applies in log order and yields between commands (N8). Every group's mark is written, so that the mark of an idle
-   * group does not keep the log from being truncated.
+   * Applies in log order and yields between commands, and between the steps of one that has some (N8). Every group's mark is
+   * written, so that the mark of an idle group does not keep the log from being truncated.
    */
   async apply(entries: readonly Entry[], position: number, fetched: FetchedRows): Promise<Outcome[]> {
     const { batch, views } = fetched;
@@ -113,11 +112,11 @@ export class Applier {
     const budget = this.#newBudget();
     for (const entry of entries) {
       if (budget.isSpent) await budget.yield();
-      outcomes.push(this.#applyOne(entry, views));
+      const outcome = this.#applyOne(entry, views);
+      outcomes.push(isOutcome(outcome) ? outcome : await finished(outcome, budget));
     }
     for (const { group, index, term } of entries) this.#applied[group] = { index, term };
-    this.#parts.groups.forEach(({ family, storeRows }, group) => {
-      if (views.has(group)) storeRows?.(batch, family);
+    this.#parts.groups.forEach(({ family }, group) => {
       const { index, term } = this.#applied[group] ?? { index: 0, term: 0 };
       this.#rule.mark(batch, family, { index, term, position });
     });
@@ -126,7 +125,7 @@ export class Applier {
     return outcomes;
   }
 
-  #applyOne(entry: Entry, views: FetchedRows['views']): Outcome {
+  #applyOne(entry: Entry, views: FetchedRows['views']): Outcome | Steps<Uint8Array> {
     if (entry.kind !== 'command') return NOTHING;
     const view = views.get(entry.group);
     assert(view !== undefined, `rows of group ${entry.group} were fetched`);
@@ -146,5 +145,18 @@ export class Applier {
     const found = this.#parts.groups[group];
     assert(found !== undefined, `group ${group} exists`);
     return found;
+  }
+}
+
+function isOutcome(answer: Outcome | Steps<Uint8Array>): answer is Outcome {
+  return answer instanceof BrokerError || !isSteps(answer);
+}
+
+async function finished(steps: Steps<Uint8Array>, budget: TurnBudget): Promise<Outcome> {
+  try {
+    return await inSlices(steps, budget);
+  } catch (thrown) {
+    if (!(thrown instanceof BrokerError)) throw thrown;
+    return thrown;
   }
 }

@@ -49,6 +49,8 @@ const MAX_WAITING = 20_000;
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 const DEFAULT_MAX_FRAME_BYTES = 16 * 1024 * 1024;
 const MAX_ROUND_COMMANDS = 4_096;
+/** Each lets a call be answered, which encodes its response. */
+const ANSWERS_PER_TURN = 128;
 const DEFAULT_CHECKPOINT_BYTES = 8 * 1024 * 1024;
 
 /** See the file head. The index of a group counts its entries from 1. */
@@ -186,11 +188,13 @@ export class SoloLog implements ReplicatedLog {
     fetching.catch(() => undefined);
     await this.#log.sync();
     const outcomes = await this.#applier.apply(round, position, await fetching);
-    round.forEach((proposal, i) => {
+    // What waits for an answer goes on in the turn that gives it: a large round is answered in several (N8).
+    for (const [i, proposal] of round.entries()) {
+      if (i > 0 && i % ANSWERS_PER_TURN === 0) await nextTurn(this.#parts.timers);
       const outcome = outcomes[i];
       if (outcome instanceof BrokerError) proposal.reject(outcome);
       else proposal.resolve(outcome as Uint8Array);
-    });
+    }
   }
 
   /** For metrics: commands and rounds since the start, commands that wait, bytes of the log's files. */

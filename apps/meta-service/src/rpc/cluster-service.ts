@@ -18,6 +18,7 @@ import {
   type CreateStreamResponse,
   type RequestId,
   type ServiceImplementation,
+  type Stream,
   type UnaryContext,
 } from '@robustmq/rpc';
 import { BrokerError } from '@robustmq/errors';
@@ -62,10 +63,12 @@ export function clusterService(meta: Meta): ServiceImplementation<typeof Cluster
       if (stream !== undefined && !value.validateOnly)
         meta.creationRate.take(stream.tenant, Math.max(0, value.totalShards - stream.shards.length));
       const bytes = await meta.cluster({ case: 'addShards', value }, value.requestId);
-      return decodeResponse(AddShardsResponseSchema, bytes);
+      return withShards(meta, value, decodeResponse(AddShardsResponseSchema, bytes));
     },
-    alterStreamConfig: (value) =>
-      ask(AlterStreamConfigResponseSchema, { case: 'alterStreamConfig', value }, value.requestId),
+    alterStreamConfig: async (value) => {
+      const command = { case: 'alterStreamConfig', value } as const;
+      return withShards(meta, value, await ask(AlterStreamConfigResponseSchema, command, value.requestId));
+    },
     acknowledgeOwnership: async (value) => {
       await meta.cluster({ case: 'acknowledgeOwnership', value });
       return {};
@@ -85,6 +88,20 @@ export function clusterService(meta: Meta): ServiceImplementation<typeof Cluster
       ask(PutDynamicConfigResponseSchema, { case: 'putDynamicConfig', value }, value.requestId),
     raiseFeatureLevel: (value) =>
       ask(RaiseFeatureLevelResponseSchema, { case: 'raiseFeatureLevel', value }, value.requestId),
+  };
+}
+
+/** What was answered, with the shards of the stream's row: the kept answer names none. What was only tried has no row. */
+function withShards<R extends { stream?: Stream }>(
+  meta: Meta,
+  { validateOnly }: { readonly validateOnly: boolean },
+  response: R,
+): R {
+  const { stream } = response;
+  if (validateOnly || stream === undefined) return response;
+  return {
+    ...response,
+    stream: { ...stream, shards: meta.state.streams.get(stream.streamId)?.shards ?? [] },
   };
 }
 

@@ -3,11 +3,14 @@
 import { create } from '@bufbuild/protobuf';
 import { CommitLog, type Disk } from '@robustmq/commit-log';
 import { BrokerError } from '@robustmq/errors';
+import type { KeyValueStore } from '@robustmq/kv-store';
 import {
   AllocateProducerIdsRequestSchema,
   ClaimGroupResponseSchema,
   ClaimGroupSchema,
+  ClaimLeadershipRequestSchema,
   CommitOffsetsRequestSchema,
+  CreateStreamRequestSchema,
   NodeIdentitySchema,
   OffsetRowSchema,
   OpenSessionsRequestSchema,
@@ -31,18 +34,25 @@ import { decodeHead } from '../../src/data/session-heads.ts';
 import { offsetKey, sessionKey } from '../../src/data/keys.ts';
 import type { CheckpointRule } from '../../src/log/checkpoint-rule.ts';
 import { CLUSTER_FAMILY, dataFamily } from '../../src/families.ts';
-import { decodeResponse, Meta } from '../../src/meta.ts';
+import { decodeResponse, Meta, type MetaParts } from '../../src/meta.ts';
+import { ClusterState } from '../../src/cluster/cluster-state.ts';
 import { CrashingStore, StoreImage } from './crashing-store.ts';
 
 /** What a test may plant. */
 export interface WorldOptions {
   readonly rule?: CheckpointRule;
   readonly wrapDisk?: (disk: Disk) => Disk;
+  readonly wrapStore?: (store: KeyValueStore) => KeyValueStore;
+  readonly newClusterMachine?: MetaParts['newClusterMachine'];
 }
 
 const DATA_GROUPS = 2;
 const CLIENTS = 6;
 const BLOCK_BYTES = 4096;
+/** Streams that one journal leads: commands about it are cut into slices. */
+const STREAMS = 12;
+/** Work takes time in this world: some look at the clock finds its slice used up (N8). */
+const SLICE_MS = 6;
 const FAMILIES = [CLUSTER_FAMILY, ...Array.from({ length: DATA_GROUPS }, (_, i) => dataFamily(i))];
 
 /** Acknowledged and attempted, of something that only grows. */
@@ -52,7 +62,16 @@ interface Ledger {
 }
 
 /** What happened over all runs: a run proves nothing of what did not happen in it. */
-export const COVERAGE = { powerCuts: 0, kills: 0, failedSyncs: 0, fullDisks: 0, checkpoints: 0, repeats: 0 };
+export const COVERAGE = {
+  slices: 0,
+  moves: 0,
+  powerCuts: 0,
+  kills: 0,
+  failedSyncs: 0,
+  fullDisks: 0,
+  checkpoints: 0,
+  repeats: 0,
+};
 
 /** The world of one seed. */
 export class MetaWorld {
@@ -70,6 +89,9 @@ export class MetaWorld {
   #sequence = 0;
   #coordinatorEpoch = -1;
   #life = 0;
+  #workedMs = 0;
+  /** Least epoch that the shards of the journal must have reached. */
+  #leaderEpoch = 0;
   /** The log has failed for good in this life. */
   #hasFailed = false;
   /** What a command failed with though nothing had failed. */
@@ -86,7 +108,7 @@ export class MetaWorld {
   async run(lives: number): Promise<void> {
     for (let i = 0; i < lives; i++) {
       await this.#start();
-      await this.#load(this.#random.between(5, 60));
+      await this.#load(this.#random.between(5, 80));
       await this.#crash();
     }
     await this.#start();
@@ -103,7 +125,7 @@ export class MetaWorld {
     const life = ++this.#life;
     this.#meta = await this.#until(
       Meta.open({
-        store: this.#store,
+        store: this.#options.wrapStore?.(this.#store) ?? this.#store,
         openLog: (afterPosition) =>
           CommitLog.open(disk, 'log', {
             afterPosition,
@@ -111,11 +133,17 @@ export class MetaWorld {
             maxFrameBytes: 4 * BLOCK_BYTES,
             spareFiles: 1,
           }),
-        clock: this.#clock,
+        clock: { nowMs: () => this.#clock.nowMs(), monotonicMs: () => this.#worked() },
         timers: this.#clock,
         dataGroups: DATA_GROUPS,
         offsetsRetentionMs: 604_800_000,
-        defaults: { streamShards: 1, streamMqttFilter: 'none', mqttShards: 1 },
+        defaults: {
+          streamShards: 1,
+          streamMqttFilter: 'none',
+          mqttShards: 1,
+          tenantStreams: 100,
+          tenantShards: 100,
+        },
         creationRate: { burst: 2_000, shardsPerSecond: 100 },
         machine: {
           leaseDurationMs: 1_500,
@@ -127,9 +155,12 @@ export class MetaWorld {
           this.#hasFailed = true;
         },
         ...(this.#options.rule && { rule: this.#options.rule }),
+        ...(this.#options.newClusterMachine && { newClusterMachine: this.#options.newClusterMachine }),
       }),
     );
     await this.#verify();
+    await this.#until(this.#registerJournal());
+    await this.#createStreams();
     const request = create(RegisterNodeRequestSchema, {
       nodeId: 'gateway-1',
       kind: ServiceKind.MQTT_GATEWAY,
@@ -139,6 +170,58 @@ export class MetaWorld {
     this.#sequence = 0;
     await this.#claim();
     if (this.#random.chance(0.2)) this.#disk.behaviour.syncErrorRate = 0.05;
+  }
+
+  /** Time by the work: a look at the clock may find that the work since the last one took long. */
+  #worked(): number {
+    if (this.#random.chance(0.04)) {
+      this.#workedMs += SLICE_MS;
+      COVERAGE.slices++;
+    }
+    return this.#clock.monotonicMs() + this.#workedMs;
+  }
+
+  #registerJournal(): Promise<unknown> {
+    const init = { nodeId: 'journal-1', kind: ServiceKind.JOURNAL, directoryId: 'd' };
+    return this.#meta!.register(create(RegisterNodeRequestSchema, init));
+  }
+
+  /** In the first life, before anything can fail: from then on what happens to one of them happens to all. */
+  async #createStreams(): Promise<void> {
+    for (let i = this.#meta!.state.streams.size; i < STREAMS; i++) {
+      const value = create(CreateStreamRequestSchema, { tenant: 't', name: `s${i}`, shards: 2 });
+      await this.#until(this.#meta!.cluster({ case: 'createStream', value }));
+    }
+  }
+
+  /** The journal ends, comes back or claims: each is one command about every shard. */
+  #moveLeaders(): void {
+    const { identity } = this.#meta!.state.nodes.get('journal-1')!;
+    const moves = [
+      () => this.#meta!.endNodes([identity!]),
+      () => this.#registerJournal(),
+      () => {
+        const value = create(ClaimLeadershipRequestSchema, { node: identity! });
+        return this.#meta!.cluster({ case: 'claimLeadership', value });
+      },
+    ];
+    const life = this.#life;
+    const done = (): void => {
+      if (life !== this.#life) return;
+      COVERAGE.moves++;
+      this.#leaderEpoch = Math.max(this.#leaderEpoch, whole(this.#meta!.state));
+    };
+    const failed = (thrown: unknown): void => {
+      if (!(thrown instanceof BrokerError && thrown.code === 'fenced')) this.#failed(thrown, life);
+    };
+    this.#random
+      .pick(moves)()
+      .then(done, failed)
+      .catch((broken: unknown) => this.#break(broken));
+  }
+
+  #break(broken: unknown): void {
+    this.#broken ??= broken instanceof InvariantViolation ? broken : new InvariantViolation(String(broken));
   }
 
   async #claim(): Promise<void> {
@@ -172,6 +255,8 @@ export class MetaWorld {
       if (this.#random.chance(0.03)) this.#fillDisk();
       await drained();
       await this.#clock.step();
+      // As any reader may look between two slices.
+      whole(this.#meta!.state);
       if (!this.#hasFailed) continue;
       COVERAGE.failedSyncs++;
       return;
@@ -187,9 +272,10 @@ export class MetaWorld {
   }
 
   #command(): void {
-    const kind = this.#random.below(3);
-    if (kind === 0) this.#openSession(`client-${this.#random.below(CLIENTS)}`);
-    else if (kind === 1) this.#commitOffset(this.#random.below(3));
+    const kind = this.#random.below(7);
+    if (kind < 2) this.#openSession(`client-${this.#random.below(CLIENTS)}`);
+    else if (kind < 4) this.#commitOffset(this.#random.below(3));
+    else if (kind === 4) this.#moveLeaders();
     else {
       const count = this.#random.between(1, 9);
       const value = create(AllocateProducerIdsRequestSchema, { count });
@@ -246,19 +332,22 @@ export class MetaWorld {
       if (target === undefined) ledger.acknowledged += amount;
       else ledger.acknowledged = Math.max(ledger.acknowledged, target);
     };
-    const failed = (thrown: unknown): void => {
-      const code = thrown instanceof BrokerError ? thrown.code : 'internal';
-      if (code === 'storage_full') COVERAGE.fullDisks++;
-      const isExpected =
-        (this.#hasFailed && code === 'storage_failed') ||
-        (code === 'storage_full' && this.#disk.behaviour.capacityBytes !== Infinity);
-      if (!isExpected && (life === this.#life || code === 'internal'))
-        this.#broken ??= new InvariantViolation(`a command failed though nothing had: ${String(thrown)}`);
-    };
+    const failed = (thrown: unknown): void => this.#failed(thrown, life);
     propose(id).then(done, failed);
     if (!this.#random.chance(0.2)) return;
     COVERAGE.repeats++;
     propose(id).then(done, failed);
+  }
+
+  /** A command may fail because the log did, or the disk is full. */
+  #failed(thrown: unknown, life: number): void {
+    const code = thrown instanceof BrokerError ? thrown.code : 'internal';
+    if (code === 'storage_full') COVERAGE.fullDisks++;
+    const isExpected =
+      (this.#hasFailed && code === 'storage_failed') ||
+      (code === 'storage_full' && this.#disk.behaviour.capacityBytes !== Infinity);
+    if (!isExpected && (life === this.#life || code === 'internal'))
+      this.#break(new InvariantViolation(`a command failed though nothing had: ${String(thrown)}`));
   }
 
   async #crash(): Promise<void> {
@@ -292,6 +381,10 @@ export class MetaWorld {
       );
     }
     check(this.#producerIds, Number(this.#meta!.state.meta.nextProducerId) - 1, 'producer ids');
+    const epoch = whole(this.#meta!.state);
+    invariant(epoch >= this.#leaderEpoch, `R3: the leader epoch is ${epoch}, it was ${this.#leaderEpoch}`);
+    const rows = await store.scan(CLUSTER_FAMILY, { from: Buffer.alloc(0), limit: 1_000 });
+    invariant(whole(ClusterState.load(rows)) === epoch, 'the rows are not what is served');
   }
 
   /** Lets time pass until it is done. */
@@ -311,6 +404,21 @@ export class MetaWorld {
       throw thrown;
     }
   }
+}
+
+/** The one leader epoch of all shards but the built-in stream's, which is older than they. */
+function whole({ streams }: ClusterState): number {
+  const seen = new Set<string>();
+  let epoch = 0;
+  for (const { name, shards } of streams.values()) {
+    if (name === 'mqtt') continue;
+    for (const { leader, leaderIncarnation, leaderEpoch, isrMembers } of shards) {
+      seen.add(`${leader}/${leaderIncarnation}/${leaderEpoch}/${isrMembers[0]?.incarnation}`);
+      epoch = leaderEpoch;
+    }
+  }
+  invariant(seen.size <= 1, `a part of a command is visible: ${[...seen].join(', ')}`);
+  return epoch;
 }
 
 function ledgerOf(ledgers: Map<string, Ledger>, name: string): Ledger {

@@ -250,12 +250,16 @@ export const failing = (code: string): unknown => expect.objectContaining({ code
 /** Gives the first shard of a stream copies on these journals, which no command does yet: elections are tested all the same. */
 export function replicate(state: ClusterState, name: string, journals: readonly Node[]): Stream {
   const stream = state.streamByName('default', name)!;
-  const shard = stream.shards[0]!;
-  shard.replicas = journals.map(({ identity }) =>
+  const replicas = journals.map(({ identity }) =>
     create(ReplicaSchema, { nodeId: identity!.nodeId, directoryId: identity!.directoryId }),
   );
-  shard.isrMembers = journals.map(({ identity }) =>
+  const isrMembers = journals.map(({ identity }) =>
     create(IsrMemberSchema, { nodeId: identity!.nodeId, incarnation: identity!.incarnation }),
   );
-  return stream;
+  const replicated = {
+    ...stream,
+    shards: stream.shards.with(0, { ...stream.shards[0]!, replicas, isrMembers }),
+  };
+  state.install('streams', stream.streamId, replicated);
+  return replicated;
 }
