@@ -103,7 +103,9 @@ export class Journal {
       diskIsFull: options.diskIsFull ?? (() => false),
       syncSeconds: options.syncSeconds ?? new BucketHistogram(LATENCY_BOUNDS_SECONDS),
       startSpan: options.startSpan ?? (() => null),
-      appended: () => undefined,
+      appended: (shard) => {
+        for (const exchange of this.exchanges) exchange.appended(shard);
+      },
       committed: (shard, batches) => this.#committed(shard, batches),
       passEnded: (origins) => this.#passEnded(origins),
       storageFailed: (error) => this.#storageFailed(error),
@@ -258,6 +260,12 @@ export class Journal {
       submit: (request) => this.submit(request),
       shardOf: (streamId, shard) => this.shardOf(streamId, shard),
       hasEnded: (nodeId, incarnation) => this.#options.cluster.hasEnded(nodeId, incarnation),
+      holdsCopy: (streamId, shard, { nodeId, directoryId }) =>
+        this.#options.cluster
+          .stream(streamId)
+          ?.shards[shard]?.replicas.some(
+            (replica) => replica.nodeId === nodeId && replica.directoryId === directoryId,
+          ) === true,
       visibleShards: () => this.visibleShards(),
       whenRevision: (revision, callback) => this.waits.wait(() => this.waits.reached(revision), callback),
       waiters: (shard) => this.#waiters.of(shard),
@@ -326,10 +334,8 @@ export class Journal {
   }
 
   #committed(shard: Shard, batches: readonly PendingBatch[]): void {
-    if (shard.mqttVisible) {
-      for (const exchange of this.exchanges) exchange.committed(shard, batches);
-      if (this.#views.length > 0) this.#toViews.push({ shard, batches });
-    }
+    for (const exchange of this.exchanges) exchange.committed(shard, batches);
+    if (shard.mqttVisible && this.#views.length > 0) this.#toViews.push({ shard, batches });
     let bytes = shard.uncommitted.takeLetGoBytes();
     if (!this.#waiters.isAwaited(shard)) return;
     for (const batch of batches) bytes += batch.bytes.length;

@@ -52,6 +52,7 @@ export class WritePath {
   readonly answers: string[] = [];
   /** Offsets that were handed to delivery, per batch. */
   readonly committed: number[] = [];
+  onCommitted: ((shard: Shard, batches: readonly PendingBatch[]) => void) | undefined;
   /** Offsets that whoever follows may have, per batch. */
   readonly appended: number[] = [];
   readonly proposals: IsrProposal[] = [];
@@ -74,8 +75,10 @@ export class WritePath {
       syncSeconds: new BucketHistogram(LATENCY_BOUNDS_SECONDS),
       startSpan: () => null,
       appended: (_shard, batches) => void this.appended.push(...batches.map(({ baseOffset }) => baseOffset)),
-      committed: (_shard, batches: readonly PendingBatch[]) =>
-        void this.committed.push(...batches.map(({ baseOffset }) => baseOffset)),
+      committed: (shard, batches) => {
+        this.committed.push(...batches.map(({ baseOffset }) => baseOffset));
+        this.onCommitted?.(shard, batches);
+      },
       passEnded: () => undefined,
       storageFailed: (error) => (this.failure = error),
     });

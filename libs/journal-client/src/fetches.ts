@@ -155,7 +155,6 @@ export class Fetches {
             fetchOffset: BigInt(section.fetchOffset),
             maxBytes: section.maxBytes,
             lastFetchedEpoch: section.lastFetchedEpoch ?? -1,
-            durableLogEndOffset: -1n,
           });
         }),
       }),

@@ -1,31 +1,30 @@
-// One instance of a gateway's Exchange stream: turns frames into calls and answers into frames. It owns nothing that
-// outlives the stream.
+// One instance of an Exchange stream, of a gateway or of a journal-server that follows: turns frames into calls and answers
+// into frames. It owns nothing that outlives the stream.
 
 import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
-import { topicFilterProblem } from '@robustmq/mqtt-topics';
 import { isGatewayProducerId, MAX_BATCH_BYTES } from '@robustmq/record-batch';
 import {
   AppendOutcomeSchema,
   BacklogResultFrameSchema,
   ExchangeResponseSchema,
-  FilterResultFrameSchema,
   HelloResultSchema,
-  ShardPositionSchema,
+  ServiceKind,
   toFailure,
   withPieces,
   type AppendFrame,
   type BacklogRead,
   type ExchangeRequest,
   type ExchangeResponse,
-  type FilterFrame,
   type Hello,
   type Link,
-  type ShardMarks,
+  type NodeIdentity,
 } from '@robustmq/rpc';
 import type { Timers } from '@robustmq/runtime';
+import { FilterFrames } from './filter-frames.ts';
 import { FrameOut } from './frame-out.ts';
 import { GatewayFilters } from './gateway-filters.ts';
+import { PeerReports } from './peer-reports.ts';
 import type { AppendAnswer, AppendOrigin, AppendRequest, PendingBatch } from '../shard/pending.ts';
 import type { AnswerBudget, AnswerShare } from '../read/answer-budget.ts';
 import { readBacklog, type BacklogAnswer, type BacklogIndex } from '../read/backlog.ts';
@@ -33,9 +32,7 @@ import { StreamFetches } from '../read/fetch.ts';
 import type { FetchWaiter } from '../read/fetch-waiters.ts';
 import type { ReadTurns } from '../shard/read-turns.ts';
 import { claimOf } from '../read/sparse-batches.ts';
-import { marksOf } from '../shard/marks.ts';
 import type { Shard } from '../shard/shard.ts';
-import { mayHold } from '../shard/stream-topics.ts';
 import { GatewayTail } from './tail.ts';
 
 /** What a stream needs of the server. */
@@ -45,6 +42,12 @@ export interface ExchangeHost {
   submit(request: AppendRequest): void;
   shardOf(streamId: number, shard: number): Shard | BrokerError;
   hasEnded(nodeId: string, incarnation: number): boolean;
+  /** Whether the cluster places a copy of the shard in that node's directory. */
+  holdsCopy(
+    streamId: number,
+    shard: number,
+    node: { readonly nodeId: string; readonly directoryId: string },
+  ): boolean;
   /** Shards led here that MQTT can see. */
   visibleShards(): Iterable<Shard>;
   whenRevision(revision: number, callback: () => void): void;
@@ -58,7 +61,6 @@ export interface ExchangeHost {
 
 /** Bytes of appends that a gateway may have unanswered. */
 const APPEND_CREDIT_BYTES = 32 * 1024 * 1024;
-const MAX_FILTERS = 2_000_000;
 /** Backlog reads of one stream that wait. */
 const MAX_QUEUED_READS = 65_536;
 /** Backlog reads of one stream that run at a time. */
@@ -73,11 +75,11 @@ export class Exchange implements AppendOrigin {
   readonly #fetches: StreamFetches;
   readonly #answers: AnswerShare;
   readonly #reads: BacklogRead[] = [];
-  readonly #filterFrames: FilterFrame[] = [];
-  #filterWait = false;
+  readonly #filterFrames: FilterFrames;
   #runningReads = 0;
   #tail: GatewayTail | undefined;
   #hello: Hello | undefined;
+  #peer: PeerReports | undefined;
   #streamCredit = 0;
   #closed = false;
   readonly #onClosed: () => void;
@@ -99,11 +101,18 @@ export class Exchange implements AppendOrigin {
       spend: (bytes) => this.#spend(bytes),
       readFailed: (shard, error) => host.readFailed(shard, error),
     });
+    this.#filterFrames = new FilterFrames({
+      filters: this.#filters,
+      turns: host.turns,
+      tail: () => (this.#tail ??= this.#openTail()),
+      shardOf: (streamId, shard) => host.shardOf(streamId, shard),
+      visibleShards: () => host.visibleShards(),
+      whenRevision: (revision, callback) => host.whenRevision(revision, callback),
+      flush: () => this.#out.flush(),
+      send: (frame) => this.#send(frame),
+      failed: (error) => this.#fail(error),
+    });
     link.listen({ onFrame: (request) => this.#receive(request), onOver: () => this.close() });
-  }
-
-  get gateway(): string {
-    return this.#hello?.gateway?.nodeId ?? '';
   }
 
   ownsProducer(producerId: number): boolean {
@@ -138,21 +147,28 @@ export class Exchange implements AppendOrigin {
     );
   }
 
-  /** Ends the stream if the lease of its gateway has ended: nothing of that incarnation is taken any more (rule F1). */
+  /** Ends the stream if the lease of its caller has ended: nothing of that incarnation is taken any more (rule F1). */
   fence(): void {
-    const gateway = this.#hello?.gateway;
-    if (gateway === undefined || !this.#host.hasEnded(gateway.nodeId, Number(gateway.incarnation))) return;
-    this.#fail(new BrokerError('fenced', 'the lease of this gateway has ended'));
+    const caller = this.#hello?.peer ?? this.#hello?.gateway;
+    if (caller === undefined || !this.#host.hasEnded(caller.nodeId, Number(caller.incarnation))) return;
+    this.#fail(new BrokerError('fenced', 'the lease of the caller has ended'));
+  }
+
+  /** Batches that are in the log, and may not be durable anywhere. */
+  appended(shard: Shard): void {
+    this.#peer?.moved(shard);
   }
 
   /** Batches that HW has passed; their answers are in the frame already. */
   committed(shard: Shard, batches: readonly PendingBatch[]): void {
-    this.#tail?.committed(shard, batches);
+    this.#peer?.moved(shard);
+    if (shard.mqttVisible) this.#tail?.committed(shard, batches);
   }
 
   /** The shard is not led here any more. */
   dropShard(shard: Shard): void {
     this.#tail?.drop(shard);
+    this.#peer?.drop(shard);
   }
 
   reportSkipped(): void {
@@ -161,7 +177,9 @@ export class Exchange implements AppendOrigin {
   }
 
   flush(): void {
-    if (!this.#closed) this.#out.flush();
+    if (this.#closed) return;
+    this.#out.flush();
+    this.#peer?.flush();
   }
 
   /** Tells the gateway that this server drains, and ends the stream. */
@@ -175,6 +193,7 @@ export class Exchange implements AppendOrigin {
     if (this.#closed) return;
     this.#closed = true;
     this.#tail?.close();
+    this.#filterFrames.close();
     this.#fetches.close();
     this.#reads.length = 0;
     this.#answers.close();
@@ -209,28 +228,38 @@ export class Exchange implements AppendOrigin {
       if (this.#hello === undefined && frame.case !== 'hello') {
         throw new BrokerError('malformed', 'the first frame of a stream is hello');
       }
-      switch (frame.case) {
-        case 'hello':
-          return this.#greet(frame.value);
-        case 'append':
-          return this.#append(frame.value);
-        case 'fetch':
-          return this.#fetches.start(frame.value);
-        case 'cancelFetch':
-          return this.#fetches.cancel(Number(frame.value.requestId));
-        case 'filters':
-          this.#filterFrames.push(frame.value);
-          return this.#nextFilterFrame();
-        case 'backlog':
-          return this.#queueReads(frame.value.reads);
-        case 'credit':
-          return this.#credit(frame.value);
-        default:
-          throw new BrokerError('unsupported', 'unknown frame');
-      }
+      if (frame.case === 'hello') this.#greet(frame.value);
+      else if (this.#peer === undefined) this.#ofGateway(frame);
+      else this.#ofPeer(this.#peer, frame);
     } catch (error) {
       this.#fail(BrokerError.from(error));
     }
+  }
+
+  #ofGateway(frame: ExchangeRequest['frame']): void {
+    switch (frame.case) {
+      case 'append':
+        return this.#append(frame.value);
+      case 'fetch':
+        return this.#fetches.start(frame.value);
+      case 'cancelFetch':
+        return this.#fetches.cancel(Number(frame.value.requestId));
+      case 'filters':
+        return this.#filterFrames.receive(frame.value);
+      case 'backlog':
+        return this.#queueReads(frame.value.reads);
+      case 'credit':
+        return this.#credit(frame.value);
+      default:
+        throw new BrokerError('unsupported', `gateways send no frame '${frame.case ?? 'unknown'}'`);
+    }
+  }
+
+  #ofPeer(peer: PeerReports, frame: ExchangeRequest['frame']): void {
+    if (frame.case === 'report') peer.report(frame.value);
+    else if (frame.case === 'fetch') {
+      throw new BrokerError('unsupported', 'followers are not fed yet: this version keeps one replica');
+    } else throw new BrokerError('unsupported', `journal-servers send no frame '${frame.case ?? 'unknown'}'`);
   }
 
   #greet(hello: Hello): void {
@@ -238,6 +267,7 @@ export class Exchange implements AppendOrigin {
     this.#hello = hello;
     this.fence();
     if (this.#closed) return;
+    if (hello.peer !== undefined) this.#greetPeer(hello, hello.peer);
     this.#streamCredit = Number(hello.initialCreditBytes);
     const { nodeId, incarnation, directoryId } = this.#host.identity;
     this.#send({
@@ -247,6 +277,20 @@ export class Exchange implements AppendOrigin {
         appendCreditBytes: BigInt(APPEND_CREDIT_BYTES),
         maxBatchBytes: MAX_BATCH_BYTES,
       }),
+    });
+  }
+
+  #greetPeer({ kind, gateway }: Hello, { nodeId, incarnation, directoryId }: NodeIdentity): void {
+    if (gateway !== undefined || kind !== ServiceKind.JOURNAL) {
+      throw new BrokerError('malformed', 'a caller is a gateway or a journal-server that follows');
+    }
+    const host = this.#host;
+    this.#peer = new PeerReports({
+      member: { nodeId, incarnation: Number(incarnation) },
+      monotonicMs: () => host.monotonicMs(),
+      shardOf: (streamId, shard) => host.shardOf(streamId, shard),
+      holdsCopy: (streamId, shard) => host.holdsCopy(streamId, shard, { nodeId, directoryId }),
+      send: (frame) => this.#send(frame),
     });
   }
 
@@ -285,62 +329,6 @@ export class Exchange implements AppendOrigin {
     this.#tail?.creditReturned();
     this.#fetches.creditReturned();
     this.#runReads();
-  }
-
-  /** Filter frames take effect in order; one that is ahead of the view makes the others wait. */
-  #nextFilterFrame(): void {
-    if (this.#filterWait) return;
-    const frame = this.#filterFrames.shift();
-    if (frame === undefined) return;
-    this.#filterWait = true;
-    this.#host.whenRevision(Number(frame.minRevision), () => {
-      this.#filterWait = false;
-      if (this.#closed) return;
-      this.#applyFilters(frame);
-      this.#nextFilterFrame();
-    });
-  }
-
-  #applyFilters(frame: FilterFrame): void {
-    const failure = this.#changeFilters(frame);
-    const tail = (this.#tail ??= this.#openTail());
-    for (const { streamId, shard, offset } of frame.resume) {
-      const found = this.#host.shardOf(streamId, shard);
-      if (!(found instanceof BrokerError) && found.mqttVisible) tail.resume(found, Number(offset));
-    }
-    const wanted = [...frame.add, ...frame.marksFor];
-    const activeFrom = [];
-    const marks: ShardMarks[] = [];
-    for (const shard of this.#host.visibleShards()) {
-      const stream = shard.stream!;
-      if (!wanted.some(({ tenant, filter }) => tenant === stream.tenant && mayHold(stream, filter))) continue;
-      if (frame.marksFor.length > 0) marks.push(marksOf(shard));
-      else activeFrom.push(positionOf(shard, tail.activeFrom(shard)));
-    }
-    // In the tail, in order: what was skipped up to here leaves first.
-    this.#out.flush();
-    const { requestId } = frame;
-    this.#send({
-      case: 'filters',
-      value: create(FilterResultFrameSchema, {
-        requestId,
-        activeFrom,
-        marks,
-        ...(failure === undefined ? {} : { failure: toFailure(failure) }),
-      }),
-    });
-  }
-
-  #changeFilters(frame: FilterFrame): BrokerError | undefined {
-    for (const filterId of frame.remove) this.#filters.remove(filterId);
-    for (const { filterId, tenant, filter } of frame.add) {
-      if (topicFilterProblem(filter) !== undefined) {
-        return new BrokerError('invalid_argument', 'not a topic filter', { details: { filterId } });
-      }
-      if (this.#filters.size >= MAX_FILTERS) return new BrokerError('quota_exceeded', 'too many filters');
-      this.#filters.add(filterId, tenant, filter);
-    }
-    return undefined;
   }
 
   #openTail(): GatewayTail {
@@ -389,13 +377,4 @@ export class Exchange implements AppendOrigin {
     const frame = create(BacklogResultFrameSchema, { outcomes: [outcome] });
     this.#send({ case: 'backlog', value: withPieces(frame, pieces) }, () => this.#answers.release(sizeBytes));
   }
-}
-
-function positionOf(shard: Shard, offset: number) {
-  return create(ShardPositionSchema, {
-    streamId: shard.streamId,
-    shard: shard.shard,
-    leaderEpoch: shard.leaderEpoch,
-    offset: BigInt(offset),
-  });
 }

@@ -19,6 +19,8 @@ interface Registered {
 /** Topics remembered per gateway and tenant. */
 const CACHED_TOPICS = 65_536;
 
+const MAX_LOOKED_AT = 1_024;
+
 /** A gateway's filters. */
 export class GatewayFilters {
   readonly #tenants = new Map<string, TenantFilters>();
@@ -64,7 +66,8 @@ export class GatewayFilters {
   mayMatch(stream: StreamFacts): boolean {
     const filters = this.#tenants.get(stream.tenant);
     if (filters === undefined || filters.trie.size === 0) return false;
-    if (stream.ownsRest) return true;
+    // To look at so many for one that may match costs more than to match each topic (rule N8).
+    if (stream.ownsRest || this.#byId.size > MAX_LOOKED_AT) return true;
     const known = filters.streams.get(stream.streamId);
     if (known !== undefined) return known;
     const may = this.#anyMayHold(stream);

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file robustmq/journal/v1/journal.proto.
  */
 export const file_robustmq_journal_v1_journal: GenFile = /*@__PURE__*/
-  fileDesc("CiFyb2J1c3RtcS9qb3VybmFsL3YxL2pvdXJuYWwucHJvdG8SE3JvYnVzdG1xLmpvdXJuYWwudjEiiwMKD0V4Y2hhbmdlUmVxdWVzdBIrCgVoZWxsbxgBIAEoCzIaLnJvYnVzdG1xLmpvdXJuYWwudjEuSGVsbG9IABIyCgZhcHBlbmQYAiABKAsyIC5yb2J1c3RtcS5qb3VybmFsLnYxLkFwcGVuZEZyYW1lSAASMAoFZmV0Y2gYAyABKAsyHy5yb2J1c3RtcS5qb3VybmFsLnYxLkZldGNoRnJhbWVIABIzCgdmaWx0ZXJzGAQgASgLMiAucm9idXN0bXEuam91cm5hbC52MS5GaWx0ZXJGcmFtZUgAEjQKB2JhY2tsb2cYBSABKAsyIS5yb2J1c3RtcS5qb3VybmFsLnYxLkJhY2tsb2dGcmFtZUgAEjIKBmNyZWRpdBgGIAEoCzIgLnJvYnVzdG1xLmpvdXJuYWwudjEuQ3JlZGl0RnJhbWVIABI9CgxjYW5jZWxfZmV0Y2gYByABKAsyJS5yb2J1c3RtcS5qb3VybmFsLnYxLkNhbmNlbEZldGNoRnJhbWVIAEIHCgVmcmFtZSKcAwoQRXhjaGFuZ2VSZXNwb25zZRIxCgVoZWxsbxgBIAEoCzIgLnJvYnVzdG1xLmpvdXJuYWwudjEuSGVsbG9SZXN1bHRIABI4CgZhcHBlbmQYAiABKAsyJi5yb2J1c3RtcS5qb3VybmFsLnYxLkFwcGVuZFJlc3VsdEZyYW1lSAASLgoEdGFpbBgDIAEoCzIeLnJvYnVzdG1xLmpvdXJuYWwudjEuVGFpbEZyYW1lSAASNgoFZmV0Y2gYBCABKAsyJS5yb2J1c3RtcS5qb3VybmFsLnYxLkZldGNoUmVzdWx0RnJhbWVIABI5CgdmaWx0ZXJzGAUgASgLMiYucm9idXN0bXEuam91cm5hbC52MS5GaWx0ZXJSZXN1bHRGcmFtZUgAEjoKB2JhY2tsb2cYBiABKAsyJy5yb2J1c3RtcS5qb3VybmFsLnYxLkJhY2tsb2dSZXN1bHRGcmFtZUgAEjMKB2dvX2F3YXkYByABKAsyIC5yb2J1c3RtcS5qb3VybmFsLnYxLkdvQXdheUZyYW1lSABCBwoFZnJhbWUi2AEKBUhlbGxvEjEKB2dhdGV3YXkYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5Ei0KBGtpbmQYAiABKA4yHy5yb2J1c3RtcS5jb21tb24udjEuU2VydmljZUtpbmQSGAoQcHJvZHVjZXJfaWRfYmFzZRgDIAEoAxIZChFwcm9kdWNlcl9pZF9jb3VudBgEIAEoBRIcChRpbml0aWFsX2NyZWRpdF9ieXRlcxgFIAEoAxIaChJzaGFyZF9jcmVkaXRfYnl0ZXMYBiABKAMidgoLSGVsbG9SZXN1bHQSMQoHam91cm5hbBgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSGwoTYXBwZW5kX2NyZWRpdF9ieXRlcxgCIAEoAxIXCg9tYXhfYmF0Y2hfYnl0ZXMYAyABKA0iVAoLQXBwZW5kRnJhbWUSNAoIc2VjdGlvbnMYASADKAsyIi5yb2J1c3RtcS5qb3VybmFsLnYxLkFwcGVuZFNlY3Rpb24SDwoHYmF0Y2hlcxgCIAEoDCLcAQoNQXBwZW5kU2VjdGlvbhITCgtjb3JyZWxhdGlvbhgBIAEoBBIRCglzdHJlYW1faWQYAiABKA0SDQoFc2hhcmQYAyABKA0SFAoMbGVhZGVyX2Vwb2NoGAQgASgFEhIKCnNpemVfYnl0ZXMYBSABKA0SDAoEYWNrcxgGIAEoERIdChVhY2tub3dsZWRnZV9pbl9tZW1vcnkYByABKAgSFAoMbWluX3JldmlzaW9uGAggASgEEhIKCnRpbWVvdXRfbXMYCSABKAUSEwoLdHJhY2VwYXJlbnQYCiABKAkiSQoRQXBwZW5kUmVzdWx0RnJhbWUSNAoIb3V0Y29tZXMYASADKAsyIi5yb2J1c3RtcS5qb3VybmFsLnYxLkFwcGVuZE91dGNvbWUixgEKDUFwcGVuZE91dGNvbWUSEwoLY29ycmVsYXRpb24YASABKAQSLAoHZmFpbHVyZRgCIAEoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlEhMKC2Jhc2Vfb2Zmc2V0GAMgASgDEhoKEmxvZ19hcHBlbmRfdGltZV9tcxgEIAEoAxIYChBsb2dfc3RhcnRfb2Zmc2V0GAUgASgDEhQKDGxlYWRlcl9lcG9jaBgGIAEoBRIRCglpbl9tZW1vcnkYByABKAgihgEKCVRhaWxGcmFtZRIyCghzZWN0aW9ucxgBIAMoCzIgLnJvYnVzdG1xLmpvdXJuYWwudjEuVGFpbFNlY3Rpb24SDwoHYmF0Y2hlcxgCIAEoDBI0CghvdXRjb21lcxgDIAMoCzIiLnJvYnVzdG1xLmpvdXJuYWwudjEuQXBwZW5kT3V0Y29tZSKTAgoLVGFpbFNlY3Rpb24SEQoJc3RyZWFtX2lkGAEgASgNEg0KBXNoYXJkGAIgASgNEhQKDGxlYWRlcl9lcG9jaBgDIAEoBRIrCgRraW5kGAQgASgOMh0ucm9idXN0bXEuam91cm5hbC52MS5UYWlsS2luZBITCgtmcm9tX29mZnNldBgFIAEoAxITCgtuZXh0X29mZnNldBgGIAEoAxISCgpzaXplX2J5dGVzGAcgASgNEhMKC2NvcnJlbGF0aW9uGAggASgEEhYKDmhpZ2hfd2F0ZXJtYXJrGAkgASgDEhoKEmxhc3Rfc3RhYmxlX29mZnNldBgKIAEoAxIYChBsb2dfc3RhcnRfb2Zmc2V0GAsgASgDIqQCCgpGZXRjaEZyYW1lEhIKCnJlcXVlc3RfaWQYASABKAQSEwoLbWF4X3dhaXRfbXMYAiABKAUSEQoJbWluX2J5dGVzGAMgASgFEhEKCW1heF9ieXRlcxgEIAEoBRI2Cglpc29sYXRpb24YBSABKA4yIy5yb2J1c3RtcS5qb3VybmFsLnYxLklzb2xhdGlvbkxldmVsEjMKCHNlY3Rpb25zGAYgAygLMiEucm9idXN0bXEuam91cm5hbC52MS5GZXRjaFNlY3Rpb24SMQoHcmVwbGljYRgHIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSFAoMbWluX3JldmlzaW9uGAggASgEEhEKCXdhaXRfb25seRgJIAEoCCKzAQoMRmV0Y2hTZWN0aW9uEhEKCXN0cmVhbV9pZBgBIAEoDRINCgVzaGFyZBgCIAEoDRIcChRjdXJyZW50X2xlYWRlcl9lcG9jaBgDIAEoBRIUCgxmZXRjaF9vZmZzZXQYBCABKAMSEQoJbWF4X2J5dGVzGAUgASgFEhoKEmxhc3RfZmV0Y2hlZF9lcG9jaBgGIAEoBRIeChZkdXJhYmxlX2xvZ19lbmRfb2Zmc2V0GAcgASgDIiYKEENhbmNlbEZldGNoRnJhbWUSEgoKcmVxdWVzdF9pZBgBIAEoBCJ+ChBGZXRjaFJlc3VsdEZyYW1lEhIKCnJlcXVlc3RfaWQYASABKAQSMwoIb3V0Y29tZXMYAiADKAsyIS5yb2J1c3RtcS5qb3VybmFsLnYxLkZldGNoT3V0Y29tZRIPCgdiYXRjaGVzGAMgASgMEhAKCGNvbXBsZXRlGAQgASgIIsgCCgxGZXRjaE91dGNvbWUSEQoJc3RyZWFtX2lkGAEgASgNEg0KBXNoYXJkGAIgASgNEiwKB2ZhaWx1cmUYAyABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZRISCgpzaXplX2J5dGVzGAQgASgNEhYKDmhpZ2hfd2F0ZXJtYXJrGAUgASgDEhoKEmxhc3Rfc3RhYmxlX29mZnNldBgGIAEoAxIYChBsb2dfc3RhcnRfb2Zmc2V0GAcgASgDEhQKDGxlYWRlcl9lcG9jaBgIIAEoBRI4CgdhYm9ydGVkGAkgAygLMicucm9idXN0bXEuam91cm5hbC52MS5BYm9ydGVkVHJhbnNhY3Rpb24SNgoJZGl2ZXJnaW5nGAogASgLMiMucm9idXN0bXEuam91cm5hbC52MS5FcG9jaEVuZE9mZnNldCI/ChJBYm9ydGVkVHJhbnNhY3Rpb24SEwoLcHJvZHVjZXJfaWQYASABKAMSFAoMZmlyc3Rfb2Zmc2V0GAIgASgDIjoKDkVwb2NoRW5kT2Zmc2V0EhQKDGxlYWRlcl9lcG9jaBgBIAEoBRISCgplbmRfb2Zmc2V0GAIgASgDIt4BCgtGaWx0ZXJGcmFtZRISCgpyZXF1ZXN0X2lkGAEgASgEEi0KA2FkZBgCIAMoCzIgLnJvYnVzdG1xLmpvdXJuYWwudjEuRmlsdGVyRW50cnkSDgoGcmVtb3ZlGAMgAygNEjEKBnJlc3VtZRgEIAMoCzIhLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFBvc2l0aW9uEjMKCW1hcmtzX2ZvchgFIAMoCzIgLnJvYnVzdG1xLmpvdXJuYWwudjEuRmlsdGVyRW50cnkSFAoMbWluX3JldmlzaW9uGAYgASgEIkAKC0ZpbHRlckVudHJ5EhEKCWZpbHRlcl9pZBgBIAEoDRIOCgZ0ZW5hbnQYAiABKAkSDgoGZmlsdGVyGAMgASgJIrwBChFGaWx0ZXJSZXN1bHRGcmFtZRISCgpyZXF1ZXN0X2lkGAEgASgEEjYKC2FjdGl2ZV9mcm9tGAIgAygLMiEucm9idXN0bXEuY29tbW9uLnYxLlNoYXJkUG9zaXRpb24SLQoFbWFya3MYAyADKAsyHi5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRNYXJrcxIsCgdmYWlsdXJlGAQgASgLMhsucm9idXN0bXEuY29tbW9uLnYxLkZhaWx1cmUiPwoMQmFja2xvZ0ZyYW1lEi8KBXJlYWRzGAEgAygLMiAucm9idXN0bXEuam91cm5hbC52MS5CYWNrbG9nUmVhZCLIAQoLQmFja2xvZ1JlYWQSDwoHcmVhZF9pZBgBIAEoBBIRCglzdHJlYW1faWQYAiABKA0SDQoFc2hhcmQYAyABKA0SFAoMbGVhZGVyX2Vwb2NoGAQgASgFEhMKC2Zyb21fb2Zmc2V0GAUgASgDEhEKCXRvX29mZnNldBgGIAEoAxIRCgltYXhfYnl0ZXMYByABKAUSEwoLbWF4X3JlY29yZHMYCCABKAUSDwoHZmlsdGVycxgJIAMoCRIPCgdvZmZzZXRzGAogAygDIlwKEkJhY2tsb2dSZXN1bHRGcmFtZRI1CghvdXRjb21lcxgBIAMoCzIjLnJvYnVzdG1xLmpvdXJuYWwudjEuQmFja2xvZ091dGNvbWUSDwoHYmF0Y2hlcxgCIAEoDCLVAQoOQmFja2xvZ091dGNvbWUSDwoHcmVhZF9pZBgBIAEoBBIsCgdmYWlsdXJlGAIgASgLMhsucm9idXN0bXEuY29tbW9uLnYxLkZhaWx1cmUSEwoLZnJvbV9vZmZzZXQYAyABKAMSEwoLbmV4dF9vZmZzZXQYBCABKAMSEgoKc2l6ZV9ieXRlcxgFIAEoDRIWCg5oaWdoX3dhdGVybWFyaxgGIAEoAxIYChBsb2dfc3RhcnRfb2Zmc2V0GAcgASgDEhQKDGxlYWRlcl9lcG9jaBgIIAEoBSJVCgtDcmVkaXRGcmFtZRIUCgxzdHJlYW1fYnl0ZXMYASABKAMSMAoGc2hhcmRzGAIgAygLMiAucm9idXN0bXEuam91cm5hbC52MS5TaGFyZENyZWRpdCI+CgtTaGFyZENyZWRpdBIRCglzdHJlYW1faWQYASABKA0SDQoFc2hhcmQYAiABKA0SDQoFYnl0ZXMYAyABKAMiHQoLR29Bd2F5RnJhbWUSDgoGcmVhc29uGAEgASgJIpoBChJMaXN0T2Zmc2V0c1JlcXVlc3QSNgoHZW50cmllcxgBIAMoCzIlLnJvYnVzdG1xLmpvdXJuYWwudjEuTGlzdE9mZnNldHNFbnRyeRI2Cglpc29sYXRpb24YAiABKA4yIy5yb2J1c3RtcS5qb3VybmFsLnYxLklzb2xhdGlvbkxldmVsEhQKDG1pbl9yZXZpc2lvbhgDIAEoBCJoChBMaXN0T2Zmc2V0c0VudHJ5EhEKCXN0cmVhbV9pZBgBIAEoDRINCgVzaGFyZBgCIAEoDRIcChRjdXJyZW50X2xlYWRlcl9lcG9jaBgDIAEoBRIUCgx0aW1lc3RhbXBfbXMYBCABKAMiUAoTTGlzdE9mZnNldHNSZXNwb25zZRI5CghvdXRjb21lcxgBIAMoCzInLnJvYnVzdG1xLmpvdXJuYWwudjEuTGlzdE9mZnNldHNPdXRjb21lIpIBChJMaXN0T2Zmc2V0c091dGNvbWUSLAoHZmFpbHVyZRgBIAEoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlEg4KBm9mZnNldBgCIAEoAxIUCgx0aW1lc3RhbXBfbXMYAyABKAMSFAoMbGVhZGVyX2Vwb2NoGAQgASgFEhIKCmNvbXByZXNzZWQYBSABKAgiZAoaRW5kT2Zmc2V0c0ZvckVwb2Noc1JlcXVlc3QSMAoHcXVlcmllcxgBIAMoCzIfLnJvYnVzdG1xLmpvdXJuYWwudjEuRXBvY2hRdWVyeRIUCgxtaW5fcmV2aXNpb24YAiABKAQiYgoKRXBvY2hRdWVyeRIRCglzdHJlYW1faWQYASABKA0SDQoFc2hhcmQYAiABKA0SHAoUY3VycmVudF9sZWFkZXJfZXBvY2gYAyABKAUSFAoMbGVhZGVyX2Vwb2NoGAQgASgFIlIKG0VuZE9mZnNldHNGb3JFcG9jaHNSZXNwb25zZRIzCghvdXRjb21lcxgBIAMoCzIhLnJvYnVzdG1xLmpvdXJuYWwudjEuRXBvY2hPdXRjb21lImYKDEVwb2NoT3V0Y29tZRIsCgdmYWlsdXJlGAEgASgLMhsucm9idXN0bXEuY29tbW9uLnYxLkZhaWx1cmUSFAoMbGVhZGVyX2Vwb2NoGAIgASgFEhIKCmVuZF9vZmZzZXQYAyABKAMiRQoVRGVzY3JpYmVTaGFyZHNSZXF1ZXN0EiwKBnNoYXJkcxgBIAMoCzIcLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFJlZiJPChZEZXNjcmliZVNoYXJkc1Jlc3BvbnNlEjUKBnNoYXJkcxgBIAMoCzIlLnJvYnVzdG1xLmpvdXJuYWwudjEuU2hhcmREZXNjcmlwdGlvbiK6AQoQU2hhcmREZXNjcmlwdGlvbhItCgVtYXJrcxgBIAEoCzIeLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZE1hcmtzEhIKCnNpemVfYnl0ZXMYAiABKAMSEAoIc2VnbWVudHMYAyABKA0SDgoGbGVhZGVyGAQgASgIEhMKC3F1YXJhbnRpbmVkGAUgASgIEiwKB2ZhaWx1cmUYBiABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZSJJChREZWxldGVSZWNvcmRzUmVxdWVzdBIxCgZiZWZvcmUYASADKAsyIS5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRQb3NpdGlvbiJUChVEZWxldGVSZWNvcmRzUmVzcG9uc2USOwoIb3V0Y29tZXMYASADKAsyKS5yb2J1c3RtcS5qb3VybmFsLnYxLkRlbGV0ZVJlY29yZHNPdXRjb21lIl4KFERlbGV0ZVJlY29yZHNPdXRjb21lEiwKB2ZhaWx1cmUYASABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZRIYChBsb2dfc3RhcnRfb2Zmc2V0GAIgASgDKmkKCFRhaWxLaW5kEhkKFVRBSUxfS0lORF9VTlNQRUNJRklFRBAAEhUKEVRBSUxfS0lORF9CQVRDSEVTEAESFAoQVEFJTF9LSU5EX0VMSURFRBACEhUKEVRBSUxfS0lORF9TS0lQUEVEEAMqewoOSXNvbGF0aW9uTGV2ZWwSHwobSVNPTEFUSU9OX0xFVkVMX1VOU1BFQ0lGSUVEEAASJAogSVNPTEFUSU9OX0xFVkVMX1JFQURfVU5DT01NSVRURUQQARIiCh5JU09MQVRJT05fTEVWRUxfUkVBRF9DT01NSVRURUQQAjKcBAoOSm91cm5hbFNlcnZpY2USWwoIRXhjaGFuZ2USJC5yb2J1c3RtcS5qb3VybmFsLnYxLkV4Y2hhbmdlUmVxdWVzdBolLnJvYnVzdG1xLmpvdXJuYWwudjEuRXhjaGFuZ2VSZXNwb25zZSgBMAESYAoLTGlzdE9mZnNldHMSJy5yb2J1c3RtcS5qb3VybmFsLnYxLkxpc3RPZmZzZXRzUmVxdWVzdBooLnJvYnVzdG1xLmpvdXJuYWwudjEuTGlzdE9mZnNldHNSZXNwb25zZRJ4ChNFbmRPZmZzZXRzRm9yRXBvY2hzEi8ucm9idXN0bXEuam91cm5hbC52MS5FbmRPZmZzZXRzRm9yRXBvY2hzUmVxdWVzdBowLnJvYnVzdG1xLmpvdXJuYWwudjEuRW5kT2Zmc2V0c0ZvckVwb2Noc1Jlc3BvbnNlEmkKDkRlc2NyaWJlU2hhcmRzEioucm9idXN0bXEuam91cm5hbC52MS5EZXNjcmliZVNoYXJkc1JlcXVlc3QaKy5yb2J1c3RtcS5qb3VybmFsLnYxLkRlc2NyaWJlU2hhcmRzUmVzcG9uc2USZgoNRGVsZXRlUmVjb3JkcxIpLnJvYnVzdG1xLmpvdXJuYWwudjEuRGVsZXRlUmVjb3Jkc1JlcXVlc3QaKi5yb2J1c3RtcS5qb3VybmFsLnYxLkRlbGV0ZVJlY29yZHNSZXNwb25zZWIGcHJvdG8z", [file_robustmq_common_v1_common]);
+  fileDesc("CiFyb2J1c3RtcS9qb3VybmFsL3YxL2pvdXJuYWwucHJvdG8SE3JvYnVzdG1xLmpvdXJuYWwudjEivwMKD0V4Y2hhbmdlUmVxdWVzdBIrCgVoZWxsbxgBIAEoCzIaLnJvYnVzdG1xLmpvdXJuYWwudjEuSGVsbG9IABIyCgZhcHBlbmQYAiABKAsyIC5yb2J1c3RtcS5qb3VybmFsLnYxLkFwcGVuZEZyYW1lSAASMAoFZmV0Y2gYAyABKAsyHy5yb2J1c3RtcS5qb3VybmFsLnYxLkZldGNoRnJhbWVIABIzCgdmaWx0ZXJzGAQgASgLMiAucm9idXN0bXEuam91cm5hbC52MS5GaWx0ZXJGcmFtZUgAEjQKB2JhY2tsb2cYBSABKAsyIS5yb2J1c3RtcS5qb3VybmFsLnYxLkJhY2tsb2dGcmFtZUgAEjIKBmNyZWRpdBgGIAEoCzIgLnJvYnVzdG1xLmpvdXJuYWwudjEuQ3JlZGl0RnJhbWVIABI9CgxjYW5jZWxfZmV0Y2gYByABKAsyJS5yb2J1c3RtcS5qb3VybmFsLnYxLkNhbmNlbEZldGNoRnJhbWVIABIyCgZyZXBvcnQYCCABKAsyIC5yb2J1c3RtcS5qb3VybmFsLnYxLlJlcG9ydEZyYW1lSABCBwoFZnJhbWUizgMKEEV4Y2hhbmdlUmVzcG9uc2USMQoFaGVsbG8YASABKAsyIC5yb2J1c3RtcS5qb3VybmFsLnYxLkhlbGxvUmVzdWx0SAASOAoGYXBwZW5kGAIgASgLMiYucm9idXN0bXEuam91cm5hbC52MS5BcHBlbmRSZXN1bHRGcmFtZUgAEi4KBHRhaWwYAyABKAsyHi5yb2J1c3RtcS5qb3VybmFsLnYxLlRhaWxGcmFtZUgAEjYKBWZldGNoGAQgASgLMiUucm9idXN0bXEuam91cm5hbC52MS5GZXRjaFJlc3VsdEZyYW1lSAASOQoHZmlsdGVycxgFIAEoCzImLnJvYnVzdG1xLmpvdXJuYWwudjEuRmlsdGVyUmVzdWx0RnJhbWVIABI6CgdiYWNrbG9nGAYgASgLMicucm9idXN0bXEuam91cm5hbC52MS5CYWNrbG9nUmVzdWx0RnJhbWVIABIzCgdnb19hd2F5GAcgASgLMiAucm9idXN0bXEuam91cm5hbC52MS5Hb0F3YXlGcmFtZUgAEjAKBW1hcmtzGAggASgLMh8ucm9idXN0bXEuam91cm5hbC52MS5NYXJrc0ZyYW1lSABCBwoFZnJhbWUiiAIKBUhlbGxvEjEKB2dhdGV3YXkYASABKAsyIC5yb2J1c3RtcS5jb21tb24udjEuTm9kZUlkZW50aXR5Ei0KBGtpbmQYAiABKA4yHy5yb2J1c3RtcS5jb21tb24udjEuU2VydmljZUtpbmQSGAoQcHJvZHVjZXJfaWRfYmFzZRgDIAEoAxIZChFwcm9kdWNlcl9pZF9jb3VudBgEIAEoBRIcChRpbml0aWFsX2NyZWRpdF9ieXRlcxgFIAEoAxIaChJzaGFyZF9jcmVkaXRfYnl0ZXMYBiABKAMSLgoEcGVlchgHIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkidgoLSGVsbG9SZXN1bHQSMQoHam91cm5hbBgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSGwoTYXBwZW5kX2NyZWRpdF9ieXRlcxgCIAEoAxIXCg9tYXhfYmF0Y2hfYnl0ZXMYAyABKA0iVAoLQXBwZW5kRnJhbWUSNAoIc2VjdGlvbnMYASADKAsyIi5yb2J1c3RtcS5qb3VybmFsLnYxLkFwcGVuZFNlY3Rpb24SDwoHYmF0Y2hlcxgCIAEoDCLcAQoNQXBwZW5kU2VjdGlvbhITCgtjb3JyZWxhdGlvbhgBIAEoBBIRCglzdHJlYW1faWQYAiABKA0SDQoFc2hhcmQYAyABKA0SFAoMbGVhZGVyX2Vwb2NoGAQgASgFEhIKCnNpemVfYnl0ZXMYBSABKA0SDAoEYWNrcxgGIAEoERIdChVhY2tub3dsZWRnZV9pbl9tZW1vcnkYByABKAgSFAoMbWluX3JldmlzaW9uGAggASgEEhIKCnRpbWVvdXRfbXMYCSABKAUSEwoLdHJhY2VwYXJlbnQYCiABKAkiSQoRQXBwZW5kUmVzdWx0RnJhbWUSNAoIb3V0Y29tZXMYASADKAsyIi5yb2J1c3RtcS5qb3VybmFsLnYxLkFwcGVuZE91dGNvbWUixgEKDUFwcGVuZE91dGNvbWUSEwoLY29ycmVsYXRpb24YASABKAQSLAoHZmFpbHVyZRgCIAEoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlEhMKC2Jhc2Vfb2Zmc2V0GAMgASgDEhoKEmxvZ19hcHBlbmRfdGltZV9tcxgEIAEoAxIYChBsb2dfc3RhcnRfb2Zmc2V0GAUgASgDEhQKDGxlYWRlcl9lcG9jaBgGIAEoBRIRCglpbl9tZW1vcnkYByABKAgihgEKCVRhaWxGcmFtZRIyCghzZWN0aW9ucxgBIAMoCzIgLnJvYnVzdG1xLmpvdXJuYWwudjEuVGFpbFNlY3Rpb24SDwoHYmF0Y2hlcxgCIAEoDBI0CghvdXRjb21lcxgDIAMoCzIiLnJvYnVzdG1xLmpvdXJuYWwudjEuQXBwZW5kT3V0Y29tZSKTAgoLVGFpbFNlY3Rpb24SEQoJc3RyZWFtX2lkGAEgASgNEg0KBXNoYXJkGAIgASgNEhQKDGxlYWRlcl9lcG9jaBgDIAEoBRIrCgRraW5kGAQgASgOMh0ucm9idXN0bXEuam91cm5hbC52MS5UYWlsS2luZBITCgtmcm9tX29mZnNldBgFIAEoAxITCgtuZXh0X29mZnNldBgGIAEoAxISCgpzaXplX2J5dGVzGAcgASgNEhMKC2NvcnJlbGF0aW9uGAggASgEEhYKDmhpZ2hfd2F0ZXJtYXJrGAkgASgDEhoKEmxhc3Rfc3RhYmxlX29mZnNldBgKIAEoAxIYChBsb2dfc3RhcnRfb2Zmc2V0GAsgASgDIoACCgpGZXRjaEZyYW1lEhIKCnJlcXVlc3RfaWQYASABKAQSEwoLbWF4X3dhaXRfbXMYAiABKAUSEQoJbWluX2J5dGVzGAMgASgFEhEKCW1heF9ieXRlcxgEIAEoBRI2Cglpc29sYXRpb24YBSABKA4yIy5yb2J1c3RtcS5qb3VybmFsLnYxLklzb2xhdGlvbkxldmVsEjMKCHNlY3Rpb25zGAYgAygLMiEucm9idXN0bXEuam91cm5hbC52MS5GZXRjaFNlY3Rpb24SFAoMbWluX3JldmlzaW9uGAggASgEEhEKCXdhaXRfb25seRgJIAEoCEoECAcQCFIHcmVwbGljYSKxAQoMRmV0Y2hTZWN0aW9uEhEKCXN0cmVhbV9pZBgBIAEoDRINCgVzaGFyZBgCIAEoDRIcChRjdXJyZW50X2xlYWRlcl9lcG9jaBgDIAEoBRIUCgxmZXRjaF9vZmZzZXQYBCABKAMSEQoJbWF4X2J5dGVzGAUgASgFEhoKEmxhc3RfZmV0Y2hlZF9lcG9jaBgGIAEoBUoECAcQCFIWZHVyYWJsZV9sb2dfZW5kX29mZnNldCImChBDYW5jZWxGZXRjaEZyYW1lEhIKCnJlcXVlc3RfaWQYASABKAQifgoQRmV0Y2hSZXN1bHRGcmFtZRISCgpyZXF1ZXN0X2lkGAEgASgEEjMKCG91dGNvbWVzGAIgAygLMiEucm9idXN0bXEuam91cm5hbC52MS5GZXRjaE91dGNvbWUSDwoHYmF0Y2hlcxgDIAEoDBIQCghjb21wbGV0ZRgEIAEoCCLIAgoMRmV0Y2hPdXRjb21lEhEKCXN0cmVhbV9pZBgBIAEoDRINCgVzaGFyZBgCIAEoDRIsCgdmYWlsdXJlGAMgASgLMhsucm9idXN0bXEuY29tbW9uLnYxLkZhaWx1cmUSEgoKc2l6ZV9ieXRlcxgEIAEoDRIWCg5oaWdoX3dhdGVybWFyaxgFIAEoAxIaChJsYXN0X3N0YWJsZV9vZmZzZXQYBiABKAMSGAoQbG9nX3N0YXJ0X29mZnNldBgHIAEoAxIUCgxsZWFkZXJfZXBvY2gYCCABKAUSOAoHYWJvcnRlZBgJIAMoCzInLnJvYnVzdG1xLmpvdXJuYWwudjEuQWJvcnRlZFRyYW5zYWN0aW9uEjYKCWRpdmVyZ2luZxgKIAEoCzIjLnJvYnVzdG1xLmpvdXJuYWwudjEuRXBvY2hFbmRPZmZzZXQiPwoSQWJvcnRlZFRyYW5zYWN0aW9uEhMKC3Byb2R1Y2VyX2lkGAEgASgDEhQKDGZpcnN0X29mZnNldBgCIAEoAyI6Cg5FcG9jaEVuZE9mZnNldBIUCgxsZWFkZXJfZXBvY2gYASABKAUSEgoKZW5kX29mZnNldBgCIAEoAyLeAQoLRmlsdGVyRnJhbWUSEgoKcmVxdWVzdF9pZBgBIAEoBBItCgNhZGQYAiADKAsyIC5yb2J1c3RtcS5qb3VybmFsLnYxLkZpbHRlckVudHJ5Eg4KBnJlbW92ZRgDIAMoDRIxCgZyZXN1bWUYBCADKAsyIS5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRQb3NpdGlvbhIzCgltYXJrc19mb3IYBSADKAsyIC5yb2J1c3RtcS5qb3VybmFsLnYxLkZpbHRlckVudHJ5EhQKDG1pbl9yZXZpc2lvbhgGIAEoBCJACgtGaWx0ZXJFbnRyeRIRCglmaWx0ZXJfaWQYASABKA0SDgoGdGVuYW50GAIgASgJEg4KBmZpbHRlchgDIAEoCSK8AQoRRmlsdGVyUmVzdWx0RnJhbWUSEgoKcmVxdWVzdF9pZBgBIAEoBBI2CgthY3RpdmVfZnJvbRgCIAMoCzIhLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFBvc2l0aW9uEi0KBW1hcmtzGAMgAygLMh4ucm9idXN0bXEuY29tbW9uLnYxLlNoYXJkTWFya3MSLAoHZmFpbHVyZRgEIAEoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlIj8KDEJhY2tsb2dGcmFtZRIvCgVyZWFkcxgBIAMoCzIgLnJvYnVzdG1xLmpvdXJuYWwudjEuQmFja2xvZ1JlYWQiyAEKC0JhY2tsb2dSZWFkEg8KB3JlYWRfaWQYASABKAQSEQoJc3RyZWFtX2lkGAIgASgNEg0KBXNoYXJkGAMgASgNEhQKDGxlYWRlcl9lcG9jaBgEIAEoBRITCgtmcm9tX29mZnNldBgFIAEoAxIRCgl0b19vZmZzZXQYBiABKAMSEQoJbWF4X2J5dGVzGAcgASgFEhMKC21heF9yZWNvcmRzGAggASgFEg8KB2ZpbHRlcnMYCSADKAkSDwoHb2Zmc2V0cxgKIAMoAyJcChJCYWNrbG9nUmVzdWx0RnJhbWUSNQoIb3V0Y29tZXMYASADKAsyIy5yb2J1c3RtcS5qb3VybmFsLnYxLkJhY2tsb2dPdXRjb21lEg8KB2JhdGNoZXMYAiABKAwi1QEKDkJhY2tsb2dPdXRjb21lEg8KB3JlYWRfaWQYASABKAQSLAoHZmFpbHVyZRgCIAEoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlEhMKC2Zyb21fb2Zmc2V0GAMgASgDEhMKC25leHRfb2Zmc2V0GAQgASgDEhIKCnNpemVfYnl0ZXMYBSABKA0SFgoOaGlnaF93YXRlcm1hcmsYBiABKAMSGAoQbG9nX3N0YXJ0X29mZnNldBgHIAEoAxIUCgxsZWFkZXJfZXBvY2gYCCABKAUiQAoLUmVwb3J0RnJhbWUSMQoHcmVwb3J0cxgBIAMoCzIgLnJvYnVzdG1xLmpvdXJuYWwudjEuU2hhcmRSZXBvcnQiZQoLU2hhcmRSZXBvcnQSEQoJc3RyZWFtX2lkGAEgASgNEg0KBXNoYXJkGAIgASgNEhQKDGxlYWRlcl9lcG9jaBgDIAEoBRIeChZkdXJhYmxlX2xvZ19lbmRfb2Zmc2V0GAQgASgDInAKCk1hcmtzRnJhbWUSLQoFbWFya3MYASADKAsyHi5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRNYXJrcxIzCgdyZWZ1c2VkGAIgAygLMiIucm9idXN0bXEuam91cm5hbC52MS5SZWZ1c2VkUmVwb3J0Il8KDVJlZnVzZWRSZXBvcnQSEQoJc3RyZWFtX2lkGAEgASgNEg0KBXNoYXJkGAIgASgNEiwKB2ZhaWx1cmUYAyABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZSJVCgtDcmVkaXRGcmFtZRIUCgxzdHJlYW1fYnl0ZXMYASABKAMSMAoGc2hhcmRzGAIgAygLMiAucm9idXN0bXEuam91cm5hbC52MS5TaGFyZENyZWRpdCI+CgtTaGFyZENyZWRpdBIRCglzdHJlYW1faWQYASABKA0SDQoFc2hhcmQYAiABKA0SDQoFYnl0ZXMYAyABKAMiHQoLR29Bd2F5RnJhbWUSDgoGcmVhc29uGAEgASgJIpoBChJMaXN0T2Zmc2V0c1JlcXVlc3QSNgoHZW50cmllcxgBIAMoCzIlLnJvYnVzdG1xLmpvdXJuYWwudjEuTGlzdE9mZnNldHNFbnRyeRI2Cglpc29sYXRpb24YAiABKA4yIy5yb2J1c3RtcS5qb3VybmFsLnYxLklzb2xhdGlvbkxldmVsEhQKDG1pbl9yZXZpc2lvbhgDIAEoBCJoChBMaXN0T2Zmc2V0c0VudHJ5EhEKCXN0cmVhbV9pZBgBIAEoDRINCgVzaGFyZBgCIAEoDRIcChRjdXJyZW50X2xlYWRlcl9lcG9jaBgDIAEoBRIUCgx0aW1lc3RhbXBfbXMYBCABKAMiUAoTTGlzdE9mZnNldHNSZXNwb25zZRI5CghvdXRjb21lcxgBIAMoCzInLnJvYnVzdG1xLmpvdXJuYWwudjEuTGlzdE9mZnNldHNPdXRjb21lIpIBChJMaXN0T2Zmc2V0c091dGNvbWUSLAoHZmFpbHVyZRgBIAEoCzIbLnJvYnVzdG1xLmNvbW1vbi52MS5GYWlsdXJlEg4KBm9mZnNldBgCIAEoAxIUCgx0aW1lc3RhbXBfbXMYAyABKAMSFAoMbGVhZGVyX2Vwb2NoGAQgASgFEhIKCmNvbXByZXNzZWQYBSABKAgiZAoaRW5kT2Zmc2V0c0ZvckVwb2Noc1JlcXVlc3QSMAoHcXVlcmllcxgBIAMoCzIfLnJvYnVzdG1xLmpvdXJuYWwudjEuRXBvY2hRdWVyeRIUCgxtaW5fcmV2aXNpb24YAiABKAQiYgoKRXBvY2hRdWVyeRIRCglzdHJlYW1faWQYASABKA0SDQoFc2hhcmQYAiABKA0SHAoUY3VycmVudF9sZWFkZXJfZXBvY2gYAyABKAUSFAoMbGVhZGVyX2Vwb2NoGAQgASgFIlIKG0VuZE9mZnNldHNGb3JFcG9jaHNSZXNwb25zZRIzCghvdXRjb21lcxgBIAMoCzIhLnJvYnVzdG1xLmpvdXJuYWwudjEuRXBvY2hPdXRjb21lImYKDEVwb2NoT3V0Y29tZRIsCgdmYWlsdXJlGAEgASgLMhsucm9idXN0bXEuY29tbW9uLnYxLkZhaWx1cmUSFAoMbGVhZGVyX2Vwb2NoGAIgASgFEhIKCmVuZF9vZmZzZXQYAyABKAMiRQoVRGVzY3JpYmVTaGFyZHNSZXF1ZXN0EiwKBnNoYXJkcxgBIAMoCzIcLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZFJlZiJPChZEZXNjcmliZVNoYXJkc1Jlc3BvbnNlEjUKBnNoYXJkcxgBIAMoCzIlLnJvYnVzdG1xLmpvdXJuYWwudjEuU2hhcmREZXNjcmlwdGlvbiK6AQoQU2hhcmREZXNjcmlwdGlvbhItCgVtYXJrcxgBIAEoCzIeLnJvYnVzdG1xLmNvbW1vbi52MS5TaGFyZE1hcmtzEhIKCnNpemVfYnl0ZXMYAiABKAMSEAoIc2VnbWVudHMYAyABKA0SDgoGbGVhZGVyGAQgASgIEhMKC3F1YXJhbnRpbmVkGAUgASgIEiwKB2ZhaWx1cmUYBiABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZSJJChREZWxldGVSZWNvcmRzUmVxdWVzdBIxCgZiZWZvcmUYASADKAsyIS5yb2J1c3RtcS5jb21tb24udjEuU2hhcmRQb3NpdGlvbiJUChVEZWxldGVSZWNvcmRzUmVzcG9uc2USOwoIb3V0Y29tZXMYASADKAsyKS5yb2J1c3RtcS5qb3VybmFsLnYxLkRlbGV0ZVJlY29yZHNPdXRjb21lIl4KFERlbGV0ZVJlY29yZHNPdXRjb21lEiwKB2ZhaWx1cmUYASABKAsyGy5yb2J1c3RtcS5jb21tb24udjEuRmFpbHVyZRIYChBsb2dfc3RhcnRfb2Zmc2V0GAIgASgDKmkKCFRhaWxLaW5kEhkKFVRBSUxfS0lORF9VTlNQRUNJRklFRBAAEhUKEVRBSUxfS0lORF9CQVRDSEVTEAESFAoQVEFJTF9LSU5EX0VMSURFRBACEhUKEVRBSUxfS0lORF9TS0lQUEVEEAMqewoOSXNvbGF0aW9uTGV2ZWwSHwobSVNPTEFUSU9OX0xFVkVMX1VOU1BFQ0lGSUVEEAASJAogSVNPTEFUSU9OX0xFVkVMX1JFQURfVU5DT01NSVRURUQQARIiCh5JU09MQVRJT05fTEVWRUxfUkVBRF9DT01NSVRURUQQAjKcBAoOSm91cm5hbFNlcnZpY2USWwoIRXhjaGFuZ2USJC5yb2J1c3RtcS5qb3VybmFsLnYxLkV4Y2hhbmdlUmVxdWVzdBolLnJvYnVzdG1xLmpvdXJuYWwudjEuRXhjaGFuZ2VSZXNwb25zZSgBMAESYAoLTGlzdE9mZnNldHMSJy5yb2J1c3RtcS5qb3VybmFsLnYxLkxpc3RPZmZzZXRzUmVxdWVzdBooLnJvYnVzdG1xLmpvdXJuYWwudjEuTGlzdE9mZnNldHNSZXNwb25zZRJ4ChNFbmRPZmZzZXRzRm9yRXBvY2hzEi8ucm9idXN0bXEuam91cm5hbC52MS5FbmRPZmZzZXRzRm9yRXBvY2hzUmVxdWVzdBowLnJvYnVzdG1xLmpvdXJuYWwudjEuRW5kT2Zmc2V0c0ZvckVwb2Noc1Jlc3BvbnNlEmkKDkRlc2NyaWJlU2hhcmRzEioucm9idXN0bXEuam91cm5hbC52MS5EZXNjcmliZVNoYXJkc1JlcXVlc3QaKy5yb2J1c3RtcS5qb3VybmFsLnYxLkRlc2NyaWJlU2hhcmRzUmVzcG9uc2USZgoNRGVsZXRlUmVjb3JkcxIpLnJvYnVzdG1xLmpvdXJuYWwudjEuRGVsZXRlUmVjb3Jkc1JlcXVlc3QaKi5yb2J1c3RtcS5qb3VybmFsLnYxLkRlbGV0ZVJlY29yZHNSZXNwb25zZWIGcHJvdG8z", [file_robustmq_common_v1_common]);
 
 /**
  * One frame up. The first frame of a stream is `hello`.
@@ -69,6 +69,12 @@ export type ExchangeRequest = Message<"robustmq.journal.v1.ExchangeRequest"> & {
      */
     value: CancelFetchFrame;
     case: "cancelFetch";
+  } | {
+    /**
+     * @generated from field: robustmq.journal.v1.ReportFrame report = 8;
+     */
+    value: ReportFrame;
+    case: "report";
   } | { case: undefined; value?: undefined };
 };
 
@@ -128,6 +134,12 @@ export type ExchangeResponse = Message<"robustmq.journal.v1.ExchangeResponse"> &
      */
     value: GoAwayFrame;
     case: "goAway";
+  } | {
+    /**
+     * @generated from field: robustmq.journal.v1.MarksFrame marks = 8;
+     */
+    value: MarksFrame;
+    case: "marks";
   } | { case: undefined; value?: undefined };
 };
 
@@ -139,6 +151,8 @@ export const ExchangeResponseSchema: GenMessage<ExchangeResponse> = /*@__PURE__*
   messageDesc(file_robustmq_journal_v1_journal, 1);
 
 /**
+ * Says who calls: `gateway` or `peer`, never both, and `kind` as the cluster knows it.
+ *
  * @generated from message robustmq.journal.v1.Hello
  */
 export type Hello = Message<"robustmq.journal.v1.Hello"> & {
@@ -177,6 +191,14 @@ export type Hello = Message<"robustmq.journal.v1.Hello"> & {
    * @generated from field: int64 shard_credit_bytes = 6;
    */
   shardCreditBytes: bigint;
+
+  /**
+   * A journal-server that follows shards led by this one. Its stream carries reports one way and marks the other; it appends
+   * nothing and has no filters. Records are not served on it yet: a fetch ends the stream with `unsupported`.
+   *
+   * @generated from field: robustmq.common.v1.NodeIdentity peer = 7;
+   */
+  peer?: NodeIdentity | undefined;
 };
 
 /**
@@ -486,7 +508,7 @@ export const TailSectionSchema: GenMessage<TailSection> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 9);
 
 /**
- * Long-polling reads for Kafka consumers and catching-up replicas.
+ * Long-polling reads for Kafka consumers.
  *
  * @generated from message robustmq.journal.v1.FetchFrame
  */
@@ -520,13 +542,6 @@ export type FetchFrame = Message<"robustmq.journal.v1.FetchFrame"> & {
    * @generated from field: repeated robustmq.journal.v1.FetchSection sections = 6;
    */
   sections: FetchSection[];
-
-  /**
-   * Set by a follower; its reports count for HW (rule R1).
-   *
-   * @generated from field: robustmq.common.v1.NodeIdentity replica = 7;
-   */
-  replica?: NodeIdentity | undefined;
 
   /**
    * @generated from field: uint64 min_revision = 8;
@@ -582,11 +597,6 @@ export type FetchSection = Message<"robustmq.journal.v1.FetchSection"> & {
    * @generated from field: int32 last_fetched_epoch = 6;
    */
   lastFetchedEpoch: number;
-
-  /**
-   * @generated from field: int64 durable_log_end_offset = 7;
-   */
-  durableLogEndOffset: bigint;
 };
 
 /**
@@ -1036,6 +1046,116 @@ export const BacklogOutcomeSchema: GenMessage<BacklogOutcome> = /*@__PURE__*/
   messageDesc(file_robustmq_journal_v1_journal, 23);
 
 /**
+ * What a follower has on its disk, in its own words (rule R1). It travels alone, so that no long poll keeps it (rule R4): sent
+ * after each sync, and once a second at least, so that a silent follower can be told from an idle shard (rule R5).
+ *
+ * @generated from message robustmq.journal.v1.ReportFrame
+ */
+export type ReportFrame = Message<"robustmq.journal.v1.ReportFrame"> & {
+  /**
+   * At most 16,384.
+   *
+   * @generated from field: repeated robustmq.journal.v1.ShardReport reports = 1;
+   */
+  reports: ShardReport[];
+};
+
+/**
+ * Describes the message robustmq.journal.v1.ReportFrame.
+ * Use `create(ReportFrameSchema)` to create a new message.
+ */
+export const ReportFrameSchema: GenMessage<ReportFrame> = /*@__PURE__*/
+  messageDesc(file_robustmq_journal_v1_journal, 24);
+
+/**
+ * @generated from message robustmq.journal.v1.ShardReport
+ */
+export type ShardReport = Message<"robustmq.journal.v1.ShardReport"> & {
+  /**
+   * @generated from field: uint32 stream_id = 1;
+   */
+  streamId: number;
+
+  /**
+   * @generated from field: uint32 shard = 2;
+   */
+  shard: number;
+
+  /**
+   * The epoch in which the sender follows; what it reports counts in that epoch only.
+   *
+   * @generated from field: int32 leader_epoch = 3;
+   */
+  leaderEpoch: number;
+
+  /**
+   * @generated from field: int64 durable_log_end_offset = 4;
+   */
+  durableLogEndOffset: bigint;
+};
+
+/**
+ * Describes the message robustmq.journal.v1.ShardReport.
+ * Use `create(ShardReportSchema)` to create a new message.
+ */
+export const ShardReportSchema: GenMessage<ShardReport> = /*@__PURE__*/
+  messageDesc(file_robustmq_journal_v1_journal, 25);
+
+/**
+ * The leader's HW and LEO of shards on which this peer has reported: in answer to each report, and when they have moved.
+ *
+ * @generated from message robustmq.journal.v1.MarksFrame
+ */
+export type MarksFrame = Message<"robustmq.journal.v1.MarksFrame"> & {
+  /**
+   * @generated from field: repeated robustmq.common.v1.ShardMarks marks = 1;
+   */
+  marks: ShardMarks[];
+
+  /**
+   * @generated from field: repeated robustmq.journal.v1.RefusedReport refused = 2;
+   */
+  refused: RefusedReport[];
+};
+
+/**
+ * Describes the message robustmq.journal.v1.MarksFrame.
+ * Use `create(MarksFrameSchema)` to create a new message.
+ */
+export const MarksFrameSchema: GenMessage<MarksFrame> = /*@__PURE__*/
+  messageDesc(file_robustmq_journal_v1_journal, 26);
+
+/**
+ * A report that counts for nothing, and why: `not_leader`, `stale_epoch`, `unknown_epoch`; `permission_denied` of a directory
+ * in which the cluster places no copy; `out_of_range` beyond the leader's LEO: the logs have parted.
+ *
+ * @generated from message robustmq.journal.v1.RefusedReport
+ */
+export type RefusedReport = Message<"robustmq.journal.v1.RefusedReport"> & {
+  /**
+   * @generated from field: uint32 stream_id = 1;
+   */
+  streamId: number;
+
+  /**
+   * @generated from field: uint32 shard = 2;
+   */
+  shard: number;
+
+  /**
+   * @generated from field: robustmq.common.v1.Failure failure = 3;
+   */
+  failure?: Failure | undefined;
+};
+
+/**
+ * Describes the message robustmq.journal.v1.RefusedReport.
+ * Use `create(RefusedReportSchema)` to create a new message.
+ */
+export const RefusedReportSchema: GenMessage<RefusedReport> = /*@__PURE__*/
+  messageDesc(file_robustmq_journal_v1_journal, 27);
+
+/**
  * @generated from message robustmq.journal.v1.CreditFrame
  */
 export type CreditFrame = Message<"robustmq.journal.v1.CreditFrame"> & {
@@ -1057,7 +1177,7 @@ export type CreditFrame = Message<"robustmq.journal.v1.CreditFrame"> & {
  * Use `create(CreditFrameSchema)` to create a new message.
  */
 export const CreditFrameSchema: GenMessage<CreditFrame> = /*@__PURE__*/
-  messageDesc(file_robustmq_journal_v1_journal, 24);
+  messageDesc(file_robustmq_journal_v1_journal, 28);
 
 /**
  * @generated from message robustmq.journal.v1.ShardCredit
@@ -1084,7 +1204,7 @@ export type ShardCredit = Message<"robustmq.journal.v1.ShardCredit"> & {
  * Use `create(ShardCreditSchema)` to create a new message.
  */
 export const ShardCreditSchema: GenMessage<ShardCredit> = /*@__PURE__*/
-  messageDesc(file_robustmq_journal_v1_journal, 25);
+  messageDesc(file_robustmq_journal_v1_journal, 29);
 
 /**
  * The journal drains: finish what is in flight, then reconnect elsewhere.
@@ -1103,7 +1223,7 @@ export type GoAwayFrame = Message<"robustmq.journal.v1.GoAwayFrame"> & {
  * Use `create(GoAwayFrameSchema)` to create a new message.
  */
 export const GoAwayFrameSchema: GenMessage<GoAwayFrame> = /*@__PURE__*/
-  messageDesc(file_robustmq_journal_v1_journal, 26);
+  messageDesc(file_robustmq_journal_v1_journal, 30);
 
 /**
  * @generated from message robustmq.journal.v1.ListOffsetsRequest
@@ -1130,7 +1250,7 @@ export type ListOffsetsRequest = Message<"robustmq.journal.v1.ListOffsetsRequest
  * Use `create(ListOffsetsRequestSchema)` to create a new message.
  */
 export const ListOffsetsRequestSchema: GenMessage<ListOffsetsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_journal_v1_journal, 27);
+  messageDesc(file_robustmq_journal_v1_journal, 31);
 
 /**
  * @generated from message robustmq.journal.v1.ListOffsetsEntry
@@ -1164,7 +1284,7 @@ export type ListOffsetsEntry = Message<"robustmq.journal.v1.ListOffsetsEntry"> &
  * Use `create(ListOffsetsEntrySchema)` to create a new message.
  */
 export const ListOffsetsEntrySchema: GenMessage<ListOffsetsEntry> = /*@__PURE__*/
-  messageDesc(file_robustmq_journal_v1_journal, 28);
+  messageDesc(file_robustmq_journal_v1_journal, 32);
 
 /**
  * @generated from message robustmq.journal.v1.ListOffsetsResponse
@@ -1181,7 +1301,7 @@ export type ListOffsetsResponse = Message<"robustmq.journal.v1.ListOffsetsRespon
  * Use `create(ListOffsetsResponseSchema)` to create a new message.
  */
 export const ListOffsetsResponseSchema: GenMessage<ListOffsetsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_journal_v1_journal, 29);
+  messageDesc(file_robustmq_journal_v1_journal, 33);
 
 /**
  * @generated from message robustmq.journal.v1.ListOffsetsOutcome
@@ -1222,7 +1342,7 @@ export type ListOffsetsOutcome = Message<"robustmq.journal.v1.ListOffsetsOutcome
  * Use `create(ListOffsetsOutcomeSchema)` to create a new message.
  */
 export const ListOffsetsOutcomeSchema: GenMessage<ListOffsetsOutcome> = /*@__PURE__*/
-  messageDesc(file_robustmq_journal_v1_journal, 30);
+  messageDesc(file_robustmq_journal_v1_journal, 34);
 
 /**
  * @generated from message robustmq.journal.v1.EndOffsetsForEpochsRequest
@@ -1244,7 +1364,7 @@ export type EndOffsetsForEpochsRequest = Message<"robustmq.journal.v1.EndOffsets
  * Use `create(EndOffsetsForEpochsRequestSchema)` to create a new message.
  */
 export const EndOffsetsForEpochsRequestSchema: GenMessage<EndOffsetsForEpochsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_journal_v1_journal, 31);
+  messageDesc(file_robustmq_journal_v1_journal, 35);
 
 /**
  * @generated from message robustmq.journal.v1.EpochQuery
@@ -1276,7 +1396,7 @@ export type EpochQuery = Message<"robustmq.journal.v1.EpochQuery"> & {
  * Use `create(EpochQuerySchema)` to create a new message.
  */
 export const EpochQuerySchema: GenMessage<EpochQuery> = /*@__PURE__*/
-  messageDesc(file_robustmq_journal_v1_journal, 32);
+  messageDesc(file_robustmq_journal_v1_journal, 36);
 
 /**
  * @generated from message robustmq.journal.v1.EndOffsetsForEpochsResponse
@@ -1293,7 +1413,7 @@ export type EndOffsetsForEpochsResponse = Message<"robustmq.journal.v1.EndOffset
  * Use `create(EndOffsetsForEpochsResponseSchema)` to create a new message.
  */
 export const EndOffsetsForEpochsResponseSchema: GenMessage<EndOffsetsForEpochsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_journal_v1_journal, 33);
+  messageDesc(file_robustmq_journal_v1_journal, 37);
 
 /**
  * @generated from message robustmq.journal.v1.EpochOutcome
@@ -1320,7 +1440,7 @@ export type EpochOutcome = Message<"robustmq.journal.v1.EpochOutcome"> & {
  * Use `create(EpochOutcomeSchema)` to create a new message.
  */
 export const EpochOutcomeSchema: GenMessage<EpochOutcome> = /*@__PURE__*/
-  messageDesc(file_robustmq_journal_v1_journal, 34);
+  messageDesc(file_robustmq_journal_v1_journal, 38);
 
 /**
  * @generated from message robustmq.journal.v1.DescribeShardsRequest
@@ -1339,7 +1459,7 @@ export type DescribeShardsRequest = Message<"robustmq.journal.v1.DescribeShardsR
  * Use `create(DescribeShardsRequestSchema)` to create a new message.
  */
 export const DescribeShardsRequestSchema: GenMessage<DescribeShardsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_journal_v1_journal, 35);
+  messageDesc(file_robustmq_journal_v1_journal, 39);
 
 /**
  * @generated from message robustmq.journal.v1.DescribeShardsResponse
@@ -1356,7 +1476,7 @@ export type DescribeShardsResponse = Message<"robustmq.journal.v1.DescribeShards
  * Use `create(DescribeShardsResponseSchema)` to create a new message.
  */
 export const DescribeShardsResponseSchema: GenMessage<DescribeShardsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_journal_v1_journal, 36);
+  messageDesc(file_robustmq_journal_v1_journal, 40);
 
 /**
  * @generated from message robustmq.journal.v1.ShardDescription
@@ -1398,7 +1518,7 @@ export type ShardDescription = Message<"robustmq.journal.v1.ShardDescription"> &
  * Use `create(ShardDescriptionSchema)` to create a new message.
  */
 export const ShardDescriptionSchema: GenMessage<ShardDescription> = /*@__PURE__*/
-  messageDesc(file_robustmq_journal_v1_journal, 37);
+  messageDesc(file_robustmq_journal_v1_journal, 41);
 
 /**
  * @generated from message robustmq.journal.v1.DeleteRecordsRequest
@@ -1415,7 +1535,7 @@ export type DeleteRecordsRequest = Message<"robustmq.journal.v1.DeleteRecordsReq
  * Use `create(DeleteRecordsRequestSchema)` to create a new message.
  */
 export const DeleteRecordsRequestSchema: GenMessage<DeleteRecordsRequest> = /*@__PURE__*/
-  messageDesc(file_robustmq_journal_v1_journal, 38);
+  messageDesc(file_robustmq_journal_v1_journal, 42);
 
 /**
  * @generated from message robustmq.journal.v1.DeleteRecordsResponse
@@ -1432,7 +1552,7 @@ export type DeleteRecordsResponse = Message<"robustmq.journal.v1.DeleteRecordsRe
  * Use `create(DeleteRecordsResponseSchema)` to create a new message.
  */
 export const DeleteRecordsResponseSchema: GenMessage<DeleteRecordsResponse> = /*@__PURE__*/
-  messageDesc(file_robustmq_journal_v1_journal, 39);
+  messageDesc(file_robustmq_journal_v1_journal, 43);
 
 /**
  * @generated from message robustmq.journal.v1.DeleteRecordsOutcome
@@ -1454,7 +1574,7 @@ export type DeleteRecordsOutcome = Message<"robustmq.journal.v1.DeleteRecordsOut
  * Use `create(DeleteRecordsOutcomeSchema)` to create a new message.
  */
 export const DeleteRecordsOutcomeSchema: GenMessage<DeleteRecordsOutcome> = /*@__PURE__*/
-  messageDesc(file_robustmq_journal_v1_journal, 40);
+  messageDesc(file_robustmq_journal_v1_journal, 44);
 
 /**
  * @generated from enum robustmq.journal.v1.TailKind
