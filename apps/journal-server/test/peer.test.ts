@@ -10,7 +10,7 @@ import {
   createClient,
   ExchangeRequestSchema,
   fromFailure,
-  HelloSchema,
+  type HelloSchema,
   JournalService,
   ServiceKind,
   type ExchangeResponse,

@@ -159,7 +159,7 @@ test('one that has part of it stored goes on behind that', async () => {
 
 test('what is committed while the view opens is read from the log, once and in order', async () => {
   const gate = Promise.withResolvers<undefined>();
-  kind.gate = gate.promise as unknown as Promise<void>;
+  kind.gate = gate.promise;
   feed.attach(shard);
   await append(1, 1);
   expect(feed.viewOf(shard)).toBeUndefined();
@@ -231,7 +231,7 @@ test('a deleted shard takes its view with it, also one that is still being opene
   await feed.drop(shard);
   expect([view.events, feed.viewOf(shard)]).toEqual([['drop'], undefined]);
   const gate = Promise.withResolvers<undefined>();
-  kind.gate = gate.promise as unknown as Promise<void>;
+  kind.gate = gate.promise;
   feed.attach(shard);
   await feed.drop(shard);
   gate.resolve(undefined);
