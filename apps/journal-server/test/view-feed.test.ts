@@ -67,6 +67,7 @@ class NotingKind implements ViewKind<NotingView> {
   gate = Promise.resolve();
   grew = 0;
   closed = 0;
+  readonly forgotten: number[] = [];
   readonly made: NotingView[] = [];
 
   wants(stream: StreamFacts): boolean {
@@ -83,6 +84,11 @@ class NotingKind implements ViewKind<NotingView> {
 
   grown(): void {
     this.grew++;
+  }
+
+  forget(streamId: number): Promise<void> {
+    this.forgotten.push(streamId);
+    return Promise.resolve();
   }
 
   close(): Promise<void> {
@@ -245,4 +251,11 @@ test('closing waits for every view, then for the store; nothing is fed after it'
   await feed.close();
   await append(1);
   expect([events(), kind.closed]).toEqual([['settled'], 1]);
+});
+
+test('N2: deleted streams are forgotten one by one, whether their shards were viewed or not', async () => {
+  feed.attach(shard);
+  await settle();
+  await feed.forget([1, 9]);
+  expect(kind.forgotten).toEqual([1, 9]);
 });
