@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import { formatPrincipal } from '@robustmq/access-control';
+import type { Log } from '@robustmq/runtime';
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -29,7 +30,7 @@ export function auditActions(scope: FastifyInstance, write: (line: AuditLine) =>
         address: request.ip,
         method: request.method,
         route: request.routeOptions.url ?? '',
-        target: textOf(params, 'name') || textOf(body, 'name'),
+        target: textOf(params, 'name') || textOf(body, 'name') || numberOf(body, 'level'),
         tenant: textOf(query, 'tenant') || textOf(body, 'tenant'),
         status: reply.statusCode,
       });
@@ -41,16 +42,12 @@ export function auditActions(scope: FastifyInstance, write: (line: AuditLine) =>
 const MESSAGE = 'admin action';
 const REFUSED = new Set([401, 403]);
 
-interface Lines {
-  info(fields: object, message: string): void;
-}
-
 interface LimitedLines {
   info(kind: string, fields: object, message: string): void;
 }
 
 /** Writes every action of an administrator; of those who are none so few lines that they cannot fill the log. */
-export function auditLog(log: Lines, strangers: LimitedLines): (line: AuditLine) => void {
+export function auditLog(log: Pick<Log, 'info'>, strangers: LimitedLines): (line: AuditLine) => void {
   return (line) => {
     if (REFUSED.has(line.status)) strangers.info(`audit ${line.principal}`, line, MESSAGE);
     else log.info(line, MESSAGE);
@@ -62,4 +59,11 @@ function textOf(from: unknown, field: string): string {
   if (typeof from !== 'object' || from === null) return '';
   const value = (from as Record<string, unknown>)[field];
   return typeof value === 'string' ? value : '';
+}
+
+/** As {@link textOf}, of a number. */
+function numberOf(from: unknown, field: string): string {
+  if (typeof from !== 'object' || from === null) return '';
+  const value = (from as Record<string, unknown>)[field];
+  return typeof value === 'number' ? String(value) : '';
 }

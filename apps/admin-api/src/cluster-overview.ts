@@ -40,6 +40,7 @@ export function clusterOverview(snapshot: ClusterSnapshot): z.infer<typeof overv
   return {
     clusterId: snapshot.clusterId,
     revision: snapshot.revision,
+    featureLevel: snapshot.featureLevel,
     health: clusterHealth(snapshot),
     services,
     streams: snapshot.streams.length,

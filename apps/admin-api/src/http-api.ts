@@ -8,7 +8,14 @@ import { requireAdmin } from './authentication.ts';
 import { answerClientError, installErrorHandlers, sendError } from './error-response.ts';
 import { countRequests, type RequestFigures } from './metrics.ts';
 import type { Cluster, VerifyAdmin } from './ports.ts';
-import { clusterRoutes, healthRoutes, sessionRoutes, streamRoutes, userRoutes } from './routes.ts';
+import {
+  clusterRoutes,
+  healthRoutes,
+  sessionRoutes,
+  streamRoutes,
+  upgradeRoutes,
+  userRoutes,
+} from './routes.ts';
 
 /** What the API is made of. */
 export interface HttpApiOptions {
@@ -91,6 +98,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
         );
       });
       clusterRoutes(scope, options.cluster);
+      upgradeRoutes(scope, options.cluster);
       sessionRoutes(scope, options.cluster);
       streamRoutes(scope, options.cluster);
       userRoutes(scope, options.cluster);

@@ -8,12 +8,24 @@ import {
   type Registration,
   type StreamView,
 } from '@robustmq/meta-client';
-import { fromFailure, ServiceKind, type GroupSummary, type SessionSummary } from '@robustmq/rpc';
+import {
+  createClient,
+  FEATURE_LEVEL,
+  fromFailure,
+  GatewayService,
+  ServiceKind,
+  type GroupSummary,
+  type SessionHead,
+  type SessionSummary,
+} from '@robustmq/rpc';
+import type { Log } from '@robustmq/runtime';
 import type { Cluster, GroupOverview, NodeOverview, SessionOverview, StreamOverview } from './ports.ts';
 
 /** CreateStream waits for every gateway to route by the new stream; a gateway that died holds it up for its lease. */
 const CREATE_TIMEOUT_MS = 15_000;
 const VIEW_TIMEOUT_MS = 5_000;
+/** A gateway that hears nothing for so long learns of a dropped session at its next write. */
+const END_SESSION_TIMEOUT_MS = 1_000;
 
 const KIND_NAMES: Record<ServiceKind, NodeOverview['kind']> = {
   [ServiceKind.UNSPECIFIED]: 'unknown',
@@ -29,13 +41,18 @@ const KIND_NAMES: Record<ServiceKind, NodeOverview['kind']> = {
  * Binds the API's port to a meta client.
  * @param identity who asks, by the lease that is held now; throws `unavailable` without one
  */
-export function metaCluster(meta: MetaClient, identity: () => Registration['identity']): Cluster {
+export function metaCluster(
+  meta: MetaClient,
+  identity: () => Registration['identity'],
+  log: Pick<Log, 'warn'>,
+): Cluster {
   const { view } = meta;
   return {
     ready: () => view.ready,
     snapshot: () => ({
       clusterId: view.clusterId,
       revision: view.revision,
+      featureLevel: { used: view.featureLevel, known: FEATURE_LEVEL },
       nodes: [...view.nodes.values()].map(nodeOverview),
       streams: [...view.streams.values()].map(streamOverview),
       users: [...view.users.values()].map(({ tenant, name, superuser }) => ({ tenant, name, superuser })),
@@ -73,7 +90,12 @@ export function metaCluster(meta: MetaClient, identity: () => Registration['iden
       const answer = await meta.persist(() => meta.cluster.deleteUser(request));
       await view.waitForRevision(toNumber(answer.revision), VIEW_TIMEOUT_MS);
     },
-    ...sessionCommands(meta, identity),
+    raiseFeatureLevel: async (level) => {
+      const request = { requestId: meta.requestId(), level };
+      const answer = await meta.persist(() => meta.cluster.raiseFeatureLevel(request));
+      await view.waitForRevision(toNumber(answer.revision), VIEW_TIMEOUT_MS);
+    },
+    ...sessionCommands(meta, identity, log),
     listGroups: async (tenant, afterGroupId, limit) => {
       const page = await meta.persist(() => meta.groups.listGroups({ tenant, afterGroupId, limit }));
       return { items: page.groups.map(groupOverview), more: page.more };
@@ -85,6 +107,7 @@ export function metaCluster(meta: MetaClient, identity: () => Registration['iden
 function sessionCommands(
   meta: MetaClient,
   identity: () => Registration['identity'],
+  log: Pick<Log, 'warn'>,
 ): Pick<Cluster, 'listSessions' | 'dropSession' | 'reassignSession'> {
   return {
     listSessions: async (tenant, clientIdPrefix, afterClientId, limit) => {
@@ -99,6 +122,7 @@ function sessionCommands(
       const [outcome] = outcomes;
       const failure = fromFailure(outcome?.failure);
       if (failure !== undefined) throw failure;
+      if (outcome?.dropped?.connected === true) await endConnection(meta, outcome.dropped, log);
       const { connected = false, ownerNodeId: gateway = '' } = outcome?.dropped ?? {};
       return { ...session, connected, gateway };
     },
@@ -114,6 +138,27 @@ function sessionCommands(
       await meta.persist(() => meta.sessions.reassignSession(request));
     },
   };
+}
+
+/** Tells the gateway that serves a session which was dropped; one that can't be asked has lost it at its next write anyhow. */
+async function endConnection(meta: MetaClient, dropped: SessionHead, log: Pick<Log, 'warn'>): Promise<void> {
+  const { key, ownerNodeId, ownerIncarnation } = dropped;
+  const owner = meta.view.nodes.get(ownerNodeId);
+  const address = owner?.endpoints['grpc'];
+  if (key === undefined || address === undefined || owner?.incarnation !== toNumber(ownerIncarnation)) return;
+  const { tenant, clientId, epoch } = key;
+  const gateway = createClient(GatewayService, { address, credentials: meta.credentials });
+  try {
+    const request = { sessions: [{ tenant, clientId, epoch }] };
+    await gateway.endSessions(request, { timeoutMs: END_SESSION_TIMEOUT_MS });
+  } catch (err) {
+    log.warn(
+      { err, gateway: ownerNodeId, client_id: clientId },
+      'a gateway could not be told of a dropped session',
+    );
+  } finally {
+    gateway.close();
+  }
 }
 
 function nodeOverview(node: NodeView): NodeOverview {

@@ -60,7 +60,7 @@ export interface SessionOverview {
   readonly subscriptions: readonly { readonly filter: string; readonly qos: number }[];
 }
 
-/** A session that was dropped: while it is connected, its gateway learns of it at its next write of the session. */
+/** A session that was dropped; whether a client was connected with it, and to which gateway, which has been told. */
 export interface DroppedSession {
   readonly tenant: string;
   readonly clientId: string;
@@ -76,10 +76,19 @@ export interface GroupOverview {
   readonly coordinator: string | null;
 }
 
+/** A level of features; see {@link Cluster.raiseFeatureLevel}. */
+export interface FeatureLevels {
+  /** Nothing above it is written. */
+  readonly used: number;
+  /** What this release could use. */
+  readonly known: number;
+}
+
 /** The cluster group at one revision. */
 export interface ClusterSnapshot {
   readonly clusterId: string;
   readonly revision: number;
+  readonly featureLevel: FeatureLevels;
   readonly nodes: readonly NodeOverview[];
   readonly streams: readonly StreamOverview[];
   readonly users: readonly UserOverview[];
@@ -108,6 +117,8 @@ export interface Cluster {
   deleteStream(tenant: string, name: string): Promise<void>;
   putUser(user: UserOverview & { readonly password: string }, createOnly: boolean): Promise<void>;
   deleteUser(tenant: string, name: string): Promise<void>;
+  /** Lets the cluster use what every live node knows, for good: an older release is refused from then on. */
+  raiseFeatureLevel(level: number): Promise<void>;
   listSessions(tenant: string, prefix: string, after: string, limit: number): Promise<Page<SessionOverview>>;
   /** Ends a session, whoever owns it. */
   dropSession(tenant: string, clientId: string): Promise<DroppedSession>;

@@ -92,6 +92,28 @@ export function clusterRoutes(scope: FastifyInstance, cluster: Cluster): void {
   );
 }
 
+/** The last step of an upgrade. */
+export function upgradeRoutes(scope: FastifyInstance, cluster: Cluster): void {
+  scope.withTypeProvider<ZodTypeProvider>().post(
+    '/cluster/feature-level',
+    {
+      schema: {
+        tags: ['cluster'],
+        summary: 'Use what a new release knows',
+        description:
+          'The last step of an upgrade, which can be rolled back until then. Refused (409) while a live node knows less, and ' +
+          '(400) below the level in use: from then on an older release is refused.',
+        body: schemas.raiseFeatureLevelBody,
+        response: { 200: schemas.featureLevelsBody, ...failures },
+      },
+    },
+    async ({ body }) => {
+      await cluster.raiseFeatureLevel(body.level ?? cluster.snapshot().featureLevel.known);
+      return cluster.snapshot().featureLevel;
+    },
+  );
+}
+
 /** What an operator does to a session, whoever owns it. */
 export function sessionRoutes(scope: FastifyInstance, cluster: Cluster): void {
   const app = scope.withTypeProvider<ZodTypeProvider>();
@@ -102,7 +124,8 @@ export function sessionRoutes(scope: FastifyInstance, cluster: Cluster): void {
       schema: {
         tags: ['mqtt'],
         summary: 'Drop a session',
-        description: 'What it was owed is lost, and its owner may write it no more.',
+        description:
+          'What it was owed is lost, and a client that is connected with it is disconnected (0x98).',
         params,
         querystring: schemas.tenantQuery,
         response: { 200: schemas.droppedSessionBody, ...failures },

@@ -50,7 +50,7 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
     figures,
     // A hung meta-service renews no lease: without one the view may be of any age.
     isCurrent: () => standing.incarnations?.held ?? false,
-    cluster: metaCluster(meta, () => identityOf(standing)),
+    cluster: metaCluster(meta, () => identityOf(standing), log),
     verifyAdmin: adminVerifier(meta, strangers),
     audit: auditLog(log, strangers),
     version,

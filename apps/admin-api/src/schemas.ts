@@ -68,7 +68,9 @@ export const sessionBody = z.object({
 });
 
 export const droppedSessionBody = sessionBody.pick({ tenant: true, clientId: true, gateway: true }).extend({
-  connected: z.boolean().describe('Its gateway ends the connection at its next write of the session'),
+  connected: z
+    .boolean()
+    .describe('A client was connected with it; its gateway has been told to end the connection'),
 });
 
 export const sessionOwnerBody = z.strictObject({
@@ -99,9 +101,19 @@ export const healthBody = z.object({
   problems: z.array(z.string()).readonly(),
 });
 
+export const featureLevelsBody = z.object({
+  used: z.number().int().describe('No command, field or format above it is written'),
+  known: z.number().int().describe('What this release could use'),
+});
+
+export const raiseFeatureLevelBody = z.strictObject({
+  level: z.number().int().min(1).max(1_000_000).optional().describe('Default: what this release knows'),
+});
+
 export const overviewBody = z.object({
   clusterId: z.string(),
   revision: z.number().int(),
+  featureLevel: featureLevelsBody,
   health: healthBody,
   services: z.record(z.string(), serviceHealth),
   streams: z.number().int(),

@@ -38,6 +38,7 @@ const healthy = [node('journal-server'), node('mqtt-gateway'), node('kafka-gatew
 const snapshotOf = (over: Partial<ClusterSnapshot> = {}): ClusterSnapshot => ({
   clusterId: 'c',
   revision: 12,
+  featureLevel: { used: 1, known: 3 },
   nodes: healthy,
   streams: [stream()],
   users: [{ tenant: 'default', name: 'admin', superuser: true }],
@@ -63,6 +64,11 @@ class RecordingCluster implements Cluster {
   deleteStream: Cluster['deleteStream'] = (...call) => Promise.resolve(this.#record('deleteStream', ...call));
   putUser: Cluster['putUser'] = (...call) => Promise.resolve(this.#record('putUser', ...call));
   deleteUser: Cluster['deleteUser'] = (...call) => Promise.resolve(this.#record('deleteUser', ...call));
+  raiseFeatureLevel: Cluster['raiseFeatureLevel'] = (level) => {
+    this.#record('raiseFeatureLevel', level);
+    this.current = snapshotOf({ featureLevel: { used: level, known: 3 } });
+    return Promise.resolve();
+  };
   listSessions: Cluster['listSessions'] = (...call) => {
     this.#record('listSessions', ...call);
     return Promise.resolve({ items: [], more: true });
@@ -311,6 +317,36 @@ describe('cluster', () => {
       code: 'invalid_argument',
       message: expect.stringContaining('limit') as string,
     });
+  });
+});
+
+describe('the feature level (N17)', () => {
+  const raise = (payload: object) =>
+    app.inject({ method: 'POST', url: '/api/v1/cluster/feature-level', headers: admin, payload });
+
+  it('rises to what this release knows, or to what is asked for; audited', async () => {
+    const shown = await app.inject({ url: '/api/v1/cluster', headers: admin });
+    expect(shown.json()).toMatchObject({ featureLevel: { used: 1, known: 3 } });
+    expect((await raise({ level: 2 })).json()).toEqual({ used: 2, known: 3 });
+    expect((await raise({})).json()).toEqual({ used: 3, known: 3 });
+    expect(cluster.calls).toEqual([
+      ['raiseFeatureLevel', 2],
+      ['raiseFeatureLevel', 3],
+    ]);
+    expect(audit[0]).toMatchObject({ route: '/api/v1/cluster/feature-level', target: '2', status: 200 });
+  });
+
+  it.each([
+    ['a live node knows less', { level: 3 }, 'conflict', 409],
+    ['a higher one is used', { level: 1 }, 'out_of_range', 400],
+  ] as const)('is refused when %s', async (_why, payload, code, status) => {
+    cluster.failure = new BrokerError(code, 'no');
+    const answer = await raise(payload);
+    expect([answer.statusCode, answer.json()]).toMatchObject([status, { code }]);
+  });
+
+  it.each([{ level: 0 }, { level: 1.5 }, { level: 'x' }, { other: 1 }])('%j is no level', async (payload) => {
+    expect((await raise(payload)).statusCode).toBe(400);
   });
 });
 

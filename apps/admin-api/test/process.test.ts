@@ -3,10 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { credentialsOf } from '@robustmq/access-control';
+import { BrokerError } from '@robustmq/errors';
 import { ServiceKind, type User } from '@robustmq/rpc';
 import { adminApiConfig } from '../src/config.ts';
 import { run, type RunningAdminApi } from '../src/run.ts';
-import { nodeRow, ScriptedMeta, SECRET, streamRow } from './scripted-meta.ts';
+import { nodeRow, ScriptedGateway, ScriptedMeta, SECRET, streamRow } from './scripted-meta.ts';
 
 const PASSWORD = 'correct horse';
 const ADMIN = { authorization: `Basic ${Buffer.from(`admin:${PASSWORD}`).toString('base64')}` };
@@ -213,6 +214,39 @@ it('drops a session and gives it to another user; 404 for what is not there, 409
   const fenced = { status: 409, body: { code: 'fenced' } };
   expect(await ask('DELETE', 'sessions/pump')).toMatchObject(fenced);
   expect(await ask('PUT', 'sessions/pump/owner', { user: null })).toMatchObject(fenced);
+});
+
+it('the gateway that serves a dropped session is told at once; one that is away or another incarnation is not needed', async () => {
+  const gateway = new ScriptedGateway();
+  meta.nodes.unshift(await gateway.listen());
+  await start();
+  const dropped = { status: 200, body: { connected: true, gateway: 'mqtt-1' } };
+  expect(await ask('DELETE', 'sessions/pump')).toMatchObject(dropped);
+  expect(gateway.ended).toEqual(['default/pump 4']);
+  gateway.failure = new BrokerError('unavailable', 'no lease');
+  expect(await ask('DELETE', 'sessions/pump')).toMatchObject(dropped);
+  await gateway.close();
+  expect(await ask('DELETE', 'sessions/pump')).toMatchObject(dropped);
+  expect(gateway.ended).toEqual(['default/pump 4']);
+});
+
+it('the next incarnation of a gateway is not asked to end what the one before served', async () => {
+  const gateway = new ScriptedGateway();
+  meta.nodes.unshift(await gateway.listen(9n));
+  await start();
+  expect((await ask('DELETE', 'sessions/pump')).status).toBe(200);
+  expect(gateway.ended).toEqual([]);
+  await gateway.close();
+});
+
+it('N17: raises the feature level once every live node knows it; what this release knows by default', async () => {
+  await start();
+  expect(await ask('POST', 'cluster/feature-level', {})).toMatchObject({ status: 200, body: { used: 1 } });
+  expect(await ask('GET', 'cluster')).toMatchObject({ body: { featureLevel: { used: 1 } } });
+  expect(await ask('POST', 'cluster/feature-level', { level: 2 })).toMatchObject({
+    status: 409,
+    body: { code: 'conflict', message: expect.stringContaining('upgrade it first') as string },
+  });
 });
 
 it('a meta-service that hangs makes the cluster unavailable once the lease is over', async () => {

@@ -4,6 +4,7 @@ import {
   ClusterSecret,
   ClusterService,
   Credentials,
+  GatewayService,
   GroupService,
   RpcServer,
   ServiceKind,
@@ -183,6 +184,11 @@ export class ScriptedMeta {
         this.users.set(user!.name, user!);
         return this.#tell({ case: 'user', value: user! });
       },
+      raiseFeatureLevel: ({ level }) => {
+        if (level > 1)
+          throw new BrokerError('conflict', 'mqtt-1 knows feature level 1 only: upgrade it first');
+        return { level, ...this.#tell({ case: 'featureLevel', value: level }) };
+      },
       deleteUser: ({ tenant, name }) => {
         if (!this.users.has(name)) throw new BrokerError('not_found', `no user ${name}`);
         this.#keepLastSuperuser(name);
@@ -213,7 +219,10 @@ export class ScriptedMeta {
         this.#own(node, { ...session!, clientId: 'pump' });
         if (session?.clientId !== 'pump')
           return { outcomes: [{ failure: { code: 'not_found', message: 'there is no such session' } }] };
-        return { outcomes: [{ dropped: { connected: true, ownerNodeId: 'mqtt-1' } }] };
+        const key = { tenant: 'default', clientId: 'pump', generation: 1n, epoch: 4n };
+        return {
+          outcomes: [{ dropped: { key, connected: true, ownerNodeId: 'mqtt-1', ownerIncarnation: 8n } }],
+        };
       },
       reassignSession: ({ node, session, principal }) => {
         this.#own(node, session);
@@ -247,7 +256,37 @@ export class ScriptedMeta {
   }
 }
 
-type AnyService = typeof ClusterService | typeof SessionService | typeof GroupService;
+/** The gRPC side of an mqtt-gateway that notes whose connections it is to end. */
+export class ScriptedGateway {
+  readonly ended: string[] = [];
+  failure: BrokerError | undefined;
+  readonly #server = new RpcServer({
+    credentials: new Credentials(ServiceKind.MQTT_GATEWAY, new ClusterSecret([SECRET])),
+    onUnexpected: () => undefined,
+  });
+
+  /** Answers its row. */
+  async listen(incarnation = 8n): Promise<Node> {
+    this.#server.add(GatewayService, {
+      ...refusing(GatewayService),
+      endSessions: ({ sessions }) => {
+        if (this.failure !== undefined) throw this.failure;
+        this.ended.push(...sessions.map(({ tenant, clientId, epoch }) => `${tenant}/${clientId} ${epoch}`));
+        return { ended: sessions.map(() => true) };
+      },
+    });
+    const port = await this.#server.listen('127.0.0.1', 0, 'grpc.port');
+    const row = nodeRow(ServiceKind.MQTT_GATEWAY, { endpoints: { grpc: `127.0.0.1:${port}` } });
+    Object.assign(row.identity!, { nodeId: 'mqtt-1', incarnation });
+    return row;
+  }
+
+  close(): Promise<void> {
+    return this.#server.close(100);
+  }
+}
+
+type AnyService = typeof ClusterService | typeof SessionService | typeof GroupService | typeof GatewayService;
 
 /** Every method of a service, refused: what a test needs is put over it. */
 function refusing<S extends AnyService>(service: S): ServiceImplementation<S> {

@@ -26,9 +26,6 @@ import type { ViewFeed } from './views/view-feed.ts';
 import { AppendRouter } from './write/append-router.ts';
 import { CommitLoop } from './write/commit-loop.ts';
 
-/** Where messages for the operator go. */
-export type JournalLog = Pick<Log, 'info' | 'warn' | 'error'>;
-
 /** Surroundings of a {@link Journal}. */
 export interface JournalOptions {
   readonly disk: Disk;
@@ -40,7 +37,7 @@ export interface JournalOptions {
   /** Memory for answers that have not left; default 256 MiB. */
   readonly answerBytes?: number;
   readonly cluster: ClusterPort;
-  readonly log: JournalLog;
+  readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
   /** Whether the disk is above its refuse mark (rule L6). */
   readonly diskIsFull?: () => boolean;
   /** The disk failed: this incarnation serves nothing any more (rules L5, R3). */

@@ -4,8 +4,8 @@ import { NodeDisk, type CommitLog, type Disk } from '@robustmq/commit-log';
 import { MemoryStore } from '@robustmq/kv-store';
 import { JournalClient, type JournalClientOptions, type ShardDirectory } from '@robustmq/journal-client';
 import { ClusterSecret, Credentials, RpcServer, ServiceKind } from '@robustmq/rpc';
-import { systemClock, systemTimers, type Clock } from '@robustmq/runtime';
-import { Journal, type JournalLog } from '../src/journal.ts';
+import { silentLog, systemClock, systemTimers, type Clock, type Log } from '@robustmq/runtime';
+import { Journal } from '../src/journal.ts';
 import { ReadTurns } from '../src/shard/read-turns.ts';
 import { openDirectory } from '../src/directory/recovery.ts';
 import { addServices } from '../src/process/server.ts';
@@ -22,7 +22,7 @@ export const CREDENTIALS = new Credentials(
 export const NODE_ID = 'journal-1';
 export const DIRECTORY_ID = 'directory-1';
 export const REPLICA = { nodeId: NODE_ID, directoryId: DIRECTORY_ID };
-export const SILENT: JournalLog = { info: () => undefined, warn: () => undefined, error: () => undefined };
+export const SILENT: Log = silentLog;
 
 /** A running journal-server and what it stands on. */
 export interface RunningJournal {
@@ -57,7 +57,7 @@ export async function startJournal(options: {
   fileBytes?: number;
   diskIsFull?: () => boolean;
   clock?: Clock;
-  log?: JournalLog;
+  log?: Log;
 }): Promise<RunningJournal> {
   const { cluster, incarnation } = options;
   const disk = options.disk ?? new NodeDisk();

@@ -5,6 +5,7 @@ import type { FetchSessionCache } from './fetch-session-cache.ts';
 import type { GroupCoordinator } from './groups/group-coordinator.ts';
 import type { GroupStorePort } from '@robustmq/meta-client';
 import type { DebugSwitch, RateLimitedLog } from '@robustmq/telemetry';
+import type { Log } from '@robustmq/runtime';
 import type { FetchWindow } from './fetch-window.ts';
 import type { BatchLine } from './produce/batch-line.ts';
 import type { CheckShare } from './produce/check-share.ts';
@@ -51,20 +52,12 @@ export interface GatewayParts {
   readonly checks: CheckShare;
   readonly producerIds: ProducerIdAllocator;
   readonly counters: GatewayCounters;
-  readonly log: GatewayLog;
+  readonly log: Log;
   /** For lines that a stranger can cause (N14). */
   readonly strangers: RateLimitedLog;
   readonly debug: DebugSwitch;
   /** Wall clock in ms. */
   readonly nowMs: () => number;
-}
-
-/** The part of a pino logger that we use. */
-export interface GatewayLog {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
 }
 
 /** A client's connection as handlers see it. */

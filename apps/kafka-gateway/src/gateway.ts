@@ -3,10 +3,10 @@ import { randomInt } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { GroupStorePort } from '@robustmq/meta-client';
 import type { GroupConfig } from '@robustmq/kafka-group';
-import { systemClock, systemTimers, TimerWheel } from '@robustmq/runtime';
+import { systemClock, systemTimers, TimerWheel, type Log } from '@robustmq/runtime';
 import { AnswerMemory } from './answer-memory.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
-import type { GatewayCounters, GatewayLog, GatewayParts, GatewaySettings } from './context.ts';
+import type { GatewayCounters, GatewayParts, GatewaySettings } from './context.ts';
 import { FetchSessionCache } from './fetch-session-cache.ts';
 import { GroupCoordinator } from './groups/group-coordinator.ts';
 import { KafkaListener, type ListenerOptions } from './listener.ts';
@@ -35,7 +35,7 @@ export interface KafkaGatewayOptions {
   readonly topics: TopicCommandsPort;
   readonly journal: JournalPort;
   readonly groupStore: GroupStorePort;
-  readonly log: GatewayLog;
+  readonly log: Log;
   readonly debug: DebugSwitch;
 }
 

@@ -3,9 +3,8 @@
 // What belongs to a client ends at its connection (`Client.guard`); this is for what belongs to nobody.
 
 import { BrokerError } from '@robustmq/errors';
-import type { Timers } from '@robustmq/runtime';
+import type { Log, Timers } from '@robustmq/runtime';
 import { RateLimitedLog } from '@robustmq/telemetry';
-import type { GatewayLog } from './gateway-log.ts';
 
 /** The boundary of one process. */
 export class Boundary {
@@ -13,7 +12,7 @@ export class Boundary {
   failures = 0;
   readonly #log: RateLimitedLog;
 
-  constructor(log: GatewayLog) {
+  constructor(log: Log) {
     // A stranger may have found the way to it: a few lines of each kind say enough (N14).
     this.#log = new RateLimitedLog({
       debug: (fields, message) => log.debug({ ...fields }, message),

@@ -4,9 +4,9 @@
 import { Authenticator, type AnonymousPolicy, type DeniedLogin } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
-import { MetaClient, type ViewChange } from '@robustmq/meta-client';
+import { Incarnations, MetaClient, type ViewChange } from '@robustmq/meta-client';
 import { RpcServer, ServiceKind, type Credentials } from '@robustmq/rpc';
-import { TimerWheel, backoffDelayMs, sleep, systemClock, systemTimers } from '@robustmq/runtime';
+import { TimerWheel, sleep, systemClock, systemTimers, type Log } from '@robustmq/runtime';
 import { RateLimitedLog, type DebugSwitch, type TraceSampler } from '@robustmq/telemetry';
 import type { MqttGatewayConfig } from './config.ts';
 import { addGatewayService } from './mesh/mesh.ts';
@@ -14,7 +14,6 @@ import type { MeshPeerAddress } from './mesh/mesh-peer.ts';
 import { Ownership } from './ownership.ts';
 import { newConnectionCounters } from './connection-counters.ts';
 import { Boundary } from './boundary.ts';
-import type { GatewayLog } from './gateway-log.ts';
 import { limitsOf, maxFrameBytes, type GatewayLimits } from './limits.ts';
 import { Serving, type ProcessParts } from './serving.ts';
 import { Connection } from './session/connection.ts';
@@ -28,7 +27,7 @@ import { WsListener } from './transport/ws-listener.ts';
 export interface GatewayOptions {
   readonly config: MqttGatewayConfig;
   readonly credentials: Credentials;
-  readonly log: GatewayLog;
+  readonly log: Log;
   readonly debug: DebugSwitch;
   readonly version: string;
   readonly opsAddress: string;
@@ -71,10 +70,9 @@ export class Gateway {
   readonly #rpc: RpcServer;
   readonly #parts: ProcessParts;
   #addresses: GatewayAddresses | null = null;
-  #serving: Serving | null = null;
-  #isStopping = false;
+  /** Undefined before it listens. */
+  #incarnations: Incarnations<Serving> | undefined;
   #lastRetainWarningMs = -Infinity;
-  #acknowledgedEpoch = 0;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -131,8 +129,9 @@ export class Gateway {
     });
     addGatewayService(this.#rpc, {
       boundary: this.boundary,
-      mesh: () => this.#serving?.mesh ?? null,
-      stopSession: (session) => this.#serving?.takeovers.stop(session),
+      mesh: () => this.serving?.mesh ?? null,
+      stopSession: (session) => this.serving?.takeovers.stop(session),
+      dropSession: (session) => this.serving?.takeovers.drop(session) ?? false,
     });
   }
 
@@ -143,7 +142,7 @@ export class Gateway {
 
   /** What serves now; null between two incarnations. */
   get serving(): Serving | null {
-    return this.#serving;
+    return this.#incarnations?.serving ?? null;
   }
 
   get addresses(): GatewayAddresses {
@@ -153,8 +152,9 @@ export class Gateway {
 
   /** Why the gateway is not ready; null when it is. */
   get problem(): string | null {
-    if (this.#serving === null) return 'no lease';
-    if (!this.#serving.journal.connected) return 'no journal is connected';
+    const { serving } = this;
+    if (serving === null) return 'no lease';
+    if (!serving.journal.connected) return 'no journal is connected';
     if (!this.#ownership.hasDefault(this.#options.config.tenant)) return 'the built-in stream is missing';
     return null;
   }
@@ -174,14 +174,16 @@ export class Gateway {
       ws: wsPort === undefined ? undefined : `${config.ws.host}:${wsPort}`,
       grpc: advertised === '' ? `${config.grpc.host}:${grpcPort}` : advertised,
     };
-    await this.#register();
+    this.#incarnations = this.#makeIncarnations();
+    await this.#incarnations.start();
   }
 
-  async #register(): Promise<void> {
+  #makeIncarnations(): Incarnations<Serving> {
     const { config, version, opsAddress, log } = this.#options;
     const { mqtt, ws, grpc } = this.addresses;
-    const registration = await this.meta.register(
-      {
+    return new Incarnations({
+      meta: this.meta,
+      description: {
         nodeId: config.node.id,
         kind: ServiceKind.MQTT_GATEWAY,
         directoryId: '',
@@ -189,41 +191,28 @@ export class Gateway {
         zone: config.node.zone,
         version,
       },
-      (reason) => this.#leaseLost(reason),
-    );
-    this.#acknowledgedEpoch = 0;
-    this.#serving = new Serving(this.#parts, registration);
-    log.info({ incarnation: registration.node.incarnation }, 'registered');
-    this.#followMesh();
-    this.#acknowledgeOwnership();
-  }
-
-  /** What the lease covered stops at once; clients come back to the next incarnation or another gateway. */
-  #leaseLost(reason: string): void {
-    this.#options.log.error({ reason }, 'lease lost: sessions of this incarnation end');
-    const serving = this.#serving;
-    this.#serving = null;
-    serving?.disconnectAll(REASON.serverShuttingDown);
-    serving?.close();
-    if (!this.#isStopping) void this.#registerAgain();
-  }
-
-  async #registerAgain(): Promise<void> {
-    for (let attempt = 1; !this.#isStopping && this.#serving === null; attempt++) {
-      try {
-        await this.#register();
-      } catch (err) {
-        this.#options.log.warn({ err }, 'registration failed');
-        await sleep(backoffDelayMs(attempt));
-      }
-    }
+      log,
+      timers: systemTimers,
+      begin: (registration) => {
+        const serving = new Serving(this.#parts, registration);
+        this.#followMesh(serving);
+        return serving;
+      },
+      // What the lease covered stops at once; clients come back to the next incarnation or another gateway.
+      end: (serving) => {
+        serving.disconnectAll(REASON.serverShuttingDown);
+        serving.close();
+      },
+      // This gateway listens to the view from before, so that its routing has switched by then (rule O2).
+      acknowledgesOwnership: true,
+    });
   }
 
   // --- connections ---
 
   #accept(transport: Transport, peer: Peer): ByteSink | null {
     const { counters } = this;
-    const serving = this.#serving;
+    const { serving } = this;
     const isRefused =
       serving === null ||
       counters.open >= this.#limits.maxConnections ||
@@ -261,31 +250,16 @@ export class Gateway {
       if (change.kind === 'stream') this.#ownership.put(change.stream);
       else if (change.kind === 'streamDeleted') {
         this.#ownership.delete(change.stream.streamId);
-        this.#serving?.forgetStream(change.stream.streamId);
+        this.serving?.forgetStream(change.stream.streamId);
       } else if (change.kind === 'node' || change.kind === 'nodeDeleted') {
         isMeshChanged ||= change.node.kind === ServiceKind.MQTT_GATEWAY;
       }
     }
-    if (isMeshChanged) this.#followMesh();
-    this.#acknowledgeOwnership();
+    const { serving } = this;
+    if (isMeshChanged && serving !== null) this.#followMesh(serving);
   }
 
-  /** Routing has switched already, in the same turn: the new owner may become active (rule O2). */
-  #acknowledgeOwnership(): void {
-    const serving = this.#serving;
-    const epoch = this.meta.view.ownershipEpoch;
-    if (serving === null || epoch <= this.#acknowledgedEpoch) return;
-    this.#acknowledgedEpoch = epoch;
-    this.meta.acknowledgeOwnership(serving.registration, epoch).catch((err: unknown) => {
-      this.#options.log.warn({ err, epoch }, 'ownership could not be acknowledged');
-      // The next change of the view tries again; so does the next incarnation.
-      if (this.#acknowledgedEpoch === epoch) this.#acknowledgedEpoch = 0;
-    });
-  }
-
-  #followMesh(): void {
-    const serving = this.#serving;
-    if (serving === null) return;
+  #followMesh(serving: Serving): void {
     const peers: MeshPeerAddress[] = [];
     for (const node of this.meta.view.liveNodes(ServiceKind.MQTT_GATEWAY)) {
       const address = node.endpoints['grpc'];
@@ -299,10 +273,9 @@ export class Gateway {
 
   /** Refuses new clients, tells the connected to go elsewhere, releases their sessions and the lease. */
   async stop(): Promise<void> {
-    this.#isStopping = true;
     this.#tcp.stop();
     this.#ws?.stop();
-    const serving = this.#serving;
+    const { serving } = this;
     if (serving !== null) {
       serving.isDraining = true;
       serving.disconnectAll(REASON.serverShuttingDown);
@@ -314,10 +287,9 @@ export class Gateway {
       ) {
         await sleep(RELEASE_POLL_MS);
       }
-      this.#serving = null;
-      await serving.registration.release();
-      serving.close();
     }
+    await this.#incarnations?.close();
+    serving?.close();
     await this.#rpc.close(SERVER_CLOSE_MS);
     this.meta.close();
     this.#wheel.stop();

@@ -8,7 +8,14 @@ import type { MetaClient, Registration } from '@robustmq/meta-client';
 import { LastWords } from '@robustmq/mqtt-session';
 import { MAX_INFLATED_BATCH_BYTES } from '@robustmq/record-batch';
 import { ServiceKind, type Connect } from '@robustmq/rpc';
-import { TurnBudget, type Cancel, type Clock, type Timers, type TimerWheel } from '@robustmq/runtime';
+import {
+  TurnBudget,
+  type Cancel,
+  type Clock,
+  type Timers,
+  type TimerWheel,
+  type Log,
+} from '@robustmq/runtime';
 import { RateLimitedLog, type DebugSwitch, type TraceSampler } from '@robustmq/telemetry';
 import type { Boundary } from './boundary.ts';
 import type { MqttGatewayConfig } from './config.ts';
@@ -26,7 +33,6 @@ import type { AppendToken } from './publish/append-token.ts';
 import { Publisher, type PublishingConnection } from './publish/publisher.ts';
 import { PublishTraces } from './publish/publish-traces.ts';
 import type { ConnectionCounters } from './connection-counters.ts';
-import type { GatewayLog } from './gateway-log.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { ClientSession } from './session/client-session.ts';
 import { ConnectFlow } from './session/connect-flow.ts';
@@ -51,7 +57,7 @@ export interface ProcessParts {
   readonly boundary: Boundary;
   readonly wheel: TimerWheel;
   readonly flusher: OutputFlusher;
-  readonly log: GatewayLog;
+  readonly log: Log;
   readonly debug: DebugSwitch;
   readonly counters: ConnectionCounters;
   readonly meta: MetaClient;

@@ -2,17 +2,17 @@
 
 import { ServiceKind, createClient, ClusterService } from '@robustmq/rpc';
 import { TraceSampler } from '@robustmq/telemetry';
+import type { Log } from '@robustmq/runtime';
 import { generate, parser, type Packet } from 'mqtt-packet';
 import { connect, type Socket } from 'node:net';
 import { mqttGatewayConfig } from '../src/config.ts';
 import { Gateway } from '../src/gateway.ts';
-import type { GatewayLog } from '../src/gateway-log.ts';
 import { ScriptedJournal } from './scripted-journal.ts';
 import { ScriptedMeta, type ScriptedMetaOptions } from './scripted-meta.ts';
 import { credentialsOf } from './credentials.ts';
 
 /** A log that tests can look into. */
-export class RecordingLog implements GatewayLog {
+export class RecordingLog implements Log {
   readonly lines: string[] = [];
   readonly records: Record<string, unknown>[] = [];
   /** Whether lines per message are wanted. */

@@ -71,6 +71,7 @@ const JOURNALS: Rows<typeof JournalService> = {
 const PEERS: Rows<typeof GatewayService> = {
   mesh: [MQTT_GATEWAY],
   takeOver: [MQTT_GATEWAY],
+  endSessions: [ADMIN_API],
 };
 
 const CALLERS: ReadonlyMap<string, Callers> = new Map([

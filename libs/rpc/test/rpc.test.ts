@@ -46,6 +46,7 @@ async function serve(
   const server = new RpcServer({ credentials: CREDENTIALS, onUnexpected }).add(GatewayService, {
     takeOver,
     mesh,
+    endSessions: () => ({}),
   });
   const port = await server.listen('127.0.0.1', 0, 'grpc.port');
   const client = createClient(GatewayService, {

@@ -4,6 +4,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import { withDeadline } from './deadline.ts';
+import type { Log } from './log.ts';
 
 /** The part of `process` that is used, so that tests can stand in for it. */
 export interface ProcessHandle {
@@ -12,15 +13,9 @@ export interface ProcessHandle {
   exit(code: number): void;
 }
 
-/** Where the course of a shutdown is told to. */
-export interface ShutdownLog {
-  info(fields: Record<string, unknown>, message: string): void;
-  error(fields: Record<string, unknown>, message: string): void;
-}
-
 /** Settings of a {@link Shutdown}. */
 export interface ShutdownOptions {
-  readonly log: ShutdownLog;
+  readonly log: Pick<Log, 'info' | 'error'>;
   readonly process?: ProcessHandle;
 }
 
@@ -36,7 +31,7 @@ const EXIT_FORCED = 130;
 
 /** Ordered, bounded end of a process. */
 export class Shutdown {
-  readonly #log: ShutdownLog;
+  readonly #log: Pick<Log, 'info' | 'error'>;
   readonly #process: ProcessHandle;
   readonly #steps: Step[] = [];
   #running: Promise<boolean> | null = null;

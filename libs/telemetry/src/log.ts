@@ -31,7 +31,7 @@ export interface DebugSwitch {
 }
 
 /** The logger of a process, with detail for chosen subjects. */
-export interface Log {
+export interface ProcessLog {
   /** Its debug lines appear when the level is debug, or the filter names their `client_id`, `topic` or `tenant`. */
   readonly logger: Logger;
   readonly filter: LogFilter;
@@ -49,7 +49,7 @@ function subjectOf(fields: unknown): LogSubject {
 }
 
 /** Makes the log of a process. */
-export function createLog(options: LogOptions): Log {
+export function createLog(options: LogOptions): ProcessLog {
   const clock = options.clock ?? systemClock;
   const level = options.level ?? 'info';
   const leastLevel = levels.values[level]!;

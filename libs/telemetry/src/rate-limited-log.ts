@@ -1,14 +1,9 @@
 // RateLimitedLog: lines that a stranger can cause (refused logins, packets that are none, versions that nobody serves).
 // A few of each kind get through in a window; the rest are counted, and the next line of the kind says how many (N14).
 
-import { systemClock, type Clock } from '@robustmq/runtime';
+import { systemClock, type Clock, type Log } from '@robustmq/runtime';
 
-/** Where the lines go: any logger of the process. */
-export interface LineSink {
-  debug(fields: object, message: string): void;
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
+type LineSink = Pick<Log, 'debug' | 'info' | 'warn'>;
 
 /** How many lines get through. */
 export interface RateLimitedLogOptions {

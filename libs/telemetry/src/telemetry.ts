@@ -4,7 +4,7 @@
 import { trace } from '@opentelemetry/api';
 import type { Clock } from '@robustmq/runtime';
 import { Health } from './health.ts';
-import { createLog, logWarnings, type Log, type LogOptions } from './log.ts';
+import { createLog, logWarnings, type LogOptions, type ProcessLog } from './log.ts';
 import { createMetrics, resourceOf, type Metrics, type MetricsOptions } from './metrics.ts';
 import { OpsServer } from './ops-server.ts';
 import { registerProcessMetrics } from './process-metrics.ts';
@@ -22,7 +22,7 @@ export interface TelemetryOptions extends MetricsOptions {
 
 /** The running telemetry of a process. */
 export interface Telemetry {
-  readonly log: Log;
+  readonly log: ProcessLog;
   readonly metrics: Metrics;
   readonly sampler: TraceSampler;
   readonly health: Health;

@@ -1,10 +1,10 @@
 import { BrokerError } from '@robustmq/errors';
 import { ManualClock } from '@robustmq/runtime';
 import type { LogSubject } from '../src/log-filter.ts';
-import { createLog, type Log, type LogLevel } from '../src/log.ts';
+import { createLog, type LogLevel, type ProcessLog } from '../src/log.ts';
 import { logWarnings } from '../src/log.ts';
 
-function open(level?: LogLevel): { log: Log; lines: Record<string, unknown>[]; clock: ManualClock } {
+function open(level?: LogLevel): { log: ProcessLog; lines: Record<string, unknown>[]; clock: ManualClock } {
   const lines: Record<string, unknown>[] = [];
   const clock = new ManualClock(Date.UTC(2026, 10, 24, 3, 4, 5, 6));
   const destination = {

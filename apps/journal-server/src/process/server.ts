@@ -25,7 +25,7 @@ import type { ClusterPort } from '../shard/cluster-port.ts';
 import type { JournalConfig } from '../config.ts';
 import { joinCluster, openDirectoryFacts } from '../directory/directory-id.ts';
 import { DiskWatermark } from '../directory/disk-watermark.ts';
-import { Journal, type JournalLog } from '../journal.ts';
+import { Journal } from '../journal.ts';
 import type { AppendRequest, AppendSpan } from '../shard/pending.ts';
 import { openDirectory, type OpenedDirectory } from '../directory/recovery.ts';
 import type { ServerFigures } from './metrics.ts';
@@ -165,7 +165,7 @@ function describeNode(
 async function openWatermark(
   config: JournalConfig,
   opened: OpenedDirectory,
-  log: JournalLog,
+  log: Log,
 ): Promise<DiskWatermark> {
   const watermark = new DiskWatermark({
     path: config.data.dir,
@@ -191,7 +191,7 @@ function appendSpan(sampler: TraceSampler, request: AppendRequest): AppendSpan |
   return sampler.start('append', parent, { attributes });
 }
 
-function logRecovery(opened: OpenedDirectory, log: JournalLog): void {
+function logRecovery(opened: OpenedDirectory, log: Log): void {
   const fields = {
     shards: opened.shards.size,
     replayed_sections: opened.replayedSections,

@@ -2,6 +2,7 @@
 // request of the same client does, too.
 import { BrokerError } from '@robustmq/errors';
 import { streamView, toNumber, type MetaClient } from '@robustmq/meta-client';
+import { systemClock, systemTimers, type Clock, type Timers } from '@robustmq/runtime';
 import type { ClusterAdapter } from './cluster-adapter.ts';
 import type { CreateTopic, TopicCommandsPort, TopicView } from '../ports.ts';
 
@@ -9,13 +10,30 @@ const VIEW_TIMEOUT_MS = 5_000;
 const LEADER_TIMEOUT_MS = 5_000;
 const LEADER_POLL_MS = 10;
 
+/** What time is to a command: how long it waits for leaders. */
+export interface TopicCommandsTime {
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  readonly timers: Timers;
+}
+
+/** The part of {@link MetaClient} that commands on topics need. */
+export type TopicCommandsMeta = Pick<MetaClient, 'cluster' | 'persist' | 'requestId'> & {
+  readonly view: Pick<MetaClient['view'], 'waitForRevision' | 'onChange'>;
+};
+
+type TopicsView = Pick<ClusterAdapter, 'topicByStreamId' | 'viewOf'>;
+
+const SYSTEM_TIME: TopicCommandsTime = { clock: systemClock, timers: systemTimers };
+
 /** See the file head. */
 export class TopicCommands implements TopicCommandsPort {
-  readonly #meta: MetaClient;
-  readonly #cluster: ClusterAdapter;
+  readonly #meta: TopicCommandsMeta;
+  readonly #cluster: TopicsView;
   readonly #tenant: string;
+  readonly #time: TopicCommandsTime;
 
-  constructor(meta: MetaClient, cluster: ClusterAdapter, tenant: string) {
+  constructor(meta: TopicCommandsMeta, cluster: TopicsView, tenant: string, time = SYSTEM_TIME) {
+    this.#time = time;
     this.#meta = meta;
     this.#cluster = cluster;
     this.#tenant = tenant;
@@ -44,11 +62,12 @@ export class TopicCommands implements TopicCommandsPort {
 
   /** Clients produce right after the answer; a leader is there within a moment, or the answer goes without it. */
   async #withLeaders(streamId: number, name: string): Promise<TopicView> {
-    const until = performance.now() + LEADER_TIMEOUT_MS;
+    const { clock } = this.#time;
+    const untilMs = clock.monotonicMs() + LEADER_TIMEOUT_MS;
     for (;;) {
       const topic = this.#cluster.topicByStreamId(streamId);
       if (topic === undefined) throw new BrokerError('not_found', `topic ${name} was deleted meanwhile`);
-      if (topic.partitions.every(({ hasLeader }) => hasLeader) || performance.now() > until) return topic;
+      if (topic.partitions.every(({ hasLeader }) => hasLeader) || clock.monotonicMs() > untilMs) return topic;
       await this.#nextChange();
     }
   }
@@ -56,12 +75,12 @@ export class TopicCommands implements TopicCommandsPort {
   #nextChange(): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
-        clearTimeout(timer);
+        cancel();
         stop();
         resolve();
       };
       // The view may have moved on before anyone listened, so it is looked at again soon.
-      const timer = setTimeout(done, LEADER_POLL_MS);
+      const cancel = this.#time.timers.after(LEADER_POLL_MS, done);
       const stop = this.#meta.view.onChange(done);
     });
   }

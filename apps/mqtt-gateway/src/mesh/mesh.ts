@@ -7,6 +7,7 @@ import {
   SessionHandoverSchema,
   type Connect,
   type Credentials,
+  type EndSessionsRequest,
   type MeshRequest,
   type NodeIdentity,
   type PublishFrame,
@@ -133,6 +134,8 @@ export interface GatewayServiceHost {
   mesh(): Mesh | null;
   /** Stops serving a session; undefined while this gateway serves nothing. */
   stopSession(session: OldSession): Stopped | undefined;
+  /** Ends the connection of a session that an operator dropped; false when there is none. */
+  dropSession(session: OldSession): boolean;
 }
 
 /** Adds GatewayService to the server. */
@@ -158,6 +161,9 @@ export function addGatewayService(server: ServiceHost, host: GatewayServiceHost)
         leave();
         stream.end();
       });
+    },
+    endSessions({ sessions }: EndSessionsRequest) {
+      return { ended: sessions.map((session) => host.dropSession(session)) };
     },
     takeOver(request: TakeOverRequest) {
       const answers = request.sessions.map((session) => host.stopSession(session));

@@ -8,11 +8,11 @@ import { assert, type BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
 import { reasonOfError, type ConnectTerms, type LastWords } from '@robustmq/mqtt-session';
 import { PrincipalSchema, type NodeIdentity } from '@robustmq/rpc';
+import type { Log } from '@robustmq/runtime';
 import { ClientSession, type SessionSurroundings } from './client-session.ts';
 import type { OutcomeCallback } from '../store/batched-call.ts';
 import type { OpenedSession } from '../store/opened-session.ts';
 import type { ConnectionCounters } from '../connection-counters.ts';
-import type { GatewayLog } from '../gateway-log.ts';
 import type { SessionStore } from '../store/session-store.ts';
 import type { StoredPlaces, StoredSession } from '../store/session-rows.ts';
 import type { Client } from './client.ts';
@@ -34,7 +34,7 @@ export interface ConnectPorts extends LoginPorts {
   /** What this gateway knew of sessions that it served. */
   readonly lastWords: LastWords<StoredPlaces>;
   readonly counters: ConnectionCounters;
-  readonly log: GatewayLog;
+  readonly log: Log;
   readonly debug: { readonly isOn: boolean };
   readonly surroundings: SessionSurroundings;
   readonly resume: ResumePorts;

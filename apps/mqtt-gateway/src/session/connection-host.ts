@@ -2,10 +2,9 @@
 
 import type { TopicCache, PublishView } from '@robustmq/mqtt-codec';
 import type { PendingAck } from '@robustmq/mqtt-session';
-import type { Clock, Timers, TimerWheel, TurnBudget } from '@robustmq/runtime';
+import type { Clock, Log, Timers, TimerWheel, TurnBudget } from '@robustmq/runtime';
 import type { Boundary } from '../boundary.ts';
 import type { ConnectionCounters } from '../connection-counters.ts';
-import type { GatewayLog } from '../gateway-log.ts';
 import type { GatewayLimits } from '../limits.ts';
 import type { OutputFlusher } from '../transport/output-flusher.ts';
 import type { Client } from './client.ts';
@@ -31,7 +30,7 @@ export interface ConnectionHost {
   readonly topics: TopicCache;
   readonly limits: GatewayLimits;
   readonly counters: ConnectionCounters;
-  readonly log: GatewayLog;
+  readonly log: Log;
   readonly boundary: Boundary;
   readonly debug: { readonly isOn: boolean };
   /** Tenant of clients that name none. */

@@ -1,13 +1,13 @@
 // Copies of messages in the log while debug lines are wanted, by the client that gets them.
 
 import type { DeliveryDebug } from '../delivery/deliverer.ts';
-import type { GatewayLog } from '../gateway-log.ts';
+import type { Log } from '@robustmq/runtime';
 import { ClientSession } from './client-session.ts';
 
 /** Where the lines go, and whether they are wanted. */
 export interface DebugLines {
   readonly debug: { readonly isOn: boolean };
-  readonly log: GatewayLog;
+  readonly log: Log;
 }
 
 /** Lines per copy. */

@@ -1,8 +1,8 @@
 // The end of a session's time on this gateway: its filters go, and its row in meta gets what the next owner needs.
 
 import type { LastWords } from '@robustmq/mqtt-session';
+import type { Log } from '@robustmq/runtime';
 import type { ShardPlace } from '../delivery/shard-place.ts';
-import type { GatewayLog } from '../gateway-log.ts';
 import type { StoredCursor, StoredOutbound, StoredPlaces } from '../store/session-rows.ts';
 import type { ClientSession } from './client-session.ts';
 import type { SessionStore } from '../store/session-store.ts';
@@ -34,7 +34,7 @@ export interface EndPorts {
   readonly directory: SessionDirectory;
   readonly routes: FilterRoutes;
   readonly lastWords: LastWords<StoredPlaces>;
-  readonly log: GatewayLog;
+  readonly log: Log;
 }
 
 /** Ends sessions on this gateway. */

@@ -10,10 +10,10 @@ import {
   type SubscribeRequest,
   type UnsubscribeRequest,
 } from '@robustmq/mqtt-session';
+import type { Log } from '@robustmq/runtime';
 import type { ActiveFilter, FilterRegistry } from '../delivery/filter-registry.ts';
 import type { ShardPlace } from '../delivery/shard-place.ts';
 import { Subscription } from '../delivery/subscription.ts';
-import type { GatewayLog } from '../gateway-log.ts';
 import type { SessionStore } from '../store/session-store.ts';
 import type { StoredSubscription } from '../store/session-rows.ts';
 import type { Client } from './client.ts';
@@ -26,7 +26,7 @@ export interface SubscribePorts {
   readonly store: SessionStore;
   readonly routes: FilterRoutes;
   readonly tails: { tailOf(key: number): ShardPlace | undefined };
-  readonly log: GatewayLog;
+  readonly log: Log;
   readonly debug: { readonly isOn: boolean };
   /** Revision of the cluster that this gateway has reached (rule X4). */
   revision(): number;

@@ -100,6 +100,16 @@ export class Takeovers {
     return undefined;
   }
 
+  /** An operator dropped a session: its connection ends now. Answers whether there was one; a younger one stays. */
+  drop(session: OldSession): boolean {
+    const connection = this.#host.directory.get(session.tenant, session.clientId);
+    if (connection === undefined) return false;
+    const epoch = connection.session?.identity.epoch ?? connection.openedEpoch ?? NEVER;
+    if (epoch > session.epoch) return false;
+    connection.machine.disconnect(REASON.administrativeAction);
+    return true;
+  }
+
   /** Another gateway takes a session over: it is stopped here, also while its CONNECT is still being decided. */
   stop(session: OldSession): Stopped {
     const connection = this.#host.directory.get(session.tenant, session.clientId);

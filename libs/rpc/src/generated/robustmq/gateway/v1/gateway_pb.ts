@@ -2,7 +2,7 @@
 // @generated from file robustmq/gateway/v1/gateway.proto (package robustmq.gateway.v1, syntax proto3)
 /* eslint-disable */
 
-// Between mqtt-gateways: the QoS 0 mesh (memory only, lowest latency) and the takeover of sessions.
+// Between mqtt-gateways: the QoS 0 mesh (memory only, lowest latency) and the takeover of sessions. And what admin-api tells them.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file robustmq/gateway/v1/gateway.proto.
  */
 export const file_robustmq_gateway_v1_gateway: GenFile = /*@__PURE__*/
-  fileDesc("CiFyb2J1c3RtcS9nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SE3JvYnVzdG1xLmdhdGV3YXkudjEifQoLTWVzaFJlcXVlc3QSLwoFaGVsbG8YASABKAsyHi5yb2J1c3RtcS5nYXRld2F5LnYxLk1lc2hIZWxsb0gAEjQKB3B1Ymxpc2gYAiABKAsyIS5yb2J1c3RtcS5nYXRld2F5LnYxLlB1Ymxpc2hGcmFtZUgAQgcKBWZyYW1lIkoKDE1lc2hSZXNwb25zZRIxCgZyb3V0ZXMYASABKAsyHy5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlRnJhbWVIAEIHCgVmcmFtZSI+CglNZXNoSGVsbG8SMQoHZ2F0ZXdheRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkihQEKClJvdXRlRnJhbWUSEAoIc2VxdWVuY2UYASABKAQSEAoIc25hcHNob3QYAiABKAgSJwoDYWRkGAMgAygLMhoucm9idXN0bXEuZ2F0ZXdheS52MS5Sb3V0ZRIqCgZyZW1vdmUYBCADKAsyGi5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlIicKBVJvdXRlEg4KBnRlbmFudBgBIAEoCRIOCgZmaWx0ZXIYAiABKAkiWwoMUHVibGlzaEZyYW1lEg4KBnRlbmFudBgBIAEoCRINCgViYXRjaBgCIAEoDBINCgVjb3VudBgDIAEoDRIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYBCABKAQifAoPVGFrZU92ZXJSZXF1ZXN0EjMKCW5ld19vd25lchgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSNAoIc2Vzc2lvbnMYAiADKAsyIi5yb2J1c3RtcS5nYXRld2F5LnYxLlRha2VPdmVyRW50cnkiQQoNVGFrZU92ZXJFbnRyeRIOCgZ0ZW5hbnQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEg0KBWVwb2NoGAMgASgEIlwKEFRha2VPdmVyUmVzcG9uc2USDwoHc3RvcHBlZBgBIAMoCBI3CgloYW5kb3ZlcnMYAiADKAsyJC5yb2J1c3RtcS5nYXRld2F5LnYxLlNlc3Npb25IYW5kb3ZlciJCCg9TZXNzaW9uSGFuZG92ZXISLwoGcGxhY2VzGAEgASgLMh8ucm9idXN0bXEubWV0YS52MS5TZXNzaW9uUGxhY2VzMroBCg5HYXRld2F5U2VydmljZRJPCgRNZXNoEiAucm9idXN0bXEuZ2F0ZXdheS52MS5NZXNoUmVxdWVzdBohLnJvYnVzdG1xLmdhdGV3YXkudjEuTWVzaFJlc3BvbnNlKAEwARJXCghUYWtlT3ZlchIkLnJvYnVzdG1xLmdhdGV3YXkudjEuVGFrZU92ZXJSZXF1ZXN0GiUucm9idXN0bXEuZ2F0ZXdheS52MS5UYWtlT3ZlclJlc3BvbnNlYgZwcm90bzM", [file_robustmq_common_v1_common, file_robustmq_meta_v1_session]);
+  fileDesc("CiFyb2J1c3RtcS9nYXRld2F5L3YxL2dhdGV3YXkucHJvdG8SE3JvYnVzdG1xLmdhdGV3YXkudjEifQoLTWVzaFJlcXVlc3QSLwoFaGVsbG8YASABKAsyHi5yb2J1c3RtcS5nYXRld2F5LnYxLk1lc2hIZWxsb0gAEjQKB3B1Ymxpc2gYAiABKAsyIS5yb2J1c3RtcS5nYXRld2F5LnYxLlB1Ymxpc2hGcmFtZUgAQgcKBWZyYW1lIkoKDE1lc2hSZXNwb25zZRIxCgZyb3V0ZXMYASABKAsyHy5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlRnJhbWVIAEIHCgVmcmFtZSI+CglNZXNoSGVsbG8SMQoHZ2F0ZXdheRgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkihQEKClJvdXRlRnJhbWUSEAoIc2VxdWVuY2UYASABKAQSEAoIc25hcHNob3QYAiABKAgSJwoDYWRkGAMgAygLMhoucm9idXN0bXEuZ2F0ZXdheS52MS5Sb3V0ZRIqCgZyZW1vdmUYBCADKAsyGi5yb2J1c3RtcS5nYXRld2F5LnYxLlJvdXRlIicKBVJvdXRlEg4KBnRlbmFudBgBIAEoCRIOCgZmaWx0ZXIYAiABKAkiWwoMUHVibGlzaEZyYW1lEg4KBnRlbmFudBgBIAEoCRINCgViYXRjaBgCIAEoDBINCgVjb3VudBgDIAEoDRIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYBCABKAQifAoPVGFrZU92ZXJSZXF1ZXN0EjMKCW5ld19vd25lchgBIAEoCzIgLnJvYnVzdG1xLmNvbW1vbi52MS5Ob2RlSWRlbnRpdHkSNAoIc2Vzc2lvbnMYAiADKAsyIi5yb2J1c3RtcS5nYXRld2F5LnYxLlRha2VPdmVyRW50cnkiQQoNVGFrZU92ZXJFbnRyeRIOCgZ0ZW5hbnQYASABKAkSEQoJY2xpZW50X2lkGAIgASgJEg0KBWVwb2NoGAMgASgEIlwKEFRha2VPdmVyUmVzcG9uc2USDwoHc3RvcHBlZBgBIAMoCBI3CgloYW5kb3ZlcnMYAiADKAsyJC5yb2J1c3RtcS5nYXRld2F5LnYxLlNlc3Npb25IYW5kb3ZlciJCCg9TZXNzaW9uSGFuZG92ZXISLwoGcGxhY2VzGAEgASgLMh8ucm9idXN0bXEubWV0YS52MS5TZXNzaW9uUGxhY2VzIkoKEkVuZFNlc3Npb25zUmVxdWVzdBI0CghzZXNzaW9ucxgBIAMoCzIiLnJvYnVzdG1xLmdhdGV3YXkudjEuVGFrZU92ZXJFbnRyeSIkChNFbmRTZXNzaW9uc1Jlc3BvbnNlEg0KBWVuZGVkGAEgAygIMpwCCg5HYXRld2F5U2VydmljZRJPCgRNZXNoEiAucm9idXN0bXEuZ2F0ZXdheS52MS5NZXNoUmVxdWVzdBohLnJvYnVzdG1xLmdhdGV3YXkudjEuTWVzaFJlc3BvbnNlKAEwARJXCghUYWtlT3ZlchIkLnJvYnVzdG1xLmdhdGV3YXkudjEuVGFrZU92ZXJSZXF1ZXN0GiUucm9idXN0bXEuZ2F0ZXdheS52MS5UYWtlT3ZlclJlc3BvbnNlEmAKC0VuZFNlc3Npb25zEicucm9idXN0bXEuZ2F0ZXdheS52MS5FbmRTZXNzaW9uc1JlcXVlc3QaKC5yb2J1c3RtcS5nYXRld2F5LnYxLkVuZFNlc3Npb25zUmVzcG9uc2ViBnByb3RvMw", [file_robustmq_common_v1_common, file_robustmq_meta_v1_session]);
 
 /**
  * @generated from message robustmq.gateway.v1.MeshRequest
@@ -280,6 +280,42 @@ export const SessionHandoverSchema: GenMessage<SessionHandover> = /*@__PURE__*/
   messageDesc(file_robustmq_gateway_v1_gateway, 9);
 
 /**
+ * @generated from message robustmq.gateway.v1.EndSessionsRequest
+ */
+export type EndSessionsRequest = Message<"robustmq.gateway.v1.EndSessionsRequest"> & {
+  /**
+   * @generated from field: repeated robustmq.gateway.v1.TakeOverEntry sessions = 1;
+   */
+  sessions: TakeOverEntry[];
+};
+
+/**
+ * Describes the message robustmq.gateway.v1.EndSessionsRequest.
+ * Use `create(EndSessionsRequestSchema)` to create a new message.
+ */
+export const EndSessionsRequestSchema: GenMessage<EndSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_robustmq_gateway_v1_gateway, 10);
+
+/**
+ * @generated from message robustmq.gateway.v1.EndSessionsResponse
+ */
+export type EndSessionsResponse = Message<"robustmq.gateway.v1.EndSessionsResponse"> & {
+  /**
+   * In order: whether the callee served that epoch until now.
+   *
+   * @generated from field: repeated bool ended = 1;
+   */
+  ended: boolean[];
+};
+
+/**
+ * Describes the message robustmq.gateway.v1.EndSessionsResponse.
+ * Use `create(EndSessionsResponseSchema)` to create a new message.
+ */
+export const EndSessionsResponseSchema: GenMessage<EndSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_robustmq_gateway_v1_gateway, 11);
+
+/**
  * @generated from service robustmq.gateway.v1.GatewayService
  */
 export const GatewayService: GenService<{
@@ -302,6 +338,16 @@ export const GatewayService: GenService<{
     methodKind: "unary";
     input: typeof TakeOverRequestSchema;
     output: typeof TakeOverResponseSchema;
+  },
+  /**
+   * An operator dropped these sessions: end their connections now (0x98 in MQTT 5), not at the next write that meta refuses.
+   *
+   * @generated from rpc robustmq.gateway.v1.GatewayService.EndSessions
+   */
+  endSessions: {
+    methodKind: "unary";
+    input: typeof EndSessionsRequestSchema;
+    output: typeof EndSessionsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_robustmq_gateway_v1_gateway, 0);
