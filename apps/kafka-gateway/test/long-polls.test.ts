@@ -1,6 +1,7 @@
 // Long polls and the memory for answers (I8): who waits holds no claim, so that nobody has to wait for those who wait.
 import { setImmediate } from 'node:timers/promises';
-import type { FetchRequestInput } from '@robustmq/kafka-codec';
+import { BrokerError } from '@robustmq/errors';
+import { KAFKA_ERRORS, type FetchRequestInput } from '@robustmq/kafka-codec';
 import { batchOf } from './fakes/batches.ts';
 import { RunningGateway } from './fakes/running-gateway.ts';
 import type { WireClient } from './fakes/wire-client.ts';
@@ -103,6 +104,16 @@ describe('long polls', () => {
     expect(running.journal.fetched[1]?.maxWaitMs).toBe(30_000);
     await append(streamId, 10);
     expect(await sizeOfAnswer(client)).toBeGreaterThan(10);
+  });
+
+  test.each([1, 200 * KIB])('an error is told at once to who waits for %i bytes', async (minBytes) => {
+    running.meta.add('t');
+    running.journal.fetchError = new BrokerError('out_of_range', 'no such offset');
+    const client = await running.client();
+    client.send(FETCH, 11, fetchOf('t', { minBytes }));
+    const { responses } = await client.receive(FETCH, 11);
+    expect(responses[0]?.partitions[0]?.errorCode).toBe(KAFKA_ERRORS.OFFSET_OUT_OF_RANGE);
+    expect(running.journal.fetched).toHaveLength(1);
   });
 
   test('N7: the time that a client gives ends its wait for much with what there is', async () => {

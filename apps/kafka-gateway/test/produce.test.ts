@@ -113,6 +113,7 @@ describe('Produce', () => {
       batchOf(['a'], { producerId, producerEpoch: 0, baseSequence: 0 }),
       'INVALID_PRODUCER_ID_MAPPING',
     ]),
+    ['a base offset of its own', tampered(good, (b) => b.writeBigInt64BE(5n, 0)), 'INVALID_RECORD'],
     ['a producer without a sequence', batchOf(['a'], { producerId: 5, producerEpoch: 0 }), 'INVALID_RECORD'],
     ['more than max.message.bytes', batchOf(['x'.repeat(1_100_000)]), 'MESSAGE_TOO_LARGE'],
   ])('%s is refused and never reaches the journal', async (_name, records, error) => {

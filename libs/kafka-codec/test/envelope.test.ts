@@ -10,7 +10,7 @@ import { isApiKey, requestHeaderVersion } from '../src/request.ts';
 import { writeApiVersionsRequest } from '../src/generated/api-versions-request.ts';
 import { readApiVersionsResponse, writeApiVersionsResponse } from '../src/generated/api-versions-response.ts';
 import { readFetchResponse, writeFetchResponse } from '../src/generated/fetch-response.ts';
-import { writeMetadataRequest } from '../src/generated/metadata-request.ts';
+import { readMetadataRequest, writeMetadataRequest } from '../src/generated/metadata-request.ts';
 
 const PRODUCE = 0;
 const METADATA = 3;
@@ -31,6 +31,20 @@ describe('header versions', () => {
 });
 
 describe('request envelope', () => {
+  test.each([
+    [50_000, true],
+    [50_001, false],
+  ])('N8: a request of %i elements: read %s', (count, isRead) => {
+    const topics = Array.from({ length: count }, () => ({ name: 't' }));
+    const frame = encodeRequest({ apiKey: METADATA, apiVersion: 8, correlationId: 1 }, (writer) =>
+      writeMetadataRequest(writer, 8, { topics }),
+    ).subarray(4);
+    const { body } = readRequestEnvelope(frame);
+    const read = () => readMetadataRequest(body!, 8).topics?.length;
+    if (isRead) expect(read()).toBe(count);
+    else expect(read).toThrow(expect.objectContaining({ name: 'BrokerError', code: 'too_large' }));
+  });
+
   test('is read back, with the body behind it', () => {
     const frame = encodeRequest(
       { apiKey: METADATA, apiVersion: 12, correlationId: 77, clientId: 'me' },
