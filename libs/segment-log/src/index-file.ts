@@ -52,6 +52,14 @@ export function storeEntries(place: IndexPlace, kind: IndexKind, entries: Buffer
   }
 }
 
+/** Removes both files. */
+export function removeIndexFiles(place: IndexPlace): void {
+  for (const kind of ['index', 'timeindex'] as const) {
+    const path = segmentPath(place.directory, place.baseOffset, kind);
+    if (place.disk.exists(path)) place.disk.unlink(path);
+  }
+}
+
 function headerOf(kind: IndexKind): Buffer {
   const header = Buffer.alloc(INDEX_HEADER_BYTES);
   writeInt32(header, 0, MAGIC[kind]);

@@ -1,7 +1,7 @@
 // The sparse indexes of one segment in memory, and their files. Never synced: what the files lack is read from the batches.
 
 import { BrokerError } from '@robustmq/errors';
-import { loadEntries, storeEntries, type IndexPlace } from './index-file.ts';
+import { loadEntries, removeIndexFiles, storeEntries, type IndexPlace } from './index-file.ts';
 import { OffsetIndex, OFFSET_ENTRY_BYTES, soundOffsetEntries } from './offset-index.ts';
 import { TimeIndex, TIME_ENTRY_BYTES } from './time-index.ts';
 
@@ -59,8 +59,17 @@ export class SegmentIndexes {
   truncate(sizeBytes: number, endRelativeOffset: number): void {
     this.offsets.truncate(sizeBytes);
     this.times.truncate(endRelativeOffset);
-    this.#offsetsStored = Math.min(this.#offsetsStored, this.offsets.count);
-    this.#timesStored = Math.min(this.#timesStored, this.times.count);
+    this.#bytesSinceEntry = sizeBytes - this.lastEntryPosition;
+  }
+
+  /**
+   * After a cut: what the files say of the batches that went may fit the place and offset of those that come instead, and
+   * not their times. New files, so that no power cut brings the old ones back once the directory is synced.
+   */
+  removeFiles(place: IndexPlace): void {
+    removeIndexFiles(place);
+    this.#offsetsStored = 0;
+    this.#timesStored = 0;
   }
 
   /** Writes the entries that the files don't have yet; given up on a full disk: they are rebuildable. */

@@ -323,6 +323,7 @@ export class SegmentLog {
       this.#logEndOffset = offset;
     } else {
       active.truncate(position, endOffset);
+      this.#namesDirty = true;
       this.#logEndOffset = endOffset;
     }
     this.#epochs.truncateTo(this.#logEndOffset);

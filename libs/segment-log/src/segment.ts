@@ -232,6 +232,7 @@ export class Segment implements OpenSegment {
     this.#tailBytes = sizeBytes - this.#writtenBytes;
     if (this.#suspectFrom >= sizeBytes) this.#suspectFrom = Infinity;
     indexes.truncate(sizeBytes, endOffset - this.baseOffset);
+    indexes.removeFiles(this.#place);
     this.maxTimestampMs = indexes.times.maxTimestampMs;
     // The entries kept are sparse: the batches behind the last one may have a higher timestamp.
     this.#walk(indexes.lastEntryPosition, (bytes, at) => {

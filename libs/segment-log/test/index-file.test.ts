@@ -77,6 +77,24 @@ test('a truncation knows the highest time left, also when the times were lost (X
   log.close();
 });
 
+test('what the files said of batches that were cut is never said of those that came instead (R4)', async () => {
+  const checkpoint = await written();
+  const log = SegmentLog.open(disk, `${directory}/1-0`, {}, checkpoint);
+  log.finishRecovery();
+  log.truncateTo(0);
+  expect([fs.existsSync(fileOf('index')), fs.existsSync(fileOf('timeindex'))]).toEqual([false, false]);
+  // The same offsets and lengths with later times.
+  for (let i = 0; i < BATCHES; i++) log.append(batch(i, ['v'.repeat(1000)], 9000 + i, 1));
+  const pending = log.prepareCheckpoint();
+  await pending.sync();
+  log.close();
+  const again = SegmentLog.open(disk, `${directory}/1-0`, {}, pending.record);
+  again.finishRecovery();
+  for (let i = 0; i < BATCHES; i++)
+    expect(await again.offsetForTimestamp(9000 + i)).toMatchObject({ offset: i, timestampMs: 9000 + i });
+  again.close();
+});
+
 test('entries go behind those that the file has; the header is written with the first', () => {
   const place: IndexPlace = { disk, directory, baseOffset: 7 };
   const path = `${directory}/${'7'.padStart(20, '0')}.index`;
