@@ -200,8 +200,9 @@ export class Gateway {
       },
       // What the lease covered stops at once; clients come back to the next incarnation or another gateway.
       end: (serving) => {
-        serving.disconnectAll(REASON.serverShuttingDown);
+        // Nothing is appended or delivered any more, however many there are to be told.
         serving.close();
+        void serving.disconnectAll(REASON.serverShuttingDown);
       },
       // This gateway listens to the view from before, so that its routing has switched by then (rule O2).
       acknowledgesOwnership: true,
@@ -278,7 +279,7 @@ export class Gateway {
     const { serving } = this;
     if (serving !== null) {
       serving.isDraining = true;
-      serving.disconnectAll(REASON.serverShuttingDown);
+      await serving.disconnectAll(REASON.serverShuttingDown);
       this.flusher.flush();
       for (
         let waitedMs = 0;

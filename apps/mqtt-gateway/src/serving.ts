@@ -10,6 +10,7 @@ import { MAX_INFLATED_BATCH_BYTES } from '@robustmq/record-batch';
 import { ServiceKind, type Connect } from '@robustmq/rpc';
 import {
   TurnBudget,
+  eachInTurns,
   type Cancel,
   type Clock,
   type Timers,
@@ -34,6 +35,7 @@ import { Publisher, type PublishingConnection } from './publish/publisher.ts';
 import { PublishTraces } from './publish/publish-traces.ts';
 import type { ConnectionCounters } from './connection-counters.ts';
 import type { GatewayLimits } from './limits.ts';
+import type { Client } from './session/client.ts';
 import type { ClientSession } from './session/client-session.ts';
 import { ConnectFlow } from './session/connect-flow.ts';
 import type { ConnectionHost } from './session/connection-host.ts';
@@ -95,6 +97,8 @@ export class Serving {
   readonly takeovers: Takeovers;
   readonly blocked: BlockedPublishes;
   readonly #lastWords: LastWords<StoredPlaces>;
+  /** Lines that clients can cause (N14). */
+  readonly #strangers: RateLimitedLog;
   readonly #traces: PublishTraces;
   readonly #parts: ProcessParts;
   readonly #cursorCommits: CursorCommits;
@@ -113,7 +117,8 @@ export class Serving {
     );
     this.#traces = new PublishTraces(parts.sampler);
     this.#lastWords = makeLastWords(clock);
-    const strangers = new RateLimitedLog(parts.log, { clock });
+    this.#strangers = new RateLimitedLog(parts.log, { clock });
+    const strangers = this.#strangers;
     const host: TailHost = {
       clock,
       timers: parts.timers,
@@ -157,7 +162,7 @@ export class Serving {
     const { timers } = parts;
     const { directory, store } = this;
     this.#cursorCommits = new CursorCommits(
-      { timers, directory, store },
+      { clock, timers, directory, store },
       config.session.cursorCommitInterval,
     );
     this.#stopExpiry = timers.every(EXPIRE_MS, () => {
@@ -261,17 +266,27 @@ export class Serving {
         store,
         routes,
         tails,
-        log,
+        timers,
+        resumeTimeoutMs: parts.config.journal.filterTimeout,
+        log: this.#strangers,
         debug,
         revision: () => parts.meta.view.ownershipEpoch,
       }),
-      endings: new SessionEnding({ store, directory, routes, lastWords: this.#lastWords, log }),
+      endings: new SessionEnding({
+        clock,
+        timers,
+        store,
+        directory,
+        routes,
+        lastWords: this.#lastWords,
+        log: this.#strangers,
+      }),
       connectionEnded: () => parts.connectionEnded(),
     };
   }
 
   #makeConnects(routes: FilterRoutes): ConnectFlow {
-    const { clock, timers, authenticator, counters, log, debug, limits, ownership } = this.#parts;
+    const { clock, timers, authenticator, counters, debug, limits, ownership } = this.#parts;
     const { directory, store, registry, tails, catchUp } = this;
     const resume: ResumePorts = { clock, timers, registry, routes, tails, catchUp };
     return new ConnectFlow({
@@ -281,7 +296,7 @@ export class Serving {
       store,
       lastWords: this.#lastWords,
       counters,
-      log,
+      log: this.#strangers,
       debug,
       surroundings: {
         catchUp,
@@ -331,9 +346,15 @@ export class Serving {
     this.tails.forget(streamId);
   }
 
-  /** Connected clients are told to go; their sessions are released. */
-  disconnectAll(reasonCode: number): void {
-    for (const connection of [...this.directory.connections()]) connection.machine.disconnect(reasonCode);
+  /** Connected clients are told to go, in turns (N8); their sessions are released. Resolves behind the last. */
+  disconnectAll(reasonCode: number): Promise<void> {
+    const connections = [...this.directory.connections()];
+    return new Promise((resolve) => {
+      const { boundary } = this.#parts;
+      const disconnect = ({ machine }: Client): void =>
+        boundary.run('end of a connection', () => machine.disconnect(reasonCode));
+      eachInTurns(connections, this.#parts, disconnect, resolve);
+    });
   }
 
   /** Nothing is served any more. Sessions that were not released end with the lease. */

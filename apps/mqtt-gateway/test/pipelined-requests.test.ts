@@ -117,3 +117,24 @@ test('N11: a subscription that was removed while its SUBSCRIBE was under way is 
   const filters = running.meta.sessions.get('dev')!.subscriptions.map(({ filter }) => filter);
   expect(filters).not.toContain('a');
 });
+
+test('N7: a SUBSCRIBE of a session that is being resumed is answered, however long the journal is away', async () => {
+  const first = client();
+  await first.connect('dev', durable);
+  await first.subscribe('a', 1);
+  await leave(first);
+  running.journal.ignoreFilters = true;
+  const second = client();
+  await second.connect('dev', durable);
+  // One that is being resumed, and one that would be taken along.
+  second.send(subscribe(['a'], 5));
+  expect(await second.take('suback')).toMatchObject({ messageId: 5, granted: [0x83] });
+  second.send(subscribe(['b'], 6));
+  expect(await second.take('suback')).toMatchObject({ messageId: 6, granted: [0x83] });
+  // What failed has changed nothing: the old subscription holds once the journal is back.
+  running.journal.ignoreFilters = false;
+  running.journal.breakStreams();
+  await publishAll('a', ['x']);
+  await until(() => second.payloads().length === 1, 'the session reads');
+  expect(second.received.find(({ cmd }) => cmd === 'publish')).toMatchObject({ qos: 1 });
+});

@@ -286,8 +286,12 @@ test('a SUBSCRIBE that the journals keep waiting does not keep the client from i
   await first.connect('dev', durable);
   await first.subscribe('d/#', 1);
   await leave(first);
+  other = await startGateway(running.meta, new RecordingLog(), [
+    '--node.id=mqtt-2',
+    '--journal.filterTimeout=30s',
+  ]);
   running.journal.ignoreFilters = true;
-  const second = client();
+  const second = client(other);
   await second.connect('dev', durable);
   const granted = second.subscribe('d/#', 0);
   second.send({ cmd: 'pingreq' });

@@ -80,7 +80,9 @@ export async function startGateway(
       '--ws.port=0',
       '--grpc.port=0',
       `--meta.addresses=${meta.address}`,
-      '--journal.filterTimeout=400',
+      ...(flags.some((flag) => flag.startsWith('--journal.filterTimeout'))
+        ? []
+        : ['--journal.filterTimeout=400']),
       ...(flags.some((flag) => flag.startsWith('--journal.appendTimeout'))
         ? []
         : ['--journal.appendTimeout=600']),

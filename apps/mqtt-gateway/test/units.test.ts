@@ -266,7 +266,7 @@ describe('MeshRoutes (S6)', () => {
 
   test('a snapshot, then deltas; users are counted; what is undone in a turn is not sent', async () => {
     const clock = new VirtualClock();
-    const routes = new MeshRoutes(clock);
+    const routes = new MeshRoutes({ clock, timers: clock });
     const peer = new Peer();
     routes.add('t', 'a');
     routes.join(peer);
@@ -285,9 +285,48 @@ describe('MeshRoutes (S6)', () => {
     ]);
   });
 
+  test('N8, N13: what a peer gets when it connects comes in bounded parts, a few per turn; changes meanwhile go along', async () => {
+    const timers = new VirtualClock();
+    let frames = 0;
+    // A clock that each frame costs two milliseconds.
+    const routes = new MeshRoutes({ clock: { monotonicMs: () => frames * 2 }, timers });
+    const peer = new Peer();
+    const write = peer.write.bind(peer);
+    peer.write = (response) => (frames++, write(response));
+    const long = 'x'.repeat(20_000);
+    for (let index = 0; index < 40_000; index++) routes.add('t', `f/${index}`);
+    for (let index = 0; index < 20; index++) routes.add('t', `${long}/${index}`);
+    routes.join(peer);
+    expect(frames).toBe(3);
+    routes.remove('t', 'f/0');
+    routes.remove('t', 'f/39999');
+    routes.add('t', 'late');
+    let isKnown = false;
+    routes.whenKnown(() => (isKnown = true));
+    for (let before = -1; before !== frames;) {
+      before = frames;
+      await timers.advance(0);
+    }
+    const known = new Set<string>();
+    for (const { add, remove } of peer.routes()) {
+      for (const filter of remove) known.delete(filter);
+      for (const filter of add) known.add(filter);
+    }
+    expect(known.size).toBe(40_019);
+    expect([known.has('f/0'), known.has('f/39999'), known.has('late')]).toEqual([false, false, true]);
+    expect(peer.routes().filter(({ snapshot }) => snapshot).length).toBe(1);
+    for (const { frame } of peer.frames) {
+      const bytes = frame.value!.add.reduce((sum, { filter }) => sum + filter.length, 0);
+      expect(bytes).toBeLessThan(256 * 1024 + 65_536);
+    }
+    routes.acknowledged(peer, peer.routes().at(-1)!.sequence);
+    expect(isKnown).toBe(true);
+    routes.close();
+  });
+
   test('SUBACK waits for every peer, for one that leaves, or 100 ms', async () => {
     const clock = new VirtualClock();
-    const routes = new MeshRoutes(clock);
+    const routes = new MeshRoutes({ clock, timers: clock });
     const peers = [new Peer(), new Peer()];
     const told: string[] = [];
     routes.whenKnown(() => told.push('alone'));

@@ -4,6 +4,7 @@ export { ManualClock, systemClock, type Clock } from './clock.ts';
 export { silentLog, type Log } from './log.ts';
 export { nextTurn, systemTimers, type Cancel, type Timers } from './timers.ts';
 export { TURN_BUDGET_MS, TurnBudget } from './turn-budget.ts';
+export { eachInTurns, type Turns } from './each-in-turns.ts';
 export { TimerWheel, WheelTimer } from './timer-wheel.ts';
 export { sleep } from './deadline.ts';
 export { backoffDelayMs, retry } from './retry.ts';

@@ -3,7 +3,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import type { FilterAnswer, FilterChange } from '@robustmq/journal-client';
-import type { Clock, Timers } from '@robustmq/runtime';
+import { eachInTurns, type Clock, type Timers } from '@robustmq/runtime';
 import { shardKeyOf } from './shard-tail.ts';
 import type { StartOffset } from '@robustmq/mqtt-session';
 
@@ -74,9 +74,12 @@ export class FilterRegistry {
   /** Registrations that nobody waits for with a deadline, and that some shard has not been answered for. */
   readonly #incomplete = new Set<Registration>();
   #isCompleting = false;
-  #added: Registration[] = [];
+  /** Those that somebody waits for. */
+  readonly #awaited = new Set<Registration>();
+  readonly #added = new Set<Registration>();
   #removed: number[] = [];
   #scheduled = false;
+  #isExpiring = false;
   #lastId = 0;
 
   /** @param onPosition told where the tail of each shard starts, before any callback. */
@@ -131,7 +134,10 @@ export class FilterRegistry {
       this.#released(used, waiter);
     };
     if (used.active !== null) callback(undefined, used.active);
-    else used.waiting.push(waiter);
+    else {
+      used.waiting.push(waiter);
+      this.#awaited.add(used);
+    }
     return { release };
   }
 
@@ -145,24 +151,31 @@ export class FilterRegistry {
 
   #drop(registration: Registration): void {
     this.#byName.delete(nameOf(registration.tenant, registration.filter));
-    const unsent = this.#added.indexOf(registration);
-    if (unsent >= 0) {
-      this.#added.splice(unsent, 1);
-      return;
-    }
+    this.#awaited.delete(registration);
+    if (this.#added.delete(registration)) return;
     this.#removed.push(registration.filterId);
     this.#schedule();
   }
 
-  /** Calls back those whose deadline has passed; called a few times a second. */
+  /** Calls back those whose deadline has passed, in turns (N8); called a few times a second. */
   expire(nowMs: number): void {
-    for (const registration of this.#byName.values()) {
-      if (registration.waiting.length === 0) continue;
-      const late = registration.waiting.filter((entry) => entry.deadlineMs <= nowMs);
-      if (late.length === 0) continue;
+    if (this.#isExpiring) return;
+    this.#isExpiring = true;
+    const turns = { clock: this.#clock, timers: this.#timers };
+    eachInTurns(
+      this.#awaited,
+      turns,
+      (registration) => this.#expire(registration, nowMs),
+      () => (this.#isExpiring = false),
+    );
+  }
+
+  #expire(registration: Registration, nowMs: number): void {
+    const late = registration.waiting.filter((entry) => entry.deadlineMs <= nowMs);
+    if (late.length > 0)
       registration.waiting = registration.waiting.filter((entry) => entry.deadlineMs > nowMs);
-      for (const { callback } of late) callback(lateAnswer(), undefined);
-    }
+    if (registration.waiting.length === 0) this.#awaited.delete(registration);
+    for (const { callback } of late) callback(lateAnswer(), undefined);
   }
 
   #schedule(): void {
@@ -173,9 +186,9 @@ export class FilterRegistry {
 
   #send(): void {
     this.#scheduled = false;
-    const added = this.#added;
+    const added = [...this.#added];
     const removed = this.#removed;
-    this.#added = [];
+    this.#added.clear();
     this.#removed = [];
     if (added.length === 0 && removed.length === 0) return;
     this.#port.changeFilters(
@@ -266,7 +279,7 @@ export class FilterRegistry {
 
   #ask(registration: Registration): void {
     registration.isAsked = true;
-    this.#added.push(registration);
+    this.#added.add(registration);
     this.#schedule();
   }
 
@@ -274,7 +287,7 @@ export class FilterRegistry {
     for (const registration of registrations) {
       registration.isAsked = false;
       const isWanted = registration.users > 0 && registration.active === null;
-      if (isWanted && !this.#added.includes(registration)) this.#ask(registration);
+      if (isWanted) this.#ask(registration);
     }
   }
 }

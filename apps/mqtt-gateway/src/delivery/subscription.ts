@@ -59,10 +59,13 @@ export class Subscription implements Receiver {
     this.filter = filter;
   }
 
-  /** Calls back once the filter is active, or was given up. */
-  whenSettled(callback: () => void): void {
+  /** Calls back once the filter is active, or was given up; the answer ends the wait. */
+  whenSettled(callback: () => void): () => void {
     if (this.isActive) callback();
     else this.#waiting.push(callback);
+    return () => {
+      this.#waiting = this.#waiting.filter((other) => other !== callback);
+    };
   }
 
   activated(): void {

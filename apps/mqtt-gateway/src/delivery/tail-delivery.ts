@@ -13,7 +13,7 @@ import {
   recordCountOf,
 } from '@robustmq/record-batch';
 import type { StartOffset } from '@robustmq/mqtt-session';
-import { TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
+import { TurnBudget, eachInTurns, type Clock, type Timers } from '@robustmq/runtime';
 import type { TraceSampler } from '@robustmq/telemetry';
 import { BatchDelivery } from './batch-delivery.ts';
 import { BatchWalk, newWalkCounters, type WalkCounters } from './batch-walk.ts';
@@ -57,6 +57,8 @@ export interface TailCounters extends WalkCounters {
 
 /** What a record costs the ring beside its bytes: two positions and a route. */
 const RING_BYTES_PER_RECORD = 16;
+/** Where a tail that begins was before. */
+const NOWHERE = -1;
 /** Sessions that fall behind between two looks at the clock. */
 const SESSION_STEPS = 128;
 
@@ -118,7 +120,10 @@ export class TailDelivery {
     if (intake === undefined) {
       intake = new ShardIntake(new ShardTail(streamId, shard, leaderEpoch, offset));
       this.#intakes.set(key, intake);
-      for (const session of this.#host.sessions()) session.tailStarted(intake.tail);
+      // Nothing of it is delivered before every session has found its place.
+      intake.jump = { sessions: this.#host.sessions(), done: 0, from: NOWHERE };
+      this.#beginTurn();
+      if (!this.#fallBehind(intake)) this.#later(intake);
     }
     return intake;
   }
@@ -131,7 +136,7 @@ export class TailDelivery {
       this.#intakes.delete(key);
       intake.close();
       tail.restartAt(Number.MAX_SAFE_INTEGER);
-      for (const session of this.#host.sessions()) session.shardGone(tail);
+      eachInTurns(this.#host.sessions(), this.#host, (session) => session.shardGone(tail));
     }
   }
 
@@ -231,7 +236,8 @@ export class TailDelivery {
       const end = Math.min(jump.sessions.length, jump.done + SESSION_STEPS);
       for (; jump.done < end; jump.done++) {
         const session = jump.sessions[jump.done]!;
-        session.tailJumped(tail, jump.from, tail.ringStart);
+        if (jump.from === NOWHERE) session.tailStarted(tail);
+        else session.tailJumped(tail, jump.from, tail.ringStart);
       }
       if (this.#budget.isSpent && jump.done < jump.sessions.length) return false;
     }

@@ -9,7 +9,7 @@ import {
   type MeshResponse,
   type Route,
 } from '@robustmq/rpc';
-import type { Cancel, Timers } from '@robustmq/runtime';
+import { eachInTurns, type Cancel, type Turns } from '@robustmq/runtime';
 
 /** The stream to one peer. */
 export interface RouteStream {
@@ -21,12 +21,18 @@ interface RoutePeer {
 }
 
 interface Waiter {
-  readonly sequence: number;
+  sequence: number;
   readonly peers: Set<RouteStream>;
   readonly callback: () => void;
   readonly stopTimer: Cancel;
 }
 
+/** Sequence of what leaves at the end of the turn. */
+const UNSENT = Infinity;
+/** Of one frame: with a filter of 64 KiB on top it stays far below what one message may have. */
+const MAX_PART_BYTES = 256 * 1024;
+/** What a route costs beside its filter. */
+const ROUTE_BYTES = 64;
 /** SUBACK waits at most this long for the peers (rule S6). */
 const MAX_WAIT_MS = 100;
 
@@ -35,14 +41,14 @@ export class MeshRoutes {
   readonly #users = new Map<string, { readonly route: Route; users: number }>();
   readonly #peers = new Map<RouteStream, RoutePeer>();
   readonly #waiters = new Set<Waiter>();
-  readonly #timers: Timers;
+  readonly #turns: Turns;
   #sequence = 0;
-  #added: Route[] = [];
-  #removed: Route[] = [];
+  readonly #added = new Map<string, Route>();
+  readonly #removed = new Map<string, Route>();
   #scheduled = false;
 
-  constructor(timers: Timers) {
-    this.#timers = timers;
+  constructor(turns: Turns) {
+    this.#turns = turns;
   }
 
   get peerCount(): number {
@@ -58,7 +64,7 @@ export class MeshRoutes {
     }
     const route = create(RouteSchema, { tenant, filter });
     this.#users.set(name, { route, users: 1 });
-    this.#change(this.#added, this.#removed, route);
+    this.#change(this.#added, this.#removed, name, route);
   }
 
   remove(tenant: string, filter: string): void {
@@ -66,32 +72,35 @@ export class MeshRoutes {
     const known = this.#users.get(name);
     if (known === undefined || --known.users > 0) return;
     this.#users.delete(name);
-    this.#change(this.#removed, this.#added, known.route);
+    this.#change(this.#removed, this.#added, name, known.route);
   }
 
-  #change(list: Route[], opposite: Route[], route: Route): void {
+  #change(list: Map<string, Route>, opposite: Map<string, Route>, name: string, route: Route): void {
     if (this.#peers.size === 0) return;
-    const undone = opposite.findIndex(
-      (other) => other.tenant === route.tenant && other.filter === route.filter,
-    );
-    if (undone >= 0) opposite.splice(undone, 1);
-    else list.push(route);
+    if (!opposite.delete(name)) list.set(name, route);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    this.#timers.soon(() => this.#send());
+    this.#turns.timers.soon(() => this.#send());
   }
 
   #send(): void {
     this.#scheduled = false;
-    if (this.#added.length === 0 && this.#removed.length === 0) return;
-    const frame = this.#frame({
-      sequence: ++this.#sequence,
-      snapshot: false,
-      add: this.#added,
-      remove: this.#removed,
-    });
-    this.#added = [];
-    this.#removed = [];
+    for (const part of partsOf(this.#removed.values())) this.#tell([], part);
+    for (const part of partsOf(this.#added.values())) this.#tell(part, []);
+    this.#removed.clear();
+    this.#added.clear();
+    for (const waiter of this.#waiters) if (waiter.sequence === UNSENT) this.#sent(waiter);
+  }
+
+  #sent(waiter: Waiter): void {
+    waiter.sequence = this.#sequence;
+    for (const stream of waiter.peers)
+      if ((this.#peers.get(stream)?.acknowledged ?? UNSENT) >= waiter.sequence) waiter.peers.delete(stream);
+    if (waiter.peers.size === 0) this.#finish(waiter);
+  }
+
+  #tell(add: Route[], remove: Route[]): void {
+    const frame = this.#frame({ sequence: ++this.#sequence, snapshot: false, add, remove });
     for (const stream of this.#peers.keys()) stream.write(frame);
   }
 
@@ -104,12 +113,19 @@ export class MeshRoutes {
     });
   }
 
-  /** A peer connected: it gets everything. */
+  /** A peer connected: it gets everything, in parts that are bounded, a few per turn (N8, N13). */
   join(stream: RouteStream): void {
     this.#send();
     this.#peers.set(stream, { acknowledged: 0 });
-    const add = [...this.#users.values()].map(({ route }) => route);
-    stream.write(this.#frame({ sequence: ++this.#sequence, snapshot: true, add, remove: [] }));
+    let snapshot = true;
+    const write = (add: Route[]): void => {
+      if (!this.#peers.has(stream)) return;
+      stream.write(this.#frame({ sequence: ++this.#sequence, snapshot, add, remove: [] }));
+      snapshot = false;
+    };
+    eachInTurns(partsOf(routesOf(this.#users.values())), this.#turns, write, () => {
+      if (snapshot) write([]);
+    });
   }
 
   leave(stream: RouteStream): void {
@@ -137,7 +153,7 @@ export class MeshRoutes {
       callback();
       return;
     }
-    const sequence = this.#scheduled ? this.#sequence + 1 : this.#sequence;
+    const sequence = this.#scheduled ? UNSENT : this.#sequence;
     const peers = new Set<RouteStream>();
     for (const [stream, peer] of this.#peers) if (peer.acknowledged < sequence) peers.add(stream);
     if (peers.size === 0) {
@@ -148,7 +164,7 @@ export class MeshRoutes {
       sequence,
       peers,
       callback,
-      stopTimer: this.#timers.after(MAX_WAIT_MS, () => this.#finish(waiter)),
+      stopTimer: this.#turns.timers.after(MAX_WAIT_MS, () => this.#finish(waiter)),
     };
     this.#waiters.add(waiter);
   }
@@ -164,4 +180,23 @@ export class MeshRoutes {
     this.#waiters.clear();
     this.#peers.clear();
   }
+}
+
+function* routesOf(users: Iterable<{ readonly route: Route }>): Generator<Route> {
+  for (const { route } of users) yield route;
+}
+
+/** Parts that are bounded in bytes, whatever their filters are. */
+function* partsOf(routes: Iterable<Route>): Generator<Route[]> {
+  let part: Route[] = [];
+  let bytes = 0;
+  for (const route of routes) {
+    part.push(route);
+    bytes += ROUTE_BYTES + 3 * route.filter.length;
+    if (bytes < MAX_PART_BYTES) continue;
+    yield part;
+    part = [];
+    bytes = 0;
+  }
+  if (part.length > 0) yield part;
 }

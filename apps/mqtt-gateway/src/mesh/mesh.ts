@@ -52,7 +52,7 @@ export class Mesh implements MeshPort {
 
   constructor(host: MeshHost, deliverer: Deliverer) {
     this.#host = host;
-    this.routes = new MeshRoutes(host.timers);
+    this.routes = new MeshRoutes(host);
     this.#deliverer = deliverer;
   }
 

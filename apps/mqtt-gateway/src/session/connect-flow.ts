@@ -8,11 +8,11 @@ import { assert, type BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
 import { reasonOfError, type ConnectTerms, type LastWords } from '@robustmq/mqtt-session';
 import { PrincipalSchema, type NodeIdentity } from '@robustmq/rpc';
-import type { Log } from '@robustmq/runtime';
 import { ClientSession, type SessionSurroundings } from './client-session.ts';
 import type { OutcomeCallback } from '../store/batched-call.ts';
 import type { OpenedSession } from '../store/opened-session.ts';
 import type { ConnectionCounters } from '../connection-counters.ts';
+import type { RateLimitedLog } from '@robustmq/telemetry';
 import type { SessionStore } from '../store/session-store.ts';
 import type { StoredPlaces, StoredSession } from '../store/session-rows.ts';
 import type { Client } from './client.ts';
@@ -34,7 +34,8 @@ export interface ConnectPorts extends LoginPorts {
   /** What this gateway knew of sessions that it served. */
   readonly lastWords: LastWords<StoredPlaces>;
   readonly counters: ConnectionCounters;
-  readonly log: Log;
+  /** Lines that a client can cause. */
+  readonly log: RateLimitedLog;
   readonly debug: { readonly isOn: boolean };
   readonly surroundings: SessionSurroundings;
   readonly resume: ResumePorts;
@@ -139,7 +140,8 @@ export class ConnectFlow {
       machine.refuse(REASON.clientIdentifierNotValid);
       return;
     }
-    this.#ports.log.warn({ client_id: terms.clientId, err: error }, 'session could not be opened');
+    const line = { client_id: terms.clientId, err: error };
+    this.#ports.log.warn(`open ${error.code}`, line, 'session could not be opened');
     machine.refuse(reasonOfError(error, 'connect'));
   }
 
@@ -249,7 +251,7 @@ export class ConnectFlow {
     resumption.prepare((failure) =>
       this.#goOn(opening, () => {
         if (failure !== undefined || !this.#isCurrent(opening)) {
-          removeRoutes(this.#ports.resume.routes, session);
+          removeRoutes(this.#ports.resume.routes, session, this.#ports.resume);
           this.#letGo(opening, opened);
           if (failure !== undefined) throw failure;
           return;

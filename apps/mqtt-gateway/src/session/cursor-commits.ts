@@ -2,7 +2,7 @@
 // (design section 5).
 
 import { REASON } from '@robustmq/mqtt-codec';
-import type { Timers, Cancel } from '@robustmq/runtime';
+import { eachInTurns, type Cancel, type Turns } from '@robustmq/runtime';
 import type { SessionStore } from '../store/session-store.ts';
 import type { Client } from './client.ts';
 import type { ClientSession } from './client-session.ts';
@@ -10,8 +10,7 @@ import type { SessionDirectory } from './session-directory.ts';
 import { rowOf } from './session-places.ts';
 
 /** What committing needs of the gateway. */
-export interface CommitPorts {
-  readonly timers: Timers;
+export interface CommitPorts extends Turns {
   readonly directory: SessionDirectory;
   readonly store: SessionStore;
 }
@@ -22,18 +21,29 @@ export class CursorCommits {
   /** Ends the periodic commits. */
   readonly stop: Cancel;
   readonly #underWay = new Set<ClientSession>();
+  #isLooking = false;
 
   constructor(ports: CommitPorts, intervalMs: number) {
     this.#ports = ports;
     this.stop = ports.timers.every(intervalMs, () => this.commit());
   }
 
-  /** Commits what moved since the last time. */
+  /** Commits what moved since the last time; however many sessions there are, in turns (N8). */
   commit(): void {
-    for (const client of this.#ports.directory.connections()) {
-      const { session } = client;
-      if (session !== null && session.isDurable && session.outbound.hasMoved) this.#commit(client, session);
-    }
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    eachInTurns(
+      this.#ports.directory.connections(),
+      this.#ports,
+      (client) => this.#lookAt(client),
+      () => (this.#isLooking = false),
+    );
+  }
+
+  #lookAt(client: Client): void {
+    const { session } = client;
+    if (session === null || !session.isDurable || !session.outbound.hasMoved) return;
+    client.guard(() => this.#commit(client, session));
   }
 
   #commit(client: Client, session: ClientSession): void {

@@ -1,6 +1,7 @@
 // Where a subscription is known on this gateway: in the routes of its tenant, in the mesh, and, by its use of the registry,
 // in the journals' tails.
 
+import { eachInTurns, type Turns } from '@robustmq/runtime';
 import type { TopicRoutes } from '../delivery/topic-route.ts';
 import type { Subscription } from '../delivery/subscription.ts';
 import type { ClientSession } from './client-session.ts';
@@ -21,7 +22,13 @@ export function removeRoute(routes: FilterRoutes, tenant: string, subscription: 
   routes.removeMeshFilter(tenant, subscription.filter);
 }
 
-/** Takes all of them out. */
-export function removeRoutes(routes: FilterRoutes, { identity, subscriptions }: ClientSession): void {
-  for (const subscription of subscriptions.values()) removeRoute(routes, identity.tenant, subscription);
+/** Takes all of them out, in turns (N8): a session that has ended takes nothing meanwhile. */
+export function removeRoutes(
+  routes: FilterRoutes,
+  { identity, subscriptions }: ClientSession,
+  turns: Turns,
+): void {
+  eachInTurns(subscriptions.values(), turns, (subscription) =>
+    removeRoute(routes, identity.tenant, subscription),
+  );
 }

@@ -4,7 +4,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import type { StartOffset } from '@robustmq/mqtt-session';
-import { TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
+import { TurnBudget, type Turns } from '@robustmq/runtime';
 import type { CatchUp } from '../delivery/catch-up.ts';
 import type { ActiveCallback, ActiveFilter, FilterRegistry } from '../delivery/filter-registry.ts';
 import { shardKeyOf } from '../delivery/shard-place.ts';
@@ -16,9 +16,7 @@ import type { FilterRoutes } from './filter-routes.ts';
 import { inFlightOf, standIns } from './session-places.ts';
 
 /** What resuming needs of the gateway. */
-export interface ResumePorts {
-  readonly clock: Pick<Clock, 'monotonicMs'>;
-  readonly timers: Timers;
+export interface ResumePorts extends Turns {
   readonly registry: FilterRegistry;
   readonly routes: FilterRoutes;
   readonly tails: TailDelivery;

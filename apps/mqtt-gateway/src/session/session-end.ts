@@ -1,8 +1,9 @@
 // The end of a session's time on this gateway: its filters go, and its row in meta gets what the next owner needs.
 
 import type { LastWords } from '@robustmq/mqtt-session';
-import type { Log } from '@robustmq/runtime';
+import type { Turns } from '@robustmq/runtime';
 import type { ShardPlace } from '../delivery/shard-place.ts';
+import type { RateLimitedLog } from '@robustmq/telemetry';
 import type { StoredCursor, StoredOutbound, StoredPlaces } from '../store/session-rows.ts';
 import type { ClientSession } from './client-session.ts';
 import type { SessionStore } from '../store/session-store.ts';
@@ -29,12 +30,13 @@ export function placesOf(session: ClientSession): StoredPlaces {
 }
 
 /** What ending a session needs of the gateway. */
-export interface EndPorts {
+export interface EndPorts extends Turns {
   readonly store: SessionStore;
   readonly directory: SessionDirectory;
   readonly routes: FilterRoutes;
   readonly lastWords: LastWords<StoredPlaces>;
-  readonly log: Log;
+  /** Lines that a client can cause. */
+  readonly log: RateLimitedLog;
 }
 
 /** Ends sessions on this gateway. */
@@ -51,7 +53,7 @@ export class SessionEnding {
     const { tenant, clientId } = session.identity;
     const places = expiryIntervalS > 0 ? placesOf(session) : undefined;
     session.close();
-    removeRoutes(routes, session);
+    removeRoutes(routes, session, this.#ports);
     directory.remove(tenant, clientId, client);
     const { key } = session.changes;
     const name = sessionName(key);
@@ -60,7 +62,7 @@ export class SessionEnding {
       if (err === undefined) lastWords.forget(name, key.epoch);
       // `fenced`: another owner opened it meanwhile, and asks for the last word. Else its lease or expiry ends it.
       if (err === undefined || err.code === 'fenced') return;
-      log.warn({ client_id: clientId, err }, 'session could not be released');
+      log.warn(`release ${err.code}`, { client_id: clientId, err }, 'session could not be released');
     });
   }
 }

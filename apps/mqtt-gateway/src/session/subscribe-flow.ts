@@ -10,7 +10,8 @@ import {
   type SubscribeRequest,
   type UnsubscribeRequest,
 } from '@robustmq/mqtt-session';
-import type { Log } from '@robustmq/runtime';
+import type { Timers } from '@robustmq/runtime';
+import type { RateLimitedLog } from '@robustmq/telemetry';
 import type { ActiveFilter, FilterRegistry } from '../delivery/filter-registry.ts';
 import type { ShardPlace } from '../delivery/shard-place.ts';
 import { Subscription } from '../delivery/subscription.ts';
@@ -26,7 +27,11 @@ export interface SubscribePorts {
   readonly store: SessionStore;
   readonly routes: FilterRoutes;
   readonly tails: { tailOf(key: number): ShardPlace | undefined };
-  readonly log: Log;
+  readonly timers: Pick<Timers, 'after'>;
+  /** Longest wait for a session that is being resumed to find its places (N7). */
+  readonly resumeTimeoutMs: number;
+  /** Lines that a client can cause. */
+  readonly log: RateLimitedLog;
   readonly debug: { readonly isOn: boolean };
   /** Revision of the cluster that this gateway has reached (rule X4). */
   revision(): number;
@@ -76,16 +81,33 @@ export class SubscribeFlow {
     else this.#replace(pending, entry, existing);
   }
 
-  /** Replaces the options and keeps the start vector [MQTT-3.8.4-3] (rule X3). */
+  /** Replaces the options and keeps the start vector [MQTT-3.8.4-3] (rule X3); one that fails changes nothing. */
   #replace(pending: Pending, entry: SubscribeEntry, existing: Subscription): void {
-    existing.setOptions(entry);
-    existing.whenSettled(() =>
-      pending.client.guard(() => {
-        if (pending.session.isDurable && existing.isActive) pending.stored.set(entry, existing);
-        if (!existing.isActive) entry.reasonCode = REASON.implementationSpecificError;
-        this.#finishPart(pending);
-      }),
-    );
+    this.#whenActive(pending.client, existing, (isActive) => {
+      if (!isActive) entry.reasonCode = REASON.implementationSpecificError;
+      else {
+        existing.setOptions(entry);
+        if (pending.session.isDurable) pending.stored.set(entry, existing);
+      }
+      this.#finishPart(pending);
+    });
+  }
+
+  /** However long a session takes to be resumed, for its journals are away: who asks gets an answer (N7). */
+  #whenActive(client: Client, subscription: Subscription, callback: (isActive: boolean) => void): void {
+    if (subscription.isActive) {
+      callback(true);
+      return;
+    }
+    const { timers, resumeTimeoutMs } = this.#ports;
+    const endWait = subscription.whenSettled(() => {
+      endTimer();
+      client.guard(() => callback(subscription.isActive));
+    });
+    const endTimer = timers.after(resumeTimeoutMs, () => {
+      endWait();
+      client.guard(() => callback(false));
+    });
   }
 
   #make(pending: Pending, entry: SubscribeEntry): void {
@@ -119,10 +141,9 @@ export class SubscribeFlow {
     }
     if (err !== undefined) {
       const { clientId } = session.identity;
-      this.#ports.log.warn({ client_id: clientId, filter: entry.filter, err }, 'filter is not active');
-      this.#undo(session, subscription);
-      entry.reasonCode = REASON.implementationSpecificError;
-      this.#finishPart(pending);
+      const line = { client_id: clientId, filter: entry.filter, err };
+      this.#ports.log.warn('filter', line, 'filter is not active');
+      this.#giveUp(pending, entry, subscription);
       return;
     }
     this.#activate(pending, entry, subscription, active!);
@@ -146,7 +167,10 @@ export class SubscribeFlow {
     }
     // A resumed session that does not read yet takes this subscription along when it begins to.
     const finish = (): void => pending.client.guard(() => this.#finishPart(pending));
-    subscription.whenSettled(() => routes.meshReady(finish));
+    this.#whenActive(pending.client, subscription, (isActive) => {
+      if (isActive) routes.meshReady(finish);
+      else this.#giveUp(pending, entry, subscription);
+    });
   }
 
   #startsOf({ activeFrom }: ActiveFilter): Map<number, StartOffset> {
@@ -158,6 +182,14 @@ export class SubscribeFlow {
     for (const [key, { offset }] of activeFrom)
       if (offset > (tails.tailOf(key)?.nextOffset ?? 0)) return true;
     return false;
+  }
+
+  /** The subscription can't be made in time. */
+  #giveUp(pending: Pending, entry: SubscribeEntry, subscription: Subscription): void {
+    pending.stored.delete(entry);
+    if (isHeld(pending.session, subscription)) this.#undo(pending.session, subscription);
+    entry.reasonCode = REASON.implementationSpecificError;
+    this.#finishPart(pending);
   }
 
   #undo(session: ClientSession, subscription: Subscription): void {
@@ -198,7 +230,7 @@ export class SubscribeFlow {
   /** Meta did not take the rows: the subscriptions don't hold. */
   #notStored({ session, stored, made }: Pending, { code }: BrokerError): void {
     const { clientId } = session.identity;
-    this.#ports.log.warn({ client_id: clientId, code }, 'subscriptions were not stored');
+    this.#ports.log.warn(`stored ${code}`, { client_id: clientId, code }, 'subscriptions were not stored');
     for (const [entry, subscription] of stored) {
       if (made.has(subscription) && isHeld(session, subscription)) this.#undo(session, subscription);
       entry.reasonCode = REASON.implementationSpecificError;
