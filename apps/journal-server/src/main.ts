@@ -6,9 +6,8 @@ import { openCredentials, ServiceKind } from '@robustmq/rpc';
 import { describeFatal, runMain, Shutdown } from '@robustmq/runtime';
 import { startTelemetry } from '@robustmq/telemetry';
 import { journalConfig } from './config.ts';
-import { Incarnations } from './process/incarnations.ts';
 import { registerMetrics, ServerFigures } from './process/metrics.ts';
-import { startServer } from './process/server.ts';
+import { startServer, type JournalServer } from './process/server.ts';
 
 const SERVICE = 'journal-server';
 const VERSION = process.env['ROBUSTMQ_BUILD_VERSION'] ?? '0.0.0';
@@ -46,30 +45,25 @@ async function main(): Promise<void> {
     log: logger,
   });
   const figures = new ServerFigures();
-  const incarnations = new Incarnations({
-    log: logger,
-    onFatal: ended,
-    start: (onLeaseLost) =>
-      startServer(config, {
-        log: logger,
-        credentials,
-        opsAddress: `${config.ops.host}:${telemetry.opsPort}`,
-        version: VERSION,
-        sampler: telemetry.sampler,
-        figures,
-        onFatal: ended,
-        onLeaseLost,
-      }),
-  });
-  health.addCheck('journal', () => incarnations.problem);
+  let server: JournalServer | undefined;
+  health.addCheck('journal', () => (server === undefined ? 'starting' : server.problem));
   shutdown.add('server', config.shutdown.deadline, async () => {
     health.markDraining();
-    await incarnations.close();
+    await server?.close();
   });
-  await incarnations.begin();
-  registerMetrics(telemetry.metrics, () => incarnations.journal, figures);
+  const started = await startServer(config, {
+    log: logger,
+    credentials,
+    opsAddress: `${config.ops.host}:${telemetry.opsPort}`,
+    version: VERSION,
+    sampler: telemetry.sampler,
+    figures,
+    onFatal: ended,
+  });
+  server = started;
+  registerMetrics(telemetry.metrics, () => started.journal, figures);
   health.markStarted();
-  logger.info({ address: incarnations.address, ops: telemetry.opsPort }, 'journal-server started');
+  logger.info({ address: started.address, ops: telemetry.opsPort }, 'journal-server started');
 }
 
 void runMain(SERVICE, main);

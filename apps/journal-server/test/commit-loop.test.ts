@@ -101,3 +101,27 @@ test('N13: a batch that no frame takes is refused alone, and the process stays',
   await path.sync();
   expect([path.answers, path.failure]).toEqual([['1: too_large', '2: 0', '3: 1'], undefined]);
 });
+
+test('N7: whoever comes after the end hears why, and whoever waits then as well', async () => {
+  const error = new BrokerError('unavailable', 'the journal stops');
+  path.append(shard, 1, batchOf(['x']));
+  const waiting = path.commits.advanceLogStart(shard, 0).catch((thrown: BrokerError) => thrown.code);
+  path.commits.stop(error);
+  path.append(shard, 2, batchOf(['y']));
+  const late = path.commits.advanceLogStart(shard, 0).catch((thrown: BrokerError) => thrown.code);
+  await path.sync();
+  expect([path.answers, await waiting, await late]).toEqual([
+    ['1: unavailable', '2: unavailable'],
+    'unavailable',
+    'unavailable',
+  ]);
+});
+
+test('N7: a log start whose sync fails is told to whoever asked', async () => {
+  path.append(shard, 1, batchOf(['a', 'b']));
+  await path.sync();
+  const asked = path.commits.advanceLogStart(shard, 1).catch((thrown: BrokerError) => thrown.code);
+  await path.turn();
+  path.commitLog.fail(new BrokerError('storage_failed', 'the disk is gone'));
+  expect([await asked, path.failure?.code]).toEqual(['storage_failed', 'storage_failed']);
+});

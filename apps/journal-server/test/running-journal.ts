@@ -8,7 +8,7 @@ import { silentLog, systemClock, systemTimers, type Clock, type Log } from '@rob
 import { Journal } from '../src/journal.ts';
 import { ReadTurns } from '../src/shard/read-turns.ts';
 import { openDirectory } from '../src/directory/recovery.ts';
-import { addServices } from '../src/process/server.ts';
+import { addServices, CurrentJournal } from '../src/process/services.ts';
 import { INDEX_FAMILY } from '../src/views/topic-index/rows.ts';
 import { TopicIndex } from '../src/views/topic-index/topic-index.ts';
 import { type FakeCluster } from './fake-cluster.ts';
@@ -95,7 +95,9 @@ export async function startJournal(options: {
     credentials: CREDENTIALS,
     onUnexpected: (error) => void unexpected.push(error),
   });
-  addServices(rpc, Promise.resolve(journal));
+  const current = new CurrentJournal();
+  current.serve(journal);
+  addServices(rpc, current);
   const port = await rpc.listen('127.0.0.1', options.port ?? 0, 'test');
   const address = `127.0.0.1:${port}`;
   const clients: JournalClient[] = [];

@@ -20,7 +20,7 @@ class ScriptedCommitLog {
   /** Thrown by the next append. */
   refusal: BrokerError | undefined;
   maxSectionBytes = 1 << 20;
-  readonly #syncs: (() => void)[] = [];
+  readonly #syncs: PromiseWithResolvers<number>[] = [];
 
   append(sections: readonly Section[]): number {
     const { refusal } = this;
@@ -31,7 +31,9 @@ class ScriptedCommitLog {
   }
 
   sync(): Promise<number> {
-    return new Promise((resolve) => this.#syncs.push(() => resolve(this.sections.length)));
+    const sync = Promise.withResolvers<number>();
+    this.#syncs.push(sync);
+    return sync.promise;
   }
 
   get isSyncing(): boolean {
@@ -39,7 +41,11 @@ class ScriptedCommitLog {
   }
 
   synced(): void {
-    for (const each of this.#syncs.splice(0)) each();
+    for (const each of this.#syncs.splice(0)) each.resolve(this.sections.length);
+  }
+
+  fail(error: BrokerError): void {
+    for (const each of this.#syncs.splice(0)) each.reject(error);
   }
 }
 

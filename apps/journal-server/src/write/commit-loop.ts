@@ -66,7 +66,8 @@ export class CommitLoop {
   readonly #logStarts = new LogStarts();
   #syncing = false;
   #scheduled = false;
-  #stopped = false;
+  /** Why it takes nothing any more. */
+  #stopped: BrokerError | undefined;
 
   constructor(host: CommitLoopHost) {
     this.#host = host;
@@ -79,12 +80,18 @@ export class CommitLoop {
 
   /** Takes an append; it is written by the next tick. */
   submit(shard: Shard, request: AppendRequest): void {
-    this.#queue.push({ shard, request });
-    this.#schedule();
+    if (this.#stopped === undefined) {
+      this.#queue.push({ shard, request });
+      this.#schedule();
+      return;
+    }
+    this.#refuse(request, this.#stopped);
+    this.#endPass();
   }
 
   /** Makes a new log start durable with the next tick (DeleteRecords, retention); resolves when it is in force. */
   advanceLogStart(shard: Shard, offset: number): Promise<void> {
+    if (this.#stopped !== undefined) return Promise.reject(this.#stopped);
     const done = this.#logStarts.raise(shard, offset);
     this.#schedule();
     return done;
@@ -98,19 +105,19 @@ export class CommitLoop {
 
   /** Refuses everything queued and takes no more. */
   stop(error: BrokerError): void {
-    this.#stopped = true;
+    this.#stopped = error;
     for (const { request } of this.#queue.splice(0)) this.#refuse(request, error);
     this.#logStarts.settle(error);
     this.#endPass();
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#syncing || this.#stopped) return;
+    if (this.#scheduled || this.#syncing || this.#stopped !== undefined) return;
     this.#scheduled = true;
     // The rest of this turn may bring more, from other streams too.
     this.#host.timers.soon(() => {
       this.#scheduled = false;
-      if (!this.#syncing && !this.#stopped) this.#tick();
+      if (!this.#syncing && this.#stopped === undefined) this.#tick();
     });
   }
 
@@ -259,7 +266,7 @@ export class CommitLoop {
   #synced(tick: Tick, logStarts: LogStarts): void {
     this.#syncing = false;
     logStarts.settle();
-    if (this.#stopped) return;
+    if (this.#stopped !== undefined) return;
     for (const [shard, batches] of tick) {
       shard.durable(batches[batches.length - 1]!.lastOffset + 1);
       this.#answerLeaderOnly(shard, batches);
