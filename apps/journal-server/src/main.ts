@@ -45,11 +45,11 @@ async function main(): Promise<void> {
     log: logger,
   });
   const figures = new ServerFigures();
-  let server: JournalServer | undefined;
-  health.addCheck('journal', () => (server === undefined ? 'starting' : server.problem));
+  const running: { server?: JournalServer } = {};
+  health.addCheck('journal', () => (running.server === undefined ? 'starting' : running.server.problem));
   shutdown.add('server', config.shutdown.deadline, async () => {
     health.markDraining();
-    await server?.close();
+    await running.server?.close();
   });
   const started = await startServer(config, {
     log: logger,
@@ -60,7 +60,7 @@ async function main(): Promise<void> {
     figures,
     onFatal: ended,
   });
-  server = started;
+  running.server = started;
   registerMetrics(telemetry.metrics, () => started.journal, figures);
   health.markStarted();
   logger.info({ address: started.address, ops: telemetry.opsPort }, 'journal-server started');

@@ -1,6 +1,8 @@
 // One opening of the data directory after the other: each incarnation begins from what is durable (rules L5, R3), before its
 // lease runs, so that a long replay costs none (rule N8).
 
+import { assert } from '@robustmq/errors';
+
 /** Opened for one incarnation. */
 export interface OpeningsOptions<Opened> {
   /** Locks, recovers and opens everything. */
@@ -29,7 +31,7 @@ export class Openings<Opened> {
   /** Whoever takes it tells when it is done with it, by {@link ended}. */
   take(): Opened {
     const opened = this.#opened;
-    if (opened === undefined) throw new Error('taken before it was prepared');
+    assert(opened !== undefined, 'it was prepared before it is taken');
     this.#opened = undefined;
     return opened;
   }
