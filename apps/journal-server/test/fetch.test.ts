@@ -2,7 +2,9 @@
 
 import { create } from '@bufbuild/protobuf';
 import { FetchFrameSchema, type ExchangeResponse } from '@robustmq/rpc';
-import { systemClock, systemTimers } from '@robustmq/runtime';
+import { BrokerError } from '@robustmq/errors';
+import { systemClock, systemTimers, TURN_BUDGET_MS } from '@robustmq/runtime';
+import { VirtualClock } from '@robustmq/testkit';
 import { AnswerBudget } from '../src/read/answer-budget.ts';
 import { ReadTurns } from '../src/shard/read-turns.ts';
 import { StreamFetches } from '../src/read/fetch.ts';
@@ -139,4 +141,76 @@ describe('I8: who only waits', () => {
     fetches.close();
     expect(sent).toMatchObject([{ case: 'fetch', value: { batches: EMPTY, outcomes: [{ sizeBytes: 0 }] } }]);
   });
+});
+
+test('N8: ten thousand sections of one fetch are looked up in slices of the loop', async () => {
+  const LOOK_MS = 0.1;
+  const clock = new VirtualClock();
+  const shard = new FakeShard();
+  let looks = 0;
+  const sent: ExchangeResponse['frame'][] = [];
+  const fetches = new StreamFetches({
+    shardOf: () => {
+      looks++;
+      return shard as unknown as Shard;
+    },
+    whenRevision: (_revision, callback) => callback(),
+    waiters: () => shard.waiters,
+    send: (frame) => sent.push(frame),
+    answers: new AnswerBudget(1 << 20).share(),
+    // Each look takes a part of a millisecond.
+    turns: new ReadTurns({ monotonicMs: () => clock.monotonicMs() + looks * LOOK_MS }, clock),
+    timers: clock,
+    streamCredit: () => 1,
+    spend: () => undefined,
+    readFailed: () => undefined,
+  });
+  const sections = Array.from({ length: 10_000 }, () => section(0));
+  fetches.start(create(FetchFrameSchema, { requestId: 1n, maxBytes: 1_000, sections }));
+  let longest = looks;
+  while (sent.length === 0) {
+    const before = looks;
+    expect(await clock.step()).toBe(true);
+    longest = Math.max(longest, looks - before);
+  }
+  expect([looks, longest <= TURN_BUDGET_MS / LOOK_MS + 1]).toEqual([10_000, true]);
+});
+
+test('a fetch of a shard that is younger than the view waits for the revision that its sender has seen, once', async () => {
+  const young = new FakeShard();
+  young.highWatermark = 1;
+  const shards: FakeShard[] = [];
+  const waiting: (() => void)[] = [];
+  const sent: ExchangeResponse['frame'][] = [];
+  const fetches = new StreamFetches({
+    shardOf: (streamId) =>
+      (shards[streamId] as unknown as Shard | undefined) ?? new BrokerError('not_found', 'no such stream'),
+    whenRevision: (_revision, callback) => void waiting.push(callback),
+    waiters: (shard) => (shard as unknown as FakeShard).waiters,
+    send: (frame) => sent.push(frame),
+    answers: new AnswerBudget(1 << 20).share(),
+    turns: new ReadTurns(systemClock, systemTimers),
+    timers: systemTimers,
+    streamCredit: () => 1,
+    spend: () => undefined,
+    readFailed: () => undefined,
+  });
+  const ask = (requestId: bigint): void =>
+    fetches.start(create(FetchFrameSchema, { requestId, maxBytes: 1_000, sections: [section(0)] }));
+  const codes = (): (string | undefined)[] =>
+    sent.flatMap((frame) =>
+      frame.case === 'fetch' ? frame.value.outcomes.map((each) => each.failure?.code) : [],
+    );
+  ask(1n);
+  await turns(3);
+  expect([waiting.length, sent.length]).toEqual([1, 0]);
+  waiting.pop()!();
+  await turns(3);
+  expect([waiting.length, codes()]).toEqual([0, ['not_found']]);
+  ask(2n);
+  await turns(3);
+  shards.push(young);
+  waiting.pop()!();
+  await turns(3);
+  expect(codes()).toEqual(['not_found', undefined]);
 });

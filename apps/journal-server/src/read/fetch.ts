@@ -121,6 +121,9 @@ class Fetch implements FetchWaiter {
   #availableBytes = 0;
   #state: 'reading' | 'waiting' | 'last' | 'over' = 'reading';
   #hurry: boolean;
+  #isFirst = true;
+  /** At its first look a shard was not here: the sender may know more of the view. */
+  #isAhead = false;
   #scheduled = false;
   /** Bytes of the budget that this fetch holds: at least what it has read. */
   #claimedBytes = 0;
@@ -141,11 +144,7 @@ class Fetch implements FetchWaiter {
   }
 
   begin(): void {
-    const known = this.#states.every(
-      ({ section }) => !(this.#host.shardOf(section.streamId, section.shard) instanceof BrokerError),
-    );
-    if (known) void this.#attempt();
-    else this.#host.whenRevision(Number(this.#frame.minRevision), () => void this.#attempt());
+    void this.#attempt();
   }
 
   advanced(committedBytes: number): void {
@@ -176,7 +175,15 @@ class Fetch implements FetchWaiter {
     this.#state = this.#hurry ? 'last' : 'reading';
     if (this.#host.turns.isSpent) await this.#host.turns.next();
     if (this.#isOver()) return;
-    const failed = this.#locate();
+    let failed = await this.#locate();
+    if (!this.#isOver() && this.#isFirst && this.#isAhead) {
+      // One of the shards may be that young.
+      this.#isAhead = false;
+      await new Promise<void>((resolve) => this.#host.whenRevision(Number(this.#frame.minRevision), resolve));
+      if (!this.#isOver()) failed = await this.#locate();
+    }
+    if (this.#isOver()) return;
+    this.#isFirst = false;
     let left = this.#frame.maxBytes;
     let isCut = false;
     for (const state of this.#states) {
@@ -206,16 +213,20 @@ class Fetch implements FetchWaiter {
   }
 
   /** Finds the shards and judges offsets and epochs; answers whether any section failed. */
-  #locate(): boolean {
+  async #locate(): Promise<boolean> {
     let failed = false;
     for (const state of this.#states) {
+      if (this.#host.turns.isSpent) await this.#host.turns.next();
+      if (this.#isOver()) return true;
       const { section } = state;
       const found = this.#host.shardOf(section.streamId, section.shard);
       state.shard = undefined;
       state.error = undefined;
       state.bytes = EMPTY;
-      if (found instanceof BrokerError) state.error = found;
-      else {
+      if (found instanceof BrokerError) {
+        state.error = found;
+        this.#isAhead ||= this.#isFirst;
+      } else {
         try {
           found.leaderFor(section.currentLeaderEpoch);
           state.shard = found;
