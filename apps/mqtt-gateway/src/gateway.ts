@@ -15,7 +15,8 @@ import { Ownership } from './ownership.ts';
 import { newConnectionCounters } from './connection-counters.ts';
 import { Boundary } from './boundary.ts';
 import { limitsOf, maxFrameBytes, type GatewayLimits } from './limits.ts';
-import { Serving, type ProcessParts } from './serving.ts';
+import type { ProcessParts } from './process-parts.ts';
+import { Serving } from './serving.ts';
 import { Connection } from './session/connection.ts';
 import { ConnectRate } from './transport/connect-rate.ts';
 import { OutputFlusher } from './transport/output-flusher.ts';
@@ -286,7 +287,7 @@ export class Gateway {
         serving.store.pending > 0 && waitedMs < RELEASE_WAIT_MS;
         waitedMs += RELEASE_POLL_MS
       ) {
-        await sleep(RELEASE_POLL_MS);
+        await sleep(RELEASE_POLL_MS, undefined, this.#parts.timers);
       }
     }
     await this.#incarnations?.close();

@@ -1,76 +1,36 @@
 // Everything that one incarnation of the gateway serves with. When its lease ends it is closed as a whole and another one
 // is made (rule F1): nothing that an old incarnation knew is believed by the next.
 
-import type { Authenticator } from '@robustmq/access-control';
 import { JournalClient, clusterDirectory } from '@robustmq/journal-client';
-import { REASON, TopicCache } from '@robustmq/mqtt-codec';
-import type { MetaClient, Registration } from '@robustmq/meta-client';
+import { REASON } from '@robustmq/mqtt-codec';
+import type { Registration } from '@robustmq/meta-client';
 import { LastWords } from '@robustmq/mqtt-session';
 import { MAX_INFLATED_BATCH_BYTES } from '@robustmq/record-batch';
-import { ServiceKind, type Connect } from '@robustmq/rpc';
-import {
-  TurnBudget,
-  eachInTurns,
-  type Cancel,
-  type Clock,
-  type Timers,
-  type TimerWheel,
-  type Log,
-} from '@robustmq/runtime';
-import { RateLimitedLog, type DebugSwitch, type TraceSampler } from '@robustmq/telemetry';
-import type { Boundary } from './boundary.ts';
-import type { MqttGatewayConfig } from './config.ts';
+import { ServiceKind } from '@robustmq/rpc';
+import { eachInTurns, type Cancel, type Clock } from '@robustmq/runtime';
+import { RateLimitedLog } from '@robustmq/telemetry';
+import { connectionHost } from './client-services.ts';
 import { CatchUp } from './delivery/catch-up.ts';
 import { Deliverer, newDeliveryCounters } from './delivery/deliverer.ts';
 import { FilterRegistry } from './delivery/filter-registry.ts';
 import { Inflation } from './delivery/inflation.ts';
-import { TailDelivery, type TailHost } from './delivery/tail-delivery.ts';
+import { TailDelivery } from './delivery/tail-delivery.ts';
+import type { TailHost } from './delivery/tail-host.ts';
 import { Mesh } from './mesh/mesh.ts';
-import type { StoredPlaces } from './store/session-rows.ts';
-import { SessionStore } from './store/session-store.ts';
-import type { Ownership } from './ownership.ts';
+import type { ProcessParts } from './process-parts.ts';
 import { BlockedPublishes } from './publish/blocked-publishes.ts';
 import type { AppendToken } from './publish/append-token.ts';
-import { Publisher, type PublishingConnection } from './publish/publisher.ts';
+import { Publisher } from './publish/publisher.ts';
 import { PublishTraces } from './publish/publish-traces.ts';
-import type { ConnectionCounters } from './connection-counters.ts';
-import type { GatewayLimits } from './limits.ts';
 import type { Client } from './session/client.ts';
 import type { ClientSession } from './session/client-session.ts';
-import { ConnectFlow } from './session/connect-flow.ts';
 import type { ConnectionHost } from './session/connection-host.ts';
-import { deliveryDebug } from './session/delivery-debug.ts';
 import { CursorCommits } from './session/cursor-commits.ts';
+import { deliveryDebug } from './session/delivery-debug.ts';
 import { SessionDirectory } from './session/session-directory.ts';
-import { SessionEnding } from './session/session-end.ts';
-import { SubscribeFlow } from './session/subscribe-flow.ts';
-import type { FilterRoutes } from './session/filter-routes.ts';
-import type { ResumePorts } from './session/resume-flow.ts';
 import { Takeovers } from './session/takeovers.ts';
-import type { OutputFlusher } from './transport/output-flusher.ts';
-
-/** What outlives an incarnation. */
-export interface ProcessParts {
-  readonly config: MqttGatewayConfig;
-  readonly limits: GatewayLimits;
-  readonly clock: Clock;
-  /** What they run ends at the boundary. */
-  readonly timers: Timers;
-  readonly boundary: Boundary;
-  readonly wheel: TimerWheel;
-  readonly flusher: OutputFlusher;
-  readonly log: Log;
-  readonly debug: DebugSwitch;
-  readonly counters: ConnectionCounters;
-  readonly meta: MetaClient;
-  /** How others are called; default gRPC. */
-  readonly connect?: Connect;
-  readonly ownership: Ownership;
-  readonly authenticator: Authenticator;
-  readonly sampler: TraceSampler;
-  connectionEnded(): void;
-  retainIgnored(connection: PublishingConnection, topic: string): void;
-}
+import type { StoredPlaces } from './store/session-rows.ts';
+import { SessionStore } from './store/session-store.ts';
 
 /** How often deadlines of subscriptions are looked at. */
 const EXPIRE_MS = 250;
@@ -158,7 +118,19 @@ export class Serving {
     this.blocked = new BlockedPublishes(parts.timers);
     this.publisher = this.#makePublisher(deliverer);
     this.takeovers = this.#makeTakeovers();
-    this.host = this.#makeHost();
+    this.host = connectionHost(parts, {
+      directory: this.directory,
+      store: this.store,
+      registry: this.registry,
+      tails: this.tails,
+      catchUp: this.catchUp,
+      publisher: this.publisher,
+      takeovers: this.takeovers,
+      meshRoutes: this.mesh.routes,
+      lastWords: this.#lastWords,
+      strangers: this.#strangers,
+      refusal: () => this.#refusal(),
+    });
     const { timers } = parts;
     const { directory, store } = this;
     this.#cursorCommits = new CursorCommits(
@@ -236,87 +208,6 @@ export class Serving {
       this.#traces,
     );
     return publisher;
-  }
-
-  #makeHost(): ConnectionHost {
-    const parts = this.#parts;
-    const { clock, timers, wheel, flusher, limits, counters, log, debug, boundary } = parts;
-    const { directory, store, registry, tails, publisher } = this;
-    const readTurn = new TurnBudget(clock, timers);
-    const routes = this.#routes();
-    return {
-      clock,
-      timers,
-      wheel,
-      readTurn,
-      isReadTurnSpent: () => readTurn.isSpent,
-      flusher,
-      topics: new TopicCache(),
-      limits,
-      counters,
-      log,
-      debug,
-      boundary,
-      defaultTenant: parts.config.tenant,
-      directory,
-      publisher,
-      connects: this.#makeConnects(routes),
-      subscriptions: new SubscribeFlow({
-        registry,
-        store,
-        routes,
-        tails,
-        timers,
-        resumeTimeoutMs: parts.config.journal.filterTimeout,
-        log: this.#strangers,
-        debug,
-        revision: () => parts.meta.view.ownershipEpoch,
-      }),
-      endings: new SessionEnding({
-        clock,
-        timers,
-        store,
-        directory,
-        routes,
-        lastWords: this.#lastWords,
-        log: this.#strangers,
-      }),
-      connectionEnded: () => parts.connectionEnded(),
-    };
-  }
-
-  #makeConnects(routes: FilterRoutes): ConnectFlow {
-    const { clock, timers, authenticator, counters, debug, limits, ownership } = this.#parts;
-    const { directory, store, registry, tails, catchUp } = this;
-    const resume: ResumePorts = { clock, timers, registry, routes, tails, catchUp };
-    return new ConnectFlow({
-      clock,
-      authenticator,
-      directory,
-      store,
-      lastWords: this.#lastWords,
-      counters,
-      log: this.#strangers,
-      debug,
-      surroundings: {
-        catchUp,
-        slowOutputBytes: limits.slowOutputBytes,
-        streamRevision: (streamId) => ownership.epochOf(streamId),
-      },
-      resume,
-      refusal: () => this.#refusal(),
-      stopElsewhere: (owner, session, successor) => this.takeovers.take(owner, session, successor),
-    });
-  }
-
-  #routes(): FilterRoutes {
-    const { routes } = this.mesh;
-    return {
-      routesOf: (tenant) => this.#parts.ownership.routesOf(tenant),
-      addMeshFilter: (tenant, filter) => routes.add(tenant, filter),
-      removeMeshFilter: (tenant, filter) => routes.remove(tenant, filter),
-      meshReady: (callback) => routes.whenKnown(callback),
-    };
   }
 
   #refusal(): number | null {

@@ -2,54 +2,24 @@
 // cursor per shard only. Inside the ring they read the gateway's own recent batches, below it the journal's index, a
 // bounded piece at a time and only as much as the client's window takes; at the tail they are live again.
 
-import { BrokerError } from '@robustmq/errors';
-import type { BacklogCallback, BacklogRequest, BacklogResult } from '@robustmq/journal-client';
 import type { ShardLag } from '@robustmq/mqtt-session';
 import { baseOffsetOf } from '@robustmq/record-batch';
-import { TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
+import { TurnBudget } from '@robustmq/runtime';
 import { coverOf } from './backlog-filters.ts';
-import { BacklogReading } from './backlog-reading.ts';
-import { BatchWalk, newWalkCounters, type WalkCounters } from './batch-walk.ts';
+import {
+  BacklogReads,
+  type BacklogCounters,
+  type BacklogReader,
+  type CatchUpHost,
+  type CatchUpLimits,
+} from './backlog-reads.ts';
+import { BatchWalk, type WalkCounters } from './batch-walk.ts';
 import type { Deliverer } from './deliverer.ts';
 import type { Inflation } from './inflation.ts';
+import type { LaggingSession } from './session-ports.ts';
 import type { ShardPlace } from './shard-place.ts';
 import type { ShardTail } from './shard-tail.ts';
-import type { LaggingSession } from './session-ports.ts';
 import type { TailDelivery } from './tail-delivery.ts';
-import type { VisibleStream } from './topic-route.ts';
-
-/** Reads of the journal's index. */
-export interface BacklogReader {
-  readBacklog(request: BacklogRequest, callback: BacklogCallback): void;
-}
-
-/** What catching up needs around it. */
-export interface CatchUpHost {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  streamOf(streamId: number): VisibleStream | undefined;
-  onBadBatch(streamId: number, shard: number, error: BrokerError): void;
-}
-
-/** Bounds of {@link CatchUp}. */
-export interface CatchUpLimits {
-  /** Of one backlog read. */
-  readonly maxReadBytes: number;
-  /** Backlog reads under way over all sessions, and answers that are not delivered yet. */
-  readonly maxReads: number;
-  /** Wait before a failed read is repeated. */
-  readonly retryMs: number;
-}
-
-/** One read of the journal for a session. */
-interface ShardRead {
-  readonly toOffset: number;
-  readonly filters: readonly string[];
-  /** Exact places, instead of a range and filters. */
-  readonly offsets?: readonly number[];
-  readonly take: (walk: BatchWalk, offset: number) => boolean;
-  readonly done: () => void;
-}
 
 const NO_FILTERS: readonly string[] = [];
 /** Records that one session may take before the next has its turn. */
@@ -57,27 +27,21 @@ const RECORDS_PER_TURN = 256;
 
 /** Reads on for all sessions that are behind. */
 export class CatchUp {
-  readonly counters = { backlogReads: 0, backlogBytes: 0, failedReads: 0, expiredOffsets: 0, badBatches: 0 };
+  readonly counters: BacklogCounters;
   /** What the records read turned out to be. */
-  readonly walked: WalkCounters = newWalkCounters();
+  readonly walked: WalkCounters;
   readonly #tails: TailDelivery;
   readonly #deliverer: Deliverer;
-  readonly #reader: BacklogReader;
-  readonly #inflation: Inflation;
   readonly #host: CatchUpHost;
-  readonly #limits: CatchUpLimits;
   readonly #wanted = new Set<LaggingSession>();
-  /** Sessions that want a read while as many as may be are under way, in the order in which they came. */
-  readonly #waiting = new Set<LaggingSession>();
   /** Sessions at the end of a tail that is held, or ahead of it. */
   readonly #parked = new Map<number, Set<LaggingSession>>();
-  readonly #readings = new Map<LaggingSession, Map<number, BacklogReading>>();
+  readonly #reads: BacklogReads;
   readonly #walk: BatchWalk;
   readonly #budget: TurnBudget;
   readonly #looked = { count: 0 };
   /** Whether the session at hand could take no more. */
   #isFull = false;
-  #reads = 0;
   #scheduled = false;
   #stopped = false;
 
@@ -91,10 +55,12 @@ export class CatchUp {
   ) {
     this.#tails = tails;
     this.#deliverer = deliverer;
-    this.#reader = reader;
-    this.#inflation = inflation;
     this.#host = host;
-    this.#limits = limits;
+    this.#reads = new BacklogReads(reader, inflation, host, limits, tails.topics, (session) =>
+      this.want(session),
+    );
+    this.counters = this.#reads.counters;
+    this.walked = this.#reads.walked;
     this.#walk = new BatchWalk(tails.topics, this.walked);
     this.#budget = new TurnBudget(host.clock, host.timers);
     tails.onReleased = (tail) => this.#released(tail);
@@ -102,7 +68,7 @@ export class CatchUp {
 
   /** Sessions that wait for a read of others to end. */
   get waiting(): number {
-    return this.#waiting.size;
+    return this.#reads.waiting;
   }
 
   /** The session may be able to read on: its window opened, its socket drained, or it has just fallen behind. */
@@ -114,17 +80,14 @@ export class CatchUp {
   /** The session is gone. */
   forget(session: LaggingSession): void {
     this.#wanted.delete(session);
-    this.#waiting.delete(session);
     for (const parked of this.#parked.values()) parked.delete(session);
-    const readings = this.#readings.get(session);
-    this.#readings.delete(session);
-    for (const reading of readings?.values() ?? []) this.#end(reading);
+    this.#reads.forget(session);
   }
 
   stop(): void {
     this.#stopped = true;
+    this.#reads.stop();
     this.#wanted.clear();
-    this.#waiting.clear();
     this.#parked.clear();
   }
 
@@ -169,13 +132,13 @@ export class CatchUp {
 
   /** Goes on with the answer at hand, or begins to read. */
   #readOnIn(session: LaggingSession, place: ShardPlace, begin: () => void): void {
-    const reading = this.#readings.get(session)?.get(place.key);
+    const reading = this.#reads.of(session, place);
     if (reading?.isWaiting === true) return;
     if (session.roomIn(place) === 0) {
       this.#isFull = true;
-      if (reading !== undefined) this.#drop(session, reading);
+      if (reading !== undefined) this.#reads.drop(session, reading);
     } else if (reading === undefined) begin();
-    else if (this.#deliverReading(session, reading)) this.#isFull = true;
+    else if (this.#reads.deliver(session, reading, RECORDS_PER_TURN, this.#looked)) this.#isFull = true;
   }
 
   /** What an earlier connection had in flight is read by place, whatever today's filters are (N6). */
@@ -198,7 +161,7 @@ export class CatchUp {
         session.abandon(place, offset);
       }
     };
-    this.#startRead(session, place, position, {
+    this.#reads.start(session, place, position, {
       toOffset: offsets.at(-1)! + 1,
       filters: NO_FILTERS,
       offsets,
@@ -294,138 +257,11 @@ export class CatchUp {
   }
 
   #readBacklog(session: LaggingSession, tail: ShardTail, position: ShardLag, toOffset: number): void {
-    this.#startRead(session, tail, position, {
+    this.#reads.start(session, tail, position, {
       toOffset,
       filters: coverOf(session.filters()),
       take: (walk, offset) => this.#deliver(session, walk, tail, offset, this.#host.clock.nowMs()),
       done: () => undefined,
     });
-  }
-
-  #startRead(session: LaggingSession, place: ShardPlace, position: ShardLag, read: ShardRead): void {
-    if (this.#reads >= this.#limits.maxReads) {
-      this.#waiting.add(session);
-      return;
-    }
-    this.#reads++;
-    this.counters.backlogReads++;
-    const reading = this.#makeReading(session, place, position, read);
-    let readings = this.#readings.get(session);
-    if (readings === undefined) this.#readings.set(session, (readings = new Map<number, BacklogReading>()));
-    readings.set(place.key, reading);
-    this.#reader.readBacklog(
-      {
-        streamId: place.streamId,
-        shard: place.shard,
-        fromOffset: position.nextOffset,
-        toOffset: read.toOffset,
-        maxBytes: this.#limits.maxReadBytes,
-        maxRecords: Math.max(1, session.roomIn(place)),
-        filters: read.filters,
-        ...(read.offsets && { offsets: read.offsets }),
-      },
-      (error, result) => {
-        reading.isAnswered = true;
-        // The session is gone, or another life of it reads by now.
-        if (this.#readings.get(session)?.get(place.key) !== reading) this.#freed();
-        else if (error === undefined) this.#answered(session, reading, position, result!);
-        else this.#failed(session, reading, error);
-      },
-    );
-  }
-
-  #makeReading(
-    session: LaggingSession,
-    place: ShardPlace,
-    position: ShardLag,
-    { take, done }: ShardRead,
-  ): BacklogReading {
-    const { streamId, shard } = place;
-    return new BacklogReading(
-      {
-        inflation: this.#inflation,
-        streamOf: (id) => this.#host.streamOf(id),
-        take,
-        done,
-        ready: () => this.want(session),
-        onBadBatch: (error) => {
-          this.counters.badBatches++;
-          this.#host.onBadBatch(streamId, shard, error);
-        },
-      },
-      place,
-      position,
-      new BatchWalk(this.#tails.topics, this.walked),
-    );
-  }
-
-  #answered(
-    session: LaggingSession,
-    reading: BacklogReading,
-    position: ShardLag,
-    result: BacklogResult,
-  ): void {
-    this.counters.backlogBytes += result.batches.length;
-    if (result.fromOffset > position.nextOffset) {
-      // Below what the log still holds: whether they matched nobody knows any more (I5).
-      this.counters.expiredOffsets += result.fromOffset - position.nextOffset;
-      position.nextOffset = result.fromOffset;
-    }
-    if (result.nextOffset <= position.nextOffset && result.batches.length === 0) {
-      // The journal has not come to where we are: nothing is gained by asking at once.
-      this.#failed(session, reading, new BrokerError('unavailable', 'the journal is behind'));
-      return;
-    }
-    reading.answered(result);
-    this.want(session);
-  }
-
-  #failed(session: LaggingSession, reading: BacklogReading, error: BrokerError): void {
-    this.counters.failedReads++;
-    this.#drop(session, reading);
-    if (error.code === 'cancelled' || this.#stopped) return;
-    this.#host.timers.after(this.#limits.retryMs, () => {
-      if (session.output !== null) this.want(session);
-    });
-  }
-
-  /** Delivers more of an answer; true when the session can take no more now. */
-  #deliverReading(session: LaggingSession, reading: BacklogReading): boolean {
-    switch (reading.run(RECORDS_PER_TURN, this.#looked)) {
-      case 'paused':
-      case 'inflating':
-        return false;
-      case 'full':
-        this.#drop(session, reading);
-        return true;
-      case 'done':
-        this.#drop(session, reading);
-        this.want(session);
-        return false;
-    }
-  }
-
-  /** The answer is used up, or what is left of it can't be taken now and is read again. */
-  #drop(session: LaggingSession, reading: BacklogReading): void {
-    const readings = this.#readings.get(session);
-    readings?.delete(reading.place.key);
-    if (readings?.size === 0) this.#readings.delete(session);
-    this.#end(reading);
-  }
-
-  #end(reading: BacklogReading): void {
-    reading.close();
-    // One that the journal still works on holds its place until it has answered.
-    if (reading.isAnswered) this.#freed();
-  }
-
-  /** One place is free: the session that waits longest tries. */
-  #freed(): void {
-    this.#reads--;
-    for (const session of this.#waiting) {
-      this.#waiting.delete(session);
-      this.want(session);
-      return;
-    }
   }
 }

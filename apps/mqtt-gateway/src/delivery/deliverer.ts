@@ -2,17 +2,10 @@
 // packet identifier are written into the receiver's own output. A session that can't take a QoS 1 copy now falls behind
 // and reads it later (CatchUp); a QoS 0 copy that does not fit is dropped and counted (I5, I8).
 
-import { ABSENT, encodePublish, OutboundPublish, sizeOfPublish, type Qos } from '@robustmq/mqtt-codec';
-import {
-  EXPIRED,
-  NOT_OWED,
-  remainingExpiryS,
-  startOf,
-  WINDOW_FULL,
-  type OutboundTopicAliases,
-} from '@robustmq/mqtt-session';
-import { SharedPages } from '../transport/shared-pages.ts';
+import { encodePublish } from '@robustmq/mqtt-codec';
+import { EXPIRED, NOT_OWED, remainingExpiryS, startOf, WINDOW_FULL } from '@robustmq/mqtt-session';
 import type { Message } from './message.ts';
+import { PacketShapes } from './packet-shapes.ts';
 import type { ShardPlace } from './shard-place.ts';
 import type { OverlappingReceiver, Receiver } from './subscription.ts';
 import type { OwedSession, ReceivingSession } from './session-ports.ts';
@@ -44,10 +37,6 @@ export function newDeliveryCounters(): DeliveryCounters {
   };
 }
 
-/** Shapes of a QoS 0 packet without Subscription Identifiers: version 5 or not, retain or not. */
-const SHAPES = 4;
-const NO_IDENTIFIERS: readonly number[] = [];
-
 /** Told of each copy while debug lines are wanted. */
 export interface DeliveryDebug {
   readonly isOn: boolean;
@@ -63,15 +52,10 @@ const NO_DEBUG: DeliveryDebug = { isOn: false, copy: () => undefined };
 
 /** Delivers one message at a time. */
 export class Deliverer {
-  /** A page per shape: what goes to the same sockets then lies end to end, and leaves as one range. */
-  readonly #pages = Array.from({ length: SHAPES }, () => new SharedPages());
   readonly #maxOutputBytes: number;
   readonly #counters: DeliveryCounters;
   readonly #debug: DeliveryDebug;
-  readonly #publish = new OutboundPublish();
-  readonly #sharedBuffers: (Buffer | null)[] = new Array<Buffer | null>(SHAPES).fill(null);
-  readonly #sharedStarts = new Int32Array(SHAPES);
-  readonly #sharedEnds = new Int32Array(SHAPES);
+  readonly #packet = new PacketShapes();
   #message: Message | null = null;
 
   /** @param maxOutputBytes bytes that may wait for one client before QoS 0 messages are dropped. */
@@ -94,14 +78,7 @@ export class Deliverer {
 
   #take(message: Message, expiryS: number): void {
     this.#message = message;
-    const publish = this.#publish;
-    publish.messageExpiryIntervalS = expiryS < 0 ? ABSENT : expiryS;
-    publish.topic = message.topic;
-    publish.payload = message.payload;
-    publish.payloadStart = message.payloadStart;
-    publish.payloadEnd = message.payloadEnd;
-    publish.forwardedProperties = message.forwardedProperties;
-    for (let shape = 0; shape < SHAPES; shape++) this.#sharedBuffers[shape] = null;
+    this.#packet.begin(message, expiryS);
   }
 
   /** Delivers the message to all live receivers of its topic; `place` is null for a message that is in no log. */
@@ -174,41 +151,6 @@ export class Deliverer {
     return this.#sendQos1(session, receiver.subscriptionIdentifiers, retain, tail, offset);
   }
 
-  #shape(isVersion5: boolean, qos: Qos, retain: boolean, identifiers: readonly number[] | null): number {
-    const publish = this.#publish;
-    publish.version = isVersion5 ? 5 : 4;
-    publish.qos = qos;
-    publish.retain = retain;
-    publish.dup = false;
-    publish.subscriptionIdentifiers = identifiers ?? NO_IDENTIFIERS;
-    return sizeOfPublish(publish);
-  }
-
-  /** As {@link #shape}, with a Topic Alias if the receiver has or gets one for the topic. */
-  #shapeWithAlias(
-    session: ReceivingSession,
-    aliases: OutboundTopicAliases,
-    qos: Qos,
-    retain: boolean,
-    identifiers: readonly number[] | null,
-  ): number {
-    const sizeBytes = this.#shape(session.isVersion5, qos, retain, identifiers);
-    const publish = this.#publish;
-    const known = aliases.known(publish.topic);
-    publish.topicAlias = known > 0 ? known : aliases.next;
-    publish.omitTopic = known > 0;
-    const aliasedBytes = sizeOfPublish(publish);
-    if (aliasedBytes <= session.maximumPacketBytes) return aliasedBytes;
-    this.#forgetAlias();
-    return sizeBytes;
-  }
-
-  /** The next packet of another receiver has none. */
-  #forgetAlias(): void {
-    this.#publish.topicAlias = 0;
-    this.#publish.omitTopic = false;
-  }
-
   #sendQos1(
     session: ReceivingSession,
     identifiers: readonly number[] | null,
@@ -218,19 +160,19 @@ export class Deliverer {
   ): boolean {
     const { aliases } = session;
     if (aliases === null) {
-      const sizeBytes = this.#shape(session.isVersion5, 1, retain, identifiers);
+      const sizeBytes = this.#packet.shape(session.isVersion5, 1, retain, identifiers);
       return this.#sendShapedQos1(session, sizeBytes, tail, offset);
     }
-    const sizeBytes = this.#shapeWithAlias(session, aliases, 1, retain, identifiers);
+    const sizeBytes = this.#packet.shapeWithAlias(session, aliases, 1, retain, identifiers);
     const isDealtWith = this.#sendShapedQos1(session, sizeBytes, tail, offset);
-    this.#forgetAlias();
+    this.#packet.forgetAlias();
     return isDealtWith;
   }
 
   #sendShapedQos1(session: ReceivingSession, sizeBytes: number, tail: ShardPlace, offset: number): boolean {
     if (sizeBytes > session.maximumPacketBytes) {
       this.#counters.droppedTooLarge++;
-      if (this.#debug.isOn) this.#debug.copy(session, this.#publish.topic, 'too large');
+      if (this.#debug.isOn) this.#debug.copy(session, this.#packet.publish.topic, 'too large');
       return true;
     }
     const packetId = session.admit(tail, offset);
@@ -240,7 +182,7 @@ export class Deliverer {
   }
 
   #writeQos1(session: ReceivingSession, packetId: number, sizeBytes: number): void {
-    const publish = this.#publish;
+    const publish = this.#packet.publish;
     publish.packetId = packetId;
     publish.dup = session.isRedelivery;
     this.#write(session, sizeBytes);
@@ -269,12 +211,12 @@ export class Deliverer {
     const retain = isWanted && message.retain && receiver.retainAsPublished;
     const { aliases } = session;
     if (aliases === null) {
-      const sizeBytes = this.#shape(session.isVersion5, 1, retain, identifiers);
+      const sizeBytes = this.#packet.shape(session.isVersion5, 1, retain, identifiers);
       return this.#resendShaped(session, sizeBytes, place, offset);
     }
-    const sizeBytes = this.#shapeWithAlias(session, aliases, 1, retain, identifiers);
+    const sizeBytes = this.#packet.shapeWithAlias(session, aliases, 1, retain, identifiers);
     const isDealtWith = this.#resendShaped(session, sizeBytes, place, offset);
-    this.#forgetAlias();
+    this.#packet.forgetAlias();
     return isDealtWith;
   }
 
@@ -293,7 +235,7 @@ export class Deliverer {
 
   /** Writes what was shaped; with a new alias the client learns it. */
   #write(session: ReceivingSession, sizeBytes: number): void {
-    const publish = this.#publish;
+    const publish = this.#packet.publish;
     const output = session.output!;
     const buffer = output.reserve(sizeBytes);
     output.advance(encodePublish(buffer, output.position, publish));
@@ -305,22 +247,21 @@ export class Deliverer {
     if (isVersion5 && (identifiers !== null || aliases !== null)) {
       const sizeBytes =
         aliases === null
-          ? this.#shape(true, 0, retain, identifiers)
-          : this.#shapeWithAlias(session, aliases, 0, retain, identifiers);
+          ? this.#packet.shape(true, 0, retain, identifiers)
+          : this.#packet.shapeWithAlias(session, aliases, 0, retain, identifiers);
       if (this.#fits(session, sizeBytes)) this.#write(session, sizeBytes);
-      if (aliases !== null) this.#forgetAlias();
+      if (aliases !== null) this.#packet.forgetAlias();
       return;
     }
-    const shape = (isVersion5 ? 1 : 0) | (retain ? 2 : 0);
-    const shared = this.#sharedBuffers[shape] ?? this.#encodeShared(shape, isVersion5, retain);
-    const start = this.#sharedStarts[shape]!;
-    const end = this.#sharedEnds[shape]!;
-    if (this.#fits(session, end - start)) session.output!.share(shared, start, end);
+    const packet = this.#packet;
+    const shared = packet.shared(isVersion5, retain);
+    const { sharedStart, sharedEnd } = packet;
+    if (this.#fits(session, sharedEnd - sharedStart)) session.output!.share(shared, sharedStart, sharedEnd);
   }
 
   /** Whether a QoS 0 packet may be sent; counts what is dropped (I5). */
   #fits(session: ReceivingSession, sizeBytes: number): boolean {
-    const { topic } = this.#publish;
+    const { topic } = this.#packet.publish;
     if (sizeBytes > session.maximumPacketBytes) {
       this.#counters.droppedTooLarge++;
       if (this.#debug.isOn) this.#debug.copy(session, topic, 'too large');
@@ -336,15 +277,5 @@ export class Deliverer {
     this.#counters.deliveredQos0++;
     if (this.#debug.isOn) this.#debug.copy(session, topic, 'sent 0');
     return true;
-  }
-
-  #encodeShared(shape: number, isVersion5: boolean, retain: boolean): Buffer {
-    const pages = this.#pages[shape]!;
-    const page = pages.reserve(this.#shape(isVersion5, 0, retain, null));
-    const end = encodePublish(page, pages.position, this.#publish);
-    this.#sharedStarts[shape] = pages.advance(end);
-    this.#sharedEnds[shape] = end;
-    this.#sharedBuffers[shape] = page;
-    return page;
   }
 }

@@ -4,59 +4,22 @@
 
 import { BrokerError } from '@robustmq/errors';
 import type { TailBatches } from '@robustmq/journal-client';
-import {
-  batchSizeBytesOf,
-  codecOf,
-  completeBatchBytes,
-  isControl,
-  lastOffsetOf,
-  recordCountOf,
-} from '@robustmq/record-batch';
+import { codecOf, completeBatchBytes, isControl, lastOffsetOf } from '@robustmq/record-batch';
 import type { StartOffset } from '@robustmq/mqtt-session';
-import { TurnBudget, eachInTurns, type Clock, type Timers } from '@robustmq/runtime';
-import type { TraceSampler } from '@robustmq/telemetry';
+import { TurnBudget, eachInTurns } from '@robustmq/runtime';
 import { BatchDelivery } from './batch-delivery.ts';
-import { BatchWalk, newWalkCounters, type WalkCounters } from './batch-walk.ts';
-import { startDeliverySpan, type PublishContexts } from './delivery-span.ts';
+import { BatchWalk, newWalkCounters } from './batch-walk.ts';
+import { startDeliverySpan } from './delivery-span.ts';
 import type { Deliverer } from './deliverer.ts';
 import type { Inflation } from './inflation.ts';
 import { RecordTopics } from './record-topic.ts';
+import { ringBatch } from './ring-batch.ts';
 import type { LiveSession } from './session-ports.ts';
 import { ShardIntake } from './shard-intake.ts';
-import { ShardTail, shardKeyOf, type RingBatch } from './shard-tail.ts';
-import type { TopicRoute, VisibleStream } from './topic-route.ts';
+import { ShardTail, shardKeyOf } from './shard-tail.ts';
+import type { TailCounters, TailHost, TailLimits } from './tail-host.ts';
+import type { VisibleStream } from './topic-route.ts';
 
-/** What tail delivery needs around it. */
-export interface TailHost {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  /** Undefined for a stream that MQTT can't see, or not any more. */
-  streamOf(streamId: number): VisibleStream | undefined;
-  /** Every session that is connected now. */
-  sessions(): readonly LiveSession[];
-  readonly sampler: TraceSampler;
-  /** Knows the sampled publishes among the records that this gateway appended. */
-  readonly publishes: PublishContexts;
-  /** A batch that can't be read; its records are not delivered to MQTT. */
-  onBadBatch(streamId: number, shard: number, error: BrokerError): void;
-}
-
-/** Bounds of {@link TailDelivery}. */
-export interface TailLimits {
-  /** Ring of recent batches per shard; as much again may wait to be delivered. */
-  readonly ringBytesPerShard: number;
-}
-
-/** Plain integers that instruments read. */
-export interface TailCounters extends WalkCounters {
-  inflatedBatches: number;
-  badBatches: number;
-  /** Times that a tail went on behind where it was, so that live sessions fell behind. */
-  jumps: number;
-}
-
-/** What a record costs the ring beside its bytes: two positions and a route. */
-const RING_BYTES_PER_RECORD = 16;
 /** Where a tail that begins was before. */
 const NOWHERE = -1;
 /** Sessions that fall behind between two looks at the clock. */
@@ -348,21 +311,4 @@ export class TailDelivery {
   #skipTo(tail: ShardTail, offset: number): void {
     if (offset > tail.nextOffset) tail.nextOffset = offset;
   }
-}
-
-/** An empty entry of the ring for a batch whose record count was checked. */
-function ringBatch(buffer: Buffer, start: number, fromOffset: number, isTrusted: boolean): RingBatch {
-  const count = recordCountOf(buffer, start);
-  return {
-    buffer,
-    batchStart: start,
-    fromOffset,
-    nextOffset: fromOffset,
-    sizeBytes: batchSizeBytesOf(buffer, start) + count * RING_BYTES_PER_RECORD,
-    isTrusted,
-    recordCount: 0,
-    recordStarts: new Int32Array(count),
-    offsetDeltas: new Int32Array(count),
-    routes: new Array<TopicRoute | null>(count).fill(null),
-  };
 }

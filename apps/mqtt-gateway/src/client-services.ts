@@ -1,0 +1,111 @@
+// Those who serve clients, made once per incarnation with the three or four ports that each needs, and what connections get
+// of them.
+
+import { TopicCache } from '@robustmq/mqtt-codec';
+import type { LastWords } from '@robustmq/mqtt-session';
+import { TurnBudget } from '@robustmq/runtime';
+import type { RateLimitedLog } from '@robustmq/telemetry';
+import type { CatchUp } from './delivery/catch-up.ts';
+import type { FilterRegistry } from './delivery/filter-registry.ts';
+import type { TailDelivery } from './delivery/tail-delivery.ts';
+import type { MeshRoutes } from './mesh/mesh-routes.ts';
+import type { ProcessParts } from './process-parts.ts';
+import type { Publisher } from './publish/publisher.ts';
+import { ConnectFlow } from './session/connect-flow.ts';
+import type { ConnectionHost } from './session/connection-host.ts';
+import type { FilterRoutes } from './session/filter-routes.ts';
+import type { SessionDirectory } from './session/session-directory.ts';
+import { SessionEnding } from './session/session-end.ts';
+import { SubscribeFlow } from './session/subscribe-flow.ts';
+import type { Takeovers } from './session/takeovers.ts';
+import type { StoredPlaces } from './store/session-rows.ts';
+import type { SessionStore } from './store/session-store.ts';
+
+/** The parts of an incarnation that clients are served with. */
+export interface ServingParts {
+  readonly directory: SessionDirectory;
+  readonly store: SessionStore;
+  readonly registry: FilterRegistry;
+  readonly tails: TailDelivery;
+  readonly catchUp: CatchUp;
+  readonly publisher: Publisher;
+  readonly takeovers: Takeovers;
+  readonly meshRoutes: MeshRoutes;
+  readonly lastWords: LastWords<StoredPlaces>;
+  /** Lines that clients can cause (N14). */
+  readonly strangers: RateLimitedLog;
+  /** Null while sessions may be served; else the Reason Code to refuse CONNECT with. */
+  refusal(): number | null;
+}
+
+/** What the connections of one incarnation share. */
+export function connectionHost(parts: ProcessParts, serving: ServingParts): ConnectionHost {
+  const { clock, timers, wheel, flusher, limits, counters, log, debug, boundary } = parts;
+  const { directory, store, registry, tails, publisher, lastWords, strangers } = serving;
+  const readTurn = new TurnBudget(clock, timers);
+  const routes = filterRoutes(parts, serving);
+  const revision = (): number => parts.meta.view.ownershipEpoch;
+  return {
+    clock,
+    timers,
+    wheel,
+    readTurn,
+    isReadTurnSpent: () => readTurn.isSpent,
+    flusher,
+    topics: new TopicCache(),
+    limits,
+    counters,
+    log,
+    debug,
+    boundary,
+    defaultTenant: parts.config.tenant,
+    directory,
+    publisher,
+    connects: connectFlow(parts, serving, routes),
+    subscriptions: new SubscribeFlow({
+      registry,
+      store,
+      routes,
+      tails,
+      timers,
+      resumeTimeoutMs: parts.config.journal.filterTimeout,
+      log: strangers,
+      debug,
+      revision,
+    }),
+    endings: new SessionEnding({ clock, timers, store, directory, routes, lastWords, log: strangers }),
+    connectionEnded: () => parts.connectionEnded(),
+  };
+}
+
+function connectFlow(parts: ProcessParts, serving: ServingParts, routes: FilterRoutes): ConnectFlow {
+  const { clock, timers, authenticator, counters, debug, limits, ownership } = parts;
+  const { directory, store, registry, tails, catchUp, takeovers, lastWords, strangers } = serving;
+  return new ConnectFlow({
+    clock,
+    authenticator,
+    directory,
+    store,
+    lastWords,
+    counters,
+    log: strangers,
+    debug,
+    surroundings: {
+      catchUp,
+      slowOutputBytes: limits.slowOutputBytes,
+      streamRevision: (streamId) => ownership.epochOf(streamId),
+    },
+    resume: { clock, timers, registry, routes, tails, catchUp },
+    refusal: () => serving.refusal(),
+    stopElsewhere: (owner, session, successor) => takeovers.take(owner, session, successor),
+  });
+}
+
+function filterRoutes({ ownership }: ProcessParts, { meshRoutes }: ServingParts): FilterRoutes {
+  return {
+    routesOf: (tenant) => ownership.routesOf(tenant),
+    addMeshFilter: (tenant, filter) => meshRoutes.add(tenant, filter),
+    removeMeshFilter: (tenant, filter) => meshRoutes.remove(tenant, filter),
+    meshReady: (callback) => meshRoutes.whenKnown(callback),
+  };
+}
