@@ -69,7 +69,7 @@ export class Serving {
   constructor(parts: ProcessParts, registration: Registration) {
     this.#parts = parts;
     this.registration = registration;
-    const { config, ownership, clock, boundary } = parts;
+    const { config, clock, boundary } = parts;
     const deliverer = new Deliverer(
       config.limits.maxOutputBytes,
       this.deliveryCounters,
@@ -78,18 +78,7 @@ export class Serving {
     this.#traces = new PublishTraces(parts.sampler);
     this.#lastWords = makeLastWords(clock);
     this.#strangers = new RateLimitedLog(parts.log, { clock });
-    const strangers = this.#strangers;
-    const host: TailHost = {
-      clock,
-      timers: parts.timers,
-      streamOf: (streamId) => ownership.streamOf(streamId),
-      sessions: () => this.#sessions(),
-      sampler: parts.sampler,
-      publishes: this.#traces,
-      onBadBatch: (streamId, shard, err) =>
-        // Whoever may write to the stream can cause the line (N14).
-        strangers.warn(`bad batch ${streamId}`, { stream_id: streamId, shard, err }, 'unreadable batch'),
-    };
+    const host = this.#makeTailHost();
     const inflation = new Inflation(MAX_INFLATED_BATCH_BYTES, clock, parts.timers);
     this.tails = new TailDelivery(host, deliverer, inflation, config.journal);
     this.journal = this.#makeJournal();
@@ -103,18 +92,7 @@ export class Serving {
       timers: parts.timers,
       failed: (thrown, where) => boundary.failed(thrown, where),
     });
-    this.mesh = new Mesh(
-      {
-        identity: registration.identity,
-        credentials: parts.meta.credentials,
-        routesOf: (tenant) => ownership.routesOf(tenant),
-        clock,
-        timers: parts.timers,
-        boundary,
-        ...(parts.connect && { connect: parts.connect }),
-      },
-      deliverer,
-    );
+    this.mesh = this.#makeMesh(deliverer);
     this.blocked = new BlockedPublishes(parts.timers);
     this.publisher = this.#makePublisher(deliverer);
     this.takeovers = this.#makeTakeovers();
@@ -141,6 +119,39 @@ export class Serving {
       this.registry.expire(clock.monotonicMs());
       this.publisher.outcomes.expire();
     });
+  }
+
+  #makeTailHost(): TailHost {
+    const { clock, timers, ownership, sampler } = this.#parts;
+    return {
+      clock,
+      timers,
+      streamOf: (streamId) => ownership.streamOf(streamId),
+      sessions: () => this.#sessions(),
+      sampler,
+      publishes: this.#traces,
+      onBadBatch: (streamId, shard, err) =>
+        // Whoever may write to the stream can cause the line (N14).
+        this.#strangers.warn(
+          `bad batch ${streamId}`,
+          { stream_id: streamId, shard, err },
+          'unreadable batch',
+        ),
+    };
+  }
+
+  #makeMesh(deliverer: Deliverer): Mesh {
+    const { clock, timers, boundary, ownership, meta, connect } = this.#parts;
+    const host = {
+      identity: this.registration.identity,
+      credentials: meta.credentials,
+      routesOf: (tenant: string) => ownership.routesOf(tenant),
+      clock,
+      timers,
+      boundary,
+      ...(connect && { connect }),
+    };
+    return new Mesh(host, deliverer);
   }
 
   #makeJournal(): JournalClient {
