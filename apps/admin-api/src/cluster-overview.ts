@@ -1,35 +1,45 @@
 // What an operator wants to know first, computed from one snapshot of the cluster group.
 import type { z } from 'zod';
-import type { ClusterSnapshot } from './ports.ts';
+import type { ClusterSnapshot, HealthProblem } from './ports.ts';
 import type { healthBody, overviewBody } from './schemas.ts';
 
 /** Services without which clients cannot be served. */
 const REQUIRED = ['journal-server', 'mqtt-gateway', 'kafka-gateway'] as const;
 
-/** Health, from the services alive and the shards that have a leader. */
-export function clusterHealth(snapshot: ClusterSnapshot): z.infer<typeof healthBody> {
-  const problems: string[] = [];
+/** Health, from the services alive, the shards that have a leader, and what journal-servers say of themselves. */
+export function clusterHealth(
+  snapshot: ClusterSnapshot,
+  journalProblems: readonly HealthProblem[],
+): z.infer<typeof healthBody> {
+  const problems: HealthProblem[] = [];
   for (const kind of REQUIRED) {
-    if (!snapshot.nodes.some((node) => node.kind === kind && node.live)) problems.push(`no live ${kind}`);
+    if (!snapshot.nodes.some((node) => node.kind === kind && node.live))
+      problems.push({ name: 'service', detail: `no live ${kind}` });
   }
   const unavailable = problems.length > 0;
   for (const stream of snapshot.streams) {
     const leaderless = stream.shards.filter((shard) => shard.leader === null).length;
     if (leaderless > 0)
-      problems.push(
-        `stream ${stream.tenant}/${stream.name}: ${leaderless} of ${stream.shards.length} shards without leader`,
-      );
+      problems.push({
+        name: 'leader',
+        detail: `stream ${stream.tenant}/${stream.name}: ${leaderless} of ${stream.shards.length} shards without leader`,
+      });
     if (!stream.ownershipActive && stream.mqttFilter !== null) {
-      problems.push(
-        `stream ${stream.tenant}/${stream.name}: ownership of ${stream.mqttFilter} not active yet`,
-      );
+      problems.push({
+        name: 'ownership',
+        detail: `stream ${stream.tenant}/${stream.name}: ownership of ${stream.mqttFilter} not active yet`,
+      });
     }
   }
+  problems.push(...journalProblems);
   return { status: unavailable ? 'unavailable' : problems.length > 0 ? 'degraded' : 'healthy', problems };
 }
 
 /** The cluster at a glance. */
-export function clusterOverview(snapshot: ClusterSnapshot): z.infer<typeof overviewBody> {
+export function clusterOverview(
+  snapshot: ClusterSnapshot,
+  journalProblems: readonly HealthProblem[],
+): z.infer<typeof overviewBody> {
   const services: Record<string, { live: number; known: number }> = {};
   for (const node of snapshot.nodes) {
     const row = (services[node.kind] ??= { live: 0, known: 0 });
@@ -41,7 +51,7 @@ export function clusterOverview(snapshot: ClusterSnapshot): z.infer<typeof overv
     clusterId: snapshot.clusterId,
     revision: snapshot.revision,
     featureLevel: snapshot.featureLevel,
-    health: clusterHealth(snapshot),
+    health: clusterHealth(snapshot, journalProblems),
     services,
     streams: snapshot.streams.length,
     shards: {

@@ -13,17 +13,21 @@ import {
   FEATURE_LEVEL,
   fromFailure,
   GatewayService,
+  JournalService,
   ServiceKind,
   type GroupSummary,
   type SessionHead,
   type SessionSummary,
 } from '@robustmq/rpc';
-import type { Log } from '@robustmq/runtime';
+import { systemClock, type Log } from '@robustmq/runtime';
+import { JournalHealth, type FailedShard, type JournalAddress } from './journal-health.ts';
 import type { Cluster, GroupOverview, NodeOverview, SessionOverview, StreamOverview } from './ports.ts';
 
 /** CreateStream waits for every gateway to route by the new stream; a gateway that died holds it up for its lease. */
 const CREATE_TIMEOUT_MS = 15_000;
 const VIEW_TIMEOUT_MS = 5_000;
+/** A journal-server that does not say in this time how it is, is not well. */
+const JOURNAL_TIMEOUT_MS = 1_000;
 /** A gateway that hears nothing for so long learns of a dropped session at its next write. */
 const END_SESSION_TIMEOUT_MS = 1_000;
 
@@ -47,6 +51,7 @@ export function metaCluster(
   log: Pick<Log, 'warn'>,
 ): Cluster {
   const { view } = meta;
+  const journals = journalHealth(meta);
   return {
     ready: () => view.ready,
     snapshot: () => ({
@@ -57,6 +62,7 @@ export function metaCluster(
       streams: [...view.streams.values()].map(streamOverview),
       users: [...view.users.values()].map(({ tenant, name, superuser }) => ({ tenant, name, superuser })),
     }),
+    journalProblems: () => journals.problems(),
     createStream: async ({ tenant, name, shards, config }) => {
       const request = {
         requestId: meta.requestId(),
@@ -138,6 +144,33 @@ function sessionCommands(
       await meta.persist(() => meta.sessions.reassignSession(request));
     },
   };
+}
+
+function journalHealth(meta: MetaClient): JournalHealth {
+  return new JournalHealth({
+    journals: () =>
+      meta.view
+        .liveNodes(ServiceKind.JOURNAL)
+        .flatMap(({ nodeId, endpoints: { grpc: address } }) =>
+          address === undefined ? [] : [{ nodeId, address }],
+        ),
+    failedShards: (journal) => failedShards(meta, journal),
+    nowMs: () => systemClock.monotonicMs(),
+  });
+}
+
+async function failedShards(meta: MetaClient, { address }: JournalAddress): Promise<FailedShard[]> {
+  const journal = createClient(JournalService, { address, credentials: meta.credentials });
+  try {
+    const { shards } = await journal.describeShards({ onlyFailed: true }, { timeoutMs: JOURNAL_TIMEOUT_MS });
+    return shards.map(({ marks, failure }) => ({
+      streamId: marks?.streamId ?? 0,
+      shard: marks?.shard ?? 0,
+      reason: failure?.message ?? '',
+    }));
+  } finally {
+    journal.close();
+  }
 }
 
 /** Tells the gateway that serves a session which was dropped; one that can't be asked has lost it at its next write anyhow. */

@@ -1,5 +1,7 @@
 // What the HTTP API needs from the cluster. main.ts binds it to meta-client; tests bind it to plain objects.
 import type { Principal } from '@robustmq/access-control';
+import type { ProblemName } from '@robustmq/telemetry';
+
 /** A process of the cluster, as meta-service knows it. */
 export interface NodeOverview {
   readonly nodeId: string;
@@ -94,6 +96,12 @@ export interface ClusterSnapshot {
   readonly users: readonly UserOverview[];
 }
 
+/** Something that is wrong with the cluster. */
+export interface HealthProblem {
+  readonly name: ProblemName;
+  readonly detail: string;
+}
+
 /** A page of rows, and whether more follow after its last one. */
 export interface Page<T> {
   readonly items: readonly T[];
@@ -113,6 +121,8 @@ export interface Cluster {
   /** False until the first snapshot has arrived. */
   ready(): boolean;
   snapshot(): ClusterSnapshot;
+  /** What journal-servers say is wrong with them; a second old at most. */
+  journalProblems(): Promise<readonly HealthProblem[]>;
   createStream(stream: NewStream): Promise<StreamOverview>;
   deleteStream(tenant: string, name: string): Promise<void>;
   putUser(user: UserOverview & { readonly password: string }, createOnly: boolean): Promise<void>;

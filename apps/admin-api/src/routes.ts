@@ -26,9 +26,11 @@ export function healthRoutes(scope: FastifyInstance, cluster: Cluster, isCurrent
         },
       },
     },
-    (_request, reply) => {
+    async (_request, reply) => {
       const isKnown = cluster.ready() && isCurrent();
-      const status = isKnown ? clusterHealth(cluster.snapshot()).status : 'unavailable';
+      const status = isKnown
+        ? clusterHealth(cluster.snapshot(), await cluster.journalProblems()).status
+        : 'unavailable';
       void reply.code(status === 'unavailable' ? 503 : 200);
       return { status };
     },
@@ -47,7 +49,7 @@ export function clusterRoutes(scope: FastifyInstance, cluster: Cluster): void {
         response: { 200: schemas.overviewBody, ...failures },
       },
     },
-    () => clusterOverview(cluster.snapshot()),
+    async () => clusterOverview(cluster.snapshot(), await cluster.journalProblems()),
   );
   app.get(
     '/nodes',

@@ -85,7 +85,7 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
     await app.close();
   });
   telemetry.health.addCheck('cluster', () => meta.view.problem);
-  telemetry.health.addCheck('lease', () => (incarnations.held ? null : 'no lease'));
+  telemetry.health.addCheck('lease', () => (incarnations.held ? null : 'not held'));
   telemetry.health.markStarted();
   shutdown.installSignals();
   log.info({ http: `${host}:${port}` }, 'ready');

@@ -1,4 +1,5 @@
 // The API's shapes: one zod schema each gives validation, types and OpenAPI.
+import { PROBLEM_NAMES } from '@robustmq/telemetry';
 import { z } from 'zod';
 
 export const nodeBody = z.object({
@@ -98,7 +99,7 @@ export const serviceHealth = z.object({
 
 export const healthBody = z.object({
   status: z.enum(['healthy', 'degraded', 'unavailable']),
-  problems: z.array(z.string()).readonly(),
+  problems: z.array(z.object({ name: z.enum(PROBLEM_NAMES), detail: z.string() })).readonly(),
 });
 
 export const featureLevelsBody = z.object({

@@ -8,7 +8,7 @@ import { clusterHealth, clusterOverview } from '../src/cluster-overview.ts';
 import { answerClientError, httpStatusOf } from '../src/error-response.ts';
 import { createHttpApi } from '../src/http-api.ts';
 import { RequestFigures } from '../src/metrics.ts';
-import type { Cluster, ClusterSnapshot, NodeOverview, StreamOverview } from '../src/ports.ts';
+import type { Cluster, ClusterSnapshot, HealthProblem, NodeOverview, StreamOverview } from '../src/ports.ts';
 
 const node = (kind: NodeOverview['kind'], live = true): NodeOverview => ({
   nodeId: `${kind}-0`,
@@ -49,10 +49,12 @@ const snapshotOf = (over: Partial<ClusterSnapshot> = {}): ClusterSnapshot => ({
 class RecordingCluster implements Cluster {
   current = snapshotOf();
   isReady = true;
+  failing: HealthProblem[] = [];
   readonly calls: unknown[][] = [];
   failure: BrokerError | undefined;
   ready = (): boolean => this.isReady;
   snapshot = (): ClusterSnapshot => this.current;
+  journalProblems = (): Promise<HealthProblem[]> => Promise.resolve(this.failing);
   #record(...call: unknown[]): void {
     if (this.failure !== undefined) throw this.failure;
     this.calls.push(call);
@@ -249,6 +251,14 @@ describe('health', () => {
     expect(answer.json()).toEqual({ status: 'unavailable' });
   });
 
+  it('O2: a quarantined shard is a problem, named to administrators only', async () => {
+    cluster.failing = [{ name: 'quarantine', detail: 'journal-0: shard 3 of stream 7: damaged' }];
+    const open = await app.inject({ url: '/api/v1/health' });
+    expect([open.statusCode, open.json()]).toEqual([200, { status: 'degraded' }]);
+    const closed = await app.inject({ url: '/api/v1/cluster', headers: admin });
+    expect(closed.json()).toMatchObject({ health: { status: 'degraded', problems: cluster.failing } });
+  });
+
   it('is unavailable, and the rest refused, before the first snapshot', async () => {
     cluster.isReady = false;
     expect((await app.inject({ url: '/api/v1/health' })).statusCode).toBe(503);
@@ -274,9 +284,9 @@ describe('health', () => {
       'no live mqtt-gateway',
     ],
   ] as const)('%s', (_name, over, status, problem) => {
-    const health = clusterHealth(snapshotOf(over));
+    const health = clusterHealth(snapshotOf(over), []);
     expect(health.status).toBe(status);
-    expect(health.problems.join()).toContain(problem);
+    expect(health.problems.map(({ detail }) => detail).join()).toContain(problem);
   });
 });
 
@@ -294,7 +304,7 @@ describe('cluster', () => {
       shards: { total: 1, withoutLeader: 0, underReplicated: 0 },
     });
     expect(answer['services']).toMatchObject({ 'journal-server': { live: 1, known: 2 } });
-    expect(clusterOverview(snapshotOf({ nodes: [] })).health.status).toBe('unavailable');
+    expect(clusterOverview(snapshotOf({ nodes: [] }), []).health.status).toBe('unavailable');
   });
 
   it('lists nodes, sessions and groups', async () => {

@@ -7,7 +7,14 @@ import { BrokerError } from '@robustmq/errors';
 import { ServiceKind, type User } from '@robustmq/rpc';
 import { adminApiConfig } from '../src/config.ts';
 import { run, type RunningAdminApi } from '../src/run.ts';
-import { nodeRow, ScriptedGateway, ScriptedMeta, SECRET, streamRow } from './scripted-meta.ts';
+import {
+  nodeRow,
+  ScriptedGateway,
+  ScriptedJournal,
+  ScriptedMeta,
+  SECRET,
+  streamRow,
+} from './scripted-meta.ts';
 
 const PASSWORD = 'correct horse';
 const ADMIN = { authorization: `Basic ${Buffer.from(`admin:${PASSWORD}`).toString('base64')}` };
@@ -247,6 +254,27 @@ it('N17: raises the feature level once every live node knows it; what this relea
     status: 409,
     body: { code: 'conflict', message: expect.stringContaining('upgrade it first') as string },
   });
+});
+
+it('O2: health tells of a quarantined shard and of a journal-server that hangs, within a second', async () => {
+  const journal = new ScriptedJournal();
+  meta.nodes[0] = await journal.listen();
+  await start();
+  const problemsOf = async (): Promise<unknown> =>
+    ((await ask('GET', 'cluster')).body as { health: { problems: unknown } }).health.problems;
+  expect(await ask('GET', 'health')).toEqual({ status: 200, body: { status: 'healthy' } });
+  journal.failure = 'the shard is quarantined: damaged';
+  let answer = await ask('GET', 'health');
+  while (JSON.stringify(answer.body).includes('healthy')) answer = await ask('GET', 'health');
+  expect(answer).toEqual({ status: 200, body: { status: 'degraded' } });
+  expect(await problemsOf()).toEqual([
+    { name: 'quarantine', detail: 'node-2: shard 0 of stream 1: the shard is quarantined: damaged' },
+  ]);
+  journal.isHung = true;
+  let problems = await problemsOf();
+  while (JSON.stringify(problems).includes('quarantine')) problems = await problemsOf();
+  expect(problems).toEqual([{ name: 'journal', detail: 'node-2 does not answer' }]);
+  await journal.close();
 });
 
 it('a meta-service that hangs makes the cluster unavailable once the lease is over', async () => {

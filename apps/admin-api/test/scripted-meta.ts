@@ -6,6 +6,7 @@ import {
   Credentials,
   GatewayService,
   GroupService,
+  JournalService,
   RpcServer,
   ServiceKind,
   SessionService,
@@ -286,7 +287,42 @@ export class ScriptedGateway {
   }
 }
 
-type AnyService = typeof ClusterService | typeof SessionService | typeof GroupService | typeof GatewayService;
+/** A journal-server that says which of its shards serve nothing. */
+export class ScriptedJournal {
+  /** Why shard 0 of stream 1 serves nothing. */
+  failure: string | undefined;
+  isHung = false;
+  readonly #server = new RpcServer({
+    credentials: new Credentials(ServiceKind.JOURNAL, new ClusterSecret([SECRET])),
+    onUnexpected: () => undefined,
+  });
+
+  /** Answers its row. */
+  async listen(): Promise<Node> {
+    this.#server.add(JournalService, {
+      ...refusing(JournalService),
+      describeShards: ({ onlyFailed }) => {
+        if (this.isHung) return never();
+        if (!onlyFailed || this.failure === undefined) return { shards: [] };
+        const failure = { code: 'quarantined', message: this.failure };
+        return { shards: [{ marks: { streamId: 1, shard: 0 }, quarantined: true, failure }] };
+      },
+    });
+    const port = await this.#server.listen('127.0.0.1', 0, 'grpc.port');
+    return nodeRow(ServiceKind.JOURNAL, { endpoints: { grpc: `127.0.0.1:${port}` } });
+  }
+
+  close(): Promise<void> {
+    return this.#server.close(100);
+  }
+}
+
+type AnyService =
+  | typeof ClusterService
+  | typeof SessionService
+  | typeof GroupService
+  | typeof GatewayService
+  | typeof JournalService;
 
 /** Every method of a service, refused: what a test needs is put over it. */
 function refusing<S extends AnyService>(service: S): ServiceImplementation<S> {

@@ -184,12 +184,18 @@ export class Journal {
   }
 
   /** Shards that serve nothing: marked, failed, or both. */
-  get failedShards(): number {
+  get failed(): { readonly streamId: number; readonly shard: number }[] {
     const { quarantine } = this.#directory;
-    let failed = quarantine.shardCount;
+    const failed: { readonly streamId: number; readonly shard: number }[] = [...quarantine.shards];
     for (const { streamId, shard, failure } of this.shards.values())
-      if (failure !== undefined && quarantine.reasonOf(streamId, shard) === undefined) failed++;
+      if (failure !== undefined && quarantine.reasonOf(streamId, shard) === undefined)
+        failed.push({ streamId, shard });
     return failed;
+  }
+
+  /** How many shards serve nothing. */
+  get failedShards(): number {
+    return this.failed.length;
   }
 
   #changed(streamIds: readonly number[]): void {

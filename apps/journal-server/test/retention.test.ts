@@ -191,6 +191,11 @@ describe('damage is never served (L2, I9)', () => {
     expect(await produce(2, 'x')).toBe('');
     const { shards } = await client.callsOf(2, 0)!.describeShards({ shards: [{ streamId: 1, shard: 0 }] });
     expect(shards[0]).toMatchObject({ quarantined: true });
+    // O2: whoever watches the cluster asks for these alone, and finds it among all.
+    const { shards: failed } = await client.callsOf(2, 0)!.describeShards({ onlyFailed: true });
+    expect(failed).toMatchObject([{ marks: { streamId: 1, shard: 0 }, quarantined: true }]);
+    const all = await client.callsOf(2, 0)!.describeShards({});
+    expect(all.shards.map(({ marks }) => marks?.streamId).sort()).toEqual([1, 2]);
     expect(readFileSync(file).equals(bytes)).toBe(true);
     // The operator gives the data up (docs/en/operations.md): the shard begins empty.
     await running.close();

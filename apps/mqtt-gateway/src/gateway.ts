@@ -151,13 +151,19 @@ export class Gateway {
     return this.#addresses;
   }
 
+  /** What keeps the gateway from being ready, by name of the problem; null where all is well. */
+  readonly checks = {
+    lease: (): string | null => (this.serving === null ? 'not held' : null),
+    journal: (): string | null =>
+      this.serving?.journal.connected === false ? 'no journal-server is connected' : null,
+    stream: (): string | null =>
+      this.#ownership.hasDefault(this.#options.config.tenant) ? null : 'the built-in stream is missing',
+  };
+
   /** Why the gateway is not ready; null when it is. */
   get problem(): string | null {
-    const { serving } = this;
-    if (serving === null) return 'no lease';
-    if (!serving.journal.connected) return 'no journal is connected';
-    if (!this.#ownership.hasDefault(this.#options.config.tenant)) return 'the built-in stream is missing';
-    return null;
+    const { lease, journal, stream } = this.checks;
+    return lease() ?? journal() ?? stream();
   }
 
   /** Listens, waits for the cluster's view and registers. @throws BrokerError when a port is taken or meta is away. */

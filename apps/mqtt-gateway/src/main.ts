@@ -47,7 +47,10 @@ async function main(): Promise<void> {
     opsAddress: `${config.ops.host}:${telemetry.opsPort}`,
   });
   registerMetrics(telemetry.metrics, gateway);
-  telemetry.health.addCheck('gateway', () => gateway.problem);
+  const { lease, journal, stream } = gateway.checks;
+  telemetry.health.addCheck('lease', lease);
+  telemetry.health.addCheck('journal', journal);
+  telemetry.health.addCheck('stream', stream);
   telemetry.health.addCheck('cluster', () => gateway.meta.view.problem);
   shutdown.add('gateway', config.shutdown.deadline, async () => {
     telemetry.health.markDraining();

@@ -22,3 +22,4 @@ export {
 export { traceFields, TraceSampler } from './trace-sampler.ts';
 export { telemetrySettings } from './settings.ts';
 export { startTelemetry, type Telemetry } from './telemetry.ts';
+export { PROBLEM_NAMES, type ProblemName } from './health.ts';

@@ -19,12 +19,14 @@ import {
   type ListOffsetsEntry,
   type ListOffsetsRequest,
   type ShardPosition,
+  type ShardRef,
 } from '@robustmq/rpc';
 import type { Journal } from '../journal.ts';
 import { quarantined } from '../directory/quarantine.ts';
 import { MAX_OFFSET_QUERIES, offsetFor } from '../read/offset-queries.ts';
 import { marksOf } from '../shard/marks.ts';
 import type { Shard } from '../shard/shard.ts';
+import { shardKey } from '../shard/shard.ts';
 
 /** Implements the unary calls over a journal. */
 export class JournalCalls {
@@ -66,16 +68,22 @@ export class JournalCalls {
   }
 
   async describeShards(request: DescribeShardsRequest) {
-    const wanted =
-      request.shards.length > 0
-        ? request.shards.map(({ streamId, shard }) => ({ streamId, shard }))
-        : [...this.#journal.shards.values()].map(({ streamId, shard }) => ({ streamId, shard }));
+    const wanted = request.shards.length > 0 ? request.shards : this.#held(request.onlyFailed);
     const shards: ShardDescription[] = [];
     for (const { streamId, shard } of wanted) {
       await this.#turn();
       shards.push(this.#describe(streamId, shard));
     }
     return { shards };
+  }
+
+  /** Shards of this server: the failed ones first, which may have no data that could be opened. */
+  #held(onlyFailed: boolean): Pick<ShardRef, 'streamId' | 'shard'>[] {
+    const failed = this.#journal.failed;
+    if (onlyFailed) return failed;
+    const keys = new Set(failed.map(({ streamId, shard }) => shardKey(streamId, shard)));
+    const others = [...this.#journal.shards].flatMap(([key, held]) => (keys.has(key) ? [] : [held]));
+    return [...failed, ...others];
   }
 
   async deleteRecords(request: DeleteRecordsRequest) {
