@@ -195,7 +195,7 @@ const rowsOf = async (cluster: LargeCluster) => {
 
 test('commands do what the model says; rows, counts and watchers agree (I6, M2)', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { maxLength: 30, size: 'max' }), async (steps) => {
       const cluster = new LargeCluster();
       const model = new Model();
       const view = new View();

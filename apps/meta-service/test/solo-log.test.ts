@@ -103,6 +103,29 @@ describe('the log of one member', () => {
     expect(refused[0]).toMatchObject({ reason: { code: 'quota_exceeded' } });
   });
 
+  test('N8: a large round is answered in several turns, in order', async () => {
+    await log.close();
+    let turns = 0;
+    const soon = (action: () => void) => {
+      turns++;
+      return systemTimers.soon(action);
+    };
+    log = await open({ clock: { monotonicMs: () => 0 }, timers: { ...systemTimers, soon } });
+    const answered: number[] = [];
+    const answeredInTurn = new Map<number, number>();
+    const proposals = Array.from({ length: 1_000 }, (_, i) =>
+      propose('a').then(() => {
+        answered.push(i);
+        answeredInTurn.set(turns, (answeredInTurn.get(turns) ?? 0) + 1);
+      }),
+    );
+    await Promise.all(proposals);
+    expect(log.figures.rounds).toBe(1);
+    expect(answered).toEqual(Array.from({ length: 1_000 }, (_, i) => i));
+    // A turn counts from when it is asked for: the last two slices of 128 share one.
+    expect(Math.max(...answeredInTurn.values())).toBeLessThanOrEqual(256);
+  });
+
   test('a full disk refuses commands and takes them again when there is room', async () => {
     await log.close();
     let isFull = false;

@@ -194,6 +194,21 @@ describe('watch', () => {
     ).toBe(1_000);
   });
 
+  test('a snapshot tells of counters as well, and is that of the revision at which it is asked for', async () => {
+    setMeta({ ownershipEpoch: 4n, featureLevel: 2 });
+    const [first] = (await watch(0n)).received;
+    expect(first!.changes.map(({ change }) => [change.case, change.value])).toEqual([
+      ['ownershipEpoch', 4n],
+      ['featureLevel', 2],
+    ]);
+    for (let i = 0; i < 9; i++) {
+      publish(1_000);
+      await sent();
+    }
+    const late = await watch(0n);
+    expect([late.received[0]!.revision, late.failure]).toEqual([9_000n, undefined]);
+  });
+
   test('a snapshot shows one revision, though its parts are sent while later ones are applied', async () => {
     for (let streamId = 1; streamId <= 20; streamId++)
       addStream({ streamId, name: 'old', config: { x: 'x'.repeat(200_000) } });
@@ -220,7 +235,8 @@ describe('watch', () => {
     publish(3_000);
     await sent();
     expect(reading.received.length).toBe(3_001);
-    expect(stuck.received.length).toBeLessThan(10);
+    // The snapshot and three more.
+    expect(stuck.received).toHaveLength(4);
     for (let i = 0; i < 6; i++) {
       publish(1_000);
       await sent();
