@@ -122,6 +122,50 @@ test('console producer, console consumer, groups and offsets', async () => {
   await tool('groups', ['--delete', '--group', 'tools-group']);
 });
 
+test('topics that others are refused for', async () => {
+  for (const topic of ['refused-topic', 'refused_topic.2'])
+    await tool('topics', ['--create', '--topic', topic, '--partitions', '2']);
+});
+
+/** What the tools print with these arguments on Apache Kafka 4.3.1, as far as it is no wording of the broker. */
+test.each<[string, keyof typeof TOOLS, string, number, RegExp]>([
+  ['a topic that exists', 'topics', '--create --topic refused-topic', 1, /TopicExistsException/],
+  ['a colliding name', 'topics', '--create --topic refused.topic_2', 1, /InvalidTopicException/],
+  ['no legal name', 'topics', '--create --topic refused/topic', 1, /InvalidTopicException/],
+  [
+    'more replicas than brokers',
+    'topics',
+    '--create --topic refused-3 --replication-factor 3',
+    1,
+    /InvalidReplicationFactorException/,
+  ],
+  [
+    'an unknown configuration',
+    'topics',
+    '--create --topic refused-4 --config no.such=1',
+    1,
+    /InvalidConfigurationException: Unknown topic config name: no\.such/,
+  ],
+  [
+    'fewer partitions',
+    'topics',
+    '--alter --topic refused-topic --partitions 1',
+    1,
+    /InvalidPartitionsException/,
+  ],
+  ['a group that is not there', 'groups', '--describe --group refused-group', 0, /GroupIdNotFoundException/],
+  ['the deletion of such a group', 'groups', '--delete --group refused-group', 0, /GroupIdNotFoundException/],
+])(
+  'the tools say of %s what they say on Apache Kafka',
+  async (_what, name, args, exitCode, said) => {
+    const all = ['--bootstrap-server', brokers.kafka, ...args.split(' ')];
+    const { code, stdout, stderr } = await new Program('java', java(TOOLS[name], all), '').result(TIMEOUT_MS);
+    expect(`${stdout}${stderr}`).toMatch(said);
+    expect(code).toBe(exitCode);
+  },
+  TIMEOUT_MS,
+);
+
 test.each([
   ['ClientScenarios', ['codecs', 'topics', 'groups', 'times', 'headers']],
   [
