@@ -95,7 +95,22 @@ function connectFlow(parts: ProcessParts, serving: ServingParts, routes: FilterR
       slowOutputBytes: limits.slowOutputBytes,
       streamRevision: (streamId) => ownership.epochOf(streamId),
     },
-    resume: { clock, timers, registry, routes, tails, catchUp },
+    resume: {
+      clock,
+      timers,
+      registry,
+      routes,
+      tails,
+      catchUp,
+      maxDepartures: parts.config.session.maxDepartures,
+      skipped: ({ clientId }, { place, offset, departures }) => {
+        counters.skippedMessages++;
+        const { streamId, shard } = place;
+        const line = { client_id: clientId, stream_id: streamId, shard, offset, departures };
+        // Whoever may publish to the client can cause the line (N14).
+        strangers.warn('skipped', line, 'a message is skipped: its client left after each delivery');
+      },
+    },
     refusal: () => serving.refusal(),
     stopElsewhere: (owner, session, successor) => takeovers.take(owner, session, successor),
   });

@@ -139,6 +139,14 @@ const schema = z.strictObject({
       .string()
       .default('responses')
       .describe('Start of the Response Information of clients that ask for it.'),
+    maxDepartures: z
+      .int()
+      .min(0)
+      .default(3)
+      .describe(
+        'A QoS 1 message that was alone in flight each time that its client left without a goodbye, so many times, is ' +
+          'skipped; 0: never.',
+      ),
     cursorCommitInterval: duration({ min: 100 })
       .default(1_000)
       .describe('How often the cursors of durable sessions are stored.'),

@@ -14,6 +14,8 @@ export interface ConnectionCounters {
   keepAliveTimeouts: number;
   outputTimeouts: number;
   retainIgnored: number;
+  /** Messages that are not sent any more because their client left after each delivery. */
+  skippedMessages: number;
 }
 
 /** Counters at zero. */
@@ -30,5 +32,6 @@ export function newConnectionCounters(): ConnectionCounters {
     keepAliveTimeouts: 0,
     outputTimeouts: 0,
     retainIgnored: 0,
+    skippedMessages: 0,
   };
 }

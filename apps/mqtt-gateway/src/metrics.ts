@@ -45,6 +45,11 @@ export function registerMetrics(metrics: Metrics, gateway: Gateway): void {
     ['foreignSessions', 'foreign_sessions', "CONNECTs refused because the session is another principal's"],
     ['keepAliveTimeouts', 'keep_alive_timeouts', 'Connections ended by their keep alive'],
     ['outputTimeouts', 'output_timeouts', 'Connections ended because the client took none of its output'],
+    [
+      'skippedMessages',
+      'skipped_messages',
+      'QoS 1 messages not sent any more because the client left after each delivery',
+    ],
     ['retainIgnored', 'retain_ignored', 'Retained publishes delivered without being stored'],
   ];
   metrics.registerCounters(

@@ -19,6 +19,7 @@ const inFlight = (offset: number) => ({
   packetId: 7,
   qos: 1 as const,
   state: 'sent' as const,
+  departures: 0,
 });
 
 describe('storedPlaceOf', () => {

@@ -78,6 +78,7 @@ describe('session rows', () => {
       packetId: i + 1,
       qos: 2,
       state,
+      departures: i,
     }));
     const inbound = { packetId: 65_535, sequence: 2 ** 52, streamId: 4, shard: 2 };
     const rows = new CollectedRows();

@@ -1,6 +1,6 @@
 // What a connection has done for it, as a port: whoever serves the client implements it.
 
-import type { Packet, ProtocolVersion } from '@robustmq/mqtt-codec';
+import { REASON, type Packet, type ProtocolVersion } from '@robustmq/mqtt-codec';
 import type { ConnectTerms } from './connect/request.ts';
 import type { InboundSink } from './inbound/inbound-publishes.ts';
 import type { SubscribeRequest, UnsubscribeRequest } from './subscribe-request.ts';
@@ -14,6 +14,12 @@ export interface ConnectionEnd {
   /** What the session's expiry is now; 0 ends it with the connection. */
   readonly sessionExpiryIntervalS: number;
 }
+
+const DEPARTURES: ReadonlySet<number> = new Set([
+  REASON.unspecifiedError,
+  REASON.malformedPacket,
+  REASON.protocolError,
+]);
 
 /** All calls are synchronous; answers come back through the connection's own methods. */
 export interface ConnectionSink extends InboundSink {
@@ -35,4 +41,10 @@ export interface ConnectionSink extends InboundSink {
   send(packet: Packet, version: ProtocolVersion): void;
   /** The last call: send what is waiting, close the connection. */
   close(end: ConnectionEnd): void;
+}
+
+/** Whether the client ended it without a goodbye: by closing, by an error of its own, or by telling of one of ours. */
+export function isDeparture({ reasonCode, isByClient }: ConnectionEnd): boolean {
+  if (isByClient) return reasonCode >= REASON.unspecifiedError;
+  return DEPARTURES.has(reasonCode);
 }

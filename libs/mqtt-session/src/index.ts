@@ -19,6 +19,6 @@ export { OutboundTopicAliases } from './topic-aliases.ts';
 export type { SubscribeEntry, SubscribeRequest, UnsubscribeRequest } from './subscribe-request.ts';
 export type { ConnectTerms } from './connect/request.ts';
 export { MqttConnection } from './connection.ts';
-export type { ConnectionEnd, ConnectionSink } from './connection-sink.ts';
+export { isDeparture, type ConnectionEnd, type ConnectionSink } from './connection-sink.ts';
 export { EXPIRED, remainingExpiryS } from './message-expiry.ts';
 export { LastWords, type LastWord } from './takeover/last-words.ts';

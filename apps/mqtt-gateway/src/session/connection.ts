@@ -272,7 +272,7 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client, Rea
     this.session = null;
     this.debug('connection ended', { reason_code: end.reasonCode, by_client: end.isByClient });
     this.output.end();
-    if (session !== null) host.endings.end(this, session, end.sessionExpiryIntervalS);
+    if (session !== null) host.endings.end(this, session, end);
     else host.directory.remove(this.tenant, this.clientId, this);
     host.connectionEnded();
   }

@@ -3,15 +3,15 @@
 // the index until the ring takes over (X4, X5, S3). Nothing of the log is delivered live before every place is known.
 
 import { BrokerError } from '@robustmq/errors';
-import type { StartOffset } from '@robustmq/mqtt-session';
+import type { PlacedMessage, StartOffset } from '@robustmq/mqtt-session';
 import { TurnBudget, type Turns } from '@robustmq/runtime';
 import type { CatchUp } from '../delivery/catch-up.ts';
 import type { ActiveCallback, ActiveFilter, FilterRegistry } from '../delivery/filter-registry.ts';
-import { shardKeyOf } from '../delivery/shard-place.ts';
+import { shardKeyOf, type ShardPlace } from '../delivery/shard-place.ts';
 import { Subscription } from '../delivery/subscription.ts';
 import type { TailDelivery } from '../delivery/tail-delivery.ts';
 import type { ShardPlace as StoredPlace, StoredSession } from '../store/session-rows.ts';
-import type { ClientSession } from './client-session.ts';
+import type { ClientSession, SessionIdentity } from './client-session.ts';
 import type { FilterRoutes } from './filter-routes.ts';
 import { inFlightOf, standIns } from './session-places.ts';
 
@@ -21,6 +21,10 @@ export interface ResumePorts extends Turns {
   readonly routes: FilterRoutes;
   readonly tails: TailDelivery;
   readonly catchUp: CatchUp;
+  /** A message that its client has left so often is not sent any more; 0: it is. */
+  readonly maxDepartures: number;
+  /** Told of each such message, once. */
+  skipped(session: SessionIdentity, message: PlacedMessage<ShardPlace>): void;
 }
 
 /** A session on its way back. */
@@ -113,11 +117,22 @@ export class Resumption {
     const awaited = standIns(stored, (key) => tails.tailOf(key) !== undefined);
     const stoodIn = new Map(awaited.map(({ place }) => [place.key, place]));
     const inFlight = inFlightOf(stored, (key) => tails.tailOf(key) ?? stoodIn.get(key));
-    session.outbound.resumed({ places: [], inFlight, isUncertain, awaited });
+    const skipped = inFlight.filter((message) => this.#isSkipped(message));
+    const owed = inFlight.filter((message) => !this.#isSkipped(message));
+    session.outbound.resumed({ places: [], inFlight: owed, isUncertain, awaited });
     for (const tail of tails.tails()) session.beginIn(tail, this.#ringFrom(tail.key, tail.arrivedTo));
+    for (const message of skipped) {
+      session.outbound.skipped(message.place);
+      this.#ports.skipped(session.identity, message);
+    }
     if (!this.#isInRows) session.outbound.cursorsFailed(session.outbound.cursors());
     this.#activate();
     this.#ports.catchUp.want(session);
+  }
+
+  #isSkipped({ departures = 0 }: PlacedMessage<ShardPlace>): boolean {
+    const { maxDepartures } = this.#ports;
+    return maxDepartures > 0 && departures >= maxDepartures;
   }
 
   /** From where on the tail of a shard has what every filter of the session matches. */

@@ -1,6 +1,6 @@
 // The end of a session's time on this gateway: its filters go, and its row in meta gets what the next owner needs.
 
-import type { LastWords } from '@robustmq/mqtt-session';
+import { isDeparture, type ConnectionEnd, type LastWords } from '@robustmq/mqtt-session';
 import type { Turns } from '@robustmq/runtime';
 import type { ShardPlace } from '../delivery/shard-place.ts';
 import type { RateLimitedLog } from '@robustmq/telemetry';
@@ -19,7 +19,8 @@ export function placesOf(session: ClientSession): StoredPlaces {
   const outbound: StoredOutbound[] = [];
   const inFlight = new Map<number, ShardPlace>();
   for (const { packetId, qos, state, place, offset } of session.ledger.entries()) {
-    outbound.push({ packetId, qos, state, ...rowOf(place, offset) });
+    const departures = sending.departuresOf(place, offset);
+    outbound.push({ packetId, qos, state, departures, ...rowOf(place, offset) });
     inFlight.set(place.key, place);
   }
   const cursors = sending.cursors().map(({ place, offset }): StoredCursor => {
@@ -48,7 +49,9 @@ export class SessionEnding {
   }
 
   /** Releases the session (rules S1, S3). */
-  end(client: Client, session: ClientSession, expiryIntervalS: number): void {
+  end(client: Client, session: ClientSession, end: ConnectionEnd): void {
+    const expiryIntervalS = end.sessionExpiryIntervalS;
+    if (isDeparture(end)) session.outbound.left();
     const { store, directory, routes, lastWords, log } = this.#ports;
     const { tenant, clientId } = session.identity;
     const places = expiryIntervalS > 0 ? placesOf(session) : undefined;

@@ -49,9 +49,9 @@ export function inFlightOf(
   stored: StoredPlaces,
   placeOf: (key: number) => ShardPlace | undefined,
 ): PlacedMessage<ShardPlace>[] {
-  return stored.outbound.flatMap(({ packetId, streamId, shard, offset }) => {
+  return stored.outbound.flatMap(({ packetId, streamId, shard, offset, departures }) => {
     const place = placeOf(shardKeyOf(streamId, shard));
-    return place === undefined ? [] : [{ packetId, place, offset }];
+    return place === undefined ? [] : [{ packetId, place, offset, departures }];
   });
 }
 

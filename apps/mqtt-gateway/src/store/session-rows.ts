@@ -53,6 +53,8 @@ export interface StoredOutbound extends ShardPlace {
   readonly packetId: number;
   readonly qos: number;
   readonly state: OutboundState;
+  /** Connections whose client left with it in flight. */
+  readonly departures: number;
 }
 
 /** A QoS 2 PUBLISH of the client that is not complete. */
@@ -145,17 +147,18 @@ function storedCursor({ position, sentBelow }: CursorRow): StoredCursor {
 
 /** The row of a message on its way to the client. */
 export function outboundRow(message: StoredOutbound): OutboundRow {
-  const { packetId, qos, state } = message;
+  const { packetId, qos, state, departures } = message;
   return create(OutboundRowSchema, {
     packetId,
     qos,
     position: positionOf(message),
     state: ROW_OF_STATE[state],
+    departures,
   });
 }
 
-function storedOutbound({ packetId, qos, position, state }: OutboundRow): StoredOutbound {
-  return { ...placeOf(position), packetId, qos, state: STATE_OF_ROW[state] };
+function storedOutbound({ packetId, qos, position, state, departures }: OutboundRow): StoredOutbound {
+  return { ...placeOf(position), packetId, qos, state: STATE_OF_ROW[state], departures };
 }
 
 /** The row of a QoS 2 PUBLISH of the client. */

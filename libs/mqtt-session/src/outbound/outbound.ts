@@ -1,10 +1,11 @@
 // What one session is sent: which messages are new to it, which go again, and where it stands in each shard. It decides;
 // reading logs and writing packets is left to others.
 
+import { Departures } from './departures.ts';
 import { Handover } from './handover.ts';
 import { MovedCursors, type Cursor } from './moved-cursors.ts';
 import type { Place, PlacedMessage } from './place.ts';
-import type { SendWindow } from './send-window.ts';
+import { WINDOW_FULL, type SendWindow } from './send-window.ts';
 import { ShardReading, type ShardLag } from './shard-reading.ts';
 
 /** {@link Outbound.resend}: the message is owed no more. */
@@ -49,6 +50,7 @@ export class Outbound<P extends Place> {
   isRedelivery = false;
   readonly #reading = new ShardReading<P>();
   readonly #cursors = new MovedCursors<P>();
+  readonly #departures: Departures<P>;
   #handover: Handover<P> | null = null;
   /** The last owner ended without saying what it had sent (rule S3). */
   #wasUncertain = false;
@@ -57,6 +59,7 @@ export class Outbound<P extends Place> {
 
   constructor(window: SendWindow<P>) {
     this.window = window;
+    this.#departures = new Departures(window);
   }
 
   // --- where the session stands ---
@@ -91,6 +94,7 @@ export class Outbound<P extends Place> {
     for (const { place, committed } of awaited) this.#knows(place, committed);
     this.#wasUncertain = isUncertain;
     if (inFlight.length > 0) this.#handover = new Handover(this.window, inFlight);
+    this.#departures.restored(inFlight);
     for (const place of places) this.begin(place);
   }
 
@@ -188,12 +192,14 @@ export class Outbound<P extends Place> {
 
   /** Messages of a shard that the window takes now. */
   roomIn(place: P): number {
-    return Math.max(0, this.owes(place) ? this.window.resendRoom : this.window.room);
+    const room = this.owes(place) ? this.window.resendRoom : this.window.room;
+    return Math.max(0, Math.min(room, this.#departures.room));
   }
 
   /** Takes a new message: its Packet Identifier, or `WINDOW_FULL`. */
   admit(place: P, offset: number): number {
     this.isRedelivery = this.mayHaveSent(place, offset);
+    if (this.#departures.room <= 0) return WINDOW_FULL;
     return this.window.take(place, offset);
   }
 
@@ -205,6 +211,24 @@ export class Outbound<P extends Place> {
   /** The client acknowledged a message: its place may be past now. */
   acknowledged(): void {
     this.#cursors.isDirty = true;
+    this.#departures.acknowledged();
+  }
+
+  // --- what may make the client leave ---
+
+  /** The client has left without a word, or with an error. */
+  left(): void {
+    this.#departures.left();
+  }
+
+  /** How often it has left so with this message in flight. */
+  departuresOf(place: P, offset: number): number {
+    return this.#departures.of(place, offset);
+  }
+
+  /** What was in flight at this place is not sent any more: the cursor goes on behind it. */
+  skipped(place: P): void {
+    this.#cursors.touch(place);
   }
 
   // --- what the last connection had in flight ---
@@ -229,6 +253,7 @@ export class Outbound<P extends Place> {
   /** The original identifier, with DUP (rule S3); `WINDOW_FULL` or {@link NOT_OWED}. */
   resend(place: P, offset: number): number {
     if (this.#handover === null) return NOT_OWED;
+    if (this.#departures.room <= 0) return WINDOW_FULL;
     this.isRedelivery = true;
     const packetId = this.#handover.resend(place.key, offset);
     this.#endHandover();

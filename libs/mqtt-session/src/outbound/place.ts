@@ -15,4 +15,6 @@ export interface PlacedMessage<P> {
   readonly packetId: number;
   readonly place: P;
   readonly offset: number;
+  /** Connections whose client left right after it was sent; absent: none. */
+  readonly departures?: number;
 }

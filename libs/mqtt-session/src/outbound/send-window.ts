@@ -46,6 +46,16 @@ export class SendWindow<P extends Pick<Place, 'key'> = Place> {
     return this.receiveMaximum - this.#size + (this.#unsent === null ? 0 : this.#unsent.size);
   }
 
+  /** Messages sent on this connection and not acknowledged. */
+  get sentSize(): number {
+    return this.#size - (this.#unsent === null ? 0 : this.#unsent.size);
+  }
+
+  /** They themselves, in no order. */
+  *sent(): Generator<PlacedMessage<P>> {
+    for (const message of this.inFlight()) if (this.#unsent?.has(message.packetId) !== true) yield message;
+  }
+
   /** Takes a message in; its Packet Identifier, or {@link WINDOW_FULL}. */
   take(place: P, offset: number): number {
     if (this.#size >= this.receiveMaximum) return WINDOW_FULL;

@@ -1,0 +1,49 @@
+// What may make a client leave is found, and nothing else (F1): counted alone in flight, sent like a slow start.
+
+import { Departures } from '../../src/outbound/departures.ts';
+import type { Place } from '../../src/outbound/place.ts';
+import { SendWindow } from '../../src/outbound/send-window.ts';
+
+const place: Place = { key: 1, nextOffset: 100, deliveredBelow: 100 };
+
+function make(receiveMaximum = 16) {
+  const window = new SendWindow<Place>(receiveMaximum);
+  return { window, departures: new Departures<Place>(window) };
+}
+
+test('a crowd is suspected once, however often the client leaves; one that is alone counts each time', () => {
+  const { window, departures } = make();
+  window.take(place, 1);
+  const second = window.take(place, 2);
+  departures.left();
+  departures.left();
+  expect([departures.of(place, 1), departures.of(place, 2), departures.of(place, 3)]).toEqual([1, 1, 0]);
+  window.acknowledge(second);
+  departures.left();
+  expect([departures.of(place, 1), departures.of(place, 2)]).toEqual([2, 1]);
+});
+
+test('what an earlier connection left behind, and this one has not sent, is not blamed again', () => {
+  const { window, departures } = make();
+  window.restore(7, place, 1);
+  window.restore(8, place, 2);
+  window.resend(7);
+  departures.restored([{ packetId: 7, place, offset: 1, departures: 1 }]);
+  departures.left();
+  expect([departures.of(place, 1), departures.of(place, 2)]).toEqual([2, 0]);
+});
+
+test('suspected messages are sent one at a time first, then twice as many after each acknowledgement', () => {
+  const { window, departures } = make();
+  expect(departures.room).toBe(Infinity);
+  departures.restored([{ packetId: 1, place, offset: 1, departures: 1 }]);
+  expect(departures.room).toBe(1);
+  const first = window.take(place, 1);
+  expect(departures.room).toBe(0);
+  window.acknowledge(first);
+  const rooms = [1, 2, 3, 4].map(() => {
+    departures.acknowledged();
+    return departures.room;
+  });
+  expect(rooms).toEqual([2, 4, 8, Infinity]);
+});
