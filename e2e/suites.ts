@@ -84,6 +84,12 @@ export const SUITES: readonly Suite[] = [
     needs: ['linux'],
     limitMs: 3 * MINUTE_MS,
   },
+  {
+    file: 'simulation/whole-world.simulation.test.ts',
+    title: 'the whole system in simulated worlds',
+    needs: [],
+    limitMs: 10 * MINUTE_MS,
+  },
   { file: 'bench/compare.test.ts', title: 'the judge of speeds', needs: [], limitMs: MINUTE_MS },
   { file: 'chaos/ledger.test.ts', title: 'the judge of the fault suites', needs: [], limitMs: MINUTE_MS },
   {

@@ -28,7 +28,11 @@ const wanted = (file: string): boolean => words === undefined || words.some((wor
 
 /** Test files that run simulations: they are named so. */
 function simulations(): string[] {
-  return globSync('{apps,libs}/*/test/**/*simulation*.test.ts', { cwd: root }).sort().filter(wanted);
+  return globSync(['{apps,libs}/*/test/**/*simulation*.test.ts', 'e2e/simulation/*simulation*.test.ts'], {
+    cwd: root,
+  })
+    .sort()
+    .filter(wanted);
 }
 
 /** Suites of the e2e package that take rounds of faults. */
@@ -87,8 +91,9 @@ async function nightly(): Promise<void> {
     say(nightlyLine(result));
   };
   for (const file of simulations()) {
-    const [kind = '', name = '', ...rest] = file.split('/');
-    add(await runJest(path.join(kind, name), rest.join('/'), { SIMULATION_SCALE: options.scale }));
+    const packageFolder = file.startsWith('e2e/') ? 'e2e' : file.split('/').slice(0, 2).join('/');
+    const inPackage = path.relative(packageFolder, file);
+    add(await runJest(packageFolder, inPackage, { SIMULATION_SCALE: options.scale }));
   }
   const suites = faultSuites();
   if (suites.length > 0) await buildStaleApps(say);
