@@ -12,11 +12,3 @@ export async function inSlices<Result>(steps: Steps<Result>, budget: TurnBudget)
     if (budget.isSpent) await budget.yield();
   }
 }
-
-/** Runs to the end within this turn: for work that is known to be small. */
-export function atOnce<Result>(steps: Steps<Result>): Result {
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
-}

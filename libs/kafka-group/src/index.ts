@@ -1,6 +1,6 @@
 // The classic consumer-group coordinator as a pure core.
 export { ConsumerGroup } from './consumer-group.ts';
-export { StoredRows, type GroupChanges } from './stored-rows.ts';
+export { StoredRows } from './stored-rows.ts';
 export {
   DEFAULT_GROUP_CONFIG,
   type GroupConfig,

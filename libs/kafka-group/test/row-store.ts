@@ -1,6 +1,6 @@
 // The rows of one group as meta keeps them, changed by commands of some rows each; what a coordinator reads may be half a change.
 import type { Random } from '@robustmq/testkit';
-import type { GroupChanges } from '../src/index.ts';
+import type { GroupChanges } from '../src/stored-rows.ts';
 import type { MemberRow, StoredRecord, TargetRow } from '../src/types.ts';
 
 /** What one command changes. */
