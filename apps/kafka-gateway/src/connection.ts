@@ -200,11 +200,13 @@ export class KafkaConnection implements RequestHost {
     if (mayRead) this.#socket.resume();
     else this.#socket.pause();
     if (budget.exhausted) budget.onRoom(this.#resume);
+    // The time for the first request is not prolonged by parts of it.
+    if (!this.#seenRequest) return;
     // Whoever reads nothing, or sends half a frame and stops, is let go.
     const stalls = this.#unsentBytes() > 0 || (!busy && this.#framer.bufferedBytes > 0);
     if (stalls) this.#timer.stalling();
     else if (busy) this.#timer.busy();
-    else if (this.#seenRequest) this.#timer.idle();
+    else this.#timer.idle();
   }
 
   #movedBytes(): number {

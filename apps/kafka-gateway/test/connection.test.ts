@@ -168,6 +168,16 @@ describe('KafkaConnection', () => {
     await client.closed();
   });
 
+  test('a first request that comes in drips has no longer than one that does not come', async () => {
+    const client = await start({ limits: { firstRequestTimeoutMs: 150 } });
+    const frame = client.frame(METADATA, 12, { topics: [{ name: 'x'.repeat(30_000) }] });
+    let sentBytes = 0;
+    const drip = setInterval(() => client.socket.write(frame.subarray(sentBytes, ++sentBytes)), 5);
+    await client.closed();
+    clearInterval(drip);
+    expect(sentBytes).toBeLessThan(frame.length);
+  });
+
   test('an idle connection is closed, a waiting one is not', async () => {
     const client = await start({ limits: { idleTimeoutMs: 150 } });
     running.meta.add('t');

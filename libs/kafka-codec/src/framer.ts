@@ -4,6 +4,11 @@ import { BrokerError } from '@robustmq/errors';
 const SIZE_BYTES = 4;
 /** Api key, api version, correlation id: no request is shorter. */
 const MIN_FRAME_BYTES = 8;
+/** A chunk costs hundreds of bytes beside its content: small ones are joined, or a drip of bytes costs that much each (I8). */
+const SMALL_CHUNK_BYTES = 1024;
+/** Memory for joined chunks, which doubles from the least to the most as long as only small ones come. */
+const LEAST_JOINED_BYTES = 2 * SMALL_CHUNK_BYTES;
+const MOST_JOINED_BYTES = 64 * 1024;
 
 /** Limits of a {@link KafkaFramer}. */
 export interface KafkaFramerOptions {
@@ -16,8 +21,8 @@ export interface KafkaFramerOptions {
 }
 
 /**
- * Holds only bytes that arrived (a hostile size allocates nothing) and joins the pieces of a frame once, when the last
- * one is there, so the cost is linear in the input however it is chunked.
+ * Holds only bytes that arrived (a hostile size allocates nothing), small pieces joined as they come, and joins the pieces
+ * of a frame once, when the last one is there: cost and memory are linear in the input however it is chunked.
  */
 export class KafkaFramer {
   readonly #options: KafkaFramerOptions;
@@ -27,6 +32,9 @@ export class KafkaFramer {
   #bufferedBytes = 0;
   #frameBytes = -1;
   #checkedApi = false;
+  /** Memory that small chunks are joined in, and how much of it is filled: the last of the chunks is that view. */
+  #joined: Buffer | undefined;
+  #joinedBytes = 0;
 
   constructor(options: KafkaFramerOptions) {
     this.#options = options;
@@ -48,8 +56,26 @@ export class KafkaFramer {
   /** Takes a chunk, which must not be changed afterwards. */
   push(chunk: Buffer): void {
     if (chunk.length === 0) return;
-    this.#chunks.push(chunk);
+    // What comes first is most often a whole frame, which stays a view.
+    if (this.#bufferedBytes > 0 && chunk.length < SMALL_CHUNK_BYTES) this.#join(chunk);
+    else {
+      this.#joined = undefined;
+      this.#chunks.push(chunk);
+    }
     this.#bufferedBytes += chunk.length;
+  }
+
+  #join(chunk: Buffer): void {
+    let joined = this.#joined;
+    if (joined === undefined || this.#joinedBytes + chunk.length > joined.length) {
+      const sizeBytes = joined === undefined ? LEAST_JOINED_BYTES : 2 * joined.length;
+      joined = Buffer.allocUnsafeSlow(Math.min(sizeBytes, MOST_JOINED_BYTES));
+      this.#joined = joined;
+      this.#joinedBytes = 0;
+    } else this.#chunks.pop();
+    chunk.copy(joined, this.#joinedBytes);
+    this.#joinedBytes += chunk.length;
+    this.#chunks.push(joined.subarray(0, this.#joinedBytes));
   }
 
   /**

@@ -82,4 +82,33 @@ describe('KafkaFramer', () => {
     }
     expect(framer.next()).toHaveLength(sizeBytes);
   });
+
+  test('a drip of bytes holds no memory but its own: small chunks are joined as they come (I8)', () => {
+    const body = Buffer.from(Array.from({ length: 5_000 }, (_, at) => at & 0xff));
+    const framer = new KafkaFramer({ maxFrameBytes: 5_000 });
+    framer.push(frame(body).subarray(0, 5));
+    expect(framer.next()).toBeUndefined();
+    const byte = Buffer.alloc(1);
+    for (let at = 1; at < body.length; at += 1) {
+      // The same memory again: whoever still looked at it would see the last byte everywhere.
+      byte[0] = body[at]!;
+      framer.push(byte);
+      expect(framer.bufferedBytes).toBe(at + 1);
+      if (at + 1 < body.length) expect(framer.next()).toBeUndefined();
+    }
+    expect(framer.next()).toEqual(body);
+    expect([framer.bufferedBytes, framer.hasFrame]).toEqual([0, false]);
+  });
+
+  test('frames cut from joined chunks keep their bytes while more are joined', () => {
+    const bodies = Array.from({ length: 300 }, (_, n) => Buffer.alloc(8 + (n % 40), n));
+    const framer = new KafkaFramer({ maxFrameBytes: 2_000 });
+    const stream = Buffer.concat([frame(Buffer.alloc(1_500, 7)), ...bodies.map(frame)]);
+    const cut: Buffer[] = [];
+    for (let at = 0; at < stream.length; at += 13) {
+      framer.push(stream.subarray(at, at + 13));
+      for (let next = framer.next(); next !== undefined; next = framer.next()) cut.push(next);
+    }
+    expect(cut.slice(1)).toEqual(bodies);
+  });
 });
