@@ -191,6 +191,43 @@ test('N8: a route that left the table is computed once per change, not once per 
   expect(route.receivers).toHaveLength(1);
 });
 
+describe('TopicRoutes stay within their bounds, whatever topics and subscriptions clients invent (I8)', () => {
+  const receiversOf = (route: ReturnType<TopicRoutes['get']>): unknown[] =>
+    route.receivers.map(({ session }) => session);
+
+  test('topics that are too long to be remembered are routed as all others', () => {
+    const routes = new TopicRoutes(16, () => stream);
+    const topic = `t/${'x'.repeat(300)}`;
+    const session = new FakeSession(1, newFlusher());
+    const exact = subscription(session, topic);
+    routes.add(exact);
+    const route = routes.get(topic);
+    expect(receiversOf(route)).toEqual([session]);
+    expect(routes.get(topic)).not.toBe(route);
+    routes.remove(exact);
+    expect([route.receivers, routes.get(topic).receivers]).toEqual([[], []]);
+  });
+
+  test('the receivers of all topics together are bounded, and every topic keeps its own', () => {
+    const flusher = newFlusher();
+    const routes = new TopicRoutes(1_000, () => stream, 100);
+    const sessions = Array.from({ length: 10 }, (_, id) => new FakeSession(id, flusher));
+    for (const session of sessions) routes.add(subscription(session, '#'));
+    const overlapping = ['+', 't1/#'].map((filter) => subscription(sessions[0]!, filter));
+    for (const each of overlapping) routes.add(each);
+    const held = Array.from({ length: 50 }, (_, n) => routes.get(`t${n}`));
+    for (const route of [...held, ...held]) {
+      expect(new Set(receiversOf(route))).toEqual(new Set(sessions));
+      expect(routes.keptMatches).toBeLessThanOrEqual(100);
+    }
+    const late = new FakeSession(99, flusher);
+    routes.add(subscription(late, '#'));
+    for (const route of held) expect(receiversOf(route)).toContain(late);
+    routes.changeOwners(() => stream);
+    expect(routes.keptMatches).toBe(0);
+  });
+});
+
 describe('Deliverer', () => {
   test('I3: per receiver and shard, offsets ascend and none is skipped, whatever windows do', () => {
     fc.assert(

@@ -3,7 +3,7 @@ export { matchesFilter } from './filter-match.ts';
 export { FilterTrie } from './filter-trie.ts';
 export { OwnerTable } from './owner-table.ts';
 export { RecentMap } from './recent-map.ts';
-export { TopicCache } from './topic-cache.ts';
+export { MAX_REMEMBERED_TOPIC_CHARS, TopicCache } from './topic-cache.ts';
 export {
   hasWildcard,
   isSystemTopic,

@@ -2,6 +2,12 @@
 
 import { RecentMap } from './recent-map.ts';
 
+/**
+ * Longer topics are rare, and looking one up again costs less than to keep it: a table full of the longest would take
+ * gigabytes (I8).
+ */
+export const MAX_REMEMBERED_TOPIC_CHARS = 256;
+
 /** A bounded map from topic to result, valid for one generation of its source. What was not asked for lately leaves first. */
 export class TopicCache<R> {
   readonly #entries: RecentMap<string, R>;
@@ -22,9 +28,9 @@ export class TopicCache<R> {
     return this.#entries.get(topic);
   }
 
-  /** Keeps a result computed from the generation last asked for. */
+  /** Keeps a result computed from the generation last asked for, unless the topic is too long. */
   set(topic: string, result: R): void {
-    this.#entries.set(topic, result);
+    if (topic.length <= MAX_REMEMBERED_TOPIC_CHARS) this.#entries.set(topic, result);
   }
 
   /** Entries kept now. */

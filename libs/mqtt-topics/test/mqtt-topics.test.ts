@@ -4,6 +4,7 @@ import {
   hasWildcard,
   intersects,
   matchesFilter,
+  MAX_REMEMBERED_TOPIC_CHARS,
   OwnerTable,
   parseSharedFilter,
   TopicCache,
@@ -291,5 +292,14 @@ describe('TopicCache', () => {
     expect(cache.get('c', 1)).toBe(3);
     expect(cache.get('c', 2)).toBeUndefined();
     expect(cache.size).toBe(0);
+  });
+
+  it('I8: does not keep the longest topics, of which a full table would take gigabytes', () => {
+    const cache = new TopicCache<number>(16);
+    const long = 'x'.repeat(MAX_REMEMBERED_TOPIC_CHARS);
+    cache.get(long, 1);
+    cache.set(long, 1);
+    cache.set(`${long}y`, 2);
+    expect([cache.get(long, 1), cache.get(`${long}y`, 1), cache.size]).toEqual([1, undefined, 1]);
   });
 });

@@ -2,7 +2,7 @@
 // per message; computed when a topic is first seen and after a change that concerns it.
 
 import { partitionForTopic } from '@robustmq/bytes';
-import { FilterTrie, hasWildcard, RecentMap } from '@robustmq/mqtt-topics';
+import { FilterTrie, hasWildcard, MAX_REMEMBERED_TOPIC_CHARS, RecentMap } from '@robustmq/mqtt-topics';
 import { OverlappingReceiver, type Receiver, type Subscription } from './subscription.ts';
 import type { ReceivingSession } from './session-ports.ts';
 
@@ -29,6 +29,8 @@ export interface VisibleStream {
 const NOBODY: readonly Receiver[] = [];
 /** From this many receivers on, looking for one session uses a map. */
 const SCAN_RECEIVERS = 8;
+/** Matches that the routes of a tenant keep together, some 64 MB: beyond it every route is looked up anew (I8). */
+const MAX_KEPT_MATCHES = 4_000_000;
 
 /** A topic's owner and receivers. */
 export class TopicRoute {
@@ -41,6 +43,8 @@ export class TopicRoute {
   #receivers: readonly Receiver[] = NOBODY;
   #bySession: Map<ReceivingSession, Receiver> | null = null;
   #version = -1;
+  /** Matches that the table counts for it. */
+  #keptMatches = 0;
 
   constructor(table: TopicRoutes, topic: string, stream: RoutedStream | undefined) {
     this.#table = table;
@@ -52,8 +56,7 @@ export class TopicRoute {
   /** Sessions that receive the topic now, each once. */
   get receivers(): readonly Receiver[] {
     // A detached route hears of no change to exact filters: it counts them all.
-    const version = this.isDetached ? this.#table.changes : this.#table.version;
-    if (this.#version !== version) this.#refresh(version);
+    if (this.#version !== this.#currentVersion) this.#refresh();
     return this.#receivers;
   }
 
@@ -68,15 +71,37 @@ export class TopicRoute {
     return this.#bySession.get(session);
   }
 
+  get #currentVersion(): number {
+    return this.isDetached ? this.#table.changes : this.#table.version;
+  }
+
   /** The subscriptions changed in a way that concerns this topic. */
   invalidate(): void {
     this.#version = -1;
   }
 
-  #refresh(version: number): void {
-    this.#receivers = this.#table.match(this.topic);
+  /** It is no longer in the table: whoever still holds it hears of no change. */
+  detach(): void {
+    this.isDetached = true;
+    this.#table.keeps(-this.#keptMatches);
+    this.#keptMatches = 0;
+    this.#receivers = NOBODY;
     this.#bySession = null;
-    this.#version = version;
+    this.invalidate();
+  }
+
+  #refresh(): void {
+    const receivers = this.#table.match(this.topic);
+    if (!this.isDetached) {
+      const matches = matchesOf(receivers);
+      const added = matches - this.#keptMatches;
+      this.#keptMatches = matches;
+      // It may leave the table with that, as all others.
+      this.#table.keeps(added);
+    }
+    this.#receivers = receivers;
+    this.#bySession = null;
+    this.#version = this.#currentVersion;
   }
 }
 
@@ -88,12 +113,24 @@ export class TopicRoutes {
   changes = 0;
   readonly #trie = new FilterTrie<Subscription>();
   readonly #routes: RecentMap<string, TopicRoute>;
+  readonly #maxKeptMatches: number;
+  #keptMatches = 0;
   #ownerOf: (topic: string) => RoutedStream | undefined;
 
   /** @param capacity topics remembered; what was not used lately leaves first. */
-  constructor(capacity: number, ownerOf: (topic: string) => RoutedStream | undefined) {
-    this.#routes = new RecentMap(capacity, detach);
+  constructor(
+    capacity: number,
+    ownerOf: (topic: string) => RoutedStream | undefined,
+    maxKeptMatches = MAX_KEPT_MATCHES,
+  ) {
+    this.#routes = new RecentMap(capacity, (route) => route.detach());
     this.#ownerOf = ownerOf;
+    this.#maxKeptMatches = maxKeptMatches;
+  }
+
+  /** Matches that the routes in the table hold together. */
+  get keptMatches(): number {
+    return this.#keptMatches;
   }
 
   get subscriptionCount(): number {
@@ -107,14 +144,25 @@ export class TopicRoutes {
 
   #create(topic: string): TopicRoute {
     const route = new TopicRoute(this, topic, this.#ownerOf(topic));
-    this.#routes.set(topic, route);
+    if (topic.length > MAX_REMEMBERED_TOPIC_CHARS) route.detach();
+    else this.#routes.set(topic, route);
     return route;
   }
 
   /** The owners of topics changed (rule O2). */
   changeOwners(ownerOf: (topic: string) => RoutedStream | undefined): void {
     this.#ownerOf = ownerOf;
-    for (const route of this.#routes.values()) detach(route);
+    this.#forgetAll();
+  }
+
+  /** A route holds so many matches more than before: few topics with many receivers stay, many of them do not. */
+  keeps(added: number): void {
+    this.#keptMatches += added;
+    if (added > 0 && this.#keptMatches > this.#maxKeptMatches) this.#forgetAll();
+  }
+
+  #forgetAll(): void {
+    for (const route of this.#routes.values()) route.detach();
     this.#routes.clear();
   }
 
@@ -151,8 +199,8 @@ export class TopicRoutes {
   }
 }
 
-/** The route is no longer in the table: whoever still holds it hears of no change. */
-function detach(route: TopicRoute): void {
-  route.isDetached = true;
-  route.invalidate();
+function matchesOf(receivers: readonly Receiver[]): number {
+  let matches = receivers.length;
+  for (const { parts } of receivers) if (parts !== null) matches += parts.length;
+  return matches;
 }
