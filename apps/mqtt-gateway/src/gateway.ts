@@ -120,7 +120,15 @@ export class Gateway {
     const accept = (transport: Transport, peer: Peer): ByteSink | null => this.#accept(transport, peer);
     this.#tcp = new TcpListener(accept);
     this.#ws = config.ws.enabled
-      ? new WsListener({ paths: config.ws.paths, maxFrameBytes: maxFrameBytes(config), timers }, accept)
+      ? new WsListener(
+          {
+            paths: config.ws.paths,
+            maxFrameBytes: maxFrameBytes(config),
+            maxConnections: this.#limits.maxConnections,
+            timers,
+          },
+          accept,
+        )
       : undefined;
     const strangers = new RateLimitedLog(log);
     this.#rpc = new RpcServer({

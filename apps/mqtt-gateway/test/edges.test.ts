@@ -86,6 +86,16 @@ describe('WebSocket paths', () => {
     clearInterval(write);
   });
 
+  test('I8: sockets that never ask for an upgrade are connections as all others', async () => {
+    running = await start({ flags: ['--limits.maxConnections=2'] });
+    const silent = Array.from({ length: 3 }, () => connect(running.wsPort, '127.0.0.1'));
+    for (const socket of silent) socket.on('error', () => undefined).resume();
+    await until(() => silent.some((socket) => socket.destroyed), 'one too many is cut');
+    const [first, second] = silent.filter((socket) => !socket.destroyed);
+    expect([first?.destroyed, second?.destroyed]).toEqual([false, false]);
+    for (const socket of silent) socket.destroy();
+  });
+
   test('are those of the configuration', async () => {
     running = await start({ flags: ['--ws.paths=/ws,/devices/'] });
     const results = await Promise.all(['/ws', '/devices', '/mqtt', '/'].map(opens));

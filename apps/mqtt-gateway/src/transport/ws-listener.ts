@@ -22,6 +22,8 @@ export interface WsListenerOptions {
   readonly paths: readonly string[];
   /** A frame larger than this ends the connection; frames carry any number of packets. */
   readonly maxFrameBytes: number;
+  /** Sockets at once, those included that ask for no upgrade yet: nobody else would count them. */
+  readonly maxConnections: number;
   readonly timers: Timers;
 }
 
@@ -74,6 +76,7 @@ export class WsListener {
     this.#server = createServer({ requestTimeout: UPGRADE_TIMEOUT_MS }, (_request, response) => {
       response.writeHead(426, { 'content-type': 'text/plain' }).end('MQTT over WebSocket only\n');
     });
+    this.#server.maxConnections = options.maxConnections;
     this.#server.on('upgrade', (request, socket: Duplex, head: Buffer) => {
       // From here on the server hears nothing of the socket any more: a peer that resets it ends only itself (N9).
       socket.on('error', onError);
