@@ -37,7 +37,7 @@ interface Watcher {
   at: number;
   unsent: number;
   unsentBytes: number;
-  /** When it last took something. */
+  /** When it last took something, or got something after it had taken all. */
   tookAtMs: number;
 }
 
@@ -138,6 +138,8 @@ export class WatchHub {
     if (watcher.unsent >= MAX_UNSENT_MESSAGES || watcher.unsentBytes >= MAX_UNSENT_BYTES) return false;
     const next = this.#nextOf(watcher);
     if (next === undefined) return false;
+    // Before there was nothing that it could have taken.
+    if (watcher.unsent === 0) watcher.tookAtMs = this.#parts.clock.monotonicMs();
     watcher.at++;
     watcher.unsent++;
     watcher.unsentBytes += next.bytes;

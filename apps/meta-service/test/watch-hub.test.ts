@@ -267,6 +267,17 @@ describe('watch', () => {
     expect(idle.failure).toBeUndefined();
   });
 
+  test('N7: a watcher for which there was nothing has half a minute from when there is something', async () => {
+    const watcher = await watch(0n);
+    await clock.advance(60_000);
+    watcher.isStuck = true;
+    publish();
+    await clock.advance(20_000);
+    expect([watcher.received.length, watcher.failure]).toEqual([2, undefined]);
+    await clock.advance(20_000);
+    expect(watcher.failure).toMatchObject({ code: 'quota_exceeded' });
+  });
+
   test('what becomes free while the others are served is not forgotten', async () => {
     const watchers: Watcher[] = [];
     for (let i = 0; i < 20; i++) watchers.push(await watch(0n));
