@@ -31,6 +31,8 @@ let skewMs: number;
 let filters: SlowFilters;
 let frames: FilterFrames;
 let visible: Shard[];
+/** How often the visible shards were asked for. */
+let looks: number;
 let revision: number;
 let waiting: (() => void)[];
 const answers: string[] = [];
@@ -55,6 +57,7 @@ beforeEach(() => {
   visible[0]!.describe(factsOf(1, 'mqtt', ''));
   visible[1]!.describe(factsOf(2, 'orders', 'orders/#'));
   revision = 5;
+  looks = 0;
   waiting = [];
   answers.length = 0;
   events.length = 0;
@@ -68,7 +71,10 @@ beforeEach(() => {
         resume: ({ streamId }: Shard, offset: number) => void events.push(`resume ${streamId} at ${offset}`),
       }) as unknown as GatewayTail,
     shardOf: (streamId) => visible[streamId - 1]!,
-    visibleShards: () => visible,
+    visibleShards: () => {
+      looks++;
+      return visible;
+    },
     whenRevision: (wanted, callback) => (revision >= wanted ? callback() : void waiting.push(callback)),
     flush: () => void events.push('flush'),
     send: (frame) => noted(frame),
@@ -133,6 +139,12 @@ test('X5: the tail goes on where the gateway has been, and what it has for it le
   receive(1, { add: adding(20), resume: [{ streamId: 2, shard: 0, offset: 4n }] });
   await settle();
   expect(events).toEqual(['resume 2 at 4', 'flush', 'answer']);
+});
+
+test('N8: a frame that only takes filters away, or goes on with tails, looks for no stream', async () => {
+  receive(1, { remove: [1], resume: [{ streamId: 2, shard: 0, offset: 4n }] });
+  await settle();
+  expect([answers, looks]).toEqual([['1: '], 1]);
 });
 
 test('what is no filter is refused, and the next frame goes on', async () => {

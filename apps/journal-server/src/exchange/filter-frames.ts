@@ -130,9 +130,9 @@ export class FilterFrames {
     const { turns } = this.#host;
     const concerned = new Set<number>();
     const asked = new Set<number>();
-    for (;;) {
+    while (wanted.length > 0) {
       const shard = firstOf(this.#host.visibleShards(), ({ streamId }) => !asked.has(streamId));
-      if (shard === undefined || this.#isClosed) return concerned;
+      if (shard === undefined || this.#isClosed) break;
       asked.add(shard.streamId);
       const stream = shard.stream!;
       for (const { tenant, filter } of wanted) {
@@ -142,6 +142,7 @@ export class FilterFrames {
         break;
       }
     }
+    return concerned;
   }
 }
 
