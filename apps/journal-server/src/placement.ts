@@ -60,8 +60,8 @@ export class Placement {
   readonly #placed = new Map<number, ReadonlySet<number>>();
   /** What is held of each stream. */
   readonly #held = new Map<number, Set<Shard>>();
-  /** Streams whose rows have changed since they were followed. */
-  readonly #due = new Set<number>();
+  /** Streams whose rows have changed since they were followed, and how many of those rows have been followed. */
+  readonly #due = new Map<number, number>();
   /** Shards whose id is still another's, by key. */
   readonly #makingWay = new Set<number>();
   #hasLooked = false;
@@ -100,7 +100,7 @@ export class Placement {
 
   /** Rows of these streams have changed: {@link follow} looks at them. */
   changed(streamIds: Iterable<number>): void {
-    for (const streamId of streamIds) this.#due.add(streamId);
+    for (const streamId of streamIds) this.#due.set(streamId, 0);
   }
 
   /**
@@ -110,13 +110,13 @@ export class Placement {
   follow(): boolean {
     const { clock } = this.#options;
     this.#turnStartMs = clock.monotonicMs();
-    if (this.#createAgainMs !== Infinity) this.#everythingChanged();
+    if (this.retry(this.#turnStartMs)) this.#everythingChanged();
     let hasLost = false;
-    for (const streamId of this.#due) {
+    for (const [streamId, from] of this.#due) {
       this.#due.delete(streamId);
-      const { isWhole, isLess } = this.#followStream(streamId);
+      const { next, isLess } = this.#followStream(streamId, from);
       hasLost ||= isLess;
-      if (!isWhole) this.#due.add(streamId);
+      if (next !== undefined) this.#due.set(streamId, next);
       if (this.#isSpent) break;
     }
     if (hasLost || (!this.#hasLooked && this.#due.size === 0) || this.#holdsOthers()) {
@@ -141,33 +141,46 @@ export class Placement {
 
   #everythingChanged(): void {
     this.#createAgainMs = Infinity;
-    for (const streamId of this.#held.keys()) this.#due.add(streamId);
-    for (const { streamId } of this.#options.cluster.streams()) this.#due.add(streamId);
+    this.changed(this.#held.keys());
+    for (const { streamId } of this.#options.cluster.streams()) this.#due.set(streamId, 0);
   }
 
-  /** Answers whether all of the stream was looked at, and whether something is held that was placed here before. */
-  #followStream(streamId: number): { readonly isWhole: boolean; readonly isLess: boolean } {
+  /**
+   * Follows the rows of a stream from one of them on, one at least: a slice that is used up before anything new is done would
+   * be begun for ever. Answers where to go on, and whether something is held that was placed here before.
+   */
+  #followStream(
+    streamId: number,
+    from: number,
+  ): { readonly next: number | undefined; readonly isLess: boolean } {
     const { cluster, events } = this.#options;
     const stream = cluster.stream(streamId);
     const rows = stream?.shards.filter((row) => this.#isHere(row)) ?? [];
+    let next = from;
+    while (stream !== undefined && next < rows.length) {
+      this.#place(stream, rows[next++]!);
+      if (this.#isSpent) break;
+    }
     const placed = new Set<number>();
-    let isWhole = true;
     for (const row of rows) {
       const key = shardKey(streamId, row.shard);
-      const shard =
-        this.#shards.get(key) ?? (this.#isSpent ? undefined : this.#create(key, stream!, row.shard));
-      isWhole &&= shard !== undefined || !this.#isSpent;
-      if (shard !== undefined && isAnothers(shard, stream!)) continue;
-      placed.add(key);
-      if (shard === undefined) continue;
-      this.#unplaced.delete(key);
-      shard.describe(factsOf(stream!));
-      events.placed(shard, row);
+      const shard = this.#shards.get(key);
+      if (shard === undefined || !isAnothers(shard, stream!)) placed.add(key);
     }
     events.seen(streamId, rows);
     if (placed.size > 0) this.#placed.set(streamId, placed);
     else this.#placed.delete(streamId);
-    return { isWhole, isLess: this.#leaveOthers(streamId, placed) };
+    const isLess = this.#leaveOthers(streamId, placed);
+    return { next: next < rows.length ? next : undefined, isLess };
+  }
+
+  #place(stream: StreamView, row: ShardView): void {
+    const key = shardKey(stream.streamId, row.shard);
+    const shard = this.#shards.get(key) ?? this.#create(key, stream, row.shard);
+    if (shard === undefined || isAnothers(shard, stream)) return;
+    this.#unplaced.delete(key);
+    shard.describe(factsOf(stream));
+    this.#options.events.placed(shard, row);
   }
 
   #isHere({ replicas }: ShardView): boolean {
@@ -272,15 +285,17 @@ export class Placement {
   /** Answers the ids of which nothing is left here. */
   async #removeStreams(deleted: readonly DeletedStream[]): Promise<number[]> {
     const { quarantine } = this.#options.directory;
+    const marks = quarantine.shards;
+    const files = this.#files.of(deleted);
     const removed: number[] = [];
     const held: DeletedStream[] = [];
     const shards: Shard[] = [];
     for (const stream of deleted) {
       const own = [...(this.#held.get(stream.streamId) ?? [])];
-      const marked = quarantine.shards.filter(({ streamId }) => streamId === stream.streamId);
+      const marked = marks.filter(({ streamId }) => streamId === stream.streamId);
       if ([...own, ...marked].some((shard) => this.#isAnothers(shard, stream))) continue;
       removed.push(stream.streamId);
-      if (own.length > 0 || marked.length > 0 || this.#files.of(stream).length > 0) held.push(stream);
+      if (own.length > 0 || marked.length > 0 || files.has(stream.streamId)) held.push(stream);
       shards.push(...own);
     }
     if (held.length === 0) return removed;

@@ -3,6 +3,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { NodeDisk } from '@robustmq/commit-log';
+import { BrokerError } from '@robustmq/errors';
 import { systemClock, TURN_BUDGET_MS } from '@robustmq/runtime';
 import { FakeCluster } from './fake-cluster.ts';
 import { batchOf } from './records.ts';
@@ -16,6 +18,8 @@ const LOOK_MS = 0.5;
 class CountedCluster extends FakeCluster {
   readonly looked: number[] = [];
   skewMs = 0;
+  /** What a look at the clock takes. */
+  clockMs = 0;
 
   override port(identity: Parameters<FakeCluster['port']>[0]): ReturnType<FakeCluster['port']> {
     const port = super.port(identity);
@@ -30,21 +34,50 @@ class CountedCluster extends FakeCluster {
   }
 }
 
+/** A disk without room for shards. */
+class FullDisk extends NodeDisk {
+  isFull = false;
+  refused = 0;
+  listed = 0;
+
+  override makeDirectory(path: string): void {
+    if (!this.isFull || !path.includes('/shards/')) return super.makeDirectory(path);
+    this.refused++;
+    // So long that it ends the slice.
+    cluster.skewMs += TURN_BUDGET_MS;
+    throw new BrokerError('storage_full', 'no room for a shard');
+  }
+
+  override list(path: string): string[] {
+    if (path.endsWith('/shards')) this.listed++;
+    return super.list(path);
+  }
+}
+
 let dataDirectory: string;
 let cluster: CountedCluster;
+let disk: FullDisk;
 let running: RunningJournal;
+/** Where the clock stands still but for the skew. */
+let stillMs: number | undefined;
+
+const followed = (): Promise<void> =>
+  until(() => running.journal.waits.reached(cluster.revision), 'the whole view');
 
 beforeEach(async () => {
   dataDirectory = await mkdtemp(path.join(tmpdir(), 'journal-'));
   cluster = new CountedCluster();
   for (let streamId = 1; streamId <= STREAMS; streamId++) cluster.create(streamId, REPLICA);
+  disk = new FullDisk();
+  stillMs = undefined;
   running = await startJournal({
     dataDirectory,
     cluster,
+    disk,
     incarnation: 1,
     clock: {
       nowMs: () => systemClock.nowMs(),
-      monotonicMs: () => systemClock.monotonicMs() + cluster.skewMs,
+      monotonicMs: () => (stillMs ?? systemClock.monotonicMs()) + (cluster.skewMs += cluster.clockMs),
     },
   });
   await until(
@@ -55,6 +88,7 @@ beforeEach(async () => {
     () => [...running.journal.shards.values()].every(({ leader }) => leader !== undefined),
     'leaders',
   );
+  await followed();
   cluster.looked.length = 0;
 });
 
@@ -110,4 +144,42 @@ test('what is appended to a shard whose new epoch has not been followed yet is a
     ),
   );
   expect(codes).toEqual([undefined, undefined]);
+});
+
+test('N8: a stream whose shards take more than a slice is followed to its last', async () => {
+  const streamId = STREAMS + 1;
+  cluster.clockMs = 1;
+  cluster.create(streamId, REPLICA, { shards: 4 * TURN_BUDGET_MS });
+  const led = (): number =>
+    [...running.journal.shards.values()].filter(
+      (shard) => shard.streamId === streamId && shard.leader !== undefined,
+    ).length;
+  await until(() => led() === 4 * TURN_BUDGET_MS, 'all shards');
+});
+
+test('N8: shards that a full disk keeps out are tried again only after a while', async () => {
+  const count = 10;
+  stillMs = systemClock.monotonicMs();
+  disk.isFull = true;
+  for (let streamId = STREAMS + 1; streamId <= STREAMS + count; streamId++) cluster.create(streamId, REPLICA);
+  await followed();
+  const { refused } = disk;
+  expect(refused).toBeGreaterThanOrEqual(count);
+  for (let turn = 0; turn < 20 * count; turn++) await new Promise(setImmediate);
+  expect(disk.refused).toBe(refused);
+  disk.isFull = false;
+  stillMs += 3_000;
+  await until(() => running.journal.shards.size === STREAMS + count, 'room');
+});
+
+test('N8: the directories of many deleted streams are looked for once', async () => {
+  const listed = disk.listed;
+  for (let streamId = 2; streamId <= STREAMS; streamId++) {
+    cluster.deletions.set(streamId, { streamId, topicId: `topic-${streamId}` });
+    cluster.streams.delete(streamId);
+  }
+  cluster.delete(1);
+  await until(() => cluster.deletions.size === 0, 'deletions');
+  expect(disk.listed - listed).toBeLessThan(10);
+  expect(running.journal.shards.size).toBe(0);
 });

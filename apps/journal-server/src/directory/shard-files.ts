@@ -20,15 +20,24 @@ export class ShardFiles {
     this.#dataDirectory = dataDirectory;
   }
 
-  /** Names of a stream's shard directories, those that were set aside included. */
-  of({ streamId, topicId }: DeletedStream): string[] {
-    const names = this.#disk.list(shardsDirectory(this.#dataDirectory));
-    return names.filter((name) => {
-      if (parseShardName(name)?.streamId === streamId) return true;
+  /**
+   * Names of shard directories by the stream that they are of, those that were set aside included. The disk is asked once for
+   * however many streams (rule N8).
+   */
+  of(streams: readonly DeletedStream[]): ReadonlyMap<number, readonly string[]> {
+    const topicIds = new Map(streams.map(({ streamId, topicId }) => [streamId, topicId]));
+    const found = new Map<number, string[]>();
+    for (const name of this.#disk.list(shardsDirectory(this.#dataDirectory))) {
       const [, aside, asideTopicId] = SET_ASIDE.exec(name) ?? [];
-      const isItsOwn = asideTopicId === undefined || asideTopicId === encodeURIComponent(topicId);
-      return Number(aside) === streamId && isItsOwn;
-    });
+      const streamId = aside === undefined ? parseShardName(name)?.streamId : Number(aside);
+      const topicId = streamId === undefined ? undefined : topicIds.get(streamId);
+      if (streamId === undefined || topicId === undefined) continue;
+      if (asideTopicId !== undefined && asideTopicId !== encodeURIComponent(topicId)) continue;
+      const names = found.get(streamId);
+      if (names === undefined) found.set(streamId, [name]);
+      else names.push(name);
+    }
+    return found;
   }
 
   /** Whether a shard's directory has records. */
@@ -64,7 +73,7 @@ export class ShardFiles {
   async remove(streams: readonly DeletedStream[], marks: QuarantineMarks): Promise<void> {
     const directory = shardsDirectory(this.#dataDirectory);
     const doomed: string[] = [];
-    for (const name of streams.flatMap((stream) => this.of(stream))) {
+    for (const name of [...this.of(streams).values()].flat()) {
       const path = `${directory}/${name}`;
       await this.#disk.removeDirectory(`${path}${DELETED}`);
       this.#disk.rename(path, `${path}${DELETED}`);
