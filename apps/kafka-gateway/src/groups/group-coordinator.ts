@@ -61,6 +61,8 @@ export class GroupCoordinator {
   #nextToken = 1;
   #stopClock: Cancel | undefined;
   #isStopped = false;
+  /** How often everything was given up. */
+  #resignations = 0;
 
   constructor(options: GroupCoordinatorOptions) {
     this.#options = options;
@@ -85,6 +87,7 @@ export class GroupCoordinator {
 
   /** The lease of this gateway has ended or is about to: it coordinates nothing any more (rule F1). */
   resignAll(): void {
+    this.#resignations += 1;
     for (const groupId of [...this.#groups.keys()]) this.#drop(groupId);
   }
 
@@ -114,9 +117,11 @@ export class GroupCoordinator {
       known.usedAtMs = this.#options.nowMs();
       return known;
     }
-    // Whoever comes second waits for the first; one that must create does not settle for 'missing'.
-    const running = this.#opening.get(groupId);
-    if (running !== undefined) {
+    // Whoever comes later waits for the first; one that must create does not settle for 'missing', nor does it claim beside
+    // another that waited as well: a group has one object here, or members of the other one would wait for ever.
+    for (;;) {
+      const running = this.#opening.get(groupId);
+      if (running === undefined) break;
       const opened = await running;
       if (opened !== 'missing' || !create) return opened;
     }
@@ -130,6 +135,7 @@ export class GroupCoordinator {
   async #claim(groupId: string, create: boolean): Promise<Opened> {
     const { store, selfNodeId, log, config, nowMs } = this.#options;
     if (this.#groups.size >= this.#options.maxGroups) return 'COORDINATOR_NOT_AVAILABLE';
+    const resignations = this.#resignations;
     try {
       if (!create) {
         const [claim] = await store.lookup([groupId]);
@@ -137,8 +143,8 @@ export class GroupCoordinator {
         if (claim.live && claim.nodeId !== selfNodeId) return 'NOT_COORDINATOR';
       }
       const { granted, claim, stored } = await store.claim(groupId);
-      // A claim that comes too late ends with the lease.
-      if (!granted || this.#isStopped) return 'NOT_COORDINATOR';
+      // A claim that comes too late ended with its lease: another gateway may hold the group by now (F1).
+      if (!granted || this.#isStopped || this.#resignations !== resignations) return 'NOT_COORDINATOR';
       const owned = this.#own(groupId, claim.coordinatorEpoch, config, stored);
       if (stored !== undefined) owned.group.restore(stored, nowMs());
       this.#groups.set(groupId, owned);
