@@ -1,10 +1,12 @@
 // Groups in meta, through the contract.
-import type {
-  GroupClaim as ClaimMessage,
-  GroupHead,
-  GroupMember,
-  GroupTarget,
-  OffsetRow,
+import {
+  MAX_GROUP_LOOKUPS,
+  MAX_GROUP_OFFSETS,
+  type GroupClaim as ClaimMessage,
+  type GroupHead,
+  type GroupMember,
+  type GroupTarget,
+  type OffsetRow,
 } from '@robustmq/rpc';
 import type {
   ClaimResult,
@@ -81,12 +83,16 @@ export class GroupStore implements GroupStorePort {
   }
 
   async lookup(groupIds: readonly string[]): Promise<(GroupClaim | undefined)[]> {
-    const groups = groupIds.map((groupId) => ({ tenant: this.#tenant, groupId }));
-    const { claims } = await this.#meta.persist(
-      () => this.#meta.groups.lookupGroups({ groups }),
-      LINEARIZABLE_ATTEMPTS,
-    );
-    return claims.map(claimView);
+    const found: (GroupClaim | undefined)[] = [];
+    for (const ids of inSlices(groupIds, MAX_GROUP_LOOKUPS)) {
+      const groups = ids.map((groupId) => ({ tenant: this.#tenant, groupId }));
+      const { claims } = await this.#meta.persist(
+        () => this.#meta.groups.lookupGroups({ groups }),
+        LINEARIZABLE_ATTEMPTS,
+      );
+      for (const claim of claims) found.push(claimView(claim));
+    }
+    return found;
   }
 
   async putRows(groupId: string, coordinatorEpoch: number, changes: GroupRowChanges): Promise<void> {
@@ -101,13 +107,15 @@ export class GroupStore implements GroupStorePort {
     coordinatorEpoch: number,
     offsets: readonly CommittedOffset[],
   ): Promise<void> {
-    const rows = offsets.map((row) => ({
-      ...row,
-      offset: BigInt(row.offset),
-      committedAtMs: BigInt(row.committedAtMs),
-    }));
-    const request = { ...this.#command(groupId), coordinatorEpoch, offsets: rows };
-    await this.#meta.persist(() => this.#meta.groups.commitOffsets(request));
+    for (const slice of inSlices(offsets, MAX_GROUP_OFFSETS)) {
+      const rows = slice.map((row) => ({
+        ...row,
+        offset: BigInt(row.offset),
+        committedAtMs: BigInt(row.committedAtMs),
+      }));
+      const request = { ...this.#command(groupId), coordinatorEpoch, offsets: rows };
+      await this.#meta.persist(() => this.#meta.groups.commitOffsets(request));
+    }
   }
 
   async fetchOffsets(groupId: string, shards: Shards | null): Promise<CommittedOffset[]> {
@@ -149,6 +157,10 @@ export class GroupStore implements GroupStorePort {
       if (!page.more || page.groups.length === 0) return;
     }
   }
+}
+
+function* inSlices<T>(items: readonly T[], most: number): Generator<readonly T[], void, undefined> {
+  for (let at = 0; at < items.length; at += most) yield items.slice(at, at + most);
 }
 
 /** A group that nobody ever claimed has an empty coordinator. */

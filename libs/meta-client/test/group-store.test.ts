@@ -2,6 +2,10 @@
 import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import {
   ClaimGroupResponseSchema,
+  CommitOffsetsResponseSchema,
+  LookupGroupsResponseSchema,
+  MAX_GROUP_LOOKUPS,
+  MAX_GROUP_OFFSETS,
   MAX_GROUP_ROWS,
   PutGroupRowsRequestSchema,
   PutGroupRowsResponseSchema,
@@ -22,6 +26,9 @@ class MetaOfOneGroup {
   readonly members = new Map<string, GroupMember>();
   readonly targets = new Map<string, GroupTarget>();
   granted = true;
+  /** Sizes of the other calls, as they came. */
+  readonly lookups: number[] = [];
+  readonly commits: number[] = [];
   /** Commands that are still taken. */
   left = Number.POSITIVE_INFINITY;
   reads = 0;
@@ -42,6 +49,15 @@ class MetaOfOneGroup {
             ...(this.head && { head: this.head }),
           }),
         ),
+      lookupGroups: ({ groups }: { readonly groups: readonly { readonly groupId: string }[] }) => {
+        this.lookups.push(groups.length);
+        const claims = groups.map(({ groupId }) => ({ coordinatorNodeId: groupId }));
+        return Promise.resolve(create(LookupGroupsResponseSchema, { claims }));
+      },
+      commitOffsets: ({ offsets }: { readonly offsets: readonly unknown[] }) => {
+        this.commits.push(offsets.length);
+        return Promise.resolve(create(CommitOffsetsResponseSchema));
+      },
       readGroupRows: ({ place }: { readonly place: Uint8Array }) =>
         Promise.resolve(this.#page(Number(Buffer.from(place).toString() || '0'))),
       putGroupRows: (request: MessageInitShape<typeof PutGroupRowsRequestSchema>) => {
@@ -176,6 +192,26 @@ test.each([
     expect((await store.claim('g')).stored?.isComplete).toBe(true);
   },
 );
+
+test('N13: more groups than one lookup takes are looked up in several, in the order asked', async () => {
+  const ids = Array.from({ length: MAX_GROUP_LOOKUPS + 1 }, (_, n) => `g${n}`);
+  const claims = await store.lookup(ids);
+  expect(claims.map((claim) => claim?.nodeId)).toEqual(ids);
+  expect(meta.lookups).toEqual([MAX_GROUP_LOOKUPS, 1]);
+});
+
+test('N13: more offsets than one commit takes are committed in several', async () => {
+  const offsets = Array.from({ length: MAX_GROUP_OFFSETS + 5 }, (_, shard) => ({
+    streamId: 1,
+    shard,
+    offset: 7,
+    leaderEpoch: -1,
+    metadata: '',
+    committedAtMs: 0,
+  }));
+  await store.commitOffsets('g', 4, offsets);
+  expect(meta.commits).toEqual([MAX_GROUP_OFFSETS, 5]);
+});
 
 test('K2: who ends between two commands of a change leaves it marked as half', async () => {
   await store.putRows('g', 4, changesOf(2));

@@ -8,6 +8,7 @@ import {
   DeleteOffsetsResponseSchema,
   GroupClaimSchema,
   GroupRowSchema,
+  MAX_GROUP_OFFSETS,
   NodeIdentitySchema,
   OffsetRowSchema,
   PutGroupRowsResponseSchema,
@@ -27,9 +28,6 @@ import { checkClaim, claim, UNCLAIMED, type Claim } from './claims.ts';
 import { dataCommand, type AnyDataCommand } from './commands.ts';
 import { changeGroupRows, dropGroupRows } from './group-rows.ts';
 import { afterPrefix, groupKey, idleGroupKey, offsetKey, offsetsPrefix } from './keys.ts';
-
-/** Offsets in one commit. */
-export const MAX_OFFSETS_PER_COMMIT = 10_000;
 
 /**
  * Commits of a group without members renew its time only after this long: else each would write the group as well. The time
@@ -96,8 +94,8 @@ function putGroupRows(view: ApplyView, request: PutGroupRowsRequest, nowMs: bigi
 function commitOffsets(view: ApplyView, request: CommitOffsetsRequest, nowMs: bigint): Uint8Array {
   const key = keyOf(request.group);
   const group = claimed(view, request);
-  if (request.offsets.length > MAX_OFFSETS_PER_COMMIT)
-    throw new BrokerError('too_large', `at most ${MAX_OFFSETS_PER_COMMIT} offsets at a time`);
+  if (request.offsets.length > MAX_GROUP_OFFSETS)
+    throw new BrokerError('too_large', `at most ${MAX_GROUP_OFFSETS} offsets at a time`);
   const renews = isWithoutMembers(group) && nowMs - group.idleSinceMs >= BigInt(RENEW_AFTER_MS);
   const hasOffsets = group.hasOffsets || request.offsets.length > 0;
   if (renews || hasOffsets !== group.hasOffsets) {

@@ -8,6 +8,7 @@ import {
   DeleteGroupsResponseSchema,
   DeleteOffsetsResponseSchema,
   GroupClaimSchema,
+  MAX_GROUP_LOOKUPS,
   OffsetRowSchema,
   PutGroupRowsResponseSchema,
   type Command,
@@ -28,7 +29,6 @@ import { checkKey } from './data-batches.ts';
 import { readGroupRows } from './group-pages.ts';
 
 const MAX_LISTED = 1_000;
-const MAX_LOOKUPS = 1_000;
 /** Offsets in one answer; a group has one per partition it ever committed. */
 const MAX_OFFSETS = 50_000;
 /** Members and targets in one answer. */
@@ -96,8 +96,8 @@ function groupWrites(meta: Meta): Omit<ServiceImplementation<typeof GroupService
 function groupReads(meta: Meta): Pick<ServiceImplementation<typeof GroupService>, Reads> {
   return {
     lookupGroups: async ({ groups }) => {
-      if (groups.length > MAX_LOOKUPS)
-        throw new BrokerError('too_large', `at most ${MAX_LOOKUPS} groups at a time`);
+      if (groups.length > MAX_GROUP_LOOKUPS)
+        throw new BrokerError('too_large', `at most ${MAX_GROUP_LOOKUPS} groups at a time`);
       await meta.readIndex();
       return { claims: await Promise.all(groups.map((group) => readClaim(meta, checked(group)))) };
     },
