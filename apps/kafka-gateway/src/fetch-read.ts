@@ -6,7 +6,8 @@ import {
   type FetchResponseInput,
   type KafkaErrorName,
 } from '@robustmq/kafka-codec';
-import { codecOf, completeBatchBytes } from '@robustmq/record-batch';
+import { codecOf } from '@robustmq/record-batch';
+import { batchHeaders } from './batch-headers.ts';
 import type { RequestContext } from './context.ts';
 import { kafkaErrorOf } from './error-table.ts';
 import type { SessionPartition } from './fetch-session-cache.ts';
@@ -198,7 +199,7 @@ function partitionData(
   const marks = { partitionIndex, highWatermark, lastStableOffset, logStartOffset };
   if (result.error !== undefined)
     return { ...marks, errorCode: kafkaErrorOf(result.error), records: NO_RECORDS };
-  if (apiVersion < ZSTD_VERSION && result.batches.some(holdsZstd)) {
+  if (apiVersion < ZSTD_VERSION && holdsZstd(result.batches)) {
     return { ...marks, errorCode: KAFKA_ERRORS.UNSUPPORTED_COMPRESSION_TYPE, records: NO_RECORDS };
   }
   const aborted = request.isolationLevel === READ_COMMITTED ? result.aborted : null;
@@ -213,12 +214,7 @@ function partitionData(
   };
 }
 
-function holdsZstd(batches: Buffer): boolean {
-  for (let at = 0; at < batches.length;) {
-    const sizeBytes = completeBatchBytes(batches, at, batches.length);
-    if (sizeBytes === 0) return false;
-    if (codecOf(batches, at) === ZSTD) return true;
-    at += sizeBytes;
-  }
+function holdsZstd(pieces: readonly Buffer[]): boolean {
+  for (const header of batchHeaders(pieces)) if (codecOf(header, 0) === ZSTD) return true;
   return false;
 }

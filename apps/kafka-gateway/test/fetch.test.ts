@@ -153,8 +153,11 @@ describe('Fetch', () => {
     await append(streamId, zstdBatch(['z'.repeat(1000)]));
     const code = async (version: number) =>
       (await client.call(FETCH, version, request([{ topic: 't' }]))).responses[0]?.partitions[0]?.errorCode;
-    expect(await code(9)).toBe(KAFKA_ERRORS.UNSUPPORTED_COMPRESSION_TYPE);
-    expect(await code(10)).toBe(KAFKA_ERRORS.NONE);
+    for (const pieceBytes of [Infinity, 100]) {
+      running.journal.pieceBytes = pieceBytes;
+      expect(await code(9)).toBe(KAFKA_ERRORS.UNSUPPORTED_COMPRESSION_TYPE);
+      expect(await code(10)).toBe(KAFKA_ERRORS.NONE);
+    }
   });
 
   test('read_committed is passed on and gets the list of aborted transactions', async () => {

@@ -43,6 +43,8 @@ export class FakeJournal implements JournalPort {
   produceError: BrokerError | undefined;
   fetchError: BrokerError | undefined;
   queryError: BrokerError | undefined;
+  /** What is read comes in pieces of so many bytes, wherever a batch ends. */
+  pieceBytes = Infinity;
   /** Holds answers back until the test lets them go. */
   hold = false;
   readonly held: (() => void)[] = [];
@@ -149,7 +151,7 @@ export class FakeJournal implements JournalPort {
         streamId: section.streamId,
         shard: section.shard,
         error,
-        batches,
+        batches: this.#inPieces(batches),
         sizeBytes,
         highWatermark: shard.endOffset,
         lastStableOffset: shard.endOffset,
@@ -159,6 +161,15 @@ export class FakeJournal implements JournalPort {
         diverging: undefined,
       };
     });
+  }
+
+  #inPieces(batches: readonly Buffer[]): Buffer[] {
+    if (this.pieceBytes === Infinity) return [...batches];
+    const whole = Buffer.concat(batches);
+    const pieces: Buffer[] = [];
+    for (let at = 0; at < whole.length; at += this.pieceBytes)
+      pieces.push(whole.subarray(at, at + this.pieceBytes));
+    return pieces;
   }
 
   listOffsets(queries: readonly OffsetQuery[]): Promise<readonly OffsetAnswer[]> {
