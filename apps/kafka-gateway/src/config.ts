@@ -143,6 +143,14 @@ export const kafkaGatewayConfig = defineConfig(
         `has to be ${PRODUCE_OVERHEAD_BYTES} bytes more than kafka.maxBatchBytes (${kafka.maxBatchBytes}), or batches that are allowed could not come`,
       );
     }
+    for (const limit of ['maxRequestBytes', 'maxControlRequestBytes'] as const) {
+      if (kafka.requestMemory < kafka[limit]) {
+        problem(
+          ['kafka', 'requestMemory'],
+          `is below kafka.${limit} (${kafka[limit]}): a request that is allowed would never have come`,
+        );
+      }
+    }
     if (groups.minSessionTimeout > groups.maxSessionTimeout) {
       problem(['groups', 'minSessionTimeout'], 'is above groups.maxSessionTimeout: no member could join');
     }

@@ -155,6 +155,7 @@ export class KafkaConnection implements RequestHost {
       this.refuse(error);
     } finally {
       this.#pumping = false;
+      if (!this.#isInLargeRequest) this.#shared.budget.passed(this.#resume);
     }
   }
 
@@ -175,11 +176,14 @@ export class KafkaConnection implements RequestHost {
     return !budget.exhausted || this.#queue.length === 0;
   }
 
-  /** Without memory to spare a connection may still send something small, so that nobody is shut out. */
+  /** Without memory to spare a connection may still send something small, and one at a time the rest of something large. */
   #mayRead(): boolean {
-    return (
-      this.#mayTake() && (!this.#shared.budget.exhausted || this.#held.requestBytes < SMALL_REQUEST_BYTES)
-    );
+    const { budget } = this.#shared;
+    return this.#mayTake() && (!budget.exhausted || !this.#isInLargeRequest || budget.mayPass(this.#resume));
+  }
+
+  get #isInLargeRequest(): boolean {
+    return this.#queue.length === 0 && this.#held.requestBytes >= SMALL_REQUEST_BYTES;
   }
 
   #unsentBytes(): number {

@@ -5,6 +5,7 @@ export class MemoryBudget {
   readonly #limitBytes: number;
   #usedBytes = 0;
   #waiting = new Set<() => void>();
+  #passing: (() => void) | undefined;
 
   constructor(limitBytes: number) {
     this.#limitBytes = limitBytes;
@@ -32,8 +33,29 @@ export class MemoryBudget {
     this.#waiting.add(resume);
   }
 
+  /**
+   * Whether who waits with this callback may go on without room. One at a time may, until {@link passed}: else those that have
+   * sent a part of something large would wait for each other, and none of them ever be done (N7).
+   */
+  mayPass(resume: () => void): boolean {
+    this.#passing ??= resume;
+    return this.#passing === resume;
+  }
+
+  /** Needs that no longer: the next one may. */
+  passed(resume: () => void): void {
+    if (this.#passing !== resume) return;
+    this.#passing = undefined;
+    for (const next of [...this.#waiting]) {
+      if (this.#passing !== undefined) return;
+      this.#waiting.delete(next);
+      next();
+    }
+  }
+
   /** Forgets a callback. */
   forget(resume: () => void): void {
     this.#waiting.delete(resume);
+    this.passed(resume);
   }
 }

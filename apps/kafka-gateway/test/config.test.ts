@@ -33,3 +33,14 @@ test('N13: the shortest session of a member is not longer than the longest', () 
     /groups\.minSessionTimeout: is above groups\.maxSessionTimeout/,
   );
 });
+
+test('N13: the memory for requests holds any one that is allowed', () => {
+  const batches = '--kafka.maxBatchBytes=1MiB';
+  expect(() => load(batches, '--kafka.requestMemory=2MiB', '--kafka.maxRequestBytes=3MiB')).toThrow(
+    /kafka\.requestMemory: is below kafka\.maxRequestBytes/,
+  );
+  expect(() => load('--kafka.requestMemory=16MiB', '--kafka.maxControlRequestBytes=32MiB')).toThrow(
+    /kafka\.requestMemory: is below kafka\.maxControlRequestBytes/,
+  );
+  expect(load('--kafka.requestMemory=16MiB').kafka.requestMemory).toBe(16 * 1024 * 1024);
+});

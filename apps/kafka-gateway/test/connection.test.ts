@@ -368,6 +368,31 @@ describe('KafkaConnection', () => {
     await until(() => running.gateway.requestBytes === 0);
   });
 
+  test('N7: those that have sent parts of large requests, and fill the memory with them, all come to an end', async () => {
+    const clients = [
+      await start({ requestMemoryBytes: 1_000_000, limits: { firstRequestTimeoutMs: 60_000 } }),
+    ];
+    running.meta.add('t');
+    while (clients.length < 4) clients.push(await running.client());
+    const records = batchOf(['x'.repeat(800_000)]);
+    const request = {
+      ...produceOf(0),
+      topicData: [{ name: 't', partitionData: [{ index: 0, records }] }],
+    };
+    const rests = clients.map((client) => {
+      const frame = client.frame(PRODUCE, 8, request);
+      client.socket.write(frame.subarray(0, 400_000));
+      return frame.subarray(400_000);
+    });
+    await until(() => running.gateway.requestBytes >= 1_000_000);
+    clients.forEach(({ socket }, index) => socket.write(rests[index] ?? ''));
+    for (const client of clients) {
+      const { responses } = await client.receive(PRODUCE, 8);
+      expect(responses[0]?.partitionResponses[0]?.errorCode).toBe(0);
+    }
+    await until(() => running.gateway.requestBytes === 0);
+  });
+
   test('N10: complete requests before the end of the stream are answered in order, however many wait', async () => {
     const client = await start({ limits: { maxRequestsInFlight: 2 } });
     running.meta.add('t');

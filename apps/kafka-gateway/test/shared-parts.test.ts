@@ -24,6 +24,28 @@ describe('MemoryBudget (I8)', () => {
     expect(calls).toBe(1);
   });
 
+  test('N7: without room one at a time may pass, and whoever is next is told', () => {
+    const budget = new MemoryBudget(100);
+    budget.add(100);
+    const told: string[] = [];
+    const first = (): void => void told.push('first');
+    const uninterested = (): void => void told.push('uninterested');
+    const second = (): void => void told.push(`second ${budget.mayPass(second)}`);
+    expect([budget.mayPass(first), budget.mayPass(second), budget.mayPass(first)]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+    for (const each of [uninterested, second, first]) budget.onRoom(each);
+    budget.passed(second);
+    expect(told).toEqual([]);
+    budget.passed(first);
+    expect(told).toEqual(['uninterested', 'second true']);
+    expect(budget.mayPass(first)).toBe(false);
+    budget.forget(second);
+    expect([told.at(-1), budget.mayPass(first)]).toEqual(['first', true]);
+  });
+
   test('who takes the room at once is asked to wait again, and nobody is called for ever', () => {
     const budget = new MemoryBudget(100);
     budget.add(100);
