@@ -51,8 +51,6 @@ const BODY_INITIAL_BYTES = 4096;
 const LENGTH_SHIFT_MAX = 21;
 /** Where the flags of a CONNECT of 3.1 are: behind the name MQIsdp and the level. */
 const MQISDP_FLAGS_AT = 9;
-/** Packets between two looks at the clock: the dearest take some 10 µs each. */
-const PACKETS_PER_LOOK = 32;
 /** Pieces of held input that are joined: a drip of bytes must not become a list of them. */
 const MAX_HELD_PIECES = 64;
 
@@ -83,7 +81,6 @@ export class MqttDecoder {
   #held: Buffer[] | null = null;
   #heldBytes = 0;
   #isYielding = false;
-  #packetsToLook = PACKETS_PER_LOOK;
   readonly #maxHeldBytes: number;
   readonly #isTurnSpent: (() => boolean) | undefined;
 
@@ -163,19 +160,14 @@ export class MqttDecoder {
         at = end;
       }
       if (this.#closed) return;
-      if (--this.#packetsToLook === 0) this.#look();
+      // Behind each packet: a publish that thousands of filters match takes as long as a turn may.
+      if (this.#isTurnSpent?.() === true) this.#isYielding = true;
       if (this.#paused || this.#isYielding) {
         if (at < length) this.#hold(chunk.subarray(at));
         else this.#isYielding = false;
         return;
       }
     }
-  }
-
-  /** Between packets, once in a while: whether the turn is spent (N8). */
-  #look(): void {
-    this.#packetsToLook = PACKETS_PER_LOOK;
-    if (this.#isTurnSpent?.() === true) this.#isYielding = true;
   }
 
   /** Reads the fixed header; returns where the rest of the packet starts, or -1 when the chunk ends first. */

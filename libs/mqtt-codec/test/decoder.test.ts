@@ -225,9 +225,8 @@ describe('N8: input that takes more than a turn', () => {
       decoder.resume(sink);
     }
     expect(turns.reduce((sum, count) => sum + count)).toBe(10_000);
-    // It looks at the clock once in 32 packets.
-    expect(Math.max(...turns)).toBeLessThan(1_032);
-    expect(turns).toHaveLength(10);
+    // It looks at the clock behind each packet: one that thousands of filters match takes a turn of its own.
+    expect(turns).toEqual(new Array<number>(10).fill(1_000));
     expect(decoder.holdsInput).toBe(false);
   });
 
@@ -249,7 +248,7 @@ describe('N8: input that takes more than a turn', () => {
 
   test('a turn that is spent with the last packet of a chunk leaves nothing to resume', () => {
     const { decoder, sink } = reading(1);
-    decoder.push(Buffer.alloc(62).fill(packet(0xc0)), sink); // with the CONNECT the 32nd packet
+    decoder.push(packet(0xc0), sink);
     expect(decoder.isYielding || decoder.holdsInput).toBe(false);
   });
 });
