@@ -118,6 +118,11 @@ const schema = z.strictObject({
       .default(64)
       .describe('SUBSCRIBE and UNSUBSCRIBE packets of one client that are not answered yet.'),
     maxSubscriptionsPerSession: z.int().min(1).default(10_000).describe('Subscriptions of one session.'),
+    maxFilterCharsPerSession: z
+      .int()
+      .min(65_535)
+      .default(MiB)
+      .describe('Characters of all topic filters of one session; a filter beyond them is refused.'),
     slowOutputBytes: byteSize({ min: 64 * KiB })
       .default(256 * KiB)
       .describe('Output that may wait for a client before QoS 1 messages are left for later.'),

@@ -39,6 +39,7 @@ export function limitsOf(config: MqttGatewayConfig): GatewayLimits {
     keepAliveMaximumS: limits.keepAliveMaxS,
     sessionExpiryMaximumS: session.expiryMaxS,
     maximumSubscriptions: limits.maxSubscriptionsPerSession,
+    maximumFilterChars: limits.maxFilterCharsPerSession,
     maximumPendingRequests: limits.maxPendingRequests,
     maximumClientIdBytes: limits.maxClientIdBytes,
     connectTimeoutMs: limits.connectTimeout,

@@ -34,7 +34,7 @@ export class PendingRequests {
    * @throws BrokerError malformed.
    */
   subscribe(packet: SubscribePacket, held: ReadonlyMap<string, unknown>): SubscribeRequest {
-    const request = subscribeRequestOf(packet, this.#terms, held, this.#policy.maximumSubscriptions);
+    const request = subscribeRequestOf(packet, this.#terms, held, this.#policy);
     this.#count++;
     if (this.isOver) for (const entry of request.entries) entry.reasonCode = REASON.quotaExceeded;
     return request;

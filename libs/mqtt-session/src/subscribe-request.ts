@@ -10,6 +10,7 @@ import {
   type UnsubscribePacket,
 } from '@robustmq/mqtt-codec';
 import { parseSharedFilter, topicFilterProblem } from '@robustmq/mqtt-topics';
+import type { SessionPolicy } from './connect/policy.ts';
 import { v3BehaviourOf } from './connect/reason-table.ts';
 import type { ConnectTerms } from './connect/request.ts';
 
@@ -55,6 +56,9 @@ const GRANTED_QOS_MAXIMUM = 1;
 /** Who subscribes, as far as the rules ask. */
 export type Subscribing = Pick<ConnectTerms, 'version' | 'isBridge'>;
 
+/** How much a session may subscribe to. */
+export type SubscriptionBounds = Pick<SessionPolicy, 'maximumSubscriptions' | 'maximumFilterChars'>;
+
 /**
  * The entries of a SUBSCRIBE with the answer of the protocol's own rules.
  * @throws BrokerError malformed: 0x8F for a filter that is none, 0x82 for an empty one and for No Local on a shared
@@ -64,10 +68,12 @@ export function subscribeRequestOf(
   packet: SubscribePacket,
   { version, isBridge }: Subscribing,
   held: ReadonlyMap<string, unknown>,
-  maximumSubscriptions: number,
+  { maximumSubscriptions, maximumFilterChars }: SubscriptionBounds,
 ): SubscribeRequest {
   const subscriptionIdentifier = packet.properties?.subscriptionIdentifier ?? 0;
   const fresh = new Set<string>();
+  let filterChars = 0;
+  for (const filter of held.keys()) filterChars += filter.length;
   const entries = packet.subscriptions.map((subscription): SubscribeEntry => {
     const filter = subscription.topic;
     const noLocal = isBridge || (version === 5 && subscription.nl === true);
@@ -75,8 +81,13 @@ export function subscribeRequestOf(
     const qos = Math.min(subscription.qos, GRANTED_QOS_MAXIMUM) as 0 | 1;
     if (reasonCode === REASON.success) {
       if (!held.has(filter) && !fresh.has(filter)) {
-        if (held.size + fresh.size >= maximumSubscriptions) reasonCode = REASON.quotaExceeded;
-        else fresh.add(filter);
+        const isOver =
+          held.size + fresh.size >= maximumSubscriptions || filterChars + filter.length > maximumFilterChars;
+        if (isOver) reasonCode = REASON.quotaExceeded;
+        else {
+          fresh.add(filter);
+          filterChars += filter.length;
+        }
       }
     }
     return {

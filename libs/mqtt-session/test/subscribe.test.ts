@@ -162,6 +162,19 @@ test('subscriptions of a session are bounded; replacing one is free [MQTT-3.8.4-
   expect(fixture.sink.subscribes[0]!.entries.map((entry) => entry.reasonCode)).toEqual([0, 1, 0x97, 0]);
 });
 
+test('so are the characters of their filters: the longest, as many as may be, would take gigabytes (I8)', () => {
+  const fixture = connected(5, {}, { maximumFilterChars: 10 });
+  fixture.connection.subscriptions.set('held', null);
+  fixture.subscribe([
+    { topic: 'seven/7', qos: 0 },
+    { topic: 'six/66', qos: 1 },
+    { topic: 'six/66', qos: 0 },
+    { topic: 'x', qos: 0 },
+    { topic: 'held', qos: 1 },
+  ]);
+  expect(fixture.sink.subscribes[0]!.entries.map((entry) => entry.reasonCode)).toEqual([0x97, 1, 0, 0x97, 1]);
+});
+
 describe('requests without an answer are bounded (I8)', () => {
   test('SUBSCRIBE: SUBACK with Quota exceeded, and others again once some are answered', () => {
     const fixture = connected(5, {}, { maximumPendingRequests: 1 });

@@ -76,6 +76,8 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
   'SUBSCRIBE and UNSUBSCRIBE packets of one client that are not answered yet.':
     '一个客户端尚未应答的 SUBSCRIBE 与 UNSUBSCRIBE 报文数。',
   'Subscriptions of one session.': '一个会话的订阅数。',
+  'Characters of all topic filters of one session; a filter beyond them is refused.':
+    '一个会话所有主题过滤器的字符总数；超出的过滤器被拒绝。',
   'Output that may wait for a client before QoS 1 messages are left for later.':
     '等待发给一个客户端的输出超过此值时，QoS 1 消息留待以后。',
   'Output that may wait for a client before QoS 0 messages to it are dropped.':

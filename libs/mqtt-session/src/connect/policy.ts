@@ -15,6 +15,8 @@ export interface SessionPolicy {
   /** Longest Session Expiry Interval; also that of a 3.x session without Clean Session. */
   readonly sessionExpiryMaximumS: number;
   readonly maximumSubscriptions: number;
+  /** Characters of all filters of a session: gateways and journals keep each of them several times. */
+  readonly maximumFilterChars: number;
   /** SUBSCRIBE and UNSUBSCRIBE packets of one client that are not answered yet. */
   readonly maximumPendingRequests: number;
   readonly maximumClientIdBytes: number;
@@ -38,6 +40,8 @@ export const DEFAULT_SESSION_POLICY: SessionPolicy = {
   // Seven days: long enough for a weekend, short enough that forgotten sessions go.
   sessionExpiryMaximumS: 7 * 24 * 3600,
   maximumSubscriptions: 1024,
+  // 1,000 characters a filter are far more than anybody needs.
+  maximumFilterChars: 1024 * 1024,
   maximumPendingRequests: 64,
   maximumClientIdBytes: 1024,
   // A slow login and a takeover whose old owner has to lose its lease first fit in.
