@@ -62,6 +62,14 @@ const schema = z.strictObject({
   }),
   limits: section({
     maxConnections: z.int().min(1).default(200_000).describe('Connections at once; more are refused.'),
+    maxConnectionsPerAddress: z
+      .int()
+      .min(0)
+      .default(0)
+      .describe(
+        'Connections at once from one IPv4 address or one IPv6 /64; more are refused. 0: any number, for clients that ' +
+          'share an address behind a proxy or NAT.',
+      ),
     maxConnectsPerSecond: z.int().min(1).default(20_000).describe('Connections accepted per second.'),
     connectTimeout: duration({ min: 100 })
       .default(10_000)

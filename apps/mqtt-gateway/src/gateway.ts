@@ -6,7 +6,7 @@ import { BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
 import { Incarnations, MetaClient, type ViewChange } from '@robustmq/meta-client';
 import { RpcServer, ServiceKind, type Credentials } from '@robustmq/rpc';
-import { TimerWheel, sleep, systemClock, systemTimers, type Log } from '@robustmq/runtime';
+import { TimerWheel, sleep, systemClock, systemTimers, type Log, type Timers } from '@robustmq/runtime';
 import { RateLimitedLog, type DebugSwitch, type TraceSampler } from '@robustmq/telemetry';
 import type { MqttGatewayConfig } from './config.ts';
 import { addGatewayService } from './mesh/mesh.ts';
@@ -21,8 +21,9 @@ import { Connection } from './session/connection.ts';
 import { ConnectRate } from './transport/connect-rate.ts';
 import { OutputFlusher } from './transport/output-flusher.ts';
 import type { Transport } from './transport/socket-output.ts';
+import { SourceBound } from './transport/source-bound.ts';
 import { TcpListener, type ByteSink, type Peer } from './transport/tcp-listener.ts';
-import { WsListener } from './transport/ws-listener.ts';
+import { WsListener, type WsListenerOptions } from './transport/ws-listener.ts';
 
 /** What the process gives its gateway. */
 export interface GatewayOptions {
@@ -118,18 +119,9 @@ export class Gateway {
       retainIgnored: (connection, topic) => this.#retainIgnored(connection, topic),
     };
     const accept = (transport: Transport, peer: Peer): ByteSink | null => this.#accept(transport, peer);
-    this.#tcp = new TcpListener(accept);
-    this.#ws = config.ws.enabled
-      ? new WsListener(
-          {
-            paths: config.ws.paths,
-            maxFrameBytes: maxFrameBytes(config),
-            maxConnections: this.#limits.maxConnections,
-            timers,
-          },
-          accept,
-        )
-      : undefined;
+    const sources = new SourceBound(this.#limits.maxConnectionsPerAddress, this.#onRefused);
+    this.#tcp = new TcpListener(sources, accept);
+    this.#ws = config.ws.enabled ? new WsListener(this.#webSockets(sources, timers), accept) : undefined;
     const strangers = new RateLimitedLog(log);
     this.#rpc = new RpcServer({
       credentials: options.credentials,
@@ -142,6 +134,20 @@ export class Gateway {
       stopSession: (session) => this.serving?.takeovers.stop(session),
       dropSession: (session) => this.serving?.takeovers.drop(session) ?? false,
     });
+  }
+
+  readonly #onRefused = (): void => void this.counters.refused++;
+
+  #webSockets(sources: SourceBound, timers: Timers): WsListenerOptions {
+    const { config } = this.#options;
+    return {
+      paths: config.ws.paths,
+      maxFrameBytes: maxFrameBytes(config),
+      maxConnections: this.#limits.maxConnections,
+      sources,
+      onRefused: this.#onRefused,
+      timers,
+    };
   }
 
   /** Logins denied since the start, by reason. */

@@ -8,6 +8,8 @@ import type { MqttGatewayConfig } from './config.ts';
 export interface GatewayLimits extends SessionPolicy {
   readonly packets: PacketLimits;
   readonly maxConnections: number;
+  /** Connections of one source; 0: any number. */
+  readonly maxConnectionsPerAddress: number;
   readonly maxConnectsPerSecond: number;
   /** Output that waits for a client before QoS 1 is left for later, and before QoS 0 is dropped. */
   readonly slowOutputBytes: number;
@@ -50,6 +52,7 @@ export function limitsOf(config: MqttGatewayConfig): GatewayLimits {
       maxTopicLevels: limits.maxTopicLevels,
     },
     maxConnections: limits.maxConnections,
+    maxConnectionsPerAddress: limits.maxConnectionsPerAddress,
     maxConnectsPerSecond: limits.maxConnectsPerSecond,
     slowOutputBytes: limits.slowOutputBytes,
     maxOutputBytes: limits.maxOutputBytes,

@@ -61,6 +61,8 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
     '一个 SUBSCRIBE 或 UNSUBSCRIBE 中的主题过滤器个数上限；超出的客户端被断开。',
   'Levels of the topic of a message; deeper ones are refused.': '消息的 MQTT 主题的层级上限；更深的被拒绝。',
   'Connections at once; more are refused.': '同时的连接数；超出的被拒绝。',
+  'Connections at once from one IPv4 address or one IPv6 /64; more are refused. 0: any number, for clients that share an address behind a proxy or NAT.':
+    '来自同一个 IPv4 地址或同一个 IPv6 /64 的同时连接数；超出的被拒绝。0：不限，供经代理或 NAT 共用地址的客户端使用。',
   'Connections accepted per second.': '每秒接受的连接数。',
   'A connection without a complete CONNECT is closed after this.':
     '在此时间内没有完整 CONNECT 的连接被关闭。',

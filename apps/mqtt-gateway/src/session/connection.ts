@@ -272,9 +272,9 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client, Rea
     this.session = null;
     this.debug('connection ended', { reason_code: end.reasonCode, by_client: end.isByClient });
     this.output.end();
+    host.connectionEnded();
     if (session !== null) host.endings.end(this, session, end);
     else host.directory.remove(this.tenant, this.clientId, this);
-    host.connectionEnded();
   }
 
   // --- flow control and time ---

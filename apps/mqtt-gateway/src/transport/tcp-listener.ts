@@ -4,6 +4,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { listenTcp } from '@robustmq/runtime';
 import type { Transport } from './socket-output.ts';
+import type { SourceBound } from './source-bound.ts';
 
 /** What an accepted connection hears. */
 export interface ByteSink {
@@ -105,8 +106,9 @@ export interface ListenOptions {
 export class TcpListener {
   readonly #server: Server;
 
-  constructor(accept: Accept) {
+  constructor(sources: SourceBound, accept: Accept) {
     this.#server = createServer({ noDelay: true, allowHalfOpen: true }, (socket: MqttSocket) => {
+      if (!sources.takes(socket)) return;
       const transport = new TcpTransport(socket);
       socket.on('error', onError);
       const sink = accept(transport, {

@@ -2,11 +2,13 @@
 // frames and share them, so a frame is nothing but bytes.
 
 import { createServer, type Server } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import { listenTcp, type Timers } from '@robustmq/runtime';
 import type { Accept, ByteSink, ListenOptions } from './tcp-listener.ts';
 import type { Transport } from './socket-output.ts';
+import type { SourceBound } from './source-bound.ts';
 
 /** Sub-protocols in the order of preference [MQTT-6.0.0-3]. */
 const SUBPROTOCOLS = ['mqtt', 'mqttv3.1'];
@@ -24,6 +26,9 @@ export interface WsListenerOptions {
   readonly maxFrameBytes: number;
   /** Sockets at once, those included that ask for no upgrade yet: nobody else would count them. */
   readonly maxConnections: number;
+  readonly sources: SourceBound;
+  /** A socket was cut because there are too many. */
+  readonly onRefused: () => void;
   readonly timers: Timers;
 }
 
@@ -77,6 +82,8 @@ export class WsListener {
       response.writeHead(426, { 'content-type': 'text/plain' }).end('MQTT over WebSocket only\n');
     });
     this.#server.maxConnections = options.maxConnections;
+    this.#server.on('drop', options.onRefused);
+    this.#server.prependListener('connection', (socket: Socket) => void options.sources.takes(socket));
     this.#server.on('upgrade', (request, socket: Duplex, head: Buffer) => {
       // From here on the server hears nothing of the socket any more: a peer that resets it ends only itself (N9).
       socket.on('error', onError);
