@@ -86,6 +86,21 @@ class SlowMeta implements SessionMeta {
   }
 }
 
+test('N9: any number of steps may end at once', () => {
+  const steps = new OrderedSteps();
+  const ends: EndStep[] = [];
+  let count = 0;
+  steps.run('a', (end) => ends.push(end));
+  for (let step = 0; step < 100_000; step++)
+    steps.run('a', (end) => {
+      count++;
+      end();
+    });
+  ends[0]!();
+  expect(count).toBe(100_000);
+  expect(steps.size).toBe(0);
+});
+
 describe('SessionStore', () => {
   test('N11: open, update, commit and release of one session reach meta one after the other', async () => {
     const meta = new SlowMeta();
@@ -98,10 +113,15 @@ describe('SessionStore', () => {
     const name = { tenant: 't', clientId: 'c' };
     const done: string[] = [];
     const note = (what: string) => (): void => void done.push(what);
-    store.open({ ...name, cleanStart: false, expiryIntervalS: 9, previousReleased: false }, () => {
-      done.push('open');
-      store.opened(name);
-    });
+    const request = { ...name, cleanStart: false, expiryIntervalS: 9, previousReleased: false };
+    store.open(
+      name,
+      () => request,
+      () => {
+        done.push('open');
+        store.opened(name);
+      },
+    );
     const changes = new SessionChanges(key, new CollectedRows());
     store.update(changes, { put: [], remove: ['a'], made: [] }, note('a'));
     store.commit(changes, [], note('commit'));

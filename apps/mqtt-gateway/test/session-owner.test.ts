@@ -126,3 +126,64 @@ test('sessions.owner=client-id: whoever brings the client id takes the session o
   expect((await owner.take('disconnect')).reasonCode).toBe(0x8e);
   expect(running.gateway.counters.foreignSessions).toBe(0);
 });
+
+describe('CONNECTs of one client id while one is being decided', () => {
+  const opens = (): number => running.meta.calls.filter((call) => call === 'open dev').length;
+  const closed = (crowd: readonly RawClient[]): number => crowd.filter(({ isClosed }) => isClosed).length;
+  let answer: () => void;
+
+  /** Meta answers no open from now on; the first one that comes is on its way. */
+  const hold = (): void => {
+    running.meta.opensHeld = new Promise((resolve) => {
+      answer = () => {
+        running.meta.opensHeld = undefined;
+        resolve();
+      };
+    });
+  };
+
+  const crowdOf = (size: number, terms: Record<string, unknown>): RawClient[] =>
+    Array.from({ length: size }, () => {
+      const each = client();
+      each.send(each.connectPacket('dev', terms));
+      return each;
+    });
+
+  test('I8: one of all that wait is opened', async () => {
+    hold();
+    const crowd = crowdOf(20, durable);
+    await until(() => closed(crowd) === 19, 'the last of them is left');
+    answer();
+    const winner = crowd.find(({ isClosed }) => !isClosed)!;
+    expect((await winner.take('connack')).reasonCode).toBe(0);
+    expect(opens()).toBe(2);
+  });
+
+  test('I10: those of a stranger take one place in the line of the owner', async () => {
+    const owner = client();
+    await owner.connect('dev', { ...ann, ...durable });
+    hold();
+    const strangers = crowdOf(20, { ...bert, ...durable });
+    await until(() => closed(strangers) === 18, 'one is being decided and one waits');
+    answer();
+    await until(() => closed(strangers) === 20, 'all are refused');
+    expect(opens()).toBe(1 + 2);
+    expect(await owner.subscribe('t', 1)).toBe(1);
+  });
+
+  test('[MQTT-3.1.2-4]: what one of them wanted to end is not present for the one behind it', async () => {
+    const device = client();
+    await device.connect('dev', durable);
+    device.close();
+    hold();
+    const first = crowdOf(1, durable);
+    await until(() => opens() === 2, 'the first is being decided');
+    const second = crowdOf(1, { ...durable, clean: true });
+    await until(() => closed(first) === 1, 'the second waits');
+    const [third] = crowdOf(1, durable);
+    await until(() => closed(second) === 1, 'the third has its place');
+    answer();
+    expect(await third!.take('connack')).toMatchObject({ reasonCode: 0, sessionPresent: false });
+    expect(opens()).toBe(3);
+  });
+});

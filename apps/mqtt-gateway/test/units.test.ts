@@ -98,8 +98,12 @@ describe('SessionStore', () => {
     const open = { tenant: 't', cleanStart: true, expiryIntervalS: 0, previousReleased: false };
     const opened: string[] = [];
     store.release({ key, expiryIntervalS: 0 }, () => undefined);
-    store.open({ ...open, clientId: 'c' }, () => opened.push('c'));
-    store.open({ ...open, clientId: 'other' }, () => opened.push('other'));
+    for (const clientId of ['c', 'other'])
+      store.open(
+        { tenant: 't', clientId },
+        () => ({ ...open, clientId }),
+        () => opened.push(clientId),
+      );
     await turn();
     expect(opened).toEqual(['other']);
     released();

@@ -2,23 +2,22 @@
 // (rule S1). Reading is held meanwhile.
 
 import { isSamePrincipal } from '@robustmq/access-control';
-import { create } from '@bufbuild/protobuf';
 import { TopicHash } from '@robustmq/bytes';
 import { assert, type BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
 import { reasonOfError, type ConnectTerms, type LastWords } from '@robustmq/mqtt-session';
-import { PrincipalSchema, type NodeIdentity } from '@robustmq/rpc';
+import type { NodeIdentity } from '@robustmq/rpc';
 import { ClientSession, type SessionSurroundings } from './client-session.ts';
-import type { OutcomeCallback } from '../store/batched-call.ts';
 import type { OpenedSession } from '../store/opened-session.ts';
 import type { ConnectionCounters } from '../connection-counters.ts';
 import type { RateLimitedLog } from '@robustmq/telemetry';
-import type { SessionStore } from '../store/session-store.ts';
+import type { OpenRequest, SessionStore } from '../store/session-store.ts';
 import type { StoredPlaces, StoredSession } from '../store/session-rows.ts';
 import type { Client } from './client.ts';
 import { removeRoutes } from './filter-routes.ts';
 import { LoginFlow, type LoginPorts } from './login-flow.ts';
 import { HOLD_CONNECT } from './read-holds.ts';
+import { OpeningLines, type Opening } from './opening.ts';
 import { Resumption, type ResumePorts } from './resume-flow.ts';
 import { sessionName, type SessionDirectory } from './session-directory.ts';
 import { placesAfterCrash } from './session-places.ts';
@@ -52,22 +51,11 @@ export interface ConnectPorts extends LoginPorts {
   ): Promise<StoredPlaces | undefined>;
 }
 
-/** A CONNECT whose row is being opened. */
-interface Opening {
-  readonly client: Client;
-  readonly terms: ConnectTerms;
-  /** Another principal has the client id here: meta says first whose the session is. */
-  readonly isForeign: boolean;
-  /** What is known of the session beyond its rows: of an owner before, whose release our open has fenced (rule S3). */
-  places: StoredPlaces | undefined;
-  /** The next CONNECT of the client id may begin, or does once its session is given back. */
-  isDecided: boolean;
-}
-
 /** Decides the CONNECTs of all clients. */
 export class ConnectFlow {
   readonly #ports: ConnectPorts;
   readonly #login: LoginFlow;
+  readonly #lines = new OpeningLines();
 
   constructor(ports: ConnectPorts) {
     this.#ports = ports;
@@ -107,26 +95,22 @@ export class ConnectFlow {
   }
 
   #openRow(opening: Opening): void {
-    const { client, terms } = opening;
+    const place = this.#lines.join(opening);
+    if (place === undefined) return;
     const { store, lastWords } = this.#ports;
-    const { tenant } = client;
-    const request = {
-      tenant,
-      clientId: terms.clientId,
-      cleanStart: terms.cleanStart,
-      expiryIntervalS: terms.sessionExpiryIntervalS,
-      // Its owner is asked, and may hand over what it knows.
-      previousReleased: false,
-      principal: principalMessage(client),
+    const session = { tenant: opening.client.tenant, clientId: opening.terms.clientId };
+    const name = sessionName(session);
+    const requestOf = (): OpenRequest => {
+      lastWords.opens(name);
+      return this.#lines.leave(place);
     };
-    const name = sessionName(request);
-    const answered: OutcomeCallback<OpenedSession> = (error, session) =>
-      this.#goOn(opening, () => {
+    store.open(session, requestOf, (error, opened) =>
+      this.#goOn(place.opening, () => {
         lastWords.opened(name);
-        if (error === undefined) this.#opened(opening, session!);
-        else this.#refuseOpen(opening, error);
-      });
-    store.open(request, answered, () => lastWords.opens(name));
+        if (error === undefined) this.#opened(place.opening, opened!);
+        else this.#refuseOpen(place.opening, error);
+      }),
+    );
   }
 
   #refuseOpen(opening: Opening, error: BrokerError): void {
@@ -287,12 +271,6 @@ export class ConnectFlow {
       client.debug('connected', { version, clean_start: cleanStart, session_present: isPresent });
     }
   }
-}
-
-/** Absent: anonymous. */
-function principalMessage({ principal }: Client) {
-  if (principal === null || principal.anonymous) return undefined;
-  return create(PrincipalSchema, { tenant: principal.tenant, name: principal.name });
 }
 
 /** What is known of a session that is present: its rows, younger places of an owner before, or after a crash cursors. */

@@ -32,18 +32,31 @@ export class OrderedSteps {
     this.#begin(name, step);
   }
 
-  #begin(name: string, step: Step): void {
-    let hasEnded = false;
-    step(() => {
-      if (hasEnded) return;
-      hasEnded = true;
-      this.#ended(name);
-    });
+  /** In a loop: any number of steps may end at once. */
+  #begin(name: string, first: Step): void {
+    for (let step: Step | undefined = first; step !== undefined; step = this.#next(name)) {
+      let hasEnded = false;
+      let isUnderWay = false;
+      step(() => {
+        if (hasEnded) return;
+        hasEnded = true;
+        if (isUnderWay) this.#goOn(name);
+      });
+      if (!hasEnded) {
+        isUnderWay = true;
+        return;
+      }
+    }
   }
 
-  #ended(name: string): void {
+  #goOn(name: string): void {
+    const next = this.#next(name);
+    if (next !== undefined) this.#begin(name, next);
+  }
+
+  #next(name: string): Step | undefined {
     const next = this.#waiting.get(name)!.shift();
     if (next === undefined) this.#waiting.delete(name);
-    else this.#begin(name, next);
+    return next;
   }
 }

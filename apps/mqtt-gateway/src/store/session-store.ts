@@ -53,6 +53,9 @@ const CURSOR_LIMITS = { ...LIMITS, maxCalls: 1 };
 const PART_FILTERS = 256;
 const NOTHING_STORED = { remove: [], made: [] };
 
+/** A session to be opened. */
+export type OpenRequest = Omit<OpenSession, '$typeName' | '$unknown'>;
+
 /** A session that is let go; without places its rows stay as they are. */
 export interface SessionRelease {
   readonly key: SessionKey;
@@ -110,20 +113,19 @@ export class SessionStore {
   }
 
   /**
-   * Opens the row of a client id, after every earlier step of it (N11). The caller says by
-   * {@link opened} when its CONNECT is decided. `onSend` is called when its turn has come. A session that another gateway
-   * still serves may be incomplete: see {@link readOn}.
+   * Opens the row of a client id, after every earlier step of it (N11): `requestOf` is asked when its turn has come. The
+   * caller says by {@link opened} when its CONNECT is decided. A session that another gateway still serves may be incomplete:
+   * see {@link readOn}.
    */
   open(
-    session: Omit<OpenSession, '$typeName' | '$unknown'>,
+    session: { readonly tenant: string; readonly clientId: string },
+    requestOf: () => OpenRequest,
     callback: OutcomeCallback<OpenedSession>,
-    onSend?: () => void,
   ): void {
     const name = nameOf(session);
     this.#steps.run(name, (end) => {
       this.#opening.set(name, end);
-      onSend?.();
-      this.#opens.add(create(OpenSessionSchema, session), (error, outcome) =>
+      this.#opens.add(create(OpenSessionSchema, requestOf()), (error, outcome) =>
         this.#answered(error, outcome, callback),
       );
     });
