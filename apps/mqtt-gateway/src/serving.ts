@@ -29,7 +29,7 @@ import { CursorCommits } from './session/cursor-commits.ts';
 import { deliveryDebug } from './session/delivery-debug.ts';
 import { SessionDirectory } from './session/session-directory.ts';
 import { Takeovers } from './session/takeovers.ts';
-import type { StoredPlaces } from './store/session-rows.ts';
+import { rowCountOf, type StoredPlaces } from './store/session-rows.ts';
 import { SessionStore } from './store/session-store.ts';
 
 /** How often deadlines of subscriptions are looked at. */
@@ -272,8 +272,5 @@ export class Serving {
 
 /** Bounded by the rows that it holds. */
 function makeLastWords(clock: Clock): LastWords<StoredPlaces> {
-  return new LastWords(
-    () => clock.monotonicMs(),
-    ({ cursors, outbound }) => cursors.length + outbound.length,
-  );
+  return new LastWords(() => clock.monotonicMs(), rowCountOf);
 }

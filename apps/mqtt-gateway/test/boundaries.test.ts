@@ -239,6 +239,16 @@ describe('parts with a boundary of their own', () => {
     expect(boundary.failures).toBe(1);
   });
 
+  test('a session that fails to end leaves those that are asked for beside it', async () => {
+    const victim = await victimOf(durable);
+    plant(connected('victim').machine, 'disconnect');
+    const { takeovers } = serving();
+    const old = { tenant: 'default', clientId: 'victim', epoch: 1_000n };
+    expect(takeovers.stop(old).hasStopped).toBe(true);
+    await until(() => victim.isClosed);
+    expect(running.gateway.boundary.failures).toBe(1);
+  });
+
   test('one outcome of a call leaves those of the others', async () => {
     const { boundary } = failing();
     const clock = new VirtualClock();

@@ -1,8 +1,17 @@
 // Takeover between gateways (rule S1, decision 3): however CONNECTs of one client id cross, one connection is left (I6).
 
+import { create } from '@bufbuild/protobuf';
 import { LastWords } from '@robustmq/mqtt-session';
+import {
+  TakeOverEntrySchema,
+  TakeOverRequestSchema,
+  TakeOverResponseSchema,
+  type TakeOverRequest,
+  type TakeOverResponse,
+} from '@robustmq/rpc';
 import { systemTimers } from '@robustmq/runtime';
 import type { Gateway } from '../src/gateway.ts';
+import { addGatewayService, type GatewayServiceHost } from '../src/mesh/mesh.ts';
 import type { Client } from '../src/session/client.ts';
 import { SessionDirectory, sessionName } from '../src/session/session-directory.ts';
 import type { StoredPlaces } from '../src/store/session-rows.ts';
@@ -139,6 +148,44 @@ describe('two gateways', () => {
   });
 });
 
+describe('GatewayService.TakeOver', () => {
+  const rows = (count: number): StoredPlaces => ({
+    cursors: [],
+    outbound: Array.from({ length: count }, (_, offset) => ({
+      streamId: 1,
+      shard: 0,
+      leaderEpoch: 1,
+      offset,
+      packetId: offset + 1,
+      qos: 1,
+      state: 'sent',
+      departures: 0,
+    })),
+    doubtful: false,
+  });
+
+  test('N8, N13: an answer is bounded in rows; who is left out has not stopped and is asked for again', () => {
+    let takeOver = (_request: TakeOverRequest): TakeOverResponse => create(TakeOverResponseSchema);
+    const server = {
+      add: (_service: unknown, handlers: { takeOver: typeof takeOver }) => ({ takeOver } = handlers),
+    };
+    const asked: string[] = [];
+    addGatewayService(
+      server as never,
+      {
+        stopSession: ({ clientId }: OldSession): Stopped => {
+          asked.push(clientId);
+          return { hasStopped: true, places: rows(65_535) };
+        },
+      } as unknown as GatewayServiceHost,
+    );
+    const sessions = ['a', 'b', 'c'].map((clientId) => create(TakeOverEntrySchema, { clientId, epoch: 5n }));
+    const answer = create(TakeOverResponseSchema, takeOver(create(TakeOverRequestSchema, { sessions })));
+    expect(answer.stopped).toEqual([true, false, false]);
+    expect(asked).toEqual(['a']);
+  });
+});
+
 describe('Takeovers', () => {
   const session: OldSession = { tenant: 't', clientId: 'c', epoch: 5n };
   const name = sessionName(session);
@@ -175,7 +222,8 @@ describe('Takeovers', () => {
   const connection = (fields: object): { reasons: number[]; connection: Client } => {
     const reasons: number[] = [];
     const machine = { disconnect: (reason: number) => reasons.push(reason) };
-    return { reasons, connection: { machine, session: null, openedEpoch: null, ...fields } as never };
+    const guard = (action: () => void): void => action();
+    return { reasons, connection: { machine, guard, session: null, openedEpoch: null, ...fields } as never };
   };
 
   test('asks until the owner has stopped, or its lease has ended', async () => {

@@ -22,7 +22,7 @@ import type { Message } from '../delivery/message.ts';
 import { RecordTopics } from '../delivery/record-topic.ts';
 import type { TopicRoutes } from '../delivery/topic-route.ts';
 import type { MeshPort } from '../publish/mesh-port.ts';
-import { placesMessage } from '../store/session-rows.ts';
+import { placesMessage, rowCountOf } from '../store/session-rows.ts';
 import type { OldSession, Stopped } from '../session/takeovers.ts';
 import { MeshPeer, type MeshCounters, type MeshPeerAddress } from './mesh-peer.ts';
 import { MeshRoutes } from './mesh-routes.ts';
@@ -138,6 +138,24 @@ export interface GatewayServiceHost {
   dropSession(session: OldSession): boolean;
 }
 
+/** What is known of sessions, in one answer: who is left out is asked for again (N8, N13). One session is never split. */
+const MAX_ANSWER_ROWS = 1024;
+const NOT_YET: Stopped = { hasStopped: false, places: undefined };
+
+/** Stops sessions in order, as many as one answer has room for. */
+function stopAll(
+  sessions: readonly OldSession[],
+  host: Pick<GatewayServiceHost, 'stopSession'>,
+): (Stopped | undefined)[] {
+  let rows = 0;
+  return sessions.map((session) => {
+    if (rows >= MAX_ANSWER_ROWS) return NOT_YET;
+    const answer = host.stopSession(session);
+    if (answer?.places !== undefined) rows += rowCountOf(answer.places);
+    return answer;
+  });
+}
+
 /** Adds GatewayService to the server. */
 export function addGatewayService(server: ServiceHost, host: GatewayServiceHost): void {
   server.add(GatewayService, {
@@ -165,8 +183,8 @@ export function addGatewayService(server: ServiceHost, host: GatewayServiceHost)
     endSessions({ sessions }: EndSessionsRequest) {
       return { ended: sessions.map((session) => host.dropSession(session)) };
     },
-    takeOver(request: TakeOverRequest) {
-      const answers = request.sessions.map((session) => host.stopSession(session));
+    takeOver({ sessions }: TakeOverRequest) {
+      const answers = stopAll(sessions, host);
       return {
         stopped: answers.map((answer) => answer?.hasStopped ?? true),
         handovers: answers.map((answer) =>

@@ -8,6 +8,7 @@ import type { LastWord, LastWords } from '@robustmq/mqtt-session';
 import type { NodeIdentity } from '@robustmq/rpc';
 import { sleep, type Timers } from '@robustmq/runtime';
 import type { StoredPlaces } from '../store/session-rows.ts';
+import type { Client } from './client.ts';
 import { sessionName, type SessionDirectory } from './session-directory.ts';
 
 /** A session, and the epoch of it that is to end. */
@@ -106,7 +107,7 @@ export class Takeovers {
     if (connection === undefined) return false;
     const epoch = connection.session?.identity.epoch ?? connection.openedEpoch ?? NEVER;
     if (epoch > session.epoch) return false;
-    connection.machine.disconnect(REASON.administrativeAction);
+    end(connection, REASON.administrativeAction);
     return true;
   }
 
@@ -116,11 +117,16 @@ export class Takeovers {
     if (connection?.session) {
       if (connection.session.identity.epoch <= session.epoch) {
         this.#host.counted();
-        connection.machine.disconnect(REASON.sessionTakenOver);
+        end(connection, REASON.sessionTakenOver);
       }
     } else if ((connection?.openedEpoch ?? NEVER) <= session.epoch) {
-      connection!.machine.disconnect(REASON.sessionTakenOver);
+      end(connection!, REASON.sessionTakenOver);
     }
     return this.#host.lastWords.answer(sessionName(session), session.epoch);
   }
+}
+
+/** One that fails to end leaves those that are asked for beside it (N9). */
+function end(connection: Client, reasonCode: number): void {
+  connection.guard(() => connection.machine.disconnect(reasonCode));
 }

@@ -184,6 +184,11 @@ export function placesMessage({ cursors, outbound, doubtful }: StoredPlaces): Se
   });
 }
 
+/** Rows of what an owner says. */
+export function rowCountOf({ cursors, outbound }: StoredPlaces): number {
+  return cursors.length + outbound.length;
+}
+
 /** What an owner said. */
 export function placesOf(message: SessionPlaces | undefined): StoredPlaces {
   return {
