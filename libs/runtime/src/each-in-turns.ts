@@ -10,7 +10,10 @@ export interface Turns {
   readonly timers: Timers;
 }
 
-/** Begins at once, and calls back behind the last. Items that come or go between two turns are as `items` has it. */
+/**
+ * Begins at once, and calls back behind the last. Items that come or go between two turns are as `items` has it. One that
+ * throws does so at whoever runs the turn; those behind it have another one (N9).
+ */
 export function eachInTurns<T>(
   items: Iterable<T>,
   { clock, timers }: Turns,
@@ -22,7 +25,12 @@ export function eachInTurns<T>(
   const goOn = (): void => {
     budget.restart();
     for (let next = iterator.next(); next.done !== true; next = iterator.next()) {
-      act(next.value);
+      try {
+        act(next.value);
+      } catch (thrown) {
+        timers.soon(goOn);
+        throw thrown;
+      }
       if (!budget.isSpent) continue;
       timers.soon(goOn);
       return;

@@ -49,3 +49,23 @@ test('what leaves a map between two turns is left out', () => {
   waiting.shift()!();
   expect(seen.length).toBe(59);
 });
+
+test('N9: an item that throws leaves those behind it, and the end', () => {
+  const { waiting, ports } = turns();
+  const seen: number[] = [];
+  let isDone = false;
+  const begin = (): void =>
+    eachInTurns(
+      [1, 2, 3],
+      ports,
+      (item) => {
+        seen.push(item);
+        if (item === 2) throw new TypeError('planted');
+      },
+      () => (isDone = true),
+    );
+  expect(begin).toThrow('planted');
+  waiting.shift()!();
+  expect(seen).toEqual([1, 2, 3]);
+  expect(isDone).toBe(true);
+});
