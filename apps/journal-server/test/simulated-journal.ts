@@ -1,7 +1,6 @@
 // One journal on a simulated disk, with producers that keep a ledger of what was acknowledged and readers that remember
 // what they saw. Everything comes from one seed.
 
-import type { CommitLog } from '@robustmq/commit-log';
 import { BrokerError } from '@robustmq/errors';
 import {
   baseOffsetOf,
@@ -10,8 +9,7 @@ import {
   RecordBatchBuilder,
   RecordCursor,
 } from '@robustmq/record-batch';
-import { systemTimers } from '@robustmq/runtime';
-import { drained, invariant, Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
+import { invariant, World, type Life, type Random, type SimulatedDisk } from '@robustmq/testkit';
 import { openDirectoryFacts } from '../src/directory/directory-id.ts';
 import { Journal } from '../src/journal.ts';
 import type { AppendAnswer, AppendOrigin, AppendRequest } from '../src/shard/pending.ts';
@@ -19,16 +17,8 @@ import { ReadTurns } from '../src/shard/read-turns.ts';
 import { openDirectory, type OpenedDirectory } from '../src/directory/recovery.ts';
 import type { Shard } from '../src/shard/shard.ts';
 import { FakeCluster } from './fake-cluster.ts';
+import { plantedDirectory, plantInShard, type JournalMutant } from './journal-mutants.ts';
 import { DIRECTORY_ID, NODE_ID, REPLICA, SILENT } from './running-journal.ts';
-
-/** Bugs that the simulation must find. */
-export type JournalMutant =
-  | 'none'
-  | 'no fdatasync'
-  | 'acknowledge before fdatasync'
-  | 'deliver above HW'
-  | 'epoch reused after a restart'
-  | 'refused ticks stay in the producer table';
 
 const DATA = 'volume/journal-1';
 const STREAMS = [1, 2, 3];
@@ -65,7 +55,7 @@ export const COVERAGE = {
 
 /** A world: run steps, crash, look. */
 export class SimulatedJournal {
-  readonly clock = new VirtualClock();
+  readonly world: World;
   readonly random: Random;
   readonly disk: SimulatedDisk;
   readonly cluster = new FakeCluster();
@@ -77,8 +67,8 @@ export class SimulatedJournal {
   /** `stream/epoch/offset` to the first record ever written under that name, durable or not (rule R3). */
   readonly #names = new Map<string, string>();
   #journal: Journal | undefined;
+  #started = Promise.resolve();
   readonly #fileBytes: number;
-  #incarnation = 0;
   /** Streams whose durable data was flipped: they serve nothing any more. */
   readonly #damaged = new Set<number>();
   /** Of those, the ones with a mark. */
@@ -90,8 +80,12 @@ export class SimulatedJournal {
   acknowledged = 0;
 
   constructor(seed: number, mutant: JournalMutant = 'none') {
-    this.random = new Random(seed);
-    this.disk = new SimulatedDisk(this.clock, this.random);
+    this.world = new World(seed);
+    this.random = this.world.random;
+    this.world.add(NODE_ID, (life) => {
+      this.#started = this.#open(life);
+    });
+    this.disk = this.world.diskOf(NODE_ID);
     this.#mutant = mutant;
     this.#fileBytes = this.random.pick(COMMIT_LOG_BYTES);
     for (const streamId of STREAMS)
@@ -107,6 +101,10 @@ export class SimulatedJournal {
         values: 0,
       })),
     );
+  }
+
+  get clock(): World['clock'] {
+    return this.world.clock;
   }
 
   get damagedStreams(): number {
@@ -136,7 +134,7 @@ export class SimulatedJournal {
       this.#checkProducer(producer);
     }
     await this.#checkDamaged();
-    await this.#journal?.abandon();
+    this.world.kill(NODE_ID);
   }
 
   /** N4: what was acknowledged of a quarantined shard is still beside it, but for the records that the bits spoiled. */
@@ -180,9 +178,9 @@ export class SimulatedJournal {
     else if (dice < 0.97 && this.#mutant !== 'epoch reused after a restart') this.cluster.reelect();
     else if (dice < 0.985) await this.#crash(this.random.chance(0.7) ? 'power' : 'kill');
     else if (dice < 0.99) this.#fillDisk();
-    // The periodic work of the journal; its timers are the test's.
-    else jest.advanceTimersByTime(1_000);
-    await drained();
+    // The periodic work of the journal.
+    else await this.clock.advance(1_000);
+    await this.clock.advance(0);
   }
 
   #fillDisk(): void {
@@ -380,49 +378,50 @@ export class SimulatedJournal {
     this.#journal = undefined;
     if (how === 'kill') COVERAGE.kills++;
     else COVERAGE.powerCuts++;
-    if (how === 'kill') this.disk.kill();
-    else this.disk.cutPower({ sector: this.random.pick([0, 0.5, 1]), size: this.random.pick([0, 1]) });
+    if (how === 'kill') this.world.kill(NODE_ID);
+    else
+      this.world.cutPower(NODE_ID, {
+        sector: this.random.pick([0, 0.5, 1]),
+        size: this.random.pick([0, 1]),
+      });
     void journal.abandon();
     if (mayFlip && this.random.chance(0.2)) this.#flipBit();
     await this.#start();
   }
 
   async #start(): Promise<void> {
-    for (;;) {
-      this.#incarnation++;
-      this.#fatal = false;
-      const { syncErrorRate, capacityBytes } = this.disk.behaviour;
-      this.disk.behaviour.syncErrorRate = 0;
-      this.disk.behaviour.capacityBytes = Infinity;
-      // As a start does: the names above the data are durable before there is data.
-      await this.clock.settle(openDirectoryFacts(this.disk, DATA, NODE_ID, SILENT));
-      const opened = await this.clock.settle(
-        openDirectory(this.disk, DATA, {
-          nowMs: this.clock.monotonicMs(),
-          fileBytes: this.#fileBytes,
-          spareFiles: 1,
-          newIdentity: () => Buffer.from('identity'),
-        }),
-      );
-      this.disk.behaviour.syncErrorRate = syncErrorRate;
-      this.disk.behaviour.capacityBytes = capacityBytes;
-      this.#journal = this.#journalOf(this.#planted(opened));
-      await drained();
-      for (const shard of this.#journal.shards.values()) {
-        if (this.#mutant === 'refused ticks stay in the producer table')
-          shard.producers.takeBack = () => undefined;
-        if (this.#mutant !== 'deliver above HW') continue;
-        Object.defineProperty(shard, 'highWatermark', { get: () => shard.log.logEndOffset });
-      }
-      // What was not answered is sent again, in order, before anything new (rule R6).
-      for (const producer of this.#producers) {
-        producer.outstanding = 0;
-        producer.held = false;
-        for (const sent of producer.unanswered) this.#send(producer, sent);
-      }
-      this.#noteQuarantine(opened);
-      return;
+    this.#fatal = false;
+    const { syncErrorRate, capacityBytes } = this.disk.behaviour;
+    this.disk.behaviour.syncErrorRate = 0;
+    this.disk.behaviour.capacityBytes = Infinity;
+    this.world.start(NODE_ID);
+    await this.clock.settle(this.#started);
+    this.disk.behaviour.syncErrorRate = syncErrorRate;
+    this.disk.behaviour.capacityBytes = capacityBytes;
+    // What was not answered is sent again, in order, before anything new (rule R6).
+    for (const producer of this.#producers) {
+      producer.outstanding = 0;
+      producer.held = false;
+      for (const sent of producer.unanswered) this.#send(producer, sent);
     }
+  }
+
+  /** What a process does at its start. */
+  async #open(life: Life): Promise<void> {
+    // The names above the data are durable before there is data.
+    await openDirectoryFacts(life.disk, DATA, NODE_ID, SILENT);
+    const opened = await openDirectory(life.disk, DATA, {
+      nowMs: life.clock.monotonicMs(),
+      fileBytes: this.#fileBytes,
+      spareFiles: 1,
+      newIdentity: () => Buffer.from('identity'),
+    });
+    const journal = this.#journalOf(life, plantedDirectory(this.#mutant, opened));
+    this.#journal = journal;
+    // Leaderships are claimed in turns of their own.
+    await new Promise<void>((resolve) => void life.clock.soon(resolve));
+    for (const shard of journal.shards.values()) plantInShard(this.#mutant, shard);
+    this.#noteQuarantine(opened);
   }
 
   #noteQuarantine(opened: OpenedDirectory): void {
@@ -433,17 +432,17 @@ export class SimulatedJournal {
     }
   }
 
-  #journalOf(opened: OpenedDirectory): Journal {
-    const identity = { nodeId: NODE_ID, incarnation: this.#incarnation, directoryId: DIRECTORY_ID };
+  #journalOf({ disk, clock, number }: Life, opened: OpenedDirectory): Journal {
+    const identity = { nodeId: NODE_ID, incarnation: number, directoryId: DIRECTORY_ID };
     const port = this.cluster.port(identity);
     const reuse = this.#mutant === 'epoch reused after a restart';
     return new Journal(
       {
-        disk: this.disk,
+        disk,
         dataDirectory: DATA,
-        clock: this.clock,
-        timers: systemTimers,
-        turns: new ReadTurns(this.clock, systemTimers),
+        clock,
+        timers: clock,
+        turns: new ReadTurns(clock, clock),
         cluster: reuse
           ? { ...port, claimLeadership: () => Promise.resolve(this.cluster.reuse(identity)) }
           : port,
@@ -457,39 +456,12 @@ export class SimulatedJournal {
     );
   }
 
-  #planted(opened: OpenedDirectory): OpenedDirectory {
-    const { commitLog } = opened;
-    if (this.#mutant === 'acknowledge before fdatasync') {
-      return { ...opened, commitLog: instead(commitLog, () => void commitLog.sync().catch(() => undefined)) };
-    }
-    return this.#mutant === 'no fdatasync'
-      ? { ...opened, commitLog: instead(commitLog, () => undefined) }
-      : opened;
-  }
-
   async #quiesce(): Promise<void> {
     for (let round = 0; round < 50; round++) {
       await this.clock.advance(20);
       this.#sendAgain();
-      await drained();
     }
   }
-}
-
-/** A commit log whose `sync` claims to be done at once. */
-function instead(commitLog: CommitLog, sync: () => void): CommitLog {
-  return new Proxy(commitLog, {
-    get(target, name) {
-      if (name === 'sync') {
-        return () => {
-          sync();
-          return Promise.resolve(target.endPosition);
-        };
-      }
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-    },
-  });
 }
 
 const cursor = new RecordCursor();

@@ -2,27 +2,10 @@
 // the planted bugs that this must find.
 
 import { firstFailingSeed, simulate } from '@robustmq/testkit';
-import { COVERAGE, SimulatedJournal, type JournalMutant } from './simulated-journal.ts';
+import type { JournalMutant } from './journal-mutants.ts';
+import { COVERAGE, SimulatedJournal } from './simulated-journal.ts';
 
 const STEPS = 120;
-
-// A run depends on nothing but its seed: the journal's intervals pass when the world says so.
-beforeAll(() => {
-  jest.useFakeTimers({
-    doNotFake: [
-      'Date',
-      'hrtime',
-      'nextTick',
-      'performance',
-      'queueMicrotask',
-      'setImmediate',
-      'clearImmediate',
-      'setTimeout',
-      'clearTimeout',
-    ],
-  });
-});
-afterAll(() => jest.useRealTimers());
 
 test('nothing acknowledged is lost, nothing seen changes, no healthy shard is quarantined (I1, I2, I9)', async () => {
   let acknowledged = 0;
