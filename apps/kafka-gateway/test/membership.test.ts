@@ -1,8 +1,8 @@
-// O9: after an outage of meta-service a gateway has one link to each journal-server: that of the incarnation before is closed.
+// After an outage of meta-service a gateway has one link to each journal-server: that of the incarnation before is closed.
 import type { JournalClient } from '@robustmq/journal-client';
 import { JournalAdapter } from '../src/adapters/journal.ts';
 
-test('O9: the client of the next incarnation takes the place of the one before, whose links are closed', () => {
+test('the client of the next incarnation takes the place of the one before, whose links are closed', () => {
   const open = new Set<number>();
   const clientOf = (incarnation: number): JournalClient => {
     open.add(incarnation);

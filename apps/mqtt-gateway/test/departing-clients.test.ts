@@ -1,4 +1,4 @@
-// A record that makes its client leave again and again is skipped (F1): with a client that closes on a certain payload.
+// A record that makes its client leave again and again is skipped: with a client that closes on a certain payload.
 
 import { RawClient, start, until, type Running } from './running-gateway.ts';
 
@@ -86,7 +86,7 @@ test.each([
     (device: RawClient) => device.send({ cmd: 'disconnect', reasonCode: 0x81 }),
   ],
 ])(
-  'F1: a QoS 1 message at which its client %s is skipped after three tries alone, and nothing else',
+  'a QoS 1 message at which its client %s is skipped after three tries alone, and nothing else',
   async (_how, leave) => {
     await begin();
     await backlog(1, ['a', 'b', 'poison', 'c', 'd']);
@@ -105,7 +105,7 @@ test.each([
   },
 );
 
-test('F1: at QoS 0 it is sent once', async () => {
+test('at QoS 0 it is sent once', async () => {
   await begin();
   await backlog(0, ['a', 'poison', 'c']);
   const lives = [await live(close, 'c')];

@@ -3,10 +3,9 @@
 
 export { Random } from './simulation/random.ts';
 export { drained, VirtualClock } from './simulation/virtual-clock.ts';
-export { SimulatedNetwork, type ConnectionEnd, type EndListener } from './simulation/simulated-network.ts';
+export { type ConnectionEnd } from './simulation/simulated-network.ts';
 export { World, type Life } from './simulation/world.ts';
-export { SECTOR_BYTES, type Survival } from './simulation/simulated-file.ts';
-export { SimulatedDisk, type DiskBehaviour } from './simulation/simulated-disk.ts';
+export { SimulatedDisk } from './simulation/simulated-disk.ts';
 export {
   firstFailingSeed,
   firstFailure,
@@ -15,6 +14,4 @@ export {
   noteCount,
   seedCount,
   simulate,
-  type FailingSeed,
-  type SimulationOptions,
 } from './simulation/simulate.ts';

@@ -1,4 +1,5 @@
-import { Random, SECTOR_BYTES, SimulatedDisk, VirtualClock } from '../src/index.ts';
+import { Random, SimulatedDisk, VirtualClock } from '../src/index.ts';
+import { SECTOR_BYTES } from '../src/simulation/simulated-file.ts';
 
 const NOTHING = { sector: 0, size: 0 };
 const EVERYTHING = { sector: 1, size: 1 };

@@ -1,4 +1,4 @@
-// What may make a client leave is found, and nothing else (F1): counted alone in flight, sent like a slow start.
+// What may make a client leave is found, and nothing else: counted alone in flight, sent like a slow start.
 
 import { Departures } from '../../src/outbound/departures.ts';
 import type { Place } from '../../src/outbound/place.ts';

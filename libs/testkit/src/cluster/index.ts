@@ -4,13 +4,8 @@ export { type ClusterFile, type ClusterFileProcess, shellLine } from './cluster-
 export { answersOk, waitUntil } from './conditions.ts';
 export { claimDataFolder } from './data-folder.ts';
 export { LOOPBACK_DEFAULTS } from './loopback-defaults.ts';
-export {
-  ManagedProcess,
-  type ManagedProcessOptions,
-  type ProcessExit,
-  type RestartPolicy,
-} from './managed-process.ts';
-export { type Counts, ONE_OF_EACH, type PlanOptions, type PortChoice, portOption } from './plan.ts';
-export { FreePorts, isPortFree } from './ports.ts';
+export { ManagedProcess, type RestartPolicy } from './managed-process.ts';
+export { type Counts, ONE_OF_EACH, type PlanOptions, portOption } from './plan.ts';
+export { FreePorts } from './ports.ts';
 export { buildStaleApps, repositoryRoot } from './repository.ts';
-export { type ProcessSpec, SERVICE_FACTS, type ServiceName, SERVICES } from './service.ts';
+export { SERVICE_FACTS, type ServiceName, SERVICES } from './service.ts';

@@ -16,7 +16,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('N11: a large log becomes the previous one; its writer goes on at the start of an empty file', () => {
+test('a large log becomes the previous one; its writer goes on at the start of an empty file', () => {
   const log = new LogFile(file, MAX_BYTES);
   const writer = log.open();
   for (const round of ['a', 'b']) {

@@ -3,15 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import {
-  FreePorts,
-  isPortFree,
-  ManagedProcess,
-  type ManagedProcessOptions,
-  type ProcessSpec,
-  shellLine,
-  waitUntil,
-} from '../../src/cluster/index.ts';
+import { FreePorts, ManagedProcess, shellLine, waitUntil } from '../../src/cluster/index.ts';
+import type { ManagedProcessOptions } from '../../src/cluster/managed-process.ts';
+import { isPortFree } from '../../src/cluster/ports.ts';
+import type { ProcessSpec } from '../../src/cluster/service.ts';
 
 const HOST = '127.0.0.1';
 let folder: string;

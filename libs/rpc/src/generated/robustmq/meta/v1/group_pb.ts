@@ -2,7 +2,7 @@
 // @generated from file robustmq/meta/v1/group.proto (package robustmq.meta.v1, syntax proto3)
 /* eslint-disable */
 
-// Kafka consumer groups, in the data groups: coordinator claims, metadata and offsets (rule K2).
+// Kafka consumer groups, in the data groups: coordinator claims, rows of members and offsets (rule K2).
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
