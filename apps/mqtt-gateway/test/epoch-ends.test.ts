@@ -31,7 +31,7 @@ const heard: boolean[] = [];
 const until = async (condition: () => boolean): Promise<void> => {
   for (let turns = 0; !condition(); turns++) {
     if (turns > 1_000) throw new Error('nothing came');
-    clock.advance(1);
+    await clock.advance(1);
     await Promise.resolve();
   }
 };
