@@ -155,10 +155,11 @@ const schema = z.strictObject({
     maxDepartures: z
       .int()
       .min(0)
-      .default(3)
+      .default(6)
+      .refine((departures) => departures === 0 || departures > 3, 'is 0, or more than 3')
       .describe(
-        'A QoS 1 message that was alone in flight each time that its client left without a goodbye, so many times, is ' +
-          'skipped; 0: never.',
+        'A QoS 1 message is skipped when its client has left so many times without a goodbye while it was ' +
+          'unacknowledged, from the fourth time on while it was alone in flight; 0: never, else more than 3.',
       ),
     cursorCommitInterval: duration({ min: 100 })
       .default(1_000)

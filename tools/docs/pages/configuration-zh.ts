@@ -90,8 +90,8 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
     '最长的会话过期时间（秒）；也用于没有 clean session 的 3.x 会话。',
   'Start of the Response Information of clients that ask for it.':
     '应客户端请求给出的 Response Information 的开头。',
-  'A QoS 1 message that was alone in flight each time that its client left without a goodbye, so many times, is skipped; 0: never.':
-    '某条 QoS 1 消息每次都是唯一在途消息，而客户端不辞而别，达到此次数后跳过该消息；0 表示从不跳过。',
+  'A QoS 1 message is skipped when its client has left so many times without a goodbye while it was unacknowledged, from the fourth time on while it was alone in flight; 0: never, else more than 3.':
+    '某条 QoS 1 消息未确认时客户端不辞而别达到此次数（从第四次起须是唯一在途消息）后跳过该消息；0 表示从不跳过，否则须大于 3。',
   'How often the cursors of durable sessions are stored.': '保存持久会话游标的间隔。',
   'Shortest distance of two append frames to a journal under load.':
     '负载下发往同一 journal 的两个追加帧的最短间隔。',

@@ -135,7 +135,9 @@ export class Resumption {
     const stoodIn = new Map(awaited.map(({ place }) => [place.key, place]));
     const inFlight = inFlightOf(stored, (key) => known.get(key) ?? stoodIn.get(key));
     const skipped = inFlight.filter((message) => this.#isSkipped(message));
-    const owed = inFlight.filter((message) => !this.#isSkipped(message));
+    const kept = inFlight.filter((message) => !this.#isSkipped(message));
+    // Nothing is suspected where nothing is skipped.
+    const owed = this.#ports.maxDepartures > 0 ? kept : kept.map((each) => ({ ...each, departures: 0 }));
     session.outbound.resumed({ places: [], inFlight: owed, isUncertain, awaited });
     for (const tail of tails.tails()) session.beginIn(tail, this.#ringFrom(tail.key, tail.arrivedTo));
     for (const message of skipped) {

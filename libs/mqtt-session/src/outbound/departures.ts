@@ -1,9 +1,13 @@
-// Messages that may be what makes a client go: it left without a word, or with an error, while they were unacknowledged. Each
-// connection counts again for one that was alone in flight, and only for that one; so that it comes to be alone, what is suspected is
-// sent like a slow start: one message, then two, then four. One that was left so often is not sent any more.
+// Messages that may be what makes a client go: it left without a word, or with an error, while they were unacknowledged. A network
+// that breaks looks the same, and what it lost is sent again whole [MQTT-4.4.0-1]: only what was left several times is suspected.
+// From then on a connection counts only for a message that was alone in flight; so that it comes to be alone, what is suspected
+// is sent like a slow start: one message, then two, then four. One that was left too often is not sent any more.
 
 import type { SendWindow } from './send-window.ts';
 import type { Place, PlacedMessage } from './place.ts';
+
+/** Departures in any company, from which on a message is suspected. */
+export const SUSPECTED_FROM = 3;
 
 /** Counts departures of one session, from connection to connection. */
 export class Departures<P extends Place> {
@@ -22,7 +26,7 @@ export class Departures<P extends Place> {
     for (const { place, offset, departures = 0 } of messages) {
       if (departures === 0) continue;
       (this.#counts ??= new Map()).set(nameOf(place, offset), departures);
-      this.#limit = 1;
+      if (departures >= SUSPECTED_FROM) this.#limit = 1;
     }
   }
 
@@ -44,7 +48,7 @@ export class Departures<P extends Place> {
     for (const { place, offset } of this.#window.sent()) {
       const name = nameOf(place, offset);
       const before = this.#counts?.get(name) ?? 0;
-      (this.#counts ??= new Map()).set(name, isAlone ? before + 1 : Math.max(before, 1));
+      (this.#counts ??= new Map()).set(name, isAlone || before < SUSPECTED_FROM ? before + 1 : before);
     }
   }
 
