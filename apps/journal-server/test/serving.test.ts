@@ -30,7 +30,7 @@ describe('the services', () => {
   /** A journal that notes which streams it accepts. */
   function journal(): { readonly accepted: unknown[]; readonly journal: Journal } {
     const accepted: unknown[] = [];
-    const made = { accept: (link: unknown) => accepted.push(link), shards: new Map(), turns: {} };
+    const made = { accept: (link: unknown) => accepted.push(link), shards: new Map(), failed: [], turns: {} };
     return { accepted, journal: made as unknown as Journal };
   }
 

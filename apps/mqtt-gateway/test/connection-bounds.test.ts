@@ -1,11 +1,13 @@
 // I8: how many connections a gateway takes, in all and from one source, on either listener.
 
+import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { RawClient, start, until, type Running } from './running-gateway.ts';
 
 let running: Running;
 const sockets: Socket[] = [];
+const webSockets: WebSocket[] = [];
 
 /** A socket that says nothing. */
 const silent = (port: number, localAddress = '127.0.0.1'): Socket => {
@@ -20,6 +22,7 @@ const left = (): number => sockets.filter(({ destroyed }) => !destroyed).length;
 
 afterEach(async () => {
   for (const each of sockets.splice(0)) each.destroy();
+  for (const each of webSockets.splice(0)) each.terminate();
   await running.stop();
 });
 
@@ -29,18 +32,21 @@ test('limits.maxConnectionsPerAddress: one source has so many over both listener
   const first = silent(running.port);
   silent(running.port);
   const webSocket = new WebSocket(`ws://127.0.0.1:${running.wsPort}/mqtt`, ['mqtt']);
+  webSockets.push(webSocket);
   await until(() => counters.accepted === 3, 'as many as it may');
   silent(running.port);
   silent(running.wsPort);
   await until(() => counters.refused === 2 && left() === 2, 'two are refused');
   silent(running.port, '127.0.0.2');
   await until(() => counters.accepted === 4, 'another source');
-  first.destroy();
+  // The place is free when the socket is closed on both sides.
+  const closed = once(first, 'close');
+  first.end();
+  await closed;
   await until(() => counters.open === 3);
   const next = new RawClient(running.port, 5);
   sockets.push(next.socket);
   expect((await next.connect('dev')).reasonCode).toBe(0);
-  webSocket.terminate();
 });
 
 test('limits.maxConnectionsPerAddress: any number unless somebody says otherwise', async () => {
