@@ -74,6 +74,30 @@ test('N10: a subscription of a durable session that came right before the end is
   expect(running.meta.sessions.get('dev')!.subscriptions.map(({ filter }) => filter)).toEqual(['config']);
 });
 
+test.each([4, 5] as const)(
+  'N10: who ends only its half of the stream still reads what is acknowledged (version %i)',
+  async (version) => {
+    const device = client(version);
+    await device.connect('half');
+    device.send(subscribe, publish('last'));
+    device.socket.end();
+    await until(() => device.isClosed, 'the gateway has ended the other half');
+    expect(device.received.map(({ cmd }) => cmd)).toEqual(['suback', 'puback']);
+    expect(running.gateway.counters.open).toBe(1);
+  },
+);
+
+test('who is gone altogether is not waited for, whatever is owed to it', async () => {
+  const device = client(5);
+  await device.connect('gone');
+  running.journal.holdAppends = true;
+  device.send(publish('last'));
+  await until(() => running.journal.held.length > 0, 'the publish was read');
+  device.socket.end();
+  device.socket.destroy();
+  await until(() => running.gateway.counters.open === 1);
+});
+
 test('a client that leaves with nothing more to serve is not waited for', async () => {
   const device = client(5);
   device.send(device.connectPacket('dev'));

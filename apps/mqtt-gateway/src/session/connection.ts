@@ -116,14 +116,28 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client, Rea
     this.guard(() => {
       this.#end();
       this.release(HOLD_OUTPUT);
+      if (!this.machine.isClosed) this.#endUnlessHeld();
     });
     if (!this.machine.isClosed) return;
     this.#host.wheel.cancel(this.#timer);
   }
 
-  /** All that the client sent is served before it counts as gone (N10). */
+  /**
+   * All that the client sent is served before it counts as gone (N10): one that has only ended its half of the stream still
+   * reads what is acknowledged.
+   */
   #endUnlessHeld(): void {
-    if (!this.#input.isHeld) this.machine.connectionLost();
+    if (this.#input.isHeld || (this.#owesAnswers() && !this.output.closed)) return;
+    this.machine.connectionLost();
+  }
+
+  #owesAnswers(): boolean {
+    return this.machine.unacknowledgedCount > 0 || this.#requests?.isServing === true;
+  }
+
+  /** Something was answered: the last of it ends a client that sends no more. */
+  #answered(): void {
+    if (this.#isEnded) this.#soon(() => this.#endUnlessHeld());
   }
 
   // --- output that the peer does not take ---
@@ -222,12 +236,14 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client, Rea
   subscribed(request: SubscribeRequest): void {
     this.machine.subscribed(request);
     this.#requests?.served();
+    this.#answered();
   }
 
   /** An UNSUBSCRIBE was served. */
   unsubscribed(request: UnsubscribeRequest): void {
     this.machine.unsubscribed(request);
     this.#requests?.served();
+    this.#answered();
   }
 
   acknowledged(): void {
@@ -249,6 +265,7 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client, Rea
     try {
       const buffer = output.reserve(ACK_MAX_BYTES);
       output.advance(encodeAck(buffer, output.position, type, packetId, reasonCode, this.version));
+      this.#answered();
     } catch (thrown) {
       this.failed(thrown);
     }

@@ -20,6 +20,11 @@ export class RequestHold {
     this.#timers = timers;
   }
 
+  /** Whether a request waits for its answer. */
+  get isServing(): boolean {
+    return this.#count > 0;
+  }
+
   /** Runs `serve`, which begins to serve one more request: reading stops until it is served. */
   begin(serve: () => void): void {
     this.#count++;
