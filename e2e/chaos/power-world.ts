@@ -48,6 +48,11 @@ export interface JournalRecovery {
   readonly quarantined: readonly string[];
 }
 
+/** What came of the disk: its records, or why a service did not start on it. */
+type Boot = { readonly values: string[]; readonly recovery: JournalRecovery } | { readonly refusal: string };
+
+const NOT_RECOVERED: JournalRecovery = { replayedSections: 0, tornTail: false, quarantined: [] };
+
 /** See the file head. */
 export class PowerWorld {
   readonly #scratch: string;
@@ -84,7 +89,9 @@ export class PowerWorld {
     await progress(this.writers, PROGRESS);
     const copy = path.join(this.#scratch, 'copy.img');
     const { ledger, inFlight } = await this.#cutPower(copy);
-    const { values, recovery } = await this.#readAfterBoot(copy);
+    const boot = await this.#readAfterBoot(copy);
+    if ('refusal' in boot) return { found: [boot.refusal], inFlight, recovery: NOT_RECOVERED };
+    const { values, recovery } = boot;
     const refusing = recovery.quarantined.map((shard) => `healthy shard ${shard} refuses to serve`);
     return { found: [...refusing, ...contradictions(ledger, values)], inFlight, recovery };
   }
@@ -113,16 +120,12 @@ export class PowerWorld {
     }
   }
 
-  /** Boots what the disk held and reads the whole topic. */
-  async #readAfterBoot(copy: string): Promise<{ values: string[]; recovery: JournalRecovery }> {
+  /** Boots what the disk held and reads the whole topic, unless a service refuses what it finds there. */
+  async #readAfterBoot(copy: string): Promise<Boot> {
     const restored = LoopImage.mount(copy, path.join(this.#scratch, 'restored'));
     try {
-      const booted = await startTestCluster({
-        dataDir: path.join(restored.mountPoint, 'data'),
-        counts: { ...ONE_OF_EACH, 'mqtt-gateway': 0, 'admin-api': 0 },
-        ports: { kind: 'base', basePort: basePortBeside(this.#cluster) },
-        extraFlags: SMALL_LOGS,
-      });
+      const booted = await this.#boot(restored.mountPoint);
+      if (booted instanceof BrokerError) return { refusal: `refuses to start: ${booted.message}` };
       try {
         const recovery = recoveryIn(booted.first('journal-server').spec.logFile);
         // A reader would ask a shard that refuses for ever.
@@ -136,6 +139,19 @@ export class PowerWorld {
       }
     } finally {
       restored.remove();
+    }
+  }
+
+  async #boot(mountPoint: string): Promise<Cluster | BrokerError> {
+    try {
+      return await startTestCluster({
+        dataDir: path.join(mountPoint, 'data'),
+        counts: { ...ONE_OF_EACH, 'mqtt-gateway': 0, 'admin-api': 0 },
+        ports: { kind: 'base', basePort: basePortBeside(this.#cluster) },
+        extraFlags: SMALL_LOGS,
+      });
+    } catch (thrown) {
+      return BrokerError.from(thrown);
     }
   }
 }
