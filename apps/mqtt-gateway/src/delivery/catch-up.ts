@@ -99,7 +99,10 @@ export class CatchUp {
   #run(): void {
     this.#scheduled = false;
     this.#budget.restart();
+    // Who comes again waits for the next turn: until then nothing has changed for it, its output is not even flushed.
+    let left = this.#wanted.size;
     for (const session of this.#wanted) {
+      if (left-- === 0) break;
       this.#wanted.delete(session);
       try {
         if (!this.#readOn(session)) this.#wanted.add(session);
