@@ -88,7 +88,7 @@ export const SUITES: readonly Suite[] = [
     file: 'simulation/whole-world.simulation.test.ts',
     title: 'the whole system in simulated worlds',
     needs: [],
-    limitMs: 10 * MINUTE_MS,
+    limitMs: 15 * MINUTE_MS,
   },
   { file: 'bench/compare.test.ts', title: 'the judge of speeds', needs: [], limitMs: MINUTE_MS },
   { file: 'chaos/ledger.test.ts', title: 'the judge of the fault suites', needs: [], limitMs: MINUTE_MS },
