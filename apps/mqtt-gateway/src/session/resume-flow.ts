@@ -131,7 +131,8 @@ export class Resumption {
     for (const tail of tails.tails()) if (session.reset(tail)) known.set(tail.key, tail);
     const stored = session.stored;
     const isUncertain = stored.doubtful;
-    const awaited = standIns(stored, (key) => known.has(key));
+    const starts = isUncertain ? this.#starts() : [];
+    const awaited = standIns(stored, (key) => known.has(key), starts);
     const stoodIn = new Map(awaited.map(({ place }) => [place.key, place]));
     const inFlight = inFlightOf(stored, (key) => known.get(key) ?? stoodIn.get(key));
     const skipped = inFlight.filter((message) => this.#isSkipped(message));
@@ -147,6 +148,11 @@ export class Resumption {
     if (!this.#isInRows) session.outbound.cursorsFailed(session.outbound.cursors());
     this.#activate();
     this.#ports.catchUp.want(session);
+  }
+
+  /** Where filters began, once for those that share it. */
+  #starts(): readonly StoredPlace[] {
+    return [...new Set(this.#stored.subscriptions.map(({ start }) => start))].flat();
   }
 
   #isSkipped({ departures = 0 }: PlacedMessage<ShardPlace>): boolean {

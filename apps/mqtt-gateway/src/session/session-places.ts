@@ -12,6 +12,7 @@ export interface StoredPlace {
   readonly committed: number | null;
 }
 
+type StartPlace = Pick<ShardPlace, 'streamId' | 'shard' | 'leaderEpoch'>;
 type Shard = Pick<ShardPlace, 'streamId' | 'shard'>;
 
 function isIn(row: Shard, { streamId, shard }: Shard): boolean {
@@ -28,13 +29,17 @@ export function storedPlaceOf(stored: StoredPlaces, shard: Shard): StoredPlace {
   return { from: Math.max(sentBelow, cursor?.offset ?? 0), committed: cursor?.offset ?? -1 };
 }
 
-/** What stands in for tails that are not known, so that what is owed there is sent all the same (N6). */
+/**
+ * What stands in for tails that are not known, so that what is owed there is sent all the same (N6). Of a session in doubt
+ * `starts` count as well: what its subscriptions began with may have been sent, and the next owner has to know (S3).
+ */
 export function standIns(
   stored: StoredPlaces,
   isKnown: (key: number) => boolean,
+  starts: readonly StartPlace[] = [],
 ): AwaitedPlace<ShardPlace>[] {
   const found = new Map<number, AwaitedPlace<ShardPlace>>();
-  for (const { streamId, shard, leaderEpoch } of [...stored.cursors, ...stored.outbound]) {
+  for (const { streamId, shard, leaderEpoch } of [...stored.cursors, ...stored.outbound, ...starts]) {
     const key = shardKeyOf(streamId, shard);
     if (isKnown(key) || found.has(key)) continue;
     const { from = 0, committed } = storedPlaceOf(stored, { streamId, shard });
