@@ -12,8 +12,6 @@ import { RateLimitedLog } from '@robustmq/telemetry';
 import { connectionHost } from './client-services.ts';
 import { CatchUp } from './delivery/catch-up.ts';
 import { Deliverer, newDeliveryCounters } from './delivery/deliverer.ts';
-import { EpochEnds } from './delivery/epoch-ends.ts';
-import { epochReader } from './delivery/epoch-reader.ts';
 import { FilterRegistry } from './delivery/filter-registry.ts';
 import { Inflation } from './delivery/inflation.ts';
 import { TailDelivery } from './delivery/tail-delivery.ts';
@@ -51,7 +49,6 @@ export class Serving {
   readonly deliveryCounters = newDeliveryCounters();
   readonly tails: TailDelivery;
   readonly catchUp: CatchUp;
-  readonly epochEnds: EpochEnds;
   readonly publisher: Publisher;
   readonly mesh: Mesh;
   readonly store: SessionStore;
@@ -90,7 +87,6 @@ export class Serving {
       maxReads: config.journal.maxBacklogReads,
       retryMs: CATCH_UP_RETRY_MS,
     });
-    this.epochEnds = new EpochEnds(epochReader(this.journal), parts.timers);
     this.registry = this.#makeRegistry();
     this.store = new SessionStore(parts.meta, () => registration.identity, {
       timers: parts.timers,
@@ -106,7 +102,6 @@ export class Serving {
       registry: this.registry,
       tails: this.tails,
       catchUp: this.catchUp,
-      epochEnds: this.epochEnds,
       publisher: this.publisher,
       takeovers: this.takeovers,
       meshRoutes: this.mesh.routes,
@@ -251,7 +246,6 @@ export class Serving {
   /** A stream is gone. */
   forgetStream(streamId: number): void {
     this.tails.forget(streamId);
-    this.epochEnds.forget(streamId);
   }
 
   /** Connected clients are told to go, in turns (N8); their sessions are released. Resolves behind the last. */
