@@ -197,7 +197,10 @@ export class KafkaProducer {
   #failed(error: BrokerError, incarnation: Incarnation): void {
     const isExpected = EXPECTED.has(error.code);
     invariant(isExpected, `${this.name} was refused: ${error.code}: ${error.message}`);
-    if (error.code === 'not_found' && this.deletionAskedAtMs > -Infinity && !this.#isBusy) {
+    // A deletion whose answer was lost: a gateway that knows of it has no leader for the stream any more.
+    const isGone = this.#access?.meta.view.streams.has(incarnation.streamId) !== true;
+    const mayBeGone = error.code === 'not_found' || (error.code === 'not_leader' && isGone);
+    if (mayBeGone && this.deletionAskedAtMs > -Infinity && !this.#isBusy) {
       this.#forget(incarnation);
       return;
     }
