@@ -26,9 +26,10 @@ import {
   drained,
   invariant,
   InvariantViolation,
-  Random,
-  SimulatedDisk,
-  VirtualClock,
+  World,
+  type Life,
+  type Random,
+  type SimulatedDisk,
 } from '@robustmq/testkit';
 import { decodeHead } from '../../src/data/session-heads.ts';
 import { offsetKey, sessionKey } from '../../src/data/keys.ts';
@@ -46,6 +47,7 @@ export interface WorldOptions {
   readonly newClusterMachine?: MetaParts['newClusterMachine'];
 }
 
+const META = 'meta-1';
 const DATA_GROUPS = 2;
 const CLIENTS = 6;
 const BLOCK_BYTES = 4096;
@@ -75,8 +77,8 @@ export const COVERAGE = {
 
 /** The world of one seed. */
 export class MetaWorld {
+  readonly #world: World;
   readonly #random: Random;
-  readonly #clock = new VirtualClock();
   readonly #disk: SimulatedDisk;
   readonly #options: WorldOptions;
   readonly #epochs = new Map<string, Ledger>();
@@ -88,7 +90,8 @@ export class MetaWorld {
   #node: NodeIdentity | undefined;
   #sequence = 0;
   #coordinatorEpoch = -1;
-  #life = 0;
+  #life: Life | undefined;
+  #started = Promise.resolve();
   #workedMs = 0;
   /** Least epoch that the shards of the journal must have reached. */
   #leaderEpoch = 0;
@@ -99,8 +102,13 @@ export class MetaWorld {
   acknowledgements = 0;
 
   constructor(seed: number, options: WorldOptions = {}) {
-    this.#random = new Random(seed);
-    this.#disk = new SimulatedDisk(this.#clock, this.#random);
+    this.#world = new World(seed);
+    this.#random = this.#world.random;
+    this.#world.add(META, (life) => {
+      this.#life = life;
+      this.#started = this.#open(life);
+    });
+    this.#disk = this.#world.diskOf(META);
     this.#options = options;
   }
 
@@ -118,11 +126,28 @@ export class MetaWorld {
     this.#hasFailed = false;
     this.#disk.behaviour.syncErrorRate = 0;
     this.#disk.behaviour.capacityBytes = Infinity;
+    this.#world.start(META);
+    await this.#started;
+    await this.#verify();
+    await this.#until(this.#registerJournal());
+    await this.#createStreams();
+    const request = create(RegisterNodeRequestSchema, {
+      nodeId: 'gateway-1',
+      kind: ServiceKind.MQTT_GATEWAY,
+    });
+    const { node } = await this.#until(this.#meta!.register(request));
+    this.#node = node?.identity;
+    this.#sequence = 0;
+    await this.#claim();
+    if (this.#random.chance(0.2)) this.#disk.behaviour.syncErrorRate = 0.05;
+  }
+
+  /** What a process does at its start. */
+  async #open(life: Life): Promise<void> {
     const disk = this.#options.wrapDisk?.(this.#disk) ?? this.#disk;
     const flushPause = (): Promise<void> =>
-      new Promise((resolve) => this.#clock.schedule(this.#random.between(0, 20), resolve));
+      new Promise((resolve) => void life.clock.after(this.#random.between(0, 20), resolve));
     this.#store = await CrashingStore.open(this.#image, flushPause);
-    const life = ++this.#life;
     this.#meta = await this.#until(
       Meta.open({
         store: this.#options.wrapStore?.(this.#store) ?? this.#store,
@@ -133,8 +158,8 @@ export class MetaWorld {
             maxFrameBytes: 4 * BLOCK_BYTES,
             spareFiles: 1,
           }),
-        clock: { nowMs: () => this.#clock.nowMs(), monotonicMs: () => this.#worked() },
-        timers: this.#clock,
+        clock: { nowMs: () => life.clock.nowMs(), monotonicMs: () => this.#worked(life) },
+        timers: life.clock,
         dataGroups: DATA_GROUPS,
         offsetsRetentionMs: 604_800_000,
         defaults: {
@@ -150,7 +175,7 @@ export class MetaWorld {
           renewIntervalMs: 400,
         },
         onFatal: (error) => {
-          if (life !== this.#life) return;
+          if (life.isOver) return;
           invariant(this.#disk.behaviour.syncErrorRate > 0, `the log failed: ${error.message}`);
           this.#hasFailed = true;
         },
@@ -158,27 +183,15 @@ export class MetaWorld {
         ...(this.#options.newClusterMachine && { newClusterMachine: this.#options.newClusterMachine }),
       }),
     );
-    await this.#verify();
-    await this.#until(this.#registerJournal());
-    await this.#createStreams();
-    const request = create(RegisterNodeRequestSchema, {
-      nodeId: 'gateway-1',
-      kind: ServiceKind.MQTT_GATEWAY,
-    });
-    const { node } = await this.#until(this.#meta.register(request));
-    this.#node = node?.identity;
-    this.#sequence = 0;
-    await this.#claim();
-    if (this.#random.chance(0.2)) this.#disk.behaviour.syncErrorRate = 0.05;
   }
 
   /** Time by the work: a look at the clock may find that the work since the last one took long. */
-  #worked(): number {
+  #worked({ clock }: Life): number {
     if (this.#random.chance(0.04)) {
       this.#workedMs += SLICE_MS;
       COVERAGE.slices++;
     }
-    return this.#clock.monotonicMs() + this.#workedMs;
+    return clock.monotonicMs() + this.#workedMs;
   }
 
   #registerJournal(): Promise<unknown> {
@@ -205,9 +218,9 @@ export class MetaWorld {
         return this.#meta!.cluster({ case: 'claimLeadership', value });
       },
     ];
-    const life = this.#life;
+    const life = this.#life!;
     const done = (): void => {
-      if (life !== this.#life) return;
+      if (life.isOver) return;
       COVERAGE.moves++;
       this.#leaderEpoch = Math.max(this.#leaderEpoch, whole(this.#meta!.state));
     };
@@ -254,7 +267,7 @@ export class MetaWorld {
       }
       if (this.#random.chance(0.03)) this.#fillDisk();
       await drained();
-      await this.#clock.step();
+      await this.#world.clock.step();
       // As any reader may look between two slices.
       whole(this.#meta!.state);
       if (!this.#hasFailed) continue;
@@ -323,10 +336,10 @@ export class MetaWorld {
     const { nodeId, incarnation } = this.#node!;
     const id = create(RequestIdSchema, { nodeId, incarnation, sequence: BigInt(++this.#sequence) });
     ledger.attempted += amount;
-    const life = this.#life;
+    const life = this.#life!;
     let acknowledged = false;
     const done = (): void => {
-      if (acknowledged || life !== this.#life) return;
+      if (acknowledged || life.isOver) return;
       acknowledged = true;
       this.acknowledgements++;
       if (target === undefined) ledger.acknowledged += amount;
@@ -340,30 +353,29 @@ export class MetaWorld {
   }
 
   /** A command may fail because the log did, or the disk is full. */
-  #failed(thrown: unknown, life: number): void {
+  #failed(thrown: unknown, life: Life): void {
     const code = thrown instanceof BrokerError ? thrown.code : 'internal';
     if (code === 'storage_full') COVERAGE.fullDisks++;
     const isExpected =
       (this.#hasFailed && code === 'storage_failed') ||
       (code === 'storage_full' && this.#disk.behaviour.capacityBytes !== Infinity);
-    if (!isExpected && (life === this.#life || code === 'internal'))
+    if (!isExpected && (!life.isOver || code === 'internal'))
       this.#break(new InvariantViolation(`a command failed though nothing had: ${String(thrown)}`));
   }
 
   async #crash(): Promise<void> {
     if (this.#broken !== undefined) throw this.#broken;
-    this.#life++;
     const store = this.#store!;
     const total = store.image.batches.length;
     const isPowerCut = this.#random.chance(0.7);
     if (isPowerCut) COVERAGE.powerCuts++;
     else COVERAGE.kills++;
-    // After a kill the kernel still has all of it.
-    this.#image = await store.cutPower(isPowerCut ? this.#random.between(0, total) : total);
     const chances = [0, 0.5, 1];
     if (isPowerCut)
-      this.#disk.cutPower({ sector: this.#random.pick(chances), size: this.#random.pick(chances) });
-    else this.#disk.kill();
+      this.#world.cutPower(META, { sector: this.#random.pick(chances), size: this.#random.pick(chances) });
+    else this.#world.kill(META);
+    // After a kill the kernel still has all of it.
+    this.#image = await store.cutPower(isPowerCut ? this.#random.between(0, total) : total);
   }
 
   async #verify(): Promise<void> {
@@ -394,7 +406,7 @@ export class MetaWorld {
     promise.then(mark, mark);
     for (let idle = 0; !settled && idle < 1_000; idle++) {
       await drained();
-      if (!settled) await this.#clock.step();
+      if (!settled) await this.#world.clock.step();
     }
     invariant(settled, 'it hangs');
     try {
