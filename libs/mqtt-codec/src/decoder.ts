@@ -54,6 +54,9 @@ const MQISDP_FLAGS_AT = 9;
 /** Pieces of held input that are joined: a drip of bytes must not become a list of them. */
 const MAX_HELD_PIECES = 64;
 
+/** Acknowledgements are cheap and many: reading the clock behind each would cost as much as they do. */
+const ACKS_PER_LOOK = 16;
+
 /** Low four bits that each packet type must have; 0xff: PUBLISH, read apart; 0xfe: types no client sends. */
 const FIXED_FLAGS = Uint8Array.of(0xfe, 0, 0xfe, 0xff, 0, 0, 2, 0, 2, 0xfe, 2, 0xfe, 0, 0xfe, 0, 0);
 
@@ -81,6 +84,8 @@ export class MqttDecoder {
   #held: Buffer[] | null = null;
   #heldBytes = 0;
   #isYielding = false;
+  /** Packets since the turn's time was looked at, in acknowledgements. */
+  #unlooked = 0;
   readonly #maxHeldBytes: number;
   readonly #isTurnSpent: (() => boolean) | undefined;
 
@@ -160,14 +165,19 @@ export class MqttDecoder {
         at = end;
       }
       if (this.#closed) return;
-      // Behind each packet: a publish that thousands of filters match takes as long as a turn may.
-      if (this.#isTurnSpent?.() === true) this.#isYielding = true;
+      if (at < length && this.#isTurnOver()) this.#isYielding = true;
       if (this.#paused || this.#isYielding) {
         if (at < length) this.#hold(chunk.subarray(at));
-        else this.#isYielding = false;
         return;
       }
     }
+  }
+
+  /** Behind each packet that may cost much: a publish that thousands of filters match takes as long as a turn may. */
+  #isTurnOver(): boolean {
+    if (this.#unlooked < ACKS_PER_LOOK) return false;
+    this.#unlooked = 0;
+    return this.#isTurnSpent?.() === true;
   }
 
   /** Reads the fixed header; returns where the rest of the packet starts, or -1 when the chunk ends first. */
@@ -253,6 +263,8 @@ export class MqttDecoder {
   #dispatch(first: number, buffer: Buffer, start: number, end: number, sink: DecoderSink): void {
     const type = first >> 4;
     const version = this.protocolVersion as ProtocolVersion;
+    const isAck = type >= PACKET_TYPE.puback && type <= PACKET_TYPE.pubcomp;
+    this.#unlooked += isAck ? 1 : ACKS_PER_LOOK;
     if (type === PACKET_TYPE.publish) {
       const view = this.#view;
       readPublish(view, first, buffer, start, end, version, this.#topics, this.#limits);
@@ -261,7 +273,7 @@ export class MqttDecoder {
       view.buffer = NO_BYTES;
       return;
     }
-    if (type >= PACKET_TYPE.puback && type <= PACKET_TYPE.pubcomp) {
+    if (isAck) {
       const { maxUserProperties } = this.#limits;
       const ack = readAck(type as AckType, buffer, start, end, version, maxUserProperties);
       sink.ack(type as AckType, ack & 0xffff, ack >> 16);

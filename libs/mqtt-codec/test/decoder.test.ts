@@ -225,9 +225,22 @@ describe('N8: input that takes more than a turn', () => {
       decoder.resume(sink);
     }
     expect(turns.reduce((sum, count) => sum + count)).toBe(10_000);
-    // It looks at the clock behind each packet: one that thousands of filters match takes a turn of its own.
+    // It looks at the clock behind each such packet: one that thousands of filters match takes a turn of its own.
     expect(turns).toEqual(new Array<number>(10).fill(1_000));
     expect(decoder.holdsInput).toBe(false);
+  });
+
+  test('looks at the clock once per few acknowledgements, which cost less than the look', () => {
+    let looks = 0;
+    const decoder = new MqttDecoder({ topics: new TopicCache(), isTurnSpent: () => ++looks > 5 });
+    const sink = new RecordingSink();
+    decoder.push(connectBytes(4), sink);
+    let acks = 0;
+    sink.ack = (): void => void acks++;
+    decoder.push(Buffer.alloc(4_000).fill(Buffer.of(0x40, 2, 0, 1)), sink);
+    expect(decoder.isYielding).toBe(true);
+    expect(acks).toBeLessThanOrEqual(6 * 16);
+    expect(acks).toBeGreaterThan(3 * 16);
   });
 
   test('what comes while it yields waits behind what is left', () => {
