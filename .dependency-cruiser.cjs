@@ -73,7 +73,17 @@ module.exports = {
       comment: 'What another package needs is exported from its index.',
       severity: 'error',
       from: { path: '^(?:libs|apps|e2e|tools)/([^/]+)/' },
-      to: { path: '^libs/([^/]+)/src/(?!index\\.ts$|cluster/index\\.ts$)', pathNot: '^libs/$1/' },
+      to: {
+        path: '^libs/([^/]+)/src/(?!index\\.ts$|testing\\.ts$|cluster/index\\.ts$)',
+        pathNot: '^libs/$1/',
+      },
+    },
+    {
+      name: 'testing-is-for-tests',
+      comment: 'The second door of a package: what only tests of other packages need of it.',
+      severity: 'error',
+      from: { path: '^(libs/(?!testkit/)|apps/|tools/)[^/]+/src/' },
+      to: { path: '^libs/[^/]+/src/testing\\.ts$' },
     },
     {
       name: 'no-cycles',

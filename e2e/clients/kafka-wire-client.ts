@@ -6,13 +6,12 @@ import { BrokerError } from '@robustmq/errors';
 import {
   API_MESSAGES,
   type ApiKey,
-  encodeRequest,
   KafkaFramer,
   type KafkaReader,
   type KafkaWriter,
-  readResponseEnvelope,
   responseHeaderVersion,
 } from '@robustmq/kafka-codec';
+import { encodeRequest, readResponseEnvelope } from '@robustmq/kafka-codec/testing';
 import { waitUntil } from '@robustmq/testkit/cluster';
 
 type RequestOf<K extends ApiKey> = Parameters<(typeof API_MESSAGES)[K]['writeRequest']>[2];

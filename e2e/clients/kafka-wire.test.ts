@@ -1,5 +1,6 @@
 // Kafka's protocol where no client library lets a test speak: sequences, times, fetches, sessions, coordinators.
-import { kafkaErrorName, ZERO_UUID } from '@robustmq/kafka-codec';
+import { ZERO_UUID } from '@robustmq/kafka-codec';
+import { kafkaErrorName } from '@robustmq/kafka-codec/testing';
 import { RecordBatchBuilder } from '@robustmq/record-batch';
 import { type Cluster, ONE_OF_EACH, waitUntil } from '@robustmq/testkit/cluster';
 

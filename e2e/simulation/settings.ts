@@ -1,6 +1,7 @@
 // What all processes of a simulated cluster share.
 
-import { ClusterSecret, Credentials, type ServiceKind } from '@robustmq/rpc';
+import { Credentials, type ServiceKind } from '@robustmq/rpc';
+import { ClusterSecret } from '@robustmq/rpc/testing';
 import type { Log } from '@robustmq/runtime';
 
 /** Name of the meta-service, which is its address as well. */

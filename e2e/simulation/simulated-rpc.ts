@@ -13,8 +13,6 @@ import type { Metadata, MethodDefinition } from '@grpc/grpc-js';
 import { BrokerError } from '@robustmq/errors';
 import {
   fromServiceError,
-  serviceDefinition,
-  type ClientOptions,
   type Connect,
   type Credentials,
   type ServiceClient,
@@ -22,6 +20,7 @@ import {
   type ServiceImplementation,
   type UnaryContext,
 } from '@robustmq/rpc';
+import { serviceDefinition, type ClientOptions } from '@robustmq/rpc/testing';
 import type { ConnectionEnd, Life } from '@robustmq/testkit';
 
 /** The first frame of a call. */

@@ -1,7 +1,6 @@
 // A meta-service in memory, over real gRPC: users, streams, sessions and groups as far as the API needs them.
 import { BrokerError } from '@robustmq/errors';
 import {
-  ClusterSecret,
   ClusterService,
   Credentials,
   GatewayService,
@@ -18,6 +17,7 @@ import {
   type Stream,
   type User,
 } from '@robustmq/rpc';
+import { ClusterSecret } from '@robustmq/rpc/testing';
 
 type ClusterImplementation = ServiceImplementation<typeof ClusterService>;
 type SessionImplementation = ServiceImplementation<typeof SessionService>;

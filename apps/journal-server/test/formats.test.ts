@@ -6,7 +6,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { encodeSnapshot, ProducerQuota, ProducerState } from '@robustmq/producer-state';
 import type { Section } from '@robustmq/commit-log';
-import { MemoryStore } from '@robustmq/kv-store';
+import { MemoryStore } from '@robustmq/kv-store/testing';
 import {
   offsetSection,
   recordsSection,

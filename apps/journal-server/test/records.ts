@@ -1,11 +1,7 @@
 // Batches for tests, and what is in batches that came back.
 
-import {
-  completeBatchBytes,
-  RecordBatchBuilder,
-  RecordCursor,
-  type FinishOptions,
-} from '@robustmq/record-batch';
+import { completeBatchBytes, RecordBatchBuilder, RecordCursor } from '@robustmq/record-batch';
+import type { FinishOptions } from '@robustmq/record-batch/testing';
 
 /** A record read back. */
 export interface ReadRecord {

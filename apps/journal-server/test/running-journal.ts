@@ -1,9 +1,10 @@
 // A journal on a real disk or a simulated one, served over gRPC on a free port, with a fake cluster around it.
 
 import { NodeDisk, type CommitLog, type Disk } from '@robustmq/commit-log';
-import { MemoryStore } from '@robustmq/kv-store';
+import { MemoryStore } from '@robustmq/kv-store/testing';
 import { JournalClient, type JournalClientOptions, type ShardDirectory } from '@robustmq/journal-client';
-import { ClusterSecret, Credentials, RpcServer, ServiceKind } from '@robustmq/rpc';
+import { Credentials, RpcServer, ServiceKind } from '@robustmq/rpc';
+import { ClusterSecret } from '@robustmq/rpc/testing';
 import { silentLog, systemClock, systemTimers, type Clock, type Log } from '@robustmq/runtime';
 import { Journal } from '../src/journal.ts';
 import { ReadTurns } from '../src/shard/read-turns.ts';

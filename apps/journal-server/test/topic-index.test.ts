@@ -2,8 +2,9 @@
 // finds every matching record (rules X1, X2).
 
 import fc from 'fast-check';
-import { KeyValueBatch, MemoryStore, type KeyValueStore } from '@robustmq/kv-store';
-import { matchesFilter } from '@robustmq/mqtt-topics';
+import { KeyValueBatch, type KeyValueStore } from '@robustmq/kv-store';
+import { MemoryStore } from '@robustmq/kv-store/testing';
+import { matchesFilter } from '@robustmq/mqtt-topics/testing';
 import { systemClock, systemTimers } from '@robustmq/runtime';
 import { ReadTurns } from '../src/shard/read-turns.ts';
 import { TopicSelection } from '../src/views/topic-index/topic-selection.ts';

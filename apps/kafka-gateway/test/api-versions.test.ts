@@ -1,5 +1,6 @@
 // The pitfalls of ApiVersions (protocol facts, section 2.3), one test each.
-import { API_MESSAGES, KAFKA_ERRORS, readResponseEnvelope } from '@robustmq/kafka-codec';
+import { API_MESSAGES, KAFKA_ERRORS } from '@robustmq/kafka-codec';
+import { readResponseEnvelope } from '@robustmq/kafka-codec/testing';
 import { API_TABLE } from '../src/api-table.ts';
 import { RunningGateway } from './fakes/running-gateway.ts';
 import type { WireClient } from './fakes/wire-client.ts';

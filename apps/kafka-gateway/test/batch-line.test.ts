@@ -1,6 +1,6 @@
 // The order and the cost of checks: first in, first out per connection, and never long on the loop (rule K1, N8).
 import { setImmediate } from 'node:timers/promises';
-import { deflateBatch } from '@robustmq/batch-compression';
+import { deflateBatch } from '@robustmq/batch-compression/testing';
 import { systemClock, systemTimers, type Timers } from '@robustmq/runtime';
 import { RecordBatchBuilder } from '@robustmq/record-batch';
 import { MemoryBudget } from '../src/memory-budget.ts';

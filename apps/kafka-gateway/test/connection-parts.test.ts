@@ -1,5 +1,6 @@
 // The parts of a connection that count: what it holds of the shared budgets, and the time that it is given.
-import { ManualClock, TimerWheel } from '@robustmq/runtime';
+import { TimerWheel } from '@robustmq/runtime';
+import { ManualClock } from '@robustmq/runtime/testing';
 import { VirtualClock } from '@robustmq/testkit';
 import { AnswerMemory } from '../src/answer-memory.ts';
 import type { ConnectionLimits } from '../src/connection-limits.ts';

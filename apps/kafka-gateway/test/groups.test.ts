@@ -1,6 +1,7 @@
 // Groups over the wire: the coordinator, its claims and the versions of its APIs. The core's rules have their own tests.
 import { BrokerError } from '@robustmq/errors';
-import { KAFKA_ERRORS, kafkaErrorName, type JoinGroupRequestInput } from '@robustmq/kafka-codec';
+import { KAFKA_ERRORS, type JoinGroupRequestInput } from '@robustmq/kafka-codec';
+import { kafkaErrorName } from '@robustmq/kafka-codec/testing';
 import { RunningGateway, type TestOptions } from './fakes/running-gateway.ts';
 import type { WireClient } from './fakes/wire-client.ts';
 

@@ -1,7 +1,7 @@
 // ListOffsets by time answers single records, also of compressed batches; DeleteRecords moves the log start.
-import { deflateBatch, SECTION_CODECS } from '@robustmq/batch-compression';
+import { deflateBatch, SECTION_CODECS } from '@robustmq/batch-compression/testing';
 import { BrokerError } from '@robustmq/errors';
-import { kafkaErrorName } from '@robustmq/kafka-codec';
+import { kafkaErrorName } from '@robustmq/kafka-codec/testing';
 import { RecordBatchBuilder } from '@robustmq/record-batch';
 import { batchOf } from './fakes/batches.ts';
 import { RunningGateway } from './fakes/running-gateway.ts';

@@ -1,6 +1,7 @@
-import { deflateBatch } from '@robustmq/batch-compression';
+import { deflateBatch } from '@robustmq/batch-compression/testing';
 import { BrokerError } from '@robustmq/errors';
-import { KAFKA_ERRORS, kafkaErrorName, ZERO_UUID, type ProduceRequestInput } from '@robustmq/kafka-codec';
+import { KAFKA_ERRORS, ZERO_UUID, type ProduceRequestInput } from '@robustmq/kafka-codec';
+import { kafkaErrorName } from '@robustmq/kafka-codec/testing';
 import { RecordBatchBuilder } from '@robustmq/record-batch';
 import { batchOf, tampered, zstdBatch } from './fakes/batches.ts';
 import { RunningGateway } from './fakes/running-gateway.ts';

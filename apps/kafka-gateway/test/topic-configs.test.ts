@@ -1,6 +1,7 @@
 // Configurations of topics: described, altered one by one (44) and replaced as a whole (33).
 import { BrokerError } from '@robustmq/errors';
-import { KAFKA_ERRORS, kafkaErrorName } from '@robustmq/kafka-codec';
+import { KAFKA_ERRORS } from '@robustmq/kafka-codec';
+import { kafkaErrorName } from '@robustmq/kafka-codec/testing';
 import { TOPIC_CONFIG } from '../src/topic-config.ts';
 import { RunningGateway } from './fakes/running-gateway.ts';
 import type { WireClient } from './fakes/wire-client.ts';

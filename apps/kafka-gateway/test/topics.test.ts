@@ -1,5 +1,6 @@
 import { BrokerError } from '@robustmq/errors';
-import { KAFKA_ERRORS, kafkaErrorName, ZERO_UUID } from '@robustmq/kafka-codec';
+import { KAFKA_ERRORS, ZERO_UUID } from '@robustmq/kafka-codec';
+import { kafkaErrorName } from '@robustmq/kafka-codec/testing';
 import { TOPIC_CONFIG } from '../src/topic-config.ts';
 import { RunningGateway, type TestOptions } from './fakes/running-gateway.ts';
 import type { WireClient } from './fakes/wire-client.ts';

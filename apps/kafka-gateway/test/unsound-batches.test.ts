@@ -1,8 +1,8 @@
 // What lies inside of a batch is checked before the log takes it, compressed or not (N1): nothing that a producer wrote is
 // believed by anyone who reads it later.
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import { deflateBatch, SECTION_CODECS } from '@robustmq/batch-compression';
-import { kafkaErrorName } from '@robustmq/kafka-codec';
+import { deflateBatch, SECTION_CODECS } from '@robustmq/batch-compression/testing';
+import { kafkaErrorName } from '@robustmq/kafka-codec/testing';
 import {
   BATCH_HEADER_BYTES,
   CODECS,

@@ -1,4 +1,4 @@
-import { ManualClock } from '@robustmq/runtime';
+import { ManualClock } from '@robustmq/runtime/testing';
 import { CreationRate } from '../src/creation-rate.ts';
 
 describe('how fast a tenant makes shards (I10)', () => {

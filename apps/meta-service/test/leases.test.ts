@@ -1,7 +1,7 @@
 // Leases by a clock that the test owns.
 import { create } from '@bufbuild/protobuf';
 import { NodeSchema, ServiceKind, type NodeIdentity } from '@robustmq/rpc';
-import { ManualClock } from '@robustmq/runtime';
+import { ManualClock } from '@robustmq/runtime/testing';
 import { ClusterState } from '../src/cluster/cluster-state.ts';
 import { Leases } from '../src/leases.ts';
 

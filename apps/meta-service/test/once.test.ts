@@ -7,7 +7,8 @@ import {
   type NodeIdentity,
 } from '@robustmq/rpc';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { KeyValueBatch, MemoryStore } from '@robustmq/kv-store';
+import { KeyValueBatch } from '@robustmq/kv-store';
+import { MemoryStore } from '@robustmq/kv-store/testing';
 import fc from 'fast-check';
 import { applyingOnce, type GroupMachine } from '../src/group-machine.ts';
 import { dataMachine } from '../src/data/data-machine.ts';

@@ -9,7 +9,7 @@ import {
   ServiceKind,
   type NodeIdentity,
 } from '@robustmq/rpc';
-import { ManualClock } from '@robustmq/runtime';
+import { ManualClock } from '@robustmq/runtime/testing';
 import { ClusterState } from '../src/cluster/cluster-state.ts';
 import { CLUSTER_FAMILY } from '../src/families.ts';
 import { Leases } from '../src/leases.ts';

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { CommitLog, NodeDisk, type Disk, type DiskFile } from '@robustmq/commit-log';
 import { BrokerError } from '@robustmq/errors';
-import { MemoryStore } from '@robustmq/kv-store';
+import { MemoryStore } from '@robustmq/kv-store/testing';
 import { CommandSchema, type Command } from '@robustmq/rpc';
 import { systemClock, systemTimers } from '@robustmq/runtime';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

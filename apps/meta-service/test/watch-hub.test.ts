@@ -1,12 +1,8 @@
 // Watchers of the cluster group over scripted streams, by a clock that the test owns.
 import { EventEmitter } from 'node:events';
 import { create, fromBinary, type MessageInitShape } from '@bufbuild/protobuf';
-import {
-  bytesOfWatchResponse,
-  StreamSchema,
-  WatchClusterResponseSchema,
-  type WatchClusterResponse,
-} from '@robustmq/rpc';
+import { StreamSchema, WatchClusterResponseSchema, type WatchClusterResponse } from '@robustmq/rpc';
+import { bytesOfWatchResponse } from '@robustmq/rpc/testing';
 import { drained, VirtualClock } from '@robustmq/testkit';
 import { ClusterState } from '../src/cluster/cluster-state.ts';
 import { encodeChange } from '../src/cluster/row-kinds.ts';

@@ -1,6 +1,6 @@
 // Delivery of a batch in turns (N8): at the limits of what a batch holds and of who receives it.
 
-import { matchesFilter } from '@robustmq/mqtt-topics';
+import { matchesFilter } from '@robustmq/mqtt-topics/testing';
 import { RecordBatchBuilder } from '@robustmq/record-batch';
 import { TurnBudget, type Clock } from '@robustmq/runtime';
 import fc from 'fast-check';

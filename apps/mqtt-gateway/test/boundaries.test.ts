@@ -2,7 +2,7 @@
 // promises, answers of meta and the journals, streams of gateways, the view), one throw each: it is counted, ends at most
 // the connection it belongs to, and everybody else is served on. A throw that gets out fails the run itself.
 
-import { hashPassword } from '@robustmq/access-control';
+import { hashPassword } from '@robustmq/access-control/testing';
 import { VirtualClock } from '@robustmq/testkit';
 import { EventEmitter } from 'node:events';
 import { Boundary, guardedTimers } from '../src/boundary.ts';

@@ -1,5 +1,6 @@
 // The one secret of the clusters of these tests.
-import { ClusterSecret, Credentials, type ServiceKind } from '@robustmq/rpc';
+import { Credentials, type ServiceKind } from '@robustmq/rpc';
+import { ClusterSecret } from '@robustmq/rpc/testing';
 
 const SECRET = new ClusterSecret(['a secret for tests, of 32 characters']);
 

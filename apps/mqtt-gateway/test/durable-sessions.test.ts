@@ -1,7 +1,7 @@
-import { hashPassword } from '@robustmq/access-control';
+import { hashPassword } from '@robustmq/access-control/testing';
 import { BrokerError } from '@robustmq/errors';
 import { RecordBatchBuilder } from '@robustmq/record-batch';
-import { deflateBatch } from '@robustmq/batch-compression';
+import { deflateBatch } from '@robustmq/batch-compression/testing';
 import { RawClient, start, until, type Running } from './running-gateway.ts';
 
 describe('durable sessions and failures', () => {

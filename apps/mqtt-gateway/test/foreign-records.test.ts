@@ -1,13 +1,8 @@
 // What Kafka producers may write into a stream that MQTT sees: nothing of it ends a client, a session or the gateway.
 
-import { deflateBatch, type SECTION_CODECS } from '@robustmq/batch-compression';
-import {
-  MQTT_HEADER_NAME,
-  RecordBatchBuilder,
-  stampCrc,
-  writeMqttFacts,
-  type RecordHeader,
-} from '@robustmq/record-batch';
+import { deflateBatch, type SECTION_CODECS } from '@robustmq/batch-compression/testing';
+import { MQTT_HEADER_NAME, RecordBatchBuilder, type RecordHeader } from '@robustmq/record-batch';
+import { stampCrc, writeMqttFacts } from '@robustmq/record-batch/testing';
 import { RawClient, start, until, type Running } from './running-gateway.ts';
 
 const COUNT_AT = 57;

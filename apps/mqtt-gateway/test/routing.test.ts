@@ -1,5 +1,5 @@
 import { OutboundTopicAliases, type ShardLag } from '@robustmq/mqtt-session';
-import { matchesFilter } from '@robustmq/mqtt-topics';
+import { matchesFilter } from '@robustmq/mqtt-topics/testing';
 import fc from 'fast-check';
 import { Deliverer, newDeliveryCounters } from '../src/delivery/deliverer.ts';
 import { Message } from '../src/delivery/message.ts';

@@ -3,7 +3,7 @@
 
 import { create } from '@bufbuild/protobuf';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
-import { matchesFilter } from '@robustmq/mqtt-topics';
+import { matchesFilter } from '@robustmq/mqtt-topics/testing';
 import {
   RecordCursor,
   baseOffsetOf,

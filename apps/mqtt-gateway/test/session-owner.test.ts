@@ -1,6 +1,6 @@
 // A session belongs to the principal that made it: a client id is a name, and not a right to what another has there.
 
-import { hashPassword } from '@robustmq/access-control';
+import { hashPassword } from '@robustmq/access-control/testing';
 import { RawClient, start, until, type Running } from './running-gateway.ts';
 
 const durable = { clean: false, properties: { sessionExpiryInterval: 600 } };

@@ -7,11 +7,12 @@ import {
   crcOf,
   leaderEpochOf,
   producerIdOf,
-  stampCrc,
   validateBatch,
   validateRecords,
 } from '@robustmq/record-batch';
-import { SECTION_CODECS, deflateBatch, inflateForReading, inflateSmall } from '../src/index.ts';
+import { stampCrc } from '@robustmq/record-batch/testing';
+import { inflateForReading, inflateSmall } from '../src/index.ts';
+import { SECTION_CODECS, deflateBatch } from '../src/batch.ts';
 import { CountingTurn, FREE } from './turns.ts';
 
 const LIMIT = 64 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import { zstdCompressSync, gzipSync } from 'node:zlib';
-import { SECTION_CODECS } from '../src/index.ts';
+import { SECTION_CODECS } from '../src/batch.ts';
 import { CountingTurn, FREE } from './turns.ts';
 
 const TEXT = 'robustmq robustmq robustmq robustmq robustmq 0123456789';

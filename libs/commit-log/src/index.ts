@@ -6,4 +6,4 @@ export { NodeDisk } from './node-disk.ts';
 export { decodeFacts, encodeFacts, readTwin, writeTwin } from './twin-file.ts';
 export type { Section } from './frame.ts';
 export { CommitLog, type CommitLogOptions } from './commit-log.ts';
-export { RECOVERY_RULES, type CommitLogRecovery, type RecoveredSection } from './recovery.ts';
+export { type CommitLogRecovery, type RecoveredSection } from './recovery.ts';

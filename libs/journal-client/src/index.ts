@@ -6,4 +6,18 @@ export { AppendQueue } from './append-queue.ts';
 export { clusterDirectory } from './cluster-directory.ts';
 export type { ShardDirectory } from './directory.ts';
 export type { FilterAnswer } from './tail.ts';
-export type * from './types.ts';
+export type {
+  ShardId,
+  AppendOutcomeValue,
+  ProduceRequest,
+  ProduceCallback,
+  TailBatches,
+  FilterChange,
+  BacklogRequest,
+  BacklogResult,
+  BacklogCallback,
+  FetchRequest,
+  FetchSectionResult,
+  FetchCallback,
+  FetchCall,
+} from './types.ts';

@@ -1,5 +1,6 @@
 // What the client of these tests shows, and their journals expect.
-import { ClusterSecret, Credentials, ServiceKind } from '@robustmq/rpc';
+import { Credentials, ServiceKind } from '@robustmq/rpc';
+import { ClusterSecret } from '@robustmq/rpc/testing';
 
 export const CREDENTIALS = new Credentials(
   ServiceKind.MQTT_GATEWAY,

@@ -1,14 +1,12 @@
 // The Kafka wire protocol: generated messages, request and response envelopes, framing, error codes.
 export * from './generated/index.ts';
 export { EMPTY_BYTES, ZERO_UUID } from './defaults.ts';
-export { KAFKA_ERRORS, kafkaErrorName, type KafkaErrorName } from './error-codes.ts';
+export { KAFKA_ERRORS, type KafkaErrorName } from './error-codes.ts';
 export { KafkaFramer } from './framer.ts';
 export { KafkaReader } from './reader.ts';
 export {
-  encodeRequest,
   encodeResponse,
   readRequestEnvelope,
-  readResponseEnvelope,
   responseHeaderVersion,
   type ApiKey,
   type RequestEnvelope,

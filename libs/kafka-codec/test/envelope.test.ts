@@ -1,11 +1,5 @@
-import {
-  encodeRequest,
-  encodeResponse,
-  readRequestEnvelope,
-  readResponseEnvelope,
-  responseHeaderVersion,
-  type ApiKey,
-} from '../src/index.ts';
+import { encodeResponse, readRequestEnvelope, responseHeaderVersion, type ApiKey } from '../src/index.ts';
+import { encodeRequest, readResponseEnvelope } from '../src/request.ts';
 import { isApiKey, requestHeaderVersion } from '../src/request.ts';
 import { writeApiVersionsRequest } from '../src/generated/api-versions-request.ts';
 import { readApiVersionsResponse, writeApiVersionsResponse } from '../src/generated/api-versions-response.ts';

@@ -1,4 +1,5 @@
-import { KafkaReader, KafkaWriter, kafkaErrorName, ZERO_UUID } from '../src/index.ts';
+import { KafkaReader, KafkaWriter, ZERO_UUID } from '../src/index.ts';
+import { kafkaErrorName } from '../src/error-codes.ts';
 import { readFetchRequest } from '../src/generated/fetch-request.ts';
 import { readFetchResponse, writeFetchResponse } from '../src/generated/fetch-response.ts';
 import { writeFindCoordinatorRequest } from '../src/generated/find-coordinator-request.ts';

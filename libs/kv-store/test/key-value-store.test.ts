@@ -2,7 +2,8 @@ import { fork } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { KeyValueBatch, MemoryStore, openRocksDb } from '../src/index.ts';
+import { KeyValueBatch, openRocksDb } from '../src/index.ts';
+import { MemoryStore } from '../src/memory-store.ts';
 import { keyValueStoreContract } from './key-value-store.contract.ts';
 
 let directory: string;

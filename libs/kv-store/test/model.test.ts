@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
-import { KeyValueBatch, MemoryStore, openRocksDb, type KeyRange, type KeyValueStore } from '../src/index.ts';
+import { KeyValueBatch, openRocksDb, type KeyValueStore } from '../src/index.ts';
+import type { KeyRange } from '../src/key-value-store.ts';
+import { MemoryStore } from '../src/memory-store.ts';
 
 const FAMILIES = ['a', 'b'] as const;
 

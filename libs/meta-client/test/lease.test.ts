@@ -1,5 +1,5 @@
 import { BrokerError } from '@robustmq/errors';
-import { ManualClock } from '@robustmq/runtime';
+import { ManualClock } from '@robustmq/runtime/testing';
 import { LEASE_SAFETY_MS, LeaseKeeper } from '../src/lease.ts';
 
 // Jest's fake timers and the manual clock move together, so the keeper's timers see the same time as its clock.

@@ -2,7 +2,6 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { BrokerError } from '@robustmq/errors';
 import {
-  ClusterSecret,
   ClusterService,
   Credentials,
   RpcServer,
@@ -12,6 +11,7 @@ import {
   type WatchClusterRequest,
   type WatchClusterResponse,
 } from '@robustmq/rpc';
+import { ClusterSecret } from '@robustmq/rpc/testing';
 import { systemClock, systemTimers } from '@robustmq/runtime';
 import { MetaClient } from '../src/meta-client.ts';
 

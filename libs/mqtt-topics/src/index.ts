@@ -1,5 +1,4 @@
 export { intersects } from './filter-algebra.ts';
-export { matchesFilter } from './filter-match.ts';
 export { FilterTrie } from './filter-trie.ts';
 export { OwnerTable } from './owner-table.ts';
 export { RecentMap } from './recent-map.ts';

@@ -3,7 +3,6 @@ import {
   FilterTrie,
   hasWildcard,
   intersects,
-  matchesFilter,
   MAX_REMEMBERED_TOPIC_CHARS,
   OwnerTable,
   parseSharedFilter,
@@ -11,6 +10,7 @@ import {
   topicFilterProblem,
   topicNameProblem,
 } from '../src/index.ts';
+import { matchesFilter } from '../src/filter-match.ts';
 import { contains, overlapsWithoutContainment } from '../src/filter-algebra.ts';
 
 /** The specification's rules word by word, over split levels: slow and plain. */

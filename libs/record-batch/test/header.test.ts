@@ -1,10 +1,7 @@
 import {
-  ATTRIBUTE_CONTROL,
-  ATTRIBUTE_TRANSACTIONAL,
   BATCH_HEADER_BYTES,
   RecordBatchBuilder,
   RecordCursor,
-  attributesOf,
   baseOffsetOf,
   baseSequenceOf,
   baseTimestampOf,
@@ -29,6 +26,7 @@ import {
   stampLogAppendTime,
   validateBatch,
 } from '../src/index.ts';
+import { ATTRIBUTE_CONTROL, ATTRIBUTE_TRANSACTIONAL, attributesOf } from '../src/header.ts';
 import { buildMarkerBatch, readMarker } from '../src/control.ts';
 
 const limits = { maxBatchBytes: 1 << 20 };

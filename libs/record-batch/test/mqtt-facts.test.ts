@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { MqttFactsReader, sizeOfMqttFacts, writeMqttFacts, type MqttFacts } from '../src/index.ts';
+import { MqttFactsReader, type MqttFacts } from '../src/index.ts';
+import { sizeOfMqttFacts, writeMqttFacts } from '../src/mqtt-facts.ts';
 import { peekQos, peekRetain } from '../src/mqtt-facts.ts';
 import { anyFacts } from './arbitraries.ts';
 

@@ -6,13 +6,11 @@ import {
   RecordCursor,
   RecordsCheck,
   completeBatchBytes,
-  maxRecordsIn,
-  stampCrc,
   validateBatch,
   validateRecords,
   checkRecordCount,
-  writeBatchHeader,
 } from '../src/index.ts';
+import { maxRecordsIn, stampCrc, writeBatchHeader } from '../src/header.ts';
 
 const limits = { maxBatchBytes: 4096 };
 

@@ -1,16 +1,14 @@
-export { createClient, type ClientOptions, type Connect, type ServiceClient } from './client.ts';
+export { createClient, type Connect, type ServiceClient } from './client.ts';
 export { RpcServer, type ServiceHost, type ServiceImplementation, type UnaryContext } from './server.ts';
 export { clientLink, serverLink, type Link } from './link.ts';
-export { ClusterSecret } from './cluster-secret.ts';
 export { Credentials } from './credentials.ts';
 export { openCredentials } from './open-credentials.ts';
 export { FEATURE_LEVEL } from './feature-level.ts';
 export { fromFailure, toFailure } from './failure.ts';
 export { fromServiceError } from './status.ts';
-export { serviceDefinition } from './service-definition.ts';
 export { registerExchangeCodec, withPieces } from './exchange-codec.ts';
 export { MAX_GROUP_LOOKUPS, MAX_GROUP_OFFSETS, MAX_GROUP_ROWS, MAX_SESSION_BATCH } from './limits.ts';
-export { bytesOfWatchResponse, encodedWatchResponse } from './watch-codec.ts';
+export { encodedWatchResponse } from './watch-codec.ts';
 export * from './generated/robustmq/common/v1/common_pb.ts';
 export * from './generated/robustmq/meta/v1/cluster_pb.ts';
 export * from './generated/robustmq/meta/v1/session_pb.ts';

@@ -3,7 +3,6 @@ import { connect } from 'node:http2';
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { Client, credentials as channelCredentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import {
-  ClusterSecret,
   ClusterService,
   Credentials,
   GatewayService,
@@ -13,6 +12,7 @@ import {
   ServiceKind,
   SessionService,
 } from '../src/index.ts';
+import { ClusterSecret } from '../src/cluster-secret.ts';
 import { callersOf } from '../src/method-callers.ts';
 
 const SECRET = new ClusterSecret(['s'.repeat(40)]);

@@ -2,7 +2,6 @@ import { create } from '@bufbuild/protobuf';
 import { BrokerError, ERROR_CODES, type ErrorCode } from '@robustmq/errors';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import {
-  ClusterSecret,
   createClient,
   Credentials,
   fromFailure,
@@ -17,6 +16,7 @@ import {
   type MeshResponse,
   type ServiceImplementation,
 } from '../src/index.ts';
+import { ClusterSecret } from '../src/cluster-secret.ts';
 import { toServiceError } from '../src/status.ts';
 
 const CREDENTIALS = new Credentials(

@@ -1,6 +1,6 @@
 // What a process needs to run: clocks, timers, deadlines, retries, listening and an orderly end.
 
-export { ManualClock, systemClock, type Clock } from './clock.ts';
+export { systemClock, type Clock } from './clock.ts';
 export { silentLog, type Log } from './log.ts';
 export { nextTurn, systemTimers, type Cancel, type Timers } from './timers.ts';
 export { TURN_BUDGET_MS, TurnBudget } from './turn-budget.ts';

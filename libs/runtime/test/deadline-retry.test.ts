@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { BrokerError } from '@robustmq/errors';
-import { ManualClock, backoffDelayMs, retry, sleep, systemClock } from '../src/index.ts';
+import { backoffDelayMs, retry, sleep, systemClock } from '../src/index.ts';
+import { ManualClock } from '../src/clock.ts';
 import { Deadline, withDeadline } from '../src/deadline.ts';
 
 const never = (): Promise<never> => new Promise(() => undefined);

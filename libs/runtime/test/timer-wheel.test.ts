@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { ManualClock, TimerWheel, WheelTimer } from '../src/index.ts';
+import { TimerWheel, WheelTimer } from '../src/index.ts';
+import { ManualClock } from '../src/clock.ts';
 
 function wheelWith(slotCount = 8): {
   clock: ManualClock;

@@ -1,11 +1,5 @@
-import {
-  ManualClock,
-  nextTurn,
-  systemTimers,
-  TurnBudget,
-  TURN_BUDGET_MS,
-  type Timers,
-} from '../src/index.ts';
+import { nextTurn, systemTimers, TurnBudget, TURN_BUDGET_MS, type Timers } from '../src/index.ts';
+import { ManualClock } from '../src/clock.ts';
 
 describe('timers of the platform', () => {
   test('run what they were given once, again and again, or not after it was cancelled', async () => {

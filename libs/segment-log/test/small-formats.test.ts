@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { encodeTransactions, retentionStart } from '../src/index.ts';
+import { retentionStart } from '../src/retention.ts';
 import { LeaderEpochs } from '../src/leader-epochs.ts';
-import { decodeTransactions } from '../src/transaction-index.ts';
+import { decodeTransactions, encodeTransactions } from '../src/transaction-index.ts';
 import { OffsetIndex, soundOffsetEntries } from '../src/offset-index.ts';
 import { TimeIndex } from '../src/time-index.ts';
 

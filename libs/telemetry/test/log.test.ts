@@ -1,5 +1,5 @@
 import { BrokerError } from '@robustmq/errors';
-import { ManualClock } from '@robustmq/runtime';
+import { ManualClock } from '@robustmq/runtime/testing';
 import type { LogSubject } from '../src/log-filter.ts';
 import { createLog, type LogLevel, type ProcessLog } from '../src/log.ts';
 import { logWarnings } from '../src/log.ts';

@@ -1,4 +1,4 @@
-import { ManualClock } from '@robustmq/runtime';
+import { ManualClock } from '@robustmq/runtime/testing';
 import { RateLimitedLog, type RateLimitedLogOptions } from '../src/rate-limited-log.ts';
 
 type Line = readonly [level: string, fields: object, message: string];

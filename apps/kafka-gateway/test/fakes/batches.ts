@@ -1,6 +1,7 @@
 // Record batches for tests.
-import { deflateBatch } from '@robustmq/batch-compression';
-import { RecordBatchBuilder, stampCrc, type FinishOptions } from '@robustmq/record-batch';
+import { deflateBatch } from '@robustmq/batch-compression/testing';
+import { RecordBatchBuilder } from '@robustmq/record-batch';
+import { stampCrc, type FinishOptions } from '@robustmq/record-batch/testing';
 
 /** A batch of one record per value. */
 export function batchOf(

@@ -3,14 +3,13 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import {
   API_MESSAGES,
-  encodeRequest,
   KafkaFramer,
-  readResponseEnvelope,
   responseHeaderVersion,
   type ApiKey,
   type KafkaReader,
   type KafkaWriter,
 } from '@robustmq/kafka-codec';
+import { encodeRequest, readResponseEnvelope } from '@robustmq/kafka-codec/testing';
 
 type RequestInputOf<K extends ApiKey> = Parameters<(typeof API_MESSAGES)[K]['writeRequest']>[2];
 type ResponseOf<K extends ApiKey> = ReturnType<(typeof API_MESSAGES)[K]['readResponse']>;

@@ -1,13 +1,7 @@
 // A key-value store that dies like RocksDB: writes reach an unsynced log that all families share, a flush makes one family
 // durable as of the moment it was called, once it returns.
-import {
-  KeyValueBatch,
-  MemoryStore,
-  type KeyRange,
-  type KeyValueEntry,
-  type KeyValueSnapshot,
-  type KeyValueStore,
-} from '@robustmq/kv-store';
+import { KeyValueBatch, type KeyValueEntry, type KeyValueStore } from '@robustmq/kv-store';
+import { MemoryStore, type KeyRange, type KeyValueSnapshot } from '@robustmq/kv-store/testing';
 
 /** What is left on the disk. */
 export class StoreImage {

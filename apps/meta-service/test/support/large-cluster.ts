@@ -1,7 +1,7 @@
 // A cluster with many shards and the applier of its group, in virtual time that passes with the work: each look at the clock
 // stands for a unit of it.
 import { create } from '@bufbuild/protobuf';
-import { MemoryStore } from '@robustmq/kv-store';
+import { MemoryStore } from '@robustmq/kv-store/testing';
 import {
   CommandSchema,
   RegisterNodeRequestSchema,

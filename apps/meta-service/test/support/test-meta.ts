@@ -2,7 +2,7 @@
 import { create, type DescMessage, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
 import { CommitLog, NodeDisk } from '@robustmq/commit-log';
 import type { BrokerError } from '@robustmq/errors';
-import { MemoryStore } from '@robustmq/kv-store';
+import { MemoryStore } from '@robustmq/kv-store/testing';
 import {
   AcknowledgeOwnershipRequestSchema,
   CreateStreamRequestSchema,
@@ -31,7 +31,8 @@ import {
   type Stream,
   type UnaryContext,
 } from '@robustmq/rpc';
-import { ManualClock, systemTimers } from '@robustmq/runtime';
+import { systemTimers } from '@robustmq/runtime';
+import { ManualClock } from '@robustmq/runtime/testing';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

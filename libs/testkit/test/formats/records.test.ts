@@ -1,7 +1,8 @@
 // Record batches and the packed header `mqtt`, read from the page.
 
 import fc from 'fast-check';
-import { RecordBatchBuilder, writeMqttFacts, sizeOfMqttFacts, type MqttFacts } from '@robustmq/record-batch';
+import { RecordBatchBuilder, type MqttFacts } from '@robustmq/record-batch';
+import { writeMqttFacts, sizeOfMqttFacts } from '@robustmq/record-batch/testing';
 import { readForeignBatch, readForeignFacts } from './foreign-records.ts';
 
 const optional = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>

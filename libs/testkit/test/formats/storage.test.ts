@@ -6,7 +6,8 @@ import path from 'node:path';
 import { crc32c } from '@robustmq/bytes';
 import { CommitLog, NodeDisk } from '@robustmq/commit-log';
 import { RecordBatchBuilder } from '@robustmq/record-batch';
-import { CheckpointStore, encodeTransactions, runCheckpoint, SegmentLog } from '@robustmq/segment-log';
+import { CheckpointStore, runCheckpoint, SegmentLog } from '@robustmq/segment-log';
+import { encodeTransactions } from '@robustmq/segment-log/testing';
 import { Bytes, readForeignBatch, type ForeignBatch } from './foreign-records.ts';
 import { field, layoutOf, widthOf, type Layout } from './page.ts';
 

@@ -10,7 +10,8 @@ import {
   type Section,
 } from '@robustmq/commit-log';
 import { completeBatchBytes, lastOffsetOf, baseOffsetOf } from '@robustmq/record-batch';
-import { CheckpointStore, runCheckpoint, SegmentLog, type CheckpointInput } from '@robustmq/segment-log';
+import { CheckpointStore, runCheckpoint, SegmentLog } from '@robustmq/segment-log';
+import type { CheckpointInput } from '@robustmq/segment-log/testing';
 
 export const SHARDS = 3;
 export const MAX_FRAME_BYTES = 3 * 4096;

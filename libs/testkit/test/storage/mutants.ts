@@ -1,7 +1,9 @@
 // Planted bugs, one per rule: the simulation must find each, or it proves nothing.
 
-import { CommitLog, parentOf, RECOVERY_RULES, type Disk, type DiskFile } from '@robustmq/commit-log';
-import { runCheckpoint, type CheckpointInput } from '@robustmq/segment-log';
+import { CommitLog, parentOf, type Disk, type DiskFile } from '@robustmq/commit-log';
+import { RECOVERY_RULES } from '@robustmq/commit-log/testing';
+import { runCheckpoint } from '@robustmq/segment-log';
+import type { CheckpointInput } from '@robustmq/segment-log/testing';
 import { readForeignFrames, readForeignSections } from './frame-reader.ts';
 import type { JournalSteps } from './mini-journal.ts';
 import type { WorldOptions } from './storage-world.ts';

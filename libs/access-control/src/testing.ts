@@ -1,0 +1,3 @@
+// What tests of other packages need: users as they are stored.
+
+export { hashPassword } from './password.ts';

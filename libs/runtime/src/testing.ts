@@ -1,0 +1,3 @@
+// What tests of other packages need: time that they move.
+
+export { ManualClock } from './clock.ts';
