@@ -234,6 +234,76 @@ describe('FilterRegistry', () => {
     expect([port.changes.length, clock.pending]).toEqual([2, 0]);
   });
 
+  describe('a user that comes after another stream has become visible (X3, X4)', () => {
+    const clock = new VirtualClock();
+    const at = (streamId: number, offset: number) => ({ streamId, shard: 0, leaderEpoch: 1, offset });
+
+    async function withActive() {
+      const port = new Port();
+      const visible = [1];
+      const tails = new Map<number, StartOffset>();
+      const registry = new FilterRegistry(
+        port,
+        1_000,
+        (position) => tails.set(position.streamId, position),
+        clock,
+        clock,
+        {
+          shardsOf: () => visible.map((streamId) => ({ streamId, shard: 0 })),
+          positionOf: (streamId) => tails.get(streamId),
+        },
+      );
+      const heard: number[][] = [];
+      const add = (timeoutMs?: number) =>
+        registry.add(
+          't',
+          '#',
+          (_error, active) =>
+            heard.push(
+              [...active!.activeFrom.values()].map(({ streamId, offset }) => streamId * 100 + offset),
+            ),
+          timeoutMs,
+        );
+      add();
+      await clock.advance(0);
+      port.callbacks[0]!(undefined, { activeFrom: [at(1, 5)], marks: [] });
+      expect(heard).toEqual([[105]]);
+      return { port, visible, tails, heard, add };
+    }
+
+    test('is told where its tail has come to, and nothing of streams that are gone', async () => {
+      const { port, visible, tails, heard, add } = await withActive();
+      visible.push(2);
+      tails.set(2, at(2, 9));
+      add();
+      visible.shift();
+      tails.delete(1);
+      visible.push(3);
+      tails.set(3, at(3, 1));
+      add();
+      add();
+      await clock.advance(1_000);
+      expect(heard.slice(1)).toEqual([
+        [105, 209],
+        [209, 301],
+        [209, 301],
+      ]);
+      expect(port.changes).toHaveLength(1);
+    });
+
+    test('waits for the journals where nobody has said that; who resumes takes what there is', async () => {
+      const { port, visible, heard, add } = await withActive();
+      visible.push(2);
+      add(Infinity);
+      expect(heard.slice(1)).toEqual([[105]]);
+      add();
+      expect(heard).toHaveLength(2);
+      await clock.advance(0);
+      port.callbacks[1]!(undefined, { activeFrom: [at(1, 6), at(2, 0)], marks: [] });
+      expect(heard.slice(2)).toEqual([[106, 200]]);
+    });
+  });
+
   test('a journal that is away is asked again; a deadline fails who waits', async () => {
     const clock = new VirtualClock();
     const port = new Port();

@@ -123,9 +123,10 @@ export class FilterRegistry {
       };
       this.#byName.set(name, registration);
     }
-    if (registration.active === null && !registration.isAsked) this.#ask(registration);
     const used = registration;
     used.users++;
+    const known = this.#renewed(used);
+    if (used.active === null && !used.isAsked) this.#ask(used);
     const waiter = { callback, deadlineMs: this.#clock.monotonicMs() + timeoutMs };
     let isHeld = true;
     const release = (): void => {
@@ -134,11 +135,34 @@ export class FilterRegistry {
       this.#released(used, waiter);
     };
     if (used.active !== null) callback(undefined, used.active);
+    else if (known !== null && timeoutMs === Infinity) callback(undefined, known);
     else {
       used.waiting.push(waiter);
       this.#awaited.add(used);
     }
     return { release };
+  }
+
+  /**
+   * What a new user of an active filter is told: streams that became visible since then are covered as well, or the filter
+   * counts as active no more and the journals are asked again. A vector without them would say that they are younger than
+   * the subscription, which they are not (rule X4).
+   */
+  #renewed(registration: Registration): ActiveFilter | null {
+    const { active } = registration;
+    if (active === null) return null;
+    const { activeFrom, isWhole } = this.#complete(registration, active.activeFrom);
+    const renewed =
+      activeFrom === active.activeFrom ? active : { ...active, activeFrom: this.#withoutGone(activeFrom) };
+    registration.active = isWhole ? renewed : null;
+    return renewed;
+  }
+
+  /** Without the shards of deleted streams: they would gather for as long as the filter has users. */
+  #withoutGone(activeFrom: ActiveFilter['activeFrom']): ActiveFilter['activeFrom'] {
+    const isKnown = ([, { streamId, shard }]: [number, StartOffset]): boolean =>
+      this.#coverage.positionOf(streamId, shard) !== undefined;
+    return new Map([...activeFrom].filter(isKnown));
   }
 
   /** One user less; the last one takes the registration with it. */
