@@ -1,12 +1,12 @@
 // Metrics of the HTTP API: requests by class of their status, and how long they took.
-import { BucketHistogram, LATENCY_BOUNDS_SECONDS, type Metrics } from '@robustmq/telemetry';
+import { BucketHistogram, type Metrics } from '@robustmq/telemetry';
 import type { FastifyInstance } from 'fastify';
 
 /** What is counted of requests. */
 export class RequestFigures {
   /** By the first digit of the status. */
   readonly byClass = { '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 };
-  readonly seconds = new BucketHistogram(LATENCY_BOUNDS_SECONDS);
+  readonly seconds = new BucketHistogram();
 
   /** Counts a request that was answered. */
   answered(statusCode: number, elapsedMs: number): void {

@@ -1,6 +1,7 @@
 import { connect, type AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
-import { BrokerError, ERROR_CODES, type ErrorCode } from '@robustmq/errors';
+import { BrokerError, type ErrorCode } from '@robustmq/errors';
+import { ERROR_CODES } from '@robustmq/errors/testing';
 import type { FastifyInstance } from 'fastify';
 import { RateLimitedLog } from '@robustmq/telemetry';
 import { auditLog, type AuditLine } from '../src/audit.ts';

@@ -7,7 +7,7 @@ import type { ShardView } from '@robustmq/meta-client';
 import type { ProducerQuota } from '@robustmq/producer-state';
 import type { ExchangeRequest, ExchangeResponse, Link } from '@robustmq/rpc';
 import type { Cancel, Clock, Log, Timers } from '@robustmq/runtime';
-import { BucketHistogram, LATENCY_BOUNDS_SECONDS } from '@robustmq/telemetry';
+import { BucketHistogram } from '@robustmq/telemetry';
 import { Checkpointer } from './directory/checkpointer.ts';
 import { quarantined } from './directory/quarantine.ts';
 import type { OpenedDirectory } from './directory/recovery.ts';
@@ -98,7 +98,7 @@ export class Journal {
       timers: options.timers,
       commitLog: directory.commitLog,
       diskIsFull: options.diskIsFull ?? (() => false),
-      syncSeconds: options.syncSeconds ?? new BucketHistogram(LATENCY_BOUNDS_SECONDS),
+      syncSeconds: options.syncSeconds ?? new BucketHistogram(),
       startSpan: options.startSpan ?? (() => null),
       appended: (shard) => {
         for (const exchange of this.exchanges) exchange.appended(shard);

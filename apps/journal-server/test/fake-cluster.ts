@@ -1,7 +1,8 @@
 // A cluster view in memory: streams with one shard each or more, led by whoever claims, as meta would answer.
 
 import { BrokerError } from '@robustmq/errors';
-import type { ReplicaView, ShardView, StreamView } from '@robustmq/meta-client';
+import type { ShardView, StreamView } from '@robustmq/meta-client';
+import type { ReplicaView } from '@robustmq/meta-client/testing';
 import type { CommittedIsr, IsrProposal } from '@robustmq/replication';
 import type { ClusterPort, DeletedStream, JournalIdentity } from '../src/shard/cluster-port.ts';
 

@@ -2,7 +2,8 @@
 
 import { NodeDisk, type CommitLog, type Disk } from '@robustmq/commit-log';
 import { MemoryStore } from '@robustmq/kv-store/testing';
-import { JournalClient, type JournalClientOptions, type ShardDirectory } from '@robustmq/journal-client';
+import { JournalClient } from '@robustmq/journal-client';
+import type { JournalClientOptions, ShardDirectory } from '@robustmq/journal-client/testing';
 import { Credentials, RpcServer, ServiceKind } from '@robustmq/rpc';
 import { ClusterSecret } from '@robustmq/rpc/testing';
 import { silentLog, systemClock, systemTimers, type Clock, type Log } from '@robustmq/runtime';

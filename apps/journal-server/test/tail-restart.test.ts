@@ -4,7 +4,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { JournalClient, ShardDirectory } from '@robustmq/journal-client';
+import type { JournalClient } from '@robustmq/journal-client';
+import type { ShardDirectory } from '@robustmq/journal-client/testing';
 import { FakeCluster } from './fake-cluster.ts';
 import { batchOf, recordsOf } from './records.ts';
 import { NODE_ID, REPLICA, startJournal, until, type RunningJournal } from './running-journal.ts';

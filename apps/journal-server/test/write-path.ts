@@ -6,7 +6,7 @@ import type { BrokerError } from '@robustmq/errors';
 import { ProducerQuota, ProducerState } from '@robustmq/producer-state';
 import type { IsrProposal, Member } from '@robustmq/replication';
 import { SegmentLog } from '@robustmq/segment-log';
-import { BucketHistogram, LATENCY_BOUNDS_SECONDS } from '@robustmq/telemetry';
+import { BucketHistogram } from '@robustmq/telemetry';
 import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
 import { CommitLoop } from '../src/write/commit-loop.ts';
 import type { AppendOrigin, AppendRequest, PendingBatch } from '../src/shard/pending.ts';
@@ -78,7 +78,7 @@ export class WritePath {
       timers: this.clock,
       commitLog: this.commitLog,
       diskIsFull: () => this.diskIsFull,
-      syncSeconds: new BucketHistogram(LATENCY_BOUNDS_SECONDS),
+      syncSeconds: new BucketHistogram(),
       startSpan: () => null,
       appended: (_shard, batches) => void this.appended.push(...batches.map(({ baseOffset }) => baseOffset)),
       committed: (shard, batches) => {

@@ -1,5 +1,5 @@
 // The coordinator's table of groups: one object per group, and none of a claim that is over.
-import { DEFAULT_GROUP_CONFIG } from '@robustmq/kafka-group';
+import { DEFAULT_GROUP_CONFIG } from '@robustmq/kafka-group/testing';
 import { RateLimitedLog } from '@robustmq/telemetry';
 import { VirtualClock } from '@robustmq/testkit';
 import { GroupCoordinator } from '../src/groups/group-coordinator.ts';

@@ -9,7 +9,7 @@ import {
   GroupMemberState,
   GroupTargetSchema,
   GroupType,
-  MAX_GROUP_ROWS,
+  CALL_LIMITS,
   PutGroupRowsRequestSchema,
   ReadGroupRowsRequestSchema,
   ServiceKind,
@@ -186,13 +186,13 @@ test('I8: a large group is read in bounded pages, over the service as well', asy
 
 test('N13: a command takes so many rows, and one more is refused with nothing changed', async () => {
   const { claim: held } = await claim('g');
-  const members = Array.from({ length: MAX_GROUP_ROWS }, (_, i) => member(`m${i}`));
+  const members = Array.from({ length: CALL_LIMITS.groupRows }, (_, i) => member(`m${i}`));
   await put('g', held!.coordinatorEpoch, { members });
   const targets = [target('m1', 'x')];
   await expect(put('g', held!.coordinatorEpoch, { replace: true, members, targets })).rejects.toEqual(
     failing('too_large'),
   );
-  expect((await read('g', 1_000_000)).members).toHaveLength(MAX_GROUP_ROWS);
+  expect((await read('g', 1_000_000)).members).toHaveLength(CALL_LIMITS.groupRows);
   for (const changes of [{ members: [member('')] }, { targets: [target('', 'x')] }, { gone: [''] }])
     await expect(put('g', held!.coordinatorEpoch, changes)).rejects.toEqual(failing('invalid_argument'));
 });

@@ -4,7 +4,6 @@ import {
   RecordBatchBuilder,
   baseOffsetOf,
   codecOf,
-  crcOf,
   leaderEpochOf,
   producerIdOf,
   validateBatch,
@@ -66,7 +65,7 @@ describe.each(NAMES)('%s', (codec) => {
       inflateSmall(deflated, 0, batch.length),
     ]) {
       expect(inflated.subarray(21)).toEqual(batch.subarray(21));
-      expect(crcOf(inflated, 0)).toBe(crcOf(deflated, 0));
+      expect(inflated.readUInt32BE(17)).toBe(deflated.readUInt32BE(17));
     }
     expect(await inflateForReading(batch, 0, batch.length, FREE)).toEqual(batch);
     await expect(inflateForReading(deflated, 0, 1000, FREE)).rejects.toMatchObject({ code: 'too_large' });

@@ -1,4 +1,6 @@
-import { AssertionError, BrokerError, ERROR_CODES, assert, isErrorCode } from '../src/index.ts';
+import { BrokerError, assert, isErrorCode } from '../src/index.ts';
+import { AssertionError } from '../src/assert.ts';
+import { ERROR_CODES } from '../src/error-code.ts';
 
 describe('BrokerError', () => {
   it('keeps code, details and cause, and hides the message of a foreign error', () => {

@@ -1,10 +1,9 @@
 // Client of the log: appends, fetches, tail and backlog over one stream per journal-server.
 
-export { JournalClient, type JournalClientOptions } from './client.ts';
+export { JournalClient } from './client.ts';
 export type { ShardAppender } from './shard-queues.ts';
 export { AppendQueue } from './append-queue.ts';
 export { clusterDirectory } from './cluster-directory.ts';
-export type { ShardDirectory } from './directory.ts';
 export type { FilterAnswer } from './tail.ts';
 export type {
   ShardId,

@@ -1,7 +1,9 @@
 // A client on a scripted journal.
 
 import { ServiceKind } from '@robustmq/rpc';
-import { JournalClient, type JournalClientOptions, type ShardDirectory } from '../src/index.ts';
+import { JournalClient } from '../src/index.ts';
+import type { JournalClientOptions } from '../src/client.ts';
+import type { ShardDirectory } from '../src/directory.ts';
 import type { ScriptedJournal } from './scripted-journal.ts';
 import { CREDENTIALS } from './credentials.ts';
 

@@ -2,7 +2,6 @@
 export { ConsumerGroup } from './consumer-group.ts';
 export { StoredRows } from './stored-rows.ts';
 export {
-  DEFAULT_GROUP_CONFIG,
   type GroupConfig,
   type GroupError,
   type GroupRecord,

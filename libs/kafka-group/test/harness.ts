@@ -1,13 +1,13 @@
 // Drives a ConsumerGroup as a coordinator would: tokens, stored records and answers, with the clock in the test's hand.
 import {
   ConsumerGroup,
-  DEFAULT_GROUP_CONFIG,
   type GroupConfig,
   type JoinRequest,
   type JoinResult,
   type SyncRequest,
   type SyncResult,
 } from '../src/index.ts';
+import { DEFAULT_GROUP_CONFIG } from '../src/types.ts';
 import type { GroupRecord, StoredRecord } from '../src/types.ts';
 
 export const RANGE = 'range';

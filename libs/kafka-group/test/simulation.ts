@@ -3,7 +3,6 @@
 import { Random } from '@robustmq/testkit';
 
 import {
-  DEFAULT_GROUP_CONFIG,
   StoredRows,
   type ConsumerGroup,
   type GroupRecord,
@@ -11,6 +10,7 @@ import {
   type JoinResult,
   type SyncResult,
 } from '../src/index.ts';
+import { DEFAULT_GROUP_CONFIG } from '../src/types.ts';
 import { subscription } from './harness.ts';
 import { RowStore, slicesOf, type Slice } from './row-store.ts';
 

@@ -3,7 +3,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import {
   GroupType,
-  MAX_GROUP_ROWS,
+  CALL_LIMITS,
   type GroupHead,
   type GroupHeadSchema,
   type GroupMember,
@@ -39,7 +39,7 @@ export function slicesOf({ head, replace, members, targets, gone }: GroupRowChan
   let count = 0;
   let bytes = 0;
   const room = (sizeBytes: number): GroupRowSlice => {
-    const isFull = count === MAX_GROUP_ROWS || bytes + sizeBytes > MAX_SLICE_BYTES;
+    const isFull = count === CALL_LIMITS.groupRows || bytes + sizeBytes > MAX_SLICE_BYTES;
     if (isFull && count > 0) {
       slices.push(emptySlice());
       count = bytes = 0;

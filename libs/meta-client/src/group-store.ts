@@ -1,7 +1,6 @@
 // Groups in meta, through the contract.
 import {
-  MAX_GROUP_LOOKUPS,
-  MAX_GROUP_OFFSETS,
+  CALL_LIMITS,
   type GroupClaim as ClaimMessage,
   type GroupHead,
   type GroupMember,
@@ -84,7 +83,7 @@ export class GroupStore implements GroupStorePort {
 
   async lookup(groupIds: readonly string[]): Promise<(GroupClaim | undefined)[]> {
     const found: (GroupClaim | undefined)[] = [];
-    for (const ids of inSlices(groupIds, MAX_GROUP_LOOKUPS)) {
+    for (const ids of inSlices(groupIds, CALL_LIMITS.groupLookups)) {
       const groups = ids.map((groupId) => ({ tenant: this.#tenant, groupId }));
       const { claims } = await this.#meta.persist(
         () => this.#meta.groups.lookupGroups({ groups }),
@@ -107,7 +106,7 @@ export class GroupStore implements GroupStorePort {
     coordinatorEpoch: number,
     offsets: readonly CommittedOffset[],
   ): Promise<void> {
-    for (const slice of inSlices(offsets, MAX_GROUP_OFFSETS)) {
+    for (const slice of inSlices(offsets, CALL_LIMITS.groupOffsets)) {
       const rows = slice.map((row) => ({
         ...row,
         offset: BigInt(row.offset),

@@ -1,13 +1,6 @@
 export { ClusterView } from './cluster-view.ts';
 export { GroupStore } from './group-store.ts';
-export type {
-  CommittedOffset,
-  GroupClaim,
-  GroupRowChanges,
-  GroupStorePort,
-  GroupSummary,
-  StoredGroup,
-} from './group-port.ts';
+export type { CommittedOffset, GroupClaim, GroupStorePort, GroupSummary } from './group-port.ts';
 export { Incarnations } from './incarnations.ts';
 export { MetaClient, type NodeDescription, type Registration } from './meta-client.ts';
 export {
@@ -16,7 +9,6 @@ export {
   toNumber,
   uuidText,
   type NodeView,
-  type ReplicaView,
   type ShardView,
   type StreamView,
   type ViewChange,

@@ -4,9 +4,7 @@ import {
   ClaimGroupResponseSchema,
   CommitOffsetsResponseSchema,
   LookupGroupsResponseSchema,
-  MAX_GROUP_LOOKUPS,
-  MAX_GROUP_OFFSETS,
-  MAX_GROUP_ROWS,
+  CALL_LIMITS,
   PutGroupRowsRequestSchema,
   PutGroupRowsResponseSchema,
   ReadGroupRowsResponseSchema,
@@ -180,7 +178,7 @@ test.each([
     await store.putRows('g', 4, { ...changesOf(count, metadataBytes), replace: true, gone: ['m0'] });
     expect(meta.commands.length).toBeGreaterThan(2);
     for (const { members, targets, gone } of meta.commands) {
-      expect(members.length + targets.length + gone.length).toBeLessThanOrEqual(MAX_GROUP_ROWS);
+      expect(members.length + targets.length + gone.length).toBeLessThanOrEqual(CALL_LIMITS.groupRows);
     }
     for (const command of meta.commands)
       expect(toBinary(PutGroupRowsRequestSchema, command).length).toBeLessThan(512 * 1024);
@@ -194,14 +192,14 @@ test.each([
 );
 
 test('N13: more groups than one lookup takes are looked up in several, in the order asked', async () => {
-  const ids = Array.from({ length: MAX_GROUP_LOOKUPS + 1 }, (_, n) => `g${n}`);
+  const ids = Array.from({ length: CALL_LIMITS.groupLookups + 1 }, (_, n) => `g${n}`);
   const claims = await store.lookup(ids);
   expect(claims.map((claim) => claim?.nodeId)).toEqual(ids);
-  expect(meta.lookups).toEqual([MAX_GROUP_LOOKUPS, 1]);
+  expect(meta.lookups).toEqual([CALL_LIMITS.groupLookups, 1]);
 });
 
 test('N13: more offsets than one commit takes are committed in several', async () => {
-  const offsets = Array.from({ length: MAX_GROUP_OFFSETS + 5 }, (_, shard) => ({
+  const offsets = Array.from({ length: CALL_LIMITS.groupOffsets + 5 }, (_, shard) => ({
     streamId: 1,
     shard,
     offset: 7,
@@ -210,7 +208,7 @@ test('N13: more offsets than one commit takes are committed in several', async (
     committedAtMs: 0,
   }));
   await store.commitOffsets('g', 4, offsets);
-  expect(meta.commits).toEqual([MAX_GROUP_OFFSETS, 5]);
+  expect(meta.commits).toEqual([CALL_LIMITS.groupOffsets, 5]);
 });
 
 test('K2: who ends between two commands of a change leaves it marked as half', async () => {

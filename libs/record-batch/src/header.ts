@@ -163,6 +163,11 @@ export function recordCountOf(buffer: Buffer, batchStart: number): number {
   return readInt32(buffer, batchStart + RECORD_COUNT);
 }
 
+/** Whether the CRC-32C in the header is that of the content. */
+export function crcMatches(buffer: Buffer, batchStart: number): boolean {
+  return computeCrc(buffer, batchStart) === crcOf(buffer, batchStart);
+}
+
 /** The CRC-32C that the content has: from the attributes to the end of the batch. */
 export function computeCrc(buffer: Buffer, batchStart: number): number {
   return crc32c(buffer, batchStart + ATTRIBUTES, batchStart + batchSizeBytesOf(buffer, batchStart));

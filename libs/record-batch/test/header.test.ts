@@ -7,8 +7,6 @@ import {
   baseTimestampOf,
   batchSizeBytesOf,
   codecOf,
-  computeCrc,
-  crcOf,
   isControl,
   isLogAppendTime,
   isTransactional,
@@ -26,6 +24,7 @@ import {
   stampLogAppendTime,
   validateBatch,
 } from '../src/index.ts';
+import { computeCrc, crcOf } from '../src/header.ts';
 import { ATTRIBUTE_CONTROL, ATTRIBUTE_TRANSACTIONAL, attributesOf } from '../src/header.ts';
 import { buildMarkerBatch, readMarker } from '../src/control.ts';
 

@@ -7,7 +7,7 @@ export { FEATURE_LEVEL } from './feature-level.ts';
 export { fromFailure, toFailure } from './failure.ts';
 export { fromServiceError } from './status.ts';
 export { registerExchangeCodec, withPieces } from './exchange-codec.ts';
-export { MAX_GROUP_LOOKUPS, MAX_GROUP_OFFSETS, MAX_GROUP_ROWS, MAX_SESSION_BATCH } from './limits.ts';
+export { CALL_LIMITS } from './limits.ts';
 export { encodedWatchResponse } from './watch-codec.ts';
 export * from './generated/robustmq/common/v1/common_pb.ts';
 export * from './generated/robustmq/meta/v1/cluster_pb.ts';

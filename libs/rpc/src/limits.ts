@@ -4,17 +4,18 @@
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 /**
- * Sessions in one call: what a gateway puts into it and what meta-service takes are one number (N13). A call is one command,
- * and a command is applied within one turn of the loop.
+ * What one call takes: who has more makes several calls, and meta-service refuses more, by one number each (N13). A call is one
+ * command, and a command is applied within one turn of the loop (N8).
  */
-export const MAX_SESSION_BATCH = 100;
-
-/** Rows of a group in one call: as with sessions, what a coordinator puts into it and what meta-service takes (N8, N13). */
-export const MAX_GROUP_ROWS = 256;
-
-/** Groups that one call looks up, and offsets that one commits: who has more of them makes several calls (N13). */
-export const MAX_GROUP_LOOKUPS = 1_000;
-export const MAX_GROUP_OFFSETS = 10_000;
+export const CALL_LIMITS = {
+  sessions: 100,
+  /** Rows of one group. */
+  groupRows: 256,
+  /** Groups that are looked up. */
+  groupLookups: 1_000,
+  /** Offsets that are committed. */
+  groupOffsets: 10_000,
+} as const;
 
 /** HTTP/2 window. The default of 64 KiB stalls data streams; some MB raise throughput by 3-41 % in measurements. */
 const FLOW_CONTROL_WINDOW_BYTES = 8 * 1024 * 1024;

@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
-import { BrokerError, ERROR_CODES, type ErrorCode } from '@robustmq/errors';
+import { BrokerError, type ErrorCode } from '@robustmq/errors';
+import { ERROR_CODES } from '@robustmq/errors/testing';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import {
   createClient,

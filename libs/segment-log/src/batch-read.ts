@@ -6,8 +6,7 @@ import {
   baseOffsetOf,
   BATCH_HEADER_BYTES,
   batchSizeBytesOf,
-  computeCrc,
-  crcOf,
+  crcMatches,
   lastOffsetOf,
   leaderEpochOf,
   MAGIC_V2,
@@ -81,7 +80,7 @@ export class BatchRead {
       if (start >= 0 && (lastOffset >= upToOffset || at + size - start > maxBytes)) break;
       if (lastOffset >= fromOffset) {
         // Also of a batch that seems to lie beyond: its offsets are believed only with its CRC.
-        if (computeCrc(bytes, at) !== crcOf(bytes, at)) throw damaged('CRC-32C mismatch', this.position + at);
+        if (!crcMatches(bytes, at)) throw damaged('CRC-32C mismatch', this.position + at);
         if (lastOffset >= upToOffset) break;
         if (start < 0) start = at;
       }

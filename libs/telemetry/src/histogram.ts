@@ -23,7 +23,8 @@ export class BucketHistogram {
   sum = 0;
   count = 0;
 
-  constructor(bounds: readonly number[]) {
+  /** Without `bounds`: of latencies in seconds. */
+  constructor(bounds: readonly number[] = LATENCY_BOUNDS_SECONDS) {
     assert(
       bounds.every((bound, index) => index === 0 || bound > bounds[index - 1]!),
       'bounds ascend',

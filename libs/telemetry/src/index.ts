@@ -2,14 +2,8 @@
 
 export { ATTRIBUTES, SYSTEM_MQTT } from './attributes.ts';
 export { type DebugSwitch } from './log.ts';
-export { BucketHistogram, LATENCY_BOUNDS_SECONDS } from './histogram.ts';
-export {
-  type HistogramDefinition,
-  type InstrumentDefinition,
-  type Metrics,
-  type Reading,
-  type Unit,
-} from './metrics.ts';
+export { BucketHistogram } from './histogram.ts';
+export { type InstrumentDefinition, type Metrics } from './metrics.ts';
 export { RateLimitedLog } from './rate-limited-log.ts';
 export { registerProcessMetrics } from './process-metrics.ts';
 export {

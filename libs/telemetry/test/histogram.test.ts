@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { BucketHistogram, LATENCY_BOUNDS_SECONDS } from '../src/index.ts';
+import { BucketHistogram } from '../src/index.ts';
+import { LATENCY_BOUNDS_SECONDS } from '../src/histogram.ts';
 import { COUNT_BOUNDS, SIZE_BOUNDS_BYTES } from '../src/histogram.ts';
 
 describe('BucketHistogram', () => {

@@ -1,5 +1,5 @@
 // The metrics pages, from what the apps register.
-import type { HistogramDefinition, InstrumentDefinition, Metrics, Reading, Unit } from '@robustmq/telemetry';
+import type { InstrumentDefinition, Metrics } from '@robustmq/telemetry';
 
 import { METRICS_IN_CHINESE } from './metrics-zh.ts';
 
@@ -7,7 +7,7 @@ import { METRICS_IN_CHINESE } from './metrics-zh.ts';
 export interface MetricRow {
   readonly name: string;
   readonly kind: 'counter' | 'gauge' | 'histogram';
-  readonly unit: Unit;
+  readonly unit: NonNullable<InstrumentDefinition['unit']>;
   readonly labels: readonly string[];
   readonly help: string;
 }
@@ -28,7 +28,7 @@ export function collectMetrics(register: (metrics: Metrics) => void): MetricRow[
   register({
     registerCounters: add('counter'),
     registerGauges: add('gauge'),
-    registerHistograms: (definitions: readonly HistogramDefinition[]) => {
+    registerHistograms: (definitions: Parameters<Metrics['registerHistograms']>[0]) => {
       for (const { name, help, unit = '1', attributes = {} } of definitions)
         rows.push({ name, kind: 'histogram', unit, labels: Object.keys(attributes), help });
     },
@@ -38,7 +38,7 @@ export function collectMetrics(register: (metrics: Metrics) => void): MetricRow[
 
 /** An app that does not run has no readings; those with labels know them nevertheless. */
 function labelsOf(read: InstrumentDefinition['read']): string[] {
-  let readings: number | Iterable<Reading> | undefined;
+  let readings: ReturnType<InstrumentDefinition['read']> | undefined;
   try {
     readings = read();
   } catch {

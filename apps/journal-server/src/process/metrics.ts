@@ -1,6 +1,6 @@
 // Metrics of a journal: plain numbers that the scrape reads.
 
-import { BucketHistogram, LATENCY_BOUNDS_SECONDS, type Metrics } from '@robustmq/telemetry';
+import { BucketHistogram, type Metrics } from '@robustmq/telemetry';
 import type { Journal } from '../journal.ts';
 
 type Counted = keyof typeof COUNTED;
@@ -37,7 +37,7 @@ class JournalCounts {
 
 /** What outlives an incarnation. */
 export class ServerFigures {
-  readonly syncSeconds = new BucketHistogram(LATENCY_BOUNDS_SECONDS);
+  readonly syncSeconds = new BucketHistogram();
   /** Of the disk of the data folder. */
   freeBytes: () => number = () => 0;
 }

@@ -5,8 +5,7 @@ import {
   baseOffsetOf,
   codecOf,
   completeBatchBytes,
-  computeCrc,
-  crcOf,
+  crcMatches,
   isControl,
   isGatewayProducerId,
   isLogAppendTime,
@@ -72,7 +71,7 @@ export function problemOf(error: unknown, records: Buffer): NamedError {
 
 function isIntact(records: Buffer): boolean {
   const sizeBytes = completeBatchBytes(records, 0, records.length);
-  return sizeBytes === records.length && computeCrc(records, 0) === crcOf(records, 0);
+  return sizeBytes === records.length && crcMatches(records, 0);
 }
 
 function attributeProblem(records: Buffer, rules: BatchRules): NamedError | undefined {

@@ -1,14 +1,8 @@
 // In-memory meta behind the cluster, topic and group ports.
 import { randomBytes } from 'node:crypto';
 import { BrokerError } from '@robustmq/errors';
-import type {
-  CommittedOffset,
-  GroupClaim,
-  GroupRowChanges,
-  GroupStorePort,
-  GroupSummary,
-  StoredGroup,
-} from '@robustmq/meta-client';
+import type { CommittedOffset, GroupClaim, GroupStorePort, GroupSummary } from '@robustmq/meta-client';
+import type { GroupRowChanges, StoredGroup } from '@robustmq/meta-client/testing';
 import type {
   BrokerView,
   ClusterViewPort,

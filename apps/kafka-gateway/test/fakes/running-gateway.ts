@@ -1,5 +1,6 @@
 // A gateway over fakes, and batches to feed it.
-import { DEFAULT_GROUP_CONFIG, type GroupConfig } from '@robustmq/kafka-group';
+import type { GroupConfig } from '@robustmq/kafka-group';
+import { DEFAULT_GROUP_CONFIG } from '@robustmq/kafka-group/testing';
 import { KafkaGateway, type KafkaGatewayOptions } from '../../src/gateway.ts';
 import { FakeJournal } from './fake-journal.ts';
 import { FakeGroupStore, FakeMeta } from './fake-meta.ts';

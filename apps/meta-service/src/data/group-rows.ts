@@ -5,7 +5,7 @@ import { BrokerError } from '@robustmq/errors';
 import {
   GroupMemberSchema,
   GroupTargetSchema,
-  MAX_GROUP_ROWS,
+  CALL_LIMITS,
   type GroupKey,
   type PutGroupRowsRequest,
 } from '@robustmq/rpc';
@@ -18,8 +18,8 @@ export function changeGroupRows(
   { tenant, groupId }: GroupKey,
   { replace, members, targets, gone }: PutGroupRowsRequest,
 ): void {
-  if (members.length + targets.length + gone.length > MAX_GROUP_ROWS)
-    throw new BrokerError('too_large', `at most ${MAX_GROUP_ROWS} rows of a group at a time`);
+  if (members.length + targets.length + gone.length > CALL_LIMITS.groupRows)
+    throw new BrokerError('too_large', `at most ${CALL_LIMITS.groupRows} rows of a group at a time`);
   if (members.some(isNameless) || targets.some(isNameless) || gone.includes(''))
     throw new BrokerError('invalid_argument', 'a row of a group names its member');
   if (replace) dropGroupRows(view, { tenant, groupId });

@@ -8,7 +8,7 @@ import {
   DeleteOffsetsResponseSchema,
   GroupClaimSchema,
   GroupRowSchema,
-  MAX_GROUP_OFFSETS,
+  CALL_LIMITS,
   NodeIdentitySchema,
   OffsetRowSchema,
   PutGroupRowsResponseSchema,
@@ -94,8 +94,8 @@ function putGroupRows(view: ApplyView, request: PutGroupRowsRequest, nowMs: bigi
 function commitOffsets(view: ApplyView, request: CommitOffsetsRequest, nowMs: bigint): Uint8Array {
   const key = keyOf(request.group);
   const group = claimed(view, request);
-  if (request.offsets.length > MAX_GROUP_OFFSETS)
-    throw new BrokerError('too_large', `at most ${MAX_GROUP_OFFSETS} offsets at a time`);
+  if (request.offsets.length > CALL_LIMITS.groupOffsets)
+    throw new BrokerError('too_large', `at most ${CALL_LIMITS.groupOffsets} offsets at a time`);
   const renews = isWithoutMembers(group) && nowMs - group.idleSinceMs >= BigInt(RENEW_AFTER_MS);
   const hasOffsets = group.hasOffsets || request.offsets.length > 0;
   if (renews || hasOffsets !== group.hasOffsets) {

@@ -1,6 +1,6 @@
 // One request may name sessions of several data groups: it is split, each part is one command, the outcomes are put back in order.
 import { BrokerError } from '@robustmq/errors';
-import { MAX_SESSION_BATCH, type NodeIdentity } from '@robustmq/rpc';
+import { CALL_LIMITS, type NodeIdentity } from '@robustmq/rpc';
 import { liveNode } from '../cluster/live-node.ts';
 import type { Meta } from '../meta.ts';
 
@@ -22,8 +22,8 @@ export async function inGroups<E, O>(
   run: (group: number, part: E[]) => Promise<O[]>,
 ): Promise<O[]> {
   liveNode(meta.state, node);
-  if (entries.length > MAX_SESSION_BATCH)
-    throw new BrokerError('too_large', `at most ${MAX_SESSION_BATCH} entries at a time`);
+  if (entries.length > CALL_LIMITS.sessions)
+    throw new BrokerError('too_large', `at most ${CALL_LIMITS.sessions} entries at a time`);
   const parts = new Map<number, { positions: number[]; part: E[] }>();
   entries.forEach((entry, position) => {
     const { tenant, id } = keyOf(entry);

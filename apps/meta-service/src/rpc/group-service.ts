@@ -8,7 +8,7 @@ import {
   DeleteGroupsResponseSchema,
   DeleteOffsetsResponseSchema,
   GroupClaimSchema,
-  MAX_GROUP_LOOKUPS,
+  CALL_LIMITS,
   OffsetRowSchema,
   PutGroupRowsResponseSchema,
   type Command,
@@ -96,8 +96,8 @@ function groupWrites(meta: Meta): Omit<ServiceImplementation<typeof GroupService
 function groupReads(meta: Meta): Pick<ServiceImplementation<typeof GroupService>, Reads> {
   return {
     lookupGroups: async ({ groups }) => {
-      if (groups.length > MAX_GROUP_LOOKUPS)
-        throw new BrokerError('too_large', `at most ${MAX_GROUP_LOOKUPS} groups at a time`);
+      if (groups.length > CALL_LIMITS.groupLookups)
+        throw new BrokerError('too_large', `at most ${CALL_LIMITS.groupLookups} groups at a time`);
       await meta.readIndex();
       return { claims: await Promise.all(groups.map((group) => readClaim(meta, checked(group)))) };
     },

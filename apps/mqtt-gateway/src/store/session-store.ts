@@ -4,7 +4,7 @@
 import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
 import {
-  MAX_SESSION_BATCH,
+  CALL_LIMITS,
   OpenSessionSchema,
   ReleaseSessionSchema,
   fromFailure,
@@ -45,7 +45,7 @@ export interface SessionMeta {
 type Identity = Pick<NodeIdentity, 'nodeId' | 'incarnation' | 'directoryId'>;
 type DoneCallback = (error: BrokerError | undefined) => void;
 
-const LIMITS = { maxBatch: MAX_SESSION_BATCH, maxCalls: 2, maxWaiting: 100_000, maxCost: MAX_ROWS };
+const LIMITS = { maxBatch: CALL_LIMITS.sessions, maxCalls: 2, maxWaiting: 100_000, maxCost: MAX_ROWS };
 /** Cursor commits are never urgent: one call at a time. */
 const CURSOR_LIMITS = { ...LIMITS, maxCalls: 1 };
 

@@ -1,11 +1,7 @@
-import { BrokerError, ERROR_CODES, type ErrorCode } from '@robustmq/errors';
-import {
-  CONNACK_REASONS,
-  PUBACK_REASONS,
-  REASON,
-  SERVER_DISCONNECT_REASONS,
-  SUBACK_REASONS,
-} from '@robustmq/mqtt-codec';
+import { BrokerError, type ErrorCode } from '@robustmq/errors';
+import { ERROR_CODES } from '@robustmq/errors/testing';
+import { CONNACK_REASONS, REASON } from '@robustmq/mqtt-codec';
+import { PUBACK_REASONS, SERVER_DISCONNECT_REASONS, SUBACK_REASONS } from '@robustmq/mqtt-codec/testing';
 import { ERROR_REASONS, reasonOfError, v3BehaviourOf } from '../../src/connect/reason-table.ts';
 
 test.each(Object.keys(ERROR_CODES) as ErrorCode[])(
