@@ -168,8 +168,11 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
       return;
     }
     try {
-      if (this.#ledger!.acknowledge(type, packetId, reasonCode) === 'complete')
-        this.#sink.acknowledged(packetId);
+      const outcome = this.#ledger!.acknowledge(type, packetId, reasonCode);
+      if (outcome === 'complete') this.#sink.acknowledged(packetId);
+      // The client holds the identifier until it hears of it, and may use no other for it (section 3.6.2.1).
+      else if (outcome === 'unknown' && type === PACKET_TYPE.pubrec && reasonCode < REASON.unspecifiedError)
+        this.#sink.sendAck(PACKET_TYPE.pubrel, packetId, REASON.packetIdentifierNotFound);
     } catch (thrown) {
       this.#refused(thrown);
     }

@@ -3,6 +3,7 @@
 import {
   PACKET_TYPE,
   PublishView,
+  type AckType,
   type ConnectPacket,
   type Packet,
   type ProtocolVersion,
@@ -12,12 +13,13 @@ import { DEFAULT_SESSION_POLICY, type SessionPolicy } from '../src/connect/polic
 import { MqttConnection } from '../src/connection.ts';
 import type { ConnectionEnd, ConnectionSink } from '../src/connection-sink.ts';
 import type { ConnectTerms } from '../src/connect/request.ts';
-import type { InboundAckType, PendingAck } from '../src/inbound/ack-queue.ts';
+import type { PendingAck } from '../src/inbound/ack-queue.ts';
 import type { SubscribeRequest, UnsubscribeRequest } from '../src/subscribe-request.ts';
 
 const NAMES = {
   [PACKET_TYPE.puback]: 'puback',
   [PACKET_TYPE.pubrec]: 'pubrec',
+  [PACKET_TYPE.pubrel]: 'pubrel',
   [PACKET_TYPE.pubcomp]: 'pubcomp',
 } as const;
 
@@ -25,7 +27,7 @@ const NAMES = {
 export type Call =
   | { readonly call: 'send'; readonly packet: Packet; readonly version: ProtocolVersion }
   | {
-      readonly call: (typeof NAMES)[InboundAckType];
+      readonly call: (typeof NAMES)[AckType];
       readonly packetId: number;
       readonly reasonCode: number;
     }
@@ -70,7 +72,7 @@ export class RecordingSink implements ConnectionSink {
   resumeReading(): void {
     this.calls.push({ call: 'resumeReading' });
   }
-  sendAck(type: InboundAckType, packetId: number, reasonCode: number): void {
+  sendAck(type: AckType, packetId: number, reasonCode: number): void {
     this.calls.push({ call: NAMES[type], packetId, reasonCode });
   }
   sendPingresp(): void {
@@ -87,7 +89,7 @@ export class RecordingSink implements ConnectionSink {
   sent(): Record<string, unknown>[] {
     return this.calls.flatMap((call): Record<string, unknown>[] => {
       if (call.call === 'send') return [{ ...call.packet }];
-      if (call.call === 'puback' || call.call === 'pubrec' || call.call === 'pubcomp')
+      if ('reasonCode' in call)
         return [{ cmd: call.call, messageId: call.packetId, reasonCode: call.reasonCode }];
       return call.call === 'pingresp' ? [{ cmd: 'pingresp' }] : [];
     });

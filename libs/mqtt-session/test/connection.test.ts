@@ -1,7 +1,7 @@
 // A connected client: a row per normative statement.
 
 import { BrokerError } from '@robustmq/errors';
-import { PublishView, REASON, type ProtocolVersion } from '@robustmq/mqtt-codec';
+import { PACKET_TYPE, PublishView, REASON, type ProtocolVersion } from '@robustmq/mqtt-codec';
 import { connected, type Fixture } from './connection-fixture.ts';
 
 const versions = [3, 4, 5] as ProtocolVersion[];
@@ -164,11 +164,27 @@ describe('messages to the client', () => {
     expect(sink.sent()).toEqual([packet]);
   });
 
-  test.each([5, 7] as const)(
-    'an acknowledgement of type %d is of a QoS 2 message that was never sent',
+  test.each(versions)('3.6.2.1: PUBREC of something unknown is answered, level %d', (version) => {
+    const { connection, sink } = connected(version);
+    connection.ack(PACKET_TYPE.pubrec, 9, 0);
+    expect(sink.sent()).toEqual([{ cmd: 'pubrel', messageId: 9, reasonCode: 0x92 }]);
+    connection.ack(PACKET_TYPE.pubcomp, 9, version === 5 ? 0x92 : 0);
+    expect(sink.sent()).toHaveLength(1);
+    expect(sink.end).toBeUndefined();
+  });
+
+  test('4.3.3: PUBREC of something unknown that tells of an error ends the exchange', () => {
+    const { connection, sink } = connected(5);
+    connection.ack(PACKET_TYPE.pubrec, 9, 0x80);
+    expect(sink.calls).toEqual([]);
+  });
+
+  test.each([PACKET_TYPE.pubrec, PACKET_TYPE.pubcomp] as const)(
+    'an acknowledgement of type %d for a QoS 1 message is an error of the client',
     (type) => {
       const { connection, sink } = connected(5);
-      connection.ack(type, 1, 0);
+      const packetId = connection.ledger.window.take({ key: 1 }, 0);
+      connection.ack(type, packetId, 0);
       expect(sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode: 0x82 }]);
     },
   );

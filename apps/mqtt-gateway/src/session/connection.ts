@@ -9,6 +9,7 @@ import {
   PINGRESP,
   REASON,
   encodeAck,
+  type AckType,
   encodePacket,
   type Packet,
   type ProtocolVersion,
@@ -17,7 +18,6 @@ import {
 import {
   MqttConnection,
   type ConnectTerms,
-  type InboundAckType,
   type PendingAck,
   type ConnectionEnd,
   type ConnectionSink,
@@ -260,7 +260,7 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client, Rea
   }
 
   /** Comes also with the outcome of an append, beside those of others: it ends here when it throws. */
-  sendAck(type: InboundAckType, packetId: number, reasonCode: number): void {
+  sendAck(type: AckType, packetId: number, reasonCode: number): void {
     const { output } = this;
     try {
       const buffer = output.reserve(ACK_MAX_BYTES);

@@ -1,7 +1,13 @@
 // What a client publishes, from PUBLISH to its last acknowledgement: what the protocol and the policy refuse of it, how
 // much of it may be under way, and the order in which it is answered. What becomes of a message is left to the sink.
 
-import { PACKET_TYPE, REASON, type ProtocolVersion, type PublishView } from '@robustmq/mqtt-codec';
+import {
+  PACKET_TYPE,
+  REASON,
+  type AckType,
+  type ProtocolVersion,
+  type PublishView,
+} from '@robustmq/mqtt-codec';
 import { isSystemTopic } from '@robustmq/mqtt-topics';
 import type { SessionPolicy } from '../connect/policy.ts';
 import { v3BehaviourOf } from '../connect/reason-table.ts';
@@ -16,7 +22,8 @@ export interface InboundSink {
    * `pending` is null at QoS 0; otherwise `settle` it once the append is committed or has failed.
    */
   publish(topic: string, view: PublishView, pending: PendingAck | null): void;
-  sendAck(type: InboundAckType, packetId: number, reasonCode: number): void;
+  /** 3.x has no reason codes: there it goes without. */
+  sendAck(type: AckType, packetId: number, reasonCode: number): void;
   /** As much as the policy allows waits for its outcome: read no more until `resumeReading`. */
   pauseReading(): void;
   resumeReading(): void;

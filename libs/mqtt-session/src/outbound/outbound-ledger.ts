@@ -74,9 +74,9 @@ export class OutboundLedger<P extends Pick<Place, 'key'> = Place> {
   }
 
   /**
-   * PUBACK, PUBREC or PUBCOMP of the client. An identifier that is not in flight is none of a client's errors at QoS 1: what was
-   * in flight may have gone with its shard.
-   * @throws BrokerError malformed, of an acknowledgement that a QoS 2 message would have, when there is none.
+   * PUBACK, PUBREC or PUBCOMP of the client. An identifier that is not in flight is no error of the client: what was in flight
+   * may have gone with its shard, or with a session that only the client still has.
+   * @throws BrokerError malformed, of an acknowledgement that belongs to the other QoS than the message in flight.
    */
   acknowledge(type: AckType, packetId: number, reasonCode: number): AckOutcome {
     const message = this.#qos2?.get(packetId);
@@ -84,7 +84,11 @@ export class OutboundLedger<P extends Pick<Place, 'key'> = Place> {
       if (message !== undefined) throw protocolError('PUBACK of a QoS 2 message');
       return this.window.acknowledge(packetId) ? 'complete' : 'unknown';
     }
-    if (message === undefined) throw protocolError('acknowledgement of a QoS 2 message that was never sent');
+    if (message === undefined) {
+      if (this.window.holds(packetId))
+        throw protocolError('acknowledgement of a QoS 2 message for one of QoS 1');
+      return 'unknown';
+    }
     // A PUBREC that fails ends the exchange: no PUBREL follows (section 4.3.3).
     if (type === PACKET_TYPE.pubrec && reasonCode < REASON.unspecifiedError) {
       if (message.state === 'sent') message.state = 'received';
