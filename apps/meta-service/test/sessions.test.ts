@@ -125,6 +125,19 @@ describe('sessions', () => {
     expect(two!.generation).toBe(one!.generation + 1n);
   });
 
+  test.each([
+    ['died unseen', () => world.meta.endNodes([a])],
+    ['let it go', (key: SessionKey) => release(a, key, 0)],
+  ])('I6: epochs rise over the end of a session with expiry 0 whose owner %s', async (_name, end) => {
+    const open = (node: NodeIdentity): Promise<OpenSessionOutcome> =>
+      world.openSession(node, { clientId: 'c', expiryIntervalS: 0 });
+    await open(a);
+    const { key: old } = (await open(a)).session!;
+    await end(old!);
+    const { key } = (await open(b)).session!;
+    expect(key!.epoch).toBeGreaterThan(old!.epoch);
+  });
+
   test('F1: an incarnation that has ended opens nothing', async () => {
     await world.meta.endNodes([a]);
     await expect(world.openSession(a, { clientId: 'c' })).rejects.toEqual(failing('fenced'));

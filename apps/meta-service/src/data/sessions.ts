@@ -81,7 +81,7 @@ function openSession(
     ? keyOfHead(before).generation
     : newGeneration(BigInt(context.index), before?.key);
   const session = create(SessionHeadSchema, {
-    key: { tenant, clientId, generation, epoch: (before?.key?.epoch ?? 0n) + 1n },
+    key: { tenant, clientId, generation, epoch: nextEpoch(BigInt(context.index), before?.key) },
     sessionId: resumed ? before.sessionId : newSessionId(context.entropy, tenant, clientId, generation),
     expiryIntervalS,
     ownerNodeId: node.nodeId,
@@ -124,6 +124,14 @@ function named(principal: Principal | undefined): Principal | undefined {
 function newGeneration(index: bigint, before: SessionKey | undefined): bigint {
   const first = index * GENERATIONS_PER_COMMAND;
   return before !== undefined && before.generation >= first ? before.generation + 1n : first;
+}
+
+/**
+ * Epochs of a client id rise over the end of its sessions as well (I6): gateways that still serve one that has ended are asked
+ * to stop in the name of the new epoch. Each command raises one by fewer than what lies between two indexes.
+ */
+function nextEpoch(index: bigint, before: SessionKey | undefined): bigint {
+  return before === undefined ? index * GENERATIONS_PER_COMMAND + 1n : before.epoch + 1n;
 }
 
 /** Random by the command's entropy, apart for each session of its batch; 53 bits fit a number of every client. */
