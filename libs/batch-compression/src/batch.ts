@@ -50,9 +50,12 @@ function roomFor(maxBatchBytes: number): number {
   return Math.max(1, maxBatchBytes - BATCH_HEADER_BYTES);
 }
 
+/** What {@link inflateSmall} answers is here: garbage outside the heap would cost more than the inflating. */
+let small = Buffer.alloc(0);
+
 /**
- * The validated small batch at `batchStart` without compression, for who only reads its records: a new buffer, or a view when
- * it has none. The CRC of the result is that of the compressed batch, so that nobody spends time on a new one (N8). Records
+ * The validated small batch at `batchStart` without compression, for who only reads its records: a view, which the next call
+ * may overwrite. The CRC of the result is that of the compressed batch, so that nobody spends time on a new one (N8). Records
  * are not looked at: call `validateRecords` on the result when they come from outside.
  * @throws BrokerError too_large when it would pass `maxBatchBytes`, or be long on the loop; corrupt; unsupported.
  */
@@ -60,7 +63,11 @@ export function inflateSmall(buffer: Buffer, batchStart: number, maxBatchBytes: 
   const codec = sectionCodecOf(buffer, batchStart);
   if (codec === null) return batchAt(buffer, batchStart);
   const section = codec.inflate(sectionOf(buffer, batchStart), roomFor(maxBatchBytes));
-  return readable(buffer, batchStart, Buffer.concat([headerOf(buffer, batchStart), section]));
+  const sizeBytes = BATCH_HEADER_BYTES + section.length;
+  if (small.length < sizeBytes) small = Buffer.allocUnsafeSlow(sizeBytes);
+  headerOf(buffer, batchStart).copy(small);
+  section.copy(small, BATCH_HEADER_BYTES);
+  return readable(buffer, batchStart, small.subarray(0, sizeBytes));
 }
 
 /**

@@ -23,6 +23,29 @@ const MAX_FRAMES = 1_024;
 /** Each costs tens of microseconds, however small: more are inflated in turns only (N8). */
 const FRAMES_AT_ONCE = 8;
 
+/** Least and most memory that is asked for at once for what a section inflates to. */
+const MIN_ROOM_BYTES = 4 * 1024;
+const MAX_ROOM_BYTES = PART_BYTES;
+
+/** How much the last sections inflated to: with about so much room, one fills one piece of memory and is not copied. */
+class UsualRoom {
+  #bytes = MIN_ROOM_BYTES;
+
+  /** For the next section. */
+  get chunkBytes(): number {
+    return Math.ceil(this.#bytes);
+  }
+
+  /** Grows at once, with an eighth to spare, and shrinks slowly. */
+  inflated(sizeBytes: number): void {
+    const wanted = Math.min(MAX_ROOM_BYTES, Math.max(MIN_ROOM_BYTES, (sizeBytes * 9) / 8));
+    this.#bytes = wanted > this.#bytes ? wanted : this.#bytes - (this.#bytes - wanted) / 16;
+  }
+}
+
+const gzipRoom = new UsualRoom();
+const zstdRoom = new UsualRoom();
+
 /** What the library answers when asked how many bytes it took. Its own types know only of the buffer. */
 interface Inflated {
   readonly buffer: Buffer;
@@ -72,8 +95,9 @@ const gzipOptions = { level: constants.Z_BEST_SPEED };
 export const gzipCodec: SectionCodec = {
   inflate(section, maxInflatedBytes) {
     try {
-      const options = { maxOutputLength: maxInflatedBytes, info: true };
+      const options = { maxOutputLength: maxInflatedBytes, info: true, chunkSize: gzipRoom.chunkBytes };
       const { inflated, takenBytes } = atOnce(gunzipSync(section, options));
+      gzipRoom.inflated(inflated.length);
       // The library ends in silence behind the last member; what follows some clients would read and others refuse.
       if (takenBytes !== section.length) throw damaged('gzip');
       return inflated;
@@ -102,8 +126,13 @@ export const zstdCodec: SectionCodec = {
     let leftBytes = maxInflatedBytes;
     try {
       for (const at of framesOf(section, FRAMES_AT_ONCE)) {
-        const options = { maxOutputLength: Math.max(1, leftBytes), info: true };
+        const options = {
+          maxOutputLength: Math.max(1, leftBytes),
+          info: true,
+          chunkSize: zstdRoom.chunkBytes,
+        };
         const { inflated, takenBytes } = atOnce(zstdDecompressSync(section.subarray(at.position), options));
+        zstdRoom.inflated(inflated.length);
         parts.push(inflated);
         leftBytes -= inflated.length;
         at.position += takenBytes;
