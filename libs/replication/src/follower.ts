@@ -26,7 +26,8 @@ export function truncationFor(log: FollowerLog, answer: EpochEnd): { offset: num
   // The leader knows no epoch that old: everything of ours is older than its log.
   if (answer.leaderEpoch < 0) return { offset: 0, settled: true };
   const own = log.endOffsetFor(answer.leaderEpoch);
-  if (own.leaderEpoch < 0) return { offset: Math.min(answer.endOffset, end), settled: true };
+  // All that we have is of epochs that the leader never had: of what it has below its answer's end we have nothing.
+  if (own.leaderEpoch < 0) return { offset: 0, settled: true };
   if (own.leaderEpoch === answer.leaderEpoch) {
     return { offset: Math.min(answer.endOffset, own.endOffset, end), settled: true };
   }

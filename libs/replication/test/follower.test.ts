@@ -38,6 +38,8 @@ describe('truncation by leader epoch (R4)', () => {
     ['KIP-279: both have epochs that the other lacks', [0, 1, 1, 1], [0, 0, 2, 2], 1],
     ['follower empty', [], [0, 1], 0],
     ['nothing in common', [1, 1], [2, 2], 0],
+    ['nothing in common, and the leader has older epochs than we', [3, 3], [2, 2, 4], 0],
+    ['nothing in common, and ours is the longer one', [3, 3, 3, 5], [2, 2], 0],
   ])('%s', (_name, follower, leader, expected) => {
     expect(settle(follower, leader)).toBe(expected);
   });
