@@ -137,6 +137,33 @@ describe('processes of a world', () => {
     expect(seen.slice(atDeath)).toEqual(['kept', 'tick of 2', 'tick of 2']);
   });
 
+  test('what falls due in a pause runs behind it in its order, frames and timers, also when the pause is made longer', async () => {
+    const world = new World(6);
+    const [heard, caller, timers] = [[] as unknown[], newCaller(), [] as number[]];
+    world.network.behaviour.delayMs = 0;
+    world.add('server', (life) => {
+      echo(heard)(life);
+      for (const number of NUMBERS) life.clock.after(10 + number, () => timers.push(number));
+      life.clock.after(15, () => timers.push(-1))();
+      const cancelInPause = life.clock.after(12, () => timers.push(-2));
+      world.clock.schedule(40, cancelInPause);
+    });
+    world.add('caller', calling(caller, []));
+    world.start('server');
+    world.start('caller');
+    await world.run(5);
+    world.pause('server', 30);
+    for (const number of NUMBERS) world.clock.schedule(5 + number, () => caller.end.send(number));
+    await world.run(25);
+    // What waits already and what comes later wait for the same instant.
+    world.pause('server', 20);
+    await world.run(19);
+    expect([heard, timers]).toEqual([[], []]);
+    await world.run(100);
+    expect(timers).toEqual(NUMBERS);
+    expect(heard).toEqual(NUMBERS.map((number) => `caller:${number}`));
+  });
+
   test('a process that fails ends, and what it finds broken fails the run', async () => {
     const world = new World(5);
     world.add('fails', () => {

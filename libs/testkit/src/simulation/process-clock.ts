@@ -19,6 +19,8 @@ export class ProcessClock implements Clock, Timers {
   readonly #wall: WallSkew;
   /** Until then nothing of the process runs. */
   #resumesAtMs = 0;
+  /** Fell due while the process stood still, oldest first. */
+  #waiting: (() => void)[] = [];
   #isDead = false;
 
   constructor(clock: VirtualClock, wall: WallSkew = { skewMs: 0 }) {
@@ -38,19 +40,18 @@ export class ProcessClock implements Clock, Timers {
   /** Runs `action` after that time unless the process has died; the returned function cancels it. */
   schedule(delayMs: number, action: () => void): Cancel {
     if (this.#isDead) return () => undefined;
-    let cancel: Cancel;
-    const due = (): void => {
-      const leftMs = this.standstillMs;
-      if (leftMs > 0) {
-        cancel = this.#clock.schedule(leftMs, due);
-        return;
-      }
+    const run = (): void => {
       this.#planned.delete(forget);
       action();
     };
-    cancel = this.#clock.schedule(delayMs, due);
+    const due = (): void => {
+      if (this.standstillMs > 0 || this.#waiting.length > 0) this.#wait(run);
+      else run();
+    };
+    const cancel = this.#clock.schedule(delayMs, due);
     const forget = (): void => {
       this.#planned.delete(forget);
+      this.#waiting = this.#waiting.filter((each) => each !== run);
       cancel();
     };
     this.#planned.add(forget);
@@ -79,6 +80,19 @@ export class ProcessClock implements Clock, Timers {
     const leftMs = this.#resumesAtMs - this.monotonicMs();
     // Less than the clock can tell apart is nothing.
     return leftMs > RESOLUTION_MS ? leftMs : 0;
+  }
+
+  /** What falls due in a pause runs behind it in the order in which it fell due, also when the pause is made longer. */
+  #wait(run: () => void): void {
+    this.#waiting.push(run);
+    if (this.#waiting.length === 1) this.#clock.schedule(this.standstillMs, () => this.#runNext());
+  }
+
+  #runNext(): void {
+    const leftMs = this.standstillMs;
+    const run = leftMs > 0 ? undefined : this.#waiting.shift();
+    if (this.#waiting.length > 0) this.#clock.schedule(leftMs, () => this.#runNext());
+    run?.();
   }
 
   /** Forgets all that is planned and plans nothing any more: the process has crashed. */

@@ -185,6 +185,8 @@ class End implements ConnectionEnd<unknown, unknown> {
   #held: (() => void)[] = [];
   /** Frames of this end arrive not before this time: order is kept. */
   #lastArrivalMs = 0;
+  /** On their way, in order: whichever pause of the peer they wait for, none overtakes another. */
+  readonly #underWay: ((peer: End) => void)[] = [];
   #isCutOff = false;
   isOver = false;
 
@@ -260,6 +262,7 @@ class End implements ConnectionEnd<unknown, unknown> {
       return;
     }
     this.#lastArrivalMs = Math.max(this.#lastArrivalMs, clock.monotonicMs() + network.delayMs());
+    this.#underWay.push(action);
     const peer = this.#connection.peerOf(this);
     const arrive = (): void => {
       if (this.#isCutOff || peer.isOver) return;
@@ -269,7 +272,7 @@ class End implements ConnectionEnd<unknown, unknown> {
         return;
       }
       // TCP repeats what a cut swallows until it heals; nothing behind it overtakes.
-      if (network.passes(this.process, this.#peerProcess)) action(peer);
+      if (network.passes(this.process, this.#peerProcess)) this.#underWay.shift()?.(peer);
       else this.#connection.break();
     };
     clock.schedule(this.#lastArrivalMs - clock.monotonicMs(), arrive);
