@@ -1,18 +1,15 @@
-// One segment: a `.log` file of batches with its sparse indexes. Appends go to a memory tail first and reach the file
-// in gathered writes (hot-path fact 5); nothing here syncs but `sync`.
+// One segment: the bytes of its batches and the sparse indexes that find them. Appends are seen at once; nothing here syncs
+// but `sync`.
 
-import { BrokerError } from '@robustmq/errors';
-import type { Disk, DiskFile } from '@robustmq/commit-log';
+import type { Disk } from '@robustmq/commit-log';
 import { baseOffsetOf, lastOffsetOf, maxTimestampOf } from '@robustmq/record-batch';
-import { damaged, sizeOfBatch } from './batch-read.ts';
+import { damaged } from './batch-read.ts';
+import { lastOffsetFrom, walkBatches, walkBatchesAsync, type VisitBatch } from './batch-walk.ts';
 import type { IndexPlace } from './index-file.ts';
 import { segmentPath, SEGMENT_SUFFIXES } from './names.ts';
-import { openFiles, type OpenSegment } from './open-files.ts';
+import type { OpenSegment } from './open-files.ts';
+import { SegmentBytes } from './segment-bytes.ts';
 import { SegmentIndexes } from './segment-indexes.ts';
-
-/** Bytes gathered in memory before they are written. */
-export const GATHER_BYTES = 64 * 1024;
-const WALK_BYTES = 256 * 1024;
 
 /** What a checkpoint stores of a segment (L3). */
 export interface SegmentCheckpoint {
@@ -35,56 +32,33 @@ export interface Boundary {
   readonly endOffset: number;
 }
 
-/** How far a walk over batches has come. */
-interface Walk {
-  position: number;
-  /** End of the segment when the bytes of the step were asked for; it may grow while they are read. */
-  endPosition: number;
-  /** Bytes that the batch there takes, once that is known. */
-  neededBytes: number;
-}
-
-/** Called for each batch of a walk; false ends it. */
-type Visit = (bytes: Buffer, at: number, position: number, sizeBytes: number) => boolean | void;
-
 /** A segment whose file is open on demand. */
 export class Segment implements OpenSegment {
   readonly baseOffset: number;
-  readonly #disk: Disk;
-  readonly #directory: string;
-  #file: DiskFile | undefined;
+  readonly #place: IndexPlace;
+  readonly #bytes: SegmentBytes;
   #indexes: SegmentIndexes | undefined;
   #loading: Promise<void> | undefined;
   /** Counts what voids indexes that are being made. */
   #cuts = 0;
-  #writtenBytes: number;
-  #tail: Buffer = EMPTY;
-  #tailBytes = 0;
   /** Position from which the content contradicts the checkpoint; only a replayed truncation can mend that. */
   #suspectFrom = Infinity;
   maxTimestampMs: number;
   /** First timestamp appended to this segment by this process; for rolling by time. */
   firstTimestampMs = -1;
-  /** Whether the file changed since the last {@link sync} began. */
-  #fileChanged = false;
-  /** Asynchronous reads and syncs that use the file now: closed under them, its descriptor would be another file's. */
-  #users = 0;
 
-  private constructor(disk: Disk, directory: string, from: SegmentCheckpoint) {
-    this.#disk = disk;
-    this.#directory = directory;
-    this.baseOffset = from.baseOffset;
-    this.#writtenBytes = from.lengthBytes;
-    this.maxTimestampMs = from.maxTimestampMs;
+  private constructor(disk: Disk, directory: string, baseOffset: number, maxTimestampMs: number) {
+    this.baseOffset = baseOffset;
+    this.maxTimestampMs = maxTimestampMs;
+    this.#place = { disk, directory, baseOffset };
+    this.#bytes = new SegmentBytes(disk, segmentPath(directory, baseOffset, 'log'), this);
   }
 
   /** Makes an empty segment. */
   static create(disk: Disk, directory: string, baseOffset: number): Segment {
-    const segment = new Segment(disk, directory, { baseOffset, lengthBytes: 0, maxTimestampMs: -1 });
-    segment.#file = disk.create(segmentPath(directory, baseOffset, 'log'));
-    openFiles.touch(segment);
+    const segment = new Segment(disk, directory, baseOffset, -1);
+    segment.#bytes.create();
     segment.#indexes = new SegmentIndexes();
-    segment.#fileChanged = true;
     return segment;
   }
 
@@ -93,34 +67,24 @@ export class Segment implements OpenSegment {
    * missing or short the segment is suspect: a later truncation was at work, or it is damaged ({@link assertSound}).
    */
   static recover(disk: Disk, directory: string, from: SegmentCheckpoint): Segment {
-    const path = segmentPath(directory, from.baseOffset, 'log');
-    const missing = !disk.exists(path);
-    const segment = new Segment(disk, directory, from);
-    segment.#file = missing ? disk.create(path) : disk.open(path);
-    openFiles.touch(segment);
-    const sizeBytes = segment.#file.sizeBytes();
-    if (sizeBytes > from.lengthBytes) {
-      segment.#file.truncate(from.lengthBytes);
-      segment.#fileChanged = true;
-    } else if (sizeBytes < from.lengthBytes) {
-      segment.#writtenBytes = sizeBytes;
-      segment.#suspectFrom = sizeBytes;
-    }
+    const segment = new Segment(disk, directory, from.baseOffset, from.maxTimestampMs);
+    segment.#bytes.recover(from.lengthBytes);
+    if (segment.sizeBytes < from.lengthBytes) segment.#suspectFrom = segment.sizeBytes;
     return segment;
   }
 
   get sizeBytes(): number {
-    return this.#writtenBytes + this.#tailBytes;
+    return this.#bytes.sizeBytes;
   }
 
   /** Whether it holds anything that no sync covers: in the file, or still in memory. */
   get dirty(): boolean {
-    return this.#fileChanged || this.#tailBytes > 0;
+    return this.#bytes.dirty;
   }
 
   /** Whether file and indexes are in memory. */
   get warm(): boolean {
-    return this.#file !== undefined;
+    return this.#bytes.isOpen;
   }
 
   checkpoint(): SegmentCheckpoint {
@@ -136,33 +100,24 @@ export class Segment implements OpenSegment {
   append(bytes: Buffer, start: number, sizeBytes: number): void {
     const indexes = this.#loaded();
     const position = this.sizeBytes;
-    if (this.#tailBytes + sizeBytes > this.#tail.length) this.#growTail(sizeBytes);
-    bytes.copy(this.#tail, this.#tailBytes, start, start + sizeBytes);
-    this.#tailBytes += sizeBytes;
+    this.#bytes.append(bytes, start, sizeBytes);
     this.#noteBatch(indexes, bytes, start, sizeBytes, position);
     if (this.firstTimestampMs < 0) this.firstTimestampMs = maxTimestampOf(bytes, start);
   }
 
   /** Whether the gathered bytes are enough to be worth a write. */
   get gathered(): boolean {
-    return this.#tailBytes >= GATHER_BYTES;
+    return this.#bytes.gathered;
   }
 
-  /** Writes the memory tail to the file. After storage_full the tail is still in memory and a later flush may succeed. */
+  /** As {@link SegmentBytes.flush}. */
   flush(): void {
-    if (this.#tailBytes === 0) return;
-    this.#fileChanged = true;
-    this.#opened().write(this.#tail.subarray(0, this.#tailBytes), this.#writtenBytes);
-    this.#writtenBytes += this.#tailBytes;
-    this.#tailBytes = 0;
-    if (this.#tail.length > 4 * GATHER_BYTES) this.#tail = EMPTY;
+    this.#bytes.flush();
   }
 
   /** fdatasync of what {@link flush} wrote before. */
-  async sync(): Promise<void> {
-    // Cleared before: what is written while the sync runs is for the next one.
-    this.#fileChanged = false;
-    await this.#using((file) => file.sync());
+  sync(): Promise<void> {
+    return this.#bytes.sync();
   }
 
   /** Where to begin to look for the batch with `offset`: at or before it. */
@@ -186,7 +141,7 @@ export class Segment implements OpenSegment {
   async #load(): Promise<void> {
     const indexes = this.#fromFiles();
     const cuts = this.#cuts;
-    await this.#walkAsync(indexes.lastEntryPosition, this.#filling(indexes));
+    await this.#fill(indexes);
     if (this.#cuts === cuts) this.#indexes ??= indexes;
   }
 
@@ -194,7 +149,7 @@ export class Segment implements OpenSegment {
   async reindex(): Promise<void> {
     const indexes = new SegmentIndexes();
     const cuts = this.#cuts;
-    await this.#walkAsync(0, this.#filling(indexes));
+    await this.#fill(indexes);
     if (this.#cuts === cuts) this.#indexes = indexes;
   }
 
@@ -205,31 +160,19 @@ export class Segment implements OpenSegment {
 
   /** A copy of `lengthBytes` at `position`, from file and memory tail. */
   read(position: number, lengthBytes: number): Buffer {
-    const target = Buffer.allocUnsafe(lengthBytes);
-    const fromFile = this.#copyTail(target, position);
-    const count = fromFile === 0 ? 0 : this.#opened().read(target.subarray(0, fromFile), position);
-    return count === fromFile ? target : target.subarray(0, count);
+    return this.#bytes.read(position, lengthBytes);
   }
 
   /** As {@link read}, off the event loop. */
-  async readAsync(position: number, lengthBytes: number): Promise<Buffer> {
-    const target = Buffer.allocUnsafe(lengthBytes);
-    const fromFile = this.#copyTail(target, position);
-    if (fromFile === 0) return target;
-    const count = await this.#using((file) => file.readAsync(target.subarray(0, fromFile), position));
-    return count === fromFile ? target : target.subarray(0, count);
+  readAsync(position: number, lengthBytes: number): Promise<Buffer> {
+    return this.#bytes.readAsync(position, lengthBytes);
   }
 
   /** Cuts the segment at a batch boundary. */
   truncate(sizeBytes: number, endOffset: number): void {
     const indexes = this.#loaded();
     this.#cuts++;
-    if (sizeBytes < this.#writtenBytes) {
-      this.#fileChanged = true;
-      this.#opened().truncate(sizeBytes);
-      this.#writtenBytes = sizeBytes;
-    }
-    this.#tailBytes = sizeBytes - this.#writtenBytes;
+    this.#bytes.truncate(sizeBytes);
     if (this.#suspectFrom >= sizeBytes) this.#suspectFrom = Infinity;
     indexes.truncate(sizeBytes, endOffset - this.baseOffset);
     indexes.removeFiles(this.#place);
@@ -283,39 +226,36 @@ export class Segment implements OpenSegment {
    * may not be told of an earlier writeback error.
    */
   cool(): void {
-    if (this.#users > 0 || this.dirty) return;
+    if (this.#bytes.isInUse || this.dirty) return;
     this.storeIndexes();
-    this.#letGo();
+    this.#bytes.letGo();
     this.#indexes = undefined;
-    this.#tail = EMPTY;
+    this.#bytes.freeTail();
   }
 
   /** Closes without syncing or writing anything more: the commit log has it. */
   close(): void {
-    this.#letGo();
+    this.#bytes.letGo();
   }
 
   /** Takes the files out of the log's view and removes them (L4). */
   async remove(): Promise<void> {
     const doomed = this.rename();
-    for (const path of doomed) await this.#disk.unlinkAsync(path);
+    for (const path of doomed) await this.#place.disk.unlinkAsync(path);
   }
 
   /** Renames all files to `.deleted`; answers the new paths. Handles of running reads stay good. */
   rename(): string[] {
-    this.#letGo();
+    const { disk, directory } = this.#place;
+    this.#bytes.letGo();
     const doomed: string[] = [];
     for (const suffix of SEGMENT_SUFFIXES) {
-      const path = segmentPath(this.#directory, this.baseOffset, suffix);
-      if (!this.#disk.exists(path)) continue;
-      this.#disk.rename(path, `${path}.deleted`);
+      const path = segmentPath(directory, this.baseOffset, suffix);
+      if (!disk.exists(path)) continue;
+      disk.rename(path, `${path}.deleted`);
       doomed.push(`${path}.deleted`);
     }
     return doomed;
-  }
-
-  get #place(): IndexPlace {
-    return { disk: this.#disk, directory: this.#directory, baseOffset: this.baseOffset };
   }
 
   #noteBatch(
@@ -330,50 +270,6 @@ export class Segment implements OpenSegment {
     indexes.note(lastOffsetOf(bytes, start) - this.baseOffset, this.maxTimestampMs, sizeBytes, position);
   }
 
-  #growTail(neededBytes: number): void {
-    const grown = Buffer.allocUnsafe(Math.max(2 * this.#tail.length, this.#tailBytes + neededBytes, 4096));
-    this.#tail.copy(grown, 0, 0, this.#tailBytes);
-    this.#tail = grown;
-  }
-
-  /** Copies what lies in the memory tail; answers how many leading bytes must come from the file. */
-  #copyTail(target: Buffer, position: number): number {
-    const fromFile = Math.max(0, Math.min(target.length, this.#writtenBytes - position));
-    const tailStart = Math.max(0, position - this.#writtenBytes);
-    this.#tail.copy(
-      target,
-      fromFile,
-      tailStart,
-      Math.min(this.#tailBytes, tailStart + target.length - fromFile),
-    );
-    return fromFile;
-  }
-
-  #opened(): DiskFile {
-    this.#file ??= this.#disk.open(segmentPath(this.#directory, this.baseOffset, 'log'));
-    openFiles.touch(this);
-    return this.#file;
-  }
-
-  /** Work on the file that outlives {@link close}. */
-  async #using<T>(work: (file: DiskFile) => Promise<T>): Promise<T> {
-    const file = this.#opened();
-    this.#users++;
-    try {
-      return await work(file);
-    } finally {
-      this.#users--;
-      if (this.#users === 0 && this.#file !== file) file.close();
-    }
-  }
-
-  /** Closes the file, or leaves that to the last that uses it. */
-  #letGo(): void {
-    if (this.#users === 0) this.#file?.close();
-    this.#file = undefined;
-    openFiles.closed(this);
-  }
-
   /** The indexes, at once: of a segment that is appended to, whose files lack little. */
   #loaded(): SegmentIndexes {
     if (this.#indexes !== undefined) return this.#indexes;
@@ -385,12 +281,21 @@ export class Segment implements OpenSegment {
 
   /** What the index files say, if their last entry holds. */
   #fromFiles(): SegmentIndexes {
-    const indexes = SegmentIndexes.load(this.#place, this.#writtenBytes);
+    const indexes = SegmentIndexes.load(this.#place, this.#bytes.writtenBytes);
     return this.#entryHolds(indexes, indexes.offsets.count - 1) ? indexes : new SegmentIndexes();
   }
 
+  /** Brings indexes up to the batches, off the event loop. */
+  async #fill(indexes: SegmentIndexes): Promise<void> {
+    const cuts = this.#cuts;
+    const isVoid = (): boolean => this.#cuts !== cuts;
+    const visit = this.#filling(indexes);
+    const suspectFrom = await walkBatchesAsync(this.#bytes, indexes.lastEntryPosition, visit, isVoid);
+    if (!isVoid()) this.distrust(suspectFrom);
+  }
+
   /** Brings indexes up to the batches of a walk from their last entry on. */
-  #filling(indexes: SegmentIndexes): Visit {
+  #filling(indexes: SegmentIndexes): VisitBatch {
     let isLastEntry = indexes.offsets.count > 0;
     return (bytes, at, position, sizeBytes) => {
       if (isLastEntry) indexes.passed(sizeBytes);
@@ -404,66 +309,12 @@ export class Segment implements OpenSegment {
     if (entry < 0) return true;
     const position = offsets.position(entry);
     const header = this.read(position, Math.min(61, this.sizeBytes - position));
-    try {
-      sizeOfBatch(header, 0, this.sizeBytes - position);
-      return lastOffsetOf(header, 0) === this.baseOffset + offsets.relativeOffset(entry);
-    } catch (error) {
-      if (isImpossible(error)) return false;
-      throw error;
-    }
+    const lastOffset = lastOffsetFrom(header, this.sizeBytes - position);
+    return lastOffset === this.baseOffset + offsets.relativeOffset(entry);
   }
 
-  /** Visits batches from `position` until the visitor answers false; what can't be a batch makes the segment suspect from there. */
-  #walk(position: number, visit: Visit): void {
-    const walk: Walk = { position, endPosition: 0, neededBytes: 0 };
-    while (walk.position < this.sizeBytes)
-      if (!this.#step(walk, this.read(walk.position, this.#stepBytes(walk)), visit)) return;
-  }
-
-  /** As {@link Segment.#walk}; each step leaves the event loop. */
-  async #walkAsync(position: number, visit: Visit): Promise<void> {
-    const walk: Walk = { position, endPosition: 0, neededBytes: 0 };
-    const cuts = this.#cuts;
-    while (walk.position < this.sizeBytes) {
-      const bytes = await this.readAsync(walk.position, this.#stepBytes(walk));
-      if (this.#cuts !== cuts || !this.#step(walk, bytes, visit)) return;
-    }
-  }
-
-  #stepBytes(walk: Walk): number {
-    walk.endPosition = this.sizeBytes;
-    return Math.min(Math.max(WALK_BYTES, walk.neededBytes), walk.endPosition - walk.position);
-  }
-
-  /** Visits the batches in what was read; false ends the walk. */
-  #step(walk: Walk, bytes: Buffer, visit: Visit): boolean {
-    const { position } = walk;
-    const leftBytes = walk.endPosition - position;
-    let at = 0;
-    try {
-      for (walk.neededBytes = 0; at < bytes.length; at += walk.neededBytes) {
-        walk.neededBytes = sizeOfBatch(bytes, at, leftBytes);
-        if (walk.neededBytes > bytes.length - at) break;
-        if (visit(bytes, at, position + at, walk.neededBytes) === false) return false;
-      }
-    } catch (error) {
-      if (!isImpossible(error)) throw error;
-      this.distrust(position + at);
-      return false;
-    }
-    const isCut = bytes.length < Math.min(WALK_BYTES, leftBytes);
-    if (at === 0 && (isCut || walk.neededBytes <= bytes.length)) {
-      this.distrust(position);
-      return false;
-    }
-    walk.position += at;
-    return true;
+  /** What can't be a batch makes the segment suspect from there. */
+  #walk(position: number, visit: VisitBatch): void {
+    this.distrust(walkBatches(this.#bytes, position, visit));
   }
 }
-
-/** Whether an error says that the bytes can't be a batch header. */
-function isImpossible(error: unknown): boolean {
-  return error instanceof BrokerError && (error.code === 'corrupt' || error.code === 'out_of_range');
-}
-
-const EMPTY = Buffer.alloc(0);
