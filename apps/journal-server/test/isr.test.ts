@@ -91,6 +91,21 @@ test('R5, R6: a b that is silent leaves the ISR; what waited for it, a repeat to
   expect([path.answers.sort(), path.committed]).toEqual([['1: 0', '2: 0'], [0]]);
 });
 
+test('I3, R6: a producer that sends all again is answered in the order of the log, repeats and what is new', async () => {
+  const batch = (baseSequence: number): Buffer =>
+    batchOf(['x'], { producerId: 7, producerEpoch: 0, baseSequence });
+  path.append(shard, 1, batch(0));
+  path.append(shard, 2, batch(1));
+  await path.sync();
+  path.append(shard, 3, batch(0));
+  path.append(shard, 4, batch(1));
+  path.append(shard, 5, batch(2));
+  await path.sync();
+  report(B, 3);
+  await path.turn();
+  expect(path.answers).toEqual(['1: 0', '3: 0', '2: 1', '4: 1', '5: 2']);
+});
+
 test('R1: without min.insync.replicas nothing is taken at acks=all, and HW rests', async () => {
   shard.leader!.setMinInsyncReplicas(3);
   path.append(shard, 1, batchOf(['x']));

@@ -288,16 +288,28 @@ export class CommitLoop {
   #endPass(): void {
     for (const shard of this.#advanced) {
       const committed = shard.uncommitted.takeBelow(shard.highWatermark);
-      for (const pending of committed) if (!pending.answered) this.#answer(shard, pending, false);
-      for (const repeat of shard.uncommitted.takeRepeatsBelow(shard.highWatermark)) {
-        repeat.request.origin.answer(repeat.request, this.#answerOf(shard, repeat.baseOffset, -1), false);
-        this.#origins.add(repeat.request.origin);
-      }
+      this.#answerCommitted(shard, committed);
       this.#host.committed(shard, committed);
     }
     this.#advanced.clear();
     this.#host.passEnded(this.#origins);
     this.#origins.clear();
+  }
+
+  /** In the order of the log: a producer that sends all again sends repeats and, behind them, what is new (I3). */
+  #answerCommitted(shard: Shard, committed: readonly PendingBatch[]): void {
+    let next = 0;
+    for (const { request, baseOffset } of shard.uncommitted.takeRepeatsBelow(shard.highWatermark)) {
+      for (; next < committed.length && committed[next]!.baseOffset <= baseOffset; next++)
+        this.#answerOnce(shard, committed[next]!);
+      request.origin.answer(request, this.#answerOf(shard, baseOffset, -1), false);
+      this.#origins.add(request.origin);
+    }
+    for (; next < committed.length; next++) this.#answerOnce(shard, committed[next]!);
+  }
+
+  #answerOnce(shard: Shard, pending: PendingBatch): void {
+    if (!pending.answered) this.#answer(shard, pending, false);
   }
 
   /** Tells senders whose deadline is over; their batches stay in the log and may still be committed. */
