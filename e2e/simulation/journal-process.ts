@@ -25,6 +25,9 @@ const IDENTITY_BYTES = 8;
 /** Column families of a journal's machine. */
 export const JOURNAL_FAMILIES: readonly string[] = [INDEX_FAMILY];
 
+/** Parts that a planted bug replaces. */
+export const JOURNAL_PARTS = { clusterPort };
+
 /** What a journal-server stands on. */
 export interface JournalSurroundings {
   readonly store: MachineStore;
@@ -89,7 +92,7 @@ export async function startJournal(life: Life, around: JournalSurroundings): Pro
       clock,
       timers: clock,
       turns,
-      cluster: clusterPort(meta, registration),
+      cluster: JOURNAL_PARTS.clusterPort(meta, registration),
       log,
       onFatal: (error) => life.exit(error.message),
       checkpointBytes: CHECKPOINT_BYTES,

@@ -2,11 +2,14 @@
 // nothing.
 
 import { CommitLog } from '@robustmq/commit-log';
+import { BrokerError } from '@robustmq/errors';
 import { JournalClient } from '@robustmq/journal-client';
 import { Deletions } from '../../apps/journal-server/src/directory/deletions.ts';
+import { Shard } from '../../apps/journal-server/src/shard/shard.ts';
 import { Serving } from '../../apps/mqtt-gateway/src/serving.ts';
 import { Takeovers } from '../../apps/mqtt-gateway/src/session/takeovers.ts';
 import { SessionStore } from '../../apps/mqtt-gateway/src/store/session-store.ts';
+import { JOURNAL_PARTS } from './journal-process.ts';
 
 /** Plants a bug; the result takes it out again. */
 export type Plant = () => () => void;
@@ -111,6 +114,46 @@ const beginningsAskedOnce = (): (() => void) => {
   )();
 };
 
+/** Gaps are refused as before; only what was appended already is not known for that. */
+function forgetRepeats(producers: Shard['producers']): Shard['producers'] {
+  if (Object.hasOwn(producers, 'check')) return producers;
+  const check = producers.check.bind(producers);
+  producers.check = (batch, strictStart) => {
+    try {
+      check(batch, strictStart);
+    } catch (thrown) {
+      if (!(thrown instanceof BrokerError && thrown.code === 'duplicate')) throw thrown;
+    }
+    return undefined;
+  };
+  return producers;
+}
+
+const repeatsAppended: Plant = () => {
+  const original = Object.getOwnPropertyDescriptor(Shard.prototype, 'producers')!;
+  Object.defineProperty(Shard.prototype, 'producers', {
+    ...original,
+    get(this: Shard) {
+      return forgetRepeats(original.get!.call(this) as Shard['producers']);
+    },
+  });
+  return () => void Object.defineProperty(Shard.prototype, 'producers', original);
+};
+
+/** The first look of each life is at a snapshot that ends behind the oldest stream. */
+const deletedByStaleView = replaced(JOURNAL_PARTS, 'clusterPort', (original) => (...given) => {
+  const port = original(...given);
+  let isStale = true;
+  const listDeletions = async (): ReturnType<typeof port.listDeletions> => {
+    const deleted = await port.listDeletions();
+    if (!isStale) return deleted;
+    isStale = false;
+    const streams = [...port.streams()].sort((left, right) => left.streamId - right.streamId);
+    return [...deleted, ...streams.slice(1)];
+  };
+  return { ...port, listDeletions };
+});
+
 const both =
   (...plants: readonly Plant[]): Plant =>
   () => {
@@ -137,5 +180,7 @@ export const PLANTED: Readonly<Record<string, Plant>> = {
   'cursors go back': cursorsBack,
   'a hand-over drops what is in flight': inFlightDropped,
   'deletions are not carried out': replaced(Deletions.prototype, 'look', () => () => undefined),
+  'what is not in a stale view is taken for deleted': deletedByStaleView,
+  'a repeat of an idempotent producer is appended again': repeatsAppended,
   'where a tail begins is asked once': beginningsAskedOnce,
 };

@@ -5,7 +5,7 @@ import { firstFailure, simulate } from '@robustmq/testkit';
 import { PLANTED } from './planted-bugs.ts';
 import { COVERAGE, WholeWorld } from './whole-world.ts';
 
-const SEEDS = 95;
+const SEEDS = 300;
 /** Within so many worlds each planted bug is found. */
 const BUG_SEEDS = 100;
 const LIMIT_MS = 900_000;

@@ -303,6 +303,8 @@ export class WholeWorld {
     const producer = this.world.random.pick(deletable);
     this.#note(`the stream of ${producer.name} is deleted`);
     COVERAGE.deletions++;
+    if (producer.name === 'orders')
+      this.ledger.orphanedAtMs = Math.min(this.ledger.orphanedAtMs, this.world.clock.monotonicMs());
     producer.delete();
   }
 
