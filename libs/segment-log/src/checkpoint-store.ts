@@ -15,7 +15,7 @@ import { BrokerError } from '@robustmq/errors';
 import type { Disk } from '@robustmq/commit-log';
 import type { EpochStart } from './leader-epochs.ts';
 import type { SegmentCheckpoint } from './segment.ts';
-import type { SegmentLogCheckpoint } from './segment-log.ts';
+import type { SegmentLogCheckpoint } from './log-checkpoint.ts';
 
 /** What a checkpoint says of one shard. */
 export interface ShardCheckpoint extends SegmentLogCheckpoint {

@@ -2,7 +2,7 @@
 // made or will make durable; syncing, recovery and deletion follow the checkpoint (rules L3, L4).
 
 import { assert, BrokerError } from '@robustmq/errors';
-import { parentOf, type Disk } from '@robustmq/commit-log';
+import type { Disk } from '@robustmq/commit-log';
 import {
   baseOffsetOf,
   completeBatchBytes,
@@ -11,86 +11,49 @@ import {
   maxTimestampOf,
 } from '@robustmq/record-batch';
 import type { ReadRange } from './batch-read.ts';
+import { FailureLatch } from './failure-latch.ts';
 import { LeaderEpochs, type EpochEnd, type EpochStart } from './leader-epochs.ts';
-import { baseOffsetsOf, isSegmentFile, LEADER_EPOCH_FILE, segmentPath } from './names.ts';
+import type { PendingCheckpoint, SegmentLogCheckpoint } from './log-checkpoint.ts';
+import { LogDirectory } from './log-directory.ts';
 import type { RetainedSegment } from './retention.ts';
 import { SegmentReads, type TimestampHit } from './segment-reads.ts';
-import { Segment, type SegmentCheckpoint } from './segment.ts';
-import { writeWhole } from './whole-file.ts';
+import type { Segment, SegmentCheckpoint } from './segment.ts';
+import { SegmentList, type RollLimits } from './segment-list.ts';
 
 /** Sizes of a {@link SegmentLog}; may be replaced while it runs. */
-export interface SegmentLogConfig {
-  /** `segment.bytes`: an append that would pass it begins a new segment. Default 1 GiB. */
-  readonly segmentBytes?: number;
-  /** `segment.ms`: a segment whose records span more time is rolled at the next append. Default 7 days. */
-  readonly segmentMs?: number;
+export interface SegmentLogConfig extends RollLimits {
   /** Whether offsets may have gaps (compaction, retained records kept). Default false: a gap is damage. */
   readonly sparse?: boolean;
 }
 
-/** What a checkpoint stores of a shard's log (L3): enough to cut the files back to it. */
-export interface SegmentLogCheckpoint {
-  readonly logStartOffset: number;
-  readonly logEndOffset: number;
-  /** Ascending, the last is the active one; never empty. */
-  readonly segments: readonly SegmentCheckpoint[];
-  readonly leaderEpochs: readonly EpochStart[];
-}
-
-/** A checkpoint in the making: the record is fixed, {@link PendingCheckpoint.sync} makes it true. */
-export interface PendingCheckpoint {
-  readonly record: SegmentLogCheckpoint;
-  /** Syncs every file and directory change that the record speaks of. Rejects with storage_failed or storage_full. */
-  sync(): Promise<void>;
-}
-
-const DEFAULT_SEGMENT_BYTES = 1024 ** 3;
-const DEFAULT_SEGMENT_MS = 7 * 24 * 3600 * 1000;
-/** The index stores offsets relative to the base and positions as unsigned 32-bit numbers. */
-const MAX_RELATIVE = 2 ** 31 - 1;
 /** One owner; appends and truncations are synchronous, so no lock is needed. */
 export class SegmentLog {
   readonly directory: string;
-  readonly #disk: Disk;
   #config: SegmentLogConfig;
-  readonly #segments: Segment[];
+  readonly #files: LogDirectory;
+  readonly #failures: FailureLatch;
+  readonly #segments: SegmentList;
   readonly #epochs: LeaderEpochs;
   readonly #reads: SegmentReads;
   #logStartOffset: number;
   #logEndOffset: number;
   #checkpointed: SegmentLogCheckpoint | undefined;
-  #storedEpochs = -1;
-  #namesDirty = false;
-  /** Whether the directory's own name may be lost with the power. */
-  #directoryIsNew = false;
   /** From open with a checkpoint to finishRecovery: what does not fit is damage on disk, not a bug. */
   #recovering = false;
   /** Counts what may move bytes under a running asynchronous read. */
   #mutations = 0;
-  #failure: BrokerError | undefined;
 
-  private constructor(disk: Disk, directory: string, config: SegmentLogConfig, from: SegmentLogCheckpoint) {
-    this.directory = directory;
-    this.#disk = disk;
+  private constructor(files: LogDirectory, config: SegmentLogConfig, from: SegmentLogCheckpoint) {
+    this.directory = files.path;
     this.#config = config;
-    this.#segments = from.segments
-      .filter((segment, i) => {
-        // Below the log start deleteSegments may have removed it since.
-        const endOffset = from.segments[i + 1]?.baseOffset ?? Infinity;
-        const mayBeGone = endOffset <= from.logStartOffset;
-        return !mayBeGone || disk.exists(segmentPath(directory, segment.baseOffset, 'log'));
-      })
-      .map((segment, i, all) => {
-        const recovered = Segment.recover(disk, directory, segment);
-        // At once: all of them open would be more files than a process may have.
-        if (i < all.length - 1) recovered.cool();
-        return recovered;
-      });
+    this.#files = files;
+    this.#failures = new FailureLatch(files.path);
+    this.#segments = new SegmentList(files, this.#failures, from);
     this.#epochs = new LeaderEpochs(from.leaderEpochs);
     this.#logStartOffset = from.logStartOffset;
     this.#logEndOffset = from.logEndOffset;
     this.#reads = new SegmentReads({
-      segments: this.#segments,
+      segments: this.#segments.all,
       epochs: this.#epochs,
       logStartOffset: () => this.#logStartOffset,
       logEndOffset: () => this.#logEndOffset,
@@ -113,27 +76,18 @@ export class SegmentLog {
     checkpoint: SegmentLogCheckpoint | undefined,
     startOffset = 0,
   ): SegmentLog {
-    disk.makeDirectory(directory);
-    const names = disk.list(directory);
-    const kept = new Set((checkpoint?.segments ?? []).map((segment) => segment.baseOffset));
-    for (const name of names) {
-      const base = baseOffsetsOf([name.replace(/\..*$/, '.log')])[0];
-      const leftover =
-        isSegmentFile(name) &&
-        (base === undefined || !kept.has(base) || /\.(deleted|cleaned|tmp)$/.test(name));
-      if (leftover) disk.unlink(`${directory}/${name}`);
-    }
+    const files = new LogDirectory(disk, directory);
+    files.open(new Set((checkpoint?.segments ?? []).map((segment) => segment.baseOffset)));
     if (checkpoint !== undefined) {
-      const log = new SegmentLog(disk, directory, config, checkpoint);
+      const log = new SegmentLog(files, config, checkpoint);
       log.#checkpointed = checkpoint;
       log.#recovering = true;
       return log;
     }
     const empty = { logStartOffset: startOffset, logEndOffset: startOffset, segments: [], leaderEpochs: [] };
-    const log = new SegmentLog(disk, directory, config, empty);
-    log.#segments.push(Segment.create(disk, directory, startOffset));
-    log.#namesDirty = true;
-    log.#directoryIsNew = true;
+    const log = new SegmentLog(files, config, empty);
+    log.#segments.begin(startOffset);
+    files.begun();
     return log;
   }
 
@@ -149,14 +103,12 @@ export class SegmentLog {
 
   /** First offset that may still be on disk: retained MQTT records may be read below the log start (X6). */
   get physicalStartOffset(): number {
-    return this.#segments[0]!.baseOffset;
+    return this.#segments.all[0]!.baseOffset;
   }
 
   /** Bytes of all segments, memory tail included. */
   get sizeBytes(): number {
-    let total = 0;
-    for (const segment of this.#segments) total += segment.sizeBytes;
-    return total;
+    return this.#segments.sizeBytes;
   }
 
   /** Leader epoch of the newest records; -1 if there are none. */
@@ -171,24 +123,17 @@ export class SegmentLog {
 
   /** The segments, ascending; the last is the active one. */
   describeSegments(): SegmentCheckpoint[] {
-    return this.#segments.map((segment) => segment.checkpoint());
+    return this.#segments.all.map((segment) => segment.checkpoint());
   }
 
   /** The segments for {@link retentionStart}. */
   retainedSegments(): RetainedSegment[] {
-    return this.#segments.map(({ baseOffset, sizeBytes, maxTimestampMs }) => ({
-      baseOffset,
-      lengthBytes: sizeBytes,
-      timeMs:
-        maxTimestampMs >= 0
-          ? maxTimestampMs
-          : this.#disk.modifiedAtMs(segmentPath(this.directory, baseOffset, 'log')),
-    }));
+    return this.#segments.retained();
   }
 
   /** Why the log takes no more appends, if so; the process must restart and recover from the commit log. */
   get failure(): BrokerError | undefined {
-    return this.#failure;
+    return this.#failures.failure;
   }
 
   /** Replaces the sizes from the next append on. */
@@ -201,8 +146,8 @@ export class SegmentLog {
    * @throws BrokerError corrupt if not; the shard must be quarantined, its files are left as they are.
    */
   finishRecovery(): void {
-    for (const segment of this.#segments) segment.assertSound();
-    const active = this.#active;
+    for (const segment of this.#segments.all) segment.assertSound();
+    const { active } = this.#segments;
     const end = active.endOffset();
     active.assertSound();
     if (end !== this.#logEndOffset) {
@@ -232,15 +177,12 @@ export class SegmentLog {
       assert(gap === 0 || (gap > 0 && this.#config.sparse === true), 'offsets follow one another');
       assert(lastOffset >= baseOffset, 'a batch has a record');
       this.#epochs.assign(leaderEpochOf(batches, at), baseOffset);
-      this.#segmentFor(sizeBytes, baseOffset, lastOffset, maxTimestampOf(batches, at)).append(
-        batches,
-        at,
-        sizeBytes,
-      );
+      const maxTimestampMs = maxTimestampOf(batches, at);
+      this.#segmentFor(sizeBytes, baseOffset, lastOffset, maxTimestampMs).append(batches, at, sizeBytes);
       this.#logEndOffset = lastOffset + 1;
       at += sizeBytes;
     }
-    if (this.#active.gathered) this.#flushOrKeep();
+    if (this.#segments.active.gathered) this.#segments.flushOrKeep();
   }
 
   /**
@@ -248,8 +190,9 @@ export class SegmentLog {
    * @throws BrokerError storage_full while gathered bytes can't be written (L6); storage_failed once the log failed.
    */
   ensureWritable(): void {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#active.gathered) this.#guard(() => this.#active.flush());
+    this.#failures.check();
+    const { active } = this.#segments;
+    if (active.gathered) this.#failures.guard(() => active.flush());
   }
 
   /** Notes that `leaderEpoch` begins at the log end; so that its end can be told even before its first record. */
@@ -296,8 +239,7 @@ export class SegmentLog {
   /** The log end that {@link truncateTo} would give for `offset`: a batch that spans it goes as a whole. */
   truncationPoint(offset: number): number {
     if (offset >= this.#logEndOffset) return this.#logEndOffset;
-    const segment =
-      this.#segments.findLast((candidate) => candidate.baseOffset < offset) ?? this.#segments[0]!;
+    const segment = this.#segments.segmentBelow(offset);
     return segment.boundaryOf(Math.max(offset, segment.baseOffset)).endOffset;
   }
 
@@ -308,13 +250,8 @@ export class SegmentLog {
   truncateTo(offset: number): number {
     if (offset >= this.#logEndOffset) return this.#logEndOffset;
     this.#mutations++;
-    while (this.#segments.length > 1 && this.#active.baseOffset >= offset) {
-      const dropped = this.#segments.pop()!;
-      this.#reads.forget(dropped);
-      for (const path of dropped.rename()) this.#disk.unlink(path);
-      this.#namesDirty = true;
-    }
-    const active = this.#active;
+    for (const dropped of this.#segments.dropFrom(offset)) this.#reads.forget(dropped);
+    const { active } = this.#segments;
     const { position, endOffset } = active.boundaryOf(Math.max(offset, active.baseOffset));
     if (this.#recovering && endOffset !== offset) {
       // The files may already show what a later truncation left. That one is in the commit log as well and reaches
@@ -323,7 +260,7 @@ export class SegmentLog {
       this.#logEndOffset = offset;
     } else {
       active.truncate(position, endOffset);
-      this.#namesDirty = true;
+      this.#files.namesChanged();
       this.#logEndOffset = endOffset;
     }
     this.#epochs.truncateTo(this.#logEndOffset);
@@ -334,12 +271,8 @@ export class SegmentLog {
   /** Drops everything; the log is empty and begins at `offset` (R5: a follower below its leader's start). */
   restartAt(offset: number): void {
     this.#mutations++;
-    for (const segment of this.#segments.splice(0)) {
-      this.#reads.forget(segment);
-      for (const path of segment.rename()) this.#disk.unlink(path);
-    }
-    this.#segments.push(Segment.create(this.#disk, this.directory, offset));
-    this.#namesDirty = true;
+    for (const dropped of this.#segments.dropAll()) this.#reads.forget(dropped);
+    this.#segments.begin(offset);
     this.#epochs.truncateTo(0);
     this.#logStartOffset = offset;
     this.#logEndOffset = offset;
@@ -357,12 +290,9 @@ export class SegmentLog {
    */
   async deleteSegments(belowOffset: number = this.#logStartOffset): Promise<number> {
     const floor = Math.min(belowOffset, this.#checkpointed?.logStartOffset ?? 0);
-    const doomed: Segment[] = [];
-    while (this.#segments.length > 1 && this.#segments[1]!.baseOffset <= floor)
-      doomed.push(this.#segments.shift()!);
+    const doomed = this.#segments.takeBelow(floor);
     if (doomed.length === 0) return 0;
     this.#mutations++;
-    this.#namesDirty = true;
     this.#epochs.advanceStart(this.physicalStartOffset);
     for (const segment of doomed) this.#reads.forget(segment);
     for (const segment of doomed) await segment.remove();
@@ -371,7 +301,7 @@ export class SegmentLog {
 
   /** Begins a new segment if the active one has records, so that it may expire as a whole. */
   roll(): void {
-    if (this.#active.sizeBytes > 0) this.#roll(this.#logEndOffset);
+    if (this.#segments.active.sizeBytes > 0) this.#roll(this.#logEndOffset);
   }
 
   /**
@@ -379,42 +309,36 @@ export class SegmentLog {
    * are prepared in one turn (N8): the record may speak of what is in memory, and the file be longer than the record by then.
    */
   prepareCheckpoint(): PendingCheckpoint {
-    if (this.#failure !== undefined) throw this.#failure;
-    const dirty = this.#segments.filter((segment) => segment.dirty);
+    this.#failures.check();
+    const dirty = this.#segments.all.filter((segment) => segment.dirty);
     const record: SegmentLogCheckpoint = {
       logStartOffset: this.#logStartOffset,
       logEndOffset: this.#logEndOffset,
       segments: this.describeSegments(),
       leaderEpochs: this.#epochs.list(),
     };
-    const sync = async (): Promise<void> => {
-      if (this.#failure !== undefined) throw this.#failure;
-      // The record has the epochs, the file is for tools.
-      this.#storeEpochs();
-      // A truncation since then may have dropped a segment: recovery repeats that.
-      const kept = dirty.filter((segment) => this.#segments.includes(segment));
-      this.#guard(() => {
-        for (const segment of kept) {
-          segment.flush();
-          segment.storeIndexes();
-        }
-      });
-      try {
-        for (const segment of kept) if (this.#segments.includes(segment)) await segment.sync();
-        if (this.#namesDirty) {
-          this.#namesDirty = false;
-          await this.#disk.syncDirectory(this.directory);
-        }
-        if (this.#directoryIsNew) {
-          const parent = parentOf(this.directory);
-          if (parent !== undefined) await this.#disk.syncDirectory(parent);
-          this.#directoryIsNew = false;
-        }
-      } catch (error) {
-        throw this.#fail(error);
+    return { record, sync: () => this.#sync(dirty) };
+  }
+
+  async #sync(dirty: readonly Segment[]): Promise<void> {
+    const { all } = this.#segments;
+    this.#failures.check();
+    // The record has the epochs, the file is for tools.
+    this.#files.storeEpochs(this.#epochs, this.#failures);
+    // A truncation since then may have dropped a segment: recovery repeats that.
+    const kept = dirty.filter((segment) => all.includes(segment));
+    this.#failures.guard(() => {
+      for (const segment of kept) {
+        segment.flush();
+        segment.storeIndexes();
       }
-    };
-    return { record, sync };
+    });
+    try {
+      for (const segment of kept) if (all.includes(segment)) await segment.sync();
+      await this.#files.sync();
+    } catch (error) {
+      throw this.#failures.fail(error);
+    }
   }
 
   /** The record is durable: segments wholly below its log start may go. */
@@ -424,71 +348,23 @@ export class SegmentLog {
 
   /** Closes the files; unsynced data is left to the commit log. */
   close(): void {
-    for (const segment of this.#segments) segment.close();
-  }
-
-  get #active(): Segment {
-    return this.#segments.at(-1)!;
+    for (const segment of this.#segments.all) segment.close();
   }
 
   #segmentFor(sizeBytes: number, baseOffset: number, lastOffset: number, maxTimestampMs: number): Segment {
-    const active = this.#active;
-    const { segmentBytes = DEFAULT_SEGMENT_BYTES, segmentMs = DEFAULT_SEGMENT_MS } = this.#config;
-    if (active.sizeBytes === 0) return active;
-    const full = active.sizeBytes + sizeBytes > Math.min(segmentBytes, MAX_RELATIVE);
-    const old = active.firstTimestampMs >= 0 && maxTimestampMs - active.firstTimestampMs > segmentMs;
-    if (!full && !old && lastOffset - active.baseOffset <= MAX_RELATIVE) return active;
+    if (!this.#segments.isRollDue(sizeBytes, lastOffset, maxTimestampMs, this.#config))
+      return this.#segments.active;
     try {
       return this.#roll(baseOffset);
     } catch (error) {
       // The batch is in the commit log already: a full disk makes the segment longer, ensureWritable refuses the next.
-      if (error instanceof BrokerError && error.code === 'storage_full') return active;
+      if (error instanceof BrokerError && error.code === 'storage_full') return this.#segments.active;
       throw error;
     }
   }
 
   #roll(baseOffset: number): Segment {
-    const sealed = this.#active;
-    this.#guard(() => {
-      sealed.flush();
-      const next = Segment.create(this.#disk, this.directory, baseOffset);
-      sealed.storeIndexes();
-      this.#segments.push(next);
-    });
-    this.#namesDirty = true;
-    this.#reads.touch(sealed);
-    return this.#active;
-  }
-
-  #flushOrKeep(): void {
-    try {
-      this.#guard(() => this.#active.flush());
-    } catch (error) {
-      // The batches are in memory and in the commit log; ensureWritable refuses the next ones.
-      if (!(error instanceof BrokerError) || error.code !== 'storage_full') throw error;
-    }
-  }
-
-  #storeEpochs(): void {
-    if (this.#storedEpochs === this.#epochs.version) return;
-    this.#guard(() =>
-      writeWhole(this.#disk, `${this.directory}/${LEADER_EPOCH_FILE}`, this.#epochs.encode()),
-    );
-    this.#storedEpochs = this.#epochs.version;
-  }
-
-  #guard(action: () => void): void {
-    try {
-      action();
-    } catch (error) {
-      if (error instanceof BrokerError && error.code === 'storage_full') throw error;
-      throw this.#fail(error);
-    }
-  }
-
-  /** Final, as in the commit log: after a failed sync a good one proves nothing. A restart recovers from the commit log. */
-  #fail(cause: unknown): BrokerError {
-    this.#failure ??= new BrokerError('storage_failed', `the log in ${this.directory} failed`, { cause });
-    return this.#failure;
+    this.#reads.touch(this.#segments.roll(baseOffset));
+    return this.#segments.active;
   }
 }

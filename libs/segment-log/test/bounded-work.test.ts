@@ -3,7 +3,8 @@
 import fs from 'node:fs';
 import { NodeDisk, type DiskFile } from '@robustmq/commit-log';
 import { OpenFiles, type OpenSegment } from '../src/open-files.ts';
-import { SegmentLog, type SegmentLogCheckpoint } from '../src/segment-log.ts';
+import type { SegmentLogCheckpoint } from '../src/log-checkpoint.ts';
+import { SegmentLog } from '../src/segment-log.ts';
 import { batch, ranges, scratchDirectory } from './batches.ts';
 
 /** Counts what is read on the event loop, and files that are open. */

@@ -3,7 +3,8 @@
 import fs from 'node:fs';
 import { NodeDisk } from '@robustmq/commit-log';
 import { loadEntries, storeEntries, type IndexPlace } from '../src/index-file.ts';
-import { SegmentLog, type SegmentLogCheckpoint } from '../src/segment-log.ts';
+import type { SegmentLogCheckpoint } from '../src/log-checkpoint.ts';
+import { SegmentLog } from '../src/segment-log.ts';
 import { batch, ranges, scratchDirectory } from './batches.ts';
 
 const disk = new NodeDisk();

@@ -4,7 +4,8 @@
 import { NodeDisk } from '@robustmq/commit-log';
 import { completeBatchBytes, lastOffsetOf } from '@robustmq/record-batch';
 import fc from 'fast-check';
-import { SegmentLog, type SegmentLogCheckpoint } from '../src/segment-log.ts';
+import type { SegmentLogCheckpoint } from '../src/log-checkpoint.ts';
+import { SegmentLog } from '../src/segment-log.ts';
 import { batch, scratchDirectory } from './batches.ts';
 
 type Step =
