@@ -124,11 +124,12 @@ export class ShardLeader {
 
   /**
    * A follower reports its own durable LEO in this leader epoch (rule R1). One with another incarnation than known
-   * starts unknown: what an earlier run reported may be lost.
+   * starts unknown: what an earlier run reported may be lost. What an earlier run sent and comes late counts nothing.
    */
   reported(member: Member, durableLogEndOffset: number, nowMs: number): void {
     if (this.#resigned || member.nodeId === this.#self.nodeId) return;
     const progress = this.#track(member, nowMs);
+    if (!sameMember(progress.member, member)) return;
     progress.durableLogEndOffset = durableLogEndOffset;
     if (durableLogEndOffset >= this.#durableLogEndOffset) progress.caughtUpAtMs = nowMs;
     else if (durableLogEndOffset >= progress.leaderEndAtReport) {
@@ -222,9 +223,10 @@ export class ShardLeader {
     this.#sink.proposeIsr(this.#proposal);
   }
 
+  /** What is known of that run of a replica, or of a later one. */
   #track(member: Member, nowMs: number): Progress {
     const known = this.#progress.get(member.nodeId);
-    if (known !== undefined && sameMember(known.member, member)) return known;
+    if (known !== undefined && known.member.incarnation >= member.incarnation) return known;
     const progress: Progress = {
       member,
       durableLogEndOffset: -1,

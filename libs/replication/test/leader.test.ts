@@ -129,6 +129,20 @@ describe('joining (R2)', () => {
     expect(proposals.at(-1)!.members).toEqual([A, { ...B, incarnation: 2 }]);
   });
 
+  test('what an earlier run of a follower reported and comes late changes nothing (R5)', () => {
+    const later = { ...B, incarnation: 2 };
+    const { leader, proposals } = leaderOf({ isr: { members: [A, later], version: 1 } });
+    leader.reported(later, 10, 1);
+    leader.appended(15);
+    leader.durable(15);
+    leader.reported(later, 12, 2);
+    leader.reported(B, 15, 3);
+    expect(leader.highWatermark).toBe(12);
+    expect(proposals).toEqual([]);
+    leader.reported(later, 14, 4);
+    expect(leader.highWatermark).toBe(14);
+  });
+
   test('latest offset is unknown until HW has reached the LEO at election (KIP-207)', () => {
     const { leader } = leaderOf({ isr: { members: [A, B], version: 1 }, highWatermark: 5 });
     expect(leader.latestOffsetAvailable).toBe(false);
@@ -151,6 +165,15 @@ describe('lagging (R5)', () => {
       leader.tick(nowMs + 500);
     }
     expect(proposals).toEqual([]);
+  });
+
+  test('one whose new run never catches up leaves, though the ISR still names the earlier run', () => {
+    const { leader, proposals } = leaderOf({ isr: { members: [A, B], version: 1 } });
+    for (let nowMs = 0; nowMs < 6_000 && proposals.length === 0; nowMs += 100) {
+      leader.reported({ ...B, incarnation: 2 }, 5, nowMs);
+      leader.tick(nowMs + 50);
+    }
+    expect(proposals.map((proposal) => proposal.members)).toEqual([[A]]);
   });
 
   test('one that stands still leaves after replica.lag.max', () => {
