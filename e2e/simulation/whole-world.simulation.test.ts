@@ -1,7 +1,7 @@
 // The whole system from seeds: nothing acknowledged is lost, nobody is skipped or served twice, nothing deleted comes back,
 // whoever crashes, stands still or is cut off. SIMULATION_TRACE names a file that gets what happened in a run that failed.
 
-import { firstFailure, simulate } from '@robustmq/testkit';
+import { firstFailure, simulate, simulationLimitMs } from '@robustmq/testkit';
 import { PLANTED } from './planted-bugs.ts';
 import { COVERAGE, WholeWorld } from './whole-world.ts';
 
@@ -33,7 +33,7 @@ test(
     for (const [event, count] of Object.entries(COVERAGE)) expect([event, count > 10]).toEqual([event, true]);
     expect(acknowledgements).toBeGreaterThan(20 * runs);
   },
-  LIMIT_MS,
+  simulationLimitMs(LIMIT_MS),
 );
 
 test.each(Object.entries(PLANTED))(

@@ -1,7 +1,7 @@
 // Meta-service under power cuts and kills, from seeds; and the mutants of rule M1, which the same world must catch.
 import type { Disk, DiskFile } from '@robustmq/commit-log';
 import { KeyValueBatch, type KeyValueStore } from '@robustmq/kv-store';
-import { firstFailingSeed, simulate } from '@robustmq/testkit';
+import { firstFailingSeed, simulate, simulationLimitMs } from '@robustmq/testkit';
 import { runCommand } from '../src/cluster/commands.ts';
 import { ClusterDraft } from '../src/cluster/draft.ts';
 import { APPLIED_KEY, CHECKPOINT_RULE, type CheckpointRule } from '../src/log/checkpoint-rule.ts';
@@ -13,17 +13,21 @@ const LIVES = 4;
 
 const run = (options: WorldOptions) => (seed: number) => new MetaWorld(seed, options).run(LIVES);
 
-test('nothing acknowledged is lost, applied twice or visible in part (I1, I9, M1, M2, N8)', async () => {
-  let acknowledgements = 0;
-  const runs = await simulate({ seeds: SEEDS }, async (seed) => {
-    const world = new MetaWorld(seed);
-    await world.run(LIVES);
-    acknowledgements += world.acknowledgements;
-  });
-  if (runs < SEEDS) return;
-  for (const [event, count] of Object.entries(COVERAGE)) expect([event, count > 10]).toEqual([event, true]);
-  expect(acknowledgements).toBeGreaterThan(SEEDS * 25);
-}, 120_000);
+test(
+  'nothing acknowledged is lost, applied twice or visible in part (I1, I9, M1, M2, N8)',
+  async () => {
+    let acknowledgements = 0;
+    const runs = await simulate({ seeds: SEEDS }, async (seed) => {
+      const world = new MetaWorld(seed);
+      await world.run(LIVES);
+      acknowledgements += world.acknowledgements;
+    });
+    if (runs < SEEDS) return;
+    for (const [event, count] of Object.entries(COVERAGE)) expect([event, count > 10]).toEqual([event, true]);
+    expect(acknowledgements).toBeGreaterThan(SEEDS * 25);
+  },
+  simulationLimitMs(600_000),
+);
 
 const positionReadDuringFlush: CheckpointRule = {
   ...CHECKPOINT_RULE,

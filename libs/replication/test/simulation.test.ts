@@ -1,7 +1,7 @@
 // Three replicas and a controller in a simulated world: nothing committed is lost or changed (I1, I2), and the planted bugs
 // are found.
 
-import { firstFailingSeed, InvariantViolation, simulate } from '@robustmq/testkit';
+import { firstFailingSeed, InvariantViolation, simulate, simulationLimitMs } from '@robustmq/testkit';
 
 import type { Mutant } from './simulation/frames.ts';
 import { COVERAGE, ReplicatedShard } from './simulation/replicated-shard.ts';
@@ -19,14 +19,18 @@ async function run(seed: number, mutant: Mutant = 'none'): Promise<void> {
   }
 }
 
-test('nothing committed is lost or changed, whoever leads (I1, I2, R1 to R5)', async () => {
-  const runs = await simulate({ seeds: SEEDS }, (seed) => run(seed));
-  if (runs < 200) return;
-  // The runs are worth something only if these happen, leaders change and records get through.
-  for (const [event, count] of Object.entries(COVERAGE)) expect([event, count > 10]).toEqual([event, true]);
-  expect(COVERAGE.elections).toBeGreaterThan(runs);
-  expect(COVERAGE.committed).toBeGreaterThan(20 * runs);
-}, 600_000);
+test(
+  'nothing committed is lost or changed, whoever leads (I1, I2, R1 to R5)',
+  async () => {
+    const runs = await simulate({ seeds: SEEDS }, (seed) => run(seed));
+    if (runs < 200) return;
+    // The runs are worth something only if these happen, leaders change and records get through.
+    for (const [event, count] of Object.entries(COVERAGE)) expect([event, count > 10]).toEqual([event, true]);
+    expect(COVERAGE.elections).toBeGreaterThan(runs);
+    expect(COVERAGE.committed).toBeGreaterThan(20 * runs);
+  },
+  simulationLimitMs(600_000),
+);
 
 test.each<Mutant>([
   'report what is not durable',

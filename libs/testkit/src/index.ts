@@ -12,6 +12,6 @@ export {
   InvariantViolation,
   invariant,
   noteCount,
-  seedCount,
   simulate,
+  simulationLimitMs,
 } from './simulation/simulate.ts';

@@ -27,6 +27,14 @@ export function seedCount(seeds: number): number {
   return Number(process.env['SIMULATION_SEEDS'] ?? Math.ceil(seeds * scale));
 }
 
+/**
+ * Deadline of a test of so many seeds as `npm test` runs in `limitMs` at the latest: a nightly run has as many times more.
+ * Only what hangs reaches it.
+ */
+export function simulationLimitMs(limitMs: number): number {
+  return limitMs * Math.max(1, Number(process.env['SIMULATION_SCALE'] ?? 1));
+}
+
 /** Notes in the file that the variable `FAULT_COUNTS` names how many seeds or rounds were run, for the nightly summary. */
 export function noteCount(count: number): void {
   const file = process.env['FAULT_COUNTS'];
