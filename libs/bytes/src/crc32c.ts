@@ -1,3 +1,5 @@
+// The checksum of record batches and stored frames.
+
 import { crc32c as nativeCrc32c } from '@node-rs/crc32';
 
 /**

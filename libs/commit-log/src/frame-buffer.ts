@@ -1,3 +1,5 @@
+// Frames of the commit log as they are written (docs/en/formats/commit-log.md).
+
 import { crc32c } from '@robustmq/bytes';
 import {
   HEADER_BYTES,

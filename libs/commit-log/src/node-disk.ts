@@ -1,3 +1,5 @@
+// The disk port over the file system of the operating system; each of its errors becomes a code.
+
 import fs from 'node:fs';
 import { promisify } from 'node:util';
 import { BrokerError } from '@robustmq/errors';

@@ -1,3 +1,5 @@
+// Ordered rows with atomic batches and snapshots, over RocksDB.
+
 export { KeyValueBatch } from './key-value-store.ts';
 export type { KeyValueEntry, KeyValueReader, KeyValueStore } from './key-value-store.ts';
 export { openRocksDb, type RocksDbOptions } from './rocksdb-store.ts';

@@ -1,3 +1,5 @@
+// Client of meta-service: a watched view of the cluster, an incarnation of its own, the rows of consumer groups.
+
 export { ClusterView } from './cluster-view.ts';
 export { GroupStore } from './group-store.ts';
 export type { CommittedOffset, GroupClaim, GroupStorePort, GroupSummary } from './group-port.ts';

@@ -1,3 +1,5 @@
+// Calls between services: generated contracts, credentials, deadlines, limits, errors by code.
+
 export { createClient, type Connect, type ServiceClient } from './client.ts';
 export { RpcServer, type ServiceHost, type ServiceImplementation, type UnaryContext } from './server.ts';
 export { clientLink, serverLink, type Link } from './link.ts';

@@ -1,3 +1,5 @@
+// Small files that are replaced as a whole.
+
 import type { Disk } from '@robustmq/commit-log';
 
 /** Replaces a small file by rename, unsynced: for files that can be rebuilt. */
