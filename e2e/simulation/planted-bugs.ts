@@ -144,12 +144,12 @@ const repeatsAppended: Plant = () => {
 const deletedByStaleView = replaced(JOURNAL_PARTS, 'clusterPort', (original) => (...given) => {
   const port = original(...given);
   let isStale = true;
-  const listDeletions = async (): ReturnType<typeof port.listDeletions> => {
-    const deleted = await port.listDeletions();
-    if (!isStale) return deleted;
+  const listDeletions = async (afterStreamId: number): ReturnType<typeof port.listDeletions> => {
+    const page = await port.listDeletions(afterStreamId);
+    if (!isStale) return page;
     isStale = false;
     const streams = [...port.streams()].sort((left, right) => left.streamId - right.streamId);
-    return [...deleted, ...streams.slice(1)];
+    return { ...page, deleted: [...page.deleted, ...streams.slice(1)] };
   };
   return { ...port, listDeletions };
 });

@@ -4,7 +4,7 @@ import { BrokerError } from '@robustmq/errors';
 import type { ShardView, StreamView } from '@robustmq/meta-client';
 import type { ReplicaView } from '@robustmq/meta-client/testing';
 import type { CommittedIsr, IsrProposal } from '@robustmq/replication';
-import type { ClusterPort, DeletedStream, JournalIdentity } from '../src/shard/cluster-port.ts';
+import type { ClusterPort, DeletedStream, DeletionPage, JournalIdentity } from '../src/shard/cluster-port.ts';
 
 /** What outlives a restart of a server: the rows. */
 export class FakeCluster {
@@ -98,7 +98,8 @@ export class FakeCluster {
       stream: (streamId) => this.streams.get(streamId),
       hasEnded: (nodeId, incarnation) => (this.ended.get(nodeId) ?? -1) >= incarnation,
       onChange: (listener) => this.onChange(listener),
-      listDeletions: () => Promise.resolve([...this.deletions.values()]),
+      reached: (revision) => this.#reached(revision),
+      listDeletions: (afterStreamId) => Promise.resolve(this.#deletionPage(afterStreamId)),
       acknowledgeDeletions: (streamIds) => {
         for (const streamId of streamIds) this.deletions.delete(streamId);
         return Promise.resolve();
@@ -109,6 +110,24 @@ export class FakeCluster {
         return Promise.resolve();
       },
     };
+  }
+
+  /** Pages of one deletion, so that every test goes over several. */
+  #deletionPage(afterStreamId: number): DeletionPage {
+    const ids = [...this.deletions.keys()].filter((id) => id > afterStreamId).sort((a, b) => a - b);
+    const deleted = ids.slice(0, 1).map((id) => this.deletions.get(id)!);
+    return { deleted, nextAfterStreamId: ids.length > 1 ? ids[0]! : 0, revision: this.revision };
+  }
+
+  #reached(revision: number): Promise<void> {
+    if (this.revision >= revision) return Promise.resolve();
+    return new Promise((resolve) => {
+      const stop = this.onChange(() => {
+        if (this.revision < revision) return;
+        stop();
+        resolve();
+      });
+    });
   }
 
   #alterIsr(streamId: number, shard: number, { isrVersion, members }: IsrProposal): Promise<CommittedIsr> {

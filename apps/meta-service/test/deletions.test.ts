@@ -8,7 +8,12 @@ import {
   type DeletedStream,
   type NodeIdentity,
 } from '@robustmq/rpc';
-import { MAX_DELETIONS_PER_ANSWER } from '../src/cluster/deletions.ts';
+import { toBinary } from '@bufbuild/protobuf';
+import { KeyValueBatch } from '@robustmq/kv-store';
+import { MAX_WAITING_DELETIONS } from '../src/cluster/deletions.ts';
+import { ROW_KINDS, storeKey } from '../src/cluster/row-kinds.ts';
+import { CLUSTER_FAMILY } from '../src/families.ts';
+import { DELETIONS_PER_PAGE } from '../src/rpc/deletion-pages.ts';
 import { CONTEXT, failing, message, TestMeta } from './support/test-meta.ts';
 
 let world: TestMeta;
@@ -89,16 +94,59 @@ test('a caller is asked for its lease, not for its word (F1)', async () => {
   expect(await idsOf({ ...journal, directoryId: 'another' })).toEqual([streamId]);
 });
 
-test('one answer is bounded; what is acknowledged makes room for the rest (I8)', async () => {
-  const { streamId } = await world.createStream('template');
-  const directoryIds = ['journal-1-disk'];
-  for (let i = 0; i <= MAX_DELETIONS_PER_ANSWER; i++) {
-    const id = streamId + 1 + i;
-    const row = message(DeletedStreamSchema, { streamId: id, topicId: new Uint8Array(16), directoryIds });
-    world.meta.state.install('deletions', id, row);
+/** Rows of the same directory as in the store, as if so many had been deleted while it was away. */
+async function waiting(firstId: number, count: number, directoryId: string): Promise<void> {
+  const batch = new KeyValueBatch();
+  for (let i = 0; i < count; i++) {
+    const row = { streamId: firstId + i, topicId: new Uint8Array(16), directoryIds: [directoryId] };
+    const value = Buffer.from(toBinary(DeletedStreamSchema, message(DeletedStreamSchema, row)));
+    batch.put(CLUSTER_FAMILY, storeKey(ROW_KINDS.deletions.letter, firstId + i), value);
   }
-  const first = await idsOf(journal);
-  expect(first).toHaveLength(MAX_DELETIONS_PER_ANSWER);
-  await acknowledge(journal, first);
-  expect(await idsOf(journal)).toEqual([streamId + 1 + MAX_DELETIONS_PER_ANSWER]);
+  await world.store.write(batch);
+}
+
+test('pages reach what lies behind deletions that are kept, and behind those of others (I8)', async () => {
+  await waiting(10_000, DELETIONS_PER_PAGE, 'journal-1-disk');
+  await waiting(20_000, DELETIONS_PER_PAGE, 'of another journal');
+  await waiting(30_000, 1, 'journal-1-disk');
+  const ids: number[] = [];
+  let pages = 0;
+  let afterStreamId = 0;
+  do {
+    const request = message(ListDeletionsRequestSchema, { node: journal, afterStreamId });
+    const page = await world.cluster.listDeletions(request, CONTEXT);
+    expect(page.streams!.length).toBeLessThanOrEqual(DELETIONS_PER_PAGE);
+    ids.push(...page.streams!.map((deleted) => deleted.streamId!));
+    afterStreamId = page.nextAfterStreamId!;
+    pages++;
+  } while (afterStreamId > 0);
+  expect([ids.length, ids[0], ids.at(-1), pages]).toEqual([DELETIONS_PER_PAGE + 1, 10_000, 30_000, 3]);
+});
+
+test('a page names the revision from which on no watch shows its streams any more (N2)', async () => {
+  const streamId = await deleted('a');
+  const { revision } = world.meta.state.meta;
+  await world.createStream('later');
+  const answer = await world.cluster.listDeletions(
+    message(ListDeletionsRequestSchema, { node: journal }),
+    CONTEXT,
+  );
+  expect(answer.streams!.map((row) => row.streamId)).toEqual([streamId]);
+  expect(Number(answer.revision)).toBeGreaterThanOrEqual(Number(revision));
+});
+
+test('streams are not deleted while too many deletions wait for a journal that is away (I8)', async () => {
+  const first = await world.createStream('a');
+  for (let i = 0; i < MAX_WAITING_DELETIONS; i++) {
+    const row = { streamId: 1_000 + i, topicId: new Uint8Array(16), directoryIds: ['away'] };
+    world.meta.state.install('deletions', 1_000 + i, message(DeletedStreamSchema, row));
+  }
+  const request = message(DeleteStreamRequestSchema, { tenant: 'default', name: 'a' });
+  await expect(Promise.resolve(world.cluster.deleteStream(request, CONTEXT))).rejects.toEqual(
+    failing('quota_exceeded'),
+  );
+  expect(world.meta.state.streams.has(first.streamId)).toBe(true);
+  world.meta.state.tables.deletions.delete(1_000);
+  await world.cluster.deleteStream(request, CONTEXT);
+  expect(await idsOf(journal)).toEqual([first.streamId]);
 });

@@ -7,7 +7,7 @@ import type { ClusterPort, DeletedStream } from '../shard/cluster-port.ts';
 
 /** Surroundings of {@link Deletions}. */
 export interface DeletionsOptions {
-  readonly cluster: Pick<ClusterPort, 'listDeletions' | 'acknowledgeDeletions'>;
+  readonly cluster: Pick<ClusterPort, 'listDeletions' | 'acknowledgeDeletions' | 'reached'>;
   readonly timers: Timers;
   readonly log: Pick<Log, 'warn'>;
   /** Removes what the directory holds of the streams; answers the ids of which nothing is left. */
@@ -57,16 +57,23 @@ export class Deletions {
     if (this.#looksAgain) this.look();
   }
 
-  /** Page by page, until there is none or none that can be acknowledged. */
+  /**
+   * Page by page, past those that are kept for a reason. Nothing is acknowledged before the view is past it: a creation that
+   * it shows later would make files that no deletion names any more.
+   */
   async #carryOut(): Promise<void> {
     const { cluster, remove } = this.#options;
-    for (;;) {
-      const deleted = await cluster.listDeletions();
-      if (deleted.length === 0 || this.#isClosed) return;
+    let afterStreamId = 0;
+    do {
+      const { deleted, nextAfterStreamId, revision } = await cluster.listDeletions(afterStreamId);
+      afterStreamId = nextAfterStreamId;
+      if (deleted.length === 0) continue;
+      await cluster.reached(revision);
+      if (this.#isClosed) return;
       const gone = await remove(deleted);
-      if (gone.length === 0 || this.#isClosed) return;
-      await cluster.acknowledgeDeletions(gone);
-    }
+      if (this.#isClosed) return;
+      if (gone.length > 0) await cluster.acknowledgeDeletions(gone);
+    } while (afterStreamId > 0 && !this.#isClosed);
   }
 
   #failed(error: BrokerError): void {

@@ -3,6 +3,9 @@
 import { uuidText, type MetaClient, type Registration, type ViewChange } from '@robustmq/meta-client';
 import type { ClusterPort } from '../shard/cluster-port.ts';
 
+/** How long the view may be behind what a call has answered. */
+const VIEW_TIMEOUT_MS = 5_000;
+
 /** The port over a meta client. */
 export function clusterPort(meta: MetaClient, registration: Registration): ClusterPort {
   const { nodeId, incarnation, directoryId } = registration.identity;
@@ -32,9 +35,14 @@ export function clusterPort(meta: MetaClient, registration: Registration): Clust
         })),
       };
     },
-    listDeletions: async () => {
-      const { streams } = await meta.cluster.listDeletions({ node: registration.identity });
-      return streams.map(({ streamId, topicId }) => ({ streamId, topicId: uuidText(topicId) }));
+    reached: (revision) => meta.view.waitForRevision(revision, VIEW_TIMEOUT_MS),
+    listDeletions: async (afterStreamId) => {
+      const page = await meta.cluster.listDeletions({ node: registration.identity, afterStreamId });
+      return {
+        deleted: page.streams.map(({ streamId, topicId }) => ({ streamId, topicId: uuidText(topicId) })),
+        nextAfterStreamId: page.nextAfterStreamId,
+        revision: Number(page.revision),
+      };
     },
     acknowledgeDeletions: async (streamIds) => {
       await meta.cluster.acknowledgeDeletions({ node: registration.identity, streamIds: [...streamIds] });

@@ -16,6 +16,15 @@ export interface DeletedStream {
   readonly topicId: string;
 }
 
+/** Some of the deletions that a directory has not acknowledged. */
+export interface DeletionPage {
+  readonly deleted: readonly DeletedStream[];
+  /** What the next page begins behind; 0 if this is the last one. */
+  readonly nextAfterStreamId: number;
+  /** A view that has come to this revision shows none of these streams any more. */
+  readonly revision: number;
+}
+
 /** The cluster view and the calls that change it. */
 export interface ClusterPort {
   readonly identity: JournalIdentity;
@@ -34,8 +43,10 @@ export interface ClusterPort {
    * @throws BrokerError conflict: it has changed meanwhile; fenced, invalid_argument, not_found: refused for good.
    */
   alterIsr(streamId: number, shard: number, proposal: IsrProposal): Promise<CommittedIsr>;
-  /** Committed deletions of which this directory may still hold files; perhaps not all at once (rule N2). */
-  listDeletions(): Promise<readonly DeletedStream[]>;
+  /** Resolves once the view has reached a revision. @throws BrokerError `deadline_exceeded` */
+  reached(revision: number): Promise<void>;
+  /** Committed deletions of which this directory may still hold files, those behind a stream id (rule N2). */
+  listDeletions(afterStreamId: number): Promise<DeletionPage>;
   /** This directory holds nothing of these streams any more. */
   acknowledgeDeletions(streamIds: readonly number[]): Promise<void>;
 }

@@ -4,34 +4,32 @@ import { create } from '@bufbuild/protobuf';
 import {
   DeletedStreamSchema,
   type AcknowledgeDeletionsRequest,
-  type DeletedStream,
   type NodeIdentity,
   type Stream,
 } from '@robustmq/rpc';
+import { BrokerError } from '@robustmq/errors';
 import type { Steps } from '../steps.ts';
-import type { ClusterState } from './cluster-state.ts';
 import type { ClusterDraft } from './draft.ts';
 import { liveNode } from './live-node.ts';
 
-/** Most deletions in one answer. */
-export const MAX_DELETIONS_PER_ANSWER = 1_000;
+/** Most deletions that wait for journal-servers: all of them are in memory, and one that is away for ever takes none (I8). */
+export const MAX_WAITING_DELETIONS = 100_000;
 
-/** Notes that a stream was deleted, for every directory with a replica of it. */
+/**
+ * Notes that a stream was deleted, for every directory with a replica of it.
+ * @throws BrokerError `quota_exceeded` while too many wait
+ */
 export function noteDeletion(draft: ClusterDraft, stream: Stream): void {
+  if (draft.deletionCount >= MAX_WAITING_DELETIONS)
+    throw new BrokerError(
+      'quota_exceeded',
+      `${MAX_WAITING_DELETIONS} deletions wait for journal-servers that are away: bring these back first`,
+    );
   const { streamId, topicId } = stream;
   const replicas = stream.shards.flatMap((shard) => shard.replicas);
   const directoryIds = [...new Set(replicas.map((replica) => replica.directoryId))].sort();
   if (directoryIds.length === 0) return;
   draft.deletions.put(create(DeletedStreamSchema, { streamId, topicId, directoryIds }));
-}
-
-/** What the directory of a live node may still hold. @throws BrokerError `fenced` */
-export function deletionsOf(state: ClusterState, caller: NodeIdentity | undefined): DeletedStream[] {
-  const directoryId = directoryOf(state, caller);
-  return [...state.deletions.values()]
-    .filter((deleted) => deleted.directoryIds.includes(directoryId))
-    .sort((left, right) => left.streamId - right.streamId)
-    .slice(0, MAX_DELETIONS_PER_ANSWER);
 }
 
 /** The caller's directory holds nothing of these streams any more. @throws BrokerError `fenced` */
@@ -50,7 +48,10 @@ export function* acknowledgeDeletions(
   }
 }
 
-/** As registered: what a caller says of itself decides nothing. */
-function directoryOf(state: Parameters<typeof liveNode>[0], caller: NodeIdentity | undefined): string {
+/**
+ * The directory of a live node as registered: what a caller says of itself decides nothing.
+ * @throws BrokerError `fenced`
+ */
+export function directoryOf(state: Parameters<typeof liveNode>[0], caller: NodeIdentity | undefined): string {
   return liveNode(state, caller).identity?.directoryId ?? '';
 }

@@ -146,6 +146,11 @@ export class ClusterDraft {
     return this.#state.streams.size;
   }
 
+  /** Deletions that waited for journal-servers before the command. */
+  get deletionCount(): number {
+    return this.#state.deletions.size;
+  }
+
   /** Encodes what the command did. */
   *prepare(): Steps<PreparedDraft> {
     const edits: RowEdit[] = [];

@@ -143,8 +143,8 @@ export function* deleteStream(draft: ClusterDraft, request: DeleteStreamRequest)
     throw new BrokerError('not_found', `no stream ${request.name}`);
   }
   if (stream.internal) throw new BrokerError('permission_denied', `stream ${request.name} is built in`);
-  draft.streams.delete(stream.streamId);
   noteDeletion(draft, stream);
+  draft.streams.delete(stream.streamId);
   if (stream.mqttFilter !== '') {
     draft.meta.ownershipEpoch++;
     yield* settleOwnership(draft);

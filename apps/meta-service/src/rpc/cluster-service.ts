@@ -22,9 +22,9 @@ import {
   type UnaryContext,
 } from '@robustmq/rpc';
 import { BrokerError } from '@robustmq/errors';
-import { deletionsOf } from '../cluster/deletions.ts';
 import { liveNode } from '../cluster/live-node.ts';
 import { decodeResponse, type Meta } from '../meta.ts';
+import { readDeletions } from './deletion-pages.ts';
 
 /** The implementation for one meta-service. */
 export function clusterService(meta: Meta): ServiceImplementation<typeof ClusterService> {
@@ -73,7 +73,7 @@ export function clusterService(meta: Meta): ServiceImplementation<typeof Cluster
       await meta.cluster({ case: 'acknowledgeOwnership', value });
       return {};
     },
-    listDeletions: ({ node }) => ({ streams: deletionsOf(meta.state, node) }),
+    listDeletions: (request) => readDeletions(meta, request),
     acknowledgeDeletions: async (value) => {
       await meta.cluster({ case: 'acknowledgeDeletions', value });
       return {};

@@ -35,7 +35,8 @@ export type SessionKey = Message<"robustmq.meta.v1.SessionKey"> & {
   clientId: string;
 
   /**
-   * A new generation is a new session state (clean start, expiry); an epoch is one ownership of it.
+   * A new generation is a new session state (clean start, expiry); an epoch is one ownership of it. Both only ever rise for a
+   * client id, over the end of its sessions as well.
    *
    * @generated from field: uint64 generation = 3;
    */
