@@ -7,7 +7,7 @@ import { TURN_BUDGET_MS } from '@robustmq/runtime';
 import { drained, type VirtualClock } from '@robustmq/testkit';
 import { FilterFrames } from '../src/exchange/filter-frames.ts';
 import { GatewayFilters } from '../src/exchange/gateway-filters.ts';
-import type { GatewayTail } from '../src/exchange/tail.ts';
+import type { GatewayTail } from '../src/exchange/gateway-tail.ts';
 import { ReadTurns } from '../src/shard/read-turns.ts';
 import type { Shard } from '../src/shard/shard.ts';
 import type { StreamFacts } from '../src/shard/stream-facts.ts';

@@ -7,7 +7,7 @@ import { FrameOut } from '../src/exchange/frame-out.ts';
 import { GatewayFilters } from '../src/exchange/gateway-filters.ts';
 import type { AppendOrigin, AppendRequest, PendingBatch } from '../src/shard/pending.ts';
 import type { Shard } from '../src/shard/shard.ts';
-import { GatewayTail } from '../src/exchange/tail.ts';
+import { GatewayTail } from '../src/exchange/gateway-tail.ts';
 import { batchOf } from './records.ts';
 
 const RECORDS = 10;

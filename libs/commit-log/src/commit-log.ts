@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { assert, BrokerError } from '@robustmq/errors';
 import type { Disk } from './disk.ts';
-import { eraseDead, needsWitness, rewriteTail } from './durable-tail.ts';
+import { eraseDead, needsWitness, rewriteUnwitnessed } from './unwitnessed.ts';
 import { FrameBuffer, sectionBytes } from './frame-buffer.ts';
 import { BLOCK_BYTES, HEADER_BYTES, IDENTITY_BYTES, paddedFrameBytes, type Section } from './frame.ts';
 import { FilePool, type LogFile } from './log-file.ts';
@@ -119,7 +119,7 @@ export class CommitLog {
     for (const { file, header } of plan.live)
       file.lastSequence = Math.max(file.lastSequence, header.sequence);
     files.settle();
-    await rewriteTail(files, scan, plan);
+    await rewriteUnwitnessed(files, scan, plan);
     // A full disk must not keep a directory from serving what it has.
     await files.prepareSpare().catch((error: unknown) => reportSpare(options, error));
     const log = new CommitLog(files, options, plan.recovery.lastSequence, scan.maxGeneration);

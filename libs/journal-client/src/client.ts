@@ -12,7 +12,7 @@ import { grpcDoor, type JournalDoor, type JournalLink } from './link.ts';
 import { producedBatch } from './produced-batch.ts';
 import { ShardQueues, type ShardAppender, type ShardAppenderOptions } from './shard-queues.ts';
 import { TailPositions, type TailPosition } from './tail-positions.ts';
-import type { AnswerCallback } from './tail.ts';
+import type { AnswerCallback } from './link-tail.ts';
 import type {
   BacklogCallback,
   BacklogRequest,

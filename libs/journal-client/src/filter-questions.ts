@@ -3,7 +3,7 @@
 import { BrokerError } from '@robustmq/errors';
 import type { Timers } from '@robustmq/runtime';
 import type { JournalPeer } from './journal-peer.ts';
-import type { AnswerCallback, FilterAnswer } from './tail.ts';
+import type { AnswerCallback, FilterAnswer } from './link-tail.ts';
 
 /** Asks one journal. */
 export type FilterQuestion = (peer: JournalPeer, answered: AnswerCallback) => void;

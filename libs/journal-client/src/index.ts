@@ -4,7 +4,7 @@ export { JournalClient } from './client.ts';
 export type { ShardAppender } from './shard-queues.ts';
 export { AppendQueue } from './append-queue.ts';
 export { clusterDirectory } from './cluster-directory.ts';
-export type { FilterAnswer } from './tail.ts';
+export type { FilterAnswer } from './link-tail.ts';
 export type {
   ShardId,
   AppendOutcomeValue,

@@ -10,7 +10,7 @@ import type { Fetches } from './fetches.ts';
 import { JournalLink, type LinkOptions } from './link.ts';
 import type { TailPositions } from './tail-positions.ts';
 import type { SectionCredit } from './tail-section.ts';
-import { LinkTail } from './tail.ts';
+import { LinkTail } from './link-tail.ts';
 import type { TailBatches } from './types.ts';
 
 /** What a peer needs around it. */

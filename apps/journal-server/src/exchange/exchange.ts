@@ -33,7 +33,7 @@ import type { FetchWaiter } from '../read/fetch-waiters.ts';
 import type { ReadTurns } from '../shard/read-turns.ts';
 import { claimOf } from '../read/sparse-batches.ts';
 import type { Shard } from '../shard/shard.ts';
-import { GatewayTail } from './tail.ts';
+import { GatewayTail } from './gateway-tail.ts';
 
 /** What a stream needs of the server. */
 export interface ExchangeHost {

@@ -18,7 +18,7 @@ import type { ReadTurns } from '../shard/read-turns.ts';
 import type { Shard } from '../shard/shard.ts';
 import { mayHold } from '../shard/stream-topics.ts';
 import type { GatewayFilters } from './gateway-filters.ts';
-import type { GatewayTail } from './tail.ts';
+import type { GatewayTail } from './gateway-tail.ts';
 
 /** What filter frames need of the stream and the server. */
 export interface FilterFramesHost {

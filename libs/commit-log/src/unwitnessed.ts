@@ -9,7 +9,7 @@ import type { LocatedFrame, LogScan } from './scan.ts';
  * Rewrites the frames that no other frame says were durable, so that even pages which a failed sync left clean reach
  * the disk, and makes the names of all files durable.
  */
-export async function rewriteTail(files: FilePool, scan: LogScan, plan: RecoveryPlan): Promise<void> {
+export async function rewriteUnwitnessed(files: FilePool, scan: LogScan, plan: RecoveryPlan): Promise<void> {
   if (files.found.length === 0) return;
   const touched = new Set<LogFile>();
   for (const frame of unwitnessed(scan, plan)) {
