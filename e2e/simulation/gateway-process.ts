@@ -23,7 +23,13 @@ import { connectOver, SimulatedServices, type CallOpening } from './simulated-rp
 import { serveSocket, SOCKET, type SocketBytes } from './simulated-socket.ts';
 
 const { values: CONFIG } = mqttGatewayConfig.load({
-  argv: ['--auth.anonymous=true', '--journal.appendTimeout=3000', '--session.cursorCommitInterval=300'],
+  argv: [
+    '--auth.anonymous=true',
+    '--journal.appendTimeout=3000',
+    '--session.cursorCommitInterval=300',
+    // Connections break here as if messages were what makes clients go; nothing may be skipped for that.
+    '--session.maxDepartures=1000',
+  ],
   environment: {},
 });
 

@@ -129,7 +129,8 @@ export class Ledger {
     dup: boolean,
     connection: number,
   ): void {
-    if (before === undefined) return;
+    // What still arrives on a connection that the client has given up is no answer to what came since.
+    if (before === undefined || connection < before.connection) return;
     this.redeliveries++;
     if (this.#isRerouted(payload)) return;
     invariant(before.connection !== connection, `I5: ${name} got ${payload} twice on one connection`);
