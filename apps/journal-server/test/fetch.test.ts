@@ -10,6 +10,7 @@ import { ReadTurns } from '../src/shard/read-turns.ts';
 import { StreamFetches } from '../src/read/fetch.ts';
 import type { FetchWaiter } from '../src/read/fetch-waiters.ts';
 import type { Shard } from '../src/shard/shard.ts';
+import { batchOf } from './records.ts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -102,6 +103,19 @@ test('a commit while another shard is read from the disk is not missed', async (
   for (let turn = 0; turn < 5 && sent.length === 0; turn++) await turns(1);
   fetches.close();
   expect(sent).toHaveLength(1);
+});
+
+test('KIP-74: an answer without room for the next batch does not wait for more', async () => {
+  const batch = batchOf(['x'.repeat(600)]);
+  const shard = new FakeShard();
+  shard.highWatermark = 2;
+  shard.log.readHot = () => batch;
+  const { fetches, sent } = fetchesOver([shard]);
+  const frame = { requestId: 1n, maxWaitMs: 600_000, minBytes: 1_000, maxBytes: 1_000 };
+  fetches.start(create(FetchFrameSchema, { ...frame, sections: [section(0)] }));
+  await turns(2);
+  fetches.close();
+  expect(sent).toMatchObject([{ case: 'fetch', value: { outcomes: [{ sizeBytes: batch.length }] } }]);
 });
 
 describe('I8: who only waits', () => {

@@ -141,10 +141,11 @@ describe('changes of the ISR (R2, R5)', () => {
     const c: Member = { nodeId: 'c', incarnation: 1 };
     cluster.isrAnswers.push(new BrokerError('deadline_exceeded', 'applied, and the answer lost'));
     cluster.isrAnswers.push(new BrokerError('fenced', 'c has ended since'));
+    cluster.isrAnswers.push(new BrokerError('conflict', 'so it was applied'));
     shard.leader!.reported(c, 0, clock.monotonicMs());
     await drained();
-    await clock.advance(2_000);
-    expect([shard.leader!.isr.members, warned.length]).toEqual([[A, B], 2]);
+    await clock.advance(3_000);
+    expect([shard.leader!.isr.members, warned.length]).toEqual([[A, B], 3]);
     // It may have been applied: c counts until the view has spoken.
     shard.leader!.appended(1);
     shard.leader!.durable(1);
@@ -153,6 +154,25 @@ describe('changes of the ISR (R2, R5)', () => {
     cluster.alterShard(1, 0, { isr: [A, B], isrVersion: 9 });
     look();
     expect(shard.highWatermark).toBe(1);
+  });
+
+  test('R2: a refused repeat of a proposal that came to nothing is ended by the next version: the leader may propose again', async () => {
+    await leadWithB();
+    const c: Member = { nodeId: 'c', incarnation: 1 };
+    cluster.isrAnswers.push(new BrokerError('deadline_exceeded', 'never arrived'));
+    cluster.isrAnswers.push(new BrokerError('fenced', 'c has ended since'));
+    shard.leader!.reported(c, 0, clock.monotonicMs());
+    await drained();
+    await clock.advance(3_000);
+    expect([row().isr, row().isrVersion]).toEqual([[A, B], 6]);
+    shard.leader!.appended(1);
+    shard.leader!.durable(1);
+    shard.leader!.reported(B, 1, clock.monotonicMs());
+    expect(shard.highWatermark).toBe(1);
+    shard.leader!.appended(2);
+    shard.leader!.durable(2);
+    await lag();
+    expect([row().isr, row().isrVersion]).toEqual([[A], 7]);
   });
 
   test('a conflict is settled by the view alone', async () => {

@@ -6,7 +6,7 @@ import {
   type FetchResponseInput,
   type KafkaErrorName,
 } from '@robustmq/kafka-codec';
-import { codecOf } from '@robustmq/record-batch';
+import { codecOf, lastOffsetOf } from '@robustmq/record-batch';
 import { batchHeaders } from './batch-headers.ts';
 import type { RequestContext } from './context.ts';
 import { kafkaErrorOf } from './error-table.ts';
@@ -75,7 +75,8 @@ export async function read(
     if (windowBytes <= POLL_BYTES) return poll(reading, maxWaitMs);
     if (answers.tryClaim(windowBytes)) {
       const broughtBytes = await readClaimed(reading);
-      if (broughtBytes < minBytes && !hasFailed(open)) await readLater(reading, broughtBytes, maxWaitMs);
+      if (broughtBytes < minBytes && !hasFailed(open) && !isFull(reading, broughtBytes))
+        await readLater(reading, broughtBytes, maxWaitMs);
       return;
     }
   }
@@ -116,6 +117,23 @@ async function readClaimed(reading: Reading): Promise<number> {
   } finally {
     reading.context.gateway.answers.release(reading.windowBytes);
   }
+}
+
+/** Whether there is more than the answer has room for (KIP-74): waiting brings no more of it. */
+function isFull({ open, request }: Reading, broughtBytes: number): boolean {
+  if (broughtBytes === 0) return false;
+  return open.some(({ entry, result }) => {
+    const end = request.isolationLevel === READ_COMMITTED ? result?.lastStableOffset : result?.highWatermark;
+    let nextOffset = entry.fetchOffset;
+    for (const header of batchHeaders(piecesOf(result))) nextOffset = lastOffsetOf(header, 0) + 1;
+    return nextOffset < (end ?? -1);
+  });
+}
+
+/** As {@link partitionData} has put them. */
+function piecesOf(result: PartitionData | undefined): readonly Buffer[] {
+  const records = result?.records ?? NO_RECORDS;
+  return Buffer.isBuffer(records) ? [records] : records;
 }
 
 function hasFailed(open: readonly Wanted[]): boolean {

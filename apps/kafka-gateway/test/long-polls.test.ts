@@ -79,6 +79,16 @@ describe('long polls', () => {
     expect(await sizeOfAnswer(client)).toBeGreaterThan(210 * KIB);
   });
 
+  test('KIP-74: who waits for all that fits is answered when the next batch does not fit', async () => {
+    const { streamId } = running.meta.add('t');
+    await append(streamId, 60 * KIB);
+    await append(streamId, 60 * KIB);
+    const client = await running.client();
+    client.send(FETCH, 11, fetchOf('t', { minBytes: 100 * KIB, maxBytes: 100 * KIB }));
+    expect(await sizeOfAnswer(client)).toBeGreaterThan(60 * KIB);
+    expect(running.journal.waitingCount).toBe(0);
+  });
+
   test('who waits for any news gets a little of it, unclaimed, and soon more', async () => {
     const { streamId } = running.meta.add('t');
     const client = await running.client();

@@ -74,6 +74,62 @@ describe('consumer groups (K2)', () => {
     await expect(claim(a)).rejects.toEqual(failing('fenced'));
   });
 
+  test('one id that no group can have fails none of the others that are looked up with it', async () => {
+    await claim(a);
+    const groups = ['g', 'with\0NUL', ''].map(group);
+    const { claims } = await world.groups.lookupGroups(
+      message(LookupGroupsRequestSchema, { groups }),
+      CONTEXT,
+    );
+    expect(claims!.map(({ coordinatorNodeId }) => coordinatorNodeId)).toEqual(['kafka-1', '', '']);
+  });
+
+  test('offsets come in pages, whole, and none of another group (I8, N13)', async () => {
+    await claim(a);
+    await claim(a, 'g2');
+    await commit(a, 0, 7n, 'g2', 3);
+    const metadata = 'm'.repeat(4_000);
+    const COUNT = 700;
+    const SLICE = 100;
+    for (let from = 0; from < COUNT; from += SLICE) {
+      const offsets = Array.from({ length: SLICE }, (_, i) => ({
+        streamId: 1,
+        shard: from + i,
+        offset: 1n,
+        leaderEpoch: 2,
+        metadata,
+      }));
+      const init = {
+        node: a,
+        coordinatorEpoch: 0,
+        group: group('g'),
+        requestId: world.requestId(a),
+        offsets,
+      };
+      await world.groups.commitOffsets(message(CommitOffsetsRequestSchema, init), CONTEXT);
+    }
+    const shards: number[] = [];
+    let pages = 0;
+    let place = new Uint8Array();
+    do {
+      const request = message(FetchOffsetsRequestSchema, { group: group('g'), all: true, place });
+      const page = await world.groups.fetchOffsets(request, CONTEXT);
+      shards.push(...page.offsets!.map((row) => row.shard!));
+      place = page.next as typeof place;
+      pages++;
+    } while (place.length > 0);
+    expect([shards.length, new Set(shards).size]).toEqual([COUNT, COUNT]);
+    expect(pages).toBeGreaterThan(2);
+    const stray = message(FetchOffsetsRequestSchema, {
+      group: group('g2'),
+      all: true,
+      place: Buffer.from('x'),
+    });
+    await expect(Promise.resolve(world.groups.fetchOffsets(stray, CONTEXT))).rejects.toEqual(
+      failing('invalid_argument'),
+    );
+  });
+
   test('two that claim at once get one coordinator (I6)', async () => {
     const answers = await Promise.all([claim(a), claim(b)]);
     expect(answers.filter(({ granted }) => granted).length).toBe(1);

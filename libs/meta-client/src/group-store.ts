@@ -118,22 +118,42 @@ export class GroupStore implements GroupStorePort {
   }
 
   async fetchOffsets(groupId: string, shards: Shards | null): Promise<CommittedOffset[]> {
-    const request = {
-      group: { tenant: this.#tenant, groupId },
-      shards: (shards ?? []).map(({ streamId, shard }) => ({ streamId, shard })),
-      all: shards === null,
-    };
-    const { offsets } = await this.#meta.persist(
+    const found: CommittedOffset[] = [];
+    if (shards === null) {
+      let place: Uint8Array = new Uint8Array();
+      do place = await this.#readOffsets({ groupId, all: true, place }, found);
+      while (place.length > 0);
+    } else
+      for (const slice of inSlices(shards, CALL_LIMITS.groupOffsetReads))
+        await this.#readOffsets({ groupId, shards: slice }, found);
+    return found;
+  }
+
+  /** One answer's offsets; where the next begins. */
+  async #readOffsets(
+    {
+      groupId,
+      shards = [],
+      ...page
+    }: { groupId: string; shards?: Shards; all?: boolean; place?: Uint8Array },
+    found: CommittedOffset[],
+  ): Promise<Uint8Array> {
+    const refs = shards.map(({ streamId, shard }) => ({ streamId, shard }));
+    const request = { group: { tenant: this.#tenant, groupId }, shards: refs, ...page };
+    const { offsets, next } = await this.#meta.persist(
       () => this.#meta.groups.fetchOffsets(request),
       LINEARIZABLE_ATTEMPTS,
     );
-    return offsets.map(offsetView);
+    for (const row of offsets) found.push(offsetView(row));
+    return next;
   }
 
   async deleteOffsets(groupId: string, coordinatorEpoch: number, shards: Shards): Promise<void> {
-    const refs = shards.map(({ streamId, shard }) => ({ streamId, shard }));
-    const request = { ...this.#command(groupId), coordinatorEpoch, shards: refs };
-    await this.#meta.persist(() => this.#meta.groups.deleteOffsets(request));
+    for (const slice of inSlices(shards, CALL_LIMITS.groupOffsets)) {
+      const refs = slice.map(({ streamId, shard }) => ({ streamId, shard }));
+      const request = { ...this.#command(groupId), coordinatorEpoch, shards: refs };
+      await this.#meta.persist(() => this.#meta.groups.deleteOffsets(request));
+    }
   }
 
   async deleteGroup(groupId: string, coordinatorEpoch: number): Promise<void> {

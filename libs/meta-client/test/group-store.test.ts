@@ -3,6 +3,7 @@ import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/p
 import {
   ClaimGroupResponseSchema,
   CommitOffsetsResponseSchema,
+  FetchOffsetsResponseSchema,
   LookupGroupsResponseSchema,
   CALL_LIMITS,
   PutGroupRowsRequestSchema,
@@ -27,6 +28,7 @@ class MetaOfOneGroup {
   /** Sizes of the other calls, as they came. */
   readonly lookups: number[] = [];
   readonly commits: number[] = [];
+  readonly offsetReads: string[] = [];
   /** Commands that are still taken. */
   left = Number.POSITIVE_INFINITY;
   reads = 0;
@@ -55,6 +57,13 @@ class MetaOfOneGroup {
       commitOffsets: ({ offsets }: { readonly offsets: readonly unknown[] }) => {
         this.commits.push(offsets.length);
         return Promise.resolve(create(CommitOffsetsResponseSchema));
+      },
+      fetchOffsets: ({ shards, all, place }: { shards: unknown[]; all?: boolean; place?: Uint8Array }) => {
+        const at = Number(Buffer.from(place ?? []).toString() || '0');
+        this.offsetReads.push(all === true ? `page ${at}` : `${shards.length} shards`);
+        const offsets = [{ streamId: 1, shard: this.offsetReads.length }];
+        const next = all === true && at < 2 ? Buffer.from(String(at + 1)) : new Uint8Array();
+        return Promise.resolve(create(FetchOffsetsResponseSchema, { offsets, next }));
       },
       readGroupRows: ({ place }: { readonly place: Uint8Array }) =>
         Promise.resolve(this.#page(Number(Buffer.from(place).toString() || '0'))),
@@ -229,4 +238,15 @@ test('a row larger than a command should be goes alone', async () => {
     ['m2'],
     ['m3'],
   ]);
+});
+
+test('N13: all offsets of a group are read page by page, those of many shards in several calls', async () => {
+  expect((await store.fetchOffsets('g', null)).map(({ shard }) => shard)).toEqual([1, 2, 3]);
+  expect(meta.offsetReads).toEqual(['page 0', 'page 1', 'page 2']);
+  const shards = Array.from({ length: CALL_LIMITS.groupOffsetReads + 1 }, (_, shard) => ({
+    streamId: 1,
+    shard,
+  }));
+  expect(await store.fetchOffsets('g', shards)).toHaveLength(2);
+  expect(meta.offsetReads.slice(3)).toEqual([`${CALL_LIMITS.groupOffsetReads} shards`, '1 shards']);
 });

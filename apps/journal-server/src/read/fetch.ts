@@ -12,6 +12,7 @@ import {
   type FetchSection,
   IsolationLevel,
 } from '@robustmq/rpc';
+import { BATCH_HEADER_BYTES, batchSizeBytesOf, lastOffsetOf } from '@robustmq/record-batch';
 import type { Cancel, Timers } from '@robustmq/runtime';
 import type { Shard } from '../shard/shard.ts';
 import type { AnswerShare } from './answer-budget.ts';
@@ -199,6 +200,7 @@ class Fetch implements FetchWaiter {
       readBytes >= this.#frame.minBytes ||
       failed ||
       isCut ||
+      this.#isFull(readBytes) ||
       this.#states.some((state) => state.error !== undefined || state.diverging !== undefined);
     if (enough || this.#hurry) {
       this.#stopWaiting();
@@ -206,6 +208,11 @@ class Fetch implements FetchWaiter {
       return;
     }
     this.#wait(readBytes);
+  }
+
+  /** Whether there is more than this answer has room for (KIP-74): it has to be fetched, and waiting brings no more. */
+  #isFull(readBytes: number): boolean {
+    return readBytes > 0 && this.#states.some((state) => state.shard !== undefined && isPartial(state));
   }
 
   #isOver(): boolean {
@@ -361,6 +368,15 @@ class Fetch implements FetchWaiter {
     }));
     this.#done(cutIntoFrames(this.#frame.requestId, sections));
   }
+}
+
+/** Whether what was read of a section ends before what there is. */
+function isPartial({ section, bytes, readTo, error }: SectionState): boolean {
+  if (error !== undefined || (bytes.length > 0 && bytes.length < BATCH_HEADER_BYTES)) return false;
+  let nextOffset = Number(section.fetchOffset);
+  for (let at = 0; at + BATCH_HEADER_BYTES <= bytes.length; at += batchSizeBytesOf(bytes, at))
+    nextOffset = lastOffsetOf(bytes, at) + 1;
+  return nextOffset < readTo;
 }
 
 function outcomeOf(state: SectionState, sizeBytes: number) {

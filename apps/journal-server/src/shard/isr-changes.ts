@@ -43,14 +43,17 @@ export class IsrChanges {
       const leader = leaderOf(shard, proposal);
       // Another change came first, perhaps this very one asked before: the view brings it.
       if (leader === undefined || error.code === 'conflict') return;
-      if (REFUSALS.has(error.code)) {
-        // After a failure of unknown outcome only the view can tell: until then HW passes nobody who may be elected.
-        if (failures === 0) leader.isrRefused(leader.isr, clock.monotonicMs());
+      const isRefused = REFUSALS.has(error.code);
+      if (isRefused && failures === 0) {
+        leader.isrRefused(leader.isr, clock.monotonicMs());
         return;
       }
+      // After a failure of unknown outcome a refusal tells nothing: an earlier copy may still be under way, and HW passes nobody
+      // who may be elected. The ISR as it is, under the next version, puts an end to that copy, or finds that it came first.
+      const next = isRefused ? { ...proposal, members: leader.isr.members } : proposal;
       const delayMs = backoffDelayMs(failures + 1, { maxDelayMs: MAX_RETRY_MS });
       timers.after(delayMs, () => {
-        if (leaderOf(shard, proposal) !== undefined) void this.#ask(shard, proposal, failures + 1);
+        if (leaderOf(shard, proposal) !== undefined) void this.#ask(shard, next, failures + 1);
       });
     }
   }

@@ -46,6 +46,11 @@ export async function inGroups<E, O>(
 
 /** Keys of rows are texts ended by NUL: what contains one could name another tenant's rows (I10). @throws BrokerError */
 export function checkKey(tenant: string, id: string): void {
-  if (tenant === '' || id === '' || tenant.includes('\0') || id.includes('\0'))
+  if (!isKey(tenant, id))
     throw new BrokerError('invalid_argument', 'a key is a tenant and an id, neither empty nor with NUL');
+}
+
+/** Whether {@link checkKey} lets it pass. */
+export function isKey(tenant: string, id: string): boolean {
+  return tenant !== '' && id !== '' && !tenant.includes('\0') && !id.includes('\0');
 }

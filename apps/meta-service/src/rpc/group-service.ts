@@ -21,17 +21,15 @@ import {
   type ServiceImplementation,
 } from '@robustmq/rpc';
 import { decodeGroup, groupExists } from '../data/groups.ts';
-import { afterPrefix, groupKey, offsetKey, offsetsPrefix } from '../data/keys.ts';
+import { afterPrefix, groupKey, offsetKey } from '../data/keys.ts';
 import { liveNode } from '../cluster/live-node.ts';
 import { dataFamily } from '../families.ts';
 import { decodeResponse, type Meta } from '../meta.ts';
-import { checkKey } from './data-batches.ts';
-import { readGroupRows } from './group-pages.ts';
+import { checkKey, isKey } from './data-batches.ts';
+import { readGroupRows, readOffsets } from './group-pages.ts';
 
 const MAX_LISTED = 1_000;
-/** Offsets in one answer; a group has one per partition it ever committed. */
-const MAX_OFFSETS = 50_000;
-/** Members and targets in one answer. */
+/** Rows in one answer. */
 const PAGE_BYTES = 1024 * 1024;
 
 /** The implementation for one meta-service. */
@@ -99,7 +97,7 @@ function groupReads(meta: Meta): Pick<ServiceImplementation<typeof GroupService>
       if (groups.length > CALL_LIMITS.groupLookups)
         throw new BrokerError('too_large', `at most ${CALL_LIMITS.groupLookups} groups at a time`);
       await meta.readIndex();
-      return { claims: await Promise.all(groups.map((group) => readClaim(meta, checked(group)))) };
+      return { claims: await Promise.all(groups.map((group) => lookUp(meta, group))) };
     },
     readGroupRows: async ({ group, place }) => {
       const { tenant, groupId } = checked(group);
@@ -108,22 +106,21 @@ function groupReads(meta: Meta): Pick<ServiceImplementation<typeof GroupService>
       const source = { store: meta.store, family, budget: meta.turnBudget() };
       return readGroupRows(source, { tenant, groupId }, place, PAGE_BYTES);
     },
-    fetchOffsets: async ({ group, shards, all }) => {
+    fetchOffsets: async ({ group, shards, all, place }) => {
       const { tenant, groupId } = checked(group);
+      if (shards.length > CALL_LIMITS.groupOffsetReads)
+        throw new BrokerError('too_large', `at most ${CALL_LIMITS.groupOffsetReads} offsets at a time`);
       const family = dataFamily(meta.dataGroupOf(tenant, groupId));
       await meta.readIndex();
-      if (!all) {
-        const rows = await meta.store.getMany(
-          family,
-          shards.map((ref) => offsetKey(tenant, groupId, ref.streamId, ref.shard)),
-        );
-        return {
-          offsets: rows.flatMap((row) => (row === undefined ? [] : [fromBinary(OffsetRowSchema, row)])),
-        };
+      if (all) {
+        const source = { store: meta.store, family, budget: meta.turnBudget() };
+        return readOffsets(source, { tenant, groupId }, place, PAGE_BYTES);
       }
-      const from = offsetsPrefix(tenant, groupId);
-      const rows = await meta.store.scan(family, { from, until: afterPrefix(from), limit: MAX_OFFSETS });
-      return { offsets: rows.map(({ value }) => fromBinary(OffsetRowSchema, value)) };
+      const keys = shards.map((ref) => offsetKey(tenant, groupId, ref.streamId, ref.shard));
+      const rows = await meta.store.getMany(family, keys);
+      return {
+        offsets: rows.flatMap((row) => (row === undefined ? [] : [fromBinary(OffsetRowSchema, row)])),
+      };
     },
     listGroups: async ({ tenant, limit, afterGroupId }) => {
       await meta.readIndex();
@@ -179,10 +176,20 @@ function after(key: Buffer): Buffer {
   return Buffer.concat([key, Buffer.from([0])]);
 }
 
+/** Nobody can have claimed a group whose id is none: one of them must not fail the others that are looked up with it. */
+function lookUp(meta: Meta, key: GroupKey): Promise<GroupClaim> {
+  const { tenant, groupId } = key;
+  return isKey(tenant, idOf(groupId)) ? readClaim(meta, key) : Promise.resolve(nobodys(key));
+}
+
+/** The empty id is that of consumers which commit without a group of their own, as in Kafka. */
+const idOf = (groupId: string): string => (groupId === '' ? 'empty' : groupId);
+
+const nobodys = (key: GroupKey): GroupClaim => create(GroupClaimSchema, { group: key, coordinatorEpoch: -1 });
+
 function checked(key: GroupKey | undefined): GroupKey {
   if (key === undefined) throw new BrokerError('invalid_argument', 'a request names its group');
-  // The empty id is that of consumers which commit without a group of their own, as in Kafka.
-  checkKey(key.tenant, key.groupId === '' ? 'empty' : key.groupId);
+  checkKey(key.tenant, idOf(key.groupId));
   return key;
 }
 
@@ -193,6 +200,6 @@ async function readClaim(meta: Meta, key: GroupKey): Promise<GroupClaim> {
     groupKey(key.tenant, key.groupId),
   );
   const claim = bytes === undefined ? undefined : decodeGroup(bytes).claim;
-  if (claim === undefined) return create(GroupClaimSchema, { group: key, coordinatorEpoch: -1 });
+  if (claim === undefined) return nobodys(key);
   return { ...claim, live: meta.leases.isLive(claim.coordinatorNodeId, claim.coordinatorIncarnation) };
 }
