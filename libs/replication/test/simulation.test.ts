@@ -6,8 +6,8 @@ import { firstFailingSeed, InvariantViolation, simulate, simulationLimitMs } fro
 import type { Mutant } from './simulation/frames.ts';
 import { COVERAGE, ReplicatedShard } from './simulation/replicated-shard.ts';
 
-const STEPS = 120;
-const SEEDS = 1500;
+const STEPS = 80;
+const SEEDS = 5_000;
 
 /** Assertions of the cores end the process: in a run they count as a failure like a broken invariant. */
 async function run(seed: number, mutant: Mutant = 'none'): Promise<void> {
