@@ -11,7 +11,7 @@ import { Command } from 'commander';
 
 import { runCommand } from '../test/command.ts';
 import { readJestFile } from '../test/jest-results.ts';
-import { nightlyLine, sumOfLines, type NightlyResult } from './summary.ts';
+import { brokenResult, isGood, nightlyLine, resultOf, summaryOf, type NightlyResult } from './summary.ts';
 
 const DEFAULT_SCALE = 20;
 const LIMIT_PER_STEP_MS = 6 * 60 * 60_000;
@@ -68,17 +68,37 @@ async function runJest(
       env: { ...variables, FAULT_COUNTS: counts },
     },
   );
-  const results = existsSync(json) ? readJestFile(json) : undefined;
-  const again = Object.entries(variables).map(([key, value]) => `${key}=${value}`);
-  return {
+  return resultOf({
     file: path.join(packageFolder, file),
-    counted: existsSync(counts) ? sumOfLines(readFileSync(counts, 'utf8')) : 0,
-    passed: results?.passed ?? 0,
-    failed: results?.failed ?? (ok ? 0 : 1),
+    ok,
+    output,
+    results: existsSync(json) ? readJestFile(json) : undefined,
+    counts: existsSync(counts) ? readFileSync(counts, 'utf8') : '',
     durationMs: performance.now() - startedMs,
-    failures: results === undefined ? [output.slice(-2_000)] : results.failures,
-    again: `cd ${packageFolder} && ${again.join(' ')} npx jest --runTestsByPath ${file}`,
-  };
+    again: againLine(packageFolder, file, variables),
+  });
+}
+
+function againLine(packageFolder: string, file: string, variables: Record<string, string>): string {
+  const again = Object.entries(variables).map(([key, value]) => `${key}=${value}`);
+  return `cd ${packageFolder} && ${again.join(' ')} npx jest --runTestsByPath ${file}`;
+}
+
+/** Builds the apps and meets the need of one suite; answers why that is not possible. */
+async function prepared(
+  { needs }: (typeof SUITES)[number],
+  say: (line: string) => void,
+): Promise<string | undefined> {
+  try {
+    await buildStaleApps(say);
+    for (const need of needs) {
+      const missing = await meetNeed(need, say);
+      if (missing !== undefined) return missing;
+    }
+    return undefined;
+  } catch (thrown) {
+    return String(thrown);
+  }
 }
 
 async function nightly(): Promise<void> {
@@ -95,26 +115,18 @@ async function nightly(): Promise<void> {
     const inPackage = path.relative(packageFolder, file);
     add(await runJest(packageFolder, inPackage, { SIMULATION_SCALE: options.scale }));
   }
-  const suites = faultSuites();
-  if (suites.length > 0) await buildStaleApps(say);
-  for (const suite of suites) {
-    for (const need of suite.needs) {
-      const missing = await meetNeed(need, say);
-      if (missing !== undefined) throw new TypeError(`${suite.title}: ${missing}`);
-    }
-    add(await runJest('e2e', suite.file, { FAULT_SCALE: options.scale }));
+  for (const suite of faultSuites()) {
+    const variables = { FAULT_SCALE: options.scale };
+    const missing = await prepared(suite, say);
+    if (missing === undefined) add(await runJest('e2e', suite.file, variables));
+    else add(brokenResult(suite.file, missing, againLine('e2e', suite.file, variables)));
   }
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
     cwd: root,
     encoding: 'utf8',
   }).trim();
-  const failed = results.reduce((sum, each) => sum + each.failed, 0);
-  say(`\nnightly of ${commit}, scale ${options.scale}:`);
-  for (const each of results) say(nightlyLine(each));
-  for (const each of results)
-    for (const failure of each.failures) say(`\n✖ ${each.file}\n${failure}\nrun again: ${each.again}`);
-  say(`${results.reduce((sum, each) => sum + each.passed, 0)} passed, ${failed} failed`);
-  process.exitCode = failed > 0 || results.length === 0 ? 1 : 0;
+  for (const line of summaryOf(results, commit, options.scale)) say(line);
+  process.exitCode = isGood(results) ? 0 : 1;
 }
 
 await nightly();
