@@ -47,7 +47,7 @@ async function runJest(
 ): Promise<NightlyResult> {
   const reports = path.join(root, '.test-results', 'nightly');
   mkdirSync(reports, { recursive: true });
-  const name = file.replaceAll(/\W+/g, '-');
+  const name = path.join(packageFolder, file).replaceAll(/\W+/g, '-');
   const [json, counts] = [path.join(reports, `${name}.json`), path.join(reports, `${name}.counts`)];
   for (const each of [json, counts]) rmSync(each, { force: true });
   const startedMs = performance.now();

@@ -81,7 +81,9 @@ export class MetaWorld {
   readonly #random: Random;
   readonly #disk: SimulatedDisk;
   readonly #options: WorldOptions;
-  readonly #epochs = new Map<string, Ledger>();
+  readonly #opens = new Map<string, Ledger>();
+  /** The highest epoch that anyone was told. */
+  readonly #told = new Map<string, bigint>();
   readonly #offsets = new Map<string, Ledger>();
   readonly #producerIds: Ledger = { acknowledged: 0, attempted: 0 };
   #image = new StoreImage([...FAMILIES, ...FAMILIES.map((family) => `marks-${family}`)]);
@@ -301,12 +303,14 @@ export class MetaWorld {
   #openSession(clientId: string): void {
     const sessions = [{ tenant: 't', clientId, expiryIntervalS: 3_600 }];
     const value = create(OpenSessionsRequestSchema, { sessions, ...(this.#node && { node: this.#node }) });
-    const ledger = ledgerOf(this.#epochs, clientId);
+    const ledger = ledgerOf(this.#opens, clientId);
     this.#submit(ledger, 1, async (id) => {
       const bytes = await this.#meta!.data(this.#groupOf(clientId), { case: 'openSessions', value }, id);
       const outcome = fromBinary(OpenSessionsResponseSchema, bytes).outcomes[0];
-      const epoch = Number(outcome?.session?.key?.epoch ?? 0n);
-      invariant(epoch > 0 && epoch <= ledger.attempted, `M2: epoch ${epoch} of ${ledger.attempted} opens`);
+      const epoch = outcome?.session?.key?.epoch ?? 0n;
+      const opens = opensOf(epoch);
+      invariant(opens > 0 && opens <= ledger.attempted, `M2: epoch ${epoch} of ${ledger.attempted} opens`);
+      this.#told.set(clientId, maxOf(epoch, this.#told.get(clientId)));
     });
   }
 
@@ -380,9 +384,12 @@ export class MetaWorld {
 
   async #verify(): Promise<void> {
     const store = this.#store!;
-    for (const [clientId, ledger] of this.#epochs) {
+    for (const [clientId, ledger] of this.#opens) {
       const row = await store.get(dataFamily(this.#groupOf(clientId)), sessionKey('t', clientId));
-      check(ledger, row === undefined ? 0 : Number(decodeHead(row).key?.epoch ?? 0n), `epoch of ${clientId}`);
+      const epoch = row === undefined ? 0n : (decodeHead(row).key?.epoch ?? 0n);
+      const told = this.#told.get(clientId) ?? 0n;
+      invariant(epoch >= told, `I6: the epoch of ${clientId} is ${epoch}, it was ${told}`);
+      check(ledger, opensOf(epoch), `opens of ${clientId}`);
     }
     for (const [shard, ledger] of this.#offsets) {
       const row = await store.get(dataFamily(this.#groupOf('g')), offsetKey('t', 'g', 1, Number(shard)));
@@ -437,6 +444,15 @@ function ledgerOf(ledgers: Map<string, Ledger>, name: string): Ledger {
   let ledger = ledgers.get(name);
   if (ledger === undefined) ledgers.set(name, (ledger = { acknowledged: 0, attempted: 0 }));
   return ledger;
+}
+
+/** How often a session was opened: its first epoch ends in these bits with 1, and each of the next adds one. */
+function opensOf(epoch: bigint): number {
+  return Number(BigInt.asUintN(14, epoch));
+}
+
+function maxOf(left: bigint, right = 0n): bigint {
+  return left > right ? left : right;
 }
 
 function check(ledger: Ledger, actual: number, what: string): void {
