@@ -18,11 +18,13 @@ export interface DiskWatermarkOptions {
 }
 
 const LOOK_MS = 1_000;
+const ANSWER_TIMEOUT_MS = 5_000;
 
 /** Watches the free space of a directory's file system. */
 export class DiskWatermark {
   readonly #options: DiskWatermarkOptions;
   readonly #stopLooking: Cancel;
+  #isAsking = false;
   #full = false;
   #warned = false;
   freeBytes = Number.POSITIVE_INFINITY;
@@ -37,15 +39,33 @@ export class DiskWatermark {
     return this.#full;
   }
 
-  /** Looks now; a file system that can't be asked changes nothing. */
-  async look(): Promise<void> {
-    const { path, refuseBelowFreeBytes, warnBelowFreeBytes, reservedBytes, log } = this.#options;
-    try {
-      this.freeBytes = await (this.#options.freeBytes ?? freeBytesOf)(path);
-    } catch (error) {
-      log.warn({ err: error, path }, 'could not ask for the free space');
-      return;
-    }
+  /**
+   * Looks now, one look at a time: calls that a disk leaves hanging would take all threads of the pool. A file system that
+   * can't be asked, or does not answer in time, changes nothing.
+   */
+  look(): Promise<void> {
+    if (this.#isAsking) return Promise.resolve();
+    this.#isAsking = true;
+    const { path, log, timers } = this.#options;
+    return new Promise((resolve) => {
+      const cancel = timers.after(ANSWER_TIMEOUT_MS, () => {
+        log.warn({ path }, 'the file system does not say how much is free');
+        resolve();
+      });
+      void (this.#options.freeBytes ?? freeBytesOf)(path)
+        .then((freeBytes) => this.#found(freeBytes))
+        .catch((error: unknown) => log.warn({ err: error, path }, 'could not ask for the free space'))
+        .finally(() => {
+          cancel();
+          this.#isAsking = false;
+          resolve();
+        });
+    });
+  }
+
+  #found(freeBytes: number): void {
+    const { refuseBelowFreeBytes, warnBelowFreeBytes, reservedBytes, log } = this.#options;
+    this.freeBytes = freeBytes;
     const full = this.freeBytes < refuseBelowFreeBytes + reservedBytes();
     if (full !== this.#full) {
       log.warn(

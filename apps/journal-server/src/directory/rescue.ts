@@ -8,6 +8,8 @@ import { SECTION_RECORDS, sectionBody } from '../write/sections.ts';
 const MAGIC = 0x524d5242;
 const VERSION = 1;
 const HEADER_BYTES = 8;
+/** Every shard of a directory may be quarantined, and a process has a thousand descriptors. */
+const MAX_OPEN_FILES = 64;
 
 /** Where {@link rescue} works, and for whom. */
 export interface RescueOptions {
@@ -27,27 +29,41 @@ export function rescueFile(firstSequence: number): string {
  */
 export async function rescue(recovery: CommitLogRecovery, options: RescueOptions): Promise<void> {
   const { disk, directoryOf, isQuarantined } = options;
-  const files = new Map<string, { readonly file: DiskFile; sizeBytes: number }>();
+  const sizes = new Map<string, number>();
+  const open = new Map<string, DiskFile>();
+  const fileIn = async (directory: string): Promise<DiskFile> => {
+    const known = open.get(directory);
+    if (known !== undefined) return known;
+    const [oldest] = open;
+    if (oldest !== undefined && open.size >= MAX_OPEN_FILES) {
+      open.delete(oldest[0]);
+      await finish(oldest[1]);
+    }
+    const file = sizes.has(directory)
+      ? disk.open(`${directory}/${rescueFile(recovery.firstSequence)}`)
+      : begin(disk, directory, recovery.firstSequence);
+    open.set(directory, file);
+    return file;
+  };
   for (const frame of recovery.frames()) {
     for (const section of frame.sections) {
       const { kind, key, subKey, damaged } = section;
       if (kind !== SECTION_RECORDS || damaged || !isQuarantined(key, subKey)) continue;
       const directory = directoryOf(key, subKey);
-      let target = files.get(directory);
-      if (target === undefined) {
-        target = { file: begin(disk, directory, recovery.firstSequence), sizeBytes: HEADER_BYTES };
-        files.set(directory, target);
-      }
+      const file = await fileIn(directory);
+      const sizeBytes = sizes.get(directory) ?? HEADER_BYTES;
       const batches = sectionBody(section);
-      target.file.write(batches, target.sizeBytes);
-      target.sizeBytes += batches.length;
+      file.write(batches, sizeBytes);
+      sizes.set(directory, sizeBytes + batches.length);
     }
   }
-  for (const [directory, { file }] of files) {
-    await file.sync();
-    file.close();
-    await disk.syncDirectory(directory);
-  }
+  for (const file of open.values()) await finish(file);
+  for (const directory of sizes.keys()) await disk.syncDirectory(directory);
+}
+
+async function finish(file: DiskFile): Promise<void> {
+  await file.sync();
+  file.close();
 }
 
 function begin(disk: Disk, directory: string, firstSequence: number): DiskFile {

@@ -1,0 +1,35 @@
+// A disk that does not say how much is free (N7): nobody waits for it for ever, and the questions do not pile up.
+
+import { drained, VirtualClock } from '@robustmq/testkit';
+import { DiskWatermark } from '../src/directory/disk-watermark.ts';
+
+test('N7, I8: a hanging file system has one question at a time, a look ends by itself, and goes on when it answers', async () => {
+  const timers = new VirtualClock();
+  const answers: ((freeBytes: number) => void)[] = [];
+  const warnings: string[] = [];
+  const watermark = new DiskWatermark({
+    path: '/data',
+    refuseBelowFreeBytes: 100,
+    warnBelowFreeBytes: 100,
+    reservedBytes: () => 0,
+    timers,
+    log: { warn: (_fields, message) => warnings.push(message) },
+    freeBytes: () => new Promise((resolve) => answers.push(resolve)),
+  });
+  const first = watermark.look();
+  await timers.advance(60_000);
+  await first;
+  expect([answers.length, watermark.isFull]).toEqual([1, false]);
+  expect(warnings).toEqual(['the file system does not say how much is free']);
+  answers[0]!(50);
+  await drained();
+  expect([watermark.freeBytes, watermark.isFull]).toEqual([50, true]);
+  await timers.advance(1_000);
+  expect(answers).toHaveLength(2);
+  answers[1]!(500);
+  await drained();
+  expect(watermark.isFull).toBe(false);
+  watermark.close();
+  await timers.advance(10_000);
+  expect(answers).toHaveLength(2);
+});
