@@ -5,6 +5,7 @@ import { TopicCache } from '@robustmq/mqtt-codec';
 import type { LastWords } from '@robustmq/mqtt-session';
 import { TurnBudget } from '@robustmq/runtime';
 import type { RateLimitedLog } from '@robustmq/telemetry';
+import type { Confirmations } from './delivery/confirmations.ts';
 import type { CatchUp } from './delivery/catch-up.ts';
 import type { FilterRegistry } from './delivery/filter-registry.ts';
 import type { TailDelivery } from './delivery/tail-delivery.ts';
@@ -28,6 +29,7 @@ export interface ServingParts {
   readonly registry: FilterRegistry;
   readonly tails: TailDelivery;
   readonly catchUp: CatchUp;
+  readonly confirmations: Confirmations;
   readonly publisher: Publisher;
   readonly takeovers: Takeovers;
   readonly meshRoutes: MeshRoutes;
@@ -81,6 +83,7 @@ export function connectionHost(parts: ProcessParts, serving: ServingParts): Conn
 function connectFlow(parts: ProcessParts, serving: ServingParts, routes: FilterRoutes): ConnectFlow {
   const { clock, timers, authenticator, counters, debug, limits, ownership } = parts;
   const { directory, store, registry, tails, catchUp, takeovers, lastWords, strangers } = serving;
+  const { confirmations } = serving;
   return new ConnectFlow({
     clock,
     authenticator,
@@ -92,6 +95,7 @@ function connectFlow(parts: ProcessParts, serving: ServingParts, routes: FilterR
     debug,
     surroundings: {
       catchUp,
+      confirmations,
       slowOutputBytes: limits.slowOutputBytes,
       streamRevision: (streamId) => ownership.epochOf(streamId),
     },
@@ -102,6 +106,7 @@ function connectFlow(parts: ProcessParts, serving: ServingParts, routes: FilterR
       routes,
       tails,
       catchUp,
+      shardsOf: (tenant, filter) => ownership.shardsOf(tenant, filter),
       maxDepartures: parts.config.session.maxDepartures,
       skipped: ({ clientId }, { place, offset, departures }) => {
         counters.skippedMessages++;

@@ -10,6 +10,7 @@ import { ServiceKind } from '@robustmq/rpc';
 import { eachInTurns, type Cancel, type Clock } from '@robustmq/runtime';
 import { RateLimitedLog } from '@robustmq/telemetry';
 import { connectionHost } from './client-services.ts';
+import { Confirmations } from './delivery/confirmations.ts';
 import { CatchUp } from './delivery/catch-up.ts';
 import { Deliverer, newDeliveryCounters } from './delivery/deliverer.ts';
 import { FilterRegistry } from './delivery/filter-registry.ts';
@@ -102,6 +103,7 @@ export class Serving {
       registry: this.registry,
       tails: this.tails,
       catchUp: this.catchUp,
+      confirmations: new Confirmations(this.journal, parts),
       publisher: this.publisher,
       takeovers: this.takeovers,
       meshRoutes: this.mesh.routes,

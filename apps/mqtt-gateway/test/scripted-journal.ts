@@ -24,6 +24,7 @@ import {
   HelloResultSchema,
   JournalService,
   RpcServer,
+  ShardMarksSchema,
   ShardPositionSchema,
   TailFrameSchema,
   TailKind,
@@ -280,12 +281,19 @@ export class ScriptedJournal {
     const led = [...this.#shards.values()].filter(
       (each) => !this.notLed.has(`${each.streamId}/${each.shard}`),
     );
+    const onlyMarks = frame.marksFor.length > 0;
+    const marks = led.map(({ streamId, shard, nextOffset }) =>
+      create(ShardMarksSchema, { streamId, shard, leaderEpoch: 1, highWatermark: BigInt(nextOffset) }),
+    );
     const activeFrom = led.map(({ streamId, shard, nextOffset }) =>
       create(ShardPositionSchema, { streamId, shard, leaderEpoch: 1, offset: BigInt(nextOffset) }),
     );
     this.#write(gateway, {
       case: 'filters',
-      value: create(FilterResultFrameSchema, { requestId: frame.requestId, activeFrom }),
+      value: create(FilterResultFrameSchema, {
+        requestId: frame.requestId,
+        ...(onlyMarks ? { marks } : { activeFrom }),
+      }),
     });
   }
 

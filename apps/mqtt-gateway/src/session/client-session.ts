@@ -11,6 +11,7 @@ import {
   type OutboundTopicAliases,
   type ShardLag,
 } from '@robustmq/mqtt-session';
+import type { Confirmations } from '../delivery/confirmations.ts';
 import type { CatchUp } from '../delivery/catch-up.ts';
 import type { LaggingSession, LiveSession } from '../delivery/session-ports.ts';
 import type { ShardPlace } from '../delivery/shard-place.ts';
@@ -33,6 +34,7 @@ export interface SessionIdentity {
 /** What a session needs of its gateway. */
 export interface SessionSurroundings {
   readonly catchUp: CatchUp;
+  readonly confirmations: Confirmations;
   /** Bytes that may wait for the client before QoS 1 messages are left for later. */
   readonly slowOutputBytes: number;
   /** Revision at which a stream began to own its topics (rule X4). */
@@ -204,7 +206,21 @@ export class ClientSession implements LaggingSession, LiveSession {
     const { from: known, committed } = storedPlaceOf(this.stored, tail);
     const streamRevision = this.#surroundings.streamRevision(tail.streamId);
     const from = firstOffsetToRead(tail, known, this.subscriptions.values(), streamRevision);
-    this.outbound.begin({ place: tail, from, ringFrom, committed });
+    this.outbound.begin({ place: tail, from, ringFrom, committed, mayBeBehind: true });
+    if (this.outbound.isUnconfirmed) this.#surroundings.confirmations.want(this);
+  }
+
+  get isUnconfirmed(): boolean {
+    return this.output !== null && this.outbound.isUnconfirmed;
+  }
+
+  get tenant(): string {
+    return this.identity.tenant;
+  }
+
+  /** See {@link Outbound.confirmed}. */
+  confirmed(key: number, highWatermark: number): void {
+    this.outbound.confirmed(key, highWatermark);
   }
 
   /** The connection is gone: takes nothing any more. */

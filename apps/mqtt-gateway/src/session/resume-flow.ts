@@ -23,6 +23,8 @@ export interface ResumePorts extends Turns {
   readonly catchUp: CatchUp;
   /** A message that its client has left so often is not sent any more; 0: it is. */
   readonly maxDepartures: number;
+  /** Every shard that can hold a record whose topic the filter matches (rule X3). */
+  shardsOf(tenant: string, filter: string): Iterable<{ readonly streamId: number; readonly shard: number }>;
   /** Told of each such message, once. */
   skipped(session: SessionIdentity, message: PlacedMessage<ShardPlace>): void;
 }
@@ -114,7 +116,7 @@ export class Resumption {
     const { tails } = this.#ports;
     const stored = session.stored;
     const isUncertain = stored.doubtful;
-    const starts = isUncertain ? this.#starts() : [];
+    const starts = isUncertain ? [...this.#starts(), ...this.#youngerShards()] : [];
     const awaited = standIns(stored, (key) => tails.tailOf(key) !== undefined, starts);
     const stoodIn = new Map(awaited.map(({ place }) => [place.key, place]));
     const inFlight = inFlightOf(stored, (key) => tails.tailOf(key) ?? stoodIn.get(key));
@@ -136,6 +138,19 @@ export class Resumption {
   /** Where filters began, once for those that share it. */
   #starts(): readonly StoredPlace[] {
     return [...new Set(this.#stored.subscriptions.map(({ start }) => start))].flat();
+  }
+
+  /** Shards that no vector names, for they are younger than it (X4), and whose tails nobody has spoken of here. */
+  #youngerShards(): Pick<StoredPlace, 'streamId' | 'shard' | 'leaderEpoch'>[] {
+    const { tails } = this.#ports;
+    const { tenant } = this.#session.identity;
+    const unknown = (filter: string) =>
+      [...this.#ports.shardsOf(tenant, filter)].filter(
+        ({ streamId, shard }) => tails.tailOf(shardKeyOf(streamId, shard)) === undefined,
+      );
+    if (unknown('#').length === 0) return [];
+    const filters = this.#stored.subscriptions.map(({ filter }) => filter);
+    return filters.flatMap(unknown).map((shard) => ({ ...shard, leaderEpoch: 0 }));
   }
 
   #isSkipped({ departures = 0 }: PlacedMessage<ShardPlace>): boolean {

@@ -19,6 +19,8 @@ export interface ResumedPlace<P> {
   readonly ringFrom: number;
   /** What meta has as its cursor; -1: something else, null: nothing, and nothing is to be stored before a message comes. */
   readonly committed: number | null;
+  /** What an owner elsewhere has sent may lie ahead of this tail: until {@link Outbound.confirmed} nothing of it is new. */
+  readonly mayBeBehind?: boolean;
 }
 
 /** A shard whose place on this gateway is not known yet: it stands where the last owner left it. */
@@ -40,7 +42,10 @@ export interface Resumption<P> {
 
 interface MaybeSent<P> {
   readonly place: P;
+  /** Infinity: not known yet. */
   readonly below: number;
+  /** Where this gateway was. */
+  readonly from: number;
 }
 
 /** The sending half of one session on one connection. */
@@ -99,12 +104,13 @@ export class Outbound<P extends Place> {
   }
 
   /** The place of one shard is known. */
-  begin({ place, from, ringFrom, committed }: ResumedPlace<P>): void {
+  begin({ place, from, ringFrom, committed, mayBeBehind = false }: ResumedPlace<P>): void {
     this.#knows(place, committed);
     this.#reading.begin(place, from, ringFrom);
     if (this.#wasUncertain) {
-      const below = Math.max(place.nextOffset, ringFrom);
-      (this.#maybeSent ??= new Map()).set(place.key, { place, below });
+      const here = Math.max(place.nextOffset, ringFrom);
+      const below = mayBeBehind ? Infinity : here;
+      (this.#maybeSent ??= new Map()).set(place.key, { place, below, from: here });
     }
     // What is owed is read by place, also while the session is level with the tail.
     if (this.#handover?.owes(place.key) === true && this.lags?.has(place.key) !== true) {
@@ -125,6 +131,19 @@ export class Outbound<P extends Place> {
     for (const { place, below } of this.#maybeSent?.values() ?? [])
       if (this.sentBelow(place) < below) return true;
     return false;
+  }
+
+  /** Whether it is not known of some shard how far an owner elsewhere may have come. */
+  get isUnconfirmed(): boolean {
+    for (const { below } of this.#maybeSent?.values() ?? []) if (below === Infinity) return true;
+    return false;
+  }
+
+  /** What its leader said after the session was opened: nothing from there on was sent by an owner before (rule S3). */
+  confirmed(key: number, highWatermark: number): void {
+    const sent = this.#maybeSent?.get(key);
+    if (sent?.below !== Infinity) return;
+    this.#maybeSent!.set(key, { ...sent, below: Math.max(sent.from, highWatermark) });
   }
 
   /** Whether the message at this place of the tail is the session's to take now. */

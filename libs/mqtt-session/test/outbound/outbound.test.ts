@@ -128,6 +128,39 @@ test('S3: after a crash of its owner all below the tail may have been sent, unti
   expect(outbound.isRedelivery).toBe(false);
 });
 
+test('S3: where this tail may be behind what an owner elsewhere has sent, nothing is new before the leader has spoken', () => {
+  const outbound = session();
+  const tail = tailAt(9);
+  outbound.resume();
+  outbound.resumed({ places: [], inFlight: [], isUncertain: true, awaited: [] });
+  outbound.begin({ place: tail, from: 9, ringFrom: 9, committed: 9, mayBeBehind: true });
+  expect([outbound.mayHaveSent(tail, 1e9), outbound.isUnconfirmed, outbound.isUncertain]).toEqual([
+    true,
+    true,
+    true,
+  ]);
+  outbound.confirmed(tail.key + 1, 50);
+  expect(outbound.isUnconfirmed).toBe(true);
+  outbound.confirmed(tail.key, 12);
+  // What is said later is what was appended since.
+  outbound.confirmed(tail.key, 20);
+  expect([outbound.mayHaveSent(tail, 11), outbound.mayHaveSent(tail, 12), outbound.isUnconfirmed]).toEqual([
+    true,
+    false,
+    false,
+  ]);
+});
+
+test('S3: a tail that is ahead of what its leader said is believed', () => {
+  const outbound = session();
+  const tail = tailAt(9);
+  outbound.resume();
+  outbound.resumed({ places: [], inFlight: [], isUncertain: true, awaited: [] });
+  outbound.begin({ place: tail, from: 4, ringFrom: 9, committed: 4, mayBeBehind: true });
+  outbound.confirmed(tail.key, 3);
+  expect([outbound.mayHaveSent(tail, 8), outbound.mayHaveSent(tail, 9)]).toEqual([true, false]);
+});
+
 test('X4: cursors of shards that had nothing for the session are not stored, and unmoved ones once', () => {
   const outbound = session();
   const tail = tailAt(3);

@@ -1,0 +1,75 @@
+// How far the leaders of the shards are, asked behind the opening of a session in doubt: while a link was down this gateway's
+// tail may have fallen behind what another one delivered, and all of that may come again (rule S3).
+
+import type { FilterAnswer } from '@robustmq/journal-client';
+import { eachInTurns, type Turns } from '@robustmq/runtime';
+import { shardKeyOf } from './shard-place.ts';
+
+/** The part of JournalClient that is used. */
+export interface MarksPort {
+  marksFor(
+    filters: readonly { readonly tenant: string; readonly filter: string }[],
+    callback: (error: Error | undefined, answer: FilterAnswer) => void,
+  ): void;
+}
+
+/** A session whose last owner ended without a word. */
+export interface DoubtfulSession {
+  readonly tenant: string;
+  /** False as well once its connection is over. */
+  readonly isUnconfirmed: boolean;
+  confirmed(key: number, highWatermark: number): void;
+}
+
+/** One question at a time, for all sessions that wait by then; again until the leader of each shard has answered. */
+export class Confirmations {
+  readonly #port: MarksPort;
+  readonly #turns: Turns;
+  readonly #waiting = new Set<DoubtfulSession>();
+  #isAsking = false;
+
+  constructor(port: MarksPort, turns: Turns) {
+    this.#port = port;
+    this.#turns = turns;
+  }
+
+  /** Has the session hear how far each shard is from now on. */
+  want(session: DoubtfulSession): void {
+    this.#waiting.add(session);
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    this.#turns.timers.soon(() => this.#ask());
+  }
+
+  #ask(): void {
+    const asked = [...this.#waiting].filter((session) => this.#isWaiting(session));
+    if (asked.length === 0) {
+      this.#isAsking = false;
+      return;
+    }
+    const tenants = new Set(asked.map(({ tenant }) => tenant));
+    const filters = [...tenants].map((tenant) => ({ tenant, filter: '#' }));
+    // What some journal did not answer is asked again.
+    this.#port.marksFor(filters, (_error, { marks }) =>
+      eachInTurns(
+        asked,
+        this.#turns,
+        (session) => this.#tell(session, marks),
+        () => this.#turns.timers.after(RETRY_MS, () => this.#ask()),
+      ),
+    );
+  }
+
+  #isWaiting(session: DoubtfulSession): boolean {
+    if (!session.isUnconfirmed) this.#waiting.delete(session);
+    return session.isUnconfirmed;
+  }
+
+  #tell(session: DoubtfulSession, marks: FilterAnswer['marks']): void {
+    for (const { streamId, shard, highWatermark } of marks)
+      session.confirmed(shardKeyOf(streamId, shard), highWatermark);
+    this.#isWaiting(session);
+  }
+}
+
+const RETRY_MS = 100;

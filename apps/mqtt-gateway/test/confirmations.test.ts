@@ -1,0 +1,96 @@
+// How far a shard is, asked for sessions in doubt (rule S3).
+
+import type { FilterAnswer } from '@robustmq/journal-client';
+import { VirtualClock } from '@robustmq/testkit';
+import { Confirmations, type DoubtfulSession } from '../src/delivery/confirmations.ts';
+import { shardKeyOf } from '../src/delivery/shard-place.ts';
+
+const marksAt = (...offsets: readonly number[]): FilterAnswer => ({
+  activeFrom: [],
+  marks: offsets.map((highWatermark, shard) => ({
+    streamId: 1,
+    shard,
+    leaderEpoch: 1,
+    logStartOffset: 0,
+    highWatermark,
+    lastStableOffset: highWatermark,
+    logEndOffset: highWatermark,
+    durableLogEndOffset: highWatermark,
+  })),
+});
+
+class Session implements DoubtfulSession {
+  readonly tenant: string;
+  readonly #unknown: Set<number>;
+  readonly heard: number[] = [];
+  isOver = false;
+
+  constructor(tenant: string, shards: readonly number[]) {
+    this.tenant = tenant;
+    this.#unknown = new Set(shards.map((shard) => shardKeyOf(1, shard)));
+  }
+
+  get isUnconfirmed(): boolean {
+    return !this.isOver && this.#unknown.size > 0;
+  }
+
+  confirmed(key: number, highWatermark: number): void {
+    if (this.#unknown.delete(key)) this.heard.push(highWatermark);
+  }
+}
+
+let clock: VirtualClock;
+let questions: { readonly tenants: string[]; answer(answer: FilterAnswer): void }[];
+let confirmations: Confirmations;
+
+beforeEach(() => {
+  clock = new VirtualClock();
+  questions = [];
+  const port = {
+    marksFor: (
+      filters: readonly { readonly tenant: string }[],
+      callback: (error: undefined, answer: FilterAnswer) => void,
+    ) =>
+      void questions.push({
+        tenants: filters.map(({ tenant }) => tenant),
+        answer: (answer) => callback(undefined, answer),
+      }),
+  };
+  confirmations = new Confirmations(port, { clock, timers: clock });
+});
+
+test('one question for all that wait, tenants named once; asked again until each leader has spoken', async () => {
+  const sessions = [new Session('t', [0]), new Session('t', [0, 1]), new Session('u', [0])];
+  for (const session of sessions) confirmations.want(session);
+  await clock.advance(0);
+  expect(questions.map(({ tenants }) => tenants)).toEqual([['t', 'u']]);
+  questions[0]!.answer(marksAt(5));
+  await clock.advance(1_000);
+  expect(questions.map(({ tenants }) => tenants)).toEqual([['t', 'u'], ['t']]);
+  questions[1]!.answer(marksAt(8, 3));
+  await clock.advance(1_000);
+  expect(sessions.map(({ heard }) => heard)).toEqual([[5], [5, 3], [5]]);
+  expect([questions.length, clock.pending]).toEqual([2, 0]);
+});
+
+test('who comes while a question is under way gets one of its own, for the answer may be older than it', async () => {
+  confirmations.want(new Session('t', [0]));
+  await clock.advance(0);
+  const late = new Session('t', [0]);
+  confirmations.want(late);
+  questions[0]!.answer(marksAt(5));
+  expect(late.heard).toEqual([]);
+  await clock.advance(1_000);
+  questions[1]!.answer(marksAt(9));
+  expect(late.heard).toEqual([9]);
+});
+
+test('N7: nobody is asked for a session that is over', async () => {
+  const session = new Session('t', [0]);
+  confirmations.want(session);
+  await clock.advance(0);
+  session.isOver = true;
+  questions[0]!.answer(marksAt());
+  await clock.advance(1_000);
+  expect([questions.length, clock.pending]).toEqual([1, 0]);
+});
