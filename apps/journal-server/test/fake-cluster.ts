@@ -14,6 +14,8 @@ export class FakeCluster {
   readonly streams = new Map<number, StreamView>();
   /** Committed deletions that no journal has acknowledged. */
   readonly deletions = new Map<number, DeletedStream>();
+  /** One, so that tests go over several pages. */
+  deletionsPerPage = 1;
   readonly #listeners = new Set<(streamIds: readonly number[]) => void>();
   /** Newest incarnation of each journal: registration makes the members of ISRs those. */
   readonly #incarnations = new Map<string, number>();
@@ -112,11 +114,11 @@ export class FakeCluster {
     };
   }
 
-  /** Pages of one deletion, so that every test goes over several. */
   #deletionPage(afterStreamId: number): DeletionPage {
     const ids = [...this.deletions.keys()].filter((id) => id > afterStreamId).sort((a, b) => a - b);
-    const deleted = ids.slice(0, 1).map((id) => this.deletions.get(id)!);
-    return { deleted, nextAfterStreamId: ids.length > 1 ? ids[0]! : 0, revision: this.revision };
+    const page = ids.slice(0, this.deletionsPerPage);
+    const nextAfterStreamId = ids.length > page.length ? page.at(-1)! : 0;
+    return { deleted: page.map((id) => this.deletions.get(id)!), nextAfterStreamId, revision: this.revision };
   }
 
   #reached(revision: number): Promise<void> {

@@ -173,6 +173,7 @@ test('N8: shards that a full disk keeps out are tried again only after a while',
 });
 
 test('N8: the directories of many deleted streams are looked for once', async () => {
+  cluster.deletionsPerPage = 2 * STREAMS;
   const listed = disk.listed;
   for (let streamId = 2; streamId <= STREAMS; streamId++) {
     cluster.deletions.set(streamId, { streamId, topicId: `topic-${streamId}` });
