@@ -2,62 +2,30 @@
 // carries out what the commit loop decides.
 
 import { BrokerError } from '@robustmq/errors';
-import type { Disk } from '@robustmq/commit-log';
 import type { ShardView } from '@robustmq/meta-client';
 import type { ProducerQuota } from '@robustmq/producer-state';
 import type { ExchangeRequest, ExchangeResponse, Link } from '@robustmq/rpc';
-import type { Cancel, Clock, Log, Timers } from '@robustmq/runtime';
+import type { Cancel } from '@robustmq/runtime';
 import { BucketHistogram } from '@robustmq/telemetry';
 import { Checkpointer } from './directory/checkpointer.ts';
 import { quarantined } from './directory/quarantine.ts';
 import type { OpenedDirectory } from './directory/recovery.ts';
 import { Exchange, type ExchangeHost } from './exchange/exchange.ts';
-import { Placement } from './placement.ts';
+import type { JournalOptions } from './journal-options.ts';
+import { Placement, type PlacementEvents } from './placement.ts';
 import { AnswerBudget } from './read/answer-budget.ts';
-import type { BacklogIndex } from './read/backlog.ts';
 import { FetchWaiters } from './read/fetch-waiters.ts';
-import type { ClusterPort } from './shard/cluster-port.ts';
 import { Leaderships } from './shard/leaderships.ts';
-import type { AppendOrigin, AppendRequest, AppendSpan, PendingBatch } from './shard/pending.ts';
+import type { AppendOrigin, AppendRequest, PendingBatch } from './shard/pending.ts';
 import type { ReadTurns } from './shard/read-turns.ts';
 import { RevisionWaits } from './shard/revision-waits.ts';
 import { shardKey, type Shard } from './shard/shard.ts';
-import type { ViewFeed } from './views/view-feed.ts';
+import { Views } from './views/views.ts';
 import { AppendRouter } from './write/append-router.ts';
 import { CommitLoop } from './write/commit-loop.ts';
 
-/** Surroundings of a {@link Journal}. */
-export interface JournalOptions {
-  readonly disk: Disk;
-  readonly dataDirectory: string;
-  readonly clock: Clock;
-  readonly timers: Timers;
-  /** Shared by everything that reads for others. */
-  readonly turns: ReadTurns;
-  /** Memory for answers that have not left; default 256 MiB. */
-  readonly answerBytes?: number;
-  readonly cluster: ClusterPort;
-  readonly log: Pick<Log, 'info' | 'warn' | 'error'>;
-  /** Whether the disk is above its refuse mark (rule L6). */
-  readonly diskIsFull?: () => boolean;
-  /** The disk failed: this incarnation serves nothing any more (rules L5, R3). */
-  readonly onFatal: (error: BrokerError) => void;
-  readonly checkpointBytes?: number;
-  readonly checkpointPaceMs?: number;
-  /** Takes the durations of syncs. */
-  readonly syncSeconds?: BucketHistogram;
-  /** Begins the span of a sampled append; absent: nothing is traced. */
-  readonly startSpan?: ((request: AppendRequest) => AppendSpan | null) | undefined;
-  /** What is derived from the logs of MQTT-visible shards; closed with the journal. */
-  readonly views?: readonly ViewFeed[];
-  /** Absent: backlog reads scan the log. */
-  readonly index?: BacklogIndex | undefined;
-}
-
 const SWEEP_MS = 200;
 const DEFAULT_ANSWER_BYTES = 256 * 1024 * 1024;
-/** What retention has overtaken goes from the views this often. */
-const RETAIN_VIEWS_MS = 10_000;
 
 /** A running journal. */
 export class Journal {
@@ -74,12 +42,9 @@ export class Journal {
   readonly #leaderships: Leaderships;
   readonly #waiters = new FetchWaiters();
   readonly #router: AppendRouter;
-  readonly #views: readonly ViewFeed[];
+  readonly #views: Views;
   readonly #stopWatching: () => void;
   readonly #stopSweeping: Cancel;
-  /** Committed in this pass: the views wait until the answers have left. */
-  #toViews: { readonly shard: Shard; readonly batches: readonly PendingBatch[] }[] = [];
-  #lastRetainMs = 0;
   #cancelFollow: Cancel | undefined;
   /** Revision of the view that the shards are in line with. */
   #followedRevision = 0;
@@ -88,12 +53,35 @@ export class Journal {
   constructor(options: JournalOptions, directory: OpenedDirectory) {
     this.#options = options;
     this.#directory = directory;
-    this.#views = options.views ?? [];
+    this.#views = new Views(options.views ?? [], options.log);
     this.shards = directory.shards;
     this.waits = new RevisionWaits(() => this.#followedRevision, options.timers);
     this.answers = new AnswerBudget(options.answerBytes ?? DEFAULT_ANSWER_BYTES);
     this.turns = options.turns;
-    this.commits = new CommitLoop({
+    this.commits = this.#commitLoop(options, directory);
+    this.checkpointer = this.#checkpointing(options, directory);
+    this.#router = new AppendRouter({
+      waits: this.waits,
+      heldShard: (key) => this.shards.get(key),
+      shardOf: (streamId, shard) => this.shardOf(streamId, shard),
+      isOver: () => this.#fatal !== undefined,
+      append: (shard, request) => this.commits.submit(shard, request),
+    });
+    const advanced = (shard: Shard): void => this.commits.advanced(shard);
+    this.#leaderships = new Leaderships({ ...options, advanced });
+    this.placement = new Placement({
+      ...options,
+      directory,
+      checkpointer: this.checkpointer,
+      events: this.#placementEvents(),
+    });
+    this.#stopWatching = options.cluster.onChange((streamIds) => this.#changed(streamIds));
+    this.#stopSweeping = options.timers.every(SWEEP_MS, () => this.#sweepOnce());
+    this.follow();
+  }
+
+  #commitLoop(options: JournalOptions, directory: OpenedDirectory): CommitLoop {
+    return new CommitLoop({
       clock: options.clock,
       timers: options.timers,
       commitLog: directory.commitLog,
@@ -107,7 +95,10 @@ export class Journal {
       passEnded: (origins) => this.#passEnded(origins),
       storageFailed: (error) => this.#storageFailed(error),
     });
-    this.checkpointer = new Checkpointer({
+  }
+
+  #checkpointing(options: JournalOptions, directory: OpenedDirectory): Checkpointer {
+    return new Checkpointer({
       commitLog: directory.commitLog,
       store: directory.store,
       shards: () => this.shards.values(),
@@ -125,35 +116,17 @@ export class Journal {
         });
       },
     });
-    this.#router = new AppendRouter({
-      waits: this.waits,
-      heldShard: (key) => this.shards.get(key),
-      shardOf: (streamId, shard) => this.shardOf(streamId, shard),
-      isOver: () => this.#fatal !== undefined,
-      append: (shard, request) => this.commits.submit(shard, request),
-    });
-    const advanced = (shard: Shard): void => this.commits.advanced(shard);
-    this.#leaderships = new Leaderships({ ...options, advanced });
-    this.placement = new Placement({
-      ...options,
-      directory,
-      checkpointer: this.checkpointer,
-      events: {
-        seen: (streamId, rows) => this.#leaderships.seen(streamId, rows),
-        placed: (shard, row) => this.#placed(shard, row),
-        unplaced: (shard, error) => this.#unplaced(shard, error),
-        dropped: async (shard) => {
-          for (const view of this.#views) await view.drop(shard);
-        },
-        forgotten: async (streamIds) => {
-          for (const view of this.#views) await view.forget(streamIds);
-        },
-        storageFailed: (error) => this.#storageFailed(error),
-      },
-    });
-    this.#stopWatching = options.cluster.onChange((streamIds) => this.#changed(streamIds));
-    this.#stopSweeping = options.timers.every(SWEEP_MS, () => this.#sweepOnce());
-    this.follow();
+  }
+
+  #placementEvents(): PlacementEvents {
+    return {
+      seen: (streamId, rows) => this.#leaderships.seen(streamId, rows),
+      placed: (shard, row) => this.#placed(shard, row),
+      unplaced: (shard, error) => this.#unplaced(shard, error),
+      dropped: (shard) => this.#views.drop(shard),
+      forgotten: (streamIds) => this.#views.forget(streamIds),
+      storageFailed: (error) => this.#storageFailed(error),
+    };
   }
 
   get identity() {
@@ -292,7 +265,7 @@ export class Journal {
     this.commits.stop(new BrokerError('unavailable', 'the journal stops'));
     for (const shard of this.shards.values()) shard.resign();
     await this.checkpointer.close();
-    for (const view of this.#views) await view.close();
+    await this.#views.close();
     await this.#directory.commitLog.close();
     for (const shard of this.shards.values()) shard.log.close();
     this.#directory.lock.release();
@@ -319,7 +292,7 @@ export class Journal {
 
   #placed(shard: Shard, row: ShardView): void {
     if (this.#leaderships.follow(shard, row)) {
-      for (const view of this.#views) view.attach(shard);
+      this.#views.attach(shard);
       this.#router.unpark(shardKey(shard.streamId, shard.shard));
     } else this.commits.refuseAll(shard, new BrokerError('not_leader', 'the shard is led elsewhere'));
   }
@@ -338,7 +311,7 @@ export class Journal {
 
   #committed(shard: Shard, batches: readonly PendingBatch[]): void {
     for (const exchange of this.exchanges) exchange.committed(shard, batches);
-    if (shard.mqttVisible && this.#views.length > 0) this.#toViews.push({ shard, batches });
+    this.#views.committed(shard, batches);
     let bytes = shard.uncommitted.takeLetGoBytes();
     if (!this.#waiters.isAwaited(shard)) return;
     for (const batch of batches) bytes += batch.bytes.length;
@@ -348,11 +321,7 @@ export class Journal {
   #passEnded(origins: ReadonlySet<AppendOrigin>): void {
     for (const exchange of this.exchanges) exchange.flush();
     for (const origin of origins) origin.flush();
-    if (this.#toViews.length === 0) return;
-    const committed = this.#toViews;
-    this.#toViews = [];
-    for (const { shard, batches } of committed)
-      for (const view of this.#views) view.committed(shard, batches);
+    this.#views.passEnded();
   }
 
   #sweepOnce(): void {
@@ -361,13 +330,7 @@ export class Journal {
     for (const exchange of this.exchanges) exchange.reportSkipped();
     this.#leaderships.tick(this.shards.values());
     if (this.placement.retry(nowMs)) this.follow();
-    if (nowMs - this.#lastRetainMs < RETAIN_VIEWS_MS) return;
-    this.#lastRetainMs = nowMs;
-    for (const view of this.#views) {
-      view.retain().catch((err: unknown) => {
-        this.#options.log.warn({ err }, 'could not let go of what retention has overtaken');
-      });
-    }
+    this.#views.sweep(nowMs);
   }
 
   #storageFailed(error: BrokerError): void {
