@@ -7,6 +7,7 @@ import { TurnBudget } from '@robustmq/runtime';
 import type { RateLimitedLog } from '@robustmq/telemetry';
 import type { Confirmations } from './delivery/confirmations.ts';
 import type { CatchUp } from './delivery/catch-up.ts';
+import type { EpochEnds } from './delivery/epoch-ends.ts';
 import type { FilterRegistry } from './delivery/filter-registry.ts';
 import type { TailDelivery } from './delivery/tail-delivery.ts';
 import type { MeshRoutes } from './mesh/mesh-routes.ts';
@@ -30,6 +31,7 @@ export interface ServingParts {
   readonly tails: TailDelivery;
   readonly catchUp: CatchUp;
   readonly confirmations: Confirmations;
+  readonly epochEnds: EpochEnds;
   readonly publisher: Publisher;
   readonly takeovers: Takeovers;
   readonly meshRoutes: MeshRoutes;
@@ -83,7 +85,7 @@ export function connectionHost(parts: ProcessParts, serving: ServingParts): Conn
 function connectFlow(parts: ProcessParts, serving: ServingParts, routes: FilterRoutes): ConnectFlow {
   const { clock, timers, authenticator, counters, debug, limits, ownership } = parts;
   const { directory, store, registry, tails, catchUp, takeovers, lastWords, strangers } = serving;
-  const { confirmations } = serving;
+  const { confirmations, epochEnds } = serving;
   return new ConnectFlow({
     clock,
     authenticator,
@@ -98,6 +100,16 @@ function connectFlow(parts: ProcessParts, serving: ServingParts, routes: FilterR
       confirmations,
       slowOutputBytes: limits.slowOutputBytes,
       streamRevision: (streamId) => ownership.epochOf(streamId),
+      epochEnds,
+      placesReset: ({ clientId }, { streamId, shard, leaderEpoch }) => {
+        counters.resetPlaces++;
+        const line = { client_id: clientId, stream_id: streamId, shard, leader_epoch: leaderEpoch };
+        strangers.warn(
+          'reset',
+          line,
+          'a session stood beyond the end of its leader epoch, and is reset to it',
+        );
+      },
     },
     resume: {
       clock,

@@ -16,6 +16,8 @@ export interface ConnectionCounters {
   retainIgnored: number;
   /** Messages that are not sent any more because their client left after each delivery. */
   skippedMessages: number;
+  /** Times that a session's places in a shard lay beyond the end of their leader epoch (rule X4). */
+  resetPlaces: number;
 }
 
 /** Counters at zero. */
@@ -33,5 +35,6 @@ export function newConnectionCounters(): ConnectionCounters {
     outputTimeouts: 0,
     retainIgnored: 0,
     skippedMessages: 0,
+    resetPlaces: 0,
   };
 }

@@ -50,6 +50,11 @@ export function registerMetrics(metrics: Metrics, gateway: Gateway): void {
       'skipped_messages',
       'QoS 1 messages not sent any more because the client left after each delivery',
     ],
+    [
+      'resetPlaces',
+      'reset_places',
+      'Times that a session’s place in a shard was reset: the log had lost what lay there',
+    ],
     ['retainIgnored', 'retain_ignored', 'Retained publishes delivered without being stored'],
   ];
   metrics.registerCounters(

@@ -13,6 +13,8 @@ import { connectionHost } from './client-services.ts';
 import { Confirmations } from './delivery/confirmations.ts';
 import { CatchUp } from './delivery/catch-up.ts';
 import { Deliverer, newDeliveryCounters } from './delivery/deliverer.ts';
+import { EpochEnds } from './delivery/epoch-ends.ts';
+import { epochReader } from './delivery/epoch-reader.ts';
 import { FilterRegistry } from './delivery/filter-registry.ts';
 import { Inflation } from './delivery/inflation.ts';
 import { TailDelivery } from './delivery/tail-delivery.ts';
@@ -50,6 +52,7 @@ export class Serving {
   readonly deliveryCounters = newDeliveryCounters();
   readonly tails: TailDelivery;
   readonly catchUp: CatchUp;
+  readonly epochEnds: EpochEnds;
   readonly publisher: Publisher;
   readonly mesh: Mesh;
   readonly store: SessionStore;
@@ -88,6 +91,12 @@ export class Serving {
       maxReads: config.journal.maxBacklogReads,
       retryMs: CATCH_UP_RETRY_MS,
     });
+    const { view } = parts.meta;
+    this.epochEnds = new EpochEnds(
+      epochReader(this.journal),
+      parts.timers,
+      (streamId, shard) => view.shard(streamId, shard)?.leaderEpoch ?? -1,
+    );
     this.registry = this.#makeRegistry();
     this.store = new SessionStore(parts.meta, () => registration.identity, {
       timers: parts.timers,
@@ -104,6 +113,7 @@ export class Serving {
       tails: this.tails,
       catchUp: this.catchUp,
       confirmations: new Confirmations(this.journal, parts),
+      epochEnds: this.epochEnds,
       publisher: this.publisher,
       takeovers: this.takeovers,
       meshRoutes: this.mesh.routes,
@@ -248,6 +258,7 @@ export class Serving {
   /** A stream is gone. */
   forgetStream(streamId: number): void {
     this.tails.forget(streamId);
+    this.epochEnds.forget(streamId);
   }
 
   /** Connected clients are told to go, in turns (N8); their sessions are released. Resolves behind the last. */

@@ -18,6 +18,7 @@ import {
   AppendResultFrameSchema,
   BacklogOutcomeSchema,
   BacklogResultFrameSchema,
+  EpochOutcomeSchema,
   ExchangeResponseSchema,
   FailureSchema,
   FilterResultFrameSchema,
@@ -33,6 +34,8 @@ import {
   type AppendOutcome,
   type AppendResultFrame,
   type BacklogFrame,
+  type EpochOutcome,
+  type EpochQuery,
   type ExchangeRequest,
   type ExchangeResponse,
   type FilterFrame,
@@ -48,6 +51,8 @@ interface StoredShard {
   readonly shard: number;
   readonly batches: Buffer[];
   nextOffset: number;
+  /** Those behind the first. */
+  readonly epochs: { readonly leaderEpoch: number; readonly startOffset: number }[];
 }
 
 interface Gateway {
@@ -74,6 +79,12 @@ export class ScriptedJournal {
   ];
   /** Shards that this server does not lead now: filter changes are answered without them, and they are not read. */
   readonly notLed = new Set<string>();
+  /** Epoch of its leadership. */
+  leaderEpoch = 1;
+  /** Questions where epochs ended, as `shard/epoch`. */
+  readonly epochQuestions: string[] = [];
+  /** Such questions are refused. */
+  refusesEpochQuestions = false;
   /** Where the log begins, as tail sections say. */
   logStartOffset = 0;
   /** Tail sections are lost, as with an old leader. */
@@ -100,7 +111,8 @@ export class ScriptedJournal {
     this.#server.add(JournalService, {
       exchange: (stream: Exchange) => this.#exchange(stream),
       listOffsets: unsupported,
-      endOffsetsForEpochs: unsupported,
+      endOffsetsForEpochs: ({ queries }) =>
+        Promise.resolve({ outcomes: queries.map((query) => this.#endOf(query)) }),
       describeShards: unsupported,
       deleteRecords: unsupported,
     });
@@ -139,6 +151,24 @@ export class ScriptedJournal {
         }),
       });
     }
+  }
+
+  /** Goes back to its first `batches` batches, as a journal that is restored from an older copy, under a new epoch. */
+  setBack(streamId: number, shard: number, batches: number): void {
+    const stored = this.#shard(streamId, shard);
+    stored.batches.length = batches;
+    const last = stored.batches.at(-1);
+    stored.nextOffset = last === undefined ? 0 : lastOffsetOf(last, 0) + 1;
+    this.leaderEpoch++;
+    stored.epochs.push({ leaderEpoch: this.leaderEpoch, startOffset: stored.nextOffset });
+  }
+
+  #endOf({ streamId, shard, leaderEpoch }: EpochQuery): EpochOutcome {
+    this.epochQuestions.push(`${shard}/${leaderEpoch}`);
+    if (this.refusesEpochQuestions)
+      return create(EpochOutcomeSchema, { failure: { code: 'not_leader', message: 'scripted' } });
+    const next = this.#shard(streamId, shard).epochs.find((epoch) => epoch.leaderEpoch > leaderEpoch);
+    return create(EpochOutcomeSchema, { leaderEpoch, endOffset: BigInt(next?.startOffset ?? -1) });
   }
 
   /** Topics and values of everything stored in a shard. */
@@ -184,7 +214,7 @@ export class ScriptedJournal {
     const name = `${streamId}/${shard}`;
     let stored = this.#shards.get(name);
     if (stored === undefined) {
-      stored = { streamId, shard, batches: [], nextOffset: 0 };
+      stored = { streamId, shard, batches: [], nextOffset: 0, epochs: [] };
       this.#shards.set(name, stored);
     }
     return stored;
@@ -224,7 +254,11 @@ export class ScriptedJournal {
     const stored = this.#shard(streamId, shard);
     const from = stored.nextOffset;
     this.#store(stored, batch);
-    const outcome = create(AppendOutcomeSchema, { correlation, baseOffset: BigInt(from), leaderEpoch: 1 });
+    const outcome = create(AppendOutcomeSchema, {
+      correlation,
+      baseOffset: BigInt(from),
+      leaderEpoch: this.leaderEpoch,
+    });
     for (const other of this.#gateways) {
       const isOwn = other === gateway;
       if (this.isTailMute) {
@@ -260,7 +294,7 @@ export class ScriptedJournal {
     return create(TailSectionSchema, {
       streamId: stored.streamId,
       shard: stored.shard,
-      leaderEpoch: 1,
+      leaderEpoch: this.leaderEpoch,
       kind,
       fromOffset: BigInt(from),
       nextOffset: BigInt(stored.nextOffset),
@@ -286,7 +320,12 @@ export class ScriptedJournal {
       create(ShardMarksSchema, { streamId, shard, leaderEpoch: 1, highWatermark: BigInt(nextOffset) }),
     );
     const activeFrom = led.map(({ streamId, shard, nextOffset }) =>
-      create(ShardPositionSchema, { streamId, shard, leaderEpoch: 1, offset: BigInt(nextOffset) }),
+      create(ShardPositionSchema, {
+        streamId,
+        shard,
+        leaderEpoch: this.leaderEpoch,
+        offset: BigInt(nextOffset),
+      }),
     );
     this.#write(gateway, {
       case: 'filters',

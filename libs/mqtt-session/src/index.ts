@@ -2,10 +2,11 @@
 
 export type { SessionPolicy } from './connect/policy.ts';
 export { reasonOfError } from './connect/reason-table.ts';
-export type { InboundAckType, PendingAck } from './inbound/ack-queue.ts';
+export type { PendingAck } from './inbound/ack-queue.ts';
 export type { PlacedMessage } from './outbound/place.ts';
 export { NOT_OWED, Outbound, type AwaitedPlace } from './outbound/outbound.ts';
 export type { OutboundLedger, OutboundState } from './outbound/outbound-ledger.ts';
+export { KeptReach, resetPlaces, resetStart, type EpochEndOffsets } from './outbound/kept-reach.ts';
 export { WINDOW_FULL } from './outbound/send-window.ts';
 export type { ShardLag } from './outbound/shard-reading.ts';
 export {

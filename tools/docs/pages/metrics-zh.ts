@@ -46,6 +46,7 @@ export const METRICS_IN_CHINESE: Readonly<Record<string, string>> = {
   robustmq_mqtt_foreign_sessions_total: '因会话属于其他主体而被拒绝的 CONNECT',
   robustmq_mqtt_keep_alive_timeouts_total: '因 keep alive 超时而结束的连接数。',
   robustmq_mqtt_output_timeouts_total: '因客户端完全不接收输出而结束的连接数。',
+  robustmq_mqtt_reset_places_total: '会话在某分片中的位置因日志已丢失该处内容而被重置的次数。',
   robustmq_mqtt_skipped_messages_total: '因客户端在每次投递后都离开而不再发送的 QoS 1 消息数。',
   robustmq_mqtt_retain_ignored_total: '投递但未存储的保留发布数。',
   robustmq_mqtt_publishes_qos0_total: '收到的 QoS 0 发布数。',

@@ -41,7 +41,7 @@ export class Subscription implements Receiver {
   retainHandling = 0;
   subscriptionIdentifier = 0;
   subscriptionIdentifiers: readonly number[] | null = null;
-  starts: StartVector | null = null;
+  starts: Map<number, StartOffset> | null = null;
   readonly parts = null;
   /** Start vector of one that this connection made and a row in meta holds. */
   vector: readonly StartOffset[] = NO_STARTS;

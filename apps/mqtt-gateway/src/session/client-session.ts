@@ -3,23 +3,29 @@
 
 import {
   firstOffsetToRead,
+  KeptReach,
   Outbound,
+  resetPlaces,
+  resetStart,
   WINDOW_FULL,
   type ConnectTerms,
   type MqttConnection,
   type OutboundLedger,
   type OutboundTopicAliases,
+  type EpochEndOffsets,
   type ShardLag,
+  type StartOffset,
 } from '@robustmq/mqtt-session';
 import type { Confirmations } from '../delivery/confirmations.ts';
 import type { CatchUp } from '../delivery/catch-up.ts';
+import type { EpochEnds } from '../delivery/epoch-ends.ts';
 import type { LaggingSession, LiveSession } from '../delivery/session-ports.ts';
-import type { ShardPlace } from '../delivery/shard-place.ts';
+import { shardKeyOf, type ShardPlace } from '../delivery/shard-place.ts';
 import type { Subscription } from '../delivery/subscription.ts';
 import type { SessionChanges } from '../store/session-changes.ts';
 import type { StoredPlaces } from '../store/session-rows.ts';
 import type { SocketOutput } from '../transport/socket-output.ts';
-import { storedPlaceOf } from './session-places.ts';
+import { standInFor, storedPlaceOf } from './session-places.ts';
 
 /** What names a session and its owner's right to it. */
 export interface SessionIdentity {
@@ -39,6 +45,9 @@ export interface SessionSurroundings {
   readonly slowOutputBytes: number;
   /** Revision at which a stream began to own its topics (rule X4). */
   streamRevision(streamId: number): number;
+  readonly epochEnds: EpochEnds;
+  /** Told when places of a session lay beyond the end of their epoch (rule X4). */
+  placesReset(session: SessionIdentity, tail: ShardPlace): void;
 }
 
 const NOTHING_STORED: StoredPlaces = { cursors: [], outbound: [], doubtful: false };
@@ -70,6 +79,10 @@ export class ClientSession implements LaggingSession, LiveSession {
   readonly expiryIntervalS: number;
   /** Where the last owner left it. */
   stored = NOTHING_STORED;
+  /** How far its rows reach; shards leave when they are known to lie within their epochs. */
+  readonly #reach = new KeptReach();
+  /** Shards where the ends of epochs are asked for: their offsets may name other records by now. */
+  readonly #unsure = new Set<number>();
   readonly #connection: ServingConnection;
   readonly #surroundings: SessionSurroundings;
 
@@ -148,7 +161,8 @@ export class ClientSession implements LaggingSession, LiveSession {
   }
 
   owedPlaces(): readonly ShardPlace[] {
-    return this.outbound.owedPlaces();
+    const places = this.outbound.owedPlaces();
+    return this.#unsure.size === 0 ? places : places.filter(({ key }) => !this.#unsure.has(key));
   }
 
   owedOffsets(place: ShardPlace, count: number): number[] {
@@ -191,7 +205,24 @@ export class ClientSession implements LaggingSession, LiveSession {
   }
 
   shardGone(tail: ShardPlace): void {
+    this.#reach.forget(tail.key);
+    this.#unsure.delete(tail.key);
     this.outbound.forget(tail.key);
+  }
+
+  /** It comes back with these rows. */
+  keep(stored: StoredPlaces): void {
+    this.stored = stored;
+    for (const { streamId, shard, leaderEpoch, offset, sentBelow } of stored.cursors)
+      this.#reach.add(shardKeyOf(streamId, shard), leaderEpoch, Math.max(offset, sentBelow));
+    for (const { streamId, shard, leaderEpoch, offset } of stored.outbound)
+      this.#reach.add(shardKeyOf(streamId, shard), leaderEpoch, offset + 1);
+  }
+
+  /** As {@link keep}, of a start vector. */
+  keepStarts(starts: Iterable<StartOffset>): void {
+    for (const { streamId, shard, leaderEpoch, offset } of starts)
+      this.#reach.add(shardKeyOf(streamId, shard), leaderEpoch, offset);
   }
 
   /** Tails that are not known when a session is resumed it joins where they begin (N5). */
@@ -201,8 +232,46 @@ export class ClientSession implements LaggingSession, LiveSession {
     this.drained();
   }
 
+  /** Asks where the epochs ended that rows of a shard speak of; calls back in another turn, with whether that was told. */
+  askForEnds(tail: ShardPlace, heard: (isAnswered: boolean) => void): void {
+    const { epochEnds } = this.#surroundings;
+    const led = epochEnds.present(tail);
+    epochEnds.ask(led, this.#reach.epochsBefore(led.key, led.leaderEpoch), heard);
+  }
+
+  /** Resets what lies beyond the end of its epoch (X4). False: where that is has to be asked first. */
+  reset(tail: ShardPlace): boolean {
+    const { epochEnds } = this.#surroundings;
+    const led = epochEnds.present(tail);
+    const ends = epochEnds.of(led, this.#reach.epochsBefore(led.key, led.leaderEpoch));
+    if (ends === undefined) return false;
+    if (this.#reach.exceeds(tail.key, ends)) this.#resetTo(tail, ends);
+    this.#reach.forget(tail.key);
+    this.#unsure.delete(tail.key);
+    return true;
+  }
+
+  #resetTo(tail: ShardPlace, ends: EpochEndOffsets): void {
+    const isOf = ({ streamId, shard }: StartOffset): boolean => shardKeyOf(streamId, shard) === tail.key;
+    const { cursors, inFlight, lost } = resetPlaces(this.stored.cursors, this.stored.outbound, isOf, ends);
+    this.stored = { ...this.stored, cursors, outbound: inFlight };
+    for (const { offset } of lost) this.outbound.abandon(tail, offset);
+    for (const { starts } of this.subscriptions.values())
+      if (starts !== null) resetStart(starts, tail.key, ends);
+    this.#surroundings.placesReset(this.identity, tail);
+  }
+
   /** Finds the session's place in a shard whose tail is known: by its rows, or by where its subscriptions start (X4). */
   beginIn(tail: ShardPlace, ringFrom: number): void {
+    if (!this.reset(tail)) {
+      this.#unsure.add(tail.key);
+      this.outbound.awaitPlace(standInFor(this.stored, tail));
+      this.askForEnds(tail, (isAnswered) => {
+        if (isAnswered) this.#beginAgain(tail, ringFrom);
+        else this.#surroundings.epochEnds.later(() => this.#beginAgain(tail, ringFrom));
+      });
+      return;
+    }
     const { from: known, committed } = storedPlaceOf(this.stored, tail);
     const streamRevision = this.#surroundings.streamRevision(tail.streamId);
     const from = firstOffsetToRead(tail, known, this.subscriptions.values(), streamRevision);
@@ -221,6 +290,14 @@ export class ClientSession implements LaggingSession, LiveSession {
   /** See {@link Outbound.confirmed}. */
   confirmed(key: number, highWatermark: number): void {
     this.outbound.confirmed(key, highWatermark);
+  }
+
+  #beginAgain(tail: ShardPlace, ringFrom: number): void {
+    this.guard(() => {
+      if (this.output === null || !this.outbound.awaits(tail.key)) return;
+      this.beginIn(tail, ringFrom);
+      this.drained();
+    });
   }
 
   /** The connection is gone: takes nothing any more. */

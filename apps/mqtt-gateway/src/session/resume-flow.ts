@@ -49,7 +49,7 @@ export class Resumption {
     this.#stored = stored;
     this.#isInRows = isInRows;
     this.#missing = stored.subscriptions.length + 1;
-    session.stored = stored;
+    session.keep(stored);
     session.outbound.resume();
   }
 
@@ -79,6 +79,7 @@ export class Resumption {
     for (const row of this.#stored.subscriptions) {
       let starts = vectors.get(row.start);
       if (starts === undefined) vectors.set(row.start, (starts = vectorOf(row.start)));
+      this.#session.keepStarts(row.start);
       const subscription = new Subscription(this.#session, row.filter);
       subscription.setOptions(row);
       subscription.createdAtRevision = row.createdAtRevision;
@@ -110,16 +111,32 @@ export class Resumption {
     if (--this.#missing === 0) this.#startReading();
   }
 
+  /** What rows say of leader epochs that are over is held against where those ended (X4), asked at most once. */
   #startReading(): void {
     const session = this.#session;
     if (session.output === null) return;
+    const asked = [...this.#ports.tails.tails()].filter((tail) => !session.reset(tail));
+    let missing = asked.length;
+    if (missing === 0) this.#begin();
+    for (const tail of asked) {
+      session.askForEnds(tail, () => {
+        if (--missing === 0) session.guard(() => this.#begin());
+      });
+    }
+  }
+
+  #begin(): void {
+    const session = this.#session;
+    if (session.output === null) return;
     const { tails } = this.#ports;
+    const known = new Map<number, ShardPlace>();
+    for (const tail of tails.tails()) if (session.reset(tail)) known.set(tail.key, tail);
     const stored = session.stored;
     const isUncertain = stored.doubtful;
     const starts = isUncertain ? [...this.#starts(), ...this.#youngerShards()] : [];
-    const awaited = standIns(stored, (key) => tails.tailOf(key) !== undefined, starts);
+    const awaited = standIns(stored, (key) => known.has(key), starts);
     const stoodIn = new Map(awaited.map(({ place }) => [place.key, place]));
-    const inFlight = inFlightOf(stored, (key) => tails.tailOf(key) ?? stoodIn.get(key));
+    const inFlight = inFlightOf(stored, (key) => known.get(key) ?? stoodIn.get(key));
     const skipped = inFlight.filter((message) => this.#isSkipped(message));
     const kept = inFlight.filter((message) => !this.#isSkipped(message));
     // Nothing is suspected where nothing is skipped.

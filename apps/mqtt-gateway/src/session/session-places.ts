@@ -49,6 +49,14 @@ export function standIns(
   return [...found.values()];
 }
 
+/** What stands in for a tail while it is asked where the epochs of the session's rows ended (X4). */
+export function standInFor(stored: StoredPlaces, tail: ShardPlace): AwaitedPlace<ShardPlace> {
+  const { streamId, shard, key, leaderEpoch } = tail;
+  const [known] = standIns(stored, (other) => other !== key);
+  const place = { streamId, shard, key, leaderEpoch, nextOffset: 0, deliveredBelow: 0 };
+  return known ?? { place, committed: null };
+}
+
 /** What the last connection had in flight, in the places of this gateway. */
 export function inFlightOf(
   stored: StoredPlaces,

@@ -95,12 +95,23 @@ export class Outbound<P extends Place> {
 
   /** Its places are known: reads on from each. */
   resumed({ places, inFlight, isUncertain, awaited }: Resumption<P>): void {
-    this.#reading.resumed(awaited.map(({ place }) => place.key));
-    for (const { place, committed } of awaited) this.#knows(place, committed);
+    this.#reading.resumed();
+    for (const place of awaited) this.awaitPlace(place);
     this.#wasUncertain = isUncertain;
     if (inFlight.length > 0) this.#handover = new Handover(this.window, inFlight);
     this.#departures.restored(inFlight);
     for (const place of places) this.begin(place);
+  }
+
+  /** The place of one shard is still to be found out: until {@link begin} nothing of it is live. */
+  awaitPlace({ place, committed }: AwaitedPlace<P>): void {
+    this.#reading.awaitPlace(place.key);
+    this.#knows(place, committed);
+  }
+
+  /** Whether where the session stands in a shard is not known yet. */
+  awaits(key: number): boolean {
+    return this.#reading.awaits(key);
   }
 
   /** The place of one shard is known. */

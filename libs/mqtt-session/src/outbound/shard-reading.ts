@@ -40,10 +40,14 @@ export class ShardReading<P extends Place> {
     this.#isResuming = true;
   }
 
-  /** Every place that could be told was told; `awaited` are the shards that are still to come. */
-  resumed(awaited: Iterable<number> = []): void {
+  /** Every place that could be told was told; see {@link awaitPlace} for those that are still to come. */
+  resumed(): void {
     this.#isResuming = false;
-    for (const key of awaited) (this.#awaited ??= new Set()).add(key);
+  }
+
+  /** Where the session stands in a shard is to be found out first: nothing of it is live. */
+  awaitPlace(key: number): void {
+    (this.#awaited ??= new Set()).add(key);
   }
 
   /** Whether there are shards where the session does not know its place. */

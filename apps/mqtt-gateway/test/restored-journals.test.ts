@@ -1,0 +1,179 @@
+// A journal comes back with an older state than sessions have seen: what their rows say beyond the end of its leader epoch is
+// reset to that end (rules X4, I5).
+
+import type { IPublishPacket } from 'mqtt-packet';
+import type { Gateway } from '../src/gateway.ts';
+import {
+  RawClient,
+  RecordingLog,
+  portOf,
+  start,
+  startGateway,
+  until,
+  type Running,
+} from './running-gateway.ts';
+
+const durable = { clean: false, properties: { sessionExpiryInterval: 600 } };
+
+let running: Running;
+/** Starts behind the restore: the tails of the first one have seen what is gone. */
+let next: Gateway | undefined;
+const clients: RawClient[] = [];
+
+const client = (gateway: Gateway): RawClient => {
+  const made = new RawClient(portOf(gateway.addresses.mqtt), 5);
+  clients.push(made);
+  return made;
+};
+
+beforeEach(async () => {
+  running = await start();
+});
+
+afterEach(async () => {
+  for (const each of clients.splice(0)) each.close();
+  await next?.stop();
+  next = undefined;
+  await running.stop();
+});
+
+const publishes = (device: RawClient): IPublishPacket[] =>
+  device.received.filter((packet) => packet.cmd === 'publish');
+
+let lastPublisher = 0;
+
+/** One batch for each payload. */
+const publishAll = async (gateway: Gateway, payloads: readonly string[]): Promise<void> => {
+  const publisher = client(gateway);
+  await publisher.connect(`pub-${++lastPublisher}`);
+  for (const [index, payload] of payloads.entries()) {
+    publisher.publish('d/1', payload, 1, index + 1);
+    await until(() => publisher.received.filter(({ cmd }) => cmd === 'puback').length === index + 1);
+  }
+  publisher.close();
+};
+
+const leave = async (device: RawClient): Promise<void> => {
+  device.send({ cmd: 'disconnect' });
+  await until(() => running.meta.calls.includes('release dev'), 'released');
+};
+
+/** A session that has been sent three messages, of which the client acknowledged `acknowledged`. */
+const served = async (acknowledged: number): Promise<void> => {
+  const device = client(running.gateway);
+  await device.connect('dev', durable);
+  await device.subscribe('d/#', 1);
+  await publishAll(running.gateway, ['a', 'b', 'c']);
+  await until(() => device.payloads().length === 3);
+  const { window } = running.gateway.serving!.directory.get('default', 'dev')!.machine.ledger;
+  for (const { messageId } of publishes(device).slice(0, acknowledged))
+    device.send({ cmd: 'puback', messageId: messageId!, reasonCode: 0 });
+  await until(() => window.size === 3 - acknowledged);
+  await leave(device);
+};
+
+/** Only 'a' is left of stream 1. */
+const restore = async (): Promise<Gateway> => {
+  running.journal.setBack(1, 0, 1);
+  next = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-2']);
+  return next;
+};
+
+test('X4, I5: a session that had read beyond the end gets what was appended there since', async () => {
+  await served(3);
+  const gateway = await restore();
+  await publishAll(gateway, ['x', 'y']);
+  const device = client(gateway);
+  expect((await device.connect('dev', durable)).sessionPresent).toBe(true);
+  await until(() => device.payloads().length === 2);
+  await publishAll(gateway, ['z']);
+  await until(() => device.payloads().length === 3);
+  expect(device.payloads()).toEqual(['x', 'y', 'z']);
+  expect(gateway.counters.resetPlaces).toBe(1);
+});
+
+test('X4, N6: what was in flight and is gone is not owed: its place holds another message now', async () => {
+  await served(0);
+  const gateway = await restore();
+  await publishAll(gateway, ['x', 'y']);
+  const device = client(gateway);
+  await device.connect('dev', durable);
+  await until(() => device.payloads().length === 3);
+  expect(publishes(device).map(({ payload, dup }) => [payload.toString(), dup])).toEqual([
+    ['a', true],
+    ['x', false],
+    ['y', false],
+  ]);
+});
+
+test('X4: a start vector beyond the end is reset as well', async () => {
+  await publishAll(running.gateway, ['a', 'b', 'c']);
+  const first = client(running.gateway);
+  await first.connect('dev', durable);
+  await first.subscribe('d/#', 1);
+  await leave(first);
+  const gateway = await restore();
+  await publishAll(gateway, ['x', 'y', 'z']);
+  const device = client(gateway);
+  await device.connect('dev', durable);
+  await until(() => device.payloads().length === 3);
+  expect(device.payloads()).toEqual(['x', 'y', 'z']);
+});
+
+test('X4: an epoch that is over is asked for once, and a session within it stays where it was', async () => {
+  await served(3);
+  running.journal.setBack(1, 0, 3);
+  next = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-2']);
+  await publishAll(next, ['x']);
+  for (let round = 1; round <= 2; round++) {
+    const device = client(next);
+    await device.connect('dev', durable);
+    await until(() => device.payloads().length === 1);
+    expect(device.payloads()).toEqual(['x']);
+    device.close();
+    await until(() => next!.serving!.directory.get('default', 'dev') === undefined, 'gone');
+  }
+  expect(running.journal.epochQuestions).toEqual(['0/1']);
+  expect(next.counters.resetPlaces).toBe(0);
+});
+
+test('N5, N7: a leader that does not say holds up its shard alone, and is asked until it does', async () => {
+  await served(3);
+  running.journal.refusesEpochQuestions = true;
+  const gateway = await restore();
+  await publishAll(gateway, ['x', 'y']);
+  const device = client(gateway);
+  await device.connect('dev', durable);
+  await until(() => running.journal.epochQuestions.length > 2, 'asked again');
+  expect(device.payloads()).toEqual([]);
+  running.journal.refusesEpochQuestions = false;
+  await until(() => device.payloads().length === 2);
+  await publishAll(gateway, ['z']);
+  await until(() => device.payloads().length === 3);
+  expect(device.payloads()).toEqual(['x', 'y', 'z']);
+});
+
+test('X4: a client that leaves before the leader says keeps its rows, epochs included', async () => {
+  await served(1);
+  const row = (): unknown => {
+    const { cursors, outbound } = running.meta.sessions.get('dev')!;
+    return [cursors.map(({ position }) => position), outbound.map(({ position }) => position)];
+  };
+  const before = row();
+  running.journal.refusesEpochQuestions = true;
+  const gateway = await restore();
+  const hasty = client(gateway);
+  await hasty.connect('dev', durable);
+  await until(() => running.journal.epochQuestions.length > 2, 'asked again');
+  const released = (): number => running.meta.calls.filter((call) => call === 'release dev').length;
+  const releases = released();
+  hasty.send({ cmd: 'disconnect' });
+  await until(() => released() > releases, 'released');
+  expect(row()).toEqual(before);
+  running.journal.refusesEpochQuestions = false;
+  await publishAll(gateway, ['x', 'y']);
+  const device = client(gateway);
+  await device.connect('dev', durable);
+  await until(() => device.payloads().length === 2);
+  expect(device.payloads()).toEqual(['x', 'y']);
+});
