@@ -147,6 +147,17 @@ describe('Fetch', () => {
     expect(response.responses[0]?.partitions[0]?.errorCode).toBe(KAFKA_ERRORS[error]);
   });
 
+  test('KIP-320, X4: a consumer that read beyond the end of its epoch hears where that is, at once', async () => {
+    running.meta.add('t');
+    running.journal.diverging = { leaderEpoch: 2, endOffset: 7 };
+    const asked = request([{ topic: 't' }], { maxWaitMs: 60_000, minBytes: 1 });
+    const { responses } = await client.call(FETCH, 12, asked);
+    expect(responses[0]?.partitions[0]).toMatchObject({
+      errorCode: KAFKA_ERRORS.NONE,
+      divergingEpoch: { epoch: 2, endOffset: 7 },
+    });
+  });
+
   test('zstd is not given to clients below version 10, which would take it for damage (KIP-110)', async () => {
     const { streamId } = running.meta.add('t');
     await append(streamId, batchOf(['plain']));

@@ -42,6 +42,8 @@ export class FakeJournal implements JournalPort {
   /** Fails the next appends, or the reads, with this. */
   produceError: BrokerError | undefined;
   fetchError: BrokerError | undefined;
+  /** Where the epoch of each consumer's last record ended, if that is before it. */
+  diverging: FetchSectionResult['diverging'];
   queryError: BrokerError | undefined;
   /** What is read comes in pieces of so many bytes, wherever a batch ends. */
   pieceBytes = Infinity;
@@ -113,7 +115,7 @@ export class FakeJournal implements JournalPort {
     };
     const attempt = (): void => {
       const sizeBytes = read().reduce((sum, result) => sum + result.sizeBytes, 0);
-      const failed = read().some(({ error }) => error !== undefined);
+      const failed = read().some(({ error, diverging }) => (error ?? diverging) !== undefined);
       if (failed || sizeBytes >= request.minBytes) done();
     };
     this.#waiting.add(attempt);
@@ -158,7 +160,7 @@ export class FakeJournal implements JournalPort {
         logStartOffset: shard.startOffset,
         leaderEpoch: 3,
         aborted: [],
-        diverging: undefined,
+        diverging: this.diverging,
       };
     });
   }
