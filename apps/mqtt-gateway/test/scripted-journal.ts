@@ -396,6 +396,7 @@ export class ScriptedJournal {
         nextOffset: BigInt(records >= read.maxRecords ? next : Math.max(next, to)),
         sizeBytes,
         highWatermark: BigInt(stored.nextOffset),
+        leaderEpoch: this.leaderEpoch,
       });
     });
     this.#write(gateway, {

@@ -193,6 +193,8 @@ export class BacklogReads {
       this.#failed(session, reading, new BrokerError('unavailable', 'the journal is behind'));
       return;
     }
+    // The tail may not have come to where this leader began.
+    session.servedBy(reading.place.key, result.leaderEpoch);
     reading.answered(result);
     this.#want(session);
   }

@@ -51,6 +51,8 @@ export interface LaggingSession extends OwedSession {
   owedOffsets(place: ShardPlace, count: number): number[];
   /** Topic filters to read the index for. */
   filters(): readonly string[];
+  /** What it reads of a shard now comes from the leader of this epoch. */
+  servedBy(shardKey: number, leaderEpoch: number): void;
   /** The shard is gone: nothing of it is owed any more. */
   shardGone(place: ShardPlace): void;
   /** The session follows the shard live from now on. */

@@ -81,6 +81,8 @@ export class ClientSession implements LaggingSession, LiveSession {
   stored = NOTHING_STORED;
   /** How far its rows reach; shards leave when they are known to lie within their epochs. */
   readonly #reach = new KeptReach();
+  /** By shard the youngest leader that is known to have had everything below its place there. */
+  readonly #servedBy = new Map<number, number>();
   /** Shards where the ends of epochs are asked for: their offsets may name other records by now. */
   readonly #unsure = new Set<number>();
   readonly #connection: ServingConnection;
@@ -206,6 +208,7 @@ export class ClientSession implements LaggingSession, LiveSession {
 
   shardGone(tail: ShardPlace): void {
     this.#reach.forget(tail.key);
+    this.#servedBy.delete(tail.key);
     this.#unsure.delete(tail.key);
     this.outbound.forget(tail.key);
   }
@@ -213,16 +216,29 @@ export class ClientSession implements LaggingSession, LiveSession {
   /** It comes back with these rows. */
   keep(stored: StoredPlaces): void {
     this.stored = stored;
-    for (const { streamId, shard, leaderEpoch, offset, sentBelow } of stored.cursors)
-      this.#reach.add(shardKeyOf(streamId, shard), leaderEpoch, Math.max(offset, sentBelow));
-    for (const { streamId, shard, leaderEpoch, offset } of stored.outbound)
-      this.#reach.add(shardKeyOf(streamId, shard), leaderEpoch, offset + 1);
+    for (const cursor of stored.cursors) this.#keepPlace(cursor, Math.max(cursor.offset, cursor.sentBelow));
+    for (const message of stored.outbound) this.#keepPlace(message, message.offset + 1);
   }
 
   /** As {@link keep}, of a start vector. */
   keepStarts(starts: Iterable<StartOffset>): void {
-    for (const { streamId, shard, leaderEpoch, offset } of starts)
-      this.#reach.add(shardKeyOf(streamId, shard), leaderEpoch, offset);
+    for (const start of starts) this.#keepPlace(start, start.offset);
+  }
+
+  #keepPlace({ streamId, shard, leaderEpoch }: StartOffset, below: number): void {
+    const key = shardKeyOf(streamId, shard);
+    this.#reach.add(key, leaderEpoch, below);
+    this.servedBy(key, leaderEpoch);
+  }
+
+  servedBy(key: number, leaderEpoch: number): void {
+    if (leaderEpoch > (this.#servedBy.get(key) ?? -1)) this.#servedBy.set(key, leaderEpoch);
+  }
+
+  /** A place of a shard as its row. The tail may be behind it, and then knows of older leaders only (X4). */
+  rowOf({ streamId, shard, key, leaderEpoch }: ShardPlace, offset: number): StartOffset {
+    const servedBy = this.#servedBy.get(key) ?? leaderEpoch;
+    return { streamId, shard, leaderEpoch: Math.max(servedBy, leaderEpoch), offset };
   }
 
   /** Tails that are not known when a session is resumed it joins where they begin (N5). */

@@ -7,7 +7,6 @@ import type { SessionStore } from '../store/session-store.ts';
 import type { Client } from './client.ts';
 import type { ClientSession } from './client-session.ts';
 import type { SessionDirectory } from './session-directory.ts';
-import { rowOf } from './session-places.ts';
 
 /** What committing needs of the gateway. */
 export interface CommitPorts extends Turns {
@@ -54,7 +53,7 @@ export class CursorCommits {
     const moved = outbound.takeMovedCursors();
     if (moved.length === 0) return;
     this.#underWay.add(session);
-    const cursors = moved.map(({ place, offset }) => ({ ...rowOf(place, offset), sentBelow: 0 }));
+    const cursors = moved.map(({ place, offset }) => ({ ...session.rowOf(place, offset), sentBelow: 0 }));
     this.#ports.store.commit(changes, cursors, (error) => {
       this.#underWay.delete(session);
       if (error === undefined) return;

@@ -10,7 +10,6 @@ import type { SessionStore } from '../store/session-store.ts';
 import type { Client } from './client.ts';
 import { removeRoutes, type FilterRoutes } from './filter-routes.ts';
 import { sessionName, type SessionDirectory } from './session-directory.ts';
-import { rowOf } from './session-places.ts';
 
 /** What the next owner needs to know; until the session knows its places, what it was told itself. */
 export function placesOf(session: ClientSession): StoredPlaces {
@@ -20,12 +19,12 @@ export function placesOf(session: ClientSession): StoredPlaces {
   const inFlight = new Map<number, ShardPlace>();
   for (const { packetId, qos, state, place, offset } of session.ledger.entries()) {
     const departures = sending.departuresOf(place, offset);
-    outbound.push({ packetId, qos, state, departures, ...rowOf(place, offset) });
+    outbound.push({ packetId, qos, state, departures, ...session.rowOf(place, offset) });
     inFlight.set(place.key, place);
   }
   const cursors = sending.cursors().map(({ place, offset }): StoredCursor => {
     const sentBelow = inFlight.has(place.key) ? sending.sentBelow(place) : 0;
-    return { ...rowOf(place, offset), sentBelow };
+    return { ...session.rowOf(place, offset), sentBelow };
   });
   return { cursors, outbound, doubtful: sending.isUncertain };
 }

@@ -72,8 +72,3 @@ export function inFlightOf(
 export function placesAfterCrash({ cursors }: StoredPlaces): StoredPlaces {
   return { cursors: cursors.map((cursor) => ({ ...cursor, sentBelow: 0 })), outbound: [], doubtful: true };
 }
-
-/** A cursor as its row. */
-export function rowOf({ streamId, shard, leaderEpoch }: ShardPlace, offset: number) {
-  return { streamId, shard, leaderEpoch, offset };
-}

@@ -32,12 +32,17 @@ export function startOf(starts: StartVector, placeKey: number): number {
  */
 export function startsOfNew(
   activeFrom: StartVector,
-  placeOf: (key: number) => Place | undefined,
+  placeOf: (key: number) => (Place & Pick<StartOffset, 'leaderEpoch'>) | undefined,
 ): Map<number, StartOffset> {
   const starts = new Map<number, StartOffset>();
   for (const [key, start] of activeFrom) {
-    const offset = Math.max(start.offset, placeOf(key)?.nextOffset ?? 0);
-    starts.set(key, { ...start, offset });
+    const { nextOffset = 0, leaderEpoch = -1 } = placeOf(key) ?? {};
+    // A tail that is ahead may be so under a younger leader, of whose epoch what it has come to is.
+    starts.set(key, {
+      ...start,
+      leaderEpoch: Math.max(start.leaderEpoch, leaderEpoch),
+      offset: Math.max(start.offset, nextOffset),
+    });
   }
   return starts;
 }

@@ -5,7 +5,7 @@ import {
   type StartOffset,
 } from '../../src/outbound/start-positions.ts';
 
-const place = { key: 7, nextOffset: 50, deliveredBelow: 50 };
+const place = { key: 7, leaderEpoch: 3, nextOffset: 50, deliveredBelow: 50 };
 const start = (offset: number): StartOffset => ({ streamId: 1, shard: 0, leaderEpoch: 3, offset });
 const made = (offset: number | undefined, createdAtRevision = 5) => ({
   starts: offset === undefined ? new Map<number, StartOffset>() : new Map([[7, start(offset)]]),
@@ -25,6 +25,13 @@ describe('X3: where a new subscription starts', () => {
       [7, start(50)],
       [8, start(9)],
     ]);
+  });
+
+  test('X4: under the leader of both that is younger, whose epoch has it', () => {
+    const under = (leaderEpoch: number) =>
+      startsOfNew(new Map([[7, start(40)]]), () => ({ ...place, leaderEpoch })).get(7);
+    expect(under(4)).toEqual({ ...start(50), leaderEpoch: 4 });
+    expect(under(2)).toEqual(start(50));
   });
 
   test('a shard that the vector does not name has no lower end', () => {

@@ -41,6 +41,7 @@ export class ScriptedLog {
 /** The tail of one shard on one gateway, and the ring of what it brought. */
 export class SimulatedTail implements Place {
   readonly key: number;
+  readonly leaderEpoch = 1;
   nextOffset: number;
   ringStart: number;
   /** Offsets that the tail brought: what a filter of the gateway matched when they passed. */
