@@ -7,10 +7,11 @@ import path from 'node:path';
 import { meetNeed } from '@robustmq/e2e/needs';
 import { SUITES } from '@robustmq/e2e/suites';
 import { buildStaleApps, repositoryRoot } from '@robustmq/testkit/cluster';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 
 import { runCommand } from '../test/command.ts';
 import { readJestFile } from '../test/jest-results.ts';
+import { isWanted, scaleOf } from './selection.ts';
 import { brokenResult, isGood, nightlyLine, resultOf, summaryOf, type NightlyResult } from './summary.ts';
 
 const DEFAULT_SCALE = 20;
@@ -18,13 +19,19 @@ const LIMIT_PER_STEP_MS = 6 * 60 * 60_000;
 
 const command = new Command('npm run test:nightly --')
   .description('Runs simulations over more seeds and fault suites over more rounds than npm test does.')
-  .option('--scale <n>', 'how many times the seeds and rounds of npm test', String(DEFAULT_SCALE))
+  .option('--scale <n>', 'how many times the seeds and rounds of npm test', parseScale, DEFAULT_SCALE)
   .option('--only <words>', 'only files whose path holds one of these comma-separated words')
   .parse();
-const options = command.opts<{ scale: string; only?: string }>();
+const options = command.opts<{ scale: number; only?: string }>();
+const scale = String(options.scale);
 const root = repositoryRoot();
-const words = options.only?.split(',');
-const wanted = (file: string): boolean => words === undefined || words.some((word) => file.includes(word));
+const wanted = (file: string): boolean => isWanted(file, options.only);
+
+function parseScale(text: string): number {
+  const parsed = scaleOf(text);
+  if (parsed === undefined) throw new InvalidArgumentError('a number greater than 0 is expected');
+  return parsed;
+}
 
 /** Test files that run simulations: they are named so. */
 function simulations(): string[] {
@@ -37,7 +44,7 @@ function simulations(): string[] {
 
 /** Suites of the e2e package that take rounds of faults. */
 function faultSuites(): (typeof SUITES)[number][] {
-  return SUITES.filter(({ file }) => /^chaos\/(kill|pause|power-cut)/.test(file) && wanted(file));
+  return SUITES.filter(({ file }) => /^chaos\/(kill|pause|power-cut)/.test(file) && wanted(`e2e/${file}`));
 }
 
 async function runJest(
@@ -113,19 +120,19 @@ async function nightly(): Promise<void> {
   for (const file of simulations()) {
     const packageFolder = file.startsWith('e2e/') ? 'e2e' : file.split('/').slice(0, 2).join('/');
     const inPackage = path.relative(packageFolder, file);
-    add(await runJest(packageFolder, inPackage, { SIMULATION_SCALE: options.scale }));
+    add(await runJest(packageFolder, inPackage, { SIMULATION_SCALE: scale }));
   }
   for (const suite of faultSuites()) {
-    const variables = { FAULT_SCALE: options.scale };
+    const variables = { FAULT_SCALE: scale };
     const missing = await prepared(suite, say);
     if (missing === undefined) add(await runJest('e2e', suite.file, variables));
-    else add(brokenResult(suite.file, missing, againLine('e2e', suite.file, variables)));
+    else add(brokenResult(`e2e/${suite.file}`, missing, againLine('e2e', suite.file, variables)));
   }
   const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
     cwd: root,
     encoding: 'utf8',
   }).trim();
-  for (const line of summaryOf(results, commit, options.scale)) say(line);
+  for (const line of summaryOf(results, commit, scale)) say(line);
   process.exitCode = isGood(results) ? 0 : 1;
 }
 

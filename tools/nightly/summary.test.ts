@@ -50,6 +50,8 @@ test('a run is good only if jest ended well, a test passed and something was cou
     ['jest wrote nothing', { ok: true, results: undefined }, 'what jest said'],
     ['no test ran', { results: { passed: 0, failed: 0, skipped: 2, failures: [] } }, 'what jest said'],
     ['nothing was counted', { counts: '' }, 'not one seed or round was counted'],
+    ['what was counted is no number', { counts: 'NaN\n' }, 'not one seed or round was counted'],
+    ['less than nothing was counted', { counts: '-400\n' }, 'not one seed or round was counted'],
   ];
   for (const [why, change, failure] of bad) {
     const result = resultOf({ ...RUN, ...change });

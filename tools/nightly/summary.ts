@@ -34,7 +34,8 @@ export function resultOf({ file, durationMs, again, ok, output, results, counts 
   const passed = results?.passed ?? 0;
   const failures = [...(results?.failures ?? [])];
   if (failures.length === 0 && (!ok || passed === 0)) failures.push(output.slice(-KEPT_CHARACTERS));
-  if (failures.length === 0 && counted === 0) failures.push('not one seed or round was counted');
+  // Not a number either: what a suite counted is no count.
+  if (failures.length === 0 && !(counted > 0)) failures.push('not one seed or round was counted');
   const failed = Math.max(results?.failed ?? 0, failures.length > 0 ? 1 : 0);
   return { file, counted, passed, failed, durationMs, failures, again };
 }
