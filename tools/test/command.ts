@@ -1,8 +1,9 @@
 // Runs one command of a check with a time limit, keeping its output for the report.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 
 const KEPT_OUTPUT_CHARACTERS = 200_000;
 const KILL_AFTER_MS = 5_000;
+const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** What came out of a command. */
 export interface CommandResult {
@@ -20,7 +21,10 @@ export interface CommandOptions {
   readonly onLine?: (line: string) => void;
 }
 
-/** Runs a command to its end; never throws. Past the limit its whole process group ends, and the result is not ok. */
+/**
+ * Runs a command to its end; never throws. Past the limit its whole process group ends, and the result is not ok. A signal
+ * that ends this process ends the group first: it is no part of a terminal's, and would go on alone.
+ */
 export function runCommand(
   command: string,
   args: readonly string[],
@@ -48,11 +52,15 @@ export function runCommand(
       if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
         process.kill(-child.pid, signal);
     };
-    const timer = setTimeout(() => {
-      timedOut = true;
+    const endGroup = (): void => {
       signalGroup('SIGTERM');
       setTimeout(signalGroup, KILL_AFTER_MS, 'SIGKILL').unref();
+    };
+    const timer = setTimeout(() => {
+      timedOut = true;
+      endGroup();
     }, options.timeoutMs);
+    endTogether(child, endGroup);
     child.stdout.on('data', take);
     child.stderr.on('data', take);
     const finish = (ok: boolean, remark: string): void => {
@@ -68,10 +76,21 @@ export function runCommand(
     child.once('close', (code) => {
       finish(code === 0, '');
     });
-    const onInterrupt = (): void => {
-      signalGroup('SIGTERM');
-    };
-    process.once('SIGINT', onInterrupt);
-    child.once('close', () => process.off('SIGINT', onInterrupt));
   });
+}
+
+/** A signal to end is for the whole run: first the command ends, then this process as it would have without one. */
+function endTogether(child: ChildProcess, endCommand: () => void): void {
+  let told: NodeJS.Signals | undefined;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    told = signal;
+    endCommand();
+  };
+  for (const signal of END_SIGNALS) process.on(signal, onSignal);
+  const ended = (): void => {
+    for (const signal of END_SIGNALS) process.off(signal, onSignal);
+    if (told !== undefined) process.kill(process.pid, told);
+  };
+  child.once('exit', ended);
+  child.once('error', ended);
 }
