@@ -26,6 +26,8 @@ const words = options.only?.split(',');
 const steps = [...staticSteps(root), unitStep(root), buildStep(), ...suiteSteps(root)].filter(
   (step) => words === undefined || words.some((word) => step.name.includes(word)),
 );
+if (steps.length === 0)
+  command.error(`error: no step has one of these in its name: ${options.only ?? ''}; --list names the steps`);
 if (options.list === true) for (const step of steps) say(step.name);
 else await runAll();
 
