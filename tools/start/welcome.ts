@@ -24,7 +24,7 @@ export function welcome(cluster: Cluster, password: FirstPassword, onLoopback: b
 
 Try in two other terminals:
 
-  kcat -b ${kafka.address('kafka')} -t orders -P <<< 'from Kafka'
+  echo 'from Kafka' | kcat -b ${kafka.address('kafka')} -t orders -P
   mosquitto_sub ${broker} -t orders -v
   mosquitto_pub ${broker} -t orders -q 1 -m 'from MQTT'
   kcat -b ${kafka.address('kafka')} -t orders -C -e
