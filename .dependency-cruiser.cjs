@@ -82,7 +82,7 @@ module.exports = {
       name: 'testing-is-for-tests',
       comment: 'The second door of a package: what only tests of other packages need of it.',
       severity: 'error',
-      from: { path: '^(libs/(?!testkit/)|apps/|tools/)[^/]+/src/' },
+      from: { path: '^((libs/(?!testkit/)|apps/)[^/]+/src/|tools/(?!.*\\.test\\.ts$))' },
       to: { path: '^libs/[^/]+/src/testing\\.ts$' },
     },
     {

@@ -5,7 +5,7 @@ export { answersOk, waitUntil } from './conditions.ts';
 export { claimDataFolder } from './data-folder.ts';
 export { LOOPBACK_DEFAULTS } from './loopback-defaults.ts';
 export { ManagedProcess, type RestartPolicy } from './managed-process.ts';
-export { type Counts, ONE_OF_EACH, type PlanOptions, portOption } from './plan.ts';
+export { ONE_OF_EACH, type PlanOptions, portOption } from './plan.ts';
 export { FreePorts } from './ports.ts';
 export { buildStaleApps, repositoryRoot } from './repository.ts';
 export { SERVICE_FACTS, type ServiceName, SERVICES } from './service.ts';
