@@ -8,8 +8,11 @@ import { SECTION_RECORDS, sectionBody } from '../write/sections.ts';
 const MAGIC = 0x524d5242;
 const VERSION = 1;
 const HEADER_BYTES = 8;
-/** Every shard of a directory may be quarantined, and a process has a thousand descriptors. */
-const MAX_OPEN_FILES = 64;
+/**
+ * Bytes that are gathered before they are written: shards take turns in the log, every one of a directory may be quarantined,
+ * and to open and sync a file per record would keep a journal from starting for long.
+ */
+const GATHERED_BYTES = 16 * 1024 * 1024;
 
 /** Where {@link rescue} works, and for whom. */
 export interface RescueOptions {
@@ -29,41 +32,63 @@ export function rescueFile(firstSequence: number): string {
  */
 export async function rescue(recovery: CommitLogRecovery, options: RescueOptions): Promise<void> {
   const { disk, directoryOf, isQuarantined } = options;
-  const sizes = new Map<string, number>();
-  const open = new Map<string, DiskFile>();
-  const fileIn = async (directory: string): Promise<DiskFile> => {
-    const known = open.get(directory);
-    if (known !== undefined) return known;
-    const [oldest] = open;
-    if (oldest !== undefined && open.size >= MAX_OPEN_FILES) {
-      open.delete(oldest[0]);
-      await finish(oldest[1]);
-    }
-    const file = sizes.has(directory)
-      ? disk.open(`${directory}/${rescueFile(recovery.firstSequence)}`)
-      : begin(disk, directory, recovery.firstSequence);
-    open.set(directory, file);
-    return file;
-  };
+  const gathered = new Gathered(disk, recovery.firstSequence);
   for (const frame of recovery.frames()) {
     for (const section of frame.sections) {
       const { kind, key, subKey, damaged } = section;
       if (kind !== SECTION_RECORDS || damaged || !isQuarantined(key, subKey)) continue;
-      const directory = directoryOf(key, subKey);
-      const file = await fileIn(directory);
-      const sizeBytes = sizes.get(directory) ?? HEADER_BYTES;
-      const batches = sectionBody(section);
-      file.write(batches, sizeBytes);
-      sizes.set(directory, sizeBytes + batches.length);
+      gathered.add(directoryOf(key, subKey), sectionBody(section));
+      if (gathered.sizeBytes >= GATHERED_BYTES) await gathered.write();
     }
   }
-  for (const file of open.values()) await finish(file);
-  for (const directory of sizes.keys()) await disk.syncDirectory(directory);
+  await gathered.write();
+  for (const directory of gathered.directories()) await disk.syncDirectory(directory);
 }
 
-async function finish(file: DiskFile): Promise<void> {
-  await file.sync();
-  file.close();
+/** Records on their way into the rescue files; one of these is open at a time. */
+class Gathered {
+  readonly #disk: Disk;
+  readonly #firstSequence: number;
+  /** Sizes of the files that were begun, by directory. */
+  readonly #written = new Map<string, number>();
+  readonly #waiting = new Map<string, Buffer[]>();
+  sizeBytes = 0;
+
+  constructor(disk: Disk, firstSequence: number) {
+    this.#disk = disk;
+    this.#firstSequence = firstSequence;
+  }
+
+  /** Copies the batches: they are a view of a frame, which may be large and go on with those of others. */
+  add(directory: string, batches: Buffer): void {
+    const waiting = this.#waiting.get(directory);
+    if (waiting === undefined) this.#waiting.set(directory, [Buffer.from(batches)]);
+    else waiting.push(Buffer.from(batches));
+    this.sizeBytes += batches.length;
+  }
+
+  /** Adds to each file what waits for it; durable when it resolves, but for the names of new files. */
+  async write(): Promise<void> {
+    for (const [directory, batches] of this.#waiting) {
+      const sizeBytes = this.#written.get(directory);
+      const file =
+        sizeBytes === undefined
+          ? begin(this.#disk, directory, this.#firstSequence)
+          : this.#disk.open(`${directory}/${rescueFile(this.#firstSequence)}`);
+      const bytes = Buffer.concat(batches);
+      file.write(bytes, sizeBytes ?? HEADER_BYTES);
+      await file.sync();
+      file.close();
+      this.#written.set(directory, (sizeBytes ?? HEADER_BYTES) + bytes.length);
+    }
+    this.#waiting.clear();
+    this.sizeBytes = 0;
+  }
+
+  /** Where there is a file by now. */
+  directories(): Iterable<string> {
+    return this.#written.keys();
+  }
 }
 
 function begin(disk: Disk, directory: string, firstSequence: number): DiskFile {
