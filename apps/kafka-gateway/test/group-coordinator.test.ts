@@ -2,21 +2,26 @@
 import { DEFAULT_GROUP_CONFIG } from '@robustmq/kafka-group/testing';
 import { RateLimitedLog } from '@robustmq/telemetry';
 import { VirtualClock } from '@robustmq/testkit';
-import { GroupCoordinator } from '../src/groups/group-coordinator.ts';
+import { GroupCoordinator, type OwnedGroup } from '../src/groups/group-coordinator.ts';
+import { MemberMemory } from '../src/groups/member-memory.ts';
 import { FakeGroupStore } from './fakes/fake-meta.ts';
 
 const quiet = (): void => undefined;
 
+const KiB = 1024;
+
+let clock: VirtualClock;
 let store: FakeGroupStore;
 let coordinator: GroupCoordinator;
 beforeEach(() => {
-  const clock = new VirtualClock();
+  clock = new VirtualClock();
   store = new FakeGroupStore();
   coordinator = new GroupCoordinator({
     store,
     selfNodeId: 'kafka-1',
     config: DEFAULT_GROUP_CONFIG,
     maxGroups: 10,
+    memory: new MemberMemory(100 * KiB),
     log: new RateLimitedLog({ debug: quiet, info: quiet, warn: quiet }),
     timers: clock,
     nowMs: () => clock.monotonicMs(),
@@ -38,4 +43,38 @@ test('F1: a claim that was asked for before the lease ended is not used after it
   expect(await late).toBe('NOT_COORDINATOR');
   expect(coordinator.groupCount).toBe(0);
   expect(await coordinator.open('g', true)).toMatchObject({ coordinatorEpoch: 2 });
+});
+
+/** What a new member that brings so much hears. */
+async function join(groupId: string, metadataBytes: number): Promise<string> {
+  const owned = (await coordinator.open(groupId, true)) as OwnedGroup;
+  const request = {
+    memberId: '',
+    groupInstanceId: null,
+    clientId: 'c',
+    clientHost: '/127.0.0.1',
+    sessionTimeoutMs: 10_000,
+    rebalanceTimeoutMs: 300_000,
+    protocolType: 'consumer',
+    protocols: [{ name: 'range', metadata: Buffer.alloc(metadataBytes) }],
+    requireKnownMemberId: false,
+    supportSkippingAssignment: true,
+    newMemberId: `member-of-${groupId}`,
+  };
+  const joining = coordinator.join(owned, request, new AbortController().signal);
+  await clock.advance(DEFAULT_GROUP_CONFIG.initialRebalanceDelayMs);
+  coordinator.tick();
+  return (await joining).error;
+}
+
+test('I8: members of all groups together hold no more than the limit, small ones twice that, until they are gone', async () => {
+  expect(await join('a', 60 * KiB)).toBe('NONE');
+  expect(await join('b', 60 * KiB)).toBe('COORDINATOR_NOT_AVAILABLE');
+  expect(await join('b', 30 * KiB)).toBe('NONE');
+  expect(await join('c', 15 * KiB)).toBe('NONE');
+  expect(await join('d', 20 * KiB)).toBe('COORDINATOR_NOT_AVAILABLE');
+  // Nobody has asked for an assignment by then.
+  await clock.advance(400_000);
+  coordinator.tick();
+  expect(await join('b', 60 * KiB)).toBe('NONE');
 });

@@ -60,6 +60,11 @@ export class ConsumerGroup {
     return this.#group.members.size + this.#group.pendingMembers.size;
   }
 
+  /** Bytes of what members say of themselves and are assigned, and of ids that may still join. */
+  get memberBytes(): number {
+    return this.#group.memberBytes;
+  }
+
   /** JoinGroup; answered through the sink under `token`. */
   join(request: JoinRequest, token: number, nowMs: number): void {
     join(this.#group, request, token, nowMs);
@@ -90,7 +95,7 @@ export class ConsumerGroup {
   leave(identity: MemberIdentity, nowMs: number): GroupError {
     const group = this.#group;
     if (group.state === 'Dead') return 'COORDINATOR_NOT_AVAILABLE';
-    if (identity.groupInstanceId === null && group.pendingMembers.delete(identity.memberId)) {
+    if (identity.groupInstanceId === null && group.expectNoMore(identity.memberId)) {
       tryCompleteJoin(group, nowMs);
       return 'NONE';
     }
@@ -144,7 +149,7 @@ export class ConsumerGroup {
     if (group.state === 'Dead') return 'NONE';
     if (group.state !== 'Empty' || group.members.size > 0) return 'NON_EMPTY_GROUP';
     group.state = 'Dead';
-    group.pendingMembers.clear();
+    for (const memberId of [...group.pendingMembers.keys()]) group.expectNoMore(memberId);
     return 'NONE';
   }
 
@@ -196,7 +201,7 @@ export class ConsumerGroup {
   tick(nowMs: number): void {
     const group = this.#group;
     for (const [memberId, deadlineMs] of [...group.pendingMembers]) {
-      if (deadlineMs <= nowMs) group.pendingMembers.delete(memberId);
+      if (deadlineMs <= nowMs) group.expectNoMore(memberId);
     }
     const silent = [...group.members.values()].filter(({ deadlineMs }) => deadlineMs <= nowMs);
     for (const member of silent) {

@@ -29,6 +29,8 @@ export interface Member {
   /** When it is thrown out unless heard from; Infinity while a request of it waits. */
   deadlineMs: number;
   supportSkippingAssignment: boolean;
+  /** What {@link GroupState.memberBytes} has of it. */
+  countedBytes: number;
 }
 
 /** A static member that came back under a new id (KIP-345). */
@@ -73,11 +75,17 @@ export class GroupState {
   persistId = 0;
   syncPersistId: number | undefined;
   #nextPosition = 1;
+  #memberBytes = 0;
 
   constructor(groupId: string, config: GroupConfig, sink: GroupSink) {
     this.groupId = groupId;
     this.config = config;
     this.sink = sink;
+  }
+
+  /** Bytes of what members say of themselves and are assigned, and of ids that may still join. */
+  get memberBytes(): number {
+    return this.#memberBytes;
   }
 
   /** Adds a member that has just asked to join. */
@@ -101,6 +109,7 @@ export class GroupState {
       synced: false,
       deadlineMs,
       supportSkippingAssignment: request.supportSkippingAssignment,
+      countedBytes: 0,
     };
     this.insert(member);
     return member;
@@ -110,18 +119,40 @@ export class GroupState {
   insert(member: Member): void {
     this.#nextPosition = member.position + 1;
     this.members.set(member.memberId, member);
+    this.recount(member);
     if (member.groupInstanceId !== null) this.staticMembers.set(member.groupInstanceId, member.memberId);
     this.leaderId ??= member.memberId;
   }
 
   /** Removes a member and elects another leader if it led. */
   removeMember(member: Member): void {
-    this.members.delete(member.memberId);
+    if (this.members.delete(member.memberId)) this.#memberBytes -= member.countedBytes;
     const { groupInstanceId } = member;
     if (groupInstanceId !== null && this.staticMembers.get(groupInstanceId) === member.memberId) {
       this.staticMembers.delete(groupInstanceId);
     }
     if (this.leaderId === member.memberId) this.leaderId = this.members.keys().next().value ?? null;
+  }
+
+  /** Counts a member of the group again, which has changed. */
+  recount(member: Member): void {
+    const sizeBytes = sizeOf(member);
+    this.#memberBytes += sizeBytes - member.countedBytes;
+    member.countedBytes = sizeBytes;
+  }
+
+  /** An id was handed out: it may join until then. */
+  expect(memberId: string, deadlineMs: number): void {
+    this.expectNoMore(memberId);
+    this.#memberBytes += memberId.length;
+    this.pendingMembers.set(memberId, deadlineMs);
+  }
+
+  /** An id that was handed out joins, or may no more; answers whether it was one. */
+  expectNoMore(memberId: string): boolean {
+    const wasExpected = this.pendingMembers.delete(memberId);
+    if (wasExpected) this.#memberBytes -= memberId.length;
+    return wasExpected;
   }
 
   /** Gives a static member a new member id; everything else stays (KIP-345). */
@@ -206,6 +237,11 @@ export class GroupState {
     for (const { rejoined } of this.members.values()) if (!rejoined) return false;
     return true;
   }
+}
+
+function sizeOf({ memberId, clientId, protocols, assignment }: Member): number {
+  const saidBytes = protocols.reduce((sum, { name, metadata }) => sum + name.length + metadata.length, 0);
+  return memberId.length + clientId.length + saidBytes + assignment.length;
 }
 
 /** Whether two lists of protocols are the same, bytes included. */

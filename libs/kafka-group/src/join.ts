@@ -5,6 +5,9 @@ import { maybePrepareRebalance, persist, tryCompleteJoin } from './rebalance.ts'
 import { CONSUMER_PROTOCOL_TYPE, subscribedTopics } from './subscription.ts';
 import type { GroupError, JoinRequest } from './types.ts';
 
+/** Clients name a handful at most. */
+const MAX_PROTOCOLS = 32;
+
 /** Handles JoinGroup; the answer comes through the sink, now or when the rebalance completes. */
 export function join(group: GroupState, request: JoinRequest, token: number, nowMs: number): void {
   const refused = refusal(group, request);
@@ -24,6 +27,8 @@ function refusal(group: GroupState, request: JoinRequest): GroupError | undefine
   if (sessionTimeoutMs < config.minSessionTimeoutMs || sessionTimeoutMs > config.maxSessionTimeoutMs) {
     return 'INVALID_SESSION_TIMEOUT';
   }
+  // Each join asks of every protocol of every member whether all have it (N8).
+  if (request.protocols.length > MAX_PROTOCOLS) return 'INCONSISTENT_GROUP_PROTOCOL';
   if (!group.supports(request.protocolType, request.protocols)) return 'INCONSISTENT_GROUP_PROTOCOL';
   const enters = !group.members.has(request.memberId) && !isKnownInstance(group, request);
   const pending = group.pendingMembers.has(request.memberId) ? 1 : 0;
@@ -45,7 +50,7 @@ function joinNew(group: GroupState, request: JoinRequest, token: number, nowMs: 
     else replaceStatic(group, old, request, token, nowMs);
   } else if (request.requireKnownMemberId) {
     // KIP-394: nothing is kept for a client that never comes back but an id with a deadline.
-    group.pendingMembers.set(memberId, nowMs + request.sessionTimeoutMs);
+    group.expect(memberId, nowMs + request.sessionTimeoutMs);
     group.sink.joined(token, joinError(memberId, 'MEMBER_ID_REQUIRED'));
   } else {
     addAndRebalance(group, memberId, request, token, nowMs);
@@ -55,7 +60,7 @@ function joinNew(group: GroupState, request: JoinRequest, token: number, nowMs: 
 function joinKnown(group: GroupState, request: JoinRequest, token: number, nowMs: number): void {
   const { memberId, groupInstanceId } = request;
   if (group.pendingMembers.has(memberId) && groupInstanceId === null) {
-    group.pendingMembers.delete(memberId);
+    group.expectNoMore(memberId);
     addAndRebalance(group, memberId, request, token, nowMs);
     return;
   }
@@ -129,6 +134,7 @@ function updateMember(
   member.joinToken = token;
   member.rejoined = true;
   member.deadlineMs = Infinity;
+  group.recount(member);
 }
 
 /** A restarted static member takes its old place under a new member id; the old one is fenced (KIP-345). */

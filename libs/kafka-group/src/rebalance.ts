@@ -22,6 +22,7 @@ function prepareRebalance(group: GroupState, nowMs: number): void {
     // Whoever waits for an assignment of this generation will not get one.
     for (const member of group.members.values()) {
       member.assignment = Buffer.alloc(0);
+      group.recount(member);
       answerSync(group, member, syncError('REBALANCE_IN_PROGRESS'), nowMs);
     }
     group.syncPersistId = undefined;

@@ -58,5 +58,6 @@ function memberOf(row: MemberRow, assignment: Buffer, nowMs: number): Member {
     synced: true,
     deadlineMs: nowMs + row.sessionTimeoutMs,
     supportSkippingAssignment: false,
+    countedBytes: 0,
   };
 }

@@ -51,6 +51,7 @@ function takeAssignment(group: GroupState, request: SyncRequest): void {
   const assigned = new Map(request.assignments.map(({ memberId, assignment }) => [memberId, assignment]));
   for (const member of group.members.values()) {
     member.assignment = assigned.get(member.memberId) ?? Buffer.alloc(0);
+    group.recount(member);
   }
   // Known before the sink is called: it may report back at once.
   group.syncPersistId = group.persistId + 1;
@@ -64,6 +65,7 @@ export function assignmentPersisted(group: GroupState, id: number, error: GroupE
   if (error !== 'NONE') {
     for (const member of group.members.values()) {
       member.assignment = Buffer.alloc(0);
+      group.recount(member);
       answerSync(group, member, syncError(error), nowMs);
     }
     maybePrepareRebalance(group, nowMs);

@@ -316,3 +316,40 @@ describe('static members (KIP-345)', () => {
     expect(h.group.leave({ memberId: '', groupInstanceId: 'i1' }, h.nowMs)).toBe('UNKNOWN_MEMBER_ID');
   });
 });
+
+describe('what members hold', () => {
+  test('I8: it is counted as long as the group has it, ids that may still join included', () => {
+    const h = new Harness();
+    const heldBytes: number[] = [];
+    const note = (): void => void heldBytes.push(h.group.memberBytes);
+    const said = { clientId: 'four', sessionTimeoutMs: 10_000 };
+    const protocols = (sizeBytes: number) => [{ name: RANGE, metadata: Buffer.alloc(sizeBytes) }];
+    h.join({ ...said, newMemberId: 'id', protocols: protocols(100) });
+    note();
+    h.sync({ memberId: 'id', assignments: [{ memberId: 'id', assignment: Buffer.alloc(50) }] });
+    note();
+    h.join({ ...said, memberId: 'id', protocols: protocols(30) });
+    note();
+    h.join({ ...said, newMemberId: 'another', requireKnownMemberId: true });
+    note();
+    h.advance(60_000);
+    note();
+    const nameBytes = 'id'.length + 'four'.length + RANGE.length;
+    const rejoinedBytes = nameBytes + 30 + 50;
+    expect(heldBytes).toEqual([
+      nameBytes + 100,
+      nameBytes + 100 + 50,
+      rejoinedBytes,
+      rejoinedBytes + 'another'.length,
+      0,
+    ]);
+  });
+
+  test('N8: a member with more protocols than clients name is refused, for each join looks at all of everybody', () => {
+    const h = new Harness();
+    const protocols = (count: number) =>
+      Array.from({ length: count }, (_, n) => ({ name: `p${n}`, metadata: Buffer.alloc(0) }));
+    expect(h.joins.get(h.join({ protocols: protocols(33) }))?.error).toBe('INCONSISTENT_GROUP_PROTOCOL');
+    expect(h.joins.get(h.join({ protocols: protocols(32) }))?.error).toBe('NONE');
+  });
+});

@@ -15,6 +15,7 @@ import {
 import type { GroupStorePort } from '@robustmq/meta-client';
 import type { Cancel, Timers } from '@robustmq/runtime';
 import type { RateLimitedLog } from '@robustmq/telemetry';
+import { MemberMemory } from './member-memory.ts';
 import { OrderedWrites } from './ordered-writes.ts';
 import { groupErrorOf } from '../error-table.ts';
 
@@ -35,6 +36,7 @@ export interface GroupCoordinatorOptions {
   readonly config: GroupConfig;
   /** Groups held at most; further ones are refused until some are idle. */
   readonly maxGroups: number;
+  readonly memory?: MemberMemory;
   readonly log: RateLimitedLog;
   readonly timers: Timers;
   /** Monotonic, in ms. */
@@ -58,6 +60,7 @@ export class GroupCoordinator {
   readonly #groups = new Map<string, OwnedGroup>();
   readonly #opening = new Map<string, Promise<Opened>>();
   readonly #waiting = new Map<number, Waiting>();
+  readonly #memory: MemberMemory;
   #nextToken = 1;
   #stopClock: Cancel | undefined;
   #isStopped = false;
@@ -66,6 +69,7 @@ export class GroupCoordinator {
 
   constructor(options: GroupCoordinatorOptions) {
     this.#options = options;
+    this.#memory = options.memory ?? new MemberMemory();
   }
 
   /** Groups in memory. */
@@ -94,11 +98,14 @@ export class GroupCoordinator {
   /** One look at all deadlines; {@link start} calls it on its own. */
   tick(): void {
     const nowMs = this.#options.nowMs();
+    let memberBytes = 0;
     for (const [groupId, owned] of this.#groups) {
       if (owned.group.nextDeadlineMs() <= nowMs) owned.group.tick(nowMs);
       const idle = owned.group.memberCount === 0 && nowMs - owned.usedAtMs > UNLOAD_AFTER_MS;
       if (idle || owned.group.state === 'Dead') this.#groups.delete(groupId);
+      else memberBytes += owned.group.memberBytes;
     }
+    this.#memory.counted(memberBytes);
   }
 
   /** The group if it is in memory. */
@@ -216,6 +223,8 @@ export class GroupCoordinator {
 
   /** JoinGroup; resolves when the rebalance has a result, or with REBALANCE_IN_PROGRESS when the client is gone. */
   join(owned: OwnedGroup, request: JoinRequest, closed: AbortSignal): Promise<JoinResult> {
+    if (!this.#memory.tryTake(bytesOfJoin(request)))
+      return Promise.resolve({ ...GONE_JOIN, error: NO_ROOM, memberId: request.memberId });
     return new Promise((resolve) => {
       this.#wait(
         { owned, joined: resolve },
@@ -228,6 +237,7 @@ export class GroupCoordinator {
 
   /** SyncGroup; resolves once the assignment is stored, or with REBALANCE_IN_PROGRESS when the client is gone. */
   sync(owned: OwnedGroup, request: SyncRequest, closed: AbortSignal): Promise<SyncResult> {
+    if (!this.#memory.tryTake(bytesOfSync(request))) return Promise.resolve({ ...GONE_SYNC, error: NO_ROOM });
     return new Promise((resolve) => {
       this.#wait(
         { owned, synced: resolve },
@@ -273,6 +283,17 @@ export class GroupCoordinator {
   }
 }
 
+function bytesOfJoin({ newMemberId, clientId, protocols }: JoinRequest): number {
+  const saidBytes = protocols.reduce((sum, { name, metadata }) => sum + name.length + metadata.length, 0);
+  return newMemberId.length + clientId.length + saidBytes;
+}
+
+function bytesOfSync({ assignments }: SyncRequest): number {
+  return assignments.reduce((sum, { assignment }) => sum + assignment.length, 0);
+}
+
+/** Clients come again. */
+const NO_ROOM: GroupError = 'COORDINATOR_NOT_AVAILABLE';
 const GONE: GroupError = 'REBALANCE_IN_PROGRESS';
 const GONE_JOIN = {
   error: GONE,

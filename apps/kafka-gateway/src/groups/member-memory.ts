@@ -1,0 +1,33 @@
+// MemberMemory: the one bound for what members of groups say of themselves and are assigned (I8). It outlives their connections
+// by the session timeout that they ask for, so that no other bound holds it.
+
+/** Bytes that all groups of a gateway hold of their members. */
+const LIMIT_BYTES = 256 * 1024 * 1024;
+/** What is no more than this is taken up to twice the limit: members of large groups must not keep those of small ones out. */
+const SMALL_BYTES = 16 * 1024;
+
+/** See the file head. */
+export class MemberMemory {
+  readonly #limitBytes: number;
+  #countedBytes = 0;
+  /** Taken since the groups were counted. */
+  #takenBytes = 0;
+
+  constructor(limitBytes = LIMIT_BYTES) {
+    this.#limitBytes = limitBytes;
+  }
+
+  /** Takes what a request brings; false when there is no room for it. */
+  tryTake(sizeBytes: number): boolean {
+    const limitBytes = sizeBytes <= SMALL_BYTES ? 2 * this.#limitBytes : this.#limitBytes;
+    if (this.#countedBytes + this.#takenBytes + sizeBytes > limitBytes) return false;
+    this.#takenBytes += sizeBytes;
+    return true;
+  }
+
+  /** What the groups hold now, all that was taken included. */
+  counted(sizeBytes: number): void {
+    this.#countedBytes = sizeBytes;
+    this.#takenBytes = 0;
+  }
+}
