@@ -374,6 +374,24 @@ describe('offsets', () => {
     expect(await all()).toEqual([]);
   });
 
+  test('I8: an answer has a bound, and the groups beyond it are to be asked for again', async () => {
+    await start();
+    const metadata = 'x'.repeat(5 * 1024 * 1024);
+    const row = { streamId: 1, shard: 0, offset: 1, leaderEpoch: 1, metadata, committedAtMs: 0 };
+    const groups = Array.from({ length: 8 }, (_, n) => ({ groupId: `g${n}`, topics: null }));
+    for (const { groupId } of groups) {
+      await running.store.claim(groupId);
+      await running.store.commitOffsets(groupId, 1, [row]);
+    }
+    const errorsOf = async (asked: typeof groups): Promise<string[]> => {
+      const answer = await client.call(OFFSETS, 8, { groups: asked });
+      return answer.groups.map(({ errorCode }) => kafkaErrorName(errorCode));
+    };
+    const errors = await errorsOf(groups);
+    expect([errors[0], errors[1], errors.at(-1)]).toEqual(['NONE', 'NONE', 'COORDINATOR_LOAD_IN_PROGRESS']);
+    expect(await errorsOf(groups.slice(-1))).toEqual(['NONE']);
+  });
+
   test('errors of OffsetFetch', async () => {
     await start();
     const unknown = await client.call(OFFSETS, 10, {

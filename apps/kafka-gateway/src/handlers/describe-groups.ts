@@ -7,8 +7,8 @@ import {
 } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
 import { GROUP_OPERATIONS } from '../authorized-operations.ts';
+import { boundedAnswer } from '../bounded-answer.ts';
 import type { RequestContext } from '../context.ts';
-import { mapBounded } from '../map-bounded.ts';
 
 type Described = DescribeGroupsResponseInput['groups'][number];
 
@@ -19,10 +19,14 @@ export const describeGroups = api(15, {
   access: [{ operation: 'describe', resource: 'group' }],
   handle: async (request, context): Promise<DescribeGroupsResponseInput> => ({
     throttleTimeMs: 0,
-    groups: await mapBounded([...new Set(request.groups)], async (groupId) => {
-      const described = await describe(groupId, context);
-      const isKnown = described.errorCode === KAFKA_ERRORS.NONE && request.includeAuthorizedOperations;
-      return isKnown ? { ...described, authorizedOperations: GROUP_OPERATIONS } : described;
+    groups: await boundedAnswer([...new Set(request.groups)], context, {
+      read: async (groupId) => {
+        const described = await describe(groupId, context);
+        const isKnown = described.errorCode === KAFKA_ERRORS.NONE && request.includeAuthorizedOperations;
+        return isKnown ? { ...described, authorizedOperations: GROUP_OPERATIONS } : described;
+      },
+      sizeOf,
+      refuse: (groupId) => empty(groupId, 'COORDINATOR_LOAD_IN_PROGRESS'),
     }),
   }),
 });
@@ -53,6 +57,13 @@ async function describe(groupId: string, { gateway, apiVersion }: RequestContext
       memberAssignment: member.assignment,
     })),
   };
+}
+
+function sizeOf({ members }: Described): number {
+  let sizeBytes = 0;
+  for (const { memberId, memberMetadata, memberAssignment } of members)
+    sizeBytes += memberId.length + memberMetadata.length + memberAssignment.length;
+  return sizeBytes;
 }
 
 function empty(groupId: string, error: KafkaErrorName): Described {

@@ -1,11 +1,14 @@
-// OffsetFetch (9): committed offsets straight from meta, which answers linearizably whoever coordinates (I7).
+// OffsetFetch (9): committed offsets straight from meta, which answers linearizably whoever coordinates (I7). Each may
+// have kilobytes of metadata.
 import {
   KAFKA_ERRORS,
   ZERO_UUID,
   type OffsetFetchRequest,
+  type KafkaErrorName,
   type OffsetFetchResponseInput,
 } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
+import { boundedAnswer } from '../bounded-answer.ts';
 import type { RequestContext } from '../context.ts';
 import { groupErrorOf } from '../error-table.ts';
 import type { CommittedOffset } from '@robustmq/meta-client';
@@ -22,9 +25,19 @@ interface AskedTopic {
   readonly partitionIndexes: readonly number[];
 }
 
+interface AskedGroup {
+  readonly groupId: string;
+  /** Null: all that it has. */
+  readonly topics: readonly AskedTopic[] | null;
+}
+
 /** From here on several groups are asked for at once. */
 const BATCH_VERSION = 8;
 const TOPIC_ID_VERSION = 10;
+/** Partitions that are read without a claim: what most consumers have. */
+const FEW_PARTITIONS = 64;
+/** Of an answer for a partition, beside its metadata. */
+const PARTITION_BYTES = 32;
 
 export const offsetFetch = api(9, {
   access: [
@@ -35,15 +48,44 @@ export const offsetFetch = api(9, {
     if (context.apiVersion >= BATCH_VERSION) {
       // A group that is named twice is answered once; else a small request makes an answer without bound (I8).
       const asks = new Map(request.groups.map((asked) => [asked.groupId, asked]));
-      const groups = await mapBounded([...asks.values()], ({ groupId, topics }) =>
-        fetchGroup(groupId, topics, context),
-      );
-      return { throttleTimeMs: 0, groups };
+      return { throttleTimeMs: 0, groups: await fetchGroups([...asks.values()], context) };
     }
-    const { topics, errorCode } = await fetchGroup(request.groupId, namedTopics(request), context);
+    const [group] = await fetchGroups([{ groupId: request.groupId, topics: namedTopics(request) }], context);
+    const { topics = [], errorCode = 0 } = group ?? {};
     const named = topics.map(({ name, partitions }) => ({ name: name ?? '', partitions }));
-    return { throttleTimeMs: 0, topics: named, errorCode: errorCode ?? 0 };
+    return { throttleTimeMs: 0, topics: named, errorCode };
   },
+});
+
+function fetchGroups(asks: readonly AskedGroup[], context: RequestContext): Promise<GroupResult[]> {
+  const read = ({ groupId, topics }: AskedGroup): Promise<GroupResult> =>
+    fetchGroup(groupId, topics, context);
+  if (areFew(asks)) return mapBounded(asks, read);
+  const refuse = ({ groupId }: AskedGroup): GroupResult => refused(groupId, 'COORDINATOR_LOAD_IN_PROGRESS');
+  return boundedAnswer(asks, context, { read, sizeOf, refuse });
+}
+
+/** Whether so little is asked for that what may come is not worth a claim. */
+function areFew(asks: readonly AskedGroup[]): boolean {
+  let partitions = 0;
+  for (const { topics } of asks) {
+    if (topics === null) return false;
+    for (const { partitionIndexes } of topics) partitions += partitionIndexes.length;
+  }
+  return partitions <= FEW_PARTITIONS;
+}
+
+function sizeOf({ topics }: GroupResult): number {
+  let sizeBytes = 0;
+  for (const { partitions } of topics)
+    for (const { metadata } of partitions) sizeBytes += PARTITION_BYTES + (metadata?.length ?? 0);
+  return sizeBytes;
+}
+
+const refused = (groupId: string, error: KafkaErrorName): GroupResult => ({
+  groupId,
+  topics: [],
+  errorCode: KAFKA_ERRORS[error],
 });
 
 function namedTopics({ topics }: OffsetFetchRequest): AskedTopic[] | null {
@@ -66,7 +108,7 @@ async function fetchGroup(
     const topics = wanted === null ? allTopics(rows, context) : wantedTopics(wanted, rows, context);
     return { groupId, topics, errorCode: KAFKA_ERRORS.NONE };
   } catch (error) {
-    return { groupId, topics: [], errorCode: KAFKA_ERRORS[groupErrorOf(error)] };
+    return refused(groupId, groupErrorOf(error));
   }
 }
 
