@@ -101,7 +101,10 @@ describe('ownership of MQTT topics (O2)', () => {
     await world.acknowledge(a, epoch);
     expect(answered).toBe(false);
     await world.acknowledge(b, epoch);
-    expect((await answer).stream!.ownershipActive).toBe(true);
+    const { stream, revision } = await answer;
+    expect(stream!.ownershipActive).toBe(true);
+    // A view that has come to the revision of the answer shows as much.
+    expect(revision).toBe(world.meta.state.meta.revision);
   });
 
   test('and gives up with its caller', async () => {

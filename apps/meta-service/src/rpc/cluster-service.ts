@@ -54,6 +54,8 @@ export function clusterService(meta: Meta): ServiceImplementation<typeof Cluster
       return {
         ...response,
         stream: meta.state.streams.get(response.stream?.streamId ?? 0) ?? response.stream,
+        // Of the stream as it is now: a view that has come to it shows nothing older than the answer.
+        revision: meta.state.meta.revision,
       };
     },
     deleteStream: (value) =>
