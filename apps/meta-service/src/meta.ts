@@ -266,6 +266,11 @@ export class Meta {
     return this.#log.readIndex();
   }
 
+  /** Reads of the store find what watchers have been told by now. */
+  stored(): Promise<void> {
+    return this.#log.stored();
+  }
+
   /** Stops the periodic work, waits for running commands and closes the log; the store is the caller's. */
   async stop(): Promise<void> {
     for (const cancel of this.#periods) cancel();

@@ -10,6 +10,7 @@ import {
 } from '@robustmq/rpc';
 import { toBinary } from '@bufbuild/protobuf';
 import { KeyValueBatch } from '@robustmq/kv-store';
+import { nextTurn, systemTimers } from '@robustmq/runtime';
 import { MAX_WAITING_DELETIONS } from '../src/cluster/deletions.ts';
 import { ROW_KINDS, storeKey } from '../src/cluster/row-kinds.ts';
 import { CLUSTER_FAMILY } from '../src/families.ts';
@@ -39,19 +40,20 @@ async function acknowledge(node: NodeIdentity, streamIds: number[]): Promise<voi
   await world.cluster.acknowledgeDeletions(request, CONTEXT);
 }
 
+async function deleteStream(name: string): Promise<void> {
+  await world.cluster.deleteStream(message(DeleteStreamRequestSchema, { tenant: 'default', name }), CONTEXT);
+}
+
 async function deleted(name: string): Promise<number> {
   const { streamId } = await world.createStream(name);
-  await world.cluster.deleteStream(message(DeleteStreamRequestSchema, { tenant: 'default', name }), CONTEXT);
+  await deleteStream(name);
   return streamId;
 }
 
 test('a deletion is listed to the directory that held the stream, until that acknowledges it', async () => {
   expect(await idsOf(journal)).toEqual([]);
   const first = await world.createStream('a');
-  await world.cluster.deleteStream(
-    message(DeleteStreamRequestSchema, { tenant: 'default', name: 'a' }),
-    CONTEXT,
-  );
+  await deleteStream('a');
   const second = await deleted('b');
   const [row] = await listed(journal);
   expect(row).toMatchObject({ streamId: first.streamId, directoryIds: ['journal-1-disk'] });
@@ -133,6 +135,21 @@ test('a page names the revision from which on no watch shows its streams any mor
   );
   expect(answer.streams!.map((row) => row.streamId)).toEqual([streamId]);
   expect(Number(answer.revision)).toBeGreaterThanOrEqual(Number(revision));
+});
+
+test('what a watch has told is listed, although the store is still about to write it (N2)', async () => {
+  const { streamId } = await world.createStream('a');
+  const { store } = world;
+  const written = Promise.withResolvers<void>();
+  const write = store.write.bind(store);
+  store.write = (batch) => written.promise.then(() => write(batch));
+  const deletion = deleteStream('a');
+  while (world.meta.state.streams.has(streamId)) await nextTurn(systemTimers);
+  const ids = idsOf(journal);
+  for (let turns = 0; turns < 5; turns++) await nextTurn(systemTimers);
+  written.resolve();
+  expect(await ids).toEqual([streamId]);
+  await deletion;
 });
 
 test('streams are not deleted while too many deletions wait for a journal that is away (I8)', async () => {

@@ -11,4 +11,6 @@ export interface ReplicatedLog {
   propose(group: number, command: Command): Promise<Uint8Array>;
   /** Resolves once everything proposed before the call to any group is applied: reads after it are linearizable (I7). */
   readIndex(): Promise<void>;
+  /** Resolves once the store has the rows of all that was applied before the call: watchers hear of it sooner. */
+  stored(): Promise<void>;
 }

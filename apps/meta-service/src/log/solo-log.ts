@@ -69,6 +69,8 @@ export class SoloLog implements ReplicatedLog {
   #waitingBytes = 0;
   #round: Promise<void> | undefined;
   #checkpoint: Promise<void> | undefined;
+  /** The round that was applied last: done when the store has its rows. */
+  #applying: Promise<unknown> = Promise.resolve();
   #failure: BrokerError | undefined;
   #bytesSinceCheckpoint = 0;
   #commands = 0;
@@ -139,6 +141,10 @@ export class SoloLog implements ReplicatedLog {
     return this.#failure === undefined ? Promise.resolve() : Promise.reject(this.#failure);
   }
 
+  async stored(): Promise<void> {
+    await this.#applying;
+  }
+
   /** Rounds until nothing waits: one frame, one sync, one write per round. */
   async #run(): Promise<void> {
     // Commands of the same turn share the round.
@@ -187,7 +193,9 @@ export class SoloLog implements ReplicatedLog {
     const fetching = this.#applier.fetch(round);
     fetching.catch(() => undefined);
     await this.#log.sync();
-    const outcomes = await this.#applier.apply(round, position, await fetching);
+    const applying = this.#applier.apply(round, position, await fetching);
+    this.#applying = applying;
+    const outcomes = await applying;
     // What waits for an answer goes on in the turn that gives it: a large round is answered in several (N8).
     for (const [i, proposal] of round.entries()) {
       if (i > 0 && i % ANSWERS_PER_TURN === 0) await nextTurn(this.#parts.timers);

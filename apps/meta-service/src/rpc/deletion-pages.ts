@@ -18,6 +18,8 @@ export async function readDeletions(
 ): Promise<{ streams: DeletedStream[]; nextAfterStreamId: number; revision: bigint }> {
   const directoryId = directoryOf(meta.state, node);
   await meta.readIndex();
+  // A journal asks because a watch showed it the deletion: not found now, its files would stay.
+  await meta.stored();
   const { letter } = ROW_KINDS.deletions;
   const rows = await meta.store.scan(CLUSTER_FAMILY, {
     from: storeKey(letter, afterStreamId + 1),
