@@ -1,4 +1,5 @@
 import {
+  CALL_LIMITS,
   ClaimGroupRequestSchema,
   CommitOffsetsRequestSchema,
   DeleteGroupsRequestSchema,
@@ -128,6 +129,29 @@ describe('consumer groups (K2)', () => {
     await expect(Promise.resolve(world.groups.fetchOffsets(stray, CONTEXT))).rejects.toEqual(
       failing('invalid_argument'),
     );
+  });
+
+  test('N13: one call takes as many offsets as its limit says and no more', async () => {
+    await claim(a);
+    const claimed = { node: a, coordinatorEpoch: 0, group: group('g') };
+    const shardsOf = (count: number) => Array.from({ length: count }, (_, shard) => ({ streamId: 1, shard }));
+    const commitMany = (count: number) => {
+      const offsets = shardsOf(count).map((ref) => ({ ...ref, offset: 1n, leaderEpoch: 2, metadata: '' }));
+      const init = { ...claimed, requestId: world.requestId(a), offsets };
+      return Promise.resolve(world.groups.commitOffsets(message(CommitOffsetsRequestSchema, init), CONTEXT));
+    };
+    const deleteMany = (count: number) => {
+      const init = { ...claimed, requestId: world.requestId(a), shards: shardsOf(count) };
+      return Promise.resolve(world.groups.deleteOffsets(message(DeleteOffsetsRequestSchema, init), CONTEXT));
+    };
+    const { groupOffsets, groupOffsetReads } = CALL_LIMITS;
+    await expect(commitMany(groupOffsets + 1)).rejects.toEqual(failing('too_large'));
+    await commitMany(groupOffsets);
+    expect(await fetch('g', shardsOf(groupOffsetReads))).toHaveLength(groupOffsetReads);
+    await expect(fetch('g', shardsOf(groupOffsetReads + 1))).rejects.toEqual(failing('too_large'));
+    await expect(deleteMany(groupOffsets + 1)).rejects.toEqual(failing('too_large'));
+    await deleteMany(groupOffsets);
+    expect(await fetch()).toEqual([]);
   });
 
   test('two that claim at once get one coordinator (I6)', async () => {

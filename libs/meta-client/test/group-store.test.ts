@@ -3,6 +3,7 @@ import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/p
 import {
   ClaimGroupResponseSchema,
   CommitOffsetsResponseSchema,
+  DeleteOffsetsResponseSchema,
   FetchOffsetsResponseSchema,
   LookupGroupsResponseSchema,
   CALL_LIMITS,
@@ -28,6 +29,7 @@ class MetaOfOneGroup {
   /** Sizes of the other calls, as they came. */
   readonly lookups: number[] = [];
   readonly commits: number[] = [];
+  readonly deletions: number[] = [];
   readonly offsetReads: string[] = [];
   /** Commands that are still taken. */
   left = Number.POSITIVE_INFINITY;
@@ -57,6 +59,10 @@ class MetaOfOneGroup {
       commitOffsets: ({ offsets }: { readonly offsets: readonly unknown[] }) => {
         this.commits.push(offsets.length);
         return Promise.resolve(create(CommitOffsetsResponseSchema));
+      },
+      deleteOffsets: ({ shards }: { readonly shards: readonly unknown[] }) => {
+        this.deletions.push(shards.length);
+        return Promise.resolve(create(DeleteOffsetsResponseSchema));
       },
       fetchOffsets: ({ shards, all, place }: { shards: unknown[]; all?: boolean; place?: Uint8Array }) => {
         const at = Number(Buffer.from(place ?? []).toString() || '0');
@@ -218,6 +224,12 @@ test('N13: more offsets than one commit takes are committed in several', async (
   }));
   await store.commitOffsets('g', 4, offsets);
   expect(meta.commits).toEqual([CALL_LIMITS.groupOffsets, 5]);
+});
+
+test('N13: more offsets than one call takes are deleted in several', async () => {
+  const shards = Array.from({ length: CALL_LIMITS.groupOffsets + 5 }, (_, shard) => ({ streamId: 1, shard }));
+  await store.deleteOffsets('g', 4, shards);
+  expect(meta.deletions).toEqual([CALL_LIMITS.groupOffsets, 5]);
 });
 
 test('K2: who ends between two commands of a change leaves it marked as half', async () => {

@@ -94,8 +94,7 @@ function putGroupRows(view: ApplyView, request: PutGroupRowsRequest, nowMs: bigi
 function commitOffsets(view: ApplyView, request: CommitOffsetsRequest, nowMs: bigint): Uint8Array {
   const key = keyOf(request.group);
   const group = claimed(view, request);
-  if (request.offsets.length > CALL_LIMITS.groupOffsets)
-    throw new BrokerError('too_large', `at most ${CALL_LIMITS.groupOffsets} offsets at a time`);
+  checkOffsetCount(request.offsets.length);
   const renews = isWithoutMembers(group) && nowMs - group.idleSinceMs >= BigInt(RENEW_AFTER_MS);
   const hasOffsets = group.hasOffsets || request.offsets.length > 0;
   if (renews || hasOffsets !== group.hasOffsets) {
@@ -112,9 +111,16 @@ function commitOffsets(view: ApplyView, request: CommitOffsetsRequest, nowMs: bi
 function deleteOffsets(view: ApplyView, request: DeleteOffsetsRequest): Uint8Array {
   const key = keyOf(request.group);
   claimed(view, request);
+  checkOffsetCount(request.shards.length);
   for (const { streamId, shard } of request.shards)
     view.delete(offsetKey(key.tenant, key.groupId, streamId, shard));
   return toBinary(DeleteOffsetsResponseSchema, create(DeleteOffsetsResponseSchema));
+}
+
+/** A command is applied within one turn of the loop (N8). @throws BrokerError `too_large` */
+function checkOffsetCount(count: number): void {
+  if (count > CALL_LIMITS.groupOffsets)
+    throw new BrokerError('too_large', `at most ${CALL_LIMITS.groupOffsets} offsets at a time`);
 }
 
 function deleteGroups(view: ApplyView, request: DeleteGroupsRequest): Uint8Array {
