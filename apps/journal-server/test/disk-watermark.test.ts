@@ -33,3 +33,22 @@ test('N7, I8: a hanging file system has one question at a time, a look ends by i
   await timers.advance(10_000);
   expect(answers).toHaveLength(2);
 });
+
+test('a file system that can not be asked once is asked again', async () => {
+  const timers = new VirtualClock();
+  const answers = [() => Promise.reject(new Error('EIO')), () => Promise.resolve(500)];
+  const watermark = new DiskWatermark({
+    path: '/data',
+    refuseBelowFreeBytes: 100,
+    warnBelowFreeBytes: 100,
+    reservedBytes: () => 0,
+    timers,
+    log: { warn: () => undefined },
+    freeBytes: () => answers.shift()!(),
+  });
+  await watermark.look();
+  expect([watermark.freeBytes, watermark.isFull]).toEqual([Number.POSITIVE_INFINITY, false]);
+  await watermark.look();
+  expect(watermark.freeBytes).toBe(500);
+  watermark.close();
+});

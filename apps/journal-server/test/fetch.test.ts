@@ -118,6 +118,24 @@ test('KIP-74: an answer without room for the next batch does not wait for more',
   expect(sent).toMatchObject([{ case: 'fetch', value: { outcomes: [{ sizeBytes: batch.length }] } }]);
 });
 
+test.each([
+  ['has all that there is', batchOf(['x'.repeat(600)]), 1],
+  ['found only a gap', EMPTY, 2],
+])('KIP-74: an answer that %s waits for more', async (_name, bytes, highWatermark) => {
+  const shard = new FakeShard();
+  shard.highWatermark = highWatermark;
+  shard.log.readHot = () => bytes;
+  const { fetches, sent } = fetchesOver([shard]);
+  const frame = { requestId: 1n, maxWaitMs: 600_000, minBytes: 1_000, maxBytes: 1_000 };
+  fetches.start(create(FetchFrameSchema, { ...frame, sections: [section(0)] }));
+  await turns(2);
+  expect(sent).toEqual([]);
+  fetches.cancel(1);
+  await turns(2);
+  fetches.close();
+  expect(sent).toHaveLength(1);
+});
+
 describe('I8: who only waits', () => {
   const waitFor = (minBytes: number, fetchOffset: bigint) =>
     create(FetchFrameSchema, {
