@@ -10,7 +10,7 @@ import type { AppendRequest, AppendSpan } from './shard/pending.ts';
 import type { ReadTurns } from './shard/read-turns.ts';
 import type { ViewFeed } from './views/view-feed.ts';
 
-/** Surroundings of a a journal. */
+/** Surroundings of a journal. */
 export interface JournalOptions {
   readonly disk: Disk;
   readonly dataDirectory: string;
