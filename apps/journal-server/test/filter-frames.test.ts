@@ -2,6 +2,7 @@
 // they were sent, from an offset that the tail has not passed.
 
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import type { Member } from '@robustmq/replication';
 import { FilterFrameSchema, fromFailure, type ExchangeResponse } from '@robustmq/rpc';
 import { TURN_BUDGET_MS } from '@robustmq/runtime';
 import { drained, type VirtualClock } from '@robustmq/testkit';
@@ -11,9 +12,11 @@ import type { GatewayTail } from '../src/exchange/gateway-tail.ts';
 import { ReadTurns } from '../src/shard/read-turns.ts';
 import type { Shard } from '../src/shard/shard.ts';
 import type { StreamFacts } from '../src/shard/stream-facts.ts';
+import { batchOf } from './records.ts';
 import { WritePath } from './write-path.ts';
 
 const ADD_MS = 1;
+const SELF: Member = { nodeId: 'a', incarnation: 1 };
 
 /** Each filter that is added takes a millisecond of the clock below. */
 class SlowFilters extends GatewayFilters {
@@ -133,6 +136,27 @@ test('N5: an answer names the streams that can hold a filter, and no other', asy
   receive(3, { marksFor: adding(1, () => 'orders/1') });
   await settle();
   expect(answers).toEqual(['1: 1@10 2@20', '2: ', '3: 1,2']);
+});
+
+test('S3, KIP-207: a leader that does not know what was committed under the last one says no marks', async () => {
+  const path = new WritePath();
+  const old = path.leading(1);
+  path.append(old, 1, batchOf(['committed']));
+  await path.sync();
+  const anew = path.reopened(old);
+  anew.describe(factsOf(1, 'mqtt', ''));
+  const sink = { highWatermarkAdvanced: () => undefined, proposeIsr: () => undefined };
+  const lead = (leaderEpoch: number, others: readonly Member[]): void =>
+    anew.lead({ self: SELF, leaderEpoch, isr: { members: [SELF, ...others], version: 1 } }, sink, 0);
+  visible = [anew];
+  lead(1, [{ nodeId: 'b', incarnation: 1 }]);
+  receive(1, { marksFor: adding(1) });
+  receive(2, { add: adding(1) });
+  await settle();
+  lead(2, []);
+  receive(3, { marksFor: adding(1) });
+  await settle();
+  expect(answers).toEqual(['1: ', '2: 1@10', '3: 1']);
 });
 
 test('X5: the tail goes on where the gateway has been, and what it has for it leaves before the answer', async () => {

@@ -95,7 +95,7 @@ export class FilterFrames {
     const onlyMarks = frame.marksFor.length > 0;
     const led = [...this.#host.visibleShards()].filter(({ streamId }) => concerned.has(streamId));
     const activeFrom = onlyMarks ? [] : led.map((shard) => positionOf(shard, tail.activeFrom(shard)));
-    const marks = onlyMarks ? led.map(marksOf) : [];
+    const marks = onlyMarks ? led.filter(knowsWhatIsCommitted).map(marksOf) : [];
     // In the tail, in order: what was skipped up to here leaves first.
     this.#host.flush();
     const { requestId } = frame;
@@ -149,6 +149,11 @@ export class FilterFrames {
 function firstOf(shards: Iterable<Shard>, isWanted: (shard: Shard) => boolean): Shard | undefined {
   for (const shard of shards) if (isWanted(shard)) return shard;
   return undefined;
+}
+
+/** What was committed, and delivered, under the last leader may lie above the HW of a new one (KIP-207). */
+function knowsWhatIsCommitted({ leader }: Shard): boolean {
+  return leader?.latestOffsetAvailable === true;
 }
 
 function positionOf(shard: Shard, offset: number): ShardPosition {
