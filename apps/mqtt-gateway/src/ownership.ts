@@ -1,7 +1,7 @@
 // Which stream owns which MQTT topic, per tenant, as the cluster view says (rules O1, O2). A change switches routing at
 // once and is then acknowledged to meta, which makes the new owner active when all gateways have done so.
 
-import { intersects, OwnerTable } from '@robustmq/mqtt-topics';
+import { FilterShape, intersects, OwnerTable } from '@robustmq/mqtt-topics';
 import type { StreamView } from '@robustmq/meta-client';
 import { TopicRoutes, type RoutedStream, type VisibleStream } from './delivery/topic-route.ts';
 
@@ -32,6 +32,7 @@ function routedStream(stream: StreamView): RoutedStream | undefined {
 /** A stream that owns topics. */
 interface OwnedStream extends VisibleStream {
   readonly tenant: string;
+  readonly shape: FilterShape;
   readonly epoch: number;
   readonly shardCount: number;
 }
@@ -41,6 +42,7 @@ export class Ownership {
   readonly #cachedTopics: number;
   readonly #tenants = new Map<string, TenantTopics>();
   readonly #streams = new Map<number, OwnedStream>();
+  #changes = 0;
 
   /** @param cachedTopics topics whose route is remembered, per tenant. */
   constructor(cachedTopics: number) {
@@ -57,11 +59,17 @@ export class Ownership {
     return this.#streams.get(streamId)?.epoch ?? 0;
   }
 
+  /** Grows whenever {@link shardsOf} may answer something else. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   /** Every shard that can hold a record whose topic the filter matches (rule X3). */
   *shardsOf(tenant: string, filter: string): Generator<{ streamId: number; shard: number }> {
-    for (const [streamId, { stream, tenant: owner, shardCount }] of this.#streams) {
+    const wanted = new FilterShape(filter);
+    for (const [streamId, { stream, tenant: owner, shape, shardCount }] of this.#streams) {
       if (owner !== tenant) continue;
-      if (!stream.isDefault && !intersects(stream.mqttFilter, filter)) continue;
+      if (!stream.isDefault && !intersects(shape, wanted)) continue;
       for (let shard = 0; shard < shardCount; shard++) yield { streamId, shard };
     }
   }
@@ -87,6 +95,7 @@ export class Ownership {
       stream: routed,
       routes: tenant.routes,
       tenant: stream.tenant,
+      shape: new FilterShape(routed.mqttFilter),
       epoch: stream.ownershipEpoch,
       shardCount,
     });
@@ -111,6 +120,7 @@ export class Ownership {
   }
 
   #changed(tenant: TenantTopics): void {
+    this.#changes++;
     tenant.routes.changeOwners((topic) => tenant.owners.ownerOf(topic) ?? tenant.fallback);
   }
 

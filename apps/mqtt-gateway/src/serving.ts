@@ -196,6 +196,7 @@ export class Serving {
       {
         shardsOf: (tenant, filter) => ownership.shardsOf(tenant, filter),
         positionOf: (streamId, shard) => tails.positionOf(streamId, shard),
+        changes: () => ownership.changes,
       },
     );
   }

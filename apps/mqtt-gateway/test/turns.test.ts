@@ -5,6 +5,8 @@ import type { Clock } from '@robustmq/runtime';
 import { FilterRegistry } from '../src/delivery/filter-registry.ts';
 import { CursorCommits } from '../src/session/cursor-commits.ts';
 import type { Client } from '../src/session/client.ts';
+import type { ClientSession } from '../src/session/client-session.ts';
+import { Resumption, type ResumePorts } from '../src/session/resume-flow.ts';
 import { SessionDirectory } from '../src/session/session-directory.ts';
 
 const SESSIONS = 100_000;
@@ -70,4 +72,89 @@ test('N8: deadlines of all subscriptions are looked at in turns, and of those al
   expect(longest * LOOK_MS).toBeLessThanOrEqual(SLICE_MS);
   registry.expire(20);
   expect(late).toHaveBeenCalledTimes(SESSIONS);
+});
+
+describe('filters look through the visible streams', () => {
+  const FILTERS = 10_000;
+  const clock = new WorkClock();
+  const timers = new VirtualClock();
+  const shards = [{ streamId: 1, shard: 0 }];
+  const shardsOf = () => {
+    clock.looks++;
+    return shards;
+  };
+
+  beforeEach(() => {
+    clock.looks = 0;
+  });
+
+  test('N8: in turns when the journals have answered, and not again for who comes later', async () => {
+    let answered = (): void => undefined;
+    const position = { streamId: 1, shard: 0, leaderEpoch: 1, offset: 3 };
+    const port: ConstructorParameters<typeof FilterRegistry>[0] = {
+      changeFilters: (_change, callback) =>
+        (answered = () => callback(undefined, { activeFrom: [position], marks: [] })),
+    };
+    const coverage = { shardsOf, positionOf: () => position, changes: () => 1 };
+    const registry = new FilterRegistry(port, 1, () => undefined, timers, clock, coverage);
+    const active = jest.fn();
+    const addAll = (): void => {
+      for (let index = 0; index < FILTERS; index++) registry.add('t', `f/${index}`, active);
+    };
+    addAll();
+    await timers.advance(0);
+    const longest = await longestTurn(timers, clock, () => answered());
+    expect([active.mock.calls.length, clock.looks]).toEqual([FILTERS, FILTERS]);
+    expect(longest * LOOK_MS).toBeLessThanOrEqual(SLICE_MS);
+    addAll();
+    expect([active.mock.calls.length, clock.looks]).toEqual([2 * FILTERS, FILTERS]);
+  });
+
+  test('N8: in turns when a session in doubt comes back', async () => {
+    const start = { filter: '', qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 };
+    const subscriptions = Array.from({ length: FILTERS }, (_, index) => ({
+      ...start,
+      filter: `f/${index}`,
+      subscriptionIdentifier: 0,
+      createdAtRevision: 0,
+      start: [],
+    }));
+    const stored = { subscriptions, cursors: [], outbound: [], inbound: [], doubtful: true };
+    const isOver = jest.fn(() => null);
+    const session = {
+      identity: { tenant: 't' },
+      subscriptions: new Map(),
+      keep: () => undefined,
+      keepStarts: () => undefined,
+      outbound: { resume: () => undefined },
+      guard: (action: () => void) => action(),
+      get output() {
+        return isOver();
+      },
+    } as unknown as ClientSession;
+    const ports = {
+      clock,
+      timers,
+      registry: {
+        add: (_tenant: string, _filter: string, callback: (error: undefined, active: object) => void) => {
+          callback(undefined, { filterId: 1, activeFrom: new Map() });
+          return { release: () => undefined };
+        },
+      },
+      routes: {
+        routesOf: () => ({ add: () => undefined }),
+        addMeshFilter: () => undefined,
+        meshReady: (callback: () => void) => callback(),
+      },
+      tails: { tailOf: () => undefined },
+      shardsOf,
+    } as unknown as ResumePorts;
+    const resumption = new Resumption(ports, session, stored, true);
+    await new Promise((resolve) => resumption.prepare(resolve));
+    const longest = await longestTurn(timers, clock, () => resumption.accepted());
+    expect(clock.looks).toBe(FILTERS + 1);
+    expect(isOver).toHaveBeenCalledTimes(1);
+    // The first look is whether there is anything to look for.
+    expect(longest * LOOK_MS).toBeLessThanOrEqual(SLICE_MS + LOOK_MS);
+  });
 });

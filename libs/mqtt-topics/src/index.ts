@@ -1,6 +1,6 @@
 // Topic names and topic filters of MQTT: what is legal, what matches, who owns a topic.
 
-export { intersects } from './filter-algebra.ts';
+export { FilterShape, intersects } from './filter-algebra.ts';
 export { FilterTrie } from './filter-trie.ts';
 export { OwnerTable } from './owner-table.ts';
 export { RecentMap } from './recent-map.ts';

@@ -24,9 +24,11 @@ export interface FilterCoverage {
    * the shard matches every filter of this gateway: it knows them before it sends anything.
    */
   positionOf(streamId: number, shard: number): StartOffset | undefined;
+  /** Grows whenever {@link shardsOf} may answer something else. */
+  changes(): number;
 }
 
-const NO_SHARDS: FilterCoverage = { shardsOf: () => [], positionOf: () => undefined };
+const NO_SHARDS: FilterCoverage = { shardsOf: () => [], positionOf: () => undefined, changes: () => 0 };
 
 /** Called once: active, not by the deadline, or `cancelled` because the user has let the filter go first. */
 export type ActiveCallback = (error: BrokerError | undefined, filter: ActiveFilter | undefined) => void;
@@ -57,6 +59,10 @@ interface Registration {
   users: number;
   /** Set once every shard that can hold the filter is covered. */
   active: ActiveFilter | null;
+  /** {@link FilterCoverage.changes} when that was looked at. */
+  activeAt: number;
+  /** Whether the journals may know it. */
+  isSent: boolean;
   /** Whether it is on its way to the journals, or will be. */
   isAsked: boolean;
   waiting: Waiter[];
@@ -118,6 +124,8 @@ export class FilterRegistry {
         filter,
         users: 0,
         active: null,
+        activeAt: 0,
+        isSent: false,
         isAsked: false,
         waiting: [],
       };
@@ -150,7 +158,10 @@ export class FilterRegistry {
    */
   #renewed(registration: Registration): ActiveFilter | null {
     const { active } = registration;
-    if (active === null) return null;
+    const changes = this.#coverage.changes();
+    // One SUBSCRIBE may name a thousand filters that others have: there is nothing to look for twice (N8).
+    if (active === null || registration.activeAt === changes) return active;
+    registration.activeAt = changes;
     const { activeFrom, isWhole } = this.#complete(registration, active.activeFrom);
     const renewed =
       activeFrom === active.activeFrom ? active : { ...active, activeFrom: this.#withoutGone(activeFrom) };
@@ -176,7 +187,7 @@ export class FilterRegistry {
   #drop(registration: Registration): void {
     this.#byName.delete(nameOf(registration.tenant, registration.filter));
     this.#awaited.delete(registration);
-    if (this.#added.delete(registration)) return;
+    if (this.#added.delete(registration) && !registration.isSent) return;
     this.#removed.push(registration.filterId);
     this.#schedule();
   }
@@ -211,6 +222,7 @@ export class FilterRegistry {
   #send(): void {
     this.#scheduled = false;
     const added = [...this.#added];
+    for (const registration of added) registration.isSent = true;
     const removed = this.#removed;
     this.#added.clear();
     this.#removed = [];
@@ -233,13 +245,16 @@ export class FilterRegistry {
       this.#onPosition(position);
       activeFrom.set(shardKeyOf(position.streamId, position.shard), position);
     }
-    for (const registration of added) this.#covered(registration, activeFrom);
+    // As many as there are filters, each looks through the visible streams (N8).
+    const turns = { clock: this.#clock, timers: this.#timers };
+    eachInTurns(added, turns, (registration) => this.#covered(registration, activeFrom));
   }
 
   #covered(registration: Registration, answered: ReadonlyMap<number, StartOffset>): void {
     registration.isAsked = false;
     const { activeFrom, isWhole } = this.#complete(registration, answered);
     const active = { filterId: registration.filterId, activeFrom };
+    registration.activeAt = this.#coverage.changes();
     if (isWhole) registration.active = active;
     const { waiting } = registration;
     registration.waiting = isWhole ? [] : waiting.filter(({ deadlineMs }) => deadlineMs !== Infinity);
@@ -289,16 +304,16 @@ export class FilterRegistry {
     { tenant, filter }: Registration,
     answered: ReadonlyMap<number, StartOffset>,
   ): { activeFrom: ReadonlyMap<number, StartOffset>; isWhole: boolean } {
-    let activeFrom = answered;
+    let added: Map<number, StartOffset> | undefined;
     let isWhole = true;
     for (const { streamId, shard } of this.#coverage.shardsOf(tenant, filter)) {
       const key = shardKeyOf(streamId, shard);
       if (answered.has(key)) continue;
       const position = this.#coverage.positionOf(streamId, shard);
       if (position === undefined) isWhole = false;
-      else activeFrom = new Map(activeFrom).set(key, position);
+      else (added ??= new Map(answered)).set(key, position);
     }
-    return { activeFrom, isWhole };
+    return { activeFrom: added ?? answered, isWhole };
   }
 
   #ask(registration: Registration): void {

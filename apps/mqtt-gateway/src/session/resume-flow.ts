@@ -4,7 +4,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import type { PlacedMessage, StartOffset } from '@robustmq/mqtt-session';
-import { TurnBudget, type Turns } from '@robustmq/runtime';
+import { eachInTurns, TurnBudget, type Turns } from '@robustmq/runtime';
 import type { CatchUp } from '../delivery/catch-up.ts';
 import type { ActiveCallback, ActiveFilter, FilterRegistry } from '../delivery/filter-registry.ts';
 import { shardKeyOf, type ShardPlace } from '../delivery/shard-place.ts';
@@ -29,6 +29,8 @@ export interface ResumePorts extends Turns {
   skipped(session: SessionIdentity, message: PlacedMessage<ShardPlace>): void;
 }
 
+type ShardStart = Pick<StoredPlace, 'streamId' | 'shard' | 'leaderEpoch'>;
+
 /** A session on its way back. */
 export class Resumption {
   readonly #ports: ResumePorts;
@@ -36,6 +38,8 @@ export class Resumption {
   readonly #stored: StoredSession;
   readonly #isInRows: boolean;
   readonly #actives: ActiveFilter[] = [];
+  /** Of a session in doubt: shards that no vector names, for they are younger than it (X4), and whose tails are not known here. */
+  readonly #younger = new Map<number, ShardStart>();
   /** Filters that no journal has answered for, and the acceptance of the connection. */
   #missing: number;
 
@@ -108,7 +112,31 @@ export class Resumption {
   }
 
   #answered(): void {
-    if (--this.#missing === 0) this.#startReading();
+    if (--this.#missing !== 0) return;
+    const { doubtful, subscriptions } = this.#stored;
+    const filters = doubtful && this.#hasUnknown() ? subscriptions : [];
+    // Each filter looks through the visible streams: at ten thousand of them that is many turns (N8).
+    eachInTurns(
+      filters,
+      this.#ports,
+      ({ filter }) => this.#noteUnknown(filter),
+      () => this.#session.guard(() => this.#startReading()),
+    );
+  }
+
+  #hasUnknown(): boolean {
+    const { tails } = this.#ports;
+    for (const { streamId, shard } of this.#ports.shardsOf(this.#session.identity.tenant, '#'))
+      if (tails.tailOf(shardKeyOf(streamId, shard)) === undefined) return true;
+    return false;
+  }
+
+  #noteUnknown(filter: string): void {
+    const { tails } = this.#ports;
+    for (const { streamId, shard } of this.#ports.shardsOf(this.#session.identity.tenant, filter)) {
+      const key = shardKeyOf(streamId, shard);
+      if (tails.tailOf(key) === undefined) this.#younger.set(key, { streamId, shard, leaderEpoch: 0 });
+    }
   }
 
   /** What rows say of leader epochs that are over is held against where those ended (X4), asked at most once. */
@@ -133,7 +161,7 @@ export class Resumption {
     for (const tail of tails.tails()) if (session.reset(tail)) known.set(tail.key, tail);
     const stored = session.stored;
     const isUncertain = stored.doubtful;
-    const starts = isUncertain ? [...this.#starts(), ...this.#youngerShards()] : [];
+    const starts = isUncertain ? [...this.#starts(), ...this.#younger.values()] : [];
     const awaited = standIns(stored, (key) => known.has(key), starts);
     const stoodIn = new Map(awaited.map(({ place }) => [place.key, place]));
     const inFlight = inFlightOf(stored, (key) => known.get(key) ?? stoodIn.get(key));
@@ -155,19 +183,6 @@ export class Resumption {
   /** Where filters began, once for those that share it. */
   #starts(): readonly StoredPlace[] {
     return [...new Set(this.#stored.subscriptions.map(({ start }) => start))].flat();
-  }
-
-  /** Shards that no vector names, for they are younger than it (X4), and whose tails nobody has spoken of here. */
-  #youngerShards(): Pick<StoredPlace, 'streamId' | 'shard' | 'leaderEpoch'>[] {
-    const { tails } = this.#ports;
-    const { tenant } = this.#session.identity;
-    const unknown = (filter: string) =>
-      [...this.#ports.shardsOf(tenant, filter)].filter(
-        ({ streamId, shard }) => tails.tailOf(shardKeyOf(streamId, shard)) === undefined,
-      );
-    if (unknown('#').length === 0) return [];
-    const filters = this.#stored.subscriptions.map(({ filter }) => filter);
-    return filters.flatMap(unknown).map((shard) => ({ ...shard, leaderEpoch: 0 }));
   }
 
   #isSkipped({ departures = 0 }: PlacedMessage<ShardPlace>): boolean {
