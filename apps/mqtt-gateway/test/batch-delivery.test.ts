@@ -46,6 +46,7 @@ function counting(id: number, clock: WorkClock, seen: Map<number, number[]>): Re
     isLiveAt: () => true,
     touch: () => undefined,
     mayHaveSent: () => false,
+    isInQuestion: () => false,
     admit(_place, offset) {
       clock.work++;
       offsets.push(offset);

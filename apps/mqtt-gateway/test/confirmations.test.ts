@@ -80,7 +80,8 @@ test('who comes while a question is under way gets one of its own, for the answe
   confirmations.want(late);
   questions[0]!.answer(marksAt(5));
   expect(late.heard).toEqual([]);
-  await clock.advance(1_000);
+  // At once: until then its client waits for what comes at QoS 0.
+  await clock.advance(0);
   questions[1]!.answer(marksAt(9));
   expect(late.heard).toEqual([9]);
 });
@@ -93,4 +94,15 @@ test('N7: nobody is asked for a session that is over', async () => {
   questions[0]!.answer(marksAt());
   await clock.advance(1_000);
   expect([questions.length, clock.pending]).toEqual([1, 0]);
+});
+
+test('who comes right behind an answer is asked for at once', async () => {
+  confirmations.want(new Session('t', [0]));
+  await clock.advance(0);
+  questions[0]!.answer(marksAt(5));
+  const next = new Session('t', [0]);
+  confirmations.want(next);
+  await clock.advance(0);
+  questions[1]!.answer(marksAt(6));
+  expect(next.heard).toEqual([6]);
 });

@@ -21,6 +21,7 @@ class FakeSession implements ReceivingSession {
   isRedelivery = false;
   touched = 0;
   maybeSentBelow = 0;
+  inQuestionFrom = Infinity;
   readonly aliases: OutboundTopicAliases | null;
   window = Number.POSITIVE_INFINITY;
   readonly admitted: number[] = [];
@@ -60,6 +61,10 @@ class FakeSession implements ReceivingSession {
 
   mayHaveSent(_tail: unknown, offset: number): boolean {
     return offset < this.maybeSentBelow;
+  }
+
+  isInQuestion(_tail: unknown, offset: number): boolean {
+    return offset >= this.inQuestionFrom;
   }
 
   admit(_tail: unknown, offset: number): number {
@@ -272,6 +277,25 @@ describe('Deliverer', () => {
     expect(session.packets().map(({ payload }) => payload.toString())).toEqual(['2']);
     expect(counters.droppedUncertain).toBe(2);
     expect(session.touched).toBe(3);
+  });
+
+  test('S3, I5: a QoS 0 copy of which nobody knows yet whether it was sent waits, and the session with it', () => {
+    const flusher = newFlusher();
+    const routes = new TopicRoutes(16, () => stream);
+    const session = new FakeSession(1, flusher);
+    session.maybeSentBelow = Infinity;
+    session.inQuestionFrom = 1;
+    routes.add(subscription(session, 't', 0));
+    const counters = newDeliveryCounters();
+    const deliverer = new Deliverer(1 << 20, counters);
+    const tail = new ShardTail(1, 0, 1, 0);
+    for (const offset of [0, 1, 2]) {
+      deliverer.begin(message('t', `${offset}`, 1), 0);
+      deliverer.deliver(routes.get('t'), tail, offset);
+    }
+    flusher.flush();
+    expect([session.packets(), counters.droppedUncertain]).toEqual([[], 1]);
+    expect(session.lag?.get(tail.key)?.nextOffset).toBe(1);
   });
 
   test('QoS 0 copies of each shape are shared and right for each version', () => {

@@ -21,7 +21,10 @@ export interface DoubtfulSession {
   confirmed(key: number, highWatermark: number): void;
 }
 
-/** One question at a time, for all sessions that wait by then; again until the leader of each shard has answered. */
+/**
+ * One question at a time, for all sessions that wait by then; the next one at once for those that came meanwhile, or a little
+ * later, until the leader of each shard has answered.
+ */
 export class Confirmations {
   readonly #port: MarksPort;
   readonly #turns: Turns;
@@ -42,12 +45,12 @@ export class Confirmations {
   }
 
   #ask(): void {
-    const asked = [...this.#waiting].filter((session) => this.#isWaiting(session));
-    if (asked.length === 0) {
+    const asked = new Set([...this.#waiting].filter((session) => this.#isWaiting(session)));
+    if (asked.size === 0) {
       this.#isAsking = false;
       return;
     }
-    const tenants = new Set(asked.map(({ tenant }) => tenant));
+    const tenants = new Set(Array.from(asked, ({ tenant }) => tenant));
     const filters = [...tenants].map((tenant) => ({ tenant, filter: '#' }));
     // What some journal did not answer is asked again.
     this.#port.marksFor(filters, (_error, { marks }) =>
@@ -55,9 +58,20 @@ export class Confirmations {
         asked,
         this.#turns,
         (session) => this.#tell(session, marks),
-        () => this.#turns.timers.after(RETRY_MS, () => this.#ask()),
+        () => this.#askAgain(asked),
       ),
     );
+  }
+
+  #askAgain(asked: ReadonlySet<DoubtfulSession>): void {
+    const { timers } = this.#turns;
+    for (const session of this.#waiting) {
+      if (asked.has(session)) continue;
+      timers.soon(() => this.#ask());
+      return;
+    }
+    if (this.#waiting.size === 0) this.#isAsking = false;
+    else timers.after(RETRY_MS, () => this.#ask());
   }
 
   #isWaiting(session: DoubtfulSession): boolean {

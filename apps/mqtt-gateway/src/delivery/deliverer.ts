@@ -142,6 +142,7 @@ export class Deliverer {
     const retain = message.retain && receiver.retainAsPublished;
     if (tail === null || message.qos === 0 || receiver.qos === 0) {
       if (tail !== null && session.mayHaveSent(tail, offset)) {
+        if (session.isInQuestion(tail, offset)) return false;
         this.#counters.droppedUncertain++;
         return true;
       }

@@ -27,6 +27,8 @@ export interface ReceivingSession {
   touch(place: ShardPlace): void;
   /** Whether an owner that ended without a word may have sent the message: at QoS 0 it does not go again. */
   mayHaveSent(place: ShardPlace, offset: number): boolean;
+  /** Whether that is about to be known: until then it waits. */
+  isInQuestion(place: ShardPlace, offset: number): boolean;
   /** Takes the message at this place into the window: its packet identifier, or `WINDOW_FULL`. */
   admit(place: ShardPlace, offset: number): number;
   /** The session goes on reading this shard at `offset` when it can take messages again. */

@@ -154,6 +154,10 @@ export class ClientSession implements LaggingSession, LiveSession {
     return this.outbound.mayHaveSent(place, offset);
   }
 
+  isInQuestion(place: ShardPlace, offset: number): boolean {
+    return this.outbound.isInQuestion(place, offset);
+  }
+
   roomIn(place: ShardPlace): number {
     return this.#isCongested ? 0 : this.outbound.roomIn(place);
   }
@@ -305,7 +309,7 @@ export class ClientSession implements LaggingSession, LiveSession {
 
   /** See {@link Outbound.confirmed}. */
   confirmed(key: number, highWatermark: number): void {
-    this.outbound.confirmed(key, highWatermark);
+    if (this.outbound.confirmed(key, highWatermark)) this.drained();
   }
 
   #beginAgain(tail: ShardPlace, ringFrom: number): void {

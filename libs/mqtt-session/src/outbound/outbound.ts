@@ -150,11 +150,15 @@ export class Outbound<P extends Place> {
     return false;
   }
 
-  /** What its leader said after the session was opened: nothing from there on was sent by an owner before (rule S3). */
-  confirmed(key: number, highWatermark: number): void {
+  /**
+   * What its leader said after the session was opened: nothing from there on was sent by an owner before (rule S3). False: it
+   * was known.
+   */
+  confirmed(key: number, highWatermark: number): boolean {
     const sent = this.#maybeSent?.get(key);
-    if (sent?.below !== Infinity) return;
+    if (sent?.below !== Infinity) return false;
     this.#maybeSent!.set(key, { ...sent, below: Math.max(sent.from, highWatermark) });
+    return true;
   }
 
   /** Whether the message at this place of the tail is the session's to take now. */
@@ -236,6 +240,12 @@ export class Outbound<P extends Place> {
   /** Whether an owner that ended without a word may have sent it: at QoS 0 it does not go again [MQTT-4.3.1-1]. */
   mayHaveSent(place: P, offset: number): boolean {
     return this.#maybeSent !== null && offset < (this.#maybeSent.get(place.key)?.below ?? 0);
+  }
+
+  /** Whether it is about to be known if an owner elsewhere has sent it: it came behind where this gateway was. */
+  isInQuestion(place: P, offset: number): boolean {
+    const sent = this.#maybeSent?.get(place.key);
+    return sent?.below === Infinity && offset >= sent.from;
   }
 
   /** The client acknowledged a message: its place may be past now. */

@@ -139,11 +139,13 @@ test('S3: where this tail may be behind what an owner elsewhere has sent, nothin
     true,
     true,
   ]);
-  outbound.confirmed(tail.key + 1, 50);
+  expect([8, 9, 1e9].map((offset) => outbound.isInQuestion(tail, offset))).toEqual([false, true, true]);
+  expect(outbound.confirmed(tail.key + 1, 50)).toBe(false);
   expect(outbound.isUnconfirmed).toBe(true);
-  outbound.confirmed(tail.key, 12);
+  expect(outbound.confirmed(tail.key, 12)).toBe(true);
+  expect(outbound.isInQuestion(tail, 1e9)).toBe(false);
   // What is said later is what was appended since.
-  outbound.confirmed(tail.key, 20);
+  expect(outbound.confirmed(tail.key, 20)).toBe(false);
   expect([outbound.mayHaveSent(tail, 11), outbound.mayHaveSent(tail, 12), outbound.isUnconfirmed]).toEqual([
     true,
     false,
