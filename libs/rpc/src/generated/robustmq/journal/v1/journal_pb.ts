@@ -796,7 +796,8 @@ export type FilterFrame = Message<"robustmq.journal.v1.FilterFrame"> & {
   resume: ShardPosition[];
 
   /**
-   * Only answer with current marks (rule X3: HW at SUBSCRIBE), for shards that can hold these filters.
+   * Only answer with current marks (rule X3: HW at SUBSCRIBE), for shards that can hold these filters. A new leader that does
+   * not know yet what was committed under the last one (KIP-207) says nothing of its shard: it is to be asked again.
    *
    * @generated from field: repeated robustmq.journal.v1.FilterEntry marks_for = 5;
    */
