@@ -407,6 +407,18 @@ describe('offsets', () => {
     expect((await client.call(OFFSETS, 7, { groupId: 'g', topics: null })).errorCode).toBe(
       KAFKA_ERRORS.COORDINATOR_NOT_AVAILABLE,
     );
+    // Version 1 has no room for it but at the partitions: an answer without them would mean that nothing was committed.
+    const asked = { groupId: 'g', topics: [{ name: 't', partitionIndexes: [0, 1] }] };
+    const errorCode = KAFKA_ERRORS.COORDINATOR_NOT_AVAILABLE;
+    expect((await client.call(OFFSETS, 1, asked)).topics).toMatchObject([
+      {
+        name: 't',
+        partitions: [
+          { partitionIndex: 0, committedOffset: -1, errorCode },
+          { partitionIndex: 1, committedOffset: -1, errorCode },
+        ],
+      },
+    ]);
   });
 
   test.each([

@@ -31,6 +31,8 @@ interface AskedGroup {
   readonly topics: readonly AskedTopic[] | null;
 }
 
+/** From here on an answer has an error of its own; before it each partition says it, or its reader takes it for no offset. */
+const GROUP_ERROR_VERSION = 2;
 /** From here on several groups are asked for at once. */
 const BATCH_VERSION = 8;
 const TOPIC_ID_VERSION = 10;
@@ -52,6 +54,9 @@ export const offsetFetch = api(9, {
     }
     const [group] = await fetchGroups([{ groupId: request.groupId, topics: namedTopics(request) }], context);
     const { topics = [], errorCode = 0 } = group ?? {};
+    if (errorCode !== 0 && context.apiVersion < GROUP_ERROR_VERSION) {
+      return { throttleTimeMs: 0, topics: failedTopics(request, errorCode) };
+    }
     const named = topics.map(({ name, partitions }) => ({ name: name ?? '', partitions }));
     return { throttleTimeMs: 0, topics: named, errorCode };
   },
@@ -87,6 +92,16 @@ const refused = (groupId: string, error: KafkaErrorName): GroupResult => ({
   topics: [],
   errorCode: KAFKA_ERRORS[error],
 });
+
+function failedTopics(
+  { topics }: OffsetFetchRequest,
+  errorCode: number,
+): NonNullable<OffsetFetchResponseInput['topics']> {
+  return (topics ?? []).map(({ name, partitionIndexes }) => ({
+    name,
+    partitions: partitionIndexes.map((index) => ({ ...none(index), errorCode })),
+  }));
+}
 
 function namedTopics({ topics }: OffsetFetchRequest): AskedTopic[] | null {
   return topics === null ? null : topics.map((topic) => ({ ...topic, topicId: ZERO_UUID }));
