@@ -239,8 +239,13 @@ describe('streams', () => {
     test.each<[string, object, string]>([
       ['another leader epoch', { leaderEpoch: 7 }, 'fenced'],
       ['an older version', { isrVersion: 0 }, 'conflict'],
-      ['a follower that restarted', { members: [{ nodeId: 'journal-2', incarnation: 99n }] }, 'fenced'],
-      ['somebody without a copy', { members: [{ nodeId: 'journal-9', incarnation: 1n }] }, 'fenced'],
+      ['a follower that restarted', { members: [{ nodeId: 'journal-2', incarnation: 99n }] }, 'stale_epoch'],
+      ['somebody without a copy', { members: [{ nodeId: 'journal-9', incarnation: 1n }] }, 'stale_epoch'],
+      [
+        'an older version before its members',
+        { isrVersion: 0, members: [{ nodeId: 'journal-2', incarnation: 99n }] },
+        'conflict',
+      ],
       ['no such shard', { shard: { streamId: 99, shard: 0 } }, 'not_found'],
     ])('refuses %s', async (_name, over, code) => {
       await expect(alter(over)).rejects.toEqual(failing(code));

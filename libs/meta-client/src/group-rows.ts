@@ -12,6 +12,7 @@ import {
   type GroupTargetSchema,
 } from '@robustmq/rpc';
 import type {
+  CommittedOffset,
   GroupHeadRow,
   GroupMemberRow,
   GroupRowChanges,
@@ -57,6 +58,25 @@ export function slicesOf({ head, replace, members, targets, gone }: GroupRowChan
   if (first !== undefined) Object.assign(first, { replace, head: headMessage(head, true) });
   if (last !== undefined) last.head = headMessage(head, false);
   return slices;
+}
+
+/** The offsets of each command of a commit, in order: bounded by count and by bytes, for a client's metadata may be most of a row. */
+export function* offsetSlices(
+  rows: readonly CommittedOffset[],
+): Generator<readonly CommittedOffset[], void, undefined> {
+  let from = 0;
+  let bytes = 0;
+  for (const [at, { metadata }] of rows.entries()) {
+    const sizeBytes = ROW_BYTES + Buffer.byteLength(metadata);
+    const isFull = at - from === CALL_LIMITS.groupOffsets || bytes + sizeBytes > MAX_SLICE_BYTES;
+    if (isFull && at > from) {
+      yield rows.slice(from, at);
+      from = at;
+      bytes = 0;
+    }
+    bytes += sizeBytes;
+  }
+  if (from < rows.length) yield rows.slice(from);
 }
 
 function emptySlice(): GroupRowSlice {

@@ -17,7 +17,7 @@ import type {
   GroupSummary,
   StoredGroup,
 } from './group-port.ts';
-import { slicesOf, storedGroup } from './group-rows.ts';
+import { offsetSlices, slicesOf, storedGroup } from './group-rows.ts';
 import type { MetaClient, Registration } from './meta-client.ts';
 import { toNumber } from './model.ts';
 
@@ -106,7 +106,7 @@ export class GroupStore implements GroupStorePort {
     coordinatorEpoch: number,
     offsets: readonly CommittedOffset[],
   ): Promise<void> {
-    for (const slice of inSlices(offsets, CALL_LIMITS.groupOffsets)) {
+    for (const slice of offsetSlices(offsets)) {
       const rows = slice.map((row) => ({
         ...row,
         offset: BigInt(row.offset),

@@ -2,6 +2,7 @@
 import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import {
   ClaimGroupResponseSchema,
+  CommitOffsetsRequestSchema,
   CommitOffsetsResponseSchema,
   DeleteOffsetsResponseSchema,
   FetchOffsetsResponseSchema,
@@ -13,6 +14,7 @@ import {
   type GroupHead,
   type GroupMember,
   type GroupTarget,
+  type CommitOffsetsRequest,
   type PutGroupRowsRequest,
 } from '@robustmq/rpc';
 import type { GroupMemberRow, GroupRowChanges } from '../src/group-port.ts';
@@ -28,7 +30,7 @@ class MetaOfOneGroup {
   granted = true;
   /** Sizes of the other calls, as they came. */
   readonly lookups: number[] = [];
-  readonly commits: number[] = [];
+  readonly commits: CommitOffsetsRequest[] = [];
   readonly deletions: number[] = [];
   readonly offsetReads: string[] = [];
   /** Commands that are still taken. */
@@ -56,8 +58,8 @@ class MetaOfOneGroup {
         const claims = groups.map(({ groupId }) => ({ coordinatorNodeId: groupId }));
         return Promise.resolve(create(LookupGroupsResponseSchema, { claims }));
       },
-      commitOffsets: ({ offsets }: { readonly offsets: readonly unknown[] }) => {
-        this.commits.push(offsets.length);
+      commitOffsets: (request: MessageInitShape<typeof CommitOffsetsRequestSchema>) => {
+        this.commits.push(create(CommitOffsetsRequestSchema, request));
         return Promise.resolve(create(CommitOffsetsResponseSchema));
       },
       deleteOffsets: ({ shards }: { readonly shards: readonly unknown[] }) => {
@@ -213,17 +215,41 @@ test('N13: more groups than one lookup takes are looked up in several, in the or
   expect(meta.lookups).toEqual([CALL_LIMITS.groupLookups, 1]);
 });
 
-test('N13: more offsets than one commit takes are committed in several', async () => {
-  const offsets = Array.from({ length: CALL_LIMITS.groupOffsets + 5 }, (_, shard) => ({
-    streamId: 1,
-    shard,
-    offset: 7,
-    leaderEpoch: -1,
-    metadata: '',
-    committedAtMs: 0,
-  }));
-  await store.commitOffsets('g', 4, offsets);
-  expect(meta.commits).toEqual([CALL_LIMITS.groupOffsets, 5]);
+test.each([
+  ['many', 1, 2 * CALL_LIMITS.groupOffsets],
+  // What a gateway takes of a client at its defaults: every partition with the largest metadata.
+  ['large', 4_096, CALL_LIMITS.groupOffsets],
+])(
+  'N13: %s offsets are committed in commands that meta takes, each once and in order',
+  async (_name, size, count) => {
+    const offsets = Array.from({ length: count }, (_, shard) => ({
+      streamId: 2 ** 31 - 1,
+      shard,
+      offset: Number.MAX_SAFE_INTEGER,
+      leaderEpoch: -1,
+      metadata: 'm'.repeat(size),
+      committedAtMs: Date.UTC(2100, 0),
+    }));
+    await store.commitOffsets('g', 4, offsets);
+    for (const command of meta.commits) {
+      expect(command.offsets.length).toBeLessThanOrEqual(CALL_LIMITS.groupOffsets);
+      expect(toBinary(CommitOffsetsRequestSchema, command).length).toBeLessThan(512 * 1024);
+    }
+    const shards = meta.commits.flatMap((command) => command.offsets.map(({ shard }) => shard));
+    expect(shards).toEqual(offsets.map(({ shard }) => shard));
+    expect(new Set(meta.commits.map(({ requestId }) => requestId?.sequence)).size).toBe(meta.commits.length);
+  },
+);
+
+test('N13: metadata is counted in bytes, an offset larger than a command should be goes alone, none makes no command', async () => {
+  const row = (shard: number, metadata: string) => ({
+    ...{ streamId: 1, shard, offset: 7, leaderEpoch: -1, committedAtMs: 0 },
+    metadata,
+  });
+  await store.commitOffsets('g', 4, []);
+  // 100,000 characters of three bytes each.
+  await store.commitOffsets('g', 4, [row(0, ''), row(1, '\u4e16'.repeat(100_000)), row(2, ''), row(3, '')]);
+  expect(meta.commits.map(({ offsets }) => offsets.map(({ shard }) => shard))).toEqual([[0], [1], [2, 3]]);
 });
 
 test('N13: more offsets than one call takes are deleted in several', async () => {

@@ -199,7 +199,10 @@ export function alterStreamConfig(draft: ClusterDraft, request: AlterStreamConfi
   return altered;
 }
 
-/** Compare-and-set of an ISR (rule R2). */
+/**
+ * Compare-and-set of an ISR (rule R2). A member that is not current is `stale_epoch`: a run that ended never comes back, so that no
+ * copy of this request is ever applied. The version goes first, so that a copy that was applied before is `conflict`.
+ */
 export function alterIsr(draft: ClusterDraft, request: AlterIsrRequest): Shard {
   const node = liveNode(draft, request.node);
   const stream = draft.streams.get(request.shard?.streamId ?? 0);
@@ -218,7 +221,7 @@ export function alterIsr(draft: ClusterDraft, request: AlterIsrRequest): Shard {
       (replica) => replica.nodeId === member.nodeId && replica.directoryId === row?.identity?.directoryId,
     );
     if (row?.live !== true || row.identity?.incarnation !== member.incarnation || !holdsCopy) {
-      throw new BrokerError('fenced', `${member.nodeId} is not the incarnation that holds a copy`);
+      throw new BrokerError('stale_epoch', `${member.nodeId} is not the incarnation that holds a copy`);
     }
   }
   if (!request.members.some((member) => member.nodeId === shard.leader))

@@ -1563,7 +1563,9 @@ export const ClusterService: GenService<{
     output: typeof ClaimLeadershipResponseSchema;
   },
   /**
-   * Compare-and-set on (leader epoch, ISR version, follower incarnation) (rule R2).
+   * Compare-and-set on (leader epoch, ISR version, follower incarnation) (rule R2). Refusals, first match: fenced (the caller or its
+   * leader epoch is over), conflict (another ISR version: perhaps an earlier copy of this request was applied), stale_epoch (the run
+   * of a member is over, or holds no copy: final, no copy of this request is applied any more), invalid_argument.
    *
    * @generated from rpc robustmq.meta.v1.ClusterService.AlterIsr
    */
