@@ -1,7 +1,7 @@
 // Waking of fetches that wait: whatever is committed, at whatever moment, ends the wait of who asked for it.
 
 import { create } from '@bufbuild/protobuf';
-import { FetchFrameSchema, type ExchangeResponse } from '@robustmq/rpc';
+import { CALL_LIMITS, FetchFrameSchema, type ExchangeResponse } from '@robustmq/rpc';
 import { BrokerError } from '@robustmq/errors';
 import { systemClock, systemTimers, TURN_BUDGET_MS } from '@robustmq/runtime';
 import { VirtualClock } from '@robustmq/testkit';
@@ -245,4 +245,22 @@ test('a fetch of a shard that is younger than the view waits for the revision th
   waiting.pop()!();
   await turns(3);
   expect(codes()).toEqual(['not_found', undefined]);
+});
+
+test('N13, I8: a fetch of more sections than one takes is refused as a whole, one of as many is answered', async () => {
+  const { fetches, sent } = fetchesOver([new FakeShard()]);
+  const frameOf = (requestId: bigint, count: number) =>
+    create(FetchFrameSchema, {
+      requestId,
+      maxBytes: 10_000,
+      sections: Array.from({ length: count }, () => section(0)),
+    });
+  expect(() => fetches.start(frameOf(1n, CALL_LIMITS.fetchSections + 1))).toThrow(
+    expect.objectContaining({ code: 'too_large' }),
+  );
+  fetches.start(frameOf(2n, CALL_LIMITS.fetchSections));
+  while (sent.length < 3) await turns(1);
+  fetches.close();
+  const outcomes = sent.map((frame) => (frame?.case === 'fetch' ? frame.value.outcomes.length : 0));
+  expect(outcomes.reduce((sum, count) => sum + count, 0)).toBe(CALL_LIMITS.fetchSections);
 });

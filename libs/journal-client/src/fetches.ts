@@ -5,6 +5,7 @@
 import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
 import {
+  CALL_LIMITS,
   CancelFetchFrameSchema,
   FetchFrameSchema,
   FetchSectionSchema,
@@ -23,6 +24,8 @@ interface Part {
   readonly requestId: number;
   /** Indices into the request's sections. */
   readonly indices: readonly number[];
+  /** Place in `indices` of the section that the next outcome is probably of: they come in the order asked. */
+  next: number;
   /** What the server waits for. */
   readonly minBytes: number;
 }
@@ -112,22 +115,31 @@ export class Fetches {
     const { request, results: before } = fetch;
     fetch.results = request.sections.map(emptyResult);
     fetch.isHurried = false;
-    const byLink = new Map<JournalLink, number[]>();
+    const parts: { readonly link: JournalLink; readonly indices: number[] }[] = [];
+    const open = new Map<JournalLink, number[]>();
     request.sections.forEach((section, index) => {
       const link = this.#linkOf(section.streamId, section.shard);
       if (link === undefined) fetch.results[index]!.error = noLeader();
-      else if (byLink.has(link)) byLink.get(link)!.push(index);
-      else byLink.set(link, [index]);
+      else {
+        const indices = open.get(link);
+        if (indices !== undefined && indices.length < CALL_LIMITS.fetchSections) indices.push(index);
+        else {
+          // More than one fetch takes is asked for in several, as if of several journals.
+          const first = [index];
+          open.set(link, first);
+          parts.push({ link, indices: first });
+        }
+      }
     });
     const failedAtOnce = fetch.results.some((result) => result.error !== undefined);
     const missingBytes = leastOverAll(request) - sizeOf(before);
-    fetch.journals = byLink.size;
-    fetch.shareBytes = byLink.size > 1 ? shareOf(request.maxBytes, byLink.size) : request.maxBytes;
-    for (const [link, indices] of byLink) {
+    fetch.journals = parts.length;
+    fetch.shareBytes = parts.length > 1 ? shareOf(request.maxBytes, parts.length) : request.maxBytes;
+    for (const { link, indices } of parts) {
       let broughtBytes = 0;
       for (const index of indices) broughtBytes += before[index]?.sizeBytes ?? 0;
-      const minBytes = leastOf(broughtBytes, missingBytes, byLink.size, fetch.shareBytes);
-      const part = { link, requestId: ++this.#lastRequestId, indices, minBytes };
+      const minBytes = leastOf(broughtBytes, missingBytes, parts.length, fetch.shareBytes);
+      const part = { link, requestId: ++this.#lastRequestId, indices, next: 0, minBytes };
       fetch.parts.push(part);
       this.#parts.set(part.requestId, { fetch, part });
     }
@@ -236,9 +248,13 @@ function emptyResult(section: { readonly streamId: number; readonly shard: numbe
 }
 
 function resultOf(fetch: PendingFetch, part: Part, outcome: FetchOutcome): FetchSectionResult | undefined {
-  for (const index of part.indices) {
-    const result = fetch.results[index]!;
-    if (result.streamId === outcome.streamId && result.shard === outcome.shard) return result;
+  const { indices } = part;
+  for (let step = 0; step < indices.length; step += 1) {
+    const place = (part.next + step) % indices.length;
+    const result = fetch.results[indices[place]!]!;
+    if (result.streamId !== outcome.streamId || result.shard !== outcome.shard) continue;
+    part.next = place;
+    return result;
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 // One fetch over several scripted journals: the most and the least that a reader asks for are of the whole answer.
 
-import type { FetchFrame } from '@robustmq/rpc';
+import { CALL_LIMITS, type FetchFrame } from '@robustmq/rpc';
 import { systemTimers } from '@robustmq/runtime';
 import type { FetchCall, FetchSectionResult, JournalClient } from '../src/index.ts';
 import { connect, TestDirectory } from './connected.ts';
@@ -214,4 +214,30 @@ test('I8: who only waits says so, and is answered with marks', async () => {
   fetch([1], 1, 1_000);
   await until(() => asked(1).length === 2, 'the read');
   expect(asked(1)[1]?.waitOnly).toBe(false);
+});
+
+test('N13: more sections of one journal than a fetch takes are asked for in several, and answered as one', async () => {
+  const count = CALL_LIMITS.fetchSections + 2;
+  const sections = Array.from({ length: count }, (_, shard) => ({
+    ...{ streamId: 1, fetchOffset: 5, maxBytes: 1_000 },
+    shard,
+  }));
+  const request = { maxWaitMs: MAX_WAIT_MS, minBytes: 1, maxBytes: 1_000, readCommitted: false, sections };
+  client.fetch(request, (results) => answers.push(results));
+  await round([1], 2);
+  expect(asked(1).map((frame) => frame.sections.length)).toEqual([CALL_LIMITS.fetchSections, 2]);
+  for (const frame of asked(1)) {
+    const outcomes = frame.sections.map(({ shard }) => ({
+      ...{ streamId: 1, shard, sizeBytes: shard === count - 1 ? 100 : 0 },
+      highWatermark: BigInt(shard),
+    }));
+    const batches = Buffer.alloc(outcomes.at(-1)!.sizeBytes);
+    journals[0]!.send({
+      case: 'fetch',
+      value: { requestId: frame.requestId, outcomes, batches, complete: true },
+    });
+  }
+  await until(() => answers.length === 1, 'answer');
+  expect(answers[0]!.map(({ highWatermark }) => highWatermark)).toEqual(sections.map(({ shard }) => shard));
+  expect(sizes().at(-1)).toBe(100);
 });

@@ -4,7 +4,7 @@
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 /**
- * What one call takes: who has more makes several calls, and meta-service refuses more, by one number each (N13). A call is one
+ * What one call takes: who has more makes several calls, and the server refuses more, by one number each (N13). A call is one
  * command, and a command is applied within one turn of the loop (N8).
  */
 export const CALL_LIMITS = {
@@ -17,6 +17,8 @@ export const CALL_LIMITS = {
   groupOffsets: 10_000,
   /** Offsets that are asked for by shard: each is answered with its metadata, and the answer is one message. */
   groupOffsetReads: 1_000,
+  /** Sections of one fetch of a journal: each costs an outcome, whatever it brings. */
+  fetchSections: 10_000,
 } as const;
 
 /** HTTP/2 window. The default of 64 KiB stalls data streams; some MB raise throughput by 3-41 % in measurements. */

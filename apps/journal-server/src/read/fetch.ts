@@ -4,6 +4,7 @@
 import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
 import {
+  CALL_LIMITS,
   EpochEndOffsetSchema,
   FetchOutcomeSchema,
   toFailure,
@@ -64,7 +65,10 @@ export class StreamFetches {
     this.#host = host;
   }
 
+  /** @throws BrokerError `too_large`, which ends the stream: a refusal of that many sections would cost as much as their answer. */
   start(frame: FetchFrame): void {
+    if (frame.sections.length > CALL_LIMITS.fetchSections)
+      throw new BrokerError('too_large', `a fetch has at most ${CALL_LIMITS.fetchSections} sections`);
     const requestId = Number(frame.requestId);
     if (this.#active.size >= MAX_FETCHES || this.#active.has(requestId)) {
       this.#refuse(frame, new BrokerError('quota_exceeded', 'too many fetches on this stream'));

@@ -539,6 +539,8 @@ export type FetchFrame = Message<"robustmq.journal.v1.FetchFrame"> & {
   isolation: IsolationLevel;
 
   /**
+   * At most 10,000; a frame with more ends the stream with `too_large`.
+   *
    * @generated from field: repeated robustmq.journal.v1.FetchSection sections = 6;
    */
   sections: FetchSection[];
