@@ -32,7 +32,7 @@ export function walkBatches(source: WalkedBytes, position: number, visit: VisitB
   const walk: Walk = { position, endPosition: 0, neededBytes: 0, suspectFrom: Infinity };
   while (walk.position < source.sizeBytes) {
     const lengthBytes = stepBytes(walk, source);
-    if (!step(walk, source.read(walk.position, lengthBytes), visit)) break;
+    if (!step(walk, source.read(walk.position, lengthBytes), lengthBytes, visit)) break;
   }
   return walk.suspectFrom;
 }
@@ -48,7 +48,7 @@ export async function walkBatchesAsync(
   while (walk.position < source.sizeBytes) {
     const lengthBytes = stepBytes(walk, source);
     const bytes = await source.readAsync(walk.position, lengthBytes);
-    if (isVoid() || !step(walk, bytes, visit)) break;
+    if (isVoid() || !step(walk, bytes, lengthBytes, visit)) break;
   }
   return walk.suspectFrom;
 }
@@ -69,8 +69,8 @@ function stepBytes(walk: Walk, source: WalkedBytes): number {
   return Math.min(Math.max(WALK_BYTES, walk.neededBytes), walk.endPosition - walk.position);
 }
 
-/** Visits the batches in what was read; false ends the walk. */
-function step(walk: Walk, bytes: Buffer, visit: VisitBatch): boolean {
+/** Visits the batches in what was read of the bytes asked for; false ends the walk. */
+function step(walk: Walk, bytes: Buffer, askedBytes: number, visit: VisitBatch): boolean {
   const { position } = walk;
   const leftBytes = walk.endPosition - position;
   let at = 0;
@@ -85,8 +85,8 @@ function step(walk: Walk, bytes: Buffer, visit: VisitBatch): boolean {
     walk.suspectFrom = position + at;
     return false;
   }
-  const isCut = bytes.length < Math.min(WALK_BYTES, leftBytes);
-  if (at === 0 && (isCut || walk.neededBytes <= bytes.length)) {
+  // Without this an end of the file within the first batch would be read again and again.
+  if (at === 0 && bytes.length < askedBytes) {
     walk.suspectFrom = position;
     return false;
   }

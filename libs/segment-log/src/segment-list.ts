@@ -97,7 +97,7 @@ export class SegmentList {
     return this.all.findLast((candidate) => candidate.baseOffset < offset) ?? this.all[0]!;
   }
 
-  /** Removes the segments that begin at or above `offset`, except the first; answers them. */
+  /** Removes the segments that begin at or above `offset`, except the first; answers them. The caller notes that names went. */
   dropFrom(offset: number): Segment[] {
     const dropped: Segment[] = [];
     while (this.all.length > 1 && this.active.baseOffset >= offset) {
@@ -108,7 +108,7 @@ export class SegmentList {
     return dropped;
   }
 
-  /** Removes all; answers them. */
+  /** Removes all; answers them. One must {@link begin} in their place. */
   dropAll(): Segment[] {
     const dropped = this.all.splice(0);
     for (const segment of dropped) this.#unlink(segment);
@@ -125,7 +125,6 @@ export class SegmentList {
 
   #unlink(segment: Segment): void {
     for (const path of segment.rename()) this.#directory.disk.unlink(path);
-    this.#directory.namesChanged();
   }
 }
 

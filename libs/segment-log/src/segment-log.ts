@@ -250,6 +250,8 @@ export class SegmentLog {
   truncateTo(offset: number): number {
     if (offset >= this.#logEndOffset) return this.#logEndOffset;
     this.#mutations++;
+    // Of segments that are dropped, and of index files that say too much.
+    this.#files.namesChanged();
     for (const dropped of this.#segments.dropFrom(offset)) this.#reads.forget(dropped);
     const { active } = this.#segments;
     const { position, endOffset } = active.boundaryOf(Math.max(offset, active.baseOffset));
@@ -260,7 +262,6 @@ export class SegmentLog {
       this.#logEndOffset = offset;
     } else {
       active.truncate(position, endOffset);
-      this.#files.namesChanged();
       this.#logEndOffset = endOffset;
     }
     this.#epochs.truncateTo(this.#logEndOffset);

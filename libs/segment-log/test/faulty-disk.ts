@@ -10,8 +10,14 @@ export class FaultyDisk extends NodeDisk {
   /** While set, syncs wait in `waiting` after they began. */
   hold = false;
   readonly waiting: (() => void)[] = [];
-  /** Files that were closed while a sync of them ran: its descriptor may be another file's by then. */
-  readonly closedInSync: string[] = [];
+  /** While set, asynchronous reads wait in `waiting` before they begin. */
+  holdReads = false;
+  /** Files that were closed while a sync or read of them ran: its descriptor may be another file's by then. */
+  readonly closedInUse: string[] = [];
+  /** Files closed, in order. */
+  readonly closed: string[] = [];
+  /** Files synced, in order. */
+  readonly syncedFiles: string[] = [];
   /** Directories synced, in order. */
   readonly syncedDirectories: string[] = [];
 
@@ -39,22 +45,36 @@ export class FaultyDisk extends NodeDisk {
       write(bytes, position);
       isLost ||= this.writebackFails;
     };
-    let syncing = 0;
-    file.sync = async () => {
-      syncing++;
+    let users = 0;
+    const using = async <T>(isHeld: boolean, work: () => Promise<T>): Promise<T> => {
+      users++;
       try {
-        if (this.hold) await new Promise<void>((resolve) => this.waiting.push(resolve));
-        if (this.syncFails || isLost) throw new BrokerError('storage_failed', 'EIO');
-        await sync();
+        if (isHeld) await new Promise<void>((resolve) => this.waiting.push(resolve));
+        return await work();
       } finally {
-        syncing--;
+        users--;
       }
     };
+    file.sync = () =>
+      using(this.hold, async () => {
+        if (this.syncFails || isLost) throw new BrokerError('storage_failed', 'EIO');
+        await sync();
+        this.syncedFiles.push(file.path);
+      });
+    const readAsync = file.readAsync.bind(file);
+    file.readAsync = (target, position) => using(this.holdReads, () => readAsync(target, position));
     const close = file.close.bind(file);
     file.close = () => {
-      if (syncing > 0) this.closedInSync.push(file.path);
+      if (users > 0) this.closedInUse.push(file.path);
+      this.closed.push(file.path);
       close();
     };
     return file;
+  }
+
+  /** Lets go on what is held. */
+  release(): void {
+    this.hold = this.holdReads = false;
+    for (const each of this.waiting.splice(0)) each();
   }
 }
