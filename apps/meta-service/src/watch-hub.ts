@@ -7,7 +7,7 @@ import type { WatchClusterRequest, WatchClusterResponse } from '@robustmq/rpc';
 import { TurnBudget, type Cancel, type Clock, type Timers } from '@robustmq/runtime';
 import type { ClusterState } from './cluster/cluster-state.ts';
 import { WatchHistory } from './watch-history.ts';
-import { WatchMessages } from './watch-messages.ts';
+import { WatchMessages, type WatchMessage } from './watch-messages.ts';
 
 type WatchStream = ServerWritableStream<WatchClusterRequest, WatchClusterResponse>;
 
@@ -15,9 +15,13 @@ type WatchStream = ServerWritableStream<WatchClusterRequest, WatchClusterRespons
 const MAX_UNSENT_MESSAGES = 4;
 /** Bytes of changes of a watcher on their way: one more message is sent while there are fewer. */
 const MAX_UNSENT_BYTES = 512 * 1024;
+/** Bytes that are sent in one turn: the loop writes them to all sockets at its end, beside the time of the slice (N8). */
+const TURN_BYTES = 1024 * 1024;
+/** Who begins within so many revisions of a snapshot begins with that one and goes on with the changes since. */
+const SHARED_REVISIONS = 256n;
 /** A watcher that takes nothing for so long though something waits for it is cut off: it may hold a whole snapshot. */
 const STUCK_MS = 30_000;
-const STUCK_CHECK_MS = 5_000;
+const CHECK_MS = 5_000;
 
 /** What the hub works with. */
 export interface WatchHubParts {
@@ -41,13 +45,19 @@ interface Watcher {
   tookAtMs: number;
 }
 
+/** Everything that was there at a revision. */
+interface Snapshot {
+  readonly revision: bigint;
+  readonly messages: WatchMessages;
+}
+
 /** Fans changes out. */
 export class WatchHub {
   readonly #parts: WatchHubParts;
   readonly #history = new WatchHistory();
   readonly #watchers = new Set<Watcher>();
-  /** The snapshot of this revision, for all who begin with it. */
-  #snapshot: { readonly revision: bigint; readonly messages: WatchMessages } | undefined;
+  /** The snapshot of this revision, for all who begin with it or soon after it: a cluster that starts registers one by one. */
+  #snapshot: Snapshot | undefined;
   #isPumping = false;
   /** Somebody may take more than the running pump has seen. */
   #isWoken = false;
@@ -64,7 +74,6 @@ export class WatchHub {
 
   /** A revision became visible: whole changes, in bytes. */
   publish(revision: bigint, changes: readonly Buffer[]): void {
-    this.#snapshot = undefined;
     const { clusterId } = this.#parts.state.meta;
     const messages = new WatchMessages(changes, (isLast) => ({ revision, clusterId, moreFollows: !isLast }));
     let bytes = 0;
@@ -93,7 +102,7 @@ export class WatchHub {
     stream.on('cancelled', leave);
     stream.on('error', leave);
     stream.on('close', leave);
-    this.#cancelCheck ??= this.#parts.timers.every(STUCK_CHECK_MS, () => this.#cutStuck());
+    this.#cancelCheck ??= this.#parts.timers.every(CHECK_MS, () => this.#look());
     this.#wake();
   }
 
@@ -101,13 +110,16 @@ export class WatchHub {
   close(): void {
     for (const { stream } of this.#watchers) stream.end();
     this.#watchers.clear();
-    this.#cancelCheck?.();
-    this.#cancelCheck = undefined;
+    this.#rest();
   }
 
   #forget(watcher: Watcher): void {
     this.#watchers.delete(watcher);
-    if (this.#watchers.size > 0) return;
+    if (this.#watchers.size === 0) this.#rest();
+  }
+
+  #rest(): void {
+    this.#snapshot = undefined;
     this.#cancelCheck?.();
     this.#cancelCheck = undefined;
   }
@@ -122,22 +134,30 @@ export class WatchHub {
   /** Sends in slices (N8), a message per watcher in turn, until nobody takes more. */
   async #pump(): Promise<void> {
     const budget = new TurnBudget(this.#parts.clock, this.#parts.timers);
+    let sentBytes = 0;
     while (this.#isWoken) {
       this.#isWoken = false;
       for (const watcher of this.#watchers) {
-        if (budget.isSpent) await budget.yield();
-        if (this.#sendOne(watcher)) this.#isWoken = true;
+        if (budget.isSpent || sentBytes >= TURN_BYTES) {
+          await budget.yield();
+          sentBytes = 0;
+        }
+        const sent = this.#sendOne(watcher);
+        if (sent === undefined) continue;
+        this.#isWoken = true;
+        sentBytes += sent.bytes;
       }
     }
     this.#isPumping = false;
   }
 
-  #sendOne(watcher: Watcher): boolean {
+  /** The next message of a watcher, if it takes one now. */
+  #sendOne(watcher: Watcher): WatchMessage | undefined {
     const { stream } = watcher;
-    if (stream.cancelled || stream.writableEnded || stream.destroyed) return false;
-    if (watcher.unsent >= MAX_UNSENT_MESSAGES || watcher.unsentBytes >= MAX_UNSENT_BYTES) return false;
+    if (stream.cancelled || stream.writableEnded || stream.destroyed) return undefined;
+    if (watcher.unsent >= MAX_UNSENT_MESSAGES || watcher.unsentBytes >= MAX_UNSENT_BYTES) return undefined;
     const next = this.#nextOf(watcher);
-    if (next === undefined) return false;
+    if (next === undefined) return undefined;
     // Before there was nothing that it could have taken.
     if (watcher.unsent === 0) watcher.tookAtMs = this.#parts.clock.monotonicMs();
     watcher.at++;
@@ -149,15 +169,12 @@ export class WatchHub {
       watcher.tookAtMs = this.#parts.clock.monotonicMs();
       this.#wake();
     });
-    return true;
+    return next;
   }
 
-  #nextOf(watcher: Watcher): ReturnType<WatchMessages['at']> {
+  #nextOf(watcher: Watcher): WatchMessage | undefined {
     const { state } = this.#parts;
-    if (watcher.revision === undefined) {
-      this.#snapshot ??= { revision: state.meta.revision, messages: snapshotOf(state) };
-      Object.assign(watcher, this.#snapshot, { at: 0 });
-    }
+    if (watcher.revision === undefined) Object.assign(watcher, this.#beginning(), { at: 0 });
     const next = watcher.messages?.at(watcher.at);
     if (next !== undefined) return next;
     const reached = watcher.revision as bigint;
@@ -170,6 +187,25 @@ export class WatchHub {
     }
     Object.assign(watcher, { revision: reached + 1n, messages, at: 0 });
     return messages.at(0);
+  }
+
+  #beginning(): Snapshot {
+    const { revision } = this.#parts.state.meta;
+    const known = this.#snapshot;
+    if (known !== undefined && (known.revision === revision || this.#leadsOn(known.revision))) return known;
+    return (this.#snapshot = { revision, messages: snapshotOf(this.#parts.state) });
+  }
+
+  /** Whether the history has all changes since a snapshot, and these are few. */
+  #leadsOn(from: bigint): boolean {
+    const since = this.#parts.state.meta.revision - from;
+    return since > 0n && since <= SHARED_REVISIONS && this.#history.get(from + 1n) !== undefined;
+  }
+
+  #look(): void {
+    this.#cutStuck();
+    // It is as large as the cluster; who is within it has it still.
+    this.#snapshot = undefined;
   }
 
   #cutStuck(): void {

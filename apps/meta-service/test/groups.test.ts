@@ -132,6 +132,37 @@ describe('consumer groups (K2)', () => {
     );
   });
 
+  test('N13: offsets with the largest metadata are read by shard in answers that fit a message, each once', async () => {
+    await claim(a);
+    const metadata = 'm'.repeat(64 * 1024);
+    const refs = Array.from({ length: 100 }, (_, shard) => ({ streamId: 1, shard }));
+    for (const ref of refs.filter(({ shard }) => shard % 4 !== 0)) {
+      const offsets = [{ ...ref, offset: 1n, leaderEpoch: 2, metadata }];
+      const init = {
+        node: a,
+        coordinatorEpoch: 0,
+        group: group('g'),
+        requestId: world.requestId(a),
+        offsets,
+      };
+      await world.groups.commitOffsets(message(CommitOffsetsRequestSchema, init), CONTEXT);
+    }
+    const read: number[] = [];
+    let answers = 0;
+    for (let from = 0; from < refs.length; answers++) {
+      const init = { group: group('g'), shards: refs.slice(from) };
+      const { offsets = [], unread = 0 } = await world.groups.fetchOffsets(
+        message(FetchOffsetsRequestSchema, init),
+        CONTEXT,
+      );
+      expect(offsets.length).toBeLessThanOrEqual(17);
+      for (const { shard = -1 } of offsets) read.push(shard);
+      from = refs.length - unread;
+    }
+    expect(read).toEqual(refs.map(({ shard }) => shard).filter((shard) => shard % 4 !== 0));
+    expect(answers).toBeGreaterThan(4);
+  });
+
   test('N13: one call takes as many offsets as its limit says and no more', async () => {
     await claim(a);
     const claimed = { node: a, coordinatorEpoch: 0, group: group('g') };

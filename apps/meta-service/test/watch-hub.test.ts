@@ -310,6 +310,79 @@ describe('watch', () => {
     expect(turns).toBeGreaterThan(64);
   });
 
+  test('N8: however fast the clock says it goes, no more than a megabyte is sent to all of them in a turn', async () => {
+    const rowBytes = 100_000;
+    const perTurn: number[] = [0];
+    const soon = (action: () => void) => {
+      perTurn.push(0);
+      return clock.soon(action);
+    };
+    hub = newHub({ timers: { after: clock.after.bind(clock), every: clock.every.bind(clock), soon } });
+    for (let streamId = 1; streamId <= 30; streamId++)
+      addStream({ streamId, name: `s${streamId}`, config: { x: 'x'.repeat(rowBytes) } });
+    setMeta({ revision: 7n });
+    const watchers = Array.from({ length: 64 }, () => new Watcher(0n));
+    for (const watcher of watchers) {
+      const write = watcher.write.bind(watcher);
+      watcher.write = (message, taken) => {
+        write(message, taken);
+        perTurn[perTurn.length - 1]! += watcher.sizes.at(-1)!;
+      };
+      hub.add(watcher as never);
+    }
+    await sent();
+    expect(new Set(watchers.map(({ received }) => received.length))).toEqual(new Set([15]));
+    expect(Math.max(...perTurn)).toBeLessThan(1024 * 1024 + PART_BYTES);
+    expect(perTurn.length).toBeGreaterThan((64 * 30 * rowBytes) / (1024 * 1024 + PART_BYTES));
+  });
+
+  describe('who begins soon after another', () => {
+    /** Each registers, which is a revision, and watches. */
+    const start = async (count: number): Promise<Watcher[]> => {
+      const watchers: Watcher[] = [];
+      for (let i = 0; i < count; i++) {
+        publish();
+        watchers.push(await watch(0n));
+      }
+      await sent();
+      return watchers;
+    };
+
+    test('N8: shares its snapshot and goes on with the changes since: a cluster that starts has its rows read once', async () => {
+      const reads = jest.spyOn(state, 'snapshot');
+      const watchers = await start(64);
+      expect(reads).toHaveBeenCalledTimes(1);
+      for (const { received, revisions } of watchers) {
+        expect(received.map(({ snapshot }) => snapshot)).toEqual(
+          revisions.map((revision) => revision === 1n),
+        );
+        expect(revisions).toEqual(Array.from({ length: 64 }, (_, i) => BigInt(i + 1)));
+      }
+    });
+
+    test('but not one that is many changes old, nor one that the history leads on from no more', async () => {
+      await start(1);
+      publish(256);
+      expect((await watch(0n)).revisions[0]).toBe(1n);
+      publish();
+      expect((await watch(0n)).revisions[0]).toBe(258n);
+      for (let i = 0; i < 100; i++) publishRows([change('x'.repeat(400_000))]);
+      expect((await watch(0n, true)).revisions[0]).toBe(358n);
+    });
+
+    test('I8: it is kept for a few seconds, and no longer than there are watchers', async () => {
+      const [first] = await start(1);
+      publish();
+      await clock.advance(5_000);
+      const second = await watch(0n);
+      expect(second.revisions).toEqual([2n]);
+      publish();
+      first!.emit('close');
+      second.emit('close');
+      expect((await watch(0n)).revisions).toEqual([3n]);
+    });
+  });
+
   test('what leaves is forgotten; close ends the rest', async () => {
     const gone = await watch(0n);
     const there = await watch(0n);

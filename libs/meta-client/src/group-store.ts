@@ -1,6 +1,7 @@
 // Groups in meta, through the contract.
 import {
   CALL_LIMITS,
+  type FetchOffsetsResponse,
   type GroupClaim as ClaimMessage,
   type GroupHead,
   type GroupMember,
@@ -121,15 +122,18 @@ export class GroupStore implements GroupStorePort {
     const found: CommittedOffset[] = [];
     if (shards === null) {
       let place: Uint8Array = new Uint8Array();
-      do place = await this.#readOffsets({ groupId, all: true, place }, found);
+      do ({ next: place } = await this.#readOffsets({ groupId, all: true, place }, found));
       while (place.length > 0);
     } else
-      for (const slice of inSlices(shards, CALL_LIMITS.groupOffsetReads))
-        await this.#readOffsets({ groupId, shards: slice }, found);
+      for (let from = 0; from < shards.length;) {
+        const slice = shards.slice(from, from + CALL_LIMITS.groupOffsetReads);
+        const { unread } = await this.#readOffsets({ groupId, shards: slice }, found);
+        from += slice.length - unread;
+      }
     return found;
   }
 
-  /** One answer's offsets; where the next begins. */
+  /** One answer's offsets; what it says of the next. */
   async #readOffsets(
     {
       groupId,
@@ -137,15 +141,15 @@ export class GroupStore implements GroupStorePort {
       ...page
     }: { groupId: string; shards?: Shards; all?: boolean; place?: Uint8Array },
     found: CommittedOffset[],
-  ): Promise<Uint8Array> {
+  ): Promise<Pick<FetchOffsetsResponse, 'next' | 'unread'>> {
     const refs = shards.map(({ streamId, shard }) => ({ streamId, shard }));
     const request = { group: { tenant: this.#tenant, groupId }, shards: refs, ...page };
-    const { offsets, next } = await this.#meta.persist(
+    const answer = await this.#meta.persist(
       () => this.#meta.groups.fetchOffsets(request),
       LINEARIZABLE_ATTEMPTS,
     );
-    for (const row of offsets) found.push(offsetView(row));
-    return next;
+    for (const row of answer.offsets) found.push(offsetView(row));
+    return answer;
   }
 
   async deleteOffsets(groupId: string, coordinatorEpoch: number, shards: Shards): Promise<void> {

@@ -33,6 +33,8 @@ class MetaOfOneGroup {
   readonly commits: CommitOffsetsRequest[] = [];
   readonly deletions: number[] = [];
   readonly offsetReads: string[] = [];
+  /** Shards that an answer to them has room for. */
+  offsetsPerAnswer = Number.POSITIVE_INFINITY;
   /** Commands that are still taken. */
   left = Number.POSITIVE_INFINITY;
   reads = 0;
@@ -71,7 +73,8 @@ class MetaOfOneGroup {
         this.offsetReads.push(all === true ? `page ${at}` : `${shards.length} shards`);
         const offsets = [{ streamId: 1, shard: this.offsetReads.length }];
         const next = all === true && at < 2 ? Buffer.from(String(at + 1)) : new Uint8Array();
-        return Promise.resolve(create(FetchOffsetsResponseSchema, { offsets, next }));
+        const unread = all === true ? 0 : Math.max(0, shards.length - this.offsetsPerAnswer);
+        return Promise.resolve(create(FetchOffsetsResponseSchema, { offsets, next, unread }));
       },
       readGroupRows: ({ place }: { readonly place: Uint8Array }) =>
         Promise.resolve(this.#page(Number(Buffer.from(place).toString() || '0'))),
@@ -287,4 +290,14 @@ test('N13: all offsets of a group are read page by page, those of many shards in
   }));
   expect(await store.fetchOffsets('g', shards)).toHaveLength(2);
   expect(meta.offsetReads.slice(3)).toEqual([`${CALL_LIMITS.groupOffsetReads} shards`, '1 shards']);
+});
+
+test('N13: shards that an answer full of metadata left out are asked for again, and no other', async () => {
+  const shards = Array.from({ length: CALL_LIMITS.groupOffsetReads + 100 }, (_, shard) => ({
+    streamId: 1,
+    shard,
+  }));
+  meta.offsetsPerAnswer = 450;
+  expect(await store.fetchOffsets('g', shards)).toHaveLength(3);
+  expect(meta.offsetReads).toEqual([`${CALL_LIMITS.groupOffsetReads} shards`, '650 shards', '200 shards']);
 });

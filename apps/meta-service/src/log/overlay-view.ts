@@ -2,10 +2,12 @@
 import { assert } from '@robustmq/errors';
 import type { KeyValueBatch } from '@robustmq/kv-store';
 import type { ApplyView } from '../group-machine.ts';
+import { KeysByPrefix } from './keys-by-prefix.ts';
 
 /** An {@link ApplyView} over fetched rows. Changes go to the batch as they happen and shadow what was fetched. */
 export class OverlayView implements ApplyView {
   readonly #rows = new Map<string, Buffer | undefined>();
+  readonly #keys = new KeysByPrefix();
   readonly #batch: KeyValueBatch;
   readonly #family: string;
 
@@ -16,7 +18,7 @@ export class OverlayView implements ApplyView {
 
   /** A row as stored before the batch. */
   fetched(key: Buffer, value: Buffer | undefined): void {
-    this.#rows.set(name(key), value);
+    this.#set(name(key), value);
   }
 
   get(key: Buffer): Buffer | undefined {
@@ -27,20 +29,26 @@ export class OverlayView implements ApplyView {
 
   put(key: Buffer, value: Uint8Array): void {
     const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-    this.#rows.set(name(key), bytes);
+    this.#set(name(key), bytes);
     this.#batch.put(this.#family, key, bytes);
   }
 
   delete(key: Buffer): void {
-    this.#rows.set(name(key), undefined);
+    this.#set(name(key), undefined);
     this.#batch.delete(this.#family, key);
   }
 
   deleteRange(from: Buffer, until: Buffer): void {
     const first = name(from);
     const end = name(until);
-    for (const key of this.#rows.keys()) if (key >= first && key < end) this.#rows.set(key, undefined);
+    for (const key of this.#keys.around(first, end) ?? this.#rows.keys())
+      if (key >= first && key < end) this.#rows.set(key, undefined);
     this.#batch.deleteRange(this.#family, from, until);
+  }
+
+  #set(key: string, value: Buffer | undefined): void {
+    if (!this.#rows.has(key)) this.#keys.add(key);
+    this.#rows.set(key, value);
   }
 }
 

@@ -10,8 +10,9 @@ import {
   type FetchOffsetsResponse,
   type GroupKey,
   type ReadGroupRowsResponse,
+  type ShardRef,
 } from '@robustmq/rpc';
-import { afterPrefix, GROUP_ROW, groupRows, offsetsPrefix } from '../data/keys.ts';
+import { afterPrefix, GROUP_ROW, groupRows, offsetKey, offsetsPrefix } from '../data/keys.ts';
 import type { PageSource } from './session-pages.ts';
 
 /** Rows per read of the store. One of them may be large, so it is not many. */
@@ -52,6 +53,32 @@ export async function readOffsets(
     page.offsets.push(fromBinary(OffsetRowSchema, value));
   });
   return page;
+}
+
+/** Committed offsets of these shards, until `maxBytes` are passed; shards without one have none in the answer. */
+export async function readOffsetsOf(
+  { store, family, budget }: PageSource,
+  { tenant, groupId }: Pick<GroupKey, 'tenant' | 'groupId'>,
+  shards: readonly ShardRef[],
+  maxBytes: number,
+): Promise<FetchOffsetsResponse> {
+  const answer = create(FetchOffsetsResponseSchema);
+  let sizeBytes = 0;
+  for (let from = 0; from < shards.length; from += READ_ROWS) {
+    const asked = shards.slice(from, from + READ_ROWS);
+    const keys = asked.map(({ streamId, shard }) => offsetKey(tenant, groupId, streamId, shard));
+    for (const [at, row] of (await store.getMany(family, keys)).entries()) {
+      if (sizeBytes >= maxBytes) {
+        answer.unread = shards.length - from - at;
+        return answer;
+      }
+      if (row === undefined) continue;
+      if (budget.isSpent) await budget.yield();
+      answer.offsets.push(fromBinary(OffsetRowSchema, row));
+      sizeBytes += row.length;
+    }
+  }
+  return answer;
 }
 
 /** Takes the rows of a prefix from a place on; answers where the next page begins, empty after the last row. */

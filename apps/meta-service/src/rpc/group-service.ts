@@ -1,5 +1,5 @@
 // GroupService over the data groups.
-import { create, fromBinary } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
 import {
   ClaimGroupResponseSchema,
@@ -9,26 +9,29 @@ import {
   DeleteOffsetsResponseSchema,
   GroupClaimSchema,
   CALL_LIMITS,
-  OffsetRowSchema,
   PutGroupRowsResponseSchema,
   type Command,
   type GroupClaim,
   type GroupKey,
   type GroupRow,
   type GroupService,
+  type GroupSummarySchema,
   type NodeIdentity,
   type RequestId,
   type ServiceImplementation,
 } from '@robustmq/rpc';
 import { decodeGroup, groupExists } from '../data/groups.ts';
-import { afterPrefix, groupKey, offsetKey } from '../data/keys.ts';
+import { afterPrefix, groupKey } from '../data/keys.ts';
 import { liveNode } from '../cluster/live-node.ts';
 import { dataFamily } from '../families.ts';
 import { decodeResponse, type Meta } from '../meta.ts';
 import { checkKey, isKey } from './data-batches.ts';
-import { readGroupRows, readOffsets } from './group-pages.ts';
+import { readGroupRows, readOffsets, readOffsetsOf } from './group-pages.ts';
+import type { PageSource } from './session-pages.ts';
 
 const MAX_LISTED = 1_000;
+/** Groups per read of the store. */
+const READ_GROUPS = 256;
 /** Rows in one answer. */
 const PAGE_BYTES = 1024 * 1024;
 
@@ -112,60 +115,66 @@ function groupReads(meta: Meta): Pick<ServiceImplementation<typeof GroupService>
         throw new BrokerError('too_large', `at most ${CALL_LIMITS.groupOffsetReads} offsets at a time`);
       const family = dataFamily(meta.dataGroupOf(tenant, groupId));
       await meta.readIndex();
-      if (all) {
-        const source = { store: meta.store, family, budget: meta.turnBudget() };
-        return readOffsets(source, { tenant, groupId }, place, PAGE_BYTES);
-      }
-      const keys = shards.map((ref) => offsetKey(tenant, groupId, ref.streamId, ref.shard));
-      const rows = await meta.store.getMany(family, keys);
-      return {
-        offsets: rows.flatMap((row) => (row === undefined ? [] : [fromBinary(OffsetRowSchema, row)])),
-      };
+      const source = { store: meta.store, family, budget: meta.turnBudget() };
+      return all
+        ? readOffsets(source, { tenant, groupId }, place, PAGE_BYTES)
+        : readOffsetsOf(source, { tenant, groupId }, shards, PAGE_BYTES);
     },
     listGroups: async ({ tenant, limit, afterGroupId }) => {
       await meta.readIndex();
       const wanted = Math.min(limit === 0 ? MAX_LISTED : limit, MAX_LISTED);
-      const rows: GroupRow[] = [];
-      for (let group = 0; group < meta.dataGroups; group++)
-        rows.push(...(await existingGroups(meta, dataFamily(group), tenant, afterGroupId, wanted + 1)));
+      const budget = meta.turnBudget();
+      const rows: ListedGroup[] = [];
+      for (let group = 0; group < meta.dataGroups; group++) {
+        const source = { store: meta.store, family: dataFamily(group), budget };
+        rows.push(...(await existingGroups(source, tenant, afterGroupId, wanted + 1)));
+      }
       // Byte order, as in the store, so that pages follow each other without gaps.
-      rows.sort((a, b) => Buffer.compare(Buffer.from(groupIdOf(a)), Buffer.from(groupIdOf(b))));
-      const groups = rows.slice(0, wanted).map(({ claim, head }) => {
-        const live =
-          claim !== undefined && meta.leases.isLive(claim.coordinatorNodeId, claim.coordinatorIncarnation);
-        return {
-          state: head?.state ?? '',
-          protocolType: head?.protocolType ?? '',
-          ...(claim?.group && { group: claim.group }),
-          ...(claim && { claim: { ...claim, live } }),
-        };
-      });
-      return { groups, more: rows.length > wanted };
+      rows.sort((a, b) => Buffer.compare(a.key, b.key));
+      return {
+        groups: rows.slice(0, wanted).map(({ row }) => summaryOf(meta, row)),
+        more: rows.length > wanted,
+      };
     },
   };
 }
 
-const groupIdOf = ({ claim }: GroupRow): string => claim?.group?.groupId ?? '';
+function summaryOf(meta: Meta, { claim, head }: GroupRow): MessageInitShape<typeof GroupSummarySchema> {
+  const live =
+    claim !== undefined && meta.leases.isLive(claim.coordinatorNodeId, claim.coordinatorIncarnation);
+  return {
+    state: head?.state ?? '',
+    protocolType: head?.protocolType ?? '',
+    ...(claim?.group && { group: claim.group }),
+    ...(claim && { claim: { ...claim, live } }),
+  };
+}
+
+/** A group as stored. */
+interface ListedGroup {
+  readonly key: Buffer;
+  readonly row: GroupRow;
+}
 
 /** Groups of one family in byte order, without those that were only claimed. */
 async function existingGroups(
-  meta: Meta,
-  family: string,
+  { store, family, budget }: PageSource,
   tenant: string,
   afterGroupId: string,
   wanted: number,
-): Promise<GroupRow[]> {
+): Promise<ListedGroup[]> {
   const prefix = groupKey(tenant, '');
-  const found: GroupRow[] = [];
+  const found: ListedGroup[] = [];
   let from = afterGroupId === '' ? prefix : after(groupKey(tenant, afterGroupId));
   for (;;) {
-    const page = await meta.store.scan(family, { from, until: afterPrefix(prefix), limit: MAX_LISTED });
-    for (const { value } of page) {
+    const page = await store.scan(family, { from, until: afterPrefix(prefix), limit: READ_GROUPS });
+    for (const { key, value } of page) {
+      if (budget.isSpent) await budget.yield();
       const row = decodeGroup(value);
-      if (groupExists(row)) found.push(row);
+      if (groupExists(row)) found.push({ key, row });
     }
     const last = page.at(-1);
-    if (last === undefined || page.length < MAX_LISTED || found.length >= wanted)
+    if (last === undefined || page.length < READ_GROUPS || found.length >= wanted)
       return found.slice(0, wanted);
     from = after(last.key);
   }
