@@ -1,6 +1,6 @@
 import { connect as connectTcp } from 'node:net';
 import { WebSocket } from 'ws';
-import { generate } from 'mqtt-packet';
+import { generate, type IPublishPacket } from 'mqtt-packet';
 import { RawClient, start, until, type Running } from './running-gateway.ts';
 
 describe('a gateway on a scripted cluster', () => {
@@ -114,6 +114,29 @@ describe('a gateway on a scripted cluster', () => {
         userProperties: { k: ['v1', 'v2'], traceparent: 'x' },
       });
       expect(packet.properties?.messageExpiryInterval).toBeGreaterThanOrEqual(59);
+    }
+  });
+
+  test.each([
+    { payloadFormatIndicator: false },
+    { payloadFormatIndicator: true },
+    { messageExpiryInterval: 60 },
+    { contentType: '' },
+    { responseTopic: 'answers/1' },
+    { correlationData: Buffer.alloc(0) },
+    { userProperties: { k: 'v' } },
+  ])('[MQTT-3.3.2-4]: a property passes through alone, on both paths: %j', async (properties) => {
+    const subscriber = client(5);
+    await subscriber.connect('sub');
+    await subscriber.subscribe('rr/#', 1);
+    const publisher = client(5);
+    await publisher.connect('pub');
+    for (const qos of [0, 1] as const) publisher.publish('rr/1', `q${qos}`, qos, 2, { properties });
+    await until(() => subscriber.payloads().length === 2);
+    const publishes = subscriber.received.filter(({ cmd }) => cmd === 'publish');
+    for (const { properties: passed } of publishes as IPublishPacket[]) {
+      expect(Object.keys(passed ?? {})).toEqual(Object.keys(properties));
+      if (!('messageExpiryInterval' in properties)) expect(passed).toEqual(properties);
     }
   });
 

@@ -45,6 +45,7 @@ const HAS_CONTENT_TYPE = 0x08;
 const HAS_RESPONSE_TOPIC = 0x10;
 const HAS_CORRELATION_DATA = 0x20;
 const KNOWN_PRESENCE = 0x3f;
+const PROPERTIES_PRESENCE = KNOWN_PRESENCE & ~(HAS_ORIGIN | HAS_DEDUPE);
 
 const FIXED_BYTES = 3;
 const ORIGIN_BYTES = 8;
@@ -180,6 +181,11 @@ export class MqttFactsReader {
       ((bits & HAS_EXPIRY) === 0 ? 0 : EXPIRY_BYTES) +
       ((bits & HAS_DEDUPE) === 0 ? 0 : DEDUPE_BYTES)
     );
+  }
+
+  /** Whether the publish had properties that are facts here: most have none. */
+  get hasProperties(): boolean {
+    return (this.#flags & FLAG_PAYLOAD_FORMAT_SENT) !== 0 || (this.#presence & PROPERTIES_PRESENCE) !== 0;
   }
 
   get payloadFormat(): 0 | 1 | undefined {

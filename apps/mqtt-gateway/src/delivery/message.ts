@@ -31,9 +31,6 @@ export class Message {
 const facts = new MqttFactsReader();
 const headers = new HeaderCursor();
 
-/** Version, flags, presence and the origin session: facts of a publish without properties. */
-const PLAIN_FACTS_BYTES = 3 + 8;
-
 /**
  * Fills `message` from the current record of a batch. `isTrusted`: the batch is of a gateway, so its `mqtt` header counts
  * (rule O7); other records are QoS 1 messages whose headers become user properties. Returns how many headers were left
@@ -61,7 +58,7 @@ export function readRecord(
     message.qos = facts.qos;
     message.retain = facts.retain;
     message.originId = facts.originSessionId;
-    if (record.headerCount === 1 && record.foundEnd - record.foundStart <= PLAIN_FACTS_BYTES) return 0;
+    if (record.headerCount === 1 && !facts.hasProperties) return 0;
     message.expiresAtMs = facts.expiresAtMs ?? -1;
     message.forwardedProperties = encodeForwardedProperties({
       payloadFormatIndicator: facts.payloadFormat ?? ABSENT,
