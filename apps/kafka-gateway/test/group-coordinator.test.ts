@@ -78,3 +78,71 @@ test('I8: members of all groups together hold no more than the limit, small ones
   coordinator.tick();
   expect(await join('b', 60 * KiB)).toBe('NONE');
 });
+
+describe('N8: a look at as many groups as a gateway may hold', () => {
+  const GROUPS = 2_000;
+  /** What a look at one of them takes. */
+  const UNIT_MS = 0.25;
+  let looksMs: number;
+  let turns: (() => void)[];
+  beforeEach(async () => {
+    looksMs = 0;
+    turns = [];
+    coordinator = new GroupCoordinator({
+      ...{ store, selfNodeId: 'kafka-1', config: DEFAULT_GROUP_CONFIG, maxGroups: GROUPS },
+      memory: new MemberMemory(100 * KiB),
+      log: new RateLimitedLog({ debug: quiet, info: quiet, warn: quiet }),
+      timers: {
+        ...{ after: () => quiet, every: () => quiet },
+        soon: (action) => (turns.push(action), quiet),
+      },
+      nowMs: () => (looksMs += UNIT_MS),
+    });
+    for (let n = 0; n < GROUPS; n++) await coordinator.open(`g${n}`, true);
+  });
+
+  /** Runs the turns that a look takes; the time of each. */
+  function look(): number[] {
+    const times: number[] = [];
+    const measured = (action: () => void): void => {
+      const beganMs = looksMs;
+      action();
+      times.push(looksMs - beganMs);
+    };
+    measured(() => coordinator.tick());
+    for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) measured(turn);
+    return times;
+  }
+
+  test('takes slices of five milliseconds, and all of them are looked at', () => {
+    expect(look().length).toBeGreaterThan(100);
+    expect(Math.max(...look())).toBeLessThan(5 + 4 * UNIT_MS);
+    looksMs += 600_001;
+    look();
+    expect(coordinator.groupCount).toBe(0);
+  });
+
+  test('does not begin again before it is over, and goes on when groups go meanwhile', () => {
+    coordinator.tick();
+    coordinator.tick();
+    expect(turns).toHaveLength(1);
+    coordinator.resignAll();
+    turns.shift()!();
+    expect(turns).toHaveLength(0);
+    coordinator.tick();
+    expect(turns).toHaveLength(0);
+  });
+});
+
+test('I8: what members bring while they are counted is counted as well, and once the count after that is over, once', () => {
+  const memory = new MemberMemory(100);
+  expect(memory.tryTake(60)).toBe(true);
+  memory.beginCount();
+  expect(memory.tryTake(50)).toBe(true);
+  memory.counted(60);
+  // Small requests have twice the limit: 60 counted, 50 taken meanwhile.
+  expect([memory.tryTake(91), memory.tryTake(90)]).toEqual([false, true]);
+  memory.beginCount();
+  memory.counted(110);
+  expect([memory.tryTake(91), memory.tryTake(90)]).toEqual([false, true]);
+});

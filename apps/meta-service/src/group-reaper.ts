@@ -1,11 +1,10 @@
 // Groups that nobody has used for the retention of offsets (KIP-211), and offsets of streams that are gone. Bounded steps.
-import { create, fromBinary } from '@bufbuild/protobuf';
+import { create } from '@bufbuild/protobuf';
 import type { KeyValueStore } from '@robustmq/kv-store';
 import {
   DropStrayOffsetsSchema,
   ExpireGroupsSchema,
   GroupKeySchema,
-  OffsetRowSchema,
   StrayOffsetSchema,
   type Command,
   type StrayOffset,
@@ -15,12 +14,12 @@ import { RENEW_AFTER_MS } from './data/groups.ts';
 import { afterPrefix, allOffsets, idleGroupKey, idleGroups, partsOf } from './data/keys.ts';
 import { dataFamily } from './families.ts';
 
-/** Groups per step. */
+/** Groups that expire per step. */
 const STEP = 200;
 /** Steps per run and data group. */
 const STEPS_PER_RUN = 4;
-/** Offsets looked at per run and data group. */
-const SWEEP_ROWS = 1_000;
+/** Offsets looked at per step: one of them may be large, so it is not many. */
+const SWEEP_ROWS = 256;
 /** A stream and a shard, 4 bytes each, end the key of an offset. */
 const PLACE_BYTES = 8;
 
@@ -51,7 +50,7 @@ export class GroupReaper {
   async run(): Promise<void> {
     for (let group = 0; group < this.#host.dataGroups; group++) {
       await this.#expireSome(group);
-      await this.#sweepSome(group);
+      for (let step = 0; step < STEPS_PER_RUN; step++) if (await this.#sweepSome(group)) break;
     }
   }
 
@@ -74,23 +73,28 @@ export class GroupReaper {
     }
   }
 
-  async #sweepSome(group: number): Promise<void> {
+  /** Drops offsets of streams that are gone, a page further; whether it was the last. */
+  async #sweepSome(group: number): Promise<boolean> {
     const from = this.#sweptTo.get(group) ?? allOffsets();
     const until = afterPrefix(allOffsets());
     const page = await this.#host.store.scan(dataFamily(group), { from, until, limit: SWEEP_ROWS });
     const last = page.at(-1);
-    if (last === undefined || page.length < SWEEP_ROWS) this.#sweptTo.delete(group);
+    const isLast = last === undefined || page.length < SWEEP_ROWS;
+    if (isLast) this.#sweptTo.delete(group);
     else this.#sweptTo.set(group, Buffer.concat([last.key, Buffer.alloc(1)]));
     for (const slice of commandSlices(page)) {
-      const offsets = slice.flatMap(({ key, value }) => this.#stray(key, value));
+      const offsets = slice.flatMap(({ key }) => this.#stray(key));
       if (offsets.length === 0) continue;
       const value = create(DropStrayOffsetsSchema, { offsets });
       await this.#host.data(group, { case: 'dropStrayOffsets', value });
     }
+    return isLast;
   }
 
-  #stray(key: Buffer, value: Uint8Array): StrayOffset[] {
-    const { streamId, shard } = fromBinary(OffsetRowSchema, value);
+  /** By the key alone: the value may have 64 KiB of a client's metadata. */
+  #stray(key: Buffer): StrayOffset[] {
+    const streamId = key.readUInt32BE(key.length - PLACE_BYTES);
+    const shard = key.readUInt32BE(key.length - PLACE_BYTES / 2);
     if (!this.#host.isDeletedStream(streamId)) return [];
     const [, tenant = '', groupId = ''] = partsOf(key.subarray(0, -PLACE_BYTES));
     return [create(StrayOffsetSchema, { group: { tenant, groupId }, streamId, shard })];

@@ -26,6 +26,11 @@ export function registerMetrics(metrics: Metrics, meta: Meta): void {
       unit: 'By',
       read: () => meta.logFigures.logBytes,
     },
+    {
+      name: 'robustmq_meta_deletions_waiting',
+      help: 'Deleted streams whose files a journal-server has still to remove.',
+      read: () => meta.state.deletions.size,
+    },
     { name: 'robustmq_meta_streams', help: 'Streams of all tenants.', read: () => meta.state.streams.size },
   ]);
   metrics.registerCounters([

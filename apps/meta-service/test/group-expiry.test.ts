@@ -14,6 +14,8 @@ import {
   type OffsetRow,
 } from '@robustmq/rpc';
 import { RENEW_AFTER_MS } from '../src/data/groups.ts';
+import { afterPrefix, allOffsets } from '../src/data/keys.ts';
+import { dataFamily } from '../src/families.ts';
 import { CONTEXT, message, TestMeta } from './support/test-meta.ts';
 
 const HOUR_MS = 3_600_000;
@@ -187,6 +189,27 @@ test('X4: offsets of a deleted stream go, those of others stay', async () => {
   await world.cluster.deleteStream(message(DeleteStreamRequestSchema, init), CONTEXT);
   await world.meta.reapGroups();
   expect(await offsetsOf('g')).toEqual([kept.streamId]);
+});
+
+test('X4: stray offsets among more than one step looks at go in bounded steps, whatever their metadata says', async () => {
+  await world.register('journal-1', ServiceKind.JOURNAL, 'd');
+  const deleted = await world.createStream('deleted');
+  await put('g', 'Stable');
+  const offsets = Array.from({ length: 3_000 }, (_, n) => ({
+    ...{ streamId: n % 100 === 0 ? deleted.streamId : 1_000, shard: n },
+    ...{ offset: 7n, leaderEpoch: 0, metadata: 'm'.repeat(n % 100) },
+  }));
+  const init = { ...named('g'), coordinatorEpoch: await claim('g'), offsets };
+  await world.groups.commitOffsets(message(CommitOffsetsRequestSchema, init), CONTEXT);
+  const { streamId } = deleted;
+  const request = { requestId: world.requestId(node), tenant: 'default', name: 'deleted', streamId };
+  await world.cluster.deleteStream(message(DeleteStreamRequestSchema, request), CONTEXT);
+  for (let runs = 0; runs < 4; runs += 1) await world.meta.reapGroups();
+  const left = await world.store.scan(dataFamily(world.meta.dataGroupOf('t', 'g')), {
+    ...{ from: allOffsets(), until: afterPrefix(allOffsets()), limit: 10_000 },
+  });
+  expect(left).toHaveLength(2_970);
+  expect(await offsetsOf('g')).not.toContain(streamId);
 });
 
 test('M1: what is replayed from the log comes to the same groups', async () => {

@@ -250,5 +250,33 @@ describe('streams', () => {
     ])('refuses %s', async (_name, over, code) => {
       await expect(alter(over)).rejects.toEqual(failing(code));
     });
+
+    /** The run of each that proposes or is proposed. */
+    const current = ({ identity }: Node) => ({
+      nodeId: identity!.nodeId,
+      incarnation: identity!.incarnation,
+    });
+
+    test('refuses members whose run has ended, beside a live one and alone', async () => {
+      const follower = stream.shards[0]!.leader === 'journal-1' ? other : journal;
+      const leader = follower === other ? journal : other;
+      await world.meta.endNodes([follower.identity!]);
+      for (const members of [[leader, follower], [follower]])
+        await expect(alter({ members: members.map(current) })).rejects.toEqual(failing('stale_epoch'));
+      await alter({ members: [current(leader)] });
+    });
+
+    test('refuses a proposal all of whose members have ended, its leader too', async () => {
+      await world.meta.endNodes([journal.identity!, other.identity!]);
+      await expect(alter({ members: [current(journal), current(other)] })).rejects.toEqual(failing('fenced'));
+      expect(world.meta.state.streams.get(stream.streamId)!.shards[0]!.isrMembers).toHaveLength(2);
+    });
+
+    test('R1: refuses a member that is named twice, as if it were two copies', async () => {
+      const leader = stream.shards[0]!.leader === 'journal-1' ? journal : other;
+      await expect(alter({ members: [current(leader), current(leader)] })).rejects.toEqual(
+        failing('invalid_argument'),
+      );
+    });
   });
 });

@@ -13,7 +13,7 @@ import {
   type SyncResult,
 } from '@robustmq/kafka-group';
 import type { GroupStorePort } from '@robustmq/meta-client';
-import type { Cancel, Timers } from '@robustmq/runtime';
+import { eachInTurns, type Cancel, type Timers } from '@robustmq/runtime';
 import type { RateLimitedLog } from '@robustmq/telemetry';
 import { MemberMemory } from './member-memory.ts';
 import { OrderedWrites } from './ordered-writes.ts';
@@ -64,6 +64,8 @@ export class GroupCoordinator {
   #nextToken = 1;
   #stopClock: Cancel | undefined;
   #isStopped = false;
+  /** A look at all groups is under way. */
+  #isLooking = false;
   /** How often everything was given up. */
   #resignations = 0;
 
@@ -95,17 +97,32 @@ export class GroupCoordinator {
     for (const groupId of [...this.#groups.keys()]) this.#drop(groupId);
   }
 
-  /** One look at all deadlines; {@link start} calls it on its own. */
+  /** One look at all deadlines, over as many turns as it takes (N8); {@link start} calls it on its own. */
   tick(): void {
-    const nowMs = this.#options.nowMs();
+    // The look before is not over yet: what is due is due in the next one.
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    const { nowMs, timers } = this.#options;
     let memberBytes = 0;
-    for (const [groupId, owned] of this.#groups) {
-      if (owned.group.nextDeadlineMs() <= nowMs) owned.group.tick(nowMs);
-      const idle = owned.group.memberCount === 0 && nowMs - owned.usedAtMs > UNLOAD_AFTER_MS;
-      if (idle || owned.group.state === 'Dead') this.#groups.delete(groupId);
-      else memberBytes += owned.group.memberBytes;
-    }
-    this.#memory.counted(memberBytes);
+    this.#memory.beginCount();
+    eachInTurns(
+      this.#groups,
+      { clock: { monotonicMs: nowMs }, timers },
+      ([groupId, owned]) => {
+        this.#lookAt(groupId, owned, nowMs());
+        if (this.#groups.get(groupId) === owned) memberBytes += owned.group.memberBytes;
+      },
+      () => {
+        this.#isLooking = false;
+        this.#memory.counted(memberBytes);
+      },
+    );
+  }
+
+  #lookAt(groupId: string, owned: OwnedGroup, nowMs: number): void {
+    if (owned.group.nextDeadlineMs() <= nowMs) owned.group.tick(nowMs);
+    const idle = owned.group.memberCount === 0 && nowMs - owned.usedAtMs > UNLOAD_AFTER_MS;
+    if (idle || owned.group.state === 'Dead') this.#groups.delete(groupId);
   }
 
   /** The group if it is in memory. */

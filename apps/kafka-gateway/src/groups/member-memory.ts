@@ -10,8 +10,9 @@ const SMALL_BYTES = 16 * 1024;
 export class MemberMemory {
   readonly #limitBytes: number;
   #countedBytes = 0;
-  /** Taken since the groups were counted. */
+  /** Taken since the groups were counted, and how much of it before the count that is under way. */
   #takenBytes = 0;
+  #takenBeforeBytes = 0;
 
   constructor(limitBytes = LIMIT_BYTES) {
     this.#limitBytes = limitBytes;
@@ -25,9 +26,18 @@ export class MemberMemory {
     return true;
   }
 
-  /** What the groups hold now, all that was taken included. */
+  /** The groups are counted one after the other from now on. */
+  beginCount(): void {
+    this.#takenBeforeBytes = this.#takenBytes;
+  }
+
+  /**
+   * What the groups hold, all that was taken before the count included. What was taken meanwhile may have come to a group that had
+   * been counted: it stays beside it until the next count.
+   */
   counted(sizeBytes: number): void {
     this.#countedBytes = sizeBytes;
-    this.#takenBytes = 0;
+    this.#takenBytes -= this.#takenBeforeBytes;
+    this.#takenBeforeBytes = 0;
   }
 }

@@ -224,6 +224,9 @@ export function alterIsr(draft: ClusterDraft, request: AlterIsrRequest): Shard {
       throw new BrokerError('stale_epoch', `${member.nodeId} is not the incarnation that holds a copy`);
     }
   }
+  // One copy that counts twice would open the gate of min.insync.replicas (rule R1).
+  if (new Set(request.members.map(({ nodeId }) => nodeId)).size < request.members.length)
+    throw new BrokerError('invalid_argument', 'an ISR names each of its members once');
   if (!request.members.some((member) => member.nodeId === shard.leader))
     throw new BrokerError('invalid_argument', 'an ISR contains its leader');
   const altered = { ...shard, isrMembers: request.members, isrVersion: shard.isrVersion + 1 };
