@@ -34,7 +34,10 @@ const definitions = [metaServiceConfig, journalConfig, mqttGatewayConfig, kafkaG
 // Definitions read their figures when they are scraped, so none of these has to run.
 const sections: readonly MetricSection[] = [
   { title: 'everywhere', rows: collectMetrics((metrics) => registerProcessMetrics(metrics, '')) },
-  { title: 'meta-service', rows: collectMetrics((metrics) => metaMetrics(metrics, {} as never)) },
+  {
+    title: 'meta-service',
+    rows: collectMetrics((metrics) => metaMetrics(metrics, {} as never, {} as never)),
+  },
   {
     title: 'journal-server',
     rows: collectMetrics((metrics) => journalMetrics(metrics, () => undefined, new ServerFigures())),

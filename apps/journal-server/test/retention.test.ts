@@ -14,8 +14,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { FetchSectionResult, JournalClient } from '@robustmq/journal-client';
 import { fromFailure } from '@robustmq/rpc';
-import { systemTimers } from '@robustmq/runtime';
-import { DiskWatermark } from '../src/directory/disk-watermark.ts';
 import { FakeCluster } from './fake-cluster.ts';
 import { batchOf, recordsOf } from './records.ts';
 import { REPLICA, startJournal, until, type RunningJournal } from './running-journal.ts';
@@ -284,33 +282,4 @@ test('a flipped bit in the last frame of an idle journal is damage, not a torn t
   writeFileSync(file, bytes);
   await start(2);
   expect((await fetch(1, 0)).error?.code).toBe('quarantined');
-});
-
-test('the refuse mark leaves room for what the commit log holds (L6)', async () => {
-  let freeBytes = 1000;
-  const warnings: string[] = [];
-  const watermark = new DiskWatermark({
-    path: dataDirectory,
-    refuseBelowFreeBytes: 100,
-    warnBelowFreeBytes: 500,
-    reservedBytes: () => 50,
-    timers: systemTimers,
-    log: { warn: (_fields, message) => warnings.push(message) },
-    freeBytes: () => (freeBytes < 0 ? Promise.reject(new Error('gone')) : Promise.resolve(freeBytes)),
-  });
-  await watermark.look();
-  expect([watermark.isFull, warnings]).toEqual([false, []]);
-  freeBytes = 400;
-  await watermark.look();
-  expect([watermark.isFull, warnings]).toEqual([false, ['disk is getting full']]);
-  freeBytes = 149;
-  await watermark.look();
-  expect(watermark.isFull).toBe(true);
-  freeBytes = -1;
-  await watermark.look();
-  expect(watermark.isFull).toBe(true);
-  freeBytes = 1000;
-  await watermark.look();
-  expect(watermark.isFull).toBe(false);
-  watermark.close();
 });

@@ -46,7 +46,10 @@ export function kafkaErrorNameOf(error: unknown): KafkaErrorName {
   return error instanceof BrokerError ? KAFKA_ERROR_OF[error.code] : 'UNKNOWN_SERVER_ERROR';
 }
 
-/** The same for commands on groups, where meta answers for a coordinator instead of a partition. */
+/**
+ * The same for commands on groups, where meta answers for a coordinator instead of a partition: its clients do not expect what a
+ * partition says of a full disk, and end.
+ */
 export function groupErrorOf(error: unknown): KafkaErrorName {
   if (!(error instanceof BrokerError)) return 'UNKNOWN_SERVER_ERROR';
   switch (error.code) {
@@ -57,6 +60,7 @@ export function groupErrorOf(error: unknown): KafkaErrorName {
     case 'unavailable':
     case 'not_leader':
     case 'deadline_exceeded':
+    case 'storage_full':
       return 'COORDINATOR_NOT_AVAILABLE';
     case 'not_found':
       return 'GROUP_ID_NOT_FOUND';

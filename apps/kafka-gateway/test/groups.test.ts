@@ -452,10 +452,12 @@ describe('offsets', () => {
       'ILLEGAL_GENERATION',
     );
     expect(await commit(9)).toBe('UNKNOWN_MEMBER_ID');
-    running.store.writeError = new BrokerError('unavailable', '');
-    expect(await commit(9, { memberId, generationIdOrMemberEpoch: generationId })).toBe(
-      'COORDINATOR_NOT_AVAILABLE',
-    );
+    for (const code of ['unavailable', 'storage_full'] as const) {
+      running.store.writeError = new BrokerError(code, '');
+      expect(await commit(9, { memberId, generationIdOrMemberEpoch: generationId })).toBe(
+        'COORDINATOR_NOT_AVAILABLE',
+      );
+    }
   });
 
   test('OffsetDelete: not of topics that are read', async () => {

@@ -42,6 +42,14 @@ export const metaServiceConfig = defineConfig(
         .default(16 * MiB)
         .describe('Size of a pre-allocated file of the log.'),
     }),
+    disk: section({
+      refuseBelowFree: byteSize()
+        .default(256 * MiB)
+        .describe('Commands that grow are refused while less is free on the disk, beside what the log needs'),
+      warnBelowFree: byteSize()
+        .default(1024 * MiB)
+        .describe('A warning is logged while less is free on the disk'),
+    }),
     lease: section({
       duration: duration({ min: 500, max: 60_000 })
         .default(1_500)

@@ -30,6 +30,7 @@ import { ClusterMachine, type ClusterMachineOptions } from './cluster/cluster-ma
 import { ClusterState } from './cluster/cluster-state.ts';
 import { CreationRate, type CreationRateOptions } from './creation-rate.ts';
 import { dataMachine } from './data/data-machine.ts';
+import { grows, noRoom } from './growth.ts';
 import { applyingOnce, type GroupMachine } from './group-machine.ts';
 import { CLUSTER_FAMILY, dataFamily } from './families.ts';
 import { Leases } from './leases.ts';
@@ -60,6 +61,8 @@ export interface MetaParts extends Pick<
   /** Sent along with the commands that need them. */
   readonly defaults: MessageInitShape<typeof CommandDefaultsSchema>;
   readonly onFatal: (error: BrokerError) => void;
+  /** Whether only what makes room is taken (rule L6); default: never. */
+  readonly diskIsFull?: () => boolean;
 }
 
 const CLUSTER_GROUP = 0;
@@ -92,6 +95,9 @@ export class Meta {
   readonly #periods: Cancel[] = [];
   readonly #busy = new Set<string>();
   readonly #onFatal: (error: BrokerError) => void;
+  readonly #diskIsFull: () => boolean;
+  /** Commands that a disk without room refused. */
+  refusedCommands = 0;
 
   private constructor(
     parts: MetaParts,
@@ -112,6 +118,7 @@ export class Meta {
     this.#entropy = parts.entropy ?? (() => randomBytes(ENTROPY_BYTES));
     this.#defaults = parts.defaults;
     this.#onFatal = parts.onFatal;
+    this.#diskIsFull = parts.diskIsFull ?? (() => false);
     this.leases = new Leases(state, parts.clock, parts.machine.leaseDurationMs);
     this.#reaper = new SessionReaper(this);
     this.#groupReaper = new GroupReaper(this, parts.offsetsRetentionMs);
@@ -279,11 +286,17 @@ export class Meta {
   }
 
   #propose(group: number, command: Command['command'], requestId?: RequestId): Promise<Uint8Array> {
+    const refusesGrowth = this.#diskIsFull();
+    if (refusesGrowth && grows(command)) {
+      this.refusedCommands++;
+      return Promise.reject(noRoom(`${command.case ?? 'command'} is taken`));
+    }
     const nowMs = BigInt(this.#clock.nowMs());
     const makesIds = group === CLUSTER_GROUP || command.case === 'openSessions';
     const message = create(CommandSchema, {
       nowMs,
       command,
+      refusesGrowth,
       ...(makesIds && { entropy: this.#entropy(), defaults: this.#defaults }),
       ...(requestId && { requestId }),
     });

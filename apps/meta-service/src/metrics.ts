@@ -3,7 +3,7 @@ import type { Metrics } from '@robustmq/telemetry';
 import type { Meta } from './meta.ts';
 
 /** Registers the instruments of meta-service. */
-export function registerMetrics(metrics: Metrics, meta: Meta): void {
+export function registerMetrics(metrics: Metrics, meta: Meta, disk: { readonly freeBytes: number }): void {
   metrics.registerGauges([
     {
       name: 'robustmq_meta_watchers',
@@ -31,6 +31,12 @@ export function registerMetrics(metrics: Metrics, meta: Meta): void {
       help: 'Deleted streams whose files a journal-server has still to remove.',
       read: () => meta.state.deletions.size,
     },
+    {
+      name: 'robustmq_meta_disk_free_bytes',
+      help: 'Free bytes on the disk of the data folder.',
+      unit: 'By',
+      read: () => disk.freeBytes,
+    },
     { name: 'robustmq_meta_streams', help: 'Streams of all tenants.', read: () => meta.state.streams.size },
   ]);
   metrics.registerCounters([
@@ -38,6 +44,11 @@ export function registerMetrics(metrics: Metrics, meta: Meta): void {
       name: 'robustmq_meta_commands_total',
       help: 'Commands applied since the start.',
       read: () => meta.logFigures.commands,
+    },
+    {
+      name: 'robustmq_meta_refused_commands_total',
+      help: 'Commands refused because the disk is nearly full.',
+      read: () => meta.refusedCommands,
     },
     {
       name: 'robustmq_meta_ticks_total',

@@ -12,7 +12,14 @@ import {
   ServiceKind,
   SessionService,
 } from '@robustmq/rpc';
-import { describeFatal, Shutdown, systemClock, systemTimers, type Log } from '@robustmq/runtime';
+import {
+  describeFatal,
+  DiskWatermark,
+  Shutdown,
+  systemClock,
+  systemTimers,
+  type Log,
+} from '@robustmq/runtime';
 import { RateLimitedLog, startTelemetry } from '@robustmq/telemetry';
 import { metaServiceConfig, type MetaServiceConfig } from './config.ts';
 import { initialPassword, openDataDirectory } from './data-directory.ts';
@@ -69,10 +76,13 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
     writeBufferBytes: MEMTABLE_BYTES,
   });
   shutdown.add('state', STEP_TIMEOUT_MS, () => store.close());
-  const meta = await openMeta(config, disk, store, dataGroups, (error) => {
+  const room = await openWatermark(config, log);
+  shutdown.add('watermark', STEP_TIMEOUT_MS, () => Promise.resolve(room.watermark.close()));
+  const meta = await openMeta({ config, disk, store, dataGroups, watermark: room.watermark }, (error) => {
     log.fatal({ err: error }, 'this process must end; a restart recovers what is durable');
     void shutdown.exit('log failed', describeFatal(error).code);
   });
+  room.logBytes = () => meta.logFigures.logBytes;
   // A cluster begins with its meta-service, and so does the secret that its services share.
   const { credentials } = await openCredentials({
     kind: ServiceKind.META,
@@ -101,19 +111,48 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
   await registerSelf(meta, config, addresses, version, log);
   shutdown.add('readiness', STEP_TIMEOUT_MS, () => Promise.resolve(telemetry.health.markDraining()));
   meta.start();
-  registerMetrics(telemetry.metrics, meta);
+  registerMetrics(telemetry.metrics, meta, room.watermark);
   telemetry.health.markStarted();
   shutdown.installSignals();
   log.info({ grpc: `${config.grpc.host}:${port}`, cluster: meta.state.meta.clusterId }, 'ready');
   return { port, opsPort: telemetry.opsPort, shutdown };
 }
 
+/** Room on the disk, and what the log takes of it, once there is one. */
+interface Room {
+  readonly watermark: DiskWatermark;
+  logBytes: () => number;
+}
+
+async function openWatermark({ data, disk }: MetaServiceConfig, log: Log): Promise<Room> {
+  const room: Room = {
+    watermark: new DiskWatermark({
+      path: data.dir,
+      refuseBelowFreeBytes: disk.refuseBelowFree,
+      warnBelowFreeBytes: disk.warnBelowFree,
+      refused: 'commands that grow',
+      reservedBytes: () => room.logBytes(),
+      timers: systemTimers,
+      log,
+    }),
+    logBytes: () => 0,
+  };
+  await room.watermark.look();
+  return room;
+}
+
+/** What the groups are opened with. */
+interface MetaSurroundings {
+  readonly config: MetaServiceConfig;
+  readonly disk: Disk;
+  readonly store: KeyValueStore;
+  readonly dataGroups: number;
+  readonly watermark: DiskWatermark;
+}
+
 /** The groups on their log. */
 function openMeta(
-  config: MetaServiceConfig,
-  disk: Disk,
-  store: KeyValueStore,
-  dataGroups: number,
+  { config, disk, store, dataGroups, watermark }: MetaSurroundings,
   onFatal: (error: BrokerError) => void,
 ): Promise<Meta> {
   return Meta.open({
@@ -128,6 +167,7 @@ function openMeta(
     clock: systemClock,
     timers: systemTimers,
     dataGroups,
+    diskIsFull: () => watermark.isFull,
     offsetsRetentionMs: config.offsets.retention,
     defaults: {
       streamShards: config.streams.default.partitions,

@@ -2,24 +2,26 @@
 import { DeleteStreamRequestSchema } from '@robustmq/rpc';
 import type { Metrics } from '@robustmq/telemetry';
 import { registerMetrics } from '../src/metrics.ts';
-import { CONTEXT, message, TestMeta } from './support/test-meta.ts';
+import { CONTEXT, failing, message, TestMeta } from './support/test-meta.ts';
 
 type Gauges = Parameters<Metrics['registerGauges']>[0];
 
 let world: TestMeta;
-let gauges: Gauges[number][];
+let isFull: boolean;
+let figures: Gauges[number][];
 beforeEach(async () => {
-  world = await TestMeta.open();
-  gauges = [];
+  isFull = false;
+  world = await TestMeta.open({ diskIsFull: () => isFull });
+  figures = [];
   const metrics: Pick<Metrics, 'registerGauges' | 'registerCounters'> = {
-    registerGauges: (added) => void gauges.push(...added),
-    registerCounters: () => undefined,
+    registerGauges: (added) => void figures.push(...added),
+    registerCounters: (added) => void figures.push(...added),
   };
-  registerMetrics(metrics as Metrics, world.meta);
+  registerMetrics(metrics as Metrics, world.meta, { freeBytes: 77 });
 });
 afterEach(() => world.remove());
 
-const read = (name: string): unknown => gauges.find((gauge) => gauge.name === name)?.read();
+const read = (name: string): unknown => figures.find((figure) => figure.name === name)?.read();
 
 test('N2: deletions that a journal-server has still to carry out are counted', async () => {
   await world.journal();
@@ -28,4 +30,13 @@ test('N2: deletions that a journal-server has still to carry out are counted', a
   const request = message(DeleteStreamRequestSchema, { tenant: 'default', name: 'a' });
   await world.cluster.deleteStream(request, CONTEXT);
   expect([read('robustmq_meta_deletions_waiting'), read('robustmq_meta_streams')]).toEqual([1, 1]);
+});
+
+test('L6: what is free, and what was refused for want of it', async () => {
+  await world.journal();
+  isFull = true;
+  await expect(world.createStream('a')).rejects.toEqual(failing('storage_full'));
+  expect([read('robustmq_meta_disk_free_bytes'), read('robustmq_meta_refused_commands_total')]).toEqual([
+    77, 1,
+  ]);
 });

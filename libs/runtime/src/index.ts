@@ -6,6 +6,7 @@ export { nextTurn, systemTimers, type Cancel, type Timers } from './timers.ts';
 export { TURN_BUDGET_MS, TurnBudget } from './turn-budget.ts';
 export { eachInTurns, type Turns } from './each-in-turns.ts';
 export { TimerWheel, WheelTimer } from './timer-wheel.ts';
+export { DiskWatermark } from './disk-watermark.ts';
 export { sleep } from './deadline.ts';
 export { backoffDelayMs, retry } from './retry.ts';
 export { explainListenError, listenTcp } from './listen.ts';

@@ -37,6 +37,8 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
     '磁盘剩余空间（提交日志所需之外）少于此值时拒绝追加。',
   'Memory for answers to fetches and backlog reads that have not left; no gateway gets more than a quarter':
     '尚未发出的拉取与积压读取应答可占用的内存；任何网关不超过其四分之一。',
+  'Commands that grow are refused while less is free on the disk, beside what the log needs':
+    '磁盘剩余空间（日志所需之外）少于此值时拒绝会增加数据的命令。',
   'A warning is logged while less is free on the disk': '磁盘剩余空间少于此值时记录警告。',
   'Time to drain before the process ends anyway': '排空的时限，到时进程仍会结束。',
   'Name of this node; stable over restarts.': '本节点的名称；重启后不变。',

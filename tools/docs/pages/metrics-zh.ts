@@ -13,6 +13,8 @@ export const METRICS_IN_CHINESE: Readonly<Record<string, string>> = {
   robustmq_meta_commands_waiting: '等待日志下一个节拍的命令数。',
   robustmq_meta_log_bytes: '提交日志文件的字节数。',
   robustmq_meta_deletions_waiting: '已删除但仍有 journal-server 未移除文件的 stream 数。',
+  robustmq_meta_disk_free_bytes: '数据目录所在磁盘的剩余字节数。',
+  robustmq_meta_refused_commands_total: '因磁盘将满而拒绝的命令数。',
   robustmq_meta_streams: '所有租户的 stream 数。',
   robustmq_meta_commands_total: '启动以来应用的命令数。',
   robustmq_meta_ticks_total: '启动以来日志的节拍数：每个节拍同步一次。',

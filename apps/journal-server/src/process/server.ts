@@ -4,11 +4,10 @@ import { NodeDisk, type DirectoryLock, type Disk } from '@robustmq/commit-log';
 import { BrokerError } from '@robustmq/errors';
 import { Incarnations, MetaClient, type NodeDescription, type Registration } from '@robustmq/meta-client';
 import { RpcServer, ServiceKind, type Credentials } from '@robustmq/rpc';
-import { systemClock, systemTimers, type Log } from '@robustmq/runtime';
+import { DiskWatermark, systemClock, systemTimers, type Log } from '@robustmq/runtime';
 import { RateLimitedLog, type TraceSampler } from '@robustmq/telemetry';
 import type { JournalConfig } from '../config.ts';
 import { joinCluster, openDirectoryFacts } from '../directory/directory-id.ts';
-import { DiskWatermark } from '../directory/disk-watermark.ts';
 import { openDirectory, type OpenedDirectory } from '../directory/recovery.ts';
 import { Journal } from '../journal.ts';
 import { ReadTurns } from '../shard/read-turns.ts';
@@ -287,6 +286,7 @@ async function openWatermark(
     path: config.data.dir,
     refuseBelowFreeBytes: config.disk.refuseBelowFree,
     warnBelowFreeBytes: config.disk.warnBelowFree,
+    refused: 'appends',
     reservedBytes: () => opened.commitLog.totalBytes,
     timers: systemTimers,
     log,

@@ -16,6 +16,8 @@ export interface CommandContext {
   readonly nowMs: bigint;
   readonly entropy: Uint8Array;
   readonly clientIdOwnsSession: boolean;
+  /** Nothing may be made that was not there: the disk is nearly full. */
+  readonly refusesGrowth: boolean;
 }
 
 /** One kind of command. */

@@ -31,11 +31,12 @@ export const dataMachine: GroupMachine = {
     if (command.case === undefined) return [];
     return BY_CASE.get(command.case)?.keysOf(command.value) ?? [];
   },
-  apply({ command, nowMs, entropy, defaults }: Command, index: number, view: ApplyView): Uint8Array {
+  apply(message: Command, index: number, view: ApplyView): Uint8Array {
+    const { command, nowMs, entropy, defaults, refusesGrowth } = message;
     const known = BY_CASE.get(command.case);
     if (known === undefined || command.case === undefined)
       throw new BrokerError('unsupported', `no command of a data group: ${command.case ?? 'none'}`);
     const clientIdOwnsSession = defaults?.clientIdOwnsSession ?? false;
-    return known.apply(view, command.value, { index, nowMs, entropy, clientIdOwnsSession });
+    return known.apply(view, command.value, { index, nowMs, entropy, clientIdOwnsSession, refusesGrowth });
   },
 };

@@ -14,6 +14,7 @@ import {
   type SessionKey,
   type SessionUpdate,
 } from '@robustmq/rpc';
+import { noRoom } from '../growth.ts';
 import type { ApplyView } from '../group-machine.ts';
 import { attempt, dataCommand } from './commands.ts';
 import { cursorKey, filterKey, inboundKey, outboundKey, sessionKey, startKey } from './keys.ts';
@@ -30,8 +31,8 @@ export const MAX_START_POSITIONS = 4_096;
 export const updateSessions = dataCommand({
   case: 'updateSessions',
   keysOf: ({ updates }) => updates.flatMap(keysOfUpdate),
-  apply: (view, { updates }) => {
-    const outcomes = updates.map((update) => attempt(() => updateSession(view, update)));
+  apply: (view, { updates }, { refusesGrowth }) => {
+    const outcomes = updates.map((update) => attempt(() => updateSession(view, update, refusesGrowth)));
     return toBinary(UpdateSessionsResponseSchema, create(UpdateSessionsResponseSchema, { outcomes }));
   },
 });
@@ -56,7 +57,7 @@ function keysOfUpdate(update: SessionUpdate): Buffer[] {
   ];
 }
 
-function updateSession(view: ApplyView, update: SessionUpdate): void {
+function updateSession(view: ApplyView, update: SessionUpdate, refusesGrowth: boolean): void {
   const head = ownedHead(view, update.key);
   checkOrder(head, update);
   const key = update.key as SessionKey;
@@ -65,11 +66,18 @@ function updateSession(view: ApplyView, update: SessionUpdate): void {
   changeSubscriptions(rows, key, update, counts);
   changeCursors(rows, key, update, counts);
   changeLedgers(rows, key, update, counts);
+  if (refusesGrowth && owedRows(counts) > owedRows(head.counts)) throw noRoom('rows of sessions are added');
   rows.write();
   // A commit of known cursors leaves the head alone.
   if (update.change === 0n && !differs(counts, head.counts)) return;
   const lastChange = update.change === 0n ? head.lastChange : update.change;
   writeHead(view, create(SessionHeadSchema, { ...head, counts, lastChange }));
+}
+
+/** Rows without cursors: these are few, and they move when something was acknowledged, which makes room. */
+function owedRows(counts: SessionCounts | undefined): number {
+  const { subscriptions = 0, starts = 0, inbound = 0, outbound = 0 } = counts ?? {};
+  return subscriptions + starts + inbound + outbound;
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   type ReleaseSession,
   type SessionKey,
 } from '@robustmq/rpc';
+import { noRoom } from '../growth.ts';
 import type { ApplyView } from '../group-machine.ts';
 import { attempt, dataCommand, type CommandContext } from './commands.ts';
 import { sessionKey } from './keys.ts';
@@ -71,6 +72,7 @@ function openSession(
 ): OpenSessionOutcome {
   const { tenant, clientId, expiryIntervalS } = wanted;
   const before = readHead(view, tenant, clientId);
+  if (before === undefined && context.refusesGrowth) throw noRoom('sessions are made');
   const isOver = before === undefined || isExpired(before, context.nowMs);
   const principal = named(wanted.principal);
   if (!isOver && !context.clientIdOwnsSession) checkPrincipal(named(before.principal), principal);

@@ -55,6 +55,7 @@ export interface TestMetaOptions {
   readonly clientIdOwnsSession?: boolean;
   readonly offsetsRetentionMs?: number;
   readonly maxFrameBytes?: number;
+  readonly diskIsFull?: () => boolean;
   /** Default: throws. */
   readonly onFatal?: (error: BrokerError) => void;
 }
@@ -120,6 +121,7 @@ export class TestMeta {
         leaseDurationMs: 1_500,
         renewIntervalMs: 400,
       },
+      ...(options.diskIsFull !== undefined && { diskIsFull: options.diskIsFull }),
       ...(options.maxFrameBytes !== undefined && { maxFrameBytes: options.maxFrameBytes }),
       onFatal:
         options.onFatal ??

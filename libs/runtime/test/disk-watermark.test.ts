@@ -1,7 +1,7 @@
 // A disk that does not say how much is free (N7): nobody waits for it for ever, and the questions do not pile up.
 
 import { drained, VirtualClock } from '@robustmq/testkit';
-import { DiskWatermark } from '../src/directory/disk-watermark.ts';
+import { DiskWatermark } from '../src/index.ts';
 
 test('N7, I8: a hanging file system has one question at a time, a look ends by itself, and goes on when it answers', async () => {
   const timers = new VirtualClock();
@@ -11,6 +11,7 @@ test('N7, I8: a hanging file system has one question at a time, a look ends by i
     path: '/data',
     refuseBelowFreeBytes: 100,
     warnBelowFreeBytes: 100,
+    refused: 'appends',
     reservedBytes: () => 0,
     timers,
     log: { warn: (_fields, message) => warnings.push(message) },
@@ -41,6 +42,7 @@ test('a file system that can not be asked once is asked again', async () => {
     path: '/data',
     refuseBelowFreeBytes: 100,
     warnBelowFreeBytes: 100,
+    refused: 'appends',
     reservedBytes: () => 0,
     timers,
     log: { warn: () => undefined },
@@ -50,5 +52,35 @@ test('a file system that can not be asked once is asked again', async () => {
   expect([watermark.freeBytes, watermark.isFull]).toEqual([Number.POSITIVE_INFINITY, false]);
   await watermark.look();
   expect(watermark.freeBytes).toBe(500);
+  watermark.close();
+});
+
+test('the refuse mark leaves room for what the commit log holds (L6)', async () => {
+  let freeBytes = 1000;
+  const warnings: string[] = [];
+  const watermark = new DiskWatermark({
+    path: '/data',
+    refuseBelowFreeBytes: 100,
+    warnBelowFreeBytes: 500,
+    refused: 'appends',
+    reservedBytes: () => 50,
+    timers: new VirtualClock(),
+    log: { warn: (_fields, message) => warnings.push(message) },
+    freeBytes: () => (freeBytes < 0 ? Promise.reject(new Error('gone')) : Promise.resolve(freeBytes)),
+  });
+  await watermark.look();
+  expect([watermark.isFull, warnings]).toEqual([false, []]);
+  freeBytes = 400;
+  await watermark.look();
+  expect([watermark.isFull, warnings]).toEqual([false, ['disk is getting full']]);
+  freeBytes = 149;
+  await watermark.look();
+  expect([watermark.isFull, warnings.at(-1)]).toEqual([true, 'disk nearly full: appends are refused']);
+  freeBytes = -1;
+  await watermark.look();
+  expect(watermark.isFull).toBe(true);
+  freeBytes = 1000;
+  await watermark.look();
+  expect(watermark.isFull).toBe(false);
   watermark.close();
 });

@@ -1,15 +1,17 @@
 // Room on the disk (rule L6): a warning first, then clear refusals, long before the disk is full. The refuse mark keeps
-// room for what the commit log holds to reach the segments.
+// room for what the commit log holds to reach where it is kept.
 
 import { statfs } from 'node:fs/promises';
-import type { Cancel, Timers } from '@robustmq/runtime';
+import type { Cancel, Timers } from './timers.ts';
 
 /** Marks and surroundings of a {@link DiskWatermark}. */
 export interface DiskWatermarkOptions {
   readonly path: string;
   readonly refuseBelowFreeBytes: number;
   readonly warnBelowFreeBytes: number;
-  /** Bytes that the commit log may still have to bring to the segments. */
+  /** What is refused below the mark, for the log. */
+  readonly refused: string;
+  /** Bytes that the commit log may still have to bring to where they are kept. */
   readonly reservedBytes: () => number;
   readonly timers: Timers;
   readonly log: { warn(fields: Record<string, unknown>, message: string): void };
@@ -34,7 +36,7 @@ export class DiskWatermark {
     this.#stopLooking = options.timers.every(LOOK_MS, () => void this.look());
   }
 
-  /** Whether appends are to be refused. */
+  /** Whether what grows is to be refused. */
   get isFull(): boolean {
     return this.#full;
   }
@@ -64,13 +66,13 @@ export class DiskWatermark {
   }
 
   #found(freeBytes: number): void {
-    const { refuseBelowFreeBytes, warnBelowFreeBytes, reservedBytes, log } = this.#options;
+    const { refuseBelowFreeBytes, warnBelowFreeBytes, refused, reservedBytes, log } = this.#options;
     this.freeBytes = freeBytes;
     const full = this.freeBytes < refuseBelowFreeBytes + reservedBytes();
     if (full !== this.#full) {
       log.warn(
         { free_bytes: this.freeBytes },
-        full ? 'disk nearly full: appends are refused' : 'appends are taken again',
+        full ? `disk nearly full: ${refused} are refused` : `${refused} are taken again`,
       );
     }
     this.#full = full;
