@@ -6,10 +6,10 @@ import type { healthBody, overviewBody } from './schemas.ts';
 /** Services without which clients cannot be served. */
 const REQUIRED = ['journal-server', 'mqtt-gateway', 'kafka-gateway'] as const;
 
-/** Health, from the services alive, the shards that have a leader, and what journal-servers say of themselves. */
+/** Health, from the services alive, the shards that have a leader, and what meta-service and journal-servers say of themselves. */
 export function clusterHealth(
   snapshot: ClusterSnapshot,
-  journalProblems: readonly HealthProblem[],
+  storageProblems: readonly HealthProblem[],
 ): z.infer<typeof healthBody> {
   const problems: HealthProblem[] = [];
   for (const kind of REQUIRED) {
@@ -31,14 +31,14 @@ export function clusterHealth(
       });
     }
   }
-  problems.push(...journalProblems);
+  problems.push(...storageProblems);
   return { status: unavailable ? 'unavailable' : problems.length > 0 ? 'degraded' : 'healthy', problems };
 }
 
 /** The cluster at a glance. */
 export function clusterOverview(
   snapshot: ClusterSnapshot,
-  journalProblems: readonly HealthProblem[],
+  storageProblems: readonly HealthProblem[],
 ): z.infer<typeof overviewBody> {
   const services: Record<string, { live: number; known: number }> = {};
   for (const node of snapshot.nodes) {
@@ -51,7 +51,7 @@ export function clusterOverview(
     clusterId: snapshot.clusterId,
     revision: snapshot.revision,
     featureLevel: snapshot.featureLevel,
-    health: clusterHealth(snapshot, journalProblems),
+    health: clusterHealth(snapshot, storageProblems),
     services,
     streams: snapshot.streams.length,
     shards: {

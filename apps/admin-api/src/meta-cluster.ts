@@ -21,7 +21,14 @@ import {
 } from '@robustmq/rpc';
 import { systemClock, type Log } from '@robustmq/runtime';
 import { JournalHealth, type FailedShard, type JournalAddress } from './journal-health.ts';
-import type { Cluster, GroupOverview, NodeOverview, SessionOverview, StreamOverview } from './ports.ts';
+import type {
+  Cluster,
+  GroupOverview,
+  HealthProblem,
+  NodeOverview,
+  SessionOverview,
+  StreamOverview,
+} from './ports.ts';
 
 /** CreateStream waits for every gateway to route by the new stream; a gateway that died holds it up for its lease. */
 const CREATE_TIMEOUT_MS = 15_000;
@@ -40,6 +47,10 @@ const KIND_NAMES: Record<ServiceKind, NodeOverview['kind']> = {
   [ServiceKind.ADMIN_API]: 'admin-api',
   [ServiceKind.RULE_ENGINE]: 'rule-engine',
 };
+
+function diskProblems({ diskIsFull }: MetaClient): HealthProblem[] {
+  return diskIsFull ? [{ name: 'disk', detail: 'meta-service: nearly full, what grows is refused' }] : [];
+}
 
 /**
  * Binds the API's port to a meta client.
@@ -62,7 +73,7 @@ export function metaCluster(
       streams: [...view.streams.values()].map(streamOverview),
       users: [...view.users.values()].map(({ tenant, name, superuser }) => ({ tenant, name, superuser })),
     }),
-    journalProblems: () => journals.problems(),
+    storageProblems: async () => [...diskProblems(meta), ...(await journals.problems())],
     createStream: async ({ tenant, name, shards, config }) => {
       const request = {
         requestId: meta.requestId(),

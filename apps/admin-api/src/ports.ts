@@ -121,8 +121,8 @@ export interface Cluster {
   /** False until the first snapshot has arrived. */
   ready(): boolean;
   snapshot(): ClusterSnapshot;
-  /** What journal-servers say is wrong with them; a second old at most. */
-  journalProblems(): Promise<readonly HealthProblem[]>;
+  /** What meta-service and journal-servers say is wrong with them; a second old at most. */
+  storageProblems(): Promise<readonly HealthProblem[]>;
   createStream(stream: NewStream): Promise<StreamOverview>;
   deleteStream(tenant: string, name: string): Promise<void>;
   putUser(user: UserOverview & { readonly password: string }, createOnly: boolean): Promise<void>;

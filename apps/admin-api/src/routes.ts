@@ -29,7 +29,7 @@ export function healthRoutes(scope: FastifyInstance, cluster: Cluster, isCurrent
     async (_request, reply) => {
       const isKnown = cluster.ready() && isCurrent();
       const status = isKnown
-        ? clusterHealth(cluster.snapshot(), await cluster.journalProblems()).status
+        ? clusterHealth(cluster.snapshot(), await cluster.storageProblems()).status
         : 'unavailable';
       void reply.code(status === 'unavailable' ? 503 : 200);
       return { status };
@@ -49,7 +49,7 @@ export function clusterRoutes(scope: FastifyInstance, cluster: Cluster): void {
         response: { 200: schemas.overviewBody, ...failures },
       },
     },
-    async () => clusterOverview(cluster.snapshot(), await cluster.journalProblems()),
+    async () => clusterOverview(cluster.snapshot(), await cluster.storageProblems()),
   );
   app.get(
     '/nodes',

@@ -55,7 +55,7 @@ class RecordingCluster implements Cluster {
   failure: BrokerError | undefined;
   ready = (): boolean => this.isReady;
   snapshot = (): ClusterSnapshot => this.current;
-  journalProblems = (): Promise<HealthProblem[]> => Promise.resolve(this.failing);
+  storageProblems = (): Promise<HealthProblem[]> => Promise.resolve(this.failing);
   #record(...call: unknown[]): void {
     if (this.failure !== undefined) throw this.failure;
     this.calls.push(call);

@@ -277,6 +277,22 @@ it('O2: health tells of a quarantined shard and of a journal-server that hangs, 
   await journal.close();
 });
 
+it('L6: health tells that the disk of meta-service is nearly full, as long as it is', async () => {
+  meta.leaseMs = 10_000;
+  meta.isDiskFull = true;
+  await start();
+  let answer = await ask('GET', 'health');
+  while (JSON.stringify(answer.body).includes('healthy')) answer = await ask('GET', 'health');
+  expect(answer).toEqual({ status: 200, body: { status: 'degraded' } });
+  const { health } = (await ask('GET', 'cluster')).body as { health: { problems: unknown } };
+  expect(health.problems).toEqual([
+    { name: 'disk', detail: 'meta-service: nearly full, what grows is refused' },
+  ]);
+  meta.isDiskFull = false;
+  while (JSON.stringify(answer.body).includes('degraded')) answer = await ask('GET', 'health');
+  expect(answer).toEqual({ status: 200, body: { status: 'healthy' } });
+});
+
 it('a meta-service that hangs makes the cluster unavailable once the lease is over', async () => {
   meta.leaseMs = 500;
   await start();

@@ -100,6 +100,8 @@ export class ScriptedMeta {
   readonly calls: string[] = [];
   /** A call that waits here is never answered. */
   isHung = false;
+  /** What renewals of leases say. */
+  isDiskFull = false;
   leaseMs = 60_000;
   readonly #server: RpcServer;
   readonly #watches = new Set<Watch>();
@@ -155,7 +157,7 @@ export class ScriptedMeta {
         const { revision } = this.#tell({ case: 'node', value: node });
         return { node, leaseDurationMs: this.leaseMs, renewIntervalMs: this.leaseMs / 10, revision };
       },
-      renewLease: () => (this.isHung ? never() : { revision: this.#revision }),
+      renewLease: () => (this.isHung ? never() : { revision: this.#revision, diskFull: this.isDiskFull }),
       releaseNode: ({ node }) => (this.calls.push(`release ${node?.nodeId}`), {}),
       watchCluster: (watch) => {
         this.#watches.add(watch);

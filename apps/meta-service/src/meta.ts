@@ -169,6 +169,11 @@ export class Meta {
     });
   }
 
+  /** Whether what grows is refused now. */
+  get diskIsFull(): boolean {
+    return this.#diskIsFull();
+  }
+
   /** Starts the leader's periodic work. */
   start(): void {
     this.#periods.push(this.#timers.every(LEASE_CHECK_MS, () => this.leases.look()));

@@ -120,7 +120,8 @@ describe('L6: while the disk is nearly full', () => {
   });
 
   test('the cluster goes on: leases are renewed, processes come and end, groups and sessions pass on', async () => {
-    await world.cluster.renewLease(message(RenewLeaseRequestSchema, { node: gateway }), CONTEXT);
+    const renewal = message(RenewLeaseRequestSchema, { node: gateway });
+    expect(await world.cluster.renewLease(renewal, CONTEXT)).toMatchObject({ diskFull: true });
     await world.journal();
     await world.meta.endNodes([gateway]);
     await world.meta.reapSessions();

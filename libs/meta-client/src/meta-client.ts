@@ -97,6 +97,7 @@ export class MetaClient {
   #registration: { readonly nodeId: string; readonly incarnation: bigint } | undefined;
   #lease: LeaseKeeper | undefined;
   #sequence = 0n;
+  #diskIsFull = false;
 
   /** Connects lazily and starts the watch. */
   constructor(options: MetaClientOptions) {
@@ -151,6 +152,11 @@ export class MetaClient {
       this.#log.warn({ err: error, addresses: this.#addresses }, 'meta-service can not be reached');
     }
     this.#waitWarningAtMs = nowMs + LONG_WAIT_MS;
+  }
+
+  /** Whether meta-service refuses what grows, because its disk is nearly full: as of the last renewal of the lease. */
+  get diskIsFull(): boolean {
+    return this.#diskIsFull;
   }
 
   /** Streams, nodes, leases, users. Each call has a deadline and fails with BrokerError. */
@@ -237,7 +243,10 @@ export class MetaClient {
         renewIntervalMs: response.renewIntervalMs,
         clock: this.#clock,
         timers: this.#timers,
-        renew: (timeoutMs) => this.cluster.renewLease({ node: identity }, { timeoutMs }),
+        renew: async (timeoutMs) => {
+          const { diskFull } = await this.cluster.renewLease({ node: identity }, { timeoutMs });
+          this.#diskIsFull = diskFull;
+        },
         onLost,
       },
       sentAtMs,

@@ -129,6 +129,14 @@ it('F1: tells when meta has fenced it', async () => {
   expect(await lost).toBe('a younger incarnation');
 });
 
+it('L6: knows by the last renewal whether meta-service refuses what grows', async () => {
+  meta.renewal = () => ({ diskFull: true });
+  await client.register({ nodeId: 'n1' }, () => undefined);
+  await until(() => client.diskIsFull);
+  meta.renewal = () => ({ diskFull: false });
+  await until(() => !client.diskIsFull);
+});
+
 it('repeats a call while meta is unavailable, and only then', async () => {
   let failures = 2;
   const scripted = meta.registration;

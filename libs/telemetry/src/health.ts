@@ -16,6 +16,7 @@ export const PROBLEM_NAMES = [
   'leader',
   'ownership',
   'quarantine',
+  'disk',
 ] as const;
 /** One of {@link PROBLEM_NAMES}. */
 export type ProblemName = (typeof PROBLEM_NAMES)[number];

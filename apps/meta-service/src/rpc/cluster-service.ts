@@ -37,7 +37,7 @@ export function clusterService(meta: Meta): ServiceImplementation<typeof Cluster
     registerNode: (value) => meta.register(value),
     renewLease: ({ node }) => {
       meta.leases.renew(node);
-      return { revision: meta.state.meta.revision };
+      return { revision: meta.state.meta.revision, diskFull: meta.diskIsFull };
     },
     releaseNode: async ({ node }) => {
       const live = liveNode(meta.state, node);
