@@ -119,11 +119,14 @@ export class KafkaConnection implements RequestHost {
     this.#socket.destroy();
   }
 
-  /** Takes no further requests and waits for nothing new; ends, and calls back, once what is under way was answered. */
+  /**
+   * Takes no further requests and waits for nothing new; ends, and calls back, once what is under way was answered. What still
+   * comes is read and left aside: the client's end of the stream lies behind it.
+   */
   drain(answered: () => void): void {
     this.#draining = true;
     this.#onAnswered = answered;
-    this.#socket.pause();
+    this.#socket.resume();
     this.#waitsNoLonger();
     this.#endIfDrained();
   }
@@ -136,6 +139,7 @@ export class KafkaConnection implements RequestHost {
   }
 
   #received(chunk: Buffer): void {
+    if (this.#draining) return;
     this.#framer.push(chunk);
     this.#pump();
   }
@@ -201,7 +205,7 @@ export class KafkaConnection implements RequestHost {
   #flow(mayRead: boolean): void {
     const { budget } = this.#shared;
     const busy = this.#queue.length > 0;
-    if (mayRead) this.#socket.resume();
+    if (mayRead || this.#draining) this.#socket.resume();
     else this.#socket.pause();
     if (budget.exhausted) budget.onRoom(this.#resume);
     // The time for the first request is not prolonged by parts of it.

@@ -425,6 +425,20 @@ describe('KafkaConnection', () => {
     expect(running.gateway.groups.groupCount).toBe(0);
   });
 
+  test('N7: a drained connection ends with its client, whatever that still sent', async () => {
+    const client = await start();
+    running.meta.add('t');
+    running.journal.hold = true;
+    client.send(PRODUCE, 8, produceOf(0));
+    await until(() => running.journal.produced.length === 1);
+    const stopped = running.gateway.stop(new AbortController().signal);
+    client.send(METADATA, 12, { topics: null });
+    running.journal.release();
+    await client.receive(PRODUCE, 8);
+    await stopped;
+    expect(client.pendingFrames).toBe(0);
+  });
+
   test('N7: what begins only after a drain waits for nothing either', async () => {
     const client = await start({ groups: { initialRebalanceDelayMs: 60_000 } });
     running.meta.add('t');
