@@ -68,6 +68,7 @@ export class CheckpointStore {
     const present = SLOTS.filter((slot) => disk.exists(`${directory}/${slot}`));
     for (const slot of present) store.#adopt(slot);
     if (store.#generation > 0) {
+      await store.#makeFiles();
       // What a failed sync left in memory reads well and is not on the disk (L5): write it again before relying on it.
       await store.#write(store.#newestSlot, store.#latest);
       await store.#write(1 - store.#newestSlot, store.#latest);
@@ -77,11 +78,18 @@ export class CheckpointStore {
     const damagedSlots = present.filter((slot) => store.#sizeOf(slot) > 0);
     if (damagedSlots.length > 0 && (damagedSlots.length > 1 || present.length === 1))
       throw new BrokerError('corrupt', `no readable checkpoint in ${directory}`);
-    for (const slot of SLOTS)
-      if (!disk.exists(`${directory}/${slot}`)) disk.create(`${directory}/${slot}`).close();
-    await disk.syncDirectory(directory);
+    await store.#makeFiles();
     await store.save(EMPTY);
     return store;
+  }
+
+  /** Those that are missing, their names durable: of a new directory both, else one that was lost beside its sound twin. */
+  async #makeFiles(): Promise<void> {
+    const missing = SLOTS.map((slot) => `${this.#directory}/${slot}`).filter(
+      (path) => !this.#disk.exists(path),
+    );
+    for (const path of missing) this.#disk.create(path).close();
+    if (missing.length > 0) await this.#disk.syncDirectory(this.#directory);
   }
 
   /** The last checkpoint loaded or saved. */

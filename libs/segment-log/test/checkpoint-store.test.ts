@@ -65,6 +65,15 @@ describe('checkpoint store (L3)', () => {
     expect(fs.readFileSync(slot(0)).equals(fs.readFileSync(slot(1)))).toBe(true);
   });
 
+  test.each([0, 1])('one that is gone is made anew from the other (slot %i)', async (lost) => {
+    const store = await CheckpointStore.open(disk, directory);
+    await store.save(checkpoint(10));
+    fs.rmSync(slot(lost));
+    const again = await CheckpointStore.open(disk, directory);
+    expect(again.latest).toEqual(checkpoint(10));
+    expect(fs.readFileSync(slot(0)).equals(fs.readFileSync(slot(1)))).toBe(true);
+  });
+
   test('a torn write leaves the checkpoint before', async () => {
     const store = await CheckpointStore.open(disk, directory);
     await store.save(checkpoint(10));
