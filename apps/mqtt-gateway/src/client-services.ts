@@ -3,7 +3,6 @@
 
 import { TopicCache } from '@robustmq/mqtt-codec';
 import type { LastWords } from '@robustmq/mqtt-session';
-import { TurnBudget } from '@robustmq/runtime';
 import type { RateLimitedLog } from '@robustmq/telemetry';
 import type { Confirmations } from './delivery/confirmations.ts';
 import type { CatchUp } from './delivery/catch-up.ts';
@@ -16,6 +15,7 @@ import type { Publisher } from './publish/publisher.ts';
 import { ConnectFlow } from './session/connect-flow.ts';
 import type { ConnectionHost } from './session/connection-host.ts';
 import type { FilterRoutes } from './session/filter-routes.ts';
+import { ReadTurns } from './session/read-turns.ts';
 import type { SessionDirectory } from './session/session-directory.ts';
 import { SessionEnding } from './session/session-end.ts';
 import { SubscribeFlow } from './session/subscribe-flow.ts';
@@ -46,15 +46,13 @@ export interface ServingParts {
 export function connectionHost(parts: ProcessParts, serving: ServingParts): ConnectionHost {
   const { clock, timers, wheel, flusher, limits, counters, log, debug, boundary } = parts;
   const { directory, store, registry, tails, publisher, lastWords, strangers } = serving;
-  const readTurn = new TurnBudget(clock, timers);
   const routes = filterRoutes(parts, serving);
   const revision = (): number => parts.meta.view.ownershipEpoch;
   return {
     clock,
     timers,
     wheel,
-    readTurn,
-    isReadTurnSpent: () => readTurn.isSpent,
+    reading: new ReadTurns(clock, timers),
     flusher,
     topics: new TopicCache(),
     limits,

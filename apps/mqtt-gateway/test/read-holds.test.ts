@@ -15,7 +15,17 @@ const publishPacket = (topic: string, payload: string, qos: 0 | 1): Buffer =>
 const subscribePacket = (topic: string): Buffer =>
   generate({ cmd: 'subscribe', messageId: 3, subscriptions: [{ topic, qos: 1 }] });
 const disconnectPacket = generate({ cmd: 'disconnect' });
+/** Has the kernels take all that they take for a client that does not read, so that what it is answered waits. */
+const fillKernel = (): Buffer =>
+  Buffer.concat([
+    subscribePacket('self'),
+    ...Array.from({ length: 64 }, () => publishPacket('self', 'x'.repeat(200 * KiB), 0)),
+  ]);
 const pings = (count: number): Buffer => Buffer.alloc(2 * count).fill(Buffer.of(0xc0, 0));
+
+/** Sends without end, as fast as it is taken. */
+const feed = (socket: Socket): NodeJS.Timeout =>
+  setInterval(() => socket.writableNeedDrain || socket.write(pings(50_000)), 5);
 
 /** A WebSocket client: the packets that it received, and whether it was closed. */
 async function openWebSocket(port: number): Promise<{ ws: WebSocket; received: Packet[] }> {
@@ -135,7 +145,8 @@ describe('held input', () => {
     await new Promise((resolve) => socket.once('data', resolve));
     socket.pause();
     const isClosed = new Promise((resolve) => socket.on('close', resolve));
-    const feeding = setInterval(() => socket.write(pings(500_000)), 5);
+    socket.write(fillKernel());
+    const feeding = feed(socket);
     await until(() => running.gateway.counters.keepAliveTimeouts === 1, 'the keep alive ends it');
     clearInterval(feeding);
     socket.resume();
@@ -148,7 +159,8 @@ describe('held input', () => {
     deaf.write(connectPacket('deaf'));
     await new Promise((resolve) => deaf.once('data', resolve));
     deaf.pause();
-    const feeding = setInterval(() => deaf.write(pings(500_000)), 5);
+    deaf.write(fillKernel());
+    const feeding = feed(deaf);
     await until(() => running.gateway.counters.outputTimeouts === 1, 'the deadline ends it');
     clearInterval(feeding);
     await until(() => running.gateway.counters.open === 1, 'it is gone');

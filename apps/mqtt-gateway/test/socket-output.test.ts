@@ -110,6 +110,24 @@ describe('SocketOutput', () => {
     );
   });
 
+  test('I8: what waits behind other output keeps no memory but its own', () => {
+    const { transport, flusher, output } = make();
+    transport.isCongested = true;
+    const page = Buffer.alloc(1 << 20);
+    output.copy(Buffer.from('first'));
+    flusher.flush();
+    output.copy(Buffer.from('own'));
+    const chunk = output.buffer;
+    flusher.flush();
+    expect(flusher.borrow()).toBe(chunk);
+    output.share(page, 0, 20);
+    flusher.flush();
+    const [, own, shared] = transport.writes;
+    expect(own!.toString()).toBe('own');
+    expect(own!.buffer).not.toBe(chunk.buffer);
+    expect([shared!.length, shared!.buffer === page.buffer]).toEqual([20, false]);
+  });
+
   test('waiting bytes count what the transport could not pass on', () => {
     const { transport, flusher, output } = make();
     transport.isCongested = true;

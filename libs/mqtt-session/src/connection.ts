@@ -35,6 +35,9 @@ import { PendingRequests } from './pending-requests.ts';
 import type { SubscribeRequest, UnsubscribeRequest } from './subscribe-request.ts';
 import { OutboundTopicAliases } from './topic-aliases.ts';
 
+/** What a request counts among packets that move nothing on. */
+const IDLE_REQUEST_WEIGHT = 16;
+
 type State = 'connecting' | 'opening' | 'connected' | 'closed';
 
 /** One client's connection. `P` stands for a log that messages come from (a shard's tail), `S` for a
@@ -53,6 +56,7 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
   readonly #keepAlive: KeepAlive;
   #requests: PendingRequests | null = null;
   #expiryIntervalS = 0;
+  #idlePackets = 0;
 
   /** A connection that was accepted at `nowMs`. */
   constructor(sink: ConnectionSink, policy: SessionPolicy, nowMs: number) {
@@ -90,6 +94,14 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
   /** Publishes of the client that wait for their acknowledgement. */
   get unacknowledgedCount(): number {
     return this.#inbound?.unacknowledgedCount ?? 0;
+  }
+
+  /**
+   * Packets so far that moved nothing on: they are answered at once, or not at all, so that no window bounds them. Who reads
+   * has to (N8).
+   */
+  get idlePackets(): number {
+    return this.#idlePackets + (this.#inbound?.idleCount ?? 0);
   }
 
   // --- time ---
@@ -170,16 +182,24 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
     try {
       const outcome = this.#ledger!.acknowledge(type, packetId, reasonCode);
       if (outcome === 'complete') this.#sink.acknowledged(packetId);
-      // The client holds the identifier until it hears of it, and may use no other for it (section 3.6.2.1).
-      else if (outcome === 'unknown' && type === PACKET_TYPE.pubrec && reasonCode < REASON.unspecifiedError)
-        this.#sink.sendAck(PACKET_TYPE.pubrel, packetId, REASON.packetIdentifierNotFound);
+      else if (outcome === 'unknown') this.#unknown(type, packetId, reasonCode);
     } catch (thrown) {
       this.#refused(thrown);
     }
   }
 
+  /** An acknowledgement of what is not in flight. */
+  #unknown(type: AckType, packetId: number, reasonCode: number): void {
+    this.#idlePackets++;
+    // The client holds the identifier until it hears of it, and may use no other for it (section 3.6.2.1).
+    if (type === PACKET_TYPE.pubrec && reasonCode < REASON.unspecifiedError)
+      this.#sink.sendAck(PACKET_TYPE.pubrel, packetId, REASON.packetIdentifierNotFound);
+  }
+
   pingreq(): void {
-    if (this.#isInTurn()) this.#sink.sendPingresp();
+    if (!this.#isInTurn()) return;
+    this.#idlePackets++;
+    this.#sink.sendPingresp();
   }
 
   /** The decoder, or whoever serves a packet, found an error that ends the connection. */
@@ -272,13 +292,23 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
 
   #subscribe(packet: SubscribePacket): void {
     const requests = this.#whenConnected(this.#requests);
+    const waiting = requests.size;
     const request = requests.subscribe(packet, this.subscriptions);
     if (requests.isOver) this.subscribed(request);
     else this.#sink.subscribe(request);
+    this.#hasServed(requests, waiting);
   }
 
   #unsubscribe(packet: UnsubscribePacket): void {
-    this.#sink.unsubscribe(this.#whenConnected(this.#requests).unsubscribe(packet));
+    const requests = this.#whenConnected(this.#requests);
+    const waiting = requests.size;
+    this.#sink.unsubscribe(requests.unsubscribe(packet));
+    this.#hasServed(requests, waiting);
+  }
+
+  /** A request that was answered at once has changed little, and cost as much as many small packets. */
+  #hasServed(requests: PendingRequests, waiting: number): void {
+    if (requests.size <= waiting) this.#idlePackets += IDLE_REQUEST_WEIGHT;
   }
 
   #whenConnected<T>(part: T | null): T {

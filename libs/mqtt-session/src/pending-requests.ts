@@ -24,6 +24,11 @@ export class PendingRequests {
     this.#terms = terms;
   }
 
+  /** Requests that have no answer. */
+  get size(): number {
+    return this.#count;
+  }
+
   /** Whether there is one too many. */
   get isOver(): boolean {
     return this.#count > this.#policy.maximumPendingRequests;

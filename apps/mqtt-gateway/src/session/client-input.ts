@@ -6,6 +6,7 @@ import type { ConnectionHost } from './connection-host.ts';
 import type { ServingConnection } from './client-session.ts';
 import { OutputWatch, type WatchedConnection } from './output-watch.ts';
 import { HOLD_OUTPUT, HOLD_TURN } from './read-holds.ts';
+import type { Reader } from './read-turns.ts';
 
 /** The connection that input comes from. */
 export interface ReadConnection extends ServingConnection, WatchedConnection {
@@ -14,7 +15,7 @@ export interface ReadConnection extends ServingConnection, WatchedConnection {
 }
 
 /** The input of one connection. */
-export class ClientInput {
+export class ClientInput implements Reader {
   readonly #host: ConnectionHost;
   readonly #connection: ReadConnection;
   readonly #decoder: MqttDecoder;
@@ -28,8 +29,12 @@ export class ClientInput {
       topics: host.topics,
       limits: host.limits.packets,
       maxHeldBytes: host.limits.maxHeldBytes,
-      isTurnSpent: host.isReadTurnSpent,
+      isTurnSpent: host.reading.isSpent,
     });
+  }
+
+  get idlePackets(): number {
+    return this.#connection.machine.idlePackets;
   }
 
   /** Whether something arrived that was not served yet. */
@@ -43,7 +48,7 @@ export class ClientInput {
   }
 
   received(bytes: Buffer): void {
-    this.#host.readTurn.restart();
+    if (this.#holds === 0 && !this.#host.reading.begin(this)) this.hold(HOLD_TURN);
     try {
       this.#decoder.push(bytes, this.#connection.machine);
       this.#afterRead();
@@ -58,11 +63,15 @@ export class ClientInput {
     machine.received(this.#host.clock.monotonicMs());
     if (this.#decoder.isYielding && (this.#holds & HOLD_TURN) === 0) {
       this.hold(HOLD_TURN);
-      this.#host.timers.soon(() => this.#connection.guard(() => this.release(HOLD_TURN)));
+      this.#host.reading.leave(this);
     }
     // A client that sends but does not read gets no more room than its share.
     if (output.waitingBytes > this.#host.limits.maxOutputBytes) this.#holdForOutput();
     this.#connection.hasRead();
+  }
+
+  readOn(): void {
+    this.#connection.guard(() => this.release(HOLD_TURN));
   }
 
   #holdForOutput(): void {
@@ -88,8 +97,11 @@ export class ClientInput {
     this.#holds &= ~reason;
     if (reason === HOLD_OUTPUT) this.#watch!.end();
     if (this.#holds !== 0) return;
+    if (this.#decoder.holdsInput && !this.#host.reading.begin(this)) {
+      this.hold(HOLD_TURN);
+      return;
+    }
     output.transport.resume();
-    this.#host.readTurn.restart();
     try {
       this.#decoder.resume(machine);
       this.#afterRead();
@@ -106,6 +118,7 @@ export class ClientInput {
   /** The connection is over: nothing more is read. */
   close(): void {
     this.#decoder.close();
+    this.#host.reading.forget(this);
     this.#watch?.end();
   }
 }

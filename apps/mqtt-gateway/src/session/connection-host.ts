@@ -2,13 +2,14 @@
 
 import type { TopicCache, PublishView } from '@robustmq/mqtt-codec';
 import type { PendingAck } from '@robustmq/mqtt-session';
-import type { Clock, Log, Timers, TimerWheel, TurnBudget } from '@robustmq/runtime';
+import type { Clock, Log, Timers, TimerWheel } from '@robustmq/runtime';
 import type { Boundary } from '../boundary.ts';
 import type { ConnectionCounters } from '../connection-counters.ts';
 import type { GatewayLimits } from '../limits.ts';
 import type { OutputFlusher } from '../transport/output-flusher.ts';
 import type { Client } from './client.ts';
 import type { ConnectFlow } from './connect-flow.ts';
+import type { ReadTurns } from './read-turns.ts';
 import type { SessionDirectory } from './session-directory.ts';
 import type { SessionEnding } from './session-end.ts';
 import type { SubscribeFlow } from './subscribe-flow.ts';
@@ -23,9 +24,7 @@ export interface ConnectionHost {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly wheel: TimerWheel;
-  /** The slice of the loop that reading takes now (N8), and whether it is used up. */
-  readonly readTurn: TurnBudget;
-  readonly isReadTurnSpent: () => boolean;
+  readonly reading: ReadTurns;
   readonly flusher: OutputFlusher;
   readonly topics: TopicCache;
   readonly limits: GatewayLimits;

@@ -24,6 +24,12 @@ export interface Transport {
 
 /** Shared ranges up to this size are copied behind other output; larger ones are sent as they are. */
 const COPY_SHARED_BYTES = 4 * 1024;
+/**
+ * What waits in the transport keeps all the memory that it lies in. Behind other output that waits, pieces up to these sizes are
+ * copied, so that a peer that takes nothing holds little more than what is counted for it (I8).
+ */
+const COPY_WAITING_CHUNK_BYTES = 4 * 1024;
+const COPY_WAITING_SHARED_BYTES = 16 * 1024;
 
 const NONE: Buffer = Buffer.alloc(0);
 
@@ -208,7 +214,8 @@ export class SocketOutput {
       const piece = this.#shared.subarray(this.#sharedStart, this.#sharedEnd);
       this.#shared = NONE;
       this.#sharedStart = this.#sharedEnd = 0;
-      transport.write(piece);
+      const isCopied = transport.writableLength > 0 && piece.length <= COPY_WAITING_SHARED_BYTES;
+      transport.write(isCopied ? Buffer.from(piece) : piece);
     }
     this.#congestedBytes = transport.writableLength;
     if (this.#ending) transport.end();
@@ -217,9 +224,11 @@ export class SocketOutput {
 
   #writeChunk(): void {
     const { transport, buffer } = this;
-    transport.write(this.position === buffer.length ? buffer : buffer.subarray(0, this.position));
-    // The kernel took all of it at once: the chunk is free. Otherwise it belongs to the transport.
-    if (transport.writableLength === 0) this.#flusher.giveBack(buffer);
+    const piece = this.position === buffer.length ? buffer : buffer.subarray(0, this.position);
+    const isCopied = transport.writableLength > 0 && piece.length <= COPY_WAITING_CHUNK_BYTES;
+    transport.write(isCopied ? Buffer.from(piece) : piece);
+    // Copied, or taken at once by the kernel: the chunk is free. Otherwise it belongs to the transport.
+    if (isCopied || transport.writableLength === 0) this.#flusher.giveBack(buffer);
     this.buffer = NONE;
     this.position = 0;
   }

@@ -36,6 +36,8 @@ const DOLLAR = 0x24;
 
 /** The publishes of one connection. */
 export class InboundPublishes {
+  /** Packets that moved nothing on: refused, or of a publish that nothing is known of. */
+  idleCount = 0;
   readonly #sink: InboundSink;
   readonly #policy: SessionPolicy;
   readonly #isVersion5: boolean;
@@ -88,11 +90,19 @@ export class InboundPublishes {
       // 3.x knows no Receive Maximum: the bound is kept by reading no further.
       if (!this.#isVersion5 && this.#acks.size >= receiveMaximum) this.#pause();
     }
-    if (view.isTopicTooDeep) pending?.settle(REASON.topicNameInvalid);
+    if (view.isTopicTooDeep) this.#refuse(pending, REASON.topicNameInvalid);
     else if (topic.charCodeAt(0) === DOLLAR && isSystemTopic(topic))
-      pending?.settle(REASON.notAuthorized); // rule O5
-    else this.#sink.publish(topic, view, pending);
+      this.#refuse(pending, REASON.notAuthorized); // rule O5
+    else {
+      this.#sink.publish(topic, view, pending);
+      if (pending !== null && pending.reasonCode >= REASON.unspecifiedError) this.idleCount++;
+    }
     return GOES_ON;
+  }
+
+  #refuse(pending: PendingAck | null, reasonCode: number): void {
+    this.idleCount++;
+    pending?.settle(reasonCode);
   }
 
   /**
@@ -101,6 +111,7 @@ export class InboundPublishes {
    */
   release(packetId: number): void {
     const isKnown = this.#ledger.release(packetId);
+    if (!isKnown) this.idleCount++;
     const pending = this.#acks.add(PACKET_TYPE.pubcomp, packetId);
     pending.settle(isKnown ? REASON.success : REASON.packetIdentifierNotFound);
     // No Receive Maximum bounds these; what waits behind a publish without an outcome is bounded by us (I8).
