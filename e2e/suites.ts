@@ -91,6 +91,7 @@ export const SUITES: readonly Suite[] = [
     limitMs: 15 * MINUTE_MS,
   },
   { file: 'bench/compare.test.ts', title: 'the judge of speeds', needs: [], limitMs: MINUTE_MS },
+  { file: 'bench/options.test.ts', title: 'options of the benchmark', needs: [], limitMs: MINUTE_MS },
   { file: 'chaos/ledger.test.ts', title: 'the judge of the fault suites', needs: [], limitMs: MINUTE_MS },
   {
     file: 'chaos/kill.test.ts',

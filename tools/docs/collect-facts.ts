@@ -51,7 +51,7 @@ export function collectFacts(
       ['test', optionsIn(root, 'tools/test/main.ts')],
       ['test:nightly', optionsIn(root, 'tools/nightly/main.ts')],
       ['release', optionsIn(root, 'tools/release/main.ts')],
-      ['bench', optionsIn(root, 'e2e/bench/main.ts')],
+      ['bench', optionsIn(root, 'e2e/bench/options.ts')],
     ]),
     settings: new Set(rows.flatMap((row) => sectionsOf(row.path))),
     topicConfigs: new Set(TOPIC_CONFIG.keys()),
@@ -81,7 +81,7 @@ function sectionsOf(setting: string): string[] {
 
 function optionsIn(root: string, file: string): Set<string> {
   const text = readFileSync(path.join(root, file), 'utf8');
-  return new Set([...text.matchAll(/\.(?:requiredO|o)ption\(\s*'--([\w-]+)/g)].map((match) => match[1]!));
+  return new Set([...text.matchAll(/(?:\.(?:requiredO|o)ption|new Option)\(\s*'--([\w-]+)/g)].map((match) => match[1]!));
 }
 
 function startOptions(): string[] {
