@@ -6,6 +6,8 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { watchNpm } from './npm-watch.mjs';
+
 const PNPM = 'pnpm@10.34.9';
 const LEAST_NODE_MAJOR = 20;
 /** What each command runs, one after the other while they succeed: a script for the project's Node, or a tool of its own. */
@@ -27,6 +29,9 @@ const COMMANDS = {
   'docs:generate': [['node', 'tools/docs/main.ts']],
 };
 
+/** Those that drain what they run when their channel to this process ends: a second signal would make them kill it. */
+const DRAINING = ['start', 'cluster'];
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const ownNode = path.join(root, 'node_modules', 'node', 'bin', 'node');
 const stampFile = path.join(root, 'node_modules', '.robustmq-install');
@@ -43,23 +48,30 @@ function installStamp() {
   return `${createHash('sha256').update(lockfile).digest('hex')} ${process.platform} ${process.arch}\n`;
 }
 
-/** Runs a child in the foreground; resolves with its exit code, or 128 + n when signal n ended it. */
-function runForeground(command, args, env) {
+/** Runs a child in the foreground; resolves with its exit code, or 128 + n when signal n ended it. It ends with npm. */
+function runForeground(program, args, env) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      stdio: 'inherit',
+    const child = spawn(program, args, {
+      stdio: [
+        'inherit',
+        'inherit',
+        'inherit',
+        ...(env !== undefined && DRAINING.includes(command) ? ['ipc'] : []),
+      ],
       cwd: env === undefined ? root : process.cwd(),
       env: env ?? process.env,
     });
     // A terminal sends Ctrl-C to the whole group: the child decides how to end, and this process waits for it.
     const ignore = () => undefined;
     const forward = () => child.kill('SIGTERM');
+    const stopWatch = watchNpm(command, () => (child.connected ? child.disconnect() : forward()));
     process.on('SIGINT', ignore);
     process.on('SIGTERM', forward);
     child.once('error', reject);
     child.once('close', (code, signal) => {
       process.off('SIGINT', ignore);
       process.off('SIGTERM', forward);
+      stopWatch();
       resolve(code ?? (signal === 'SIGINT' ? 130 : 143));
     });
   });

@@ -26,13 +26,17 @@ const ports = new FreePorts('127.0.0.1', process.pid + 31);
 let dataDir: string;
 let children: ChildProcess[];
 let output: string;
+/** Launchers that would stay when the test fails that expects their end. */
+let stragglers: number[];
 
 beforeEach(() => {
   dataDir = mkdtempSync(path.join(tmpdir(), 'robustmq-launcher-'));
   children = [];
   output = '';
+  stragglers = [];
 });
 afterEach(async () => {
+  for (const pid of stragglers) if (existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGTERM');
   await Promise.all(
     children.toReversed().map(async (child) => {
       if (child.exitCode !== null || child.signalCode !== null) return;
@@ -53,6 +57,32 @@ function launch(script: string, args: readonly string[]): ChildProcess {
   for (const stream of [child.stdout, child.stderr])
     stream?.setEncoding('utf8').on('data', (text: string) => (output += text));
   return child;
+}
+
+/** Options of `npm start` that give each endpoint a port of its own. */
+async function startPorts(): Promise<string[]> {
+  const options: string[] = [];
+  for (const option of [
+    'meta-grpc-port',
+    'meta-ops-port',
+    'journal-grpc-port',
+    'journal-ops-port',
+    'mqtt-port',
+    'ws-port',
+    'mqtt-grpc-port',
+    'mqtt-ops-port',
+    'kafka-port',
+    'kafka-ops-port',
+    'http-port',
+    'admin-ops-port',
+  ])
+    options.push(`--${option}`, `${await ports.take()}`);
+  return options;
+}
+
+function parentOf(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^PPid:\s+(\d+)$/m.exec(status)?.[1]);
 }
 
 const printed = (what: RegExp): Promise<boolean> =>
@@ -105,23 +135,7 @@ test('npm run cluster: killed from outside, the others go on; started again by t
 }, 120_000);
 
 test('npm start: a process that dies is started again; Ctrl-C ends everything with exit code 0', async () => {
-  const options: string[] = [];
-  for (const option of [
-    'meta-grpc-port',
-    'meta-ops-port',
-    'journal-grpc-port',
-    'journal-ops-port',
-    'mqtt-port',
-    'ws-port',
-    'mqtt-grpc-port',
-    'mqtt-ops-port',
-    'kafka-port',
-    'kafka-ops-port',
-    'http-port',
-    'admin-ops-port',
-  ])
-    options.push(`--${option}`, `${await ports.take()}`);
-  const launcher = launch('start', options);
+  const launcher = launch('start', await startPorts());
   await printed(/Ctrl-C drains and stops/);
   expect(output).toMatch(/admin +first password \S+/);
   for (const nodeId of ['journal-1', 'mqtt-1']) {
@@ -139,6 +153,41 @@ test('npm start: a process that dies is started again; Ctrl-C ends everything wi
   expect(await ended).toEqual([0, null]);
   expect(output).toMatch(/stopped; all data is kept/);
 }, 120_000);
+
+describe('npm start ends its processes with npm, whatever ended that', () => {
+  test.each([
+    ['npm', 'SIGTERM'],
+    ['npm', 'SIGHUP'],
+    ['npm', 'SIGKILL'],
+    ['bootstrap', 'SIGKILL'],
+  ] as const)(
+    '%s got %s',
+    async (victim, signal) => {
+      const npm = spawn('npm', ['start', '--', '--data', dataDir, ...(await startPorts())], {
+        cwd: repositoryRoot(),
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      children.push(npm);
+      for (const stream of [npm.stdout, npm.stderr])
+        stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+      await printed(/Ctrl-C drains and stops/);
+      await acknowledged('before the end');
+      const service = described('mqtt-1').pid!;
+      const launcher = parentOf(service);
+      const bootstrap = parentOf(launcher);
+      const pids = [service, described('meta-1').pid!, described('journal-1').pid!, launcher, bootstrap];
+      // Its output ends with the last process that holds it.
+      const ended = once(npm, 'close');
+      process.kill(victim === 'npm' ? npm.pid! : bootstrap, signal);
+      await ended;
+      await waitUntil('all are gone', READY_TIMEOUT_MS, () =>
+        pids.every((pid) => !existsSync(`/proc/${pid}`)),
+      );
+      expect(output).toMatch(/stopped; all data is kept/);
+    },
+    90_000,
+  );
+});
 
 test('a launcher that is killed takes its processes with it: the next start finds the ports free and the data there', async () => {
   const basePort = await ports.take();

@@ -29,7 +29,7 @@ export interface ForegroundOptions {
 }
 
 /**
- * Runs a cluster until SIGINT or SIGTERM, then drains it. Resolves with the exit code: 0 after a drain, 2 when the data
+ * Runs a cluster until SIGINT or SIGTERM, or until the channel to the process that runs this one ends, then drains it. Resolves with the exit code: 0 after a drain, 2 when the data
  * folder can't be had, 1 when it could not start or a process kept dying. A second signal while draining kills what is
  * left.
  */
@@ -132,12 +132,19 @@ function watchSignals(cluster: Cluster): { readonly first: Promise<NodeJS.Signal
     if (seen === 1) resolve(signal);
     else void cluster.kill();
   };
+  // Whoever runs this process is gone: nobody is left to send a signal, and a drain that began goes on.
+  const onDisconnect = (): void => {
+    resolve('SIGHUP');
+  };
   for (const signal of SIGNALS) process.on(signal, onSignal);
+  process.on('disconnect', onDisconnect);
+  if (process.connected === false) onDisconnect();
   return {
     first: promise,
     stop() {
       clearInterval(keepAlive);
       for (const signal of SIGNALS) process.off(signal, onSignal);
+      process.off('disconnect', onDisconnect);
     },
   };
 }
