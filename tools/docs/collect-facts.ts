@@ -81,7 +81,9 @@ function sectionsOf(setting: string): string[] {
 
 function optionsIn(root: string, file: string): Set<string> {
   const text = readFileSync(path.join(root, file), 'utf8');
-  return new Set([...text.matchAll(/(?:\.(?:requiredO|o)ption|new Option)\(\s*'--([\w-]+)/g)].map((match) => match[1]!));
+  return new Set(
+    [...text.matchAll(/(?:\.(?:requiredO|o)ption|new Option)\(\s*'--([\w-]+)/g)].map((match) => match[1]!),
+  );
 }
 
 function startOptions(): string[] {
