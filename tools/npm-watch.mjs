@@ -1,6 +1,7 @@
 // Tells a command that npm runs when that npm is gone, whatever ended it: npm waits for few signals, and a kill it can't see.
 import { readFileSync, readlinkSync } from 'node:fs';
 import path from 'node:path';
+import { clearInterval, setInterval } from 'node:timers';
 
 const LOOK_EVERY_MS = 500;
 /** More shells than there ever are. */
