@@ -152,7 +152,9 @@ describe('members', () => {
     ['JoinGroup with a short session', JOIN, joinOf({ sessionTimeoutMs: 1 }), 'INVALID_SESSION_TIMEOUT'],
   ] as const)('%s is refused', async (_name, _api, request, error) => {
     await start();
-    expect(kafkaErrorName((await client.call(JOIN, 9, request)).errorCode)).toBe(error);
+    const refused = await client.call(JOIN, 9, request);
+    expect([kafkaErrorName(refused.errorCode), refused.protocolName]).toEqual([error, null]);
+    expect((await client.call(JOIN, 6, request)).protocolName).toBe('');
   });
 
   test('requests for a group that never was make none', async () => {
@@ -392,6 +394,23 @@ describe('offsets', () => {
     expect(await errorsOf(groups.slice(-1))).toEqual(['NONE']);
   });
 
+  test.each([9, -1, -(2 ** 31)])(
+    'N12: partition %i that is not there leaves the others of an OffsetFetch',
+    async (none) => {
+      await start();
+      await commit(9);
+      const fetchOffsets = jest.spyOn(running.store, 'fetchOffsets');
+      const asked = { groupId: 'g', topics: [{ name: 't', partitionIndexes: [1, none] }] };
+      const { groups } = await client.call(OFFSETS, 9, { groups: [asked] });
+      expect(groups[0]?.topics[0]?.partitions).toMatchObject([
+        { partitionIndex: 1, committedOffset: 42, errorCode: 0 },
+        { partitionIndex: none, committedOffset: -1, errorCode: 0 },
+      ]);
+      // Meta takes no such number.
+      expect(fetchOffsets.mock.calls[0]?.[1]).toEqual([{ streamId: 1, shard: 1 }]);
+    },
+  );
+
   test('errors of OffsetFetch', async () => {
     await start();
     const unknown = await client.call(OFFSETS, 10, {
@@ -488,7 +507,7 @@ describe('operators', () => {
   test.each([0, 1, 2, 3, 4, 5, 6])('DescribeGroups version %i', async (version) => {
     await start();
     const { memberId } = await member();
-    const response = await client.call(DESCRIBE, version, { groups: ['g', 'never', ''] });
+    const response = await client.call(DESCRIBE, version, { groups: ['g', 'never'] });
     expect(response.groups[0]).toMatchObject({
       errorCode: 0,
       groupState: 'Stable',
@@ -499,7 +518,6 @@ describe('operators', () => {
       groupState: 'Dead',
       errorCode: version >= 6 ? KAFKA_ERRORS.GROUP_ID_NOT_FOUND : 0,
     });
-    expect(response.groups[2]?.errorCode).toBe(KAFKA_ERRORS.INVALID_GROUP_ID);
     expect((await client.call(DESCRIBE, version, { groups: ['g', 'g', 'g'] })).groups).toHaveLength(1);
   });
 
@@ -530,6 +548,21 @@ describe('operators', () => {
     expect((await client.call(LIST, 5, {})).errorCode).toBe(KAFKA_ERRORS.COORDINATOR_NOT_AVAILABLE);
   });
 
+  test('N12: the group with the empty id that a simple consumer made is listed, described and deleted', async () => {
+    await start();
+    const topics = [
+      { name: 't', partitions: [{ partitionIndex: 1, committedOffset: 42, committedMetadata: '' }] },
+    ];
+    await client.call(COMMIT, 9, { groupId: '', topics });
+    const { groups } = await client.call(LIST, 5, {});
+    expect(groups.map(({ groupId }) => groupId)).toEqual(['']);
+    const described = await client.call(DESCRIBE, 6, { groups: [''] });
+    expect(described.groups).toMatchObject([{ groupId: '', errorCode: 0, groupState: 'Empty' }]);
+    const deleted = await client.call(DELETE, 2, { groupsNames: [''] });
+    expect(deleted.results).toMatchObject([{ groupId: '', errorCode: 0 }]);
+    expect((await client.call(LIST, 5, {})).groups).toEqual([]);
+  });
+
   test('DeleteGroups only of empty groups', async () => {
     await start();
     const { memberId } = await member();
@@ -537,7 +570,7 @@ describe('operators', () => {
       kafkaErrorName((await client.call(DELETE, 2, { groupsNames: [groupId] })).results[0]?.errorCode ?? 0);
     expect(await remove('g')).toBe('NON_EMPTY_GROUP');
     expect(await remove('never')).toBe('GROUP_ID_NOT_FOUND');
-    expect(await remove('')).toBe('INVALID_GROUP_ID');
+    expect(await remove('')).toBe('GROUP_ID_NOT_FOUND');
     await client.call(LEAVE, 5, { groupId: 'g', members: [{ memberId, groupInstanceId: null }] });
     running.store.writeError = new BrokerError('unavailable', '');
     expect(await remove('g')).toBe('COORDINATOR_NOT_AVAILABLE');

@@ -252,6 +252,17 @@ describe('InitProducerId', () => {
     await running.stop();
   });
 
+  test.each([3, 4, 5])('version %i refuses half of an identity', async (version) => {
+    const running = await RunningGateway.start();
+    const client = await running.client();
+    const errorOf = async (half: object) =>
+      (await client.call(INIT, version, { ...plain, ...half })).errorCode;
+    expect(await errorOf({ producerId: 5 })).toBe(KAFKA_ERRORS.INVALID_REQUEST);
+    expect(await errorOf({ producerEpoch: 5 })).toBe(KAFKA_ERRORS.INVALID_REQUEST);
+    expect(await errorOf({ producerId: 5, producerEpoch: 5 })).toBe(KAFKA_ERRORS.NONE);
+    await running.stop();
+  });
+
   test('a transactional id gets a fatal error, not one to retry for ever', async () => {
     const running = await RunningGateway.start();
     const client = await running.client();

@@ -407,13 +407,13 @@ describe('looking at the cluster', () => {
     });
   });
 
-  test('controllers are not described', async () => {
+  test.each([
+    ['controllers', 2, 114],
+    ['what nobody knows', 3, 115],
+  ])('of %s nothing is described', async (_name, endpointType, error) => {
     await start();
-    const response = await client.call(DESCRIBE_CLUSTER, 1, {
-      includeClusterAuthorizedOperations: false,
-      endpointType: 2,
-    });
-    expect(response.errorCode).toBe(115);
+    const asked = { includeClusterAuthorizedOperations: false, endpointType };
+    expect((await client.call(DESCRIBE_CLUSTER, 1, asked)).errorCode).toBe(error);
   });
 
   test('DescribeTopicPartitions goes page by page in name order', async () => {

@@ -17,7 +17,6 @@ export const deleteGroups = api(42, {
 });
 
 async function remove(groupId: string, { gateway }: RequestContext): Promise<KafkaErrorName> {
-  if (groupId === '') return 'INVALID_GROUP_ID';
   const opened = await gateway.groups.open(groupId, false);
   if (opened === 'missing') return 'GROUP_ID_NOT_FOUND';
   if (typeof opened === 'string') return opened;

@@ -5,6 +5,9 @@ import { CLUSTER_OPERATIONS } from '../authorized-operations.ts';
 import { endpointOf } from '../brokers.ts';
 
 const BROKERS = 1;
+const CONTROLLERS = 2;
+/** MISMATCHED_ENDPOINT_TYPE: there is such a type, but not here. */
+const MISMATCHED_ENDPOINT_TYPE = 114;
 /** UNSUPPORTED_ENDPOINT_TYPE. */
 const UNSUPPORTED_ENDPOINT_TYPE = 115;
 
@@ -13,7 +16,7 @@ export const describeCluster = api(60, {
   handle: ({ endpointType, includeClusterAuthorizedOperations }, context): DescribeClusterResponseInput => {
     if (endpointType !== BROKERS) {
       return {
-        ...empty(UNSUPPORTED_ENDPOINT_TYPE),
+        ...empty(endpointType === CONTROLLERS ? MISMATCHED_ENDPOINT_TYPE : UNSUPPORTED_ENDPOINT_TYPE),
         errorMessage: 'only brokers can be described here',
         endpointType,
       };

@@ -32,7 +32,8 @@ export const describeGroups = api(15, {
 });
 
 async function describe(groupId: string, { gateway, apiVersion }: RequestContext): Promise<Described> {
-  const opened = groupId === '' ? 'INVALID_GROUP_ID' : await gateway.groups.open(groupId, false);
+  // The empty id is one of simple consumers: whoever describes all groups that are listed describes it too.
+  const opened = await gateway.groups.open(groupId, false);
   if (opened === 'missing') {
     if (apiVersion < NOT_FOUND_VERSION) return { ...empty(groupId, 'NONE'), groupState: 'Dead' };
     return {

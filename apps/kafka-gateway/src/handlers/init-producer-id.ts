@@ -15,6 +15,9 @@ export const initProducerId = api(22, {
           : KAFKA_ERRORS.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
       );
     }
+    // Both or none: half of an identity is nobody's.
+    if ((request.producerId === -1) !== (request.producerEpoch === -1))
+      return failed(KAFKA_ERRORS.INVALID_REQUEST);
     try {
       return { errorCode: KAFKA_ERRORS.NONE, producerId: await gateway.producerIds.next(), producerEpoch: 0 };
     } catch (error) {

@@ -16,7 +16,7 @@ export const joinGroup = api(11, {
   handle: async (request, context): Promise<JoinGroupResponseInput> => {
     const create = request.memberId === '';
     const owned = await openForMember(request.groupId, create, context);
-    if ('error' in owned) return failed(KAFKA_ERRORS[owned.error], request.memberId);
+    if ('error' in owned) return failed(KAFKA_ERRORS[owned.error], request.memberId, context.apiVersion);
     const result = await context.gateway.groups.join(
       owned,
       joinRequestOf(request, context),
@@ -51,7 +51,7 @@ function respond(result: JoinResult, apiVersion: number): JoinGroupResponseInput
     errorCode: KAFKA_ERRORS[result.error],
     generationId: result.generationId,
     protocolType: result.protocolType,
-    protocolName: result.protocolName ?? (apiVersion >= NULLABLE_PROTOCOL_VERSION ? null : ''),
+    protocolName: result.protocolName ?? noProtocol(apiVersion),
     leader: result.leaderId,
     ...(apiVersion >= SKIP_ASSIGNMENT_VERSION ? { skipAssignment: result.skipAssignment } : {}),
     memberId: result.memberId,
@@ -59,6 +59,11 @@ function respond(result: JoinResult, apiVersion: number): JoinGroupResponseInput
   };
 }
 
-function failed(errorCode: number, memberId: string): JoinGroupResponseInput {
-  return { errorCode, generationId: -1, protocolName: '', leader: '', memberId, members: [] };
+function noProtocol(apiVersion: number): string | null {
+  return apiVersion >= NULLABLE_PROTOCOL_VERSION ? null : '';
+}
+
+function failed(errorCode: number, memberId: string, apiVersion: number): JoinGroupResponseInput {
+  const protocolName = noProtocol(apiVersion);
+  return { errorCode, generationId: -1, protocolName, leader: '', memberId, members: [] };
 }

@@ -117,7 +117,7 @@ async function fetchGroup(
     const wanted = asked?.map((topic) => ({ asked: topic, topic: topicOf(topic, context) })) ?? null;
     const shards =
       wanted?.flatMap(({ asked: one, topic }) =>
-        topic === undefined ? [] : one.partitionIndexes.map((shard) => ({ streamId: topic.streamId, shard })),
+        topic === undefined ? [] : shardsOf(topic, one.partitionIndexes),
       ) ?? null;
     const rows = shards?.length === 0 ? [] : await gateway.groupStore.fetchOffsets(groupId, shards);
     const topics = wanted === null ? allTopics(rows, context) : wantedTopics(wanted, rows, context);
@@ -125,6 +125,13 @@ async function fetchGroup(
   } catch (error) {
     return refused(groupId, groupErrorOf(error));
   }
+}
+
+/** Of a partition that is not there nothing was committed, and meta need not understand its number. */
+function shardsOf({ streamId, partitions }: TopicView, partitionIndexes: readonly number[]) {
+  return partitionIndexes
+    .filter((shard) => partitions[shard] !== undefined)
+    .map((shard) => ({ streamId, shard }));
 }
 
 function topicOf(asked: AskedTopic, { gateway, apiVersion }: RequestContext): TopicView | undefined {
