@@ -31,7 +31,7 @@ export class LeaseKeeper {
     this.#options = options;
     this.#timers = options.timers ?? systemTimers;
     this.#endsAtMs = grantedAtMs + options.durationMs - LEASE_SAFETY_MS;
-    this.#scheduleRenewal();
+    this.#scheduleRenewal(grantedAtMs);
     this.#watchEnd();
   }
 
@@ -47,8 +47,11 @@ export class LeaseKeeper {
     this.#cancelEnd?.();
   }
 
-  #scheduleRenewal(): void {
-    this.#cancelRenewal = this.#timers.after(this.#options.renewIntervalMs, () => void this.#renewOnce());
+  /** Counted from the last sending, as the lease is: behind a slow answer a whole interval more could be the lease's end. */
+  #scheduleRenewal(sentAtMs: number): void {
+    const { renewIntervalMs, clock } = this.#options;
+    const waitMs = Math.max(1, sentAtMs + renewIntervalMs - clock.monotonicMs());
+    this.#cancelRenewal = this.#timers.after(waitMs, () => void this.#renewOnce());
   }
 
   async #renewOnce(): Promise<void> {
@@ -63,7 +66,7 @@ export class LeaseKeeper {
       const error = BrokerError.from(thrown);
       if (error.code === 'fenced' || error.code === 'not_found') return this.#lose(error.message);
     }
-    if (!this.#over) this.#scheduleRenewal();
+    if (!this.#over) this.#scheduleRenewal(sentAtMs);
   }
 
   #watchEnd(): void {

@@ -77,6 +77,13 @@ it('counts from when a renewal was sent, not from when it was answered', async (
   expect(lease.held).toBe(false);
 });
 
+it('N8: is kept by a meta-service that takes long, but less than the lease, to answer', async () => {
+  renew = () => new Promise((resolve) => void setTimeout(resolve, 600));
+  await pass(10_000);
+  expect(lost).toEqual([]);
+  expect(lease.held).toBe(true);
+});
+
 it('bounds each renewal by what is left', async () => {
   renew = () => Promise.reject(new BrokerError('unavailable', 'no'));
   await pass(1_290);
