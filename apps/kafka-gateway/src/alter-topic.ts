@@ -31,7 +31,7 @@ export function alterTopics<R extends Resource>(
   changesNothing: (asked: R) => boolean = () => false,
 ): Promise<Altered[]> {
   const asks = Map.groupBy(resources, (asked) => `${asked.resourceType}/${asked.resourceName}`);
-  return mapBounded([...asks.values()], async (same): Promise<Altered> => {
+  return mapBounded([...asks.values()], context.gateway.turns, async (same): Promise<Altered> => {
     const [asked, twice] = same as [R, R?];
     const { resourceType, resourceName } = asked;
     if (asked.resourceType === RESOURCE_TYPE.BROKER && twice === undefined && changesNothing(asked))

@@ -1,6 +1,7 @@
 // Ties an API of the codec to its handler, with the request and response types that belong together.
 import { API_MESSAGES, type ApiKey, type KafkaReader, type KafkaWriter } from '@robustmq/kafka-codec';
 import type { RequestContext } from './context.ts';
+import type { Overlap } from './overlap.ts';
 
 /** The request of an API as handlers get it. */
 export type RequestOf<K extends ApiKey> = ReturnType<(typeof API_MESSAGES)[K]['readRequest']>;
@@ -9,15 +10,6 @@ export type ResponseOf<K extends ApiKey> = Parameters<(typeof API_MESSAGES)[K]['
 
 /** Writes the body of a response. */
 export type WriteBody = (writer: KafkaWriter) => void;
-
-/** How requests on one connection may overlap. Answers leave in the order of the requests in any case. */
-export type Overlap =
-  /** Starts when every earlier request but a Fetch is done, and nothing later starts before it is: the default. */
-  | 'exclusive'
-  /** May overlap with others of its kind: Produce in flight; their order is kept by the journal. */
-  | 'ordered'
-  /** Waits for nothing but exclusive requests and others of its kind, and holds up nobody: Fetch in its long poll. */
-  | 'waiting';
 
 /** What a handler returns instead of a response when none is to be sent (acks=0). */
 export const NO_RESPONSE = Symbol('no response');
@@ -29,8 +21,11 @@ export interface ApiRow {
   readonly minVersion: number;
   readonly maxVersion: number;
   readonly overlap: Overlap;
-  /** Reads the request (throws BrokerError malformed) and starts its handler. */
-  run(body: KafkaReader, context: RequestContext): Promise<WriteBody | typeof NO_RESPONSE>;
+  /**
+   * Reads the request (throws BrokerError malformed) and starts its handler. Undefined when the turn was spent before it was
+   * read: then it is called again, with the same body.
+   */
+  run(body: KafkaReader, context: RequestContext): Promise<WriteBody | typeof NO_RESPONSE> | undefined;
   readonly access: readonly AccessRule[];
   /** The answer, in the form of version 0, to a version that is not served; without one the connection ends. */
   readonly fallback: WriteBody | undefined;
@@ -76,7 +71,9 @@ export function api<K extends ApiKey>(apiKey: K, definition: ApiDefinition<K>): 
     maxVersion,
     overlap: definition.overlap ?? 'exclusive',
     run: (body, context) => {
-      const request = messages.readRequest(body, context.apiVersion) as RequestOf<K>;
+      const read = (): unknown => messages.readRequest(body, context.apiVersion);
+      const request = body.inSlices(context.gateway.turns, read) as RequestOf<K> | undefined;
+      if (request === undefined) return undefined;
       // The handler starts in this turn, so that appends keep the order of their requests (rule K1).
       const started = definition.handle(request, context);
       const finish = (response: ResponseOf<K> | typeof NO_RESPONSE): WriteBody | typeof NO_RESPONSE =>

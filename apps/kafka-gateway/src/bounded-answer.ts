@@ -7,7 +7,8 @@ import { mapBounded } from './map-bounded.ts';
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 /** Parts that are read at once. */
 const MAX_UNDER_WAY = 4;
-const CLAIM_WAIT_MS = 10_000;
+/** Requests behind this one wait as long, heartbeats among them: then the client rather asks again. */
+const CLAIM_WAIT_MS = 500;
 
 /** How the parts come about. */
 export interface AnswerParts<T, R> {
@@ -34,7 +35,7 @@ export async function boundedAnswer<T, R>(
     return part;
   };
   try {
-    return await mapBounded(items, readNext, MAX_UNDER_WAY);
+    return await mapBounded(items, gateway.turns, readNext, MAX_UNDER_WAY);
   } finally {
     answers.release(MAX_ANSWER_BYTES);
   }

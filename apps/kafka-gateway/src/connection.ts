@@ -151,7 +151,7 @@ export class KafkaConnection implements RequestHost {
     try {
       do {
         this.#takeFrames();
-        if (this.#unsentBytes() < this.#shared.limits.maxUnsentBytes) this.#queue.startReady();
+        this.#startReady();
         // What was sent makes room for more.
       } while (this.#send());
       this.#flow(this.#mayRead());
@@ -161,6 +161,12 @@ export class KafkaConnection implements RequestHost {
       this.#pumping = false;
       if (!this.#isInLargeRequest) this.#shared.budget.passed(this.#resume);
     }
+  }
+
+  #startReady(): void {
+    if (this.#unsentBytes() >= this.#shared.limits.maxUnsentBytes) return;
+    const { turns } = this.#shared.parts;
+    if (!this.#queue.startReady(turns)) turns.wait(this.#resume);
   }
 
   #takeFrames(): void {
@@ -310,6 +316,7 @@ export class KafkaConnection implements RequestHost {
   #closed(): void {
     this.#timer.stop();
     this.#shared.budget.forget(this.#resume);
+    this.#shared.parts.turns.forget(this.#resume);
     this.#queue.clear();
     this.#held.release();
     this.#abort?.abort();

@@ -1,6 +1,7 @@
 // What handlers work with: the gateway's parts, and what is known of the request.
 import type { Principal } from '@robustmq/access-control';
 import type { AnswerMemory } from './answer-memory.ts';
+import type { Overlap } from './overlap.ts';
 import type { FetchSessionCache } from './fetch-session-cache.ts';
 import type { GroupCoordinator } from './groups/group-coordinator.ts';
 import type { GroupStorePort } from '@robustmq/meta-client';
@@ -11,6 +12,7 @@ import type { BatchLine } from './produce/batch-line.ts';
 import type { CheckShare } from './produce/check-share.ts';
 import type { ClusterViewPort, JournalPort, TopicCommandsPort } from './ports.ts';
 import type { ProducerIdAllocator } from './producer-id-allocator.ts';
+import type { TurnShare } from './turn-share.ts';
 
 /** Settings that handlers obey; the configuration schema gives names, defaults and limits. */
 export interface GatewaySettings {
@@ -48,6 +50,8 @@ export interface GatewayParts {
   readonly fetchSessions: FetchSessionCache;
   /** Answers that clients have not taken yet. */
   readonly answers: AnswerMemory;
+  /** The share of the loop that all requests have. */
+  readonly turns: TurnShare;
   /** What checks of produced batches share. */
   readonly checks: CheckShare;
   readonly producerIds: ProducerIdAllocator;
@@ -81,6 +85,8 @@ export interface ConnectionInfo {
 
 /** One request. */
 export interface RequestContext {
+  /** Its place among the requests of its connection. Who works in slices and must not be overtaken makes it exclusive. */
+  readonly place: { overlap: Overlap };
   readonly gateway: GatewayParts;
   readonly connection: ConnectionInfo;
   readonly apiVersion: number;

@@ -47,6 +47,8 @@ export interface SessionRequest {
 
 /** Sessions not used for this long may be replaced by new ones. */
 const EVICTABLE_AFTER_MS = 120_000;
+/** Partitions of one session: no more than a request without one can name, for each Fetch goes through all of them (N8). */
+const MAX_SESSION_PARTITIONS = 50_000;
 const FULL_EPOCH = 0;
 const FINAL_EPOCH = -1;
 const MAX_EPOCH = 2 ** 31 - 1;
@@ -98,7 +100,11 @@ export class FetchSessionCache {
     if (session.usesTopicIds !== request.usesTopicIds)
       return { kind: 'error', error: 'FETCH_SESSION_TOPIC_ID_ERROR' };
     this.#update(session, request, nowMs);
-    return { kind: 'incremental', session };
+    if (this.#partitionCount <= this.#maxPartitions && session.partitions.size <= MAX_SESSION_PARTITIONS)
+      return { kind: 'incremental', session };
+    // There is no room for what it came to: the client starts over, and is served without a session if there is none then.
+    this.#remove(sessionId);
+    return { kind: 'error', error: 'FETCH_SESSION_ID_NOT_FOUND' };
   }
 
   #create(request: SessionRequest, nowMs: number): SessionUse {
@@ -139,10 +145,7 @@ export class FetchSessionCache {
   #merge(session: FetchSession, entry: SessionPartition): void {
     const known = session.partitions.get(partitionKey(entry));
     if (known === undefined) {
-      // A session may not grow past the bound of the whole cache.
-      if (this.#partitionCount + session.partitions.size < this.#maxPartitions) {
-        session.partitions.set(partitionKey(entry), entry);
-      }
+      session.partitions.set(partitionKey(entry), entry);
       return;
     }
     known.currentLeaderEpoch = entry.currentLeaderEpoch;

@@ -15,6 +15,7 @@ import { RateLimitedLog, type DebugSwitch } from '@robustmq/telemetry';
 import type { ClusterViewPort, JournalPort, TopicCommandsPort } from './ports.ts';
 import { CheckShare } from './produce/check-share.ts';
 import { ProducerIdAllocator } from './producer-id-allocator.ts';
+import { TurnShare } from './turn-share.ts';
 
 /** Everything that a gateway is made of. */
 export interface KafkaGatewayOptions {
@@ -78,6 +79,7 @@ export class KafkaGateway {
     });
     this.#budget = new MemoryBudget(options.requestMemoryBytes);
     this.#answers = new AnswerMemory(options.answerMemoryBytes, systemTimers);
+    const turns = new TurnShare(systemClock, systemTimers);
     const parts: GatewayParts = {
       settings,
       cluster,
@@ -87,7 +89,8 @@ export class KafkaGateway {
       groups: this.groups,
       fetchSessions: this.#fetchSessions,
       answers: this.#answers,
-      checks: new CheckShare(systemClock, systemTimers, this.#budget),
+      turns,
+      checks: new CheckShare(turns, this.#budget),
       producerIds: new ProducerIdAllocator(topics),
       counters: this.counters,
       log,

@@ -1,13 +1,16 @@
 // RequestQueue: the order of one connection. Requests start as their kinds allow (see Overlap), answers leave in the
 // order in which the requests came, whoever finishes first.
-import type { Overlap } from './api.ts';
+import type { Overlap } from './overlap.ts';
+import type { TurnShare } from './turn-share.ts';
 
 /** A request on its way. */
 export interface QueuedRequest {
-  readonly overlap: Overlap;
+  /** May become exclusive when it starts. */
+  overlap: Overlap;
   /** Bytes of the frame, held until it is answered. */
   readonly sizeBytes: number;
-  readonly start: () => void;
+  /** Answers false when it needs a further turn to start; then it is called again. */
+  readonly start: () => boolean;
   started: boolean;
   /** Undefined until done; empty when nothing is to be sent. */
   answer: readonly Buffer[] | undefined;
@@ -26,18 +29,23 @@ export class RequestQueue {
     this.#requests.push(request);
   }
 
-  /** Starts, in order, every request that may start now. */
-  startReady(): void {
+  /**
+   * Starts, in order, every request that may start now, as far as the turn of the loop goes; answers false when one waits for
+   * another turn (N8).
+   */
+  startReady(turns: Pick<TurnShare, 'isOpen'>): boolean {
     const running = { exclusive: false, ordered: false, waiting: false };
     // A start may finish at once, but never changes what lies before it.
     for (const request of this.#requests) {
       if (!request.started) {
-        if (!mayStart(request.overlap, running)) return;
+        if (!mayStart(request.overlap, running)) return true;
+        if (!turns.isOpen) return false;
+        if (!request.start()) return false;
         request.started = true;
-        request.start();
       }
       if (request.answer === undefined) running[request.overlap] = true;
     }
+    return true;
   }
 
   /** Removes the answered requests at the head. */

@@ -1,6 +1,11 @@
 // From a frame to a request in the queue of its connection: which API it is for, and what happens when its turn has come.
-import { encodeResponse, readRequestEnvelope, responseHeaderVersion } from '@robustmq/kafka-codec';
-import type { RequestEnvelope } from '@robustmq/kafka-codec';
+import {
+  encodeResponse,
+  readRequestEnvelope,
+  ResponseEncoder,
+  responseHeaderVersion,
+  type RequestEnvelope,
+} from '@robustmq/kafka-codec';
 import { NO_RESPONSE, type ApiRow, type WriteBody } from './api.ts';
 import { API_TABLE } from './api-table.ts';
 import type { ConnectionInfo, GatewayParts } from './context.ts';
@@ -35,36 +40,60 @@ export function requestOf(frame: Buffer, host: RequestHost, gateway: GatewayPart
   return request;
 }
 
+/** Starts the request; false when the turn was spent before all of it was read. */
 function run(
   request: QueuedRequest,
   { apiVersion, clientId, correlationId, body }: RequestEnvelope,
   row: ApiRow,
   host: RequestHost,
   gateway: GatewayParts,
-): void {
-  if (body === undefined) return;
-  const context = { gateway, connection: host, apiVersion, clientId: clientId ?? '' };
-  if (gateway.debug.isOn) {
-    const { tenant } = gateway.settings;
-    const fields = { client_id: context.clientId, tenant, api: row.name, api_version: apiVersion };
-    gateway.log.debug({ ...fields, connection: host.id, client: host.clientHost }, 'request');
-  }
-  let running: Promise<WriteBody | typeof NO_RESPONSE>;
+): boolean {
+  if (body === undefined) return true;
+  const context = { place: request, gateway, connection: host, apiVersion, clientId: clientId ?? '' };
+  let running: Promise<WriteBody | typeof NO_RESPONSE> | undefined;
   try {
     running = row.run(body, context);
   } catch (error) {
     host.refuse(error, row.name);
-    return;
+    return true;
+  }
+  if (running === undefined) return false;
+  if (gateway.debug.isOn) {
+    const { tenant } = gateway.settings;
+    const fields = { client_id: context.clientId, tenant, api: row.name, api_version: apiVersion };
+    gateway.log.debug({ ...fields, connection: host.id, client: host.clientHost }, 'request');
   }
   running
     .then((write) => {
       if (write === NO_RESPONSE) host.answered(request, NOTHING);
       else {
         const headerVersion = responseHeaderVersion(row.apiKey, apiVersion);
-        host.answered(request, encodeResponse(correlationId, headerVersion, write));
+        answer(request, new ResponseEncoder(correlationId, headerVersion, write), row, host, gateway);
       }
     })
     .catch((error: unknown) => host.refuse(error, row.name));
+  return true;
+}
+
+/** Writes the answer, which may be as dear as to read what was asked: in its turn, and in slices (N8). */
+function answer(
+  request: QueuedRequest,
+  encoder: ResponseEncoder,
+  row: ApiRow,
+  host: RequestHost,
+  { turns }: GatewayParts,
+): void {
+  const next = (): void => {
+    try {
+      const chunks = encoder.next(turns);
+      if (chunks === undefined) turns.wait(next);
+      else host.answered(request, chunks);
+    } catch (error) {
+      host.refuse(error, row.name);
+    }
+  };
+  if (turns.isOpen) next();
+  else turns.wait(next);
 }
 
 /** An answer in another version would be read as an empty success, so the connection ends, as in Kafka (N12). */
@@ -74,14 +103,14 @@ function answerUnserved(
   row: ApiRow | undefined,
   host: RequestHost,
   { counters, strangers }: GatewayParts,
-): void {
+): boolean {
   counters.unsupportedVersions += 1;
   const client = { client_id: clientId, client: host.clientHost, software: host.clientSoftware };
   const fields = { api_key: apiKey, api: row?.name, api_version: apiVersion, ...client };
   if (row?.fallback !== undefined) {
     strangers.debug('fallback', fields, 'client asks for a newer version and will fall back');
     host.answered(request, encodeResponse(correlationId, 0, row.fallback));
-    return;
+    return true;
   }
   strangers.warn(
     `version ${apiKey} ${apiVersion} ${host.clientSoftware}`,
@@ -89,4 +118,5 @@ function answerUnserved(
     'connection closed: the client uses an API version that is not served',
   );
   host.endBehindAnswers();
+  return true;
 }

@@ -6,6 +6,7 @@ import { RecordBatchBuilder } from '@robustmq/record-batch';
 import { MemoryBudget } from '../src/memory-budget.ts';
 import { BatchLine } from '../src/produce/batch-line.ts';
 import { CheckShare } from '../src/produce/check-share.ts';
+import { TurnShare } from '../src/turn-share.ts';
 import { batchOf, zstdBatch } from './fakes/batches.ts';
 
 const RULES = { maxBatchBytes: 8 * 1024 * 1024, apiVersion: 9, timestamps: undefined, nowMs: 0 };
@@ -18,7 +19,7 @@ function manyRecords(count: number): Buffer {
 }
 
 function shareOf(timers: Timers = systemTimers, monotonicMs = () => systemClock.monotonicMs()): CheckShare {
-  return new CheckShare({ monotonicMs }, timers, new MemoryBudget(64 * 1024 * 1024));
+  return new CheckShare(new TurnShare({ monotonicMs }, timers), new MemoryBudget(64 * 1024 * 1024));
 }
 
 async function until(isDone: () => boolean): Promise<void> {

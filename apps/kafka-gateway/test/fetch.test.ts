@@ -291,8 +291,25 @@ describe('FetchSessionCache', () => {
     const use = sessions.use(full(4), 0);
     if (use.kind !== 'full') throw new RangeError(use.kind);
     expect(sessions.use(full(2), 0).kind).toBe('sessionless');
-    const more = { ...full(9), sessionId: use.session.id, sessionEpoch: 1 };
-    sessions.use(more, 0);
-    expect(use.session.partitions.size).toBe(5);
+    const more = (count: number, sessionEpoch: number) => ({
+      ...full(count),
+      sessionId: use.session.id,
+      sessionEpoch,
+    });
+    expect(sessions.use(more(5, 1), 0).kind).toBe('incremental');
+    // One that is refused is told so: left out, its partitions would never be read.
+    expect(sessions.use(more(6, 2), 0)).toEqual({ kind: 'error', error: 'FETCH_SESSION_ID_NOT_FOUND' });
+    expect(sessions.size).toBe(0);
+    expect(sessions.use(full(5), 0).kind).toBe('full');
+  });
+
+  test('N8: one session holds no more than a request can name', () => {
+    const sessions = cache(10, 200_000);
+    const use = sessions.use(full(50_000), 0);
+    if (use.kind !== 'full') throw new RangeError(use.kind);
+    const partitions = [entry(50_000)];
+    const more = { ...full(0), partitions, sessionId: use.session.id, sessionEpoch: 1 };
+    expect(sessions.use(more, 0).kind).toBe('error');
+    expect(sessions.size).toBe(0);
   });
 });

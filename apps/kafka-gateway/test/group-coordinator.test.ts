@@ -48,8 +48,16 @@ test('F1: a claim that was asked for before the lease ended is not used after it
 /** What a new member that brings so much hears. */
 async function join(groupId: string, metadataBytes: number): Promise<string> {
   const owned = (await coordinator.open(groupId, true)) as OwnedGroup;
-  const request = {
-    memberId: '',
+  const request = joinRequest(groupId, metadataBytes);
+  const joining = coordinator.join(owned, request, new AbortController().signal);
+  await clock.advance(DEFAULT_GROUP_CONFIG.initialRebalanceDelayMs);
+  coordinator.tick();
+  return (await joining).error;
+}
+
+function joinRequest(groupId: string, metadataBytes: number, memberId = '') {
+  return {
+    memberId,
     groupInstanceId: null,
     clientId: 'c',
     clientHost: '/127.0.0.1',
@@ -61,11 +69,19 @@ async function join(groupId: string, metadataBytes: number): Promise<string> {
     supportSkippingAssignment: true,
     newMemberId: `member-of-${groupId}`,
   };
-  const joining = coordinator.join(owned, request, new AbortController().signal);
-  await clock.advance(DEFAULT_GROUP_CONFIG.initialRebalanceDelayMs);
-  coordinator.tick();
-  return (await joining).error;
 }
+
+test('I8: what a refused member brought counts no longer than its answer takes', async () => {
+  const owned = (await coordinator.open('g', true)) as OwnedGroup;
+  for (let n = 0; n < 20; n += 1) {
+    // Nobody has this id, so that nothing of it is kept. No tick comes in between.
+    const asked = joinRequest('g', 60 * KiB, 'nobody');
+    const { error } = await coordinator.join(owned, asked, new AbortController().signal);
+    expect(error).toBe('UNKNOWN_MEMBER_ID');
+  }
+  expect(await join('g', 60 * KiB)).toBe('NONE');
+  expect(await join('h', 60 * KiB)).toBe('COORDINATOR_NOT_AVAILABLE');
+});
 
 test('I8: members of all groups together hold no more than the limit, small ones twice that, until they are gone', async () => {
   expect(await join('a', 60 * KiB)).toBe('NONE');

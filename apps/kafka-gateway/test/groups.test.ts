@@ -378,12 +378,14 @@ describe('offsets', () => {
 
   test('I8: an answer has a bound, and the groups beyond it are to be asked for again', async () => {
     await start();
-    const metadata = 'x'.repeat(5 * 1024 * 1024);
-    const row = { streamId: 1, shard: 0, offset: 1, leaderEpoch: 1, metadata, committedAtMs: 0 };
+    const metadata = 'x'.repeat(32 * 1024 - 1);
+    const rows = Array.from({ length: 160 }, (_, shard) => {
+      return { streamId: 1, shard, offset: 1, leaderEpoch: 1, metadata, committedAtMs: 0 };
+    });
     const groups = Array.from({ length: 8 }, (_, n) => ({ groupId: `g${n}`, topics: null }));
     for (const { groupId } of groups) {
       await running.store.claim(groupId);
-      await running.store.commitOffsets(groupId, 1, [row]);
+      await running.store.commitOffsets(groupId, 1, rows);
     }
     const errorsOf = async (asked: typeof groups): Promise<string[]> => {
       const answer = await client.call(OFFSETS, 8, { groups: asked });

@@ -7,6 +7,7 @@ export { KafkaReader } from './reader.ts';
 export {
   encodeResponse,
   readRequestEnvelope,
+  ResponseEncoder,
   responseHeaderVersion,
   type ApiKey,
   type RequestEnvelope,

@@ -2,8 +2,19 @@
 // each is checked against what is left before anything is allocated.
 import { ByteReader } from '@robustmq/bytes';
 import { BrokerError } from '@robustmq/errors';
+import { Slices, type TurnLook } from './slices.ts';
 
 const UUID_BYTES = 16;
+/** No string is longer, as in Apache Kafka, whatever the compact encoding could carry. */
+const MAX_STRING_BYTES = 32_767;
+
+/** An array of which a slice was read. */
+interface ReadArray {
+  readonly count: number;
+  readonly items: unknown[];
+  /** Where the next element begins. */
+  position: number;
+}
 
 /**
  * Reads the primitive types of the Kafka protocol; `flexible` selects the compact encodings of KIP-482.
@@ -12,11 +23,33 @@ const UUID_BYTES = 16;
 export class KafkaReader {
   readonly #bytes: ByteReader;
   #itemsLeft: number;
+  #slices: Slices<ReadArray> | undefined;
+  #slicesStart = 0;
 
   /** `maxItems` bounds the elements of all arrays, and tagged fields, together: each costs time, however few bytes (N8). */
   constructor(buffer: Buffer, options: { readonly maxItems?: number } = {}) {
     this.#bytes = new ByteReader(buffer);
     this.#itemsLeft = options.maxItems ?? Infinity;
+  }
+
+  /** Sets how many elements what is left may have. */
+  allowItems(maxItems: number): void {
+    this.#itemsLeft = maxItems;
+  }
+
+  /**
+   * Reads with `read` until the turn is spent: undefined tells that there is more, and a further call with the same `read`
+   * goes on there.
+   */
+  inSlices<T>(turn: TurnLook, read: () => T): T | undefined {
+    if (this.#slices === undefined) {
+      this.#slices = new Slices();
+      this.#slicesStart = this.#bytes.position;
+    }
+    this.#bytes.position = this.#slicesStart;
+    let result: T | undefined;
+    this.#slices.run(turn, () => (result = read()));
+    return result;
   }
 
   #spend(items: number): void {
@@ -82,6 +115,7 @@ export class KafkaReader {
 
   nullableString(flexible: boolean): string | null {
     const sizeBytes = flexible ? this.#bytes.readUVarint() - 1 : this.#bytes.readInt16();
+    if (sizeBytes > MAX_STRING_BYTES) throw new BrokerError('malformed', `string of ${sizeBytes} bytes`);
     return sizeBytes < 0 ? null : this.#bytes.readString(sizeBytes);
   }
 
@@ -105,6 +139,9 @@ export class KafkaReader {
   }
 
   nullableArray<T>(flexible: boolean, minimumBytes: number, read: () => T): readonly T[] | null {
+    const start = this.#bytes.position;
+    const kept = this.#slices?.of(start);
+    if (kept !== undefined) return this.#rest(start, kept, read) as T[];
     const count = flexible ? this.#bytes.readUVarint() - 1 : this.#bytes.readInt32();
     if (count < 0) return null;
     if (count * minimumBytes > this.#bytes.remaining) {
@@ -112,7 +149,30 @@ export class KafkaReader {
     }
     this.#spend(count);
     const items: T[] = [];
+    if (this.#slices !== undefined)
+      return this.#rest(start, { count, items, position: this.#bytes.position }, read) as T[];
     for (let index = 0; index < count; index += 1) items.push(read());
+    return items;
+  }
+
+  /** What is left of an array, as far as the slice goes. */
+  #rest(start: number, array: ReadArray, read: () => unknown): unknown[] {
+    const { count, items } = array;
+    const slices = this.#slices;
+    let position = array.position;
+    this.#bytes.position = position;
+    try {
+      while (items.length < count) {
+        slices?.tick();
+        items.push(read());
+        position = this.#bytes.position;
+      }
+    } catch (error) {
+      if (slices?.isSuspension(error) === true) slices.keep(start, array);
+      throw error;
+    } finally {
+      array.position = position;
+    }
     return items;
   }
 

@@ -3,6 +3,7 @@ import { BrokerError } from '@robustmq/errors';
 import { API_MESSAGES } from './generated/index.ts';
 import { readRequestHeader, writeRequestHeader } from './generated/request-header.ts';
 import { KafkaReader } from './reader.ts';
+import type { TurnLook } from './slices.ts';
 import { KafkaWriter } from './writer.ts';
 
 /** Key of an API that this codec knows. */
@@ -16,6 +17,8 @@ export function isApiKey(key: number): key is ApiKey {
 const API_VERSIONS = 18;
 /** Elements of all arrays of one request: a client that names every partition of a large cluster stays well below. */
 const MAX_REQUEST_ITEMS = 50_000;
+/** Tagged fields of a header, which is read before the request has a turn: clients send none. */
+const MAX_HEADER_ITEMS = 100;
 
 /** What every request starts with. */
 export interface RequestEnvelope {
@@ -45,12 +48,13 @@ export function responseHeaderVersion(apiKey: ApiKey, apiVersion: number): numbe
  * @throws BrokerError malformed; its `body` throws `too_large` above so many elements in all
  */
 export function readRequestEnvelope(frame: Buffer): RequestEnvelope {
-  const reader = new KafkaReader(frame, { maxItems: MAX_REQUEST_ITEMS });
+  const reader = new KafkaReader(frame, { maxItems: MAX_HEADER_ITEMS });
   const [apiKey, apiVersion] = [frame.readInt16BE(0), frame.readInt16BE(2)];
   const known = isApiKey(apiKey);
   const served = known && isServedVersion(apiKey, apiVersion);
   const headerVersion = known && served ? requestHeaderVersion(apiKey, apiVersion) : 1;
   const { correlationId, clientId } = readRequestHeader(reader, headerVersion);
+  reader.allowItems(MAX_REQUEST_ITEMS);
   return { apiKey, apiVersion, correlationId, clientId, body: served ? reader : undefined };
 }
 
@@ -88,6 +92,9 @@ export function encodeRequest(options: RequestOptions, writeBody: (writer: Kafka
 const KEEP_WRITER_BYTES = 1024 * 1024;
 let shared: KafkaWriter | undefined;
 
+/** Looks at no clock: what is small is written at once. */
+const NEVER_SPENT: TurnLook = { isSpent: false };
+
 /**
  * Encodes a response frame with its size as chunks to be written in order; record sections are referenced, not copied.
  */
@@ -96,19 +103,47 @@ export function encodeResponse(
   headerVersion: number,
   writeBody: (writer: KafkaWriter) => void,
 ): Buffer[] {
-  // Taken while in use: a failing writeBody must not leave half a frame behind for the next answer.
-  const writer = shared ?? new KafkaWriter(4096);
-  shared = undefined;
-  writer.reset();
-  writer.int32(0);
-  writer.int32(correlationId);
-  if (headerVersion >= 1) writer.noTaggedFields();
-  writeBody(writer);
-  writer.patchInt32(0, writer.sizeBytes - 4);
-  const chunks = writer.chunks();
-  writer.reset();
-  if (writer.capacityBytes <= KEEP_WRITER_BYTES) shared = writer;
-  return chunks;
+  return new ResponseEncoder(correlationId, headerVersion, writeBody).next(NEVER_SPENT) as Buffer[];
+}
+
+/** Encodes a response as {@link encodeResponse} does, in slices. */
+export class ResponseEncoder {
+  readonly #correlationId: number;
+  readonly #headerVersion: number;
+  readonly #writeBody: (writer: KafkaWriter) => void;
+  /** What is written so far, when that is not all. */
+  #begun: KafkaWriter | undefined;
+
+  /** `writeBody` is called again for each slice and writes the same each time. */
+  constructor(correlationId: number, headerVersion: number, writeBody: (writer: KafkaWriter) => void) {
+    this.#correlationId = correlationId;
+    this.#headerVersion = headerVersion;
+    this.#writeBody = writeBody;
+  }
+
+  /** The frame, or undefined when the turn was spent before its end: then the next call goes on. */
+  next(turn: TurnLook): Buffer[] | undefined {
+    // Taken while in use: a failing writeBody must not leave half a frame behind for the next answer.
+    const writer = this.#begun ?? shared ?? new KafkaWriter(4096);
+    if (writer === shared) shared = undefined;
+    if (!writer.inSlices(turn, () => this.#write(writer))) {
+      this.#begun = writer;
+      return undefined;
+    }
+    this.#begun = undefined;
+    writer.patchInt32(0, writer.sizeBytes - 4);
+    const chunks = writer.chunks();
+    writer.reset();
+    if (writer.capacityBytes <= KEEP_WRITER_BYTES) shared = writer;
+    return chunks;
+  }
+
+  #write(writer: KafkaWriter): void {
+    writer.int32(0);
+    writer.int32(this.#correlationId);
+    if (this.#headerVersion >= 1) writer.noTaggedFields();
+    this.#writeBody(writer);
+  }
 }
 
 /** Reads a response frame's header: the client's side. @throws BrokerError malformed */

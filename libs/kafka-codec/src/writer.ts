@@ -2,6 +2,7 @@
 // come out as chunks of their own, so batches pass through without a copy.
 import { ByteWriter } from '@robustmq/bytes';
 import { BrokerError } from '@robustmq/errors';
+import { Slices, type TurnLook } from './slices.ts';
 
 /** Records from this size on are referenced; below it a copy is cheaper than one more entry in a writev. */
 const REFERENCE_FROM_BYTES = 2048;
@@ -12,6 +13,17 @@ interface Reference {
   /** Where in the written bytes the referenced ones belong. */
   readonly position: number;
   readonly bytes: Buffer;
+}
+
+/** An array of which a slice was written. */
+interface WrittenArray {
+  /** Of the next element, and where it begins. */
+  index: number;
+  position: number;
+  /** Those before it are the first so many of these, which only ever grow. */
+  references: readonly Reference[];
+  referenceCount: number;
+  referencedBytes: number;
 }
 
 /** Collects the tagged fields of one struct; Kafka wants their count first and ascending tags. */
@@ -27,6 +39,7 @@ export class KafkaWriter {
   readonly #bytes: ByteWriter;
   #references: Reference[] = [];
   #referencedBytes = 0;
+  #slices: Slices<WrittenArray> | undefined;
 
   constructor(initialBytes = 256) {
     this.#bytes = new ByteWriter({ initialBytes });
@@ -136,8 +149,61 @@ export class KafkaWriter {
   }
 
   array<T>(items: readonly T[], flexible: boolean, write: (item: T) => void): void {
+    if (this.#slices !== undefined) {
+      this.#arrayInSlices(this.#slices, items, flexible, write);
+      return;
+    }
     this.#length(items.length, flexible);
     for (const item of items) write(item);
+  }
+
+  /**
+   * Writes with `write`, from the beginning of the content on, until the turn is spent: false tells that there is more, and a
+   * further call with the same `write` goes on there.
+   */
+  inSlices(turn: TurnLook, write: () => void): boolean {
+    this.#slices ??= new Slices();
+    this.reset();
+    return this.#slices.run(turn, write);
+  }
+
+  #arrayInSlices<T>(
+    slices: Slices<WrittenArray>,
+    items: readonly T[],
+    flexible: boolean,
+    write: (item: T) => void,
+  ): void {
+    const start = this.#bytes.position;
+    let array = slices.of(start);
+    if (array === undefined) {
+      this.#length(items.length, flexible);
+      array = { index: 0, position: 0, references: [], referenceCount: 0, referencedBytes: 0 };
+      this.#mark(array);
+    } else this.#goTo(array);
+    try {
+      while (array.index < items.length) {
+        slices.tick();
+        write(items[array.index] as T);
+        array.index += 1;
+        this.#mark(array);
+      }
+    } catch (error) {
+      if (slices.isSuspension(error)) slices.keep(start, array);
+      throw error;
+    }
+  }
+
+  #mark(array: WrittenArray): void {
+    array.position = this.#bytes.position;
+    array.references = this.#references;
+    array.referenceCount = this.#references.length;
+    array.referencedBytes = this.#referencedBytes;
+  }
+
+  #goTo({ position, references, referenceCount, referencedBytes }: WrittenArray): void {
+    this.#bytes.position = position;
+    this.#references = references.slice(0, referenceCount);
+    this.#referencedBytes = referencedBytes;
   }
 
   nullableArray<T>(items: readonly T[] | null, flexible: boolean, write: (item: T) => void): void {

@@ -169,3 +169,13 @@ test('N8: the elements of all arrays of a request are bounded together, tagged f
     expect.objectContaining({ code: 'too_large' }),
   );
 });
+
+test.each([
+  [32_767, true],
+  [32_768, false],
+])('N1: a string of %i bytes is read, however it is encoded: %s', (sizeBytes, isRead) => {
+  const read = () =>
+    new KafkaReader(written((writer) => writer.string('x'.repeat(sizeBytes), true))).string(true);
+  if (isRead) expect(read()).toHaveLength(sizeBytes);
+  else expect(read).toThrow(expect.objectContaining({ code: 'malformed' }));
+});

@@ -153,19 +153,21 @@ export class ConsumerGroup {
     return 'NONE';
   }
 
-  /** Whether the committed offsets of a topic may be deleted (OffsetDelete). */
-  checkOffsetDelete(topic: string): GroupError {
-    const group = this.#group;
-    if (group.state === 'Empty' || group.state === 'Dead') return 'NONE';
-    if (group.protocolType !== CONSUMER_PROTOCOL_TYPE) return 'NON_EMPTY_GROUP';
-    for (const { protocols } of group.members.values()) {
-      for (const { metadata } of protocols) {
-        const topics = subscribedTopics(metadata);
-        // Of an unreadable subscription nothing can be said, so it protects every topic.
-        if (topics === undefined || topics.has(topic)) return 'GROUP_SUBSCRIBED_TO_TOPIC';
-      }
+  /** Whether committed offsets may be deleted (OffsetDelete): of a group of another protocol nobody knows what it reads. */
+  checkOffsetDelete(): GroupError {
+    const { state, protocolType } = this.#group;
+    if (state === 'Empty' || state === 'Dead') return 'NONE';
+    return protocolType === CONSUMER_PROTOCOL_TYPE ? 'NONE' : 'NON_EMPTY_GROUP';
+  }
+
+  /**
+   * What members of a group of consumers read, one after the other: there may be many, and each may name many topics. An
+   * unreadable subscription is undefined; it may be any.
+   */
+  *subscriptions(): Generator<ReadonlySet<string> | undefined, void, undefined> {
+    for (const { protocols } of this.#group.members.values()) {
+      for (const { metadata } of protocols) yield subscribedTopics(metadata);
     }
-    return 'NONE';
   }
 
   /** DescribeGroups: subscriptions and assignments only of a stable group, as Kafka does. */

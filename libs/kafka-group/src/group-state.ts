@@ -74,6 +74,8 @@ export class GroupState {
   /** Record that SyncGroup waits for. */
   persistId = 0;
   syncPersistId: number | undefined;
+  /** How many members support each protocol: to ask all of them at each join is dear in a large group (N8). */
+  readonly #supporters = new Map<string, number>();
   #nextPosition = 1;
   #memberBytes = 0;
 
@@ -120,18 +122,37 @@ export class GroupState {
     this.#nextPosition = member.position + 1;
     this.members.set(member.memberId, member);
     this.recount(member);
+    this.#support(member.protocols, 1);
     if (member.groupInstanceId !== null) this.staticMembers.set(member.groupInstanceId, member.memberId);
     this.leaderId ??= member.memberId;
   }
 
   /** Removes a member and elects another leader if it led. */
   removeMember(member: Member): void {
-    if (this.members.delete(member.memberId)) this.#memberBytes -= member.countedBytes;
+    if (this.members.delete(member.memberId)) {
+      this.#memberBytes -= member.countedBytes;
+      this.#support(member.protocols, -1);
+    }
     const { groupInstanceId } = member;
     if (groupInstanceId !== null && this.staticMembers.get(groupInstanceId) === member.memberId) {
       this.staticMembers.delete(groupInstanceId);
     }
     if (this.leaderId === member.memberId) this.leaderId = this.members.keys().next().value ?? null;
+  }
+
+  /** A member supports other protocols from now on, or says something else of them; {@link recount} follows. */
+  changeProtocols(member: Member, protocols: readonly Protocol[]): void {
+    this.#support(member.protocols, -1);
+    member.protocols = protocols;
+    this.#support(protocols, 1);
+  }
+
+  #support(protocols: readonly Protocol[], change: 1 | -1): void {
+    for (const name of new Set(protocols.map((protocol) => protocol.name))) {
+      const count = (this.#supporters.get(name) ?? 0) + change;
+      if (count === 0) this.#supporters.delete(name);
+      else this.#supporters.set(name, count);
+    }
   }
 
   /** Counts a member of the group again, which has changed. */
@@ -176,29 +197,19 @@ export class GroupState {
     if (protocolType === '' || protocols.length === 0) return false;
     if (this.members.size === 0) return true;
     if (protocolType !== this.protocolType) return false;
-    const common = this.commonProtocols();
-    return protocols.some(({ name }) => common.has(name));
+    return protocols.some(({ name }) => this.#isCommon(name));
   }
 
-  /** Protocols that every member supports. */
-  commonProtocols(): Set<string> {
-    const supporters = new Map<string, number>();
-    for (const { protocols } of this.members.values()) {
-      for (const name of new Set(protocols.map((protocol) => protocol.name))) {
-        supporters.set(name, (supporters.get(name) ?? 0) + 1);
-      }
-    }
-    const common = new Set<string>();
-    for (const [name, count] of supporters) if (count === this.members.size) common.add(name);
-    return common;
+  /** Whether every member supports the protocol. */
+  #isCommon(name: string): boolean {
+    return this.#supporters.get(name) === this.members.size;
   }
 
   /** Every member votes for the first of its protocols that all support; the first of the most voted ones wins. */
   selectProtocol(): string {
-    const common = this.commonProtocols();
     const votes = new Map<string, number>();
     for (const { protocols } of this.members.values()) {
-      const vote = protocols.find(({ name }) => common.has(name));
+      const vote = protocols.find(({ name }) => this.#isCommon(name));
       if (vote !== undefined) votes.set(vote.name, (votes.get(vote.name) ?? 0) + 1);
     }
     let winner: string | undefined;

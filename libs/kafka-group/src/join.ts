@@ -5,8 +5,8 @@ import { maybePrepareRebalance, persist, tryCompleteJoin } from './rebalance.ts'
 import { CONSUMER_PROTOCOL_TYPE, subscribedTopics } from './subscription.ts';
 import type { GroupError, JoinRequest } from './types.ts';
 
-/** Clients name a handful at most. */
-const MAX_PROTOCOLS = 32;
+/** Protocols of a member; clients name a handful at most. */
+export const MAX_PROTOCOLS = 32;
 
 /** Handles JoinGroup; the answer comes through the sink, now or when the rebalance completes. */
 export function join(group: GroupState, request: JoinRequest, token: number, nowMs: number): void {
@@ -27,7 +27,7 @@ function refusal(group: GroupState, request: JoinRequest): GroupError | undefine
   if (sessionTimeoutMs < config.minSessionTimeoutMs || sessionTimeoutMs > config.maxSessionTimeoutMs) {
     return 'INVALID_SESSION_TIMEOUT';
   }
-  // Each join asks of every protocol of every member whether all have it (N8).
+  // Each protocol is kept for every member, and looked at with each choice (I8, N8).
   if (request.protocols.length > MAX_PROTOCOLS) return 'INCONSISTENT_GROUP_PROTOCOL';
   if (!group.supports(request.protocolType, request.protocols)) return 'INCONSISTENT_GROUP_PROTOCOL';
   const enters = !group.members.has(request.memberId) && !isKnownInstance(group, request);
@@ -125,7 +125,7 @@ function updateMember(
     group.sink.joined(previous, joinError(member.memberId, 'REBALANCE_IN_PROGRESS'));
   }
   answerSync(group, member, syncError('REBALANCE_IN_PROGRESS'), nowMs);
-  member.protocols = request.protocols;
+  group.changeProtocols(member, request.protocols);
   member.sessionTimeoutMs = request.sessionTimeoutMs;
   member.rebalanceTimeoutMs = request.rebalanceTimeoutMs;
   member.clientId = request.clientId;

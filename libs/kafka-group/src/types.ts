@@ -14,8 +14,7 @@ export type GroupError =
   | 'MEMBER_ID_REQUIRED'
   | 'GROUP_MAX_SIZE_REACHED'
   | 'FENCED_INSTANCE_ID'
-  | 'NON_EMPTY_GROUP'
-  | 'GROUP_SUBSCRIBED_TO_TOPIC';
+  | 'NON_EMPTY_GROUP';
 
 /** States of a classic group, by Kafka's names. */
 export type GroupStateName = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead';

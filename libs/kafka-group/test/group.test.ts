@@ -270,19 +270,28 @@ describe('operators', () => {
 
   test('offsets of a topic that is read are not deleted', () => {
     const h = new Harness();
-    expect(h.group.checkOffsetDelete('t')).toBe('NONE');
+    expect([...h.group.subscriptions()]).toEqual([]);
     h.stable(1, { topics: ['t', 'u'] });
-    expect(h.group.checkOffsetDelete('u')).toBe('GROUP_SUBSCRIBED_TO_TOPIC');
-    expect(h.group.checkOffsetDelete('v')).toBe('NONE');
+    expect(h.group.checkOffsetDelete()).toBe('NONE');
+    expect([...h.group.subscriptions()]).toEqual([new Set(['t', 'u'])]);
   });
 
   test('what cannot be read protects everything', () => {
     const other = new Harness();
     other.stable(1, { protocolType: 'connect' });
-    expect(other.group.checkOffsetDelete('t')).toBe('NON_EMPTY_GROUP');
+    expect(other.group.checkOffsetDelete()).toBe('NON_EMPTY_GROUP');
     const broken = new Harness();
     broken.stable(1, { protocols: [{ name: RANGE, metadata: Buffer.from([1]) }] });
-    expect(broken.group.checkOffsetDelete('t')).toBe('GROUP_SUBSCRIBED_TO_TOPIC');
+    expect([...broken.group.subscriptions()]).toEqual([undefined]);
+  });
+
+  test.each([
+    [10_000, true],
+    [10_001, false],
+  ])('N8: a subscription to %i topics is read: %s', (count, isRead) => {
+    const h = new Harness();
+    h.stable(1, { topics: Array.from({ length: count }, (_, n) => `t${n}`) });
+    expect([...h.group.subscriptions()].map((topics) => topics?.size)).toEqual([isRead ? count : undefined]);
   });
 
   test.each([

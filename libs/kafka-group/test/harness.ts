@@ -147,7 +147,9 @@ export class Harness {
 
 /** A ConsumerProtocolSubscription of version 0. */
 export function subscription(topics: readonly string[]): Buffer {
-  const parts: Buffer[] = [Buffer.from([0, 0, 0, 0, 0, topics.length])];
+  const head = Buffer.alloc(6);
+  head.writeInt32BE(topics.length, 2);
+  const parts: Buffer[] = [head];
   for (const topic of topics) {
     const size = Buffer.alloc(2);
     size.writeInt16BE(Buffer.byteLength(topic));

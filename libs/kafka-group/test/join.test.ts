@@ -345,6 +345,26 @@ describe('what members hold', () => {
     ]);
   });
 
+  test('N8: who may join is known without a look at everybody: what all support follows who comes, changes and goes', () => {
+    const h = new Harness();
+    const named = (...names: string[]) => names.map((name) => ({ name, metadata: Buffer.alloc(0) }));
+    const answer = (token: number) => h.joins.get(token)?.error;
+    h.join({ newMemberId: 'one', protocols: named('a', 'b', 'b') });
+    h.join({ newMemberId: 'two', protocols: named('b', 'c') });
+    // Refused at once, or waiting for the others.
+    expect(answer(h.join({ protocols: named('a') }))).toBe('INCONSISTENT_GROUP_PROTOCOL');
+    expect(answer(h.join({ newMemberId: 'three', protocols: named('b') }))).toBeUndefined();
+    h.group.leave({ memberId: 'three', groupInstanceId: null }, h.nowMs);
+    h.join({ memberId: 'one', protocols: named('c', 'b') });
+    expect(answer(h.join({ newMemberId: 'four', protocols: named('c') }))).toBeUndefined();
+    for (const memberId of ['two', 'four']) h.group.leave({ memberId, groupInstanceId: null }, h.nowMs);
+    expect(answer(h.join({ protocols: named('a') }))).toBe('INCONSISTENT_GROUP_PROTOCOL');
+    h.group.leave({ memberId: 'one', groupInstanceId: null }, h.nowMs);
+    expect(answer(h.join({ newMemberId: 'five', protocols: named('a') }))).not.toBe(
+      'INCONSISTENT_GROUP_PROTOCOL',
+    );
+  });
+
   test('N8: a member with more protocols than clients name is refused, for each join looks at all of everybody', () => {
     const h = new Harness();
     const protocols = (count: number) =>

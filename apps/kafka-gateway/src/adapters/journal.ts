@@ -9,6 +9,7 @@ import type {
   ProduceRequest,
 } from '@robustmq/journal-client';
 import { fromFailure, IsolationLevel } from '@robustmq/rpc';
+import { nextTurn, systemTimers } from '@robustmq/runtime';
 import type {
   DeleteAnswer,
   DeleteQuery,
@@ -20,6 +21,9 @@ import type {
 } from '../ports.ts';
 
 type Calls = NonNullable<ReturnType<JournalClient['callsOf']>>;
+
+/** Questions of one call. */
+const MAX_QUERIES = 1_000;
 
 /** See the file head. */
 export class JournalAdapter implements JournalPort {
@@ -128,15 +132,30 @@ export class JournalAdapter implements JournalPort {
     );
   }
 
-  /** One call per leader, answers in the order asked; a leader that cannot be asked fails its own questions only. */
+  /** Answers in the order asked. Long lists are asked for in parts, since each is one message and one turn of both ends (N8). */
   async #askLeaders<Q extends { readonly streamId: number; readonly shard: number }, A>(
     queries: readonly Q[],
     ask: (calls: Calls, own: readonly Q[]) => Promise<readonly A[]>,
     failed: (error: BrokerError) => A,
   ): Promise<A[]> {
-    const answers: A[] = queries.map(() =>
-      failed(new BrokerError('not_leader', 'the shard has no reachable leader')),
-    );
+    if (queries.length <= MAX_QUERIES) return this.#askPart(queries, ask, failed);
+    const answers: A[] = [];
+    for (let at = 0; at < queries.length; at += MAX_QUERIES) {
+      const part = await this.#askPart(queries.slice(at, at + MAX_QUERIES), ask, failed);
+      for (const answer of part) answers.push(answer);
+      await nextTurn(systemTimers);
+    }
+    return answers;
+  }
+
+  /** One call per leader; a leader that cannot be asked fails its own questions only. */
+  async #askPart<Q extends { readonly streamId: number; readonly shard: number }, A>(
+    queries: readonly Q[],
+    ask: (calls: Calls, own: readonly Q[]) => Promise<readonly A[]>,
+    failed: (error: BrokerError) => A,
+  ): Promise<A[]> {
+    const unasked = failed(new BrokerError('not_leader', 'the shard has no reachable leader'));
+    const answers = queries.map(() => unasked);
     const byLeader = new Map<Calls, number[]>();
     queries.forEach(({ streamId, shard }, index) => {
       const calls = this.#current.callsOf(streamId, shard);
@@ -155,7 +174,8 @@ export class JournalAdapter implements JournalPort {
             if (answer !== undefined) answers[index] = answer;
           });
         } catch (error) {
-          for (const index of indexes) answers[index] = failed(BrokerError.from(error));
+          const answer = failed(BrokerError.from(error));
+          for (const index of indexes) answers[index] = answer;
         }
       }),
     );

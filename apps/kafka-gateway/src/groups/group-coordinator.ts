@@ -240,13 +240,15 @@ export class GroupCoordinator {
 
   /** JoinGroup; resolves when the rebalance has a result, or with REBALANCE_IN_PROGRESS when the client is gone. */
   join(owned: OwnedGroup, request: JoinRequest, closed: AbortSignal): Promise<JoinResult> {
-    if (!this.#memory.tryTake(bytesOfJoin(request)))
+    const bytes = bytesOfJoin(request);
+    if (!this.#memory.tryTake(bytes))
       return Promise.resolve({ ...GONE_JOIN, error: NO_ROOM, memberId: request.memberId });
     return new Promise((resolve) => {
       this.#wait(
         { owned, joined: resolve },
         closed,
-        (token) => owned.group.join(request, token, this.#options.nowMs()),
+        (token) =>
+          this.#takenFor(owned, bytes, () => owned.group.join(request, token, this.#options.nowMs())),
         () => resolve({ ...GONE_JOIN, memberId: request.memberId }),
       );
     });
@@ -254,15 +256,25 @@ export class GroupCoordinator {
 
   /** SyncGroup; resolves once the assignment is stored, or with REBALANCE_IN_PROGRESS when the client is gone. */
   sync(owned: OwnedGroup, request: SyncRequest, closed: AbortSignal): Promise<SyncResult> {
-    if (!this.#memory.tryTake(bytesOfSync(request))) return Promise.resolve({ ...GONE_SYNC, error: NO_ROOM });
+    const bytes = bytesOfSync(request);
+    if (!this.#memory.tryTake(bytes)) return Promise.resolve({ ...GONE_SYNC, error: NO_ROOM });
     return new Promise((resolve) => {
       this.#wait(
         { owned, synced: resolve },
         closed,
-        (token) => owned.group.sync(request, token, this.#options.nowMs()),
+        (token) =>
+          this.#takenFor(owned, bytes, () => owned.group.sync(request, token, this.#options.nowMs())),
         () => resolve(GONE_SYNC),
       );
     });
+  }
+
+  /** What the group has not kept of a request, be it refused or no news, counts no longer than it takes to ask. */
+  #takenFor({ group }: OwnedGroup, takenBytes: number, ask: () => void): void {
+    const beforeBytes = group.memberBytes;
+    ask();
+    const keptBytes = Math.max(0, group.memberBytes - beforeBytes);
+    this.#memory.giveBack(Math.max(0, takenBytes - keptBytes));
   }
 
   /** Asks under a new token, and abandons what has no answer once the client is gone. */

@@ -26,6 +26,11 @@ export class MemberMemory {
     return true;
   }
 
+  /** Gives back what was taken in this turn and is not held after all. */
+  giveBack(sizeBytes: number): void {
+    this.#takenBytes -= sizeBytes;
+  }
+
   /** The groups are counted one after the other from now on. */
   beginCount(): void {
     this.#takenBeforeBytes = this.#takenBytes;

@@ -17,7 +17,9 @@ export const createPartitions = api(37, {
   access: [{ operation: 'alter', resource: 'topic' }],
   handle: async (request, context): Promise<CreatePartitionsResponseInput> => ({
     throttleTimeMs: 0,
-    results: await mapBounded(request.topics, (asked) => add(asked, request.validateOnly, context)),
+    results: await mapBounded(request.topics, context.gateway.turns, (asked) =>
+      add(asked, request.validateOnly, context),
+    ),
   }),
 });
 

@@ -26,14 +26,18 @@ export const createTopics = api(19, {
   access: [{ operation: 'create', resource: 'topic' }],
   handle: async (request, context): Promise<CreateTopicsResponseInput> => {
     const asks = Map.groupBy(request.topics, ({ name }) => name);
-    const topics = await mapBounded([...asks.values()], async ([asked, twice]): Promise<Result> => {
-      assert(asked !== undefined, 'a group has a first member');
-      const problem =
-        twice !== undefined
-          ? { name: 'INVALID_REQUEST' as const, message: `topic ${asked.name} is named twice` }
-          : problemOf(asked, context);
-      return problem === undefined ? create(asked, request, context) : failed(asked.name, problem);
-    });
+    const topics = await mapBounded(
+      [...asks.values()],
+      context.gateway.turns,
+      async ([asked, twice]): Promise<Result> => {
+        assert(asked !== undefined, 'a group has a first member');
+        const problem =
+          twice !== undefined
+            ? { name: 'INVALID_REQUEST' as const, message: `topic ${asked.name} is named twice` }
+            : problemOf(asked, context);
+        return problem === undefined ? create(asked, request, context) : failed(asked.name, problem);
+      },
+    );
     return { throttleTimeMs: 0, topics };
   },
 });

@@ -9,7 +9,7 @@ export const deleteGroups = api(42, {
   access: [{ operation: 'delete', resource: 'group' }],
   handle: async (request, context): Promise<DeleteGroupsResponseInput> => ({
     throttleTimeMs: 0,
-    results: await mapBounded([...new Set(request.groupsNames)], async (groupId) => ({
+    results: await mapBounded([...new Set(request.groupsNames)], context.gateway.turns, async (groupId) => ({
       groupId,
       errorCode: KAFKA_ERRORS[await remove(groupId, context)],
     })),

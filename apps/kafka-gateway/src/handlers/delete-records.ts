@@ -4,6 +4,7 @@ import { KAFKA_ERRORS, type DeleteRecordsResponseInput } from '@robustmq/kafka-c
 import { api } from '../api.ts';
 import type { RequestContext } from '../context.ts';
 import { kafkaErrorOf } from '../error-table.ts';
+import { mapInTurns } from '../map-in-turns.ts';
 import type { DeleteAnswer, DeleteQuery } from '../ports.ts';
 import { MQTT_TOPIC } from '../topic-name.ts';
 
@@ -14,9 +15,10 @@ export const deleteRecords = api(21, {
   handle: async (request, context): Promise<DeleteRecordsResponseInput> => {
     const queries: DeleteQuery[] = [];
     const open: PartitionResult[] = [];
-    const topics = request.topics.map(({ name, partitions }) => ({
+    const { turns } = context.gateway;
+    const topics = await mapInTurns(request.topics, turns, async ({ name, partitions }) => ({
       name,
-      partitions: partitions.map(({ partitionIndex, offset }): PartitionResult => {
+      partitions: await mapInTurns(partitions, turns, ({ partitionIndex, offset }): PartitionResult => {
         const topic = context.gateway.cluster.topicByName(name);
         const result = { partitionIndex, lowWatermark: -1, errorCode: KAFKA_ERRORS.NONE };
         if (topic?.partitions[partitionIndex] === undefined)
@@ -31,7 +33,7 @@ export const deleteRecords = api(21, {
       }),
     }));
     const answers = await remove(queries, context);
-    open.forEach((result, index) => Object.assign(result, resultOf(answers[index])));
+    await mapInTurns(open, turns, (result, index) => Object.assign(result, resultOf(answers[index])));
     return { throttleTimeMs: 0, topics };
   },
 });

@@ -21,7 +21,7 @@ export const deleteTopics = api(20, {
     const targets = context.apiVersion >= 6 ? request.topics : named;
     return {
       throttleTimeMs: 0,
-      responses: await mapBounded(uniqueTargets(targets), ([target, isRepeated]) =>
+      responses: await mapBounded(uniqueTargets(targets), context.gateway.turns, ([target, isRepeated]) =>
         isRepeated ? failed(target, NAMED_TWICE) : remove(target, context),
       ),
     };

@@ -7,6 +7,7 @@ import {
 import { api } from '../api.ts';
 import { CONFIG_SOURCE, describeTopicConfig, type ConfigView } from '../config-view.ts';
 import type { RequestContext } from '../context.ts';
+import { mapInTurns } from '../map-in-turns.ts';
 import type { NamedError } from '../named-error.ts';
 import { CONFIG_TYPES } from '../topic-config.ts';
 import { topicNameProblem } from '../topic-name.ts';
@@ -19,10 +20,12 @@ export const RESOURCE_TYPE = { TOPIC: 2, BROKER: 4 } as const;
 
 export const describeConfigs = api(32, {
   access: [{ operation: 'describeConfigs', resource: 'topic' }],
-  handle: (request, context): DescribeConfigsResponseInput => ({
+  handle: async (request, context): Promise<DescribeConfigsResponseInput> => ({
     throttleTimeMs: 0,
     // Asked for twice is answered once, as in Kafka; else a small request makes an answer without bound (I8).
-    results: uniqueResources(request.resources).map((asked) => describe(asked, request, context)),
+    results: await mapInTurns(uniqueResources(request.resources), context.gateway.turns, (asked) =>
+      describe(asked, request, context),
+    ),
   }),
 });
 
@@ -40,9 +43,9 @@ function describe(asked: Asked, request: DescribeConfigsRequest, context: Reques
       configs: [],
     };
   }
-  const keys = asked.configurationKeys ?? [];
+  const keys = new Set(asked.configurationKeys);
   // Some clients send an empty list for "all", as Kafka takes it.
-  const wanted = keys.length === 0 ? found : found.filter(({ name }) => keys.includes(name));
+  const wanted = keys.size === 0 ? found : found.filter(({ name }) => keys.has(name));
   return {
     ...resource(asked),
     errorCode: KAFKA_ERRORS.NONE,

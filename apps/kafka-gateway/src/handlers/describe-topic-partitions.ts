@@ -4,6 +4,7 @@ import { api } from '../api.ts';
 import { topicOperations } from '../authorized-operations.ts';
 import { partitionBrokers } from '../brokers.ts';
 import type { RequestContext } from '../context.ts';
+import { mapInTurns } from '../map-in-turns.ts';
 import type { PartitionView, TopicView } from '../ports.ts';
 import { topicNameProblem } from '../topic-name.ts';
 
@@ -14,14 +15,16 @@ const MAX_PARTITIONS = 2_000;
 
 export const describeTopicPartitions = api(75, {
   access: [{ operation: 'describe', resource: 'topic' }],
-  handle: (request, context): DescribeTopicPartitionsResponseInput => {
+  handle: async (request, context): Promise<DescribeTopicPartitionsResponseInput> => {
     const { cursor } = request;
     const names = wantedNames(request.topics, context).filter(
       (name) => cursor === null || name >= cursor.topicName,
     );
     let room = Math.min(Math.max(request.responsePartitionLimit, 1), MAX_PARTITIONS);
     const topics: Topic[] = [];
+    const { turns } = context.gateway;
     for (const name of names) {
+      if (turns.isSpent) await turns.yield();
       const topic = context.gateway.cluster.topicByName(name);
       if (topic === undefined) {
         topics.push(unknownTopic(name));
@@ -31,7 +34,7 @@ export const describeTopicPartitions = api(75, {
       if (room === 0) return { topics, nextCursor: { topicName: name, partitionIndex: from } };
       const page = topic.partitions.slice(from, from + room);
       room -= page.length;
-      topics.push(describe(topic, page, context));
+      topics.push(await describe(topic, page, context));
       const next = from + page.length;
       if (next < topic.partitions.length)
         return { topics, nextCursor: { topicName: name, partitionIndex: next } };
@@ -53,15 +56,19 @@ function unknownTopic(name: string): Topic {
   return { errorCode, name, partitions: [] };
 }
 
-function describe(topic: TopicView, page: readonly PartitionView[], context: RequestContext): Topic {
-  const brokers = context.gateway.cluster.brokers();
+async function describe(
+  topic: TopicView,
+  page: readonly PartitionView[],
+  { gateway }: RequestContext,
+): Promise<Topic> {
+  const brokers = gateway.cluster.brokers();
   return {
     errorCode: KAFKA_ERRORS.NONE,
     name: topic.name,
     topicId: topic.topicId,
     isInternal: topic.internal,
-    topicAuthorizedOperations: topicOperations(topic, context.gateway.settings),
-    partitions: page.map((partition): Partition => {
+    topicAuthorizedOperations: topicOperations(topic, gateway.settings),
+    partitions: await mapInTurns(page, gateway.turns, (partition): Partition => {
       const nodes = partitionBrokers(brokers, topic.streamId, partition.shard, partition.replicaCount);
       return {
         errorCode: partition.hasLeader ? KAFKA_ERRORS.NONE : KAFKA_ERRORS.LEADER_NOT_AVAILABLE,

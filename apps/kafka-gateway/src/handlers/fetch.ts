@@ -1,4 +1,5 @@
 // Fetch (1): batches pass through as the log holds them. An error or a change of the session answers at once.
+import type { Turn } from '@robustmq/batch-compression';
 import { KAFKA_ERRORS, type FetchRequest, type FetchResponseInput } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
 import type { RequestContext } from '../context.ts';
@@ -8,20 +9,32 @@ import {
   rotate,
   type FetchSession,
   type SessionPartition,
+  type SessionRequest,
   type SessionUse,
 } from '../fetch-session-cache.ts';
+import { mapInTurns } from '../map-in-turns.ts';
 
 /** Version from which topics come by id (KIP-516). */
 const TOPIC_ID_VERSION = 13;
+/** Partitions that are looked up at once. */
+const SHORT_ENTRIES = 500;
 
 export const fetch = api(1, {
   access: [{ operation: 'read', resource: 'topic' }],
   overlap: 'waiting',
   handle: async (request, context): Promise<FetchResponseInput> => {
     const { gateway, apiVersion } = context;
-    const use = gateway.fetchSessions.use(sessionRequestOf(request, apiVersion), gateway.nowMs());
+    const { turns } = gateway;
+    const use = gateway.fetchSessions.use(
+      await sessionRequestOf(request, apiVersion, turns),
+      gateway.nowMs(),
+    );
     if (use.kind === 'error') return { errorCode: KAFKA_ERRORS[use.error], sessionId: 0, responses: [] };
-    const wanted = partitionsOf(use).map((entry) => resolve(entry, context));
+    const entries = partitionsOf(use);
+    const wanted =
+      entries.length <= SHORT_ENTRIES
+        ? entries.map((entry) => resolve(entry, context))
+        : await mapInTurns(entries, turns, (entry) => resolve(entry, context));
     await read(wanted, request, context);
     const shown = use.kind === 'incremental' ? wanted.filter(isNews) : wanted;
     if (use.kind !== 'sessionless') remember(use.session, shown);
@@ -34,36 +47,39 @@ export const fetch = api(1, {
   },
 });
 
-function sessionRequestOf(request: FetchRequest, apiVersion: number) {
+async function sessionRequestOf(
+  request: FetchRequest,
+  apiVersion: number,
+  turns: Turn,
+): Promise<SessionRequest> {
+  // A partition that is named twice is read once, as it was named last.
+  const partitions = new Map<string, SessionPartition>();
+  for (const { topic, topicId, partitions: named } of request.topics) {
+    await mapInTurns(named, turns, (asked) => {
+      const entry: SessionPartition = {
+        topic,
+        topicId,
+        partition: asked.partition,
+        currentLeaderEpoch: asked.currentLeaderEpoch,
+        fetchOffset: asked.fetchOffset,
+        lastFetchedEpoch: asked.lastFetchedEpoch,
+        maxBytes: asked.partitionMaxBytes,
+        sentHighWatermark: -2,
+        sentLogStartOffset: -2,
+      };
+      partitions.set(partitionKey(entry), entry);
+    });
+  }
   return {
     sessionId: request.sessionId,
     // Below version 7 there are no sessions.
     sessionEpoch: apiVersion < 7 ? -1 : request.sessionEpoch,
     usesTopicIds: apiVersion >= TOPIC_ID_VERSION,
-    partitions: namedOnce(
-      request.topics.flatMap(({ topic, topicId, partitions }) =>
-        partitions.map((partition): SessionPartition => ({
-          topic,
-          topicId,
-          partition: partition.partition,
-          currentLeaderEpoch: partition.currentLeaderEpoch,
-          fetchOffset: partition.fetchOffset,
-          lastFetchedEpoch: partition.lastFetchedEpoch,
-          maxBytes: partition.partitionMaxBytes,
-          sentHighWatermark: -2,
-          sentLogStartOffset: -2,
-        })),
-      ),
-    ),
-    forgotten: request.forgottenTopicsData.flatMap(({ topic, topicId, partitions }) =>
-      partitions.map((partition) => ({ topic, topicId, partition })),
+    partitions: [...partitions.values()],
+    forgotten: request.forgottenTopicsData.flatMap(({ topic, topicId, partitions: forgotten }) =>
+      forgotten.map((partition) => ({ topic, topicId, partition })),
     ),
   };
-}
-
-/** A partition that is named twice is read once, as it was named last. */
-function namedOnce(partitions: readonly SessionPartition[]): SessionPartition[] {
-  return [...new Map(partitions.map((entry) => [partitionKey(entry), entry])).values()];
 }
 
 function partitionsOf(use: Exclude<SessionUse, { kind: 'error' }>): SessionPartition[] {

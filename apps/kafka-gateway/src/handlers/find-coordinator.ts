@@ -4,6 +4,7 @@ import { api } from '../api.ts';
 import { endpointOf, rendezvousOrder } from '../brokers.ts';
 import type { RequestContext } from '../context.ts';
 import { groupErrorOf } from '../error-table.ts';
+import { mapInTurns } from '../map-in-turns.ts';
 import type { GroupClaim } from '@robustmq/meta-client';
 
 type Coordinator = NonNullable<FindCoordinatorResponseInput['coordinators']>[number];
@@ -41,6 +42,7 @@ async function find(
         : KAFKA_ERRORS.INVALID_REQUEST;
     return keys.map((key) => failed(key, errorCode, 'only consumer groups have coordinators here'));
   }
+  const { turns } = context.gateway;
   let claims: readonly (GroupClaim | undefined)[];
   try {
     claims = await context.gateway.groupStore.lookup(keys);
@@ -48,7 +50,7 @@ async function find(
     const errorCode = KAFKA_ERRORS[groupErrorOf(error)];
     return keys.map((key) => failed(key, errorCode, 'the metadata service cannot be reached'));
   }
-  return keys.map((key, index) => coordinatorOf(key, claims[index], context));
+  return mapInTurns(keys, turns, (key, index) => coordinatorOf(key, claims[index], context));
 }
 
 function coordinatorOf(key: string, claim: GroupClaim | undefined, context: RequestContext): Coordinator {

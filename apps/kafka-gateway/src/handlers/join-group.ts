@@ -1,7 +1,7 @@
 // JoinGroup (11): into the coordinator's core; the answer comes when the rebalance completes.
 import { randomUUID } from 'node:crypto';
 import { KAFKA_ERRORS, type JoinGroupRequest, type JoinGroupResponseInput } from '@robustmq/kafka-codec';
-import type { JoinResult } from '@robustmq/kafka-group';
+import { MAX_PROTOCOLS, type JoinResult } from '@robustmq/kafka-group';
 import { api } from '../api.ts';
 import type { RequestContext } from '../context.ts';
 import { openForMember } from '../groups/open-for-member.ts';
@@ -37,8 +37,10 @@ function joinRequestOf(request: JoinGroupRequest, { apiVersion, clientId, connec
     // Version 0 has no rebalance timeout: the session timeout served for both.
     rebalanceTimeoutMs: apiVersion >= 1 ? request.rebalanceTimeoutMs : request.sessionTimeoutMs,
     protocolType: request.protocolType,
-    // The group outlives the frame, so the bytes are copied out of it.
-    protocols: request.protocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) })),
+    // The group outlives the frame, so the bytes are copied out of it: of as many as are enough to refuse too many.
+    protocols: request.protocols
+      .slice(0, MAX_PROTOCOLS + 1)
+      .map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) })),
     requireKnownMemberId: apiVersion >= MEMBER_ID_REQUIRED_VERSION && request.groupInstanceId === null,
     supportSkippingAssignment: apiVersion >= SKIP_ASSIGNMENT_VERSION,
     newMemberId: `${prefix}-${randomUUID()}`,

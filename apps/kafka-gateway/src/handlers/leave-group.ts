@@ -7,6 +7,7 @@ import {
 } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
 import { openForMember } from '../groups/open-for-member.ts';
+import { mapInTurns } from '../map-in-turns.ts';
 
 const SEVERAL_MEMBERS_VERSION = 3;
 
@@ -15,15 +16,16 @@ export const leaveGroup = api(13, {
   handle: async (request, context): Promise<LeaveGroupResponseInput> => {
     const owned = await openForMember(request.groupId, false, context);
     if ('error' in owned) return refused(owned.error, request, context.apiVersion);
-    const nowMs = context.gateway.groups.nowMs();
+    const { groups, turns } = context.gateway;
     if (context.apiVersion < SEVERAL_MEMBERS_VERSION) {
-      const error = owned.group.leave({ memberId: request.memberId, groupInstanceId: null }, nowMs);
+      const identity = { memberId: request.memberId, groupInstanceId: null };
+      const error = owned.group.leave(identity, groups.nowMs());
       return { throttleTimeMs: 0, errorCode: KAFKA_ERRORS[error] };
     }
-    const members = request.members.map(({ memberId, groupInstanceId }) => ({
+    const members = await mapInTurns(request.members, turns, ({ memberId, groupInstanceId }) => ({
       memberId,
       groupInstanceId,
-      errorCode: KAFKA_ERRORS[owned.group.leave({ memberId, groupInstanceId }, nowMs)],
+      errorCode: KAFKA_ERRORS[owned.group.leave({ memberId, groupInstanceId }, groups.nowMs())],
     }));
     return { throttleTimeMs: 0, errorCode: KAFKA_ERRORS.NONE, members };
   },

@@ -1,10 +1,12 @@
 // ListOffsets (2): offsets by time, and Kafka's marks: latest (-1), earliest (-2), max timestamp (-3), earliest local
 // (-4, KIP-405) and latest tiered (-5). Nothing is tiered here, so -4 is the earliest and -5 finds nothing.
+import type { Turn } from '@robustmq/batch-compression';
 import { KAFKA_ERRORS, type ListOffsetsRequest, type ListOffsetsResponseInput } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
 import type { RequestContext } from '../context.ts';
 import { kafkaErrorOf } from '../error-table.ts';
 import { mapBounded } from '../map-bounded.ts';
+import { mapInTurns } from '../map-in-turns.ts';
 import { exactOffset, MAX_TIMESTAMP } from '../offset-by-time.ts';
 import type { OffsetAnswer, OffsetQuery } from '../ports.ts';
 
@@ -32,10 +34,11 @@ export const listOffsets = api(2, {
   handle: async (request, context): Promise<ListOffsetsResponseInput> => {
     const queries: OffsetQuery[] = [];
     const open: PartitionResult[] = [];
-    const repeated = repeatedPartitions(request.topics);
-    const topics = request.topics.map(({ name, partitions }) => ({
+    const { turns } = context.gateway;
+    const repeated = await repeatedPartitions(request.topics, turns);
+    const topics = await mapInTurns(request.topics, turns, async ({ name, partitions }) => ({
       name,
-      partitions: partitions.map((partition): PartitionResult => {
+      partitions: await mapInTurns(partitions, turns, (partition): PartitionResult => {
         const { partitionIndex, currentLeaderEpoch, timestamp } = partition;
         const result: PartitionResult = {
           partitionIndex,
@@ -61,7 +64,9 @@ export const listOffsets = api(2, {
       }),
     }));
     const answers = await ask(queries, request.isolationLevel === READ_COMMITTED, context);
-    open.forEach((result, index) => Object.assign(result, resultOf(answers[index], context.apiVersion)));
+    await mapInTurns(open, turns, (result, index) =>
+      Object.assign(result, resultOf(answers[index], context.apiVersion)),
+    );
     return { topics, throttleTimeMs: 0 };
   },
 });
@@ -76,6 +81,7 @@ async function ask(
     const answers = await context.gateway.journal.listOffsets(queries, readCommitted);
     return await mapBounded(
       answers,
+      context.gateway.turns,
       (answer, index) => exactOffset(queries[index] as OffsetQuery, answer, context),
       MAX_SEARCHES,
     );
@@ -85,15 +91,18 @@ async function ask(
 }
 
 /** Partitions that are named more than once. */
-function repeatedPartitions(topics: ListOffsetsRequest['topics']): ReadonlySet<string> {
+async function repeatedPartitions(
+  topics: ListOffsetsRequest['topics'],
+  turns: Turn,
+): Promise<ReadonlySet<string>> {
   const seen = new Set<string>();
   const repeated = new Set<string>();
   for (const { name, partitions } of topics) {
-    for (const { partitionIndex } of partitions) {
+    await mapInTurns(partitions, turns, ({ partitionIndex }) => {
       const key = `${partitionIndex}/${name}`;
       if (seen.has(key)) repeated.add(key);
       seen.add(key);
-    }
+    });
   }
   return repeated;
 }

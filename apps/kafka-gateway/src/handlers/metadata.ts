@@ -14,6 +14,7 @@ import { topicErrorOf } from '../error-table.ts';
 import type { TopicView } from '../ports.ts';
 import { topicNameProblem } from '../topic-name.ts';
 import { mapBounded } from '../map-bounded.ts';
+import { mapInTurns } from '../map-in-turns.ts';
 
 type ResponseTopic = MetadataResponseInput['topics'][number];
 type ResponsePartition = ResponseTopic['partitions'][number];
@@ -35,21 +36,21 @@ export const metadata = api(3, {
       clusterId: cluster.clusterId,
       // Any gateway takes commands, so the one that is asked is the controller.
       controllerId: cluster.selfNumber,
-      ...operationsOf(request, context, topics),
+      ...(await operationsOf(request, context, topics)),
     };
   },
 });
 
 /** KIP-430: told to those who ask; for the cluster DescribeCluster took that over in version 11. */
-function operationsOf(
+async function operationsOf(
   request: MetadataRequest,
   { apiVersion, gateway }: RequestContext,
   topics: ResponseTopic[],
-): Pick<MetadataResponseInput, 'topics' | 'clusterAuthorizedOperations'> {
+): Promise<Pick<MetadataResponseInput, 'topics' | 'clusterAuthorizedOperations'>> {
   const clusterToo = apiVersion <= 10 && request.includeClusterAuthorizedOperations;
   return {
     topics: request.includeTopicAuthorizedOperations
-      ? topics.map((shown) => {
+      ? await mapInTurns(topics, gateway.turns, (shown) => {
           const topic = shown.errorCode === 0 ? gateway.cluster.topicById(shown.topicId ?? '') : undefined;
           if (topic === undefined) return shown;
           return { ...shown, topicAuthorizedOperations: topicOperations(topic, gateway.settings) };
@@ -64,39 +65,38 @@ async function requestedTopics(
   mayCreate: boolean,
   context: RequestContext,
 ): Promise<ResponseTopic[]> {
-  const { cluster } = context.gateway;
+  const { cluster, turns } = context.gateway;
   // Version 0 has no null: there an empty list means all topics.
   if (asked === null || (context.apiVersion === 0 && asked.length === 0)) {
-    return cluster.topics().map((topic) => describeTopic(topic, context));
+    return mapInTurns(cluster.topics(), turns, (topic) => describeTopic(topic, context));
   }
   // Asked for twice is answered once, as in Kafka; else a small request makes an answer without bound (I8).
   const once = new Map(asked.map(({ topicId, name }) => [`${topicId}/${name}`, { topicId, name }]));
   let creations = 0;
-  return mapBounded([...once.values()], ({ topicId, name }) => {
+  const beginCreation = (): boolean => (creations += 1) <= MAX_AUTO_CREATIONS;
+  return mapBounded([...once.values()], turns, ({ topicId, name }) => {
     // The Java client leaves the name empty, not null, when it asks by id.
-    if (topicId === ZERO_UUID) {
-      const found = byName(name ?? '', mayCreate && creations < MAX_AUTO_CREATIONS, context);
-      if (found instanceof Promise) creations += 1;
-      return found;
-    }
+    if (topicId === ZERO_UUID) return byName(name ?? '', mayCreate ? beginCreation : undefined, context);
     const topic = cluster.topicById(topicId);
     if (topic !== undefined) return describeTopic(topic, context);
     return failedTopic('UNKNOWN_TOPIC_ID', context.apiVersion >= 12 ? null : '', topicId);
   });
 }
 
+/** Without `beginCreation` nothing may be created; it says whether one more may be. */
 function byName(
   name: string,
-  mayCreate: boolean,
+  beginCreation: (() => boolean) | undefined,
   context: RequestContext,
 ): ResponseTopic | Promise<ResponseTopic> {
   const topic = context.gateway.cluster.topicByName(name);
   if (topic !== undefined) return describeTopic(topic, context);
   if (topicNameProblem(name) !== undefined) return failedTopic('INVALID_TOPIC_EXCEPTION', name);
-  const create = context.gateway.settings.autoCreateTopics && mayCreate;
-  if (!create) return failedTopic('UNKNOWN_TOPIC_OR_PARTITION', name);
-  const taken = context.gateway.cluster.collidingTopic(name);
-  return taken === undefined ? autoCreate(name, context) : failedTopic('INVALID_TOPIC_EXCEPTION', name);
+  if (!context.gateway.settings.autoCreateTopics || beginCreation === undefined)
+    return failedTopic('UNKNOWN_TOPIC_OR_PARTITION', name);
+  if (context.gateway.cluster.collidingTopic(name) !== undefined)
+    return failedTopic('INVALID_TOPIC_EXCEPTION', name);
+  return beginCreation() ? autoCreate(name, context) : failedTopic('UNKNOWN_TOPIC_OR_PARTITION', name);
 }
 
 async function autoCreate(name: string, context: RequestContext): Promise<ResponseTopic> {
@@ -130,14 +130,14 @@ function failedTopic(error: KafkaErrorName, name: string | null, topicId: string
   return { errorCode: KAFKA_ERRORS[error], name, topicId, isInternal: false, partitions: [] };
 }
 
-function describeTopic(topic: TopicView, context: RequestContext): ResponseTopic {
-  const brokers = context.gateway.cluster.brokers();
+async function describeTopic(topic: TopicView, { gateway }: RequestContext): Promise<ResponseTopic> {
+  const brokers = gateway.cluster.brokers();
   return {
     errorCode: KAFKA_ERRORS.NONE,
     name: topic.name,
     topicId: topic.topicId,
     isInternal: topic.internal,
-    partitions: topic.partitions.map((partition): ResponsePartition => {
+    partitions: await mapInTurns(topic.partitions, gateway.turns, (partition): ResponsePartition => {
       const { shard, hasLeader, leaderEpoch, replicaCount, isrCount } = partition;
       const nodes = partitionBrokers(brokers, topic.streamId, shard, replicaCount);
       return {

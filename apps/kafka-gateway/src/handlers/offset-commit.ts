@@ -8,6 +8,7 @@ import { api } from '../api.ts';
 import type { RequestContext } from '../context.ts';
 import { groupErrorOf } from '../error-table.ts';
 import type { OwnedGroup } from '../groups/group-coordinator.ts';
+import { mapInTurns } from '../map-in-turns.ts';
 import type { CommittedOffset } from '@robustmq/meta-client';
 import type { TopicView } from '../ports.ts';
 
@@ -50,15 +51,17 @@ async function store(
 ): Promise<OffsetCommitResponseInput> {
   const { gateway, apiVersion } = context;
   const rows: CommittedOffset[] = [];
-  const stored: PartitionResult[] = [];
-  const topics = request.topics.map(({ name, topicId, partitions }): TopicResult => {
+  const stored: { errorCode: number }[] = [];
+  const { turns } = gateway;
+  const topics = await mapInTurns(request.topics, turns, async (asked): Promise<TopicResult> => {
+    const { name, topicId } = asked;
     const byId = apiVersion >= TOPIC_ID_VERSION;
     const topic = byId ? gateway.cluster.topicById(topicId) : gateway.cluster.topicByName(name);
     const unknown = byId ? KAFKA_ERRORS.UNKNOWN_TOPIC_ID : KAFKA_ERRORS.UNKNOWN_TOPIC_OR_PARTITION;
     return {
       name,
       topicId,
-      partitions: partitions.map((partition): PartitionResult => {
+      partitions: await mapInTurns(asked.partitions, turns, (partition): PartitionResult => {
         const { partitionIndex } = partition;
         if (topic === undefined) return { partitionIndex, errorCode: unknown };
         const row = rowOf(topic, partition, context);
@@ -71,7 +74,7 @@ async function store(
     };
   });
   const errorCode = rows.length === 0 ? KAFKA_ERRORS.NONE : await commit(owned, rows, context);
-  for (const result of stored) Object.assign(result, { errorCode });
+  for (const result of stored) result.errorCode = errorCode;
   return { throttleTimeMs: 0, topics };
 }
 

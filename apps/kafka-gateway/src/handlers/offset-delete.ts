@@ -1,4 +1,5 @@
 // OffsetDelete (47): committed offsets of topics that the group does not read.
+import type { Turn } from '@robustmq/batch-compression';
 import {
   KAFKA_ERRORS,
   type OffsetDeleteRequest,
@@ -8,6 +9,7 @@ import { api } from '../api.ts';
 import type { RequestContext } from '../context.ts';
 import { groupErrorOf } from '../error-table.ts';
 import type { OwnedGroup } from '../groups/group-coordinator.ts';
+import { mapInTurns } from '../map-in-turns.ts';
 
 type PartitionResult = OffsetDeleteResponseInput['topics'][number]['partitions'][number];
 
@@ -21,8 +23,8 @@ export const offsetDelete = api(47, {
       request.groupId === '' ? 'INVALID_GROUP_ID' : await context.gateway.groups.open(request.groupId, false);
     if (opened === 'missing') return failed(KAFKA_ERRORS.GROUP_ID_NOT_FOUND);
     if (typeof opened === 'string') return failed(KAFKA_ERRORS[opened]);
-    // Of a group of another protocol nobody knows what it reads.
-    if (opened.group.checkOffsetDelete('') === 'NON_EMPTY_GROUP') return failed(KAFKA_ERRORS.NON_EMPTY_GROUP);
+    const refusal = opened.group.checkOffsetDelete();
+    if (refusal !== 'NONE') return failed(KAFKA_ERRORS[refusal]);
     return remove(request, opened, context);
   },
 });
@@ -32,13 +34,15 @@ async function remove(
   owned: OwnedGroup,
   { gateway }: RequestContext,
 ): Promise<OffsetDeleteResponseInput> {
+  const { turns } = gateway;
   const shards: { readonly streamId: number; readonly shard: number }[] = [];
-  const topics = request.topics.map(({ name, partitions }) => {
+  const isRead = await subscribed(owned, turns);
+  const topics = await mapInTurns(request.topics, turns, async ({ name, partitions }) => {
     const topic = gateway.cluster.topicByName(name);
-    const blocked = owned.group.checkOffsetDelete(name);
+    const blocked = isRead(name) ? 'GROUP_SUBSCRIBED_TO_TOPIC' : 'NONE';
     return {
       name,
-      partitions: partitions.map(({ partitionIndex }): PartitionResult => {
+      partitions: await mapInTurns(partitions, turns, ({ partitionIndex }): PartitionResult => {
         if (topic?.partitions[partitionIndex] === undefined) {
           return { partitionIndex, errorCode: KAFKA_ERRORS.UNKNOWN_TOPIC_OR_PARTITION };
         }
@@ -55,6 +59,17 @@ async function remove(
     return failed(KAFKA_ERRORS[groupErrorOf(error)]);
   }
   return { errorCode: KAFKA_ERRORS.NONE, throttleTimeMs: 0, topics };
+}
+
+/** Whether a member reads the topic, or may do so: of a subscription that cannot be read nothing can be said. */
+async function subscribed({ group }: OwnedGroup, turns: Turn): Promise<(topic: string) => boolean> {
+  const read = new Set<string>();
+  for (const topics of group.subscriptions()) {
+    if (turns.isSpent) await turns.yield();
+    if (topics === undefined) return () => true;
+    for (const topic of topics) read.add(topic);
+  }
+  return (topic) => read.has(topic);
 }
 
 function failed(errorCode: number): OffsetDeleteResponseInput {

@@ -14,6 +14,7 @@ import { groupErrorOf } from '../error-table.ts';
 import type { CommittedOffset } from '@robustmq/meta-client';
 import type { TopicView } from '../ports.ts';
 import { mapBounded } from '../map-bounded.ts';
+import { mapInTurns } from '../map-in-turns.ts';
 
 type GroupResult = NonNullable<OffsetFetchResponseInput['groups']>[number];
 type TopicResult = GroupResult['topics'][number];
@@ -65,7 +66,7 @@ export const offsetFetch = api(9, {
 function fetchGroups(asks: readonly AskedGroup[], context: RequestContext): Promise<GroupResult[]> {
   const read = ({ groupId, topics }: AskedGroup): Promise<GroupResult> =>
     fetchGroup(groupId, topics, context);
-  if (areFew(asks)) return mapBounded(asks, read);
+  if (areFew(asks)) return mapBounded(asks, context.gateway.turns, read);
   const refuse = ({ groupId }: AskedGroup): GroupResult => refused(groupId, 'COORDINATOR_LOAD_IN_PROGRESS');
   return boundedAnswer(asks, context, { read, sizeOf, refuse });
 }
@@ -114,13 +115,22 @@ async function fetchGroup(
 ): Promise<GroupResult> {
   const { gateway } = context;
   try {
-    const wanted = asked?.map((topic) => ({ asked: topic, topic: topicOf(topic, context) })) ?? null;
-    const shards =
-      wanted?.flatMap(({ asked: one, topic }) =>
-        topic === undefined ? [] : shardsOf(topic, one.partitionIndexes),
-      ) ?? null;
-    const rows = shards?.length === 0 ? [] : await gateway.groupStore.fetchOffsets(groupId, shards);
-    const topics = wanted === null ? allTopics(rows, context) : wantedTopics(wanted, rows, context);
+    if (asked === null) {
+      const rows = await gateway.groupStore.fetchOffsets(groupId, null);
+      return { groupId, topics: await allTopics(rows, context), errorCode: KAFKA_ERRORS.NONE };
+    }
+    const shards: Pick<CommittedOffset, 'streamId' | 'shard'>[] = [];
+    const wanted = await mapInTurns(asked, gateway.turns, async (each) => {
+      const topic = topicOf(each, context);
+      if (topic !== undefined) {
+        await mapInTurns(each.partitionIndexes, gateway.turns, (shard) => {
+          for (const known of shardsOf(topic, [shard])) shards.push(known);
+        });
+      }
+      return { asked: each, topic };
+    });
+    const rows = shards.length === 0 ? [] : await gateway.groupStore.fetchOffsets(groupId, shards);
+    const topics = await wantedTopics(wanted, rows, context);
     return { groupId, topics, errorCode: KAFKA_ERRORS.NONE };
   } catch (error) {
     return refused(groupId, groupErrorOf(error));
@@ -140,16 +150,17 @@ function topicOf(asked: AskedTopic, { gateway, apiVersion }: RequestContext): To
     : gateway.cluster.topicByName(asked.name);
 }
 
-function wantedTopics(
+async function wantedTopics(
   wanted: readonly { readonly asked: AskedTopic; readonly topic: TopicView | undefined }[],
   rows: readonly CommittedOffset[],
-  { apiVersion }: RequestContext,
-): TopicResult[] {
-  const byShard = new Map(rows.map((row) => [`${row.streamId}/${row.shard}`, row]));
-  return wanted.map(({ asked, topic }) => ({
+  { apiVersion, gateway: { turns } }: RequestContext,
+): Promise<TopicResult[]> {
+  const byShard = new Map<string, CommittedOffset>();
+  await mapInTurns(rows, turns, (row) => byShard.set(`${row.streamId}/${row.shard}`, row));
+  return mapInTurns(wanted, turns, async ({ asked, topic }) => ({
     name: asked.name,
     topicId: asked.topicId,
-    partitions: asked.partitionIndexes.map((partitionIndex): PartitionResult => {
+    partitions: await mapInTurns(asked.partitionIndexes, turns, (partitionIndex): PartitionResult => {
       if (topic === undefined && apiVersion >= TOPIC_ID_VERSION) {
         return { ...none(partitionIndex), errorCode: KAFKA_ERRORS.UNKNOWN_TOPIC_ID };
       }
@@ -160,12 +171,19 @@ function wantedTopics(
 }
 
 /** Offsets of topics that were deleted meanwhile are left out: stream ids are never reused (rule X4). */
-function allTopics(rows: readonly CommittedOffset[], { gateway }: RequestContext): TopicResult[] {
-  const byStream = Map.groupBy(rows, ({ streamId }) => streamId);
-  return [...byStream].flatMap(([streamId, own]): TopicResult[] => {
+async function allTopics(
+  rows: readonly CommittedOffset[],
+  { gateway }: RequestContext,
+): Promise<TopicResult[]> {
+  const byStream = new Map<number, PartitionResult[]>();
+  await mapInTurns(rows, gateway.turns, (row) => {
+    const partitions = byStream.get(row.streamId);
+    if (partitions === undefined) byStream.set(row.streamId, [committed(row)]);
+    else partitions.push(committed(row));
+  });
+  return [...byStream].flatMap(([streamId, partitions]): TopicResult[] => {
     const topic = gateway.cluster.topicByStreamId(streamId);
-    if (topic === undefined) return [];
-    return [{ name: topic.name, topicId: topic.topicId, partitions: own.map(committed) }];
+    return topic === undefined ? [] : [{ name: topic.name, topicId: topic.topicId, partitions }];
   });
 }
 

@@ -3,6 +3,7 @@ import { KAFKA_ERRORS, type OffsetForLeaderEpochResponseInput } from '@robustmq/
 import { api } from '../api.ts';
 import type { RequestContext } from '../context.ts';
 import { kafkaErrorOf } from '../error-table.ts';
+import { mapInTurns } from '../map-in-turns.ts';
 import type { EpochAnswer, EpochQuery } from '../ports.ts';
 
 type Result = OffsetForLeaderEpochResponseInput['topics'][number]['partitions'][number];
@@ -12,21 +13,26 @@ export const offsetForLeaderEpoch = api(23, {
   handle: async (request, context): Promise<OffsetForLeaderEpochResponseInput> => {
     const queries: EpochQuery[] = [];
     const open: Result[] = [];
-    const topics = request.topics.map(({ topic: name, partitions }) => ({
+    const { turns } = context.gateway;
+    const topics = await mapInTurns(request.topics, turns, async ({ topic: name, partitions }) => ({
       topic: name,
-      partitions: partitions.map(({ partition, currentLeaderEpoch, leaderEpoch }): Result => {
-        const result: Result = { partition, errorCode: KAFKA_ERRORS.NONE, leaderEpoch: -1, endOffset: -1 };
-        const topic = context.gateway.cluster.topicByName(name);
-        if (topic?.partitions[partition] === undefined) {
-          return Object.assign(result, { errorCode: KAFKA_ERRORS.UNKNOWN_TOPIC_OR_PARTITION });
-        }
-        queries.push({ streamId: topic.streamId, shard: partition, currentLeaderEpoch, leaderEpoch });
-        open.push(result);
-        return result;
-      }),
+      partitions: await mapInTurns(
+        partitions,
+        turns,
+        ({ partition, currentLeaderEpoch, leaderEpoch }): Result => {
+          const result: Result = { partition, errorCode: KAFKA_ERRORS.NONE, leaderEpoch: -1, endOffset: -1 };
+          const topic = context.gateway.cluster.topicByName(name);
+          if (topic?.partitions[partition] === undefined) {
+            return Object.assign(result, { errorCode: KAFKA_ERRORS.UNKNOWN_TOPIC_OR_PARTITION });
+          }
+          queries.push({ streamId: topic.streamId, shard: partition, currentLeaderEpoch, leaderEpoch });
+          open.push(result);
+          return result;
+        },
+      ),
     }));
     const answers = await ask(queries, context);
-    open.forEach((result, index) => Object.assign(result, resultOf(answers[index])));
+    await mapInTurns(open, turns, (result, index) => Object.assign(result, resultOf(answers[index])));
     return { throttleTimeMs: 0, topics };
   },
 });

@@ -9,6 +9,7 @@ import {
 import { BrokerError } from '@robustmq/errors';
 import { api, NO_RESPONSE } from '../api.ts';
 import type { RequestContext } from '../context.ts';
+import { mapInTurns } from '../map-in-turns.ts';
 import type { NamedError } from '../named-error.ts';
 import { kafkaErrorNameOf, kafkaErrorOf } from '../error-table.ts';
 import type { AppendOutcomeValue, TopicView } from '../ports.ts';
@@ -25,6 +26,8 @@ type PartitionResult = TopicResult['partitionResponses'][number];
 const TOPIC_ID_VERSION = 13;
 const MAX_TIMEOUT_MS = 60_000;
 const ACKS = new Set([-1, 0, 1]);
+/** Topics and partitions of a Produce that is handled at once: more than producers send. */
+const SHORT_ITEMS = 500;
 
 export const produce = api(0, {
   access: [{ operation: 'write', resource: 'topic' }],
@@ -34,23 +37,46 @@ export const produce = api(0, {
     const refused = requestProblem(acks, transactionalId);
     const timeoutMs = Math.min(Math.max(request.timeoutMs, 1), MAX_TIMEOUT_MS);
     const pending: Promise<void>[] = [];
+    const one = (topic: TopicView | NamedError, partition: PartitionData): PartitionResult => {
+      const result = emptyResult(partition.index);
+      const problem = refused ?? topicProblem(topic, partition, context);
+      if (problem !== undefined) return Object.assign(result, failed(problem));
+      pending.push(append(topic as TopicView, partition, { acks, timeoutMs }, result, context));
+      return result;
+    };
+    const finish = (all: TopicResult[]): Promise<ProduceResponseInput | typeof NO_RESPONSE> =>
+      acks === 0 ? fireAndForget(all, pending) : answer(all, pending);
+    if (isLong(topicData)) return inSlices(topicData, one, context).then(finish);
     const responses = topicData.map((data): TopicResult => {
       const topic = topicOf(data, context);
-      return {
-        name: data.name,
-        topicId: data.topicId,
-        partitionResponses: data.partitionData.map((partition): PartitionResult => {
-          const result = emptyResult(partition.index);
-          const problem = refused ?? topicProblem(topic, partition, context);
-          if (problem !== undefined) return Object.assign(result, failed(problem));
-          pending.push(append(topic as TopicView, partition, { acks, timeoutMs }, result, context));
-          return result;
-        }),
-      };
+      const partitionResponses = data.partitionData.map((partition) => one(topic, partition));
+      return { name: data.name, topicId: data.topicId, partitionResponses };
     });
-    return acks === 0 ? fireAndForget(responses, pending) : answer(responses, pending);
+    return finish(responses);
   },
 });
+
+/** Whether it names more than is done in the turn in which it starts (N8). */
+function isLong(topicData: readonly TopicData[]): boolean {
+  let items = topicData.length;
+  for (const { partitionData } of topicData) items += partitionData.length;
+  return items > SHORT_ITEMS;
+}
+
+/** What comes behind it on its connection waits, for it must not be overtaken (rule K1). */
+function inSlices(
+  topicData: readonly TopicData[],
+  one: (topic: TopicView | NamedError, partition: PartitionData) => PartitionResult,
+  context: RequestContext,
+): Promise<TopicResult[]> {
+  const { turns } = context.gateway;
+  context.place.overlap = 'exclusive';
+  return mapInTurns(topicData, turns, async (data) => {
+    const topic = topicOf(data, context);
+    const partitionResponses = await mapInTurns(data.partitionData, turns, (each) => one(topic, each));
+    return { name: data.name, topicId: data.topicId, partitionResponses };
+  });
+}
 
 async function answer(responses: TopicResult[], pending: Promise<void>[]): Promise<ProduceResponseInput> {
   await Promise.all(pending);

@@ -2,6 +2,7 @@
 import { EMPTY_BYTES, KAFKA_ERRORS, type SyncGroupResponseInput } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
 import { openForMember } from '../groups/open-for-member.ts';
+import { mapInTurns } from '../map-in-turns.ts';
 
 export const syncGroup = api(14, {
   access: [{ operation: 'read', resource: 'group' }],
@@ -10,7 +11,7 @@ export const syncGroup = api(14, {
     if ('error' in owned) return failed(KAFKA_ERRORS[owned.error]);
     const { generationId, memberId, groupInstanceId, protocolType, protocolName } = request;
     // The group outlives the frame, so the bytes are copied out of it.
-    const assignments = request.assignments.map((one) => ({
+    const assignments = await mapInTurns(request.assignments, context.gateway.turns, (one) => ({
       memberId: one.memberId,
       assignment: Buffer.from(one.assignment),
     }));

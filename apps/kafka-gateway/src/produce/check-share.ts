@@ -1,7 +1,7 @@
 // CheckShare: what the checks of all connections share, which is the loop and the memory for inflated batches.
 import type { Turn } from '@robustmq/batch-compression';
-import { TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
 import type { MemoryBudget } from '../memory-budget.ts';
+import type { TurnShare } from '../turn-share.ts';
 
 /** Batches that are inflated at once, each within its own bound: as many as the thread pool has threads. */
 const MAX_INFLATING = 4;
@@ -10,49 +10,23 @@ const MAX_INFLATING = 4;
 export class CheckShare implements Turn {
   /** Of requests: batches that wait for their check count in it also when their connection is gone. */
   readonly memory: MemoryBudget;
-  readonly #timers: Timers;
-  readonly #turn: TurnBudget;
-  #isInTurn = false;
-  readonly #waitingForTurn: (() => void)[] = [];
-  #isTurning = false;
+  readonly #turns: TurnShare;
   #inflatingCount = 0;
   readonly #waitingToInflate: (() => void)[] = [];
 
-  constructor(clock: Pick<Clock, 'monotonicMs'>, timers: Timers, memory: MemoryBudget) {
-    this.#timers = timers;
+  constructor(turns: TurnShare, memory: MemoryBudget) {
+    this.#turns = turns;
     this.memory = memory;
-    this.#turn = new TurnBudget(clock, timers);
   }
 
   /** Whether this turn of the loop has no room for more checks, whichever connection they are for (N8). */
   get isSpent(): boolean {
-    if (!this.#isInTurn) this.#beginTurn();
-    return this.#turn.isSpent;
+    return this.#turns.isSpent;
   }
 
-  #beginTurn(): void {
-    this.#isInTurn = true;
-    this.#turn.restart();
-    this.#timers.soon(() => (this.#isInTurn = false));
-  }
-
-  /** Resolves in a later turn that is the caller's: one turn for each who waits, in order. */
+  /** Resolves in a later turn that is the caller's, in line with all requests. */
   yield(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#waitingForTurn.push(resolve);
-      this.#turnOn();
-    });
-  }
-
-  #turnOn(): void {
-    if (this.#isTurning || this.#waitingForTurn.length === 0) return;
-    this.#isTurning = true;
-    this.#timers.soon(() => {
-      this.#isTurning = false;
-      this.#beginTurn();
-      this.#waitingForTurn.shift()?.();
-      this.#turnOn();
-    });
+    return this.#turns.yield();
   }
 
   /** Batches that are inflated now. */

@@ -1,0 +1,95 @@
+// One share of the loop for all requests: a turn is short, nobody is overtaken for ever, and nobody is forgotten (N8, N7).
+import { drained, VirtualClock } from '@robustmq/testkit';
+import { TurnShare } from '../src/turn-share.ts';
+
+let clock: VirtualClock;
+/** What work has cost, beside what the clock says. */
+let workMs: number;
+let share: TurnShare;
+beforeEach(() => {
+  clock = new VirtualClock();
+  workMs = 0;
+  share = new TurnShare({ monotonicMs: () => clock.monotonicMs() + workMs }, clock);
+});
+
+/** Lets the loop turn once. */
+const turn = (): Promise<void> => clock.advance(0);
+
+test('a turn is open until 5 ms of it are used, and the next one again', async () => {
+  expect(share.isOpen).toBe(true);
+  workMs += 4;
+  expect([share.isOpen, share.isSpent]).toEqual([true, false]);
+  workMs += 1;
+  expect([share.isOpen, share.isSpent]).toEqual([false, true]);
+  await turn();
+  expect([share.isOpen, share.isSpent]).toEqual([true, false]);
+});
+
+test('who comes later does not pass who stands in line, whatever is left of the turn', async () => {
+  const order: string[] = [];
+  share.wait(() => order.push('first'));
+  expect([share.isSpent, share.isOpen]).toEqual([false, false]);
+  share.wait(() => order.push(`second, open ${share.isOpen}`));
+  while (share.waitingCount > 0) await turn();
+  expect(order).toEqual(['first', 'second, open true']);
+  expect(share.isOpen).toBe(true);
+});
+
+test('a turn serves as many as 5 ms are enough for, at least one', async () => {
+  const served: number[] = [];
+  for (const costMs of [2, 2, 2, 9, 9, 1])
+    share.wait(() => {
+      workMs += costMs;
+      served.push(costMs);
+    });
+  const afterTurn: number[] = [];
+  while (share.waitingCount > 0) {
+    const before = served.length;
+    await turn();
+    if (served.length > before) afterTurn.push(served.length);
+  }
+  expect(served).toEqual([2, 2, 2, 9, 9, 1]);
+  expect(Math.min(...afterTurn)).toBeGreaterThanOrEqual(1);
+  expect(workMs).toBe(25);
+});
+
+test('one that stands in line keeps its one place, and one that goes on stands behind the others', async () => {
+  const order: string[] = [];
+  let slices = 3;
+  const long = (): void => {
+    order.push('long');
+    workMs += 5;
+    slices -= 1;
+    if (slices > 0) share.wait(long);
+  };
+  share.wait(long);
+  share.wait(long);
+  share.wait(() => order.push('short'));
+  while (share.waitingCount > 0) await turn();
+  expect(order).toEqual(['long', 'short', 'long', 'long']);
+});
+
+test('who yields has a turn alone, before those that came later', async () => {
+  const order: string[] = [];
+  const slice = async (name: string): Promise<void> => {
+    await share.yield();
+    order.push(name);
+    workMs += 5;
+  };
+  const both = Promise.all([slice('a'), slice('b')]);
+  share.wait(() => order.push('c'));
+  while (share.waitingCount > 0) await turn();
+  await both;
+  await drained();
+  expect(order).toEqual(['a', 'b', 'c']);
+});
+
+test('who is gone is not called', async () => {
+  const gone = (): void => {
+    throw new RangeError('called');
+  };
+  share.wait(gone);
+  share.forget(gone);
+  await turn();
+  expect(share.isOpen).toBe(true);
+});
