@@ -125,3 +125,41 @@ test('N7: a log start whose sync fails is told to whoever asked', async () => {
   path.commitLog.fail(new BrokerError('storage_failed', 'the disk is gone'));
   expect([await asked, path.failure?.code]).toEqual(['storage_failed', 'storage_failed']);
 });
+
+describe('repeats while HW stands still', () => {
+  const MEMBERS = ['a', 'b'].map((nodeId) => ({ nodeId, incarnation: 1 }));
+
+  test('R6, R8: one with acks=1 is answered as its first copy is, once the disk of the leader has it', async () => {
+    const followed = path.leading(2, MEMBERS);
+    path.append(followed, 1, numbered(0, 'x'), { acks: 1 });
+    path.append(followed, 2, numbered(0, 'x'), { acks: 1 });
+    await path.turn();
+    expect(path.answers).toEqual([]);
+    await path.sync();
+    expect([followed.highWatermark, path.answers]).toEqual([0, ['1: 0', '2: 0']]);
+    // What is on the disk already waits for no other sync, and is answered ahead of what is new (I3).
+    path.append(followed, 3, numbered(0, 'x'), { acks: 1 });
+    path.append(followed, 4, numbered(1, 'y'), { acks: 1 });
+    await path.turn();
+    expect(path.answers.slice(2)).toEqual(['3: 0']);
+    await path.sync();
+    expect(path.answers.slice(3)).toEqual(['4: 1']);
+  });
+
+  test('R6, I1: one with acks=all waits for HW, whatever the first copy waited for', async () => {
+    const followed = path.leading(2, MEMBERS);
+    path.append(followed, 1, numbered(0, 'x'), { acks: 1 });
+    await path.sync();
+    path.append(followed, 2, numbered(0, 'x'));
+    await path.sync();
+    expect(path.answers).toEqual(['1: 0']);
+  });
+
+  test('R6: one with acks=0 is answered as little as its first copy', async () => {
+    for (const correlation of [1, 2]) path.append(shard, correlation, numbered(0, 'x'), { acks: 0 });
+    await path.sync();
+    path.append(shard, 3, numbered(0, 'x'), { acks: 0 });
+    await path.sync();
+    expect([path.answers, path.committed]).toEqual([[], [0]]);
+  });
+});

@@ -62,7 +62,6 @@ export class Shard {
   #knownHighWatermark: number;
   #appendedAtMs = -Infinity;
   #nextOffset: number;
-  /** The log is durable up to here, whoever leads it. */
   #durableOffset: number;
 
   constructor(id: ShardId, log: SegmentLog, producers: ProducerState) {
@@ -119,6 +118,11 @@ export class Shard {
 
   get highWatermark(): number {
     return this.#role.kind === 'none' ? this.#knownHighWatermark : this.#role.core.highWatermark;
+  }
+
+  /** The log is durable up to here, whoever leads it. */
+  get durableOffset(): number {
+    return this.#durableOffset;
   }
 
   /** Same as HW until transactions exist. */

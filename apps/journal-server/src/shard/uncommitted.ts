@@ -41,7 +41,7 @@ export class Uncommitted {
     this.#answeredBytes = 0;
   }
 
-  /** A repeat of a batch that HW has not passed (rule R6). */
+  /** A repeat of a batch whose sender waits for HW, or for the disk of the leader (rules R6, R8). */
   addRepeat(repeat: PendingRepeat): void {
     this.#repeats.push(repeat);
   }
@@ -65,6 +65,14 @@ export class Uncommitted {
   /** Takes the repeats whose first copy HW has passed. */
   takeRepeatsBelow(highWatermark: number): PendingRepeat[] {
     return this.#takeRepeats(({ lastOffset }) => lastOffset < highWatermark);
+  }
+
+  /** Takes the repeats with acks=1 whose first copy HW has not passed and the disk of the leader has (rule R8). */
+  takeLeaderOnlyRepeats(highWatermark: number, durableOffset: number): PendingRepeat[] {
+    return this.#takeRepeats(
+      ({ request, lastOffset }) =>
+        request.acks === 1 && lastOffset >= highWatermark && lastOffset < durableOffset,
+    );
   }
 
   /** Takes the repeats of batches from an offset on: those were never written. */

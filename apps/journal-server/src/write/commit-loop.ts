@@ -12,7 +12,13 @@ import {
 import type { Clock, Timers } from '@robustmq/runtime';
 import type { BucketHistogram } from '@robustmq/telemetry';
 import { checkAppend } from './append-check.ts';
-import type { AppendOrigin, AppendRequest, AppendSpan, PendingBatch } from '../shard/pending.ts';
+import type {
+  AppendOrigin,
+  AppendRequest,
+  AppendSpan,
+  PendingBatch,
+  PendingRepeat,
+} from '../shard/pending.ts';
 import { LogStarts } from './log-starts.ts';
 import { recordsSection, RECORDS_OVERHEAD_BYTES } from './sections.ts';
 import type { Shard } from '../shard/shard.ts';
@@ -195,8 +201,9 @@ export class CommitLoop {
     );
   }
 
-  /** Rule R6: a repeat is answered only once HW has passed the first copy. */
+  /** Rule R6: a repeat is answered once that can be said which its first copy would be told: of HW, or of this disk alone. */
   #repeat(shard: Shard, request: AppendRequest, baseOffset: number, lastOffset: number): void {
+    if (request.acks === 0) return;
     shard.uncommitted.addRepeat({ request, baseOffset, lastOffset });
     this.#advanced.add(shard);
   }
@@ -277,18 +284,21 @@ export class CommitLoop {
 
   /** acks=1 answers at the leader's durable LEO (rule R8), although HW is behind it. */
   #answerLeaderOnly(shard: Shard, batches: readonly PendingBatch[]): void {
-    for (const pending of batches) {
-      if (pending.request.acks !== 1 || pending.answered || pending.lastOffset < shard.highWatermark)
-        continue;
-      this.#answer(shard, pending, false);
-    }
+    const due = batches.filter(
+      ({ request, answered, lastOffset }) =>
+        request.acks === 1 && !answered && lastOffset >= shard.highWatermark,
+    );
+    const repeats = shard.uncommitted.takeLeaderOnlyRepeats(shard.highWatermark, shard.durableOffset);
+    this.#answerInOrder(shard, due, repeats);
   }
 
   /** Answers and delivers what HW has passed, then lets all streams send: one frame per stream and commit. */
   #endPass(): void {
     for (const shard of this.#advanced) {
-      const committed = shard.uncommitted.takeBelow(shard.highWatermark);
-      this.#answerCommitted(shard, committed);
+      const { uncommitted, highWatermark, durableOffset } = shard;
+      const committed = uncommitted.takeBelow(highWatermark);
+      this.#answerInOrder(shard, committed, uncommitted.takeRepeatsBelow(highWatermark));
+      this.#answerInOrder(shard, [], uncommitted.takeLeaderOnlyRepeats(highWatermark, durableOffset));
       this.#host.committed(shard, committed);
     }
     this.#advanced.clear();
@@ -297,15 +307,15 @@ export class CommitLoop {
   }
 
   /** In the order of the log: a producer that sends all again sends repeats and, behind them, what is new (I3). */
-  #answerCommitted(shard: Shard, committed: readonly PendingBatch[]): void {
+  #answerInOrder(shard: Shard, batches: readonly PendingBatch[], repeats: readonly PendingRepeat[]): void {
     let next = 0;
-    for (const { request, baseOffset } of shard.uncommitted.takeRepeatsBelow(shard.highWatermark)) {
-      for (; next < committed.length && committed[next]!.baseOffset <= baseOffset; next++)
-        this.#answerOnce(shard, committed[next]!);
+    for (const { request, baseOffset } of repeats) {
+      for (; next < batches.length && batches[next]!.baseOffset <= baseOffset; next++)
+        this.#answerOnce(shard, batches[next]!);
       request.origin.answer(request, this.#answerOf(shard, baseOffset, -1), false);
       this.#origins.add(request.origin);
     }
-    for (; next < committed.length; next++) this.#answerOnce(shard, committed[next]!);
+    for (; next < batches.length; next++) this.#answerOnce(shard, batches[next]!);
   }
 
   #answerOnce(shard: Shard, pending: PendingBatch): void {
