@@ -7,6 +7,7 @@ import { topicErrorOf } from './error-table.ts';
 import { RESOURCE_TYPE } from './handlers/describe-configs.ts';
 import { mapBounded } from './map-bounded.ts';
 import type { TopicView } from './ports.ts';
+import { topicNameProblem } from './topic-name.ts';
 
 interface Resource {
   readonly resourceType: number;
@@ -59,7 +60,7 @@ async function alter<R extends Resource>(
     return { name: 'INVALID_REQUEST', message: 'only topics have configurations that can be altered here' };
   }
   const topic = gateway.cluster.topicByName(asked.resourceName);
-  if (topic === undefined) return { name: 'UNKNOWN_TOPIC_OR_PARTITION', message: 'no such topic' };
+  if (topic === undefined) return unknownTopic(asked.resourceName);
   const change = changeOf(topic, asked);
   if ('message' in change) return change;
   try {
@@ -68,4 +69,12 @@ async function alter<R extends Resource>(
   } catch (error) {
     return { name: topicErrorOf(error), message: (error as Error).message };
   }
+}
+
+/** As Kafka says it: a name that no topic can have is another error than one that none has. */
+function unknownTopic(name: string): NamedError {
+  if (name === '') return { name: 'INVALID_REQUEST', message: 'topic names cannot be empty' };
+  const problem = topicNameProblem(name);
+  if (problem === undefined) return { name: 'UNKNOWN_TOPIC_OR_PARTITION', message: 'no such topic' };
+  return { name: 'INVALID_TOPIC_EXCEPTION', message: `topic name: ${problem}` };
 }

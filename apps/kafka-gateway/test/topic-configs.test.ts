@@ -133,6 +133,8 @@ describe('configurations of topics', () => {
     expect(await alter('retention.ms', 0, null)).toBe('INVALID_REQUEST');
     expect(await alter('retention.ms', 0, '1', BROKER, '1')).toBe('INVALID_REQUEST');
     expect(await alter('retention.ms', 0, '1', TOPIC, 'nope')).toBe('UNKNOWN_TOPIC_OR_PARTITION');
+    expect(await alter('retention.ms', 0, '1', TOPIC, 'a/b')).toBe('INVALID_TOPIC_EXCEPTION');
+    expect(await alter('retention.ms', 0, '1', TOPIC, '')).toBe('INVALID_REQUEST');
     running.meta.commandError = new BrokerError('deadline_exceeded', '');
     expect(await alter('retention.ms', 0, '1')).toBe('REQUEST_TIMED_OUT');
     const twice = [

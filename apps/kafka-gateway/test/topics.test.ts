@@ -391,6 +391,23 @@ describe('changing topics', () => {
     expect(await add(9)).toBe('REQUEST_TIMED_OUT');
     expect(running.meta.topicByName('t')?.partitions).toHaveLength(6);
   });
+
+  test('N12: CreatePartitions of a topic that is named twice is refused once', async () => {
+    await start();
+    running.meta.add('t', 2);
+    running.meta.add('u', 2);
+    const more = (name: string, count: number) => ({ name, count, assignments: null });
+    const { results } = await client.call(CREATE_PARTITIONS, 3, {
+      topics: [more('t', 3), more('u', 3), more('t', 4)],
+      timeoutMs: 1,
+      validateOnly: false,
+    });
+    expect(results.map(({ name, errorCode }) => [name, kafkaErrorName(errorCode)])).toEqual([
+      ['t', 'INVALID_REQUEST'],
+      ['u', 'NONE'],
+    ]);
+    expect(running.meta.topicByName('t')?.partitions).toHaveLength(2);
+  });
 });
 
 describe('looking at the cluster', () => {

@@ -4,6 +4,7 @@ import {
   type CreatePartitionsRequest,
   type CreatePartitionsResponseInput,
 } from '@robustmq/kafka-codec';
+import { assert } from '@robustmq/errors';
 import { api } from '../api.ts';
 import type { RequestContext } from '../context.ts';
 import type { NamedError } from '../named-error.ts';
@@ -17,8 +18,14 @@ export const createPartitions = api(37, {
   access: [{ operation: 'alter', resource: 'topic' }],
   handle: async (request, context): Promise<CreatePartitionsResponseInput> => ({
     throttleTimeMs: 0,
-    results: await mapBounded(request.topics, context.gateway.turns, (asked) =>
-      add(asked, request.validateOnly, context),
+    results: await mapBounded(
+      [...Map.groupBy(request.topics, ({ name }) => name).values()],
+      context.gateway.turns,
+      async ([asked, twice]): Promise<Result> => {
+        assert(asked !== undefined, 'a group has a first member');
+        if (twice === undefined) return add(asked, request.validateOnly, context);
+        return failed(asked.name, { name: 'INVALID_REQUEST', message: `topic ${asked.name} is named twice` });
+      },
     ),
   }),
 });
