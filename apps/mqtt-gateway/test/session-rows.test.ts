@@ -1,5 +1,5 @@
 // Rows in meta and the gateway's plain values, both ways; start vectors are shared, and changes heal what failed before them.
-import { create } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
   FailureSchema,
   OpenSessionOutcomeSchema,
@@ -99,6 +99,33 @@ describe('session rows', () => {
     const places = { cursors: [cursor], outbound, doubtful: true };
     expect(placesOf(placesMessage(places))).toEqual(places);
     expect(placesOf(undefined)).toEqual({ cursors: [], outbound: [], doubtful: false });
+  });
+
+  test('R7, I6: sequences, generations and epochs come to an owner exact, or not at all', () => {
+    const most = BigInt(Number.MAX_SAFE_INTEGER);
+    const opened = (head: { epoch: bigint; generation: bigint; last: bigint }, sequence: bigint) => {
+      const ownKey = create(SessionKeySchema, { ...key, epoch: head.epoch, generation: head.generation });
+      const inbound = [{ packetId: 7, sequence, shard: { streamId: 1, shard: 0 } }];
+      const outcome = create(OpenSessionOutcomeSchema, {
+        session: { key: ownKey, lastInboundSequence: head.last },
+        sessionPresent: true,
+        previousEpoch: head.epoch - 1n,
+        rows: { inbound },
+      });
+      const received = fromBinary(OpenSessionOutcomeSchema, toBinary(OpenSessionOutcomeSchema, outcome));
+      return openedSession(received, received.session!.key!);
+    };
+    for (const epoch of [2n ** 32n + 1n, most - 1n, most + 2n, 2n ** 64n - 1n]) {
+      const session = opened({ epoch, generation: epoch - 1n, last: most }, 2n ** 32n + 1n);
+      expect(session.key).toMatchObject({ epoch, generation: epoch - 1n });
+      expect(session.previousEpoch).toBe(epoch - 1n);
+      expect(session.lastInboundSequence).toBe(Number.MAX_SAFE_INTEGER);
+      expect(session.stored.inbound).toMatchObject([{ packetId: 7, sequence: 2 ** 32 + 1 }]);
+    }
+    const one = { epoch: 1n, generation: 1n, last: 1n };
+    const outOfRange = expect.objectContaining({ code: 'out_of_range' });
+    expect(() => opened(one, most + 1n)).toThrow(outOfRange);
+    expect(() => opened({ ...one, last: most + 1n }, 1n)).toThrow(outOfRange);
   });
 
   test('filters that share a vector share it in memory as well, also when it comes on a later page', () => {

@@ -9,6 +9,7 @@ import {
   StartVectorSchema,
   SubscriptionRowSchema,
   UpdateSessionsResponseSchema,
+  type InboundRow,
   type SessionCounts,
   type SessionHead,
   type SessionKey,
@@ -18,7 +19,7 @@ import { noRoom } from '../growth.ts';
 import type { ApplyView } from '../group-machine.ts';
 import { attempt, dataCommand } from './commands.ts';
 import { cursorKey, filterKey, inboundKey, outboundKey, sessionKey, startKey } from './keys.ts';
-import { countsOf, ownedHead, writeHead } from './session-heads.ts';
+import { countsOf, keyOfHead, ownedHead, writeHead } from './session-heads.ts';
 import { checkCursors, checkedPacketId, keyOfCursor, putCursors } from './session-places.ts';
 import { StagedRows } from './staged-rows.ts';
 
@@ -26,6 +27,7 @@ import { StagedRows } from './staged-rows.ts';
 export const MAX_SUBSCRIPTIONS = 10_000;
 /** Positions of a start vector: shards that MQTT can see are fewer (rule O1). */
 export const MAX_START_POSITIONS = 4_096;
+const MAX_SEQUENCE = BigInt(Number.MAX_SAFE_INTEGER);
 
 /** Changes sessions of their owner. */
 export const updateSessions = dataCommand({
@@ -65,13 +67,14 @@ function updateSession(view: ApplyView, update: SessionUpdate, refusesGrowth: bo
   const counts = countsOf(head);
   changeSubscriptions(rows, key, update, counts);
   changeCursors(rows, key, update, counts);
-  changeLedgers(rows, key, update, counts);
+  const lastInboundSequence = changeInbound(rows, head, update, counts);
+  changeOutbound(rows, key, update, counts);
   if (refusesGrowth && owedRows(counts) > owedRows(head.counts)) throw noRoom('rows of sessions are added');
   rows.write();
   // A commit of known cursors leaves the head alone.
   if (update.change === 0n && !differs(counts, head.counts)) return;
   const lastChange = update.change === 0n ? head.lastChange : update.change;
-  writeHead(view, create(SessionHeadSchema, { ...head, counts, lastChange }));
+  writeHead(view, create(SessionHeadSchema, { ...head, counts, lastChange, lastInboundSequence }));
 }
 
 /** Rows without cursors: these are few, and they move when something was acknowledged, which makes room. */
@@ -150,18 +153,52 @@ function changeCursors(
   checkCursors(counts);
 }
 
-function changeLedgers(
+/** Answers the highest sequence that was given by now. */
+function changeInbound(
+  rows: StagedRows,
+  head: SessionHead,
+  update: SessionUpdate,
+  counts: SessionCounts,
+): bigint {
+  const { tenant, clientId } = keyOfHead(head);
+  const given = new Set<bigint>();
+  let last = head.lastInboundSequence;
+  for (const packetId of update.removeInbound)
+    counts.inbound -= rows.delete(inboundKey(tenant, clientId, packetId));
+  for (const row of update.putInbound) {
+    const key = inboundKey(tenant, clientId, checkedPacketId(row.packetId));
+    checkSequence(row, head.lastInboundSequence, rows.get(key));
+    if (given.has(row.sequence)) throw givenBefore(row.sequence);
+    given.add(row.sequence);
+    counts.inbound += rows.put(key, toBinary(InboundRowSchema, row));
+    if (row.sequence > last) last = row.sequence;
+  }
+  return last;
+}
+
+/**
+ * Sequences are numbers in every process, and no two publishes of a session state have the same: the second would count as a
+ * repeat of the first, and be lost (rule R7).
+ * @throws BrokerError
+ */
+function checkSequence({ sequence }: InboundRow, last: bigint, stored: Uint8Array | undefined): void {
+  if (sequence > MAX_SEQUENCE) throw new BrokerError('out_of_range', 'a sequence is at most 2^53 - 1');
+  if (sequence === 0n) throw new BrokerError('invalid_argument', 'sequences are counted from 1');
+  if (sequence > last) return;
+  if (stored === undefined || fromBinary(InboundRowSchema, stored).sequence !== sequence)
+    throw givenBefore(sequence);
+}
+
+function givenBefore(sequence: bigint): BrokerError {
+  return new BrokerError('invalid_argument', `sequence ${sequence} was given before`);
+}
+
+function changeOutbound(
   rows: StagedRows,
   { tenant, clientId }: SessionKey,
   update: SessionUpdate,
   counts: SessionCounts,
 ): void {
-  for (const packetId of update.removeInbound)
-    counts.inbound -= rows.delete(inboundKey(tenant, clientId, packetId));
-  for (const row of update.putInbound) {
-    const key = inboundKey(tenant, clientId, checkedPacketId(row.packetId));
-    counts.inbound += rows.put(key, toBinary(InboundRowSchema, row));
-  }
   for (const packetId of update.removeOutbound)
     counts.outbound -= rows.delete(outboundKey(tenant, clientId, packetId));
   for (const row of update.putOutbound) {

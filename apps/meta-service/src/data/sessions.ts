@@ -94,6 +94,7 @@ function openSession(
     doubtful: resumed && before.doubtful,
     ...(principal && { principal }),
     ...(resumed && before.counts && { counts: before.counts }),
+    ...(resumed && { lastInboundSequence: before.lastInboundSequence }),
   });
   replaceHead(view, before, session);
   const isHeld = before?.connected === true && !wanted.previousReleased && !isOwner(before, node);

@@ -1,5 +1,6 @@
 // The answer to an open, whole: a session that does not fit into it is read to its end, page by page.
 
+import { toNumber } from '@robustmq/meta-client';
 import type { NodeIdentity, OpenSessionOutcome, SessionKey, SessionRows } from '@robustmq/rpc';
 import { SessionChanges } from './session-changes.ts';
 import { CollectedRows, type StoredSession } from './session-rows.ts';
@@ -13,6 +14,8 @@ export interface OpenedSession {
   /** Serves it still. */
   readonly previousOwner: NodeIdentity | undefined;
   readonly previousEpoch: bigint;
+  /** Highest sequence that a QoS 2 PUBLISH of the session has got (rule R7). */
+  readonly lastInboundSequence: number;
   /** What was stored, as far as it was read. */
   readonly stored: StoredSession;
   /** Where reading goes on; empty: it was read to its end. */
@@ -49,6 +52,7 @@ export function openedSession(outcome: OpenSessionOutcome, key: SessionKey): Ope
     deliveryUncertain: outcome.session?.deliveryUncertain ?? false,
     previousOwner: isServedElsewhere(outcome) ? outcome.previousOwner : undefined,
     previousEpoch: outcome.previousEpoch,
+    lastInboundSequence: toNumber(outcome.session?.lastInboundSequence ?? 0n),
     stored: rows.session(outcome.session?.doubtful ?? false),
     next: outcome.rows?.next ?? END,
     rows,

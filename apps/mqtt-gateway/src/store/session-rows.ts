@@ -2,6 +2,7 @@
 // a row is laid out (docs/en/formats/meta-log.md).
 
 import { create } from '@bufbuild/protobuf';
+import { toNumber } from '@robustmq/meta-client';
 import {
   CursorRowSchema,
   InboundRowSchema,
@@ -166,10 +167,11 @@ export function inboundRow({ packetId, sequence, streamId, shard }: StoredInboun
   return create(InboundRowSchema, { packetId, sequence: BigInt(sequence), shard: { streamId, shard } });
 }
 
+/** @throws BrokerError `out_of_range`: a rounded sequence would be another publish's. */
 function storedInbound({ packetId, sequence, shard }: InboundRow): StoredInbound {
   return {
     packetId,
-    sequence: Number(sequence),
+    sequence: toNumber(sequence),
     streamId: shard?.streamId ?? 0,
     shard: shard?.shard ?? 0,
   };
