@@ -17,6 +17,7 @@ import { Ownership } from '../../apps/mqtt-gateway/src/ownership.ts';
 import type { ProcessParts } from '../../apps/mqtt-gateway/src/process-parts.ts';
 import { Serving } from '../../apps/mqtt-gateway/src/serving.ts';
 import { Connection } from '../../apps/mqtt-gateway/src/session/connection.ts';
+import { InputMemory } from '../../apps/mqtt-gateway/src/transport/input-memory.ts';
 import { OutputFlusher } from '../../apps/mqtt-gateway/src/transport/output-flusher.ts';
 import { credentialsOf, META } from './settings.ts';
 import { connectOver, SimulatedServices, type CallOpening } from './simulated-rpc.ts';
@@ -170,6 +171,7 @@ function partsOf(life: Life, log: Log, meta: MetaClient, connect: Connect): Proc
     timers,
     boundary,
     wheel: new TimerWheel({ clock, timers: clock }),
+    inputMemory: new InputMemory(limitsOf(CONFIG).maxInputBytes),
     flusher: new OutputFlusher({ timers, failed: (thrown, where) => boundary.failed(thrown, where) }),
     log,
     debug: { isOn: false },

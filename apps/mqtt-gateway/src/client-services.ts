@@ -44,7 +44,7 @@ export interface ServingParts {
 
 /** What the connections of one incarnation share. */
 export function connectionHost(parts: ProcessParts, serving: ServingParts): ConnectionHost {
-  const { clock, timers, wheel, flusher, limits, counters, log, debug, boundary } = parts;
+  const { clock, timers, wheel, flusher, inputMemory, limits, counters, log, debug, boundary } = parts;
   const { directory, store, registry, tails, publisher, lastWords, strangers } = serving;
   const routes = filterRoutes(parts, serving);
   const revision = (): number => parts.meta.view.ownershipEpoch;
@@ -54,6 +54,7 @@ export function connectionHost(parts: ProcessParts, serving: ServingParts): Conn
     wheel,
     reading: new ReadTurns(clock, timers),
     flusher,
+    inputMemory,
     topics: new TopicCache(),
     limits,
     counters,

@@ -16,7 +16,7 @@ import { telemetrySettings } from '@robustmq/telemetry';
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
-const schema = z.strictObject({
+const settings = z.strictObject({
   node: section({
     id: z.string().min(1).default('mqtt-1').describe('Name of this node; stable over restarts.'),
     zone: z.string().default('').describe('Zone or rack of this process.'),
@@ -96,6 +96,12 @@ const schema = z.strictObject({
       .max(65_535)
       .default(64)
       .describe('Topic aliases per connection, in each direction.'),
+    maxInputBytes: byteSize({ min: 4 * MiB })
+      .default(256 * MiB)
+      .describe(
+        'Bytes that all clients together may keep by what they send: half of them with packets and WebSocket messages that ' +
+          'are not complete, half with topic aliases. Beyond that clients are disconnected (0x97, WebSocket 1013).',
+      ),
     keepAliveMaxS: z
       .int()
       .min(0)
@@ -193,8 +199,21 @@ const schema = z.strictObject({
   ...telemetrySettings(58_083),
 });
 
-/** The definition; `load` yields the values. */
-export const mqttGatewayConfig = defineConfig('mqtt-gateway', schema);
+/** Packets of the largest size that there is room for in the memory for input: a frame of a WebSocket alone carries two. */
+const INPUT_PACKETS = 8;
+
+/** The definition; `load` yields the values. Limits that meet agree with each other (N13). */
+export const mqttGatewayConfig = defineConfig(
+  'mqtt-gateway',
+  settings.superRefine(({ limits: { maxInputBytes, maxPacketBytes } }, context) => {
+    if (maxInputBytes >= INPUT_PACKETS * maxPacketBytes) return;
+    context.addIssue({
+      code: 'custom',
+      path: ['limits', 'maxInputBytes'],
+      message: `has to be ${INPUT_PACKETS} times limits.maxPacketBytes (${maxPacketBytes}), or packets that are allowed could not come`,
+    });
+  }),
+);
 
 /** Values in force. */
-export type MqttGatewayConfig = z.output<typeof schema>;
+export type MqttGatewayConfig = z.output<typeof settings>;

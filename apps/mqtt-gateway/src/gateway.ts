@@ -19,6 +19,7 @@ import type { ProcessParts } from './process-parts.ts';
 import { Serving } from './serving.ts';
 import { Connection } from './session/connection.ts';
 import { ConnectRate } from './transport/connect-rate.ts';
+import { InputMemory } from './transport/input-memory.ts';
 import { OutputFlusher } from './transport/output-flusher.ts';
 import type { Transport } from './transport/socket-output.ts';
 import { SourceBound } from './transport/source-bound.ts';
@@ -58,6 +59,7 @@ export class Gateway {
   readonly counters = newConnectionCounters();
   readonly meta: MetaClient;
   readonly flusher: OutputFlusher;
+  readonly inputMemory: InputMemory;
   /** Where what fails unexpectedly ends. */
   readonly boundary: Boundary;
   readonly #options: GatewayOptions;
@@ -86,6 +88,7 @@ export class Gateway {
       timers,
       failed: (thrown, where) => this.boundary.failed(thrown, where),
     });
+    this.inputMemory = new InputMemory(this.#limits.maxInputBytes);
     this.#strangers = new RateLimitedLog(log);
     this.#rate = new ConnectRate(this.#limits.maxConnectsPerSecond);
     this.#ownership = new Ownership(config.journal.cachedTopics);
@@ -102,6 +105,7 @@ export class Gateway {
       boundary: this.boundary,
       wheel: this.#wheel,
       flusher: this.flusher,
+      inputMemory: this.inputMemory,
       log,
       debug: options.debug,
       counters: this.counters,
@@ -144,6 +148,7 @@ export class Gateway {
       paths: config.ws.paths,
       maxFrameBytes: maxFrameBytes(config),
       maxConnections: this.#limits.maxConnections,
+      memory: this.inputMemory,
       sources,
       onRefused: this.#onRefused,
       timers,

@@ -11,6 +11,8 @@ export interface GatewayLimits extends SessionPolicy {
   /** Connections of one source; 0: any number. */
   readonly maxConnectionsPerAddress: number;
   readonly maxConnectsPerSecond: number;
+  /** What all clients together may keep by what they send: unfinished, and as topic aliases. */
+  readonly maxInputBytes: number;
   /** Output that waits for a client before QoS 1 is left for later, and before QoS 0 is dropped. */
   readonly slowOutputBytes: number;
   readonly maxOutputBytes: number;
@@ -54,6 +56,7 @@ export function limitsOf(config: MqttGatewayConfig): GatewayLimits {
     maxConnections: limits.maxConnections,
     maxConnectionsPerAddress: limits.maxConnectionsPerAddress,
     maxConnectsPerSecond: limits.maxConnectsPerSecond,
+    maxInputBytes: limits.maxInputBytes,
     slowOutputBytes: limits.slowOutputBytes,
     maxOutputBytes: limits.maxOutputBytes,
     reliefBytes: Math.min(limits.slowOutputBytes, limits.maxOutputBytes),

@@ -31,6 +31,11 @@ export function registerMetrics(metrics: Metrics, gateway: Gateway): void {
       read: () => gateway.serving?.registry.size ?? 0,
     },
     {
+      name: 'robustmq_mqtt_input_bytes',
+      help: 'Bytes kept with packets and WebSocket messages that are not complete, and with topic aliases',
+      read: () => gateway.inputMemory.usedBytes,
+    },
+    {
       name: 'robustmq_mqtt_blocked_publishes',
       help: 'Publishes that wait for room in their shard',
       read: () => gateway.serving?.blocked.size ?? 0,
@@ -64,7 +69,19 @@ export function registerMetrics(metrics: Metrics, gateway: Gateway): void {
       read: () => counters[key],
     })),
   );
-  metrics.registerCounters([
+  metrics.registerCounters(failureCounters(gateway));
+  metrics.registerCounters(publishCounters(gateway));
+  metrics.registerCounters(logCounters(gateway));
+}
+
+/** What was refused or given up over all incarnations. */
+function failureCounters(gateway: Gateway): InstrumentDefinition[] {
+  return [
+    {
+      name: 'robustmq_mqtt_input_refused_total',
+      help: 'Connections ended because all clients together kept too much unfinished input or too many topic aliases',
+      read: () => gateway.inputMemory.refused,
+    },
     {
       name: 'robustmq_mqtt_unexpected_failures_total',
       help: 'Work given up because of an error that nobody expected: a connection, a record, a run of a timer',
@@ -76,9 +93,7 @@ export function registerMetrics(metrics: Metrics, gateway: Gateway): void {
       read: () =>
         Object.entries(gateway.deniedLogins).map(([reason, value]) => ({ value, attributes: { reason } })),
     },
-  ]);
-  metrics.registerCounters(publishCounters(gateway));
-  metrics.registerCounters(logCounters(gateway));
+  ];
 }
 
 /** What clients published and got. */

@@ -11,6 +11,7 @@ import type { ConnectionCounters } from './connection-counters.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Ownership } from './ownership.ts';
 import type { PublishingConnection } from './publish/publisher.ts';
+import type { InputMemory } from './transport/input-memory.ts';
 import type { OutputFlusher } from './transport/output-flusher.ts';
 
 /** What the process gives each incarnation. */
@@ -23,6 +24,7 @@ export interface ProcessParts {
   readonly boundary: Boundary;
   readonly wheel: TimerWheel;
   readonly flusher: OutputFlusher;
+  readonly inputMemory: InputMemory;
   readonly log: Log;
   readonly debug: DebugSwitch;
   readonly counters: ConnectionCounters;

@@ -320,7 +320,13 @@ describe('Deliverer', () => {
   test('a Topic Alias is set with the first copy that is sent, and never by one that is dropped', () => {
     const flusher = newFlusher();
     const routes = new TopicRoutes(16, () => stream);
-    const session = new FakeSession(1, flusher, true, 40, new OutboundTopicAliases(1));
+    const session = new FakeSession(
+      1,
+      flusher,
+      true,
+      40,
+      new OutboundTopicAliases(1, { hasAliasRoom: () => true, takeAliasBytes: () => true }),
+    );
     routes.add(subscription(session, '#', 1));
     const deliverer = new Deliverer(1 << 20, newDeliveryCounters());
     const tail = new ShardTail(1, 0, 1, 0);

@@ -66,6 +66,8 @@ export class MqttDecoder {
   maxPacketBytes: number;
   /** Protocol level of the CONNECT, 0 before it. */
   protocolVersion: ProtocolVersion | 0 = 0;
+  /** Packets so far that came in more than one chunk. */
+  splitPackets = 0;
   readonly #topics: TopicCache;
   readonly #limits: PacketLimits;
   readonly #view = new PublishView();
@@ -100,6 +102,11 @@ export class MqttDecoder {
   /** It stopped between packets because the turn was spent: {@link resume} goes on, in another turn (N8). */
   get isYielding(): boolean {
     return this.#isYielding;
+  }
+
+  /** Memory of the packet that has come in part. */
+  get unfinishedBytes(): number {
+    return this.#body?.length ?? 0;
   }
 
   /**
@@ -235,6 +242,7 @@ export class MqttDecoder {
 
   #startBody(chunk: Buffer, at: number): void {
     const have = chunk.length - at;
+    this.splitPackets++;
     this.#body = Buffer.allocUnsafeSlow(Math.min(this.#size, Math.max(BODY_INITIAL_BYTES, 2 * have)));
     this.#filled = chunk.copy(this.#body, 0, at);
   }

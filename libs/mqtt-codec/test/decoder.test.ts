@@ -192,6 +192,24 @@ test('a header alone claims no memory for its body (I8)', () => {
   expect(decoders).toHaveLength(200);
 });
 
+test('I8: what a packet that has come in part keeps is told, and gone when it is complete or the decoder closed', () => {
+  const decoder = connectedDecoder(4);
+  const publish = Buffer.concat([bytes(0x30, 0x88, 0x27, 0, 1, 0x61), Buffer.alloc(5_000 - 3)]);
+  const sink = new RecordingSink();
+  decoder.push(publish, sink);
+  expect([decoder.unfinishedBytes, decoder.splitPackets]).toEqual([0, 0]);
+  decoder.push(publish.subarray(0, 2), sink);
+  expect([decoder.unfinishedBytes, decoder.splitPackets]).toEqual([0, 0]);
+  decoder.push(publish.subarray(2, 10), sink);
+  expect([decoder.unfinishedBytes, decoder.splitPackets]).toEqual([4096, 1]);
+  decoder.push(publish.subarray(10, 4_999), sink);
+  expect([decoder.unfinishedBytes, decoder.splitPackets]).toEqual([5_000, 1]);
+  decoder.push(Buffer.concat([publish.subarray(4_999), publish.subarray(0, 100)]), sink);
+  expect([decoder.unfinishedBytes, decoder.splitPackets]).toEqual([4096, 2]);
+  decoder.close();
+  expect(decoder.unfinishedBytes).toBe(0);
+});
+
 test('CONNECT of every level, byte by byte', () => {
   for (const version of [3, 4, 5] as const) {
     const decoder = new MqttDecoder({ topics: new TopicCache() });

@@ -88,7 +88,7 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
   /** Aliases towards the client; only once connected. */
   get outboundAliases(): OutboundTopicAliases {
     const maximum = Math.min(this.#terms?.topicAliasMaximum ?? 0, this.#policy.topicAliasMaximum);
-    return (this.#outboundAliases ??= new OutboundTopicAliases(maximum));
+    return (this.#outboundAliases ??= new OutboundTopicAliases(maximum, this.#sink));
   }
 
   /** Publishes of the client that wait for their acknowledgement. */

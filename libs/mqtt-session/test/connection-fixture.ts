@@ -44,7 +44,18 @@ export class RecordingSink implements ConnectionSink {
   readonly pending: PendingAck[] = [];
   readonly subscribes: SubscribeRequest[] = [];
   readonly unsubscribes: UnsubscribeRequest[] = [];
+  /** Bytes of topic aliases that are kept, and that may be. */
+  aliasBytes = 0;
+  maxAliasBytes = Number.POSITIVE_INFINITY;
 
+  hasAliasRoom(moreBytes: number): boolean {
+    return this.aliasBytes < this.maxAliasBytes && this.aliasBytes + moreBytes <= this.maxAliasBytes;
+  }
+  takeAliasBytes(moreBytes: number): boolean {
+    if (moreBytes > 0 && this.aliasBytes + moreBytes > this.maxAliasBytes) return false;
+    this.aliasBytes += moreBytes;
+    return true;
+  }
   newClientId(): string {
     return 'assigned';
   }

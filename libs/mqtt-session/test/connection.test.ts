@@ -73,6 +73,25 @@ describe('PUBLISH from the client', () => {
     expect(sink.count('publish')).toBe(0);
   });
 
+  test('I8: aliases that there is no memory for end the connection with 0x97, one that shrinks gives back', () => {
+    const fixture = connected(5, {}, { topicAliasMaximum: 2 });
+    const { sink, publish } = bound(fixture);
+    // Two characters of memory for one of a topic, and the list.
+    fixture.sink.maxAliasBytes = 3 * 8 + 2 * 10;
+    publish({ topic: 'long topic', topicAlias: 1 });
+    expect(sink.aliasBytes).toBe(fixture.sink.maxAliasBytes);
+    publish({ topic: 'short', topicAlias: 1 });
+    publish({ topic: 'other', topicAlias: 2 });
+    publish({ topic: 'other', topicAlias: 2 });
+    publish({ topicAlias: 2 });
+    expect(sink.aliasBytes).toBe(fixture.sink.maxAliasBytes);
+    expect(sink.count('publish')).toBe(5);
+    publish({ topic: 'longer', topicAlias: 2 });
+    expect(sink.count('publish')).toBe(5);
+    expect(sink.sent()).toEqual([{ cmd: 'disconnect', reasonCode: 0x97 }]);
+    expect(sink.end).toMatchObject({ reasonCode: 0x97, isByClient: false });
+  });
+
   test('[MQTT-3.3.4-7] [MQTT-3.3.4-8]: more than Receive Maximum unacknowledged ends the connection', () => {
     const { sink, publish } = bound(connected(5, {}, { receiveMaximum: 2 }));
     publish({ topic: 'a', qos: 1, packetId: 1 });
@@ -194,6 +213,22 @@ describe('messages to the client', () => {
     expect(connection.outboundAliases.assign('a')).toBe(1);
     expect(connection.outboundAliases.assign('b')).toBe(0);
     expect(connected(4).connection.outboundAliases.assign('a')).toBe(0);
+  });
+
+  test('I8: without memory the client gets no alias, and the topics as they are', () => {
+    const { connection, sink } = connected(
+      5,
+      { properties: { topicAliasMaximum: 9 } },
+      { topicAliasMaximum: 9 },
+    );
+    const aliases = connection.outboundAliases;
+    sink.maxAliasBytes = 3 * (8 + 2);
+    expect([aliases.assign('a'), aliases.assign('b'), aliases.known('b')]).toEqual([1, 2, 2]);
+    // Sent once with the alias, which then means the next topic.
+    expect([aliases.assign('too long'), aliases.known('too long'), aliases.next]).toEqual([3, 0, 3]);
+    expect([aliases.assign('c'), aliases.known('c'), aliases.next]).toEqual([3, 3, 0]);
+    expect(aliases.assign('d')).toBe(0);
+    expect(sink.aliasBytes).toBe(sink.maxAliasBytes);
   });
 });
 

@@ -74,6 +74,8 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
   'QoS 1 publishes that a client may have unacknowledged.': '一个客户端可以未被确认的 QoS 1 发布数。',
   'QoS 1 messages sent to a client and unacknowledged, unless it allows fewer.':
     '发给一个客户端而未被确认的 QoS 1 消息数，除非它允许的更少。',
+  'Bytes that all clients together may keep by what they send: half of them with packets and WebSocket messages that are not complete, half with topic aliases. Beyond that clients are disconnected (0x97, WebSocket 1013).':
+    '所有客户端合计可因其所发内容而保留的字节数：一半用于未完整的报文与 WebSocket 消息，一半用于主题别名。超出时断开客户端（0x97，WebSocket 为 1013）。',
   'Topic aliases per connection, in each direction.': '每个连接在每个方向的主题别名数。',
   'Longest keep alive in seconds for MQTT 5 clients; 0: what the client asks for.':
     'MQTT 5 客户端最长的 keep alive（秒）；0 表示按客户端的要求。',

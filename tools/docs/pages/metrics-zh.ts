@@ -37,6 +37,8 @@ export const METRICS_IN_CHINESE: Readonly<Record<string, string>> = {
   robustmq_mqtt_connections: '打开的连接数。',
   robustmq_mqtt_sessions: '在线客户端的会话数。',
   robustmq_mqtt_filters: '在 journal 注册的主题过滤器数。',
+  robustmq_mqtt_input_bytes: '因未完整的报文、WebSocket 消息以及主题别名而保留的字节数。',
+  robustmq_mqtt_input_refused_total: '因所有客户端合计保留了过多未完整输入或主题别名而结束的连接数。',
   robustmq_mqtt_blocked_publishes: '等待所属分片腾出空间的发布数。',
   robustmq_mqtt_connections_accepted_total: '接受的连接数。',
   robustmq_mqtt_connections_refused_total: '因上限被拒绝的连接数。',

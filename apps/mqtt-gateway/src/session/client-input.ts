@@ -2,6 +2,7 @@
 // and not from a client that takes nothing of what it is sent.
 
 import { MqttDecoder } from '@robustmq/mqtt-codec';
+import type { UnfinishedInput } from '../transport/input-memory.ts';
 import type { ConnectionHost } from './connection-host.ts';
 import type { ServingConnection } from './client-session.ts';
 import { OutputWatch, type WatchedConnection } from './output-watch.ts';
@@ -12,15 +13,22 @@ import type { Reader } from './read-turns.ts';
 export interface ReadConnection extends ServingConnection, WatchedConnection {
   /** Input was read as far as it goes now. */
   hasRead(): void;
+  /** More of its input is unfinished than there is memory for: it ends. */
+  overdrawn(): void;
 }
 
 /** The input of one connection. */
-export class ClientInput implements Reader {
+export class ClientInput implements Reader, UnfinishedInput {
   readonly #host: ConnectionHost;
   readonly #connection: ReadConnection;
   readonly #decoder: MqttDecoder;
   #holds = 0;
   #watch: OutputWatch | null = null;
+  /** What the memory for input has counted for this connection. */
+  #unfinishedBytes = 0;
+  #splitPackets = 0;
+  #aliasBytes = 0;
+  #isClosed = false;
 
   constructor(host: ConnectionHost, connection: ReadConnection) {
     this.#host = host;
@@ -60,6 +68,8 @@ export class ClientInput implements Reader {
   #afterRead(): void {
     const { machine, output } = this.#connection;
     if (machine.isClosed) return;
+    this.#countUnfinished();
+    if (machine.isClosed) return;
     machine.received(this.#host.clock.monotonicMs());
     if (this.#decoder.isYielding && (this.#holds & HOLD_TURN) === 0) {
       this.hold(HOLD_TURN);
@@ -68,6 +78,30 @@ export class ClientInput implements Reader {
     // A client that sends but does not read gets no more room than its share.
     if (output.waitingBytes > this.#host.limits.maxOutputBytes) this.#holdForOutput();
     this.#connection.hasRead();
+  }
+
+  #countUnfinished(): void {
+    const { unfinishedBytes, splitPackets } = this.#decoder;
+    const before = this.#unfinishedBytes;
+    if (unfinishedBytes === 0 && before === 0) return;
+    const isAnother = splitPackets !== this.#splitPackets;
+    this.#unfinishedBytes = unfinishedBytes;
+    this.#splitPackets = splitPackets;
+    this.#host.inputMemory.unfinished(this, before, unfinishedBytes, isAnother);
+  }
+
+  overdrawn(): void {
+    this.#connection.overdrawn();
+  }
+
+  hasAliasRoom(moreBytes: number): boolean {
+    return this.#host.inputMemory.hasAliasRoom(this.#aliasBytes, moreBytes);
+  }
+
+  takeAliasBytes(moreBytes: number): boolean {
+    if (this.#isClosed || !this.#host.inputMemory.takeAliases(this.#aliasBytes, moreBytes)) return false;
+    this.#aliasBytes += moreBytes;
+    return true;
   }
 
   readOn(): void {
@@ -118,6 +152,9 @@ export class ClientInput implements Reader {
   /** The connection is over: nothing more is read. */
   close(): void {
     this.#decoder.close();
+    this.#countUnfinished();
+    this.takeAliasBytes(-this.#aliasBytes);
+    this.#isClosed = true;
     this.#host.reading.forget(this);
     this.#watch?.end();
   }

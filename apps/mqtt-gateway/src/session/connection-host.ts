@@ -6,6 +6,7 @@ import type { Clock, Log, Timers, TimerWheel } from '@robustmq/runtime';
 import type { Boundary } from '../boundary.ts';
 import type { ConnectionCounters } from '../connection-counters.ts';
 import type { GatewayLimits } from '../limits.ts';
+import type { InputMemory } from '../transport/input-memory.ts';
 import type { OutputFlusher } from '../transport/output-flusher.ts';
 import type { Client } from './client.ts';
 import type { ConnectFlow } from './connect-flow.ts';
@@ -26,6 +27,7 @@ export interface ConnectionHost {
   readonly wheel: TimerWheel;
   readonly reading: ReadTurns;
   readonly flusher: OutputFlusher;
+  readonly inputMemory: InputMemory;
   readonly topics: TopicCache;
   readonly limits: GatewayLimits;
   readonly counters: ConnectionCounters;

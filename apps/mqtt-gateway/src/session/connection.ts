@@ -149,6 +149,19 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client, Rea
     this.output.destroy();
   }
 
+  /** All clients together keep too much that is not complete, and this one has kept its part for longest. */
+  overdrawn(): void {
+    this.guard(() => this.machine.disconnect(REASON.quotaExceeded));
+  }
+
+  hasAliasRoom(moreBytes: number): boolean {
+    return this.#input.hasAliasRoom(moreBytes);
+  }
+
+  takeAliasBytes(moreBytes: number): boolean {
+    return this.#input.takeAliasBytes(moreBytes);
+  }
+
   get markBytes(): number {
     return this.#host.limits.reliefBytes;
   }

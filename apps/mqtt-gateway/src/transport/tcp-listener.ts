@@ -12,6 +12,8 @@ export interface ByteSink {
   received(bytes: Buffer): void;
   /** The transport has taken all of the output. */
   drained(): void;
+  /** The transport keeps more of the peer's unfinished input than there is memory for: it is refused. */
+  overdrawn(): void;
   /** The peer sends no more; what it sent before has been received. It may still read. */
   ended(): void;
   /** Once, whoever closed; what had arrived before has been received. */

@@ -6,14 +6,20 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
 import { listenTcp, type Timers } from '@robustmq/runtime';
+import type { InputMemory } from './input-memory.ts';
 import type { Accept, ByteSink, ListenOptions } from './tcp-listener.ts';
 import type { Transport } from './socket-output.ts';
 import type { SourceBound } from './source-bound.ts';
+import { countUnfinished } from './unfinished-message.ts';
 
 /** Sub-protocols in the order of preference [MQTT-6.0.0-3]. */
 const SUBPROTOCOLS = ['mqtt', 'mqttv3.1'];
 /** Close code for frames that are not binary [MQTT-6.0.0-1]. */
 const UNSUPPORTED_DATA = 1003;
+/** Close code for a message that there is no memory for: Try Again Later, of the registry of close codes. */
+const TRY_AGAIN_LATER = 1013;
+/** Of one message. Each costs as much as some hundred bytes, whatever little it carries: the least memory for input has room for all. */
+const MAX_FRAGMENTS = 1024;
 /** HTTP upgrade requests are small; a peer that sends none in time is cut. */
 const UPGRADE_TIMEOUT_MS = 10_000;
 const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
@@ -26,6 +32,8 @@ export interface WsListenerOptions {
   readonly maxFrameBytes: number;
   /** Sockets at once, those included that ask for no upgrade yet: nobody else would count them. */
   readonly maxConnections: number;
+  /** Takes what is kept of messages that are not complete. */
+  readonly memory: InputMemory;
   readonly sources: SourceBound;
   /** A socket was cut because there are too many. */
   readonly onRefused: () => void;
@@ -33,6 +41,8 @@ export interface WsListenerOptions {
 }
 
 class WsTransport implements Transport {
+  /** Undefined: nothing special. */
+  closeCode: number | undefined;
   readonly #socket: WebSocket;
 
   constructor(socket: WebSocket) {
@@ -48,7 +58,7 @@ class WsTransport implements Transport {
   }
 
   end(): void {
-    this.#socket.close();
+    this.#socket.close(this.closeCode);
   }
 
   destroy(): void {
@@ -74,6 +84,7 @@ export class WsListener {
     const webSockets = new WebSocketServer({
       noServer: true,
       maxPayload: options.maxFrameBytes,
+      maxFragments: MAX_FRAGMENTS,
       perMessageDeflate: false,
       skipUTF8Validation: true,
       handleProtocols: (offered) => SUBPROTOCOLS.find((name) => offered.has(name)) ?? false,
@@ -93,13 +104,21 @@ export class WsListener {
         return;
       }
       webSockets.handleUpgrade(request, socket, head, (webSocket) => {
-        const sink = accept(new WsTransport(webSocket), {
+        const transport = new WsTransport(webSocket);
+        const sink = accept(transport, {
           address: request.socket.remoteAddress ?? '',
           port: request.socket.remotePort ?? 0,
           listener: 'ws',
         });
-        if (sink === null) webSocket.terminate();
-        else attach(webSocket, socket, sink, options.timers);
+        if (sink === null) {
+          webSocket.terminate();
+          return;
+        }
+        attach(webSocket, socket, sink, options.timers);
+        countUnfinished(webSocket, socket, options.memory, () => {
+          transport.closeCode = TRY_AGAIN_LATER;
+          sink.overdrawn();
+        });
       });
     });
   }

@@ -11,12 +11,12 @@ import {
 import { isSystemTopic } from '@robustmq/mqtt-topics';
 import type { SessionPolicy } from '../connect/policy.ts';
 import { v3BehaviourOf } from '../connect/reason-table.ts';
-import { InboundTopicAliases } from '../topic-aliases.ts';
+import { InboundTopicAliases, type AliasMemory } from '../topic-aliases.ts';
 import { AckQueue, type InboundAckType, type PendingAck } from './ack-queue.ts';
 import { InboundLedger } from './inbound-ledger.ts';
 
 /** What is done for the publishes of a client. */
-export interface InboundSink {
+export interface InboundSink extends AliasMemory {
   /**
    * A message to be appended, or sent through the mesh when its topic says so. `view` is valid only during the call.
    * `pending` is null at QoS 0; otherwise `settle` it once the append is committed or has failed.
@@ -68,7 +68,7 @@ export class InboundPublishes {
 
   /**
    * PUBLISH. Answers the Reason Code to end the connection with, or {@link GOES_ON}.
-   * @throws BrokerError malformed, of a Topic Alias.
+   * @throws BrokerError malformed or quota_exceeded, of a Topic Alias.
    */
   publish(view: PublishView): number {
     const { qos } = view;
@@ -124,7 +124,7 @@ export class InboundPublishes {
   }
 
   #resolve(alias: number, topic: string): string {
-    this.#aliases ??= new InboundTopicAliases(this.#policy.topicAliasMaximum);
+    this.#aliases ??= new InboundTopicAliases(this.#policy.topicAliasMaximum, this.#sink);
     return this.#aliases.resolve(alias, topic);
   }
 

@@ -15,6 +15,8 @@ function inboundOf(version: ProtocolVersion) {
   const ended: number[] = [];
   const inbound = new InboundPublishes(
     {
+      hasAliasRoom: () => true,
+      takeAliasBytes: () => true,
       publish: (_topic, _view, each) => void (each !== null && pending.push(each)),
       sendAck: (type, packetId, reasonCode) => acks.push([type, packetId, reasonCode]),
       pauseReading: () => calls.push('pause'),
