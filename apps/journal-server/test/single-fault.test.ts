@@ -1,5 +1,5 @@
-// One flipped bit, at every byte of a small data directory in turn: what is served is what was acknowledged, or nothing
-// (L2, I1, I9). The damage stops the shard that it hit, never the start of the server.
+// One flipped bit at every byte of a small data directory in turn, or one file cut short: what is served is what was
+// acknowledged, or nothing (L2, I1, I9). A flipped bit stops the shard that it hit, never the start of the server.
 
 import type { Section } from '@robustmq/commit-log';
 import { encodeSnapshot } from '@robustmq/producer-state';
@@ -164,4 +164,61 @@ test('one flipped bit at every byte: served whole or refused, never anything els
   expect(outcomes.get('.log refused')).toBeGreaterThan(100);
   expect(outcomes.get('checkpoint refused') ?? 0).toBe(0);
   expect(outcomes.get('.index refused') ?? 0).toBe(0);
-}, 120_000);
+}, 300_000);
+
+/** Between two lengths to which a small file is cut. */
+const LENGTH_STRIDE = 17;
+
+/** Lengths worth a cut: of the commit log nothing, the edges of each block and what lies inside, of others nothing to all but a byte. */
+function lengthsOf(path: string, bytes: Buffer): number[] {
+  const lengths: number[] = [];
+  if (path.endsWith('.commit')) {
+    for (let at = 0; at < bytes.length; at += BLOCK_BYTES)
+      lengths.push(at, at + 64, at + BLOCK_BYTES / 2, at + BLOCK_BYTES - 1);
+    return lengths;
+  }
+  for (let at = bytes.length - 1; at >= 0; at -= LENGTH_STRIDE) lengths.push(at);
+  return bytes.length === 0 ? [] : [0, ...lengths];
+}
+
+test('one file cut short: served whole or refused, never fewer records (L2, I1)', async () => {
+  const { image, expected } = await build();
+  const outcomes = new Map<string, number>();
+  const wrong: string[] = [];
+  for (const [path, bytes] of image) {
+    const holdsFrames = path.endsWith('.commit') && bytes.includes('RMCL');
+    for (const length of lengthsOf(path, bytes)) {
+      const world = restore(new Map([...image, [path, bytes.subarray(0, length)]]));
+      const note = (outcome: string): void => {
+        const kind = `${/\.[a-z]+$/.exec(path)?.[0] ?? 'checkpoint'} ${outcome}`;
+        outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1);
+        // A spare file in the making may be short.
+        if (outcome !== 'refused' && (holdsFrames || outcome !== 'served'))
+          wrong.push(`${path} cut to ${length} of ${bytes.length}: ${outcome}`);
+      };
+      let opened: OpenedDirectory;
+      try {
+        opened = await open(world);
+      } catch (error) {
+        const isNamed =
+          error instanceof BrokerError && error.code === 'corrupt' && error.message.includes(path.slice(-13));
+        note(isNamed && path.endsWith('.commit') ? 'refused' : `does not open: ${String(error)}`);
+        continue;
+      }
+      for (const streamId of STREAMS) note(await serve(world, opened, streamId, expected.get(streamId)!));
+    }
+  }
+  expect(wrong.slice(0, 10)).toEqual([]);
+  expect(outcomes.get('.commit refused')).toBeGreaterThan(30);
+  expect(outcomes.get('.log refused')).toBeGreaterThan(30);
+  // What is there twice, or can be built anew, costs nothing.
+  for (const kind of ['checkpoint', '.json', '.copy', '.index', '.timeindex'])
+    expect([kind, outcomes.get(`${kind} refused`)]).toEqual([kind, undefined]);
+}, 300_000);
+
+test('both checkpoint files cut to nothing are no new directory (L2, L3)', async () => {
+  const { image } = await build();
+  const empty = ['data/checkpoint-0', 'data/checkpoint-1'].map((path) => [path, Buffer.alloc(0)] as const);
+  for (const cut of [empty, [empty[0]!, ['data/checkpoint-1', Buffer.from('RMCP')] as const]])
+    await expect(open(restore(new Map([...image, ...cut])))).rejects.toMatchObject({ code: 'corrupt' });
+});

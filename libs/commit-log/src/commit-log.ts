@@ -94,7 +94,7 @@ export class CommitLog {
   /**
    * Opens or creates the log of `directory`, decides what it holds after `afterPosition`, and rewrites and syncs what
    * was written but not known durable (L5). Damage is reported in `recovery`, never cut away; the caller quarantines.
-   * @throws BrokerError storage_failed, storage_full; corrupt if files of two logs are mixed or one is gone; unsupported if
+   * @throws BrokerError storage_failed, storage_full; corrupt if files of two logs are mixed or one is gone or cut short; unsupported if
    * a later version wrote it.
    */
   static async open(disk: Disk, directory: string, options: CommitLogOptions = {}): Promise<OpenedCommitLog> {
@@ -364,8 +364,9 @@ export class CommitLog {
     for (const file of files) file.unsynced = false;
     try {
       for (const file of files) {
+        const { allocatedBytes } = file;
         await file.file.sync();
-        if (!file.nameDurable) await this.#files.syncName(file);
+        if (file.listedBytes < allocatedBytes) await this.#files.list(file, allocatedBytes);
       }
     } catch (error) {
       throw this.#fail(error);

@@ -20,8 +20,10 @@ export interface LogFile {
   lastSequence: number;
   /** Whether it has writes that no sync covers yet. */
   unsynced: boolean;
-  /** Whether its name survives a power cut, and its loss would be noticed. */
-  nameDurable: boolean;
+  /** Bytes that it keeps in a power cut, as far as a sync has shown. */
+  syncedBytes: number;
+  /** Bytes that the list says it has, so that a shorter file is seen as damage; -1 while its name may not survive a power cut. */
+  listedBytes: number;
 }
 
 /** Bounds of a {@link FilePool}. */
@@ -35,8 +37,9 @@ export interface FilePoolOptions {
 
 /** Pre-allocation syncs as often as this, so that no sync of a tick waits behind tens of megabytes of zeros. */
 const ALLOCATE_BYTES = 4 * 1024 * 1024;
-/** Slice by which a file grows that was not pre-allocated in time. */
-const EXTEND_BYTES = 512 * 1024;
+/** Slices by which a file grows that was not pre-allocated in time: each as large as all before, since each size is listed. */
+const MIN_EXTEND_BYTES = 512 * 1024;
+const MAX_EXTEND_BYTES = 2 * 1024 * 1024;
 
 /** Finds, creates, pre-allocates and recycles the files. */
 export class FilePool {
@@ -74,9 +77,14 @@ export class FilePool {
     if (this.identity.length !== IDENTITY_BYTES)
       throw new BrokerError('invalid_argument', 'identity is 8 bytes');
     this.#list = new FileList(disk, directory);
-    this.#list.assertComplete(found.map(({ slot }) => slot));
-    this.#nextSlot = Math.max(found.at(-1)?.slot ?? -1, ...this.#list.slots) + 1;
     this.found = found.map((file) => this.#adopt(disk.open(file.path), file.slot));
+    try {
+      this.#list.assertComplete(new Map(this.found.map((file) => [file.slot, file.allocatedBytes])));
+    } catch (error) {
+      for (const { file } of this.found) file.close();
+      throw error;
+    }
+    this.#nextSlot = Math.max(found.at(-1)?.slot ?? -1, ...this.#list.slots) + 1;
   }
 
   /** After recovery: files whose `lastSequence` is 0 hold nothing that is needed. */
@@ -84,17 +92,28 @@ export class FilePool {
     for (const file of this.found) (file.lastSequence > 0 ? this.#inUse : this.#free).push(file);
   }
 
-  /** Makes all names found durable; they may stem from a process that died before its directory sync. */
+  /** Makes all names and sizes found durable; they may stem from a process that died before its sync. */
   async syncNames(): Promise<void> {
+    const files = [...this.#inUse, ...this.#free];
+    for (const file of files) {
+      if (file.allocatedBytes === file.syncedBytes) continue;
+      await file.file.sync();
+      file.syncedBytes = file.allocatedBytes;
+    }
     await this.#syncDirectory();
     if (!(await this.#writeList())) return;
-    for (const file of [...this.#inUse, ...this.#free]) file.nameDurable = true;
+    for (const file of files) file.listedBytes = file.syncedBytes;
   }
 
-  /** For files taken before their name was durable: nothing in them counts as durable before. */
-  async syncName(file: LogFile): Promise<void> {
+  /**
+   * Makes the name of a file durable, and that so many bytes of it are, as a sync has just shown. What lies behind the size
+   * that is listed does not count as durable before: a file that ends there would pass for one that is whole.
+   */
+  async list(file: LogFile, syncedBytes: number): Promise<void> {
+    file.syncedBytes = Math.max(file.syncedBytes, syncedBytes);
+    const listedBytes = file.syncedBytes;
     await this.#syncDirectory();
-    if (await this.#writeList()) file.nameDurable = true;
+    if (await this.#writeList()) file.listedBytes = listedBytes;
   }
 
   /** A file to write from its start: a spare one, else a new one that grows as it is written (slower, still right). */
@@ -150,7 +169,8 @@ export class FilePool {
    * @throws BrokerError storage_full.
    */
   extend(file: LogFile, toBytes: number): void {
-    const target = Math.min(file.capacityBlocks * BLOCK_BYTES, toBytes + EXTEND_BYTES);
+    const moreBytes = Math.min(MAX_EXTEND_BYTES, Math.max(MIN_EXTEND_BYTES, file.allocatedBytes));
+    const target = Math.min(file.capacityBlocks * BLOCK_BYTES, toBytes + moreBytes);
     try {
       file.file.write(Buffer.alloc(target - file.allocatedBytes), file.allocatedBytes);
     } finally {
@@ -177,10 +197,12 @@ export class FilePool {
     try {
       const endBytes = spare.capacityBlocks * BLOCK_BYTES;
       for (let from = spare.allocatedBytes; from < endBytes; from += ALLOCATE_BYTES) {
-        await writeZeros(spare.file, from, Math.min(from + ALLOCATE_BYTES, endBytes));
+        const to = Math.min(from + ALLOCATE_BYTES, endBytes);
+        await writeZeros(spare.file, from, to);
         await spare.file.sync();
+        spare.syncedBytes = to;
       }
-      if (!spare.nameDurable) await this.syncName(spare);
+      if (spare.listedBytes < endBytes) await this.list(spare, spare.syncedBytes);
     } finally {
       spare.allocatedBytes = spare.file.sizeBytes();
       // Also after an error: a short file grows when it is written.
@@ -197,10 +219,10 @@ export class FilePool {
     this.#directoryDurable = true;
   }
 
-  /** Durable with the names of all files when it resolves; false if the disk is full. */
+  /** Durable with the names and sizes of all files when it resolves; false if the disk is full. */
   async #writeList(): Promise<boolean> {
     try {
-      await this.#list.write(() => [...this.#all].map(({ slot }) => slot));
+      await this.#list.write(() => new Map([...this.#all].map((file) => [file.slot, file.syncedBytes])));
       return true;
     } catch (error) {
       if (error instanceof BrokerError && error.code === 'storage_full') return false;
@@ -217,15 +239,17 @@ export class FilePool {
   }
 
   #adopt(file: DiskFile, slot: number): LogFile {
-    const capacityBytes = Math.max(this.#options.fileBytes, file.sizeBytes());
+    const allocatedBytes = file.sizeBytes();
+    const capacityBytes = Math.max(this.#options.fileBytes, allocatedBytes);
     const adopted = {
       file,
       slot,
       capacityBlocks: Math.floor(capacityBytes / BLOCK_BYTES),
-      allocatedBytes: file.sizeBytes(),
+      allocatedBytes,
       lastSequence: 0,
       unsynced: false,
-      nameDurable: false,
+      syncedBytes: Math.min(allocatedBytes, this.#list.bytesOf(slot)),
+      listedBytes: -1,
     };
     this.#all.add(adopted);
     return adopted;

@@ -2,6 +2,10 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { CommitLogRecovery, Section } from '../src/index.ts';
+import { encodeFacts } from '../src/twin-file.ts';
+
+const LIST_FILES = ['files.json', 'files.json.copy'];
+const BLOCK_BYTES = 4096;
 
 /** A directory of its own for one test; removed by the returned function. */
 export function scratchDirectory(): { directory: string; remove: () => void } {
@@ -45,5 +49,28 @@ export function flipBit(file: string, position: number): void {
 
 /** What an operator does who gives up the files that are gone. */
 export function forgetFileList(directory: string): void {
-  for (const name of ['files.json', 'files.json.copy']) fs.rmSync(path.join(directory, name));
+  for (const name of LIST_FILES) fs.rmSync(path.join(directory, name));
+}
+
+/** Both files of the list, saying this. */
+export function writeFileList(directory: string, facts: unknown): void {
+  for (const name of LIST_FILES) fs.writeFileSync(path.join(directory, name), encodeFacts(facts));
+}
+
+/** Bytes of each file as the list has them, in the order of their slots. */
+export function listedSizes(directory: string): readonly number[] {
+  const list = fs.readFileSync(path.join(directory, LIST_FILES[0]!), 'utf8');
+  return JSON.parse(/"syncedBytes":(\[[\d,]*\])/.exec(list)![1]!) as number[];
+}
+
+/** The frames of a file by their headers, dead ones included: sequence, and where the padded frame ends. */
+export function framesIn(file: string): { readonly sequence: number; readonly end: number }[] {
+  const bytes = fs.readFileSync(file);
+  const frames = [];
+  for (let at = 0; at + BLOCK_BYTES <= bytes.length; at += BLOCK_BYTES) {
+    if (bytes.toString('latin1', at, at + 4) !== 'RMCL') continue;
+    const paddedBytes = Math.ceil(bytes.readUInt32BE(at + 52) / BLOCK_BYTES) * BLOCK_BYTES;
+    frames.push({ sequence: Number(bytes.readBigUInt64BE(at + 32)), end: at + paddedBytes });
+  }
+  return frames;
 }

@@ -59,10 +59,12 @@ export class CheckpointStore {
 
   /**
    * Loads the newest readable checkpoint. In a directory without any, an empty one is made durable first: so a
-   * checkpoint that is missing later is damage, not a new directory.
-   * @throws BrokerError corrupt if there are checkpoint files and none is readable; unsupported if another version wrote them.
+   * checkpoint that is missing later is damage, not a new directory. `isInUse` says that the directory has what is made after
+   * that, so that even two empty files are damage.
+   * @throws BrokerError corrupt if there are checkpoint files, or were, and none is readable; unsupported if another version
+   * wrote them.
    */
-  static async open(disk: Disk, directory: string): Promise<CheckpointStore> {
+  static async open(disk: Disk, directory: string, isInUse = false): Promise<CheckpointStore> {
     const store = new CheckpointStore(disk, directory);
     disk.makeDirectory(directory);
     const present = SLOTS.filter((slot) => disk.exists(`${directory}/${slot}`));
@@ -76,8 +78,11 @@ export class CheckpointStore {
     }
     // The very first save may have been torn: both files are made before it, so a second empty one tells.
     const damagedSlots = present.filter((slot) => store.#sizeOf(slot) > 0);
-    if (damagedSlots.length > 0 && (damagedSlots.length > 1 || present.length === 1))
-      throw new BrokerError('corrupt', `no readable checkpoint in ${directory}`);
+    if (isInUse || (damagedSlots.length > 0 && (damagedSlots.length > 1 || present.length === 1)))
+      throw new BrokerError(
+        'corrupt',
+        `no readable checkpoint in ${directory}: put ${SLOTS[0]} or ${SLOTS[1]} back, or bring the whole data folder back from a copy`,
+      );
     await store.#makeFiles();
     await store.save(EMPTY);
     return store;

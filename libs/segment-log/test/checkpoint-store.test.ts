@@ -113,4 +113,40 @@ describe('checkpoint store (L3)', () => {
     fs.writeFileSync(slot(1), 'nonsense');
     await expect(CheckpointStore.open(disk, directory)).rejects.toMatchObject({ code: 'corrupt' });
   });
+
+  test.each([
+    ['both empty', ['', '']],
+    ['one empty, one cut short', ['', 'RMCP']],
+    ['one empty, one gone', ['', undefined]],
+    ['both gone', [undefined, undefined]],
+  ])(
+    '%s in a directory in use is damage, and in a new one its first save cut short (L3)',
+    async (_, left) => {
+      const store = await CheckpointStore.open(disk, directory);
+      await store.save(checkpoint(10));
+      for (const [index, content] of left.entries()) {
+        if (content === undefined) fs.rmSync(slot(index));
+        else fs.writeFileSync(slot(index), content);
+      }
+      await expect(CheckpointStore.open(disk, directory, true)).rejects.toMatchObject({
+        code: 'corrupt',
+        message: expect.stringContaining(directory) as unknown,
+      });
+      expect(
+        left.map((_content, index) =>
+          fs.existsSync(slot(index)) ? fs.readFileSync(slot(index), 'utf8') : undefined,
+        ),
+      ).toEqual(left);
+      expect((await CheckpointStore.open(disk, directory)).latest.position).toBe(0);
+    },
+  );
+
+  test.each([0, 1])('one that is cut short changes nothing (slot %i)', async (cut) => {
+    await (await CheckpointStore.open(disk, directory)).save(checkpoint(10));
+    const whole = fs.readFileSync(slot(cut));
+    for (let bytes = whole.length - 1; bytes >= 0; bytes -= 9) {
+      fs.writeFileSync(slot(cut), whole.subarray(0, bytes));
+      expect((await CheckpointStore.open(disk, directory, true)).latest).toEqual(checkpoint(10));
+    }
+  });
 });

@@ -83,8 +83,11 @@ async function recover(
   dataDirectory: string,
   { nowMs = 0, lock: _, ...options }: RecoveryOptions,
 ): Promise<Omit<OpenedDirectory, 'lock'>> {
-  const store = await CheckpointStore.open(disk, dataDirectory);
-  const { log: commitLog, recovery } = await CommitLog.open(disk, `${dataDirectory}/commit-log`, {
+  const logDirectory = `${dataDirectory}/commit-log`;
+  // Made after the first checkpoint.
+  const isInUse = disk.list(logDirectory).length > 0;
+  const store = await CheckpointStore.open(disk, dataDirectory, isInUse);
+  const { log: commitLog, recovery } = await CommitLog.open(disk, logDirectory, {
     ...options,
     afterPosition: store.latest.position,
   });

@@ -9,7 +9,7 @@ import type { JournalSteps } from './mini-journal.ts';
 import type { WorldOptions } from './storage-world.ts';
 
 /** A disk whose files are changed by `change`. */
-function withFiles(disk: Disk, change: (file: DiskFile) => Partial<DiskFile>): Disk {
+export function withFiles(disk: Disk, change: (file: DiskFile) => Partial<DiskFile>): Disk {
   const wrap = (file: DiskFile): DiskFile => ({ ...file, ...change(file) });
   return {
     lock: (directory) => disk.lock(directory),
