@@ -60,7 +60,9 @@ export async function openDataDirectory(
 /** A random password, kept in the folder before the cluster knows it: a crash between the two leaves a file that is right. */
 export async function initialPassword(disk: Disk, directory: string): Promise<string> {
   const path = `${directory}/${PASSWORD_FILE}`;
-  if (disk.exists(path)) return read(disk, path).trim();
+  const kept = disk.exists(path) ? read(disk, path).trim() : '';
+  // An empty file must not make an account that an empty password opens.
+  if (kept !== '') return kept;
   const password = randomBytes(PASSWORD_BYTES).toString('base64url');
   const temporary = `${path}.new`;
   if (disk.exists(temporary)) disk.unlink(temporary);

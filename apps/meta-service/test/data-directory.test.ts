@@ -63,3 +63,13 @@ test('the first password is the same at each start, and private', async () => {
   expect(readFileSync(`${directory}/initial-admin-password`, 'utf8')).toBe(`${password}\n`);
   expect(statSync(`${directory}/initial-admin-password`).mode & 0o777).toBe(0o600);
 });
+
+test('a password file that was cut to nothing is written anew: no password is empty', async () => {
+  const before = await initialPassword(disk, directory);
+  writeFileSync(`${directory}/initial-admin-password`, '\n');
+  const password = await initialPassword(disk, directory);
+  expect(password.length).toBe(before.length);
+  expect(password).not.toBe(before);
+  expect(readFileSync(`${directory}/initial-admin-password`, 'utf8')).toBe(`${password}\n`);
+  expect(statSync(`${directory}/initial-admin-password`).mode & 0o777).toBe(0o600);
+});
