@@ -1,6 +1,6 @@
 // Commit log, segments with their indexes, leader epochs and checkpoint of a real directory, read from the pages.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { crc32c } from '@robustmq/bytes';
@@ -201,11 +201,12 @@ test('both copies of the checkpoint say where the log is', () => {
   }
 });
 
-test('the list of the commit log names its files', () => {
+test('the list of the commit log names its files, and says how long they are', () => {
   const folder = path.join(directory, 'commit-log');
   const slots = namesIn(folder, '.commit').map((name) => Number(name.slice(17, 23)));
   const { facts } = JSON.parse(readFileSync(path.join(folder, 'files.json'), 'utf8')) as { facts: unknown };
-  expect(facts).toEqual({ slots });
+  const syncedBytes = namesIn(folder, '.commit').map((name) => statSync(path.join(folder, name)).size);
+  expect(facts).toEqual({ version: 2, slots, syncedBytes });
 });
 
 test('the frames of the commit log hold every batch', () => {
