@@ -56,7 +56,7 @@ beforeEach(() => {
         answer: (answer) => callback(undefined, answer),
       }),
   };
-  confirmations = new Confirmations(port, { clock, timers: clock });
+  confirmations = new Confirmations(port, { clock, timers: clock }, () => 0.5);
 });
 
 test('one question for all that wait, tenants named once; asked again until each leader has spoken', async () => {
@@ -105,4 +105,34 @@ test('who comes right behind an answer is asked for at once', async () => {
   await clock.advance(0);
   questions[1]!.answer(marksAt(6));
   expect(next.heard).toEqual([6]);
+});
+
+test('N7: while a shard has no leader it is asked later and later, within a bound', async () => {
+  confirmations.want(new Session('t', [0]));
+  await clock.advance(0);
+  const waits: number[] = [];
+  for (let asked = 1; asked <= 8; asked++) {
+    const fromMs = clock.monotonicMs();
+    questions[asked - 1]!.answer(marksAt());
+    while (questions.length === asked) await clock.step();
+    waits.push(clock.monotonicMs() - fromMs);
+  }
+  expect(waits).toEqual([75, 150, 300, 600, 750, 750, 750, 750]);
+});
+
+test('who comes while the next question waits is asked for at once; who waits already changes nothing', async () => {
+  const first = new Session('t', [0]);
+  confirmations.want(first);
+  await clock.advance(0);
+  questions[0]!.answer(marksAt());
+  confirmations.want(first);
+  await clock.advance(0);
+  expect(questions).toHaveLength(1);
+  const next = new Session('t', [0]);
+  confirmations.want(next);
+  await clock.advance(0);
+  expect(questions).toHaveLength(2);
+  questions[1]!.answer(marksAt(4));
+  await clock.advance(10_000);
+  expect([first.heard, next.heard, questions.length, clock.pending]).toEqual([[4], [4], 2, 0]);
 });

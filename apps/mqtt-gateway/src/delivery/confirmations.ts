@@ -2,7 +2,7 @@
 // tail may have fallen behind what another one delivered, and all of that may come again (rule S3).
 
 import type { FilterAnswer } from '@robustmq/journal-client';
-import { eachInTurns, type Turns } from '@robustmq/runtime';
+import { backoffDelayMs, eachInTurns, type Cancel, type Turns } from '@robustmq/runtime';
 import { shardKeyOf } from './shard-place.ts';
 
 /** The part of JournalClient that is used. */
@@ -22,29 +22,40 @@ export interface DoubtfulSession {
 }
 
 /**
- * One question at a time, for all sessions that wait by then; the next one at once for those that came meanwhile, or a little
- * later, until the leader of each shard has answered.
+ * One question at a time, for all sessions that wait by then; the next one at once when others come, else later and later,
+ * until the leader of each shard has answered.
  */
 export class Confirmations {
   readonly #port: MarksPort;
   readonly #turns: Turns;
   readonly #waiting = new Set<DoubtfulSession>();
+  readonly #random: () => number;
   #isAsking = false;
+  /** Questions in a row that left somebody waiting, without others who came. */
+  #attempts = 0;
+  /** Ends the wait for the next question; null when there is none. */
+  #endWait: Cancel | null = null;
 
-  constructor(port: MarksPort, turns: Turns) {
+  constructor(port: MarksPort, turns: Turns, random: () => number = Math.random) {
     this.#port = port;
     this.#turns = turns;
+    this.#random = random;
   }
 
   /** Has the session hear how far each shard is from now on. */
   want(session: DoubtfulSession): void {
+    const isNew = !this.#waiting.has(session);
     this.#waiting.add(session);
-    if (this.#isAsking) return;
+    if (this.#isAsking && (this.#endWait === null || !isNew)) return;
+    this.#endWait?.();
+    this.#endWait = null;
     this.#isAsking = true;
+    this.#attempts = 0;
     this.#turns.timers.soon(() => this.#ask());
   }
 
   #ask(): void {
+    this.#endWait = null;
     const asked = new Set([...this.#waiting].filter((session) => this.#isWaiting(session)));
     if (asked.size === 0) {
       this.#isAsking = false;
@@ -67,11 +78,16 @@ export class Confirmations {
     const { timers } = this.#turns;
     for (const session of this.#waiting) {
       if (asked.has(session)) continue;
+      this.#attempts = 0;
       timers.soon(() => this.#ask());
       return;
     }
-    if (this.#waiting.size === 0) this.#isAsking = false;
-    else timers.after(RETRY_MS, () => this.#ask());
+    if (this.#waiting.size === 0) {
+      this.#isAsking = false;
+      return;
+    }
+    const delayMs = backoffDelayMs(++this.#attempts, { ...BACKOFF, random: this.#random });
+    this.#endWait = timers.after(delayMs, () => this.#ask());
   }
 
   #isWaiting(session: DoubtfulSession): boolean {
@@ -86,4 +102,5 @@ export class Confirmations {
   }
 }
 
-const RETRY_MS = 100;
+/** A shard may be without a leader for long (N7). */
+const BACKOFF = { baseDelayMs: 100, maxDelayMs: 1_000 };
