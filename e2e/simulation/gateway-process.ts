@@ -79,8 +79,8 @@ class GatewayProcess {
       for (const change of changes) {
         if (change.kind === 'stream') ownership.put(change.stream);
         else if (change.kind === 'streamDeleted') {
-          ownership.delete(change.stream.streamId);
-          this.#incarnations.serving?.forgetStream(change.stream.streamId);
+          const wasVisible = ownership.delete(change.stream.streamId);
+          if (wasVisible) this.#incarnations.serving?.forgetStream(change.stream);
         }
       }
       this.#followMesh(this.#incarnations.serving);

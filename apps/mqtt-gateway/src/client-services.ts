@@ -118,6 +118,7 @@ function connectFlow(parts: ProcessParts, serving: ServingParts, routes: FilterR
       tails,
       catchUp,
       shardsOf: (tenant, filter) => ownership.shardsOf(tenant, filter),
+      isVisible: (streamId) => ownership.streamOf(streamId) !== undefined,
       maxDepartures: parts.config.session.maxDepartures,
       skipped: ({ clientId }, { place, offset, departures }) => {
         counters.skippedMessages++;

@@ -276,8 +276,8 @@ export class Gateway {
     for (const change of changes) {
       if (change.kind === 'stream') this.#ownership.put(change.stream);
       else if (change.kind === 'streamDeleted') {
-        this.#ownership.delete(change.stream.streamId);
-        this.serving?.forgetStream(change.stream.streamId);
+        const wasVisible = this.#ownership.delete(change.stream.streamId);
+        if (wasVisible) this.serving?.forgetStream(change.stream);
       } else if (change.kind === 'node' || change.kind === 'nodeDeleted') {
         isMeshChanged ||= change.node.kind === ServiceKind.MQTT_GATEWAY;
       }

@@ -29,6 +29,11 @@ function routedStream(stream: StreamView): RoutedStream | undefined {
   };
 }
 
+/** Shards that a stream has, or will have once each has a leader. */
+export function shardCountOf({ shards, shardsAtCreation }: StreamView): number {
+  return Math.max(1, shards.length, shardsAtCreation);
+}
+
 /** A stream that owns topics. */
 interface OwnedStream extends VisibleStream {
   readonly tenant: string;
@@ -89,7 +94,7 @@ export class Ownership {
     if (routed === undefined) return false;
     const tenant = this.#tenant(stream.tenant);
     const known = this.#streams.get(stream.streamId);
-    const shardCount = Math.max(stream.shards.length, routed.shardsAtCreation);
+    const shardCount = shardCountOf(stream);
     if (known !== undefined && known.shardCount === shardCount && isSame(known.stream, routed)) return false;
     this.#streams.set(stream.streamId, {
       stream: routed,

@@ -3,7 +3,7 @@
 
 import { JournalClient, clusterDirectory } from '@robustmq/journal-client';
 import { REASON } from '@robustmq/mqtt-codec';
-import type { Registration } from '@robustmq/meta-client';
+import type { Registration, StreamView } from '@robustmq/meta-client';
 import { LastWords } from '@robustmq/mqtt-session';
 import { MAX_INFLATED_BATCH_BYTES } from '@robustmq/record-batch';
 import { ServiceKind } from '@robustmq/rpc';
@@ -20,6 +20,7 @@ import { Inflation } from './delivery/inflation.ts';
 import { TailDelivery } from './delivery/tail-delivery.ts';
 import type { TailHost } from './delivery/tail-host.ts';
 import { Mesh } from './mesh/mesh.ts';
+import { shardCountOf } from './ownership.ts';
 import type { ProcessParts } from './process-parts.ts';
 import { BlockedPublishes } from './publish/blocked-publishes.ts';
 import type { AppendToken } from './publish/append-token.ts';
@@ -256,9 +257,10 @@ export class Serving {
     });
   }
 
-  /** A stream is gone. */
-  forgetStream(streamId: number): void {
-    this.tails.forget(streamId);
+  /** A stream that MQTT could see is gone. */
+  forgetStream(stream: StreamView): void {
+    const { streamId } = stream;
+    this.tails.forget(streamId, shardCountOf(stream));
     this.epochEnds.forget(streamId);
   }
 

@@ -448,3 +448,75 @@ test('what is owed of a stream that was deleted meanwhile does not keep the wind
   await publishAll(['new']);
   await until(() => next.payloads().includes('new'), 'what is not of the stream arrives');
 });
+
+test('N7: what is owed of a stream that is deleted while it is read does not keep the window', async () => {
+  const orders = running.meta.addStream({ name: 'orders', mqttFilter: 'orders/#' });
+  await until(() => running.meta.acknowledgedEpoch === 2n, 'the new owner');
+  const terms = { ...durable, properties: { ...durable.properties, receiveMaximum: 1 } };
+  const device = client();
+  await device.connect('dev', terms);
+  await device.subscribe('#', 1);
+  await publishAll(['owed'], 'orders/1');
+  await device.take('publish');
+  await leave(device);
+  running.journal.holdReads = true;
+  const next = client();
+  await next.connect('dev', terms);
+  await until(() => running.journal.heldReads.length === 1, 'the read of what is owed');
+  await publishAll(['new']);
+  running.meta.deleteStream(orders.streamId);
+  await until(() => next.payloads().includes('new'), 'what is not of the stream arrives');
+});
+
+describe('N7, S3: a stream that was deleted keeps no session in doubt', () => {
+  let streamId: number;
+  const outbound = () => running.gateway.serving!.directory.get('default', 'dev')?.session?.outbound;
+
+  /** A session with a place in the stream, whose owner crashed. */
+  const crashed = async (): Promise<void> => {
+    ({ streamId } = running.meta.addStream({ name: 'orders', mqttFilter: 'orders/#', shards: 2 }));
+    await until(() => running.meta.acknowledgedEpoch === 2n, 'the new owner');
+    const device = client();
+    await device.connect('dev', durable);
+    await device.subscribe('#', 1);
+    await publishAll(['order'], 'orders/1');
+    acknowledge(device, await device.take('publish'));
+    await until(() => running.meta.calls.includes('commit dev'), 'its cursor');
+    await leave(device);
+    running.meta.sessions.get('dev')!.deliveryUncertain = true;
+    for (const shard of [0, 1]) running.journal.notLed.add(`${streamId}/${shard}`);
+  };
+
+  const deleted = async (gateway: Gateway): Promise<void> => {
+    running.meta.deleteStream(streamId);
+    await until(() => gateway.meta.view.ownershipEpoch === 3, 'the deletion');
+  };
+
+  test('one that comes back behind the deletion waits for none of its shards, and the next owner doubts nothing', async () => {
+    await crashed();
+    await deleted(running.gateway);
+    const device = client();
+    await device.connect('dev', durable);
+    await until(() => outbound()?.isUncertain === false, 'no doubt is left');
+    await leave(device);
+    expect(running.meta.sessions.get('dev')!.deliveryUncertain).toBe(false);
+    await publishAll(['offline']);
+    const next = client();
+    await next.connect('dev', durable);
+    await until(() => publishes(next).length === 1, 'its backlog');
+    expect(publishes(next)[0]!.dup).toBe(false);
+  });
+
+  test('one that waits for shards whose tails were never known hears of it', async () => {
+    await crashed();
+    // Its tails begin with what the leaders say, which is nothing.
+    const gateway = (other = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-2']));
+    await client(gateway).connect('dev', durable);
+    const waiting = () => gateway.serving!.directory.get('default', 'dev')?.session?.outbound;
+    await until(() => waiting()?.isResuming === false, 'it reads');
+    expect([waiting()!.isUncertain, waiting()!.isLive]).toEqual([true, false]);
+    await deleted(gateway);
+    await until(() => waiting()?.isUncertain === false, 'no doubt is left');
+    expect(waiting()!.cursors()).toEqual([]);
+  });
+});

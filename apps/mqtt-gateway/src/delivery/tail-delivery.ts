@@ -16,6 +16,7 @@ import { RecordTopics } from './record-topic.ts';
 import { ringBatch } from './ring-batch.ts';
 import type { LiveSession } from './session-ports.ts';
 import { ShardIntake } from './shard-intake.ts';
+import type { ShardPlace } from './shard-place.ts';
 import { ShardTail, shardKeyOf } from './shard-tail.ts';
 import type { TailCounters, TailHost, TailLimits } from './tail-host.ts';
 import type { VisibleStream } from './topic-route.ts';
@@ -91,16 +92,27 @@ export class TailDelivery {
     return intake;
   }
 
-  /** Forgets the shards of a deleted stream, and has sessions forget them. */
-  forget(streamId: number): void {
+  /**
+   * Forgets the shards of a deleted stream, and has sessions forget them: those as well whose tails are not known here, for
+   * a session may wait for them (N7).
+   */
+  forget(streamId: number, shardCount: number): void {
+    const gone = new Map<number, ShardPlace>();
+    for (let shard = 0; shard < shardCount; shard++) {
+      const key = shardKeyOf(streamId, shard);
+      gone.set(key, { streamId, shard, key, leaderEpoch: -1, nextOffset: 0, deliveredBelow: 0 });
+    }
     for (const [key, intake] of this.#intakes) {
       const { tail } = intake;
       if (tail.streamId !== streamId) continue;
       this.#intakes.delete(key);
       intake.close();
       tail.restartAt(Number.MAX_SAFE_INTEGER);
-      eachInTurns(this.#host.sessions(), this.#host, (session) => session.shardGone(tail));
+      gone.set(key, tail);
     }
+    eachInTurns(this.#host.sessions(), this.#host, (session) => {
+      for (const place of gone.values()) session.shardGone(place);
+    });
   }
 
   /** A section of the tail. Its bytes are taken when this returns, or are held until they are. */

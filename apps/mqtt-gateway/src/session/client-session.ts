@@ -215,6 +215,8 @@ export class ClientSession implements LaggingSession, LiveSession {
     this.#servedBy.delete(tail.key);
     this.#unsure.delete(tail.key);
     this.outbound.forget(tail.key);
+    // What was owed there held a part of the window.
+    this.drained();
   }
 
   /** It comes back with these rows. */

@@ -25,6 +25,8 @@ export interface ResumePorts extends Turns {
   readonly maxDepartures: number;
   /** Every shard that can hold a record whose topic the filter matches (rule X3). */
   shardsOf(tenant: string, filter: string): Iterable<{ readonly streamId: number; readonly shard: number }>;
+  /** False for a stream that is gone. */
+  isVisible(streamId: number): boolean;
   /** Told of each such message, once. */
   skipped(session: SessionIdentity, message: PlacedMessage<ShardPlace>): void;
 }
@@ -162,7 +164,10 @@ export class Resumption {
     const stored = session.stored;
     const isUncertain = stored.doubtful;
     const starts = isUncertain ? [...this.#starts(), ...this.#younger.values()] : [];
-    const awaited = standIns(stored, (key) => known.has(key), starts);
+    const awaited = standIns(stored, (key) => known.has(key), starts).map((stood) => ({
+      ...stood,
+      isGone: !this.#ports.isVisible(stood.place.streamId),
+    }));
     const stoodIn = new Map(awaited.map(({ place }) => [place.key, place]));
     const inFlight = inFlightOf(stored, (key) => known.get(key) ?? stoodIn.get(key));
     const skipped = inFlight.filter((message) => this.#isSkipped(message));

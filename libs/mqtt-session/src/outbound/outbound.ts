@@ -29,6 +29,8 @@ export interface AwaitedPlace<P> {
   readonly place: P;
   /** See {@link ResumedPlace}. */
   readonly committed: number | null;
+  /** Its log is gone, as far as is known here: nobody will ever speak of it, and nothing waits for that (N7). */
+  readonly isGone?: boolean;
 }
 
 /** What the last connections of a session left. */
@@ -96,7 +98,10 @@ export class Outbound<P extends Place> {
   /** Its places are known: reads on from each. */
   resumed({ places, inFlight, isUncertain, awaited }: Resumption<P>): void {
     this.#reading.resumed();
-    for (const place of awaited) this.awaitPlace(place);
+    for (const each of awaited) {
+      if (each.isGone === true) this.#knows(each.place, each.committed);
+      else this.awaitPlace(each);
+    }
     this.#wasUncertain = isUncertain;
     if (inFlight.length > 0) this.#handover = new Handover(this.window, inFlight);
     this.#departures.restored(inFlight);

@@ -194,6 +194,23 @@ test('a log that is gone leaves nothing behind: no lag, no cursor, no place in t
   expect(outbound.isLive).toBe(true);
 });
 
+test('N7, S3: a log that is gone when the session comes is not waited for, and its row is kept', () => {
+  const outbound = session();
+  const place = tailAt(5);
+  outbound.resume();
+  outbound.resumed({
+    places: [],
+    inFlight: [],
+    isUncertain: true,
+    awaited: [{ place, committed: 5, isGone: true }],
+  });
+  expect([outbound.isLive, outbound.isUncertain, outbound.hasMoved]).toEqual([true, false, false]);
+  expect(outbound.cursors()).toEqual([{ place, offset: 5 }]);
+  // It was a view that is behind: what was doubtful there is so again.
+  outbound.begin({ place: tailAt(8), from: 5, ringFrom: 8, committed: 5 });
+  expect(outbound.isUncertain).toBe(true);
+});
+
 test('N6: a shard whose tail is not known is owed by place, and its cursor moves with what is acknowledged', () => {
   const outbound = session();
   const place = tailAt(5);
