@@ -74,14 +74,16 @@ export class TailDelivery {
   }
 
   /** Makes the tail of a shard known, from the answer to a change of filters. */
-  startTail(streamId: number, shard: number, leaderEpoch: number, offset: number): ShardTail {
-    return this.#intakeOf(streamId, shard, leaderEpoch, offset).tail;
+  startTail(streamId: number, shard: number, leaderEpoch: number, offset: number): void {
+    this.#intakeOf(streamId, shard, leaderEpoch, offset);
   }
 
-  #intakeOf(streamId: number, shard: number, leaderEpoch: number, offset: number): Intake {
+  /** Undefined for a stream that MQTT can't see: what is said late of a deleted one begins no tail that nobody would forget. */
+  #intakeOf(streamId: number, shard: number, leaderEpoch: number, offset: number): Intake | undefined {
     const key = shardKeyOf(streamId, shard);
     let intake = this.#intakes.get(key);
     if (intake === undefined) {
+      if (this.#host.streamOf(streamId) === undefined) return undefined;
       intake = new ShardIntake(new ShardTail(streamId, shard, leaderEpoch, offset));
       this.#intakes.set(key, intake);
       // Nothing of it is delivered before every session has found its place.
@@ -103,22 +105,34 @@ export class TailDelivery {
       gone.set(key, { streamId, shard, key, leaderEpoch: -1, nextOffset: 0, deliveredBelow: 0 });
     }
     for (const [key, intake] of this.#intakes) {
-      const { tail } = intake;
-      if (tail.streamId !== streamId) continue;
+      if (intake.tail.streamId !== streamId) continue;
       this.#intakes.delete(key);
-      intake.close();
-      tail.restartAt(Number.MAX_SAFE_INTEGER);
-      gone.set(key, tail);
+      this.#end(intake);
+      gone.set(key, intake.tail);
     }
     eachInTurns(this.#host.sessions(), this.#host, (session) => {
       for (const place of gone.values()) session.shardGone(place);
     });
   }
 
+  /** Nobody gets anything of the shard any more: who was told that it is gone would keep a place there. */
+  #end(intake: Intake): void {
+    const { tail, delivery } = intake;
+    intake.close();
+    intake.jump = null;
+    if (delivery !== null) {
+      delivery.abandon();
+      this.#endDelivery(intake);
+    }
+    tail.restartAt(Number.MAX_SAFE_INTEGER);
+    if (tail.isAwaited) this.#moved(tail);
+  }
+
   /** A section of the tail. Its bytes are taken when this returns, or are held until they are. */
   receive(section: TailBatches): void {
     const { streamId, shard, leaderEpoch, fromOffset } = section;
     const intake = this.#intakeOf(streamId, shard, leaderEpoch, fromOffset);
+    if (intake === undefined) return;
     if (section.nextOffset > intake.tail.arrivedTo) intake.tail.arrivedTo = section.nextOffset;
     this.#beginTurn();
     if (!intake.isBusy && !this.#budget.isSpent) {
