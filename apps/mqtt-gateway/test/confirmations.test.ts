@@ -23,6 +23,8 @@ class Session implements DoubtfulSession {
   readonly tenant: string;
   readonly #unknown: Set<number>;
   readonly heard: number[] = [];
+  /** When it was told that some leader had not spoken. */
+  readonly lateAtMs: number[] = [];
   isOver = false;
 
   constructor(tenant: string, shards: readonly number[]) {
@@ -36,6 +38,14 @@ class Session implements DoubtfulSession {
 
   confirmed(key: number, highWatermark: number): void {
     if (this.#unknown.delete(key)) this.heard.push(highWatermark);
+  }
+
+  unanswered(): void {
+    this.lateAtMs.push(clock.monotonicMs());
+  }
+
+  doubts(shard: number): void {
+    this.#unknown.add(shardKeyOf(1, shard));
   }
 }
 
@@ -135,4 +145,96 @@ test('who comes while the next question waits is asked for at once; who waits al
   questions[1]!.answer(marksAt(4));
   await clock.advance(10_000);
   expect([first.heard, next.heard, questions.length, clock.pending]).toEqual([[4], [4], 2, 0]);
+});
+
+describe('N7: what waits for an answer has a deadline', () => {
+  const DEADLINE_MS = 10_000;
+  let fromMs: number;
+
+  beforeEach(() => {
+    fromMs = clock.monotonicMs();
+  });
+
+  /** Answers every question until the clock has moved so far. */
+  const answering = async (answer: () => FilterAnswer, durationMs: number): Promise<void> => {
+    const endMs = clock.monotonicMs() + durationMs;
+    while (clock.monotonicMs() < endMs) {
+      await clock.advance(50);
+      for (const question of questions.splice(0)) question.answer(answer());
+    }
+  };
+
+  test('each session has its own, whoever else waits', async () => {
+    const first = new Session('t', [0]);
+    const second = new Session('t', [1]);
+    confirmations.want(first);
+    await answering(() => marksAt(), 4_000);
+    confirmations.want(second);
+    // That another of its shards is asked for does not put it off.
+    confirmations.want(first);
+    await answering(() => marksAt(), 30_000);
+    expect(first.lateAtMs).toEqual([fromMs + DEADLINE_MS]);
+    expect(second.lateAtMs).toEqual([fromMs + 4_000 + DEADLINE_MS]);
+  });
+
+  test('also when no answer comes at all', async () => {
+    const session = new Session('t', [0]);
+    confirmations.want(session);
+    await clock.advance(2 * DEADLINE_MS);
+    expect([session.lateAtMs, clock.pending]).toEqual([[fromMs + DEADLINE_MS], 0]);
+  });
+
+  test('behind it the leader is asked on, and what it says is heard', async () => {
+    const session = new Session('t', [0]);
+    confirmations.want(session);
+    await answering(() => marksAt(), DEADLINE_MS + 5_000);
+    expect(session.heard).toEqual([]);
+    await answering(() => marksAt(7), 2_000);
+    expect([session.heard, session.lateAtMs.length, clock.pending]).toEqual([[7], 1, 0]);
+  });
+
+  test('who has its answer, or is over, hears nothing of it, and no timer is left', async () => {
+    const answered = new Session('t', [0]);
+    const over = new Session('t', [1]);
+    confirmations.want(answered);
+    confirmations.want(over);
+    await answering(() => marksAt(3), 1_000);
+    over.isOver = true;
+    await answering(() => marksAt(3), 2_000);
+    expect(clock.pending).toBe(0);
+    await clock.advance(2 * DEADLINE_MS);
+    expect([answered.lateAtMs, over.lateAtMs]).toEqual([[], []]);
+  });
+
+  test('one that has waited in vain has another with its next question', async () => {
+    const session = new Session('t', [0]);
+    confirmations.want(session);
+    await answering(() => marksAt(), 12_000);
+    session.doubts(1);
+    confirmations.want(session);
+    await answering(() => marksAt(), 30_000);
+    expect(session.lateAtMs).toEqual([fromMs + DEADLINE_MS, fromMs + 12_000 + DEADLINE_MS]);
+  });
+
+  test('N8: a hundred thousand are told in turns', async () => {
+    let looks = 0;
+    const working = { monotonicMs: () => clock.monotonicMs() + looks / 1_000 };
+    confirmations = new Confirmations({ marksFor: () => undefined }, { clock: working, timers: clock });
+    const count = 100_000;
+    const session = {
+      tenant: 't',
+      isUnconfirmed: true,
+      confirmed: () => undefined,
+      unanswered: () => void looks++,
+    };
+    for (let index = 0; index < count; index++) confirmations.want({ ...session });
+    let longest = 0;
+    while (clock.pending > 0) {
+      const before = looks;
+      await clock.step();
+      longest = Math.max(longest, looks - before);
+    }
+    expect(looks).toBe(count);
+    expect(longest / 1_000).toBeLessThanOrEqual(5);
+  });
 });

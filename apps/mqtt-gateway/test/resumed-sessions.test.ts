@@ -200,6 +200,36 @@ test('4.3.1: after a crash of its owner QoS 0 copies do not come again from the 
   expect(running.gateway.serving!.deliveryCounters.droppedUncertain).toBe(1);
 });
 
+test('N7, 4.3.1: QoS 0 that waits to hear how far its shard is goes no more once nobody has said, and QoS 1 behind it with DUP', async () => {
+  running.meta.addStream({ name: 'd/1', mqttFilter: 'd/1' });
+  await until(() => running.meta.acknowledgedEpoch === 2n);
+  await publishAll(['first']);
+  const first = client();
+  await first.connect('dev', durable);
+  await first.subscribe('d/#', 1);
+  await leave(first);
+  running.meta.sessions.get('dev')!.deliveryUncertain = true;
+  running.journal.hasNoMarks = true;
+  const second = client();
+  await second.connect('dev', durable);
+  const session = running.gateway.serving!.directory.get('default', 'dev')!.session!;
+  await until(() => session.isUnconfirmed, 'it asks');
+  second.publish('d/1', 'maybe', 0);
+  await until(() => !session.outbound.isLive, 'it is held');
+  await publishAll(['behind']);
+  expect(second.payloads()).toEqual([]);
+  session.unanswered();
+  await until(() => second.payloads().length === 1, 'what is durable arrives');
+  expect(publishes(second)[0]).toMatchObject({ dup: true });
+  expect(second.payloads()).toEqual(['behind']);
+  expect(running.gateway.serving!.deliveryCounters.droppedUncertain).toBe(1);
+  // The leader is asked on.
+  running.journal.hasNoMarks = false;
+  await until(() => !session.isUnconfirmed, 'it has spoken');
+  second.publish('d/1', 'new', 0);
+  await until(() => second.payloads().length === 2, 'what came since is new');
+});
+
 test('S6: QoS 0 right behind CONNACK with Session Present is not lost', async () => {
   const first = client();
   await first.connect('dev', durable);

@@ -73,6 +73,8 @@ export class ScriptedJournal {
   holdAppends = false;
   /** Filter changes are not answered. */
   ignoreFilters = false;
+  /** Questions how far shards are are answered without any. */
+  hasNoMarks = false;
   /** Shards of the cluster, all of which it leads. */
   leads: () => Iterable<{ readonly streamId: number; readonly shard: number }> = () => [
     { streamId: 1, shard: 0 },
@@ -316,7 +318,7 @@ export class ScriptedJournal {
       (each) => !this.notLed.has(`${each.streamId}/${each.shard}`),
     );
     const onlyMarks = frame.marksFor.length > 0;
-    const marks = led.map(({ streamId, shard, nextOffset }) =>
+    const marks = (this.hasNoMarks ? [] : led).map(({ streamId, shard, nextOffset }) =>
       create(ShardMarksSchema, { streamId, shard, leaderEpoch: 1, highWatermark: BigInt(nextOffset) }),
     );
     const activeFrom = led.map(({ streamId, shard, nextOffset }) =>

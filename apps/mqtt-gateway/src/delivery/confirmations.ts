@@ -19,16 +19,22 @@ export interface DoubtfulSession {
   /** False as well once its connection is over. */
   readonly isUnconfirmed: boolean;
   confirmed(key: number, highWatermark: number): void;
+  /** Some leader has not spoken in time: nothing waits for that any more. It is told nevertheless when one does. */
+  unanswered(): void;
 }
 
 /**
  * One question at a time, for all sessions that wait by then; the next one at once when others come, else later and later,
- * until the leader of each shard has answered.
+ * until the leader of each shard has answered. What waits for that has a deadline (N7).
  */
 export class Confirmations {
   readonly #port: MarksPort;
   readonly #turns: Turns;
   readonly #waiting = new Set<DoubtfulSession>();
+  /** Until when those that still wait with a deadline do so, the next one first. */
+  readonly #deadlines = new Map<DoubtfulSession, number>();
+  /** Ends the wait for the first of them; null when there is none. */
+  #endWatch: Cancel | null = null;
   readonly #random: () => number;
   #isAsking = false;
   /** Questions in a row that left somebody waiting, without others who came. */
@@ -46,12 +52,48 @@ export class Confirmations {
   want(session: DoubtfulSession): void {
     const isNew = !this.#waiting.has(session);
     this.#waiting.add(session);
+    this.#limit(session);
     if (this.#isAsking && (this.#endWait === null || !isNew)) return;
     this.#endWait?.();
     this.#endWait = null;
     this.#isAsking = true;
     this.#attempts = 0;
     this.#turns.timers.soon(() => this.#ask());
+  }
+
+  /** One that has waited in vain before comes with another question. */
+  #limit(session: DoubtfulSession): void {
+    if (this.#deadlines.has(session)) return;
+    this.#deadlines.set(session, this.#turns.clock.monotonicMs() + DEADLINE_MS);
+    if (this.#deadlines.size === 1) this.#watch();
+  }
+
+  #watch(): void {
+    this.#endWatch?.();
+    this.#endWatch = null;
+    const [deadlineMs] = this.#deadlines.values();
+    if (deadlineMs === undefined) return;
+    const { clock, timers } = this.#turns;
+    this.#endWatch = timers.after(Math.max(0, deadlineMs - clock.monotonicMs()), () => this.#expire());
+  }
+
+  /** As many as have come back after a crash may be late at once (N8). */
+  #expire(): void {
+    this.#endWatch = null;
+    eachInTurns(
+      this.#late(this.#turns.clock.monotonicMs()),
+      this.#turns,
+      (session) => session.unanswered(),
+      () => this.#watch(),
+    );
+  }
+
+  *#late(nowMs: number): Generator<DoubtfulSession> {
+    for (const [session, deadlineMs] of this.#deadlines) {
+      if (deadlineMs > nowMs) return;
+      this.#deadlines.delete(session);
+      if (this.#isWaiting(session)) yield session;
+    }
   }
 
   #ask(): void {
@@ -91,8 +133,10 @@ export class Confirmations {
   }
 
   #isWaiting(session: DoubtfulSession): boolean {
-    if (!session.isUnconfirmed) this.#waiting.delete(session);
-    return session.isUnconfirmed;
+    if (session.isUnconfirmed) return true;
+    this.#waiting.delete(session);
+    if (this.#deadlines.delete(session) && this.#deadlines.size === 0) this.#watch();
+    return false;
   }
 
   #tell(session: DoubtfulSession, marks: FilterAnswer['marks']): void {
@@ -104,3 +148,5 @@ export class Confirmations {
 
 /** A shard may be without a leader for long (N7). */
 const BACKOFF = { baseDelayMs: 100, maxDelayMs: 1_000 };
+/** A journal that fails over has a leader again well within it. */
+const DEADLINE_MS = 10_000;

@@ -314,6 +314,11 @@ export class ClientSession implements LaggingSession, LiveSession {
     if (this.outbound.confirmed(key, highWatermark)) this.drained();
   }
 
+  /** See {@link Outbound.unanswered}. */
+  unanswered(): void {
+    if (this.outbound.unanswered()) this.drained();
+  }
+
   #beginAgain(tail: ShardPlace, ringFrom: number): void {
     this.guard(() => {
       if (this.output === null || !this.outbound.awaits(tail.key)) return;

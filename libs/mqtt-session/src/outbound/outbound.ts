@@ -48,6 +48,8 @@ interface MaybeSent<P> {
   readonly below: number;
   /** Where this gateway was. */
   readonly from: number;
+  /** It was not known in time: nothing waits for it any more (N7). */
+  readonly isLate?: boolean;
 }
 
 /** The sending half of one session on one connection. */
@@ -166,6 +168,20 @@ export class Outbound<P extends Place> {
     return true;
   }
 
+  /**
+   * No leader has spoken in time (N7): what is in question goes on as what may have been sent, until one does. False:
+   * nothing was in question.
+   */
+  unanswered(): boolean {
+    let isAny = false;
+    for (const [key, sent] of this.#maybeSent ?? []) {
+      if (sent.below !== Infinity || sent.isLate === true) continue;
+      this.#maybeSent!.set(key, { ...sent, isLate: true });
+      isAny = true;
+    }
+    return isAny;
+  }
+
   /** Whether the message at this place of the tail is the session's to take now. */
   isLiveAt(key: number, offset: number): boolean {
     return this.#reading.isLiveAt(key, offset);
@@ -250,7 +266,7 @@ export class Outbound<P extends Place> {
   /** Whether it is about to be known if an owner elsewhere has sent it: it came behind where this gateway was. */
   isInQuestion(place: P, offset: number): boolean {
     const sent = this.#maybeSent?.get(place.key);
-    return sent?.below === Infinity && offset >= sent.from;
+    return sent?.below === Infinity && sent.isLate !== true && offset >= sent.from;
   }
 
   /** The client acknowledged a message: its place may be past now. */

@@ -153,6 +153,29 @@ test('S3: where this tail may be behind what an owner elsewhere has sent, nothin
   ]);
 });
 
+test('N7: nothing is in question any more once no leader has spoken in time, and all of it may have been sent', () => {
+  const outbound = session();
+  const tail = tailAt(9);
+  outbound.resume();
+  outbound.resumed({ places: [], inFlight: [], isUncertain: true, awaited: [] });
+  expect(outbound.unanswered()).toBe(false);
+  const place = { place: tail, from: 9, ringFrom: 9, committed: 9, mayBeBehind: true };
+  outbound.begin(place);
+  expect([outbound.unanswered(), outbound.unanswered()]).toEqual([true, false]);
+  expect([outbound.isInQuestion(tail, 9), outbound.mayHaveSent(tail, 9)]).toEqual([false, true]);
+  outbound.admit(tail, 9);
+  expect(outbound.isRedelivery).toBe(true);
+  // It is asked on, and the next owner doubts it as well.
+  expect([outbound.isUnconfirmed, outbound.isUncertain]).toEqual([true, true]);
+  // Another shard is another question.
+  const other = tailAt(4, 2);
+  outbound.begin({ ...place, place: other, from: 4, ringFrom: 4, committed: 4 });
+  expect([outbound.isInQuestion(other, 4), outbound.isInQuestion(tail, 9)]).toEqual([true, false]);
+  expect(outbound.confirmed(tail.key, 12)).toBe(true);
+  expect([outbound.mayHaveSent(tail, 11), outbound.mayHaveSent(tail, 12)]).toEqual([true, false]);
+  expect(outbound.unanswered()).toBe(true);
+});
+
 test('S3: a tail that is ahead of what its leader said is believed', () => {
   const outbound = session();
   const tail = tailAt(9);
