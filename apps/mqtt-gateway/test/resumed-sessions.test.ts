@@ -230,6 +230,58 @@ test('N7, 4.3.1: QoS 0 that waits to hear how far its shard is goes no more once
   await until(() => second.payloads().length === 2, 'what came since is new');
 });
 
+describe('S3: of a session in doubt', () => {
+  let device: RawClient;
+
+  /** It comes back with `d/#` behind a crash, and no leader says how far its shard is. */
+  beforeEach(async () => {
+    await publishAll(['first']);
+    const first = client();
+    await first.connect('dev', durable);
+    await first.subscribe('d/#', 1);
+    await leave(first);
+    running.meta.sessions.get('dev')!.deliveryUncertain = true;
+    running.journal.hasNoMarks = true;
+    device = client();
+    await device.connect('dev', durable);
+    const session = running.gateway.serving!.directory.get('default', 'dev')!.session!;
+    await until(() => session.isUnconfirmed, 'it asks');
+  });
+
+  const dups = (): Record<string, boolean> =>
+    Object.fromEntries(publishes(device).map(({ payload, dup }) => [payload.toString(), dup]));
+
+  test('[MQTT-3.3.1-1]: what it subscribes to on this connection was not sent before', async () => {
+    await device.subscribe('n/1', 1);
+    await publishAll(['new'], 'n/1');
+    await until(() => device.payloads().length === 1);
+    await publishAll(['maybe']);
+    await until(() => device.payloads().length === 2);
+    expect(dups()).toEqual({ new: false, maybe: true });
+  });
+
+  test('4.3.1: QoS 0 of such a subscription is neither held nor dropped', async () => {
+    running.meta.addStream({ name: 'n/1', mqttFilter: 'n/1' });
+    await until(() => running.meta.acknowledgedEpoch === 2n);
+    await device.subscribe('n/1', 0);
+    device.publish('n/1', 'new', 0);
+    await until(() => device.payloads().length === 1);
+    expect(running.gateway.serving!.deliveryCounters.droppedUncertain).toBe(0);
+  });
+
+  test('a subscription that takes the place of one it had before is no other', async () => {
+    await device.subscribe('+/1', 1);
+    device.send({ cmd: 'unsubscribe', messageId: 5, unsubscriptions: ['d/#'] });
+    await device.take('unsuback');
+    await publishAll(['maybe']);
+    await until(() => device.payloads().length === 1);
+    await device.subscribe('d/1', 1);
+    await publishAll(['maybe as well']);
+    await until(() => device.payloads().length === 2);
+    expect(dups()).toEqual({ maybe: true, 'maybe as well': true });
+  });
+});
+
 test('S6: QoS 0 right behind CONNACK with Session Present is not lost', async () => {
   const first = client();
   await first.connect('dev', durable);

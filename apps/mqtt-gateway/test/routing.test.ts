@@ -25,6 +25,7 @@ class FakeSession implements ReceivingSession {
   readonly aliases: OutboundTopicAliases | null;
   window = Number.POSITIVE_INFINITY;
   readonly admitted: number[] = [];
+  readonly inherited: boolean[] = [];
   readonly written: Buffer[] = [];
   readonly output: SocketOutput;
 
@@ -67,9 +68,10 @@ class FakeSession implements ReceivingSession {
     return offset >= this.inQuestionFrom;
   }
 
-  admit(_tail: unknown, offset: number): number {
+  admit(_tail: unknown, offset: number, isInherited: boolean): number {
     if (this.window === 0) return 0;
     this.window--;
+    this.inherited.push(isInherited);
     this.admitted.push(offset);
     return this.admitted.length;
   }
@@ -106,6 +108,13 @@ const subscription = (session: ReceivingSession, filter: string, qos = 1): Subsc
     retainHandling: 0,
     subscriptionIdentifier: 0,
   });
+  return made;
+};
+
+/** One that the session had before its present connection. */
+const inherited = (session: ReceivingSession, filter: string, qos = 1): Subscription => {
+  const made = subscription(session, filter, qos);
+  made.isInherited = true;
   return made;
 };
 
@@ -265,7 +274,7 @@ describe('Deliverer', () => {
     const routes = new TopicRoutes(16, () => stream);
     const session = new FakeSession(1, flusher);
     session.maybeSentBelow = 2;
-    routes.add(subscription(session, 't', 0));
+    routes.add(inherited(session, 't', 0));
     const counters = newDeliveryCounters();
     const deliverer = new Deliverer(1 << 20, counters);
     const tail = new ShardTail(1, 0, 1, 0);
@@ -285,7 +294,7 @@ describe('Deliverer', () => {
     const session = new FakeSession(1, flusher);
     session.maybeSentBelow = Infinity;
     session.inQuestionFrom = 1;
-    routes.add(subscription(session, 't', 0));
+    routes.add(inherited(session, 't', 0));
     const counters = newDeliveryCounters();
     const deliverer = new Deliverer(1 << 20, counters);
     const tail = new ShardTail(1, 0, 1, 0);
@@ -296,6 +305,47 @@ describe('Deliverer', () => {
     flusher.flush();
     expect([session.packets(), counters.droppedUncertain]).toEqual([[], 1]);
     expect(session.lag?.get(tail.key)?.nextOffset).toBe(1);
+  });
+
+  test('S3, [MQTT-3.3.1-1]: what only a subscription of this connection matches no owner before has sent', () => {
+    const flusher = newFlusher();
+    const routes = new TopicRoutes(16, () => stream);
+    const session = new FakeSession(1, flusher);
+    session.maybeSentBelow = Infinity;
+    session.inQuestionFrom = 0;
+    const old = inherited(session, 'a/#', 0);
+    const made = subscription(session, '+/t', 0);
+    old.noLocal = true;
+    for (const each of [old, made]) routes.add(each);
+    const counters = newDeliveryCounters();
+    const deliverer = new Deliverer(1 << 20, counters);
+    const tail = new ShardTail(1, 0, 1, 0);
+    const deliver = (topic: string, payload: string, originId = 0): void => {
+      const one = message(topic, payload, 1);
+      one.originId = originId;
+      deliverer.begin(one, 0);
+      deliverer.deliver(routes.get(topic), tail, 0);
+    };
+    deliver('b/t', 'new 0');
+    // The session's own message: of the two that match only the new one wants it.
+    deliver('a/t', 'own 0', 1);
+    made.qos = 1;
+    deliver('b/t', 'new 1');
+    deliver('a/t', 'own 1', 1);
+    deliver('a/t', 'both 1');
+    flusher.flush();
+    expect(session.packets().map(({ payload }) => payload.toString())).toEqual([
+      'new 0',
+      'own 0',
+      'new 1',
+      'own 1',
+      'both 1',
+    ]);
+    expect(session.inherited).toEqual([false, false, true]);
+    expect([session.lag, counters.droppedUncertain]).toEqual([null, 0]);
+    made.qos = 0;
+    deliver('a/t', 'both 0');
+    expect(session.lag?.get(tail.key)?.nextOffset).toBe(0);
   });
 
   test('QoS 0 copies of each shape are shared and right for each version', () => {

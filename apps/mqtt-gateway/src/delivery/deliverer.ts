@@ -141,7 +141,7 @@ export class Deliverer {
     if (tail !== null) session.touch(tail);
     const retain = message.retain && receiver.retainAsPublished;
     if (tail === null || message.qos === 0 || receiver.qos === 0) {
-      if (tail !== null && session.mayHaveSent(tail, offset)) {
+      if (tail !== null && receiver.isInherited && session.mayHaveSent(tail, offset)) {
         if (session.isInQuestion(tail, offset)) return false;
         this.#counters.droppedUncertain++;
         return true;
@@ -149,34 +149,30 @@ export class Deliverer {
       this.#sendQos0(session, receiver.subscriptionIdentifiers, retain);
       return true;
     }
-    return this.#sendQos1(session, receiver.subscriptionIdentifiers, retain, tail, offset);
+    return this.#sendQos1(receiver, retain, tail, offset);
   }
 
-  #sendQos1(
-    session: ReceivingSession,
-    identifiers: readonly number[] | null,
-    retain: boolean,
-    tail: ShardPlace,
-    offset: number,
-  ): boolean {
+  #sendQos1(receiver: Receiver, retain: boolean, tail: ShardPlace, offset: number): boolean {
+    const { session, subscriptionIdentifiers: identifiers } = receiver;
     const { aliases } = session;
     if (aliases === null) {
       const sizeBytes = this.#packet.shape(session.isVersion5, 1, retain, identifiers);
-      return this.#sendShapedQos1(session, sizeBytes, tail, offset);
+      return this.#sendShapedQos1(receiver, sizeBytes, tail, offset);
     }
     const sizeBytes = this.#packet.shapeWithAlias(session, aliases, 1, retain, identifiers);
-    const isDealtWith = this.#sendShapedQos1(session, sizeBytes, tail, offset);
+    const isDealtWith = this.#sendShapedQos1(receiver, sizeBytes, tail, offset);
     this.#packet.forgetAlias();
     return isDealtWith;
   }
 
-  #sendShapedQos1(session: ReceivingSession, sizeBytes: number, tail: ShardPlace, offset: number): boolean {
+  #sendShapedQos1(receiver: Receiver, sizeBytes: number, tail: ShardPlace, offset: number): boolean {
+    const { session, isInherited } = receiver;
     if (sizeBytes > session.maximumPacketBytes) {
       this.#counters.droppedTooLarge++;
       if (this.#debug.isOn) this.#debug.copy(session, this.#packet.publish.topic, 'too large');
       return true;
     }
-    const packetId = session.admit(tail, offset);
+    const packetId = session.admit(tail, offset, isInherited);
     if (packetId === WINDOW_FULL) return false;
     this.#writeQos1(session, packetId, sizeBytes);
     return true;

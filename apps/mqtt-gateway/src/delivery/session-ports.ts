@@ -29,8 +29,11 @@ export interface ReceivingSession {
   mayHaveSent(place: ShardPlace, offset: number): boolean;
   /** Whether that is about to be known: until then it waits. */
   isInQuestion(place: ShardPlace, offset: number): boolean;
-  /** Takes the message at this place into the window: its packet identifier, or `WINDOW_FULL`. */
-  admit(place: ShardPlace, offset: number): number;
+  /**
+   * Takes the message at this place into the window: its packet identifier, or `WINDOW_FULL`. See
+   * {@link Receiver.isInherited}.
+   */
+  admit(place: ShardPlace, offset: number, isInherited: boolean): number;
   /** The session goes on reading this shard at `offset` when it can take messages again. */
   fallBehind(place: ShardPlace, offset: number): void;
 }

@@ -23,6 +23,8 @@ export interface Receiver {
   noLocal: boolean;
   retainAsPublished: boolean;
   subscriptionIdentifiers: readonly number[] | null;
+  /** Whether an earlier owner of the session may have sent what it matches (S3). */
+  isInherited: boolean;
   /** By shard key; null once every start lies behind. */
   starts: StartVector | null;
   /** The subscriptions that match, when they are more than one. */
@@ -41,6 +43,7 @@ export class Subscription implements Receiver {
   retainHandling = 0;
   subscriptionIdentifier = 0;
   subscriptionIdentifiers: readonly number[] | null = null;
+  isInherited = false;
   starts: Map<number, StartOffset> | null = null;
   readonly parts = null;
   /** Start vector of one that this connection made and a row in meta holds. */
@@ -100,6 +103,7 @@ export class OverlappingReceiver implements Receiver {
   noLocal = false;
   retainAsPublished = false;
   subscriptionIdentifiers: readonly number[] | null = null;
+  isInherited = false;
   starts = null;
 
   constructor(session: ReceivingSession) {
@@ -114,11 +118,13 @@ export class OverlappingReceiver implements Receiver {
     let qos = -1;
     let identifiers: number[] | null = null;
     this.retainAsPublished = false;
+    this.isInherited = false;
     for (const part of this.parts) {
       if (part.noLocal && originId === part.session.originId) continue;
       if (part.starts !== null && offset < startOf(part.starts, shardKey)) continue;
       qos = Math.max(qos, part.qos);
       if (part.retainAsPublished) this.retainAsPublished = true;
+      if (part.isInherited) this.isInherited = true;
       if (part.subscriptionIdentifier > 0) (identifiers ??= []).push(part.subscriptionIdentifier);
     }
     this.qos = qos;

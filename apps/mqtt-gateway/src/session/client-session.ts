@@ -77,6 +77,8 @@ export class ClientSession implements LaggingSession, LiveSession {
   /** Null before CONNACK and after the end. */
   output: SocketOutput | null = null;
   readonly expiryIntervalS: number;
+  /** Whether {@link Subscription.isInherited} holds as well for subscriptions that are made on this connection. */
+  inheritsAll = false;
   /** Where the last owner left it. */
   stored = NOTHING_STORED;
   /** How far its rows reach; shards leave when they are known to lie within their epochs. */
@@ -127,6 +129,13 @@ export class ClientSession implements LaggingSession, LiveSession {
     return this.output === null || this.output.waitingBytes > this.#surroundings.slowOutputBytes;
   }
 
+  /** A subscription is gone: what an earlier owner sent for its sake others may match that were made since (S3). */
+  unsubscribed({ isInherited }: Subscription): void {
+    if (!isInherited || this.inheritsAll) return;
+    this.inheritsAll = true;
+    for (const subscription of this.subscriptions.values()) subscription.isInherited = true;
+  }
+
   filters(): readonly string[] {
     return [...this.subscriptions.keys()];
   }
@@ -162,8 +171,8 @@ export class ClientSession implements LaggingSession, LiveSession {
     return this.#isCongested ? 0 : this.outbound.roomIn(place);
   }
 
-  admit(place: ShardPlace, offset: number): number {
-    return this.#isCongested ? WINDOW_FULL : this.outbound.admit(place, offset);
+  admit(place: ShardPlace, offset: number, isInherited: boolean): number {
+    return this.#isCongested ? WINDOW_FULL : this.outbound.admit(place, offset, isInherited);
   }
 
   owedPlaces(): readonly ShardPlace[] {

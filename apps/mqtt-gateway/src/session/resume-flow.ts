@@ -89,6 +89,7 @@ export class Resumption {
       const subscription = new Subscription(this.#session, row.filter);
       subscription.setOptions(row);
       subscription.createdAtRevision = row.createdAtRevision;
+      subscription.isInherited = true;
       subscription.vector = row.start;
       subscription.starts = starts;
       this.#subscribe(subscription);

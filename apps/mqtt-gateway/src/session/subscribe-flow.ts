@@ -118,6 +118,7 @@ export class SubscribeFlow {
     const subscription = new Subscription(session, filter);
     subscription.setOptions(entry);
     subscription.createdAtRevision = this.#ports.revision();
+    subscription.isInherited = session.inheritsAll;
     pending.made.add(subscription);
     session.subscriptions.set(filter, subscription);
     routes.addMeshFilter(tenant, filter);
@@ -249,6 +250,7 @@ export class SubscribeFlow {
         continue;
       }
       this.#undo(session, subscription);
+      session.unsubscribed(subscription);
       removed.push(entry.filter);
       if (this.#ports.debug.isOn) client.debug('unsubscribed', { filter: entry.filter });
     }

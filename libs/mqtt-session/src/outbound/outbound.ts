@@ -251,9 +251,12 @@ export class Outbound<P extends Place> {
     return Math.max(0, Math.min(room, this.#departures.room));
   }
 
-  /** Takes a new message: its Packet Identifier, or `WINDOW_FULL`. */
-  admit(place: P, offset: number): number {
-    this.isRedelivery = this.mayHaveSent(place, offset);
+  /**
+   * Takes a new message: its Packet Identifier, or `WINDOW_FULL`. One that is not `isInherited` matches only what the client
+   * has subscribed to on this connection: no owner before has sent it.
+   */
+  admit(place: P, offset: number, isInherited: boolean): number {
+    this.isRedelivery = isInherited && this.mayHaveSent(place, offset);
     if (this.#departures.room <= 0) return WINDOW_FULL;
     return this.window.take(place, offset);
   }

@@ -118,13 +118,16 @@ test('S3: after a crash of its owner all below the tail may have been sent, unti
   const tail = tailAt(9);
   resumed(outbound, tail, 4, { isUncertain: true });
   expect([outbound.mayHaveSent(tail, 8), outbound.mayHaveSent(tail, 9)]).toEqual([true, false]);
-  outbound.admit(tail, 4);
+  outbound.admit(tail, 4, true);
   expect(outbound.isRedelivery).toBe(true);
+  // What only a subscription of this connection matches no owner before has sent.
+  outbound.admit(tail, 5, false);
+  expect(outbound.isRedelivery).toBe(false);
   expect(outbound.isUncertain).toBe(true);
   outbound.lags!.get(1)!.nextOffset = 9;
   outbound.caughtUp(tail);
   expect(outbound.isUncertain).toBe(false);
-  outbound.admit(tail, 9);
+  outbound.admit(tail, 9, true);
   expect(outbound.isRedelivery).toBe(false);
 });
 
@@ -163,7 +166,7 @@ test('N7: nothing is in question any more once no leader has spoken in time, and
   outbound.begin(place);
   expect([outbound.unanswered(), outbound.unanswered()]).toEqual([true, false]);
   expect([outbound.isInQuestion(tail, 9), outbound.mayHaveSent(tail, 9)]).toEqual([false, true]);
-  outbound.admit(tail, 9);
+  outbound.admit(tail, 9, true);
   expect(outbound.isRedelivery).toBe(true);
   // It is asked on, and the next owner doubts it as well.
   expect([outbound.isUnconfirmed, outbound.isUncertain]).toEqual([true, true]);

@@ -230,7 +230,7 @@ export class ServedSession {
         this.#deliver({ record, qos: 0, packetId: 0, dup: false });
       return true;
     }
-    const packetId = outbound.admit(tail, record.offset);
+    const packetId = outbound.admit(tail, record.offset, true);
     if (packetId === WINDOW_FULL) return false;
     this.#deliver({ record, qos: 1, packetId, dup: outbound.isRedelivery });
     return true;

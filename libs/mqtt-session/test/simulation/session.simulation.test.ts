@@ -47,8 +47,8 @@ class CertainTooSoon extends Outbound<SimulatedTail> {
 }
 
 class NeverDup extends Outbound<SimulatedTail> {
-  override admit(place: SimulatedTail, offset: number): number {
-    const packetId = super.admit(place, offset);
+  override admit(place: SimulatedTail, offset: number, isInherited: boolean): number {
+    const packetId = super.admit(place, offset, isInherited);
     this.isRedelivery = false;
     return packetId;
   }
