@@ -39,12 +39,15 @@ export interface SessionFaults {
   readonly cursorsAtTail?: boolean;
   readonly newIdentifiers?: boolean;
   readonly forgetUnanswered?: boolean;
+  readonly inheritsNothing?: boolean;
 }
 
 interface Held {
   starts: StartVector | null;
   readonly qos: 0 | 1;
   readonly createdAtRevision: number;
+  /** Whether an earlier owner may have sent what it matches. */
+  isInherited: boolean;
 }
 
 /** One incarnation of the session on a gateway. */
@@ -58,6 +61,7 @@ export class ServedSession {
   /** Places of the last owner, until each shard is begun. */
   readonly #stored: Places;
   readonly #awaited: Set<number>;
+  #inheritsAll = false;
   /** Tails, and what stands in for those that are awaited. */
   readonly #places = new Map<number, SimulatedTail>();
 
@@ -79,7 +83,7 @@ export class ServedSession {
     this.#stored = stored;
     this.#awaited = new Set(log.shards.keys());
     for (const [filter, { starts, qos }] of filters) {
-      this.subscriptions.set(filter, { starts, qos, createdAtRevision: 1 });
+      this.subscriptions.set(filter, { starts, qos, createdAtRevision: 1, isInherited: true });
       gateway.register(filter);
     }
     this.#resume();
@@ -145,7 +149,8 @@ export class ServedSession {
 
   /** SUBSCRIBE: answered by {@link subscribed} once every shard has answered. */
   subscribe(filter: string, qos: 0 | 1): void {
-    this.subscriptions.set(filter, { starts: null, qos, createdAtRevision: 1 });
+    const isInherited = this.#inheritsAll;
+    this.subscriptions.set(filter, { starts: null, qos, createdAtRevision: 1, isInherited });
     this.gateway.register(filter);
   }
 
@@ -169,7 +174,9 @@ export class ServedSession {
   }
 
   unsubscribe(filter: string): void {
+    this.#inheritsAll ||= this.subscriptions.get(filter)?.isInherited === true;
     if (this.subscriptions.delete(filter)) this.gateway.unregister(filter);
+    if (this.#inheritsAll) for (const held of this.subscriptions.values()) held.isInherited = true;
     this.beginAnswered();
   }
 
@@ -217,20 +224,22 @@ export class ServedSession {
   /** False: it can't take the record now. */
   #send(tail: SimulatedTail, record: LogRecord): boolean {
     let qos = -1;
-    for (const [filter, { starts, qos: granted }] of this.subscriptions) {
+    let mayBeOld = false;
+    for (const [filter, { starts, qos: granted, isInherited }] of this.subscriptions) {
       if (starts === null || !matches(filter, record.topic)) continue;
       if (!this.#faults.ignoreStarts && record.offset < startOf(starts, tail.key)) continue;
       qos = Math.max(qos, granted);
+      mayBeOld ||= isInherited && !this.#faults.inheritsNothing;
     }
     if (qos < 0) return true;
     const { outbound } = this;
     outbound.touch(tail);
     if (qos === 0) {
-      if (!outbound.mayHaveSent(tail, record.offset) || this.#faults.repeatQos0)
+      if (!mayBeOld || !outbound.mayHaveSent(tail, record.offset) || this.#faults.repeatQos0)
         this.#deliver({ record, qos: 0, packetId: 0, dup: false });
       return true;
     }
-    const packetId = outbound.admit(tail, record.offset, true);
+    const packetId = outbound.admit(tail, record.offset, mayBeOld);
     if (packetId === WINDOW_FULL) return false;
     this.#deliver({ record, qos: 1, packetId, dup: outbound.isRedelivery });
     return true;

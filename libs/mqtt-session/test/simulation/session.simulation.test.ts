@@ -131,6 +131,7 @@ const planted: Record<string, Faults> = {
   'what is owed gets new identifiers': { newIdentifiers: true },
   'start vectors are ignored': { ignoreStarts: true },
   'QoS 0 goes again below what may have been sent': { repeatQos0: true },
+  'what a crashed owner may have sent counts as new': { inheritsNothing: true },
   'cursors are where the tail is': { cursorsAtTail: true },
 };
 
