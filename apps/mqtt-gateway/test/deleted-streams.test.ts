@@ -249,4 +249,19 @@ describe('of the tails', () => {
     expect(gone.toSorted()).toEqual([0, 1, 3]);
     expect([...tails.tails()]).toEqual([]);
   });
+
+  test('N8: sessions are told in turns, however many shards a stream has', async () => {
+    isVisible = false;
+    let longest = 0;
+    const measured = async (act: () => unknown): Promise<void> => {
+      const before = work;
+      await act();
+      longest = Math.max(longest, work - before);
+    };
+    await measured(() => tails.forget(1, 700));
+    while (clock.pending > 0) await measured(() => clock.step());
+    expect(told.every((heard) => heard.length === 700)).toBe(true);
+    // 5 ms, and one more.
+    expect(longest).toBeLessThanOrEqual(501);
+  });
 });

@@ -110,9 +110,7 @@ export class TailDelivery {
       this.#end(intake);
       gone.set(key, intake.tail);
     }
-    eachInTurns(this.#host.sessions(), this.#host, (session) => {
-      for (const place of gone.values()) session.shardGone(place);
-    });
+    eachInTurns(farewells(this.#host.sessions(), gone), this.#host, (tell) => tell());
   }
 
   /** Nobody gets anything of the shard any more: who was told that it is gone would keep a place there. */
@@ -120,10 +118,8 @@ export class TailDelivery {
     const { tail, delivery } = intake;
     intake.close();
     intake.jump = null;
-    if (delivery !== null) {
-      delivery.abandon();
-      this.#endDelivery(intake);
-    }
+    delivery?.abandon();
+    this.#endDelivery(intake);
     tail.restartAt(Number.MAX_SAFE_INTEGER);
     if (tail.isAwaited) this.#moved(tail);
   }
@@ -337,4 +333,12 @@ export class TailDelivery {
   #skipTo(tail: ShardTail, offset: number): void {
     if (offset > tail.nextOffset) tail.nextOffset = offset;
   }
+}
+
+/** A stream may have many shards: each is a step of its own (N8). */
+function* farewells(
+  sessions: readonly LiveSession[],
+  gone: ReadonlyMap<number, ShardPlace>,
+): Generator<() => void> {
+  for (const session of sessions) for (const place of gone.values()) yield () => session.shardGone(place);
 }
