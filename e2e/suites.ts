@@ -90,6 +90,12 @@ export const SUITES: readonly Suite[] = [
     needs: [],
     limitMs: 15 * MINUTE_MS,
   },
+  {
+    file: 'simulation/ledger.test.ts',
+    title: 'the judge of the simulated worlds',
+    needs: [],
+    limitMs: MINUTE_MS,
+  },
   { file: 'bench/compare.test.ts', title: 'the judge of speeds', needs: [], limitMs: MINUTE_MS },
   { file: 'bench/options.test.ts', title: 'options of the benchmark', needs: [], limitMs: MINUTE_MS },
   { file: 'chaos/ledger.test.ts', title: 'the judge of the fault suites', needs: [], limitMs: MINUTE_MS },

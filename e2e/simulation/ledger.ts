@@ -13,6 +13,8 @@ export interface Sending {
 interface Published {
   readonly topic: string;
   readonly sentAtMs: number;
+  /** The first sending and its repeats. */
+  sendings: number;
   acknowledgedAtMs: number | undefined;
 }
 
@@ -46,6 +48,11 @@ export function sendingOf(payload: string): Sending {
   return { publisher: parts[1]!, number: Number(parts[2]), attempt: Number(parts[3]) };
 }
 
+/** Whether another stream may become the owner of a topic, which is a boundary of order (O2). */
+export function maySwitchOwner(topic: string): boolean {
+  return topic.startsWith('orders/');
+}
+
 /** The ledger of all MQTT clients of a world. */
 export class Ledger {
   readonly #messages = new Map<string, Published>();
@@ -57,10 +64,13 @@ export class Ledger {
   deliveries = 0;
   redeliveries = 0;
 
+  /** A publisher sent a message, or sent it again. */
   published({ publisher, number }: Sending, topic: string, nowMs: number): void {
     const name = `${publisher}:${number}`;
-    if (!this.#messages.has(name))
-      this.#messages.set(name, { topic, sentAtMs: nowMs, acknowledgedAtMs: undefined });
+    const message = this.#messages.get(name);
+    if (message === undefined)
+      this.#messages.set(name, { topic, sentAtMs: nowMs, sendings: 1, acknowledgedAtMs: undefined });
+    else message.sendings++;
   }
 
   acknowledged({ publisher, number }: Sending, nowMs: number): void {
@@ -105,21 +115,22 @@ export class Ledger {
       subscriber.receipts.set(payload, { connection, acknowledgedAtMs: undefined });
     if (subscriber.messages.has(message)) return;
     subscriber.messages.add(message);
-    if (this.#isBefore(message, subscriber)) return;
     const order = `${sending.publisher} ${topic}`;
     const newest = subscriber.newest.get(order) ?? 0;
     invariant(
-      // Where another stream becomes the owner of a topic is a boundary of order (O2).
-      sending.number > newest || topic.startsWith('orders/'),
-      `I2: ${name} got ${payload} of ${topic} for the first time after ${newest}`,
+      sending.number > newest || maySwitchOwner(topic) || this.#isBefore(message, subscriber),
+      `I3: ${name} got ${payload} of ${topic} for the first time after ${newest}`,
     );
-    subscriber.newest.set(order, sending.number);
+    subscriber.newest.set(order, Math.max(newest, sending.number));
   }
 
-  /** What was acknowledged before it subscribed comes only as a late repeat, which another gateway still appended. */
-  #isBefore(message: string, { grantedAtMs }: Subscribed): boolean {
-    const { acknowledgedAtMs } = this.#messages.get(message)!;
-    return acknowledgedAtMs !== undefined && grantedAtMs !== undefined && acknowledgedAtMs <= grantedAtMs;
+  /**
+   * A copy of what was sent before SUBACK may lie in the log before the subscription begins. Then the next message is the first
+   * to come, and behind it a repeat that was appended later, whether the publisher heard of the first copy or not.
+   */
+  #isBefore(message: string, { grantedAtMs = Infinity }: Subscribed): boolean {
+    const { sentAtMs, sendings } = this.#messages.get(message)!;
+    return sendings > 1 && sentAtMs <= grantedAtMs;
   }
 
   #checkRepeat(
@@ -147,7 +158,7 @@ export class Ledger {
   #isRerouted(payload: string): boolean {
     const { publisher, number } = sendingOf(payload);
     const { topic, acknowledgedAtMs = Infinity } = this.#messages.get(`${publisher}:${number}`)!;
-    return topic.startsWith('orders/') && acknowledgedAtMs >= this.orphanedAtMs;
+    return maySwitchOwner(topic) && acknowledgedAtMs >= this.orphanedAtMs;
   }
 
   /** A subscriber acknowledged a message, and its connection lived on. */

@@ -6,7 +6,7 @@ import { baseSequenceOf, completeBatchBytes, producerIdOf, RecordCursor } from '
 import { invariant } from '@robustmq/testkit';
 import type { KafkaAccess } from './kafka-process.ts';
 import type { KafkaProducer } from './kafka-producer.ts';
-import { sendingOf } from './ledger.ts';
+import { maySwitchOwner, sendingOf } from './ledger.ts';
 
 const FETCH_BYTES = 64 * 1024;
 const RETRY_MS = 20;
@@ -35,6 +35,7 @@ interface LogRecord {
 /** @throws InvariantViolation */
 export async function checkLog(reader: LogReader, expected: Expected): Promise<void> {
   const messages = new Set<string>();
+  const topics = new Map(expected.acknowledged.map(({ message, topic }) => [message, topic]));
   for (const stream of expected.streams) {
     const logs = await Promise.all(
       stream.shards.map(({ shard }) => readShard(reader, stream.streamId, shard)),
@@ -42,7 +43,7 @@ export async function checkLog(reader: LogReader, expected: Expected): Promise<v
     // The view at the beginning may have lagged behind a deletion.
     if (isGone(reader, stream.streamId)) continue;
     for (const records of logs) {
-      checkOrder(stream.name, records);
+      checkOrder(stream.name, records, topics);
       for (const { value } of records) messages.add(value.slice(0, value.indexOf('#')));
     }
     checkProduced(stream, logs[0]!, expected.producers);
@@ -56,12 +57,31 @@ export async function checkLog(reader: LogReader, expected: Expected): Promise<v
   );
 }
 
-/** I3: each sending once; the messages of a publisher for the first time in the order in which it sent them. */
-function checkOrder(stream: string, records: readonly LogRecord[]): void {
+/**
+ * I3: each sending once; the messages of a publisher on a topic for the first time in the order in which it sent them.
+ * @param topics of the messages that MQTT clients published
+ * @throws InvariantViolation
+ */
+export function checkOrder(
+  stream: string,
+  records: readonly Pick<LogRecord, 'value'>[],
+  topics: ReadonlyMap<string, string>,
+): void {
   const sendings = new Set<string>();
+  const messages = new Set<string>();
+  const newest = new Map<string, number>();
   for (const { value } of records) {
     invariant(!sendings.has(value), `I3: ${value} is in ${stream} twice`);
     sendings.add(value);
+    const { publisher, number } = sendingOf(value);
+    const message = `${publisher}:${number}`;
+    const topic = topics.get(message);
+    if (topic === undefined || maySwitchOwner(topic) || messages.has(message)) continue;
+    messages.add(message);
+    const order = `${publisher} ${topic}`;
+    const before = newest.get(order) ?? 0;
+    invariant(number > before, `I3: ${value} of ${topic} is in ${stream} for the first time after ${before}`);
+    newest.set(order, number);
   }
 }
 

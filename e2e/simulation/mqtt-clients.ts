@@ -153,11 +153,11 @@ export class Publisher extends MqttClient {
     const sending = { publisher: this.name, number: ++this.#number, attempt: 1 };
     const message = { packetId: this.#packetId, topic: this.life.random.pick(this.#topics), sending };
     this.#inFlight.push(message);
-    this.around.ledger.published(sending, message.topic, this.life.clock.monotonicMs());
     this.#send(message, false);
   }
 
   #send({ packetId, topic, sending }: InFlight, dup: boolean): void {
+    this.around.ledger.published(sending, topic, this.life.clock.monotonicMs());
     const payload = payloadOf(sending);
     this.send({ cmd: 'publish', topic, payload, qos: 1, messageId: packetId, dup, retain: false });
   }
