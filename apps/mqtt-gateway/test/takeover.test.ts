@@ -136,6 +136,29 @@ describe('two gateways', () => {
     },
   );
 
+  test('S3: what was acknowledged of a stream that is deleted does not come again from a gateway that has not heard of it', async () => {
+    const orders = running.meta.addStream({ name: 'orders', mqttFilter: 'orders/#' });
+    const gateways = [running.gateway, other];
+    await until(() => gateways.every(({ meta }) => meta.view.ownershipEpoch === 2), 'the new owner');
+    const first = client(running.gateway);
+    await first.connect('dev', durable);
+    await first.subscribe('#', 1);
+    first.publish('orders/1', 'acknowledged', 1, 1);
+    const { messageId } = await first.take('publish');
+    first.send({ cmd: 'puback', messageId: messageId!, reasonCode: 0 });
+    const inFlight = (gateway: Gateway): number | undefined =>
+      gateway.serving!.directory.get('default', 'dev')?.session?.outbound.window.size;
+    await until(() => inFlight(running.gateway) === 0, 'the acknowledgement');
+    running.gateway.serving!.forgetStream(orders.streamId);
+    const second = client(other);
+    expect((await second.connect('dev', durable)).sessionPresent).toBe(true);
+    const { outbound } = other.serving!.directory.get('default', 'dev')!.session!;
+    await until(() => !outbound.isResuming && outbound.lags === null, 'it has read all');
+    second.publish('t', 'new', 1, 1);
+    await until(() => second.payloads().includes('new'), 'what comes now');
+    expect(second.payloads()).toEqual(['new']);
+  });
+
   test('I6: who is fenced by a younger owner without having been asked stops with 0x8E', async () => {
     const device = client(running.gateway);
     await device.connect('dev', durable);

@@ -221,7 +221,6 @@ export class ClientSession implements LaggingSession, LiveSession {
 
   shardGone(tail: ShardPlace): void {
     this.#reach.forget(tail.key);
-    this.#servedBy.delete(tail.key);
     this.#unsure.delete(tail.key);
     this.outbound.forget(tail.key);
     // What was owed there held a part of the window.

@@ -36,12 +36,6 @@ export class MovedCursors<P extends Place> {
     this.#known.set(place.key, { place, committed: offset });
   }
 
-  /** The shard is gone. */
-  forget(key: number): void {
-    this.#known.delete(key);
-    this.#last = null;
-  }
-
   /** All of them, for the next owner. */
   all(cursorOf: (place: P) => number): Cursor<P>[] {
     return Array.from(this.#known.values(), ({ place }) => ({ place, offset: cursorOf(place) }));

@@ -202,10 +202,12 @@ export class Outbound<P extends Place> {
     this.#reading.caughtUp(place);
   }
 
-  /** The log is gone: nothing of it is owed or read any more. */
+  /**
+   * The log is gone: nothing of it is owed or read any more. Its cursor stays, at the end of the tail that is no more: the next
+   * owner may not know of the deletion yet, and without a cursor would begin where the subscriptions do (S3, X4).
+   */
   forget(key: number): void {
     this.#reading.forget(key);
-    this.#cursors.forget(key);
     this.#maybeSent?.delete(key);
     this.#handover?.abandonPlace(key);
     this.#endHandover();

@@ -208,13 +208,13 @@ test('X4: cursors of shards that had nothing for the session are not stored, and
   expect(outbound.cursors()).toEqual(moved);
 });
 
-test('a log that is gone leaves nothing behind: no lag, no cursor, no place in the window', () => {
+test('S3: a log that is gone leaves no lag and no place in the window, and its cursor to owners that do not know of it', () => {
   const outbound = session();
   const tail = tailAt(9);
   resumed(outbound, tail, 4, { inFlight: [[3, 2]], isUncertain: true });
   outbound.forget(1);
   expect(outbound.lags).toBeNull();
-  expect(outbound.cursors()).toEqual([]);
+  expect(outbound.cursors()).toEqual([{ place: tail, offset: 9 }]);
   expect(outbound.window.size).toBe(0);
   expect(outbound.isUncertain).toBe(false);
   expect(outbound.isLive).toBe(true);
@@ -235,6 +235,25 @@ test('N7, S3: a log that is gone when the session comes is not waited for, and i
   // It was a view that is behind: what was doubtful there is so again.
   outbound.begin({ place: tailAt(8), from: 5, ringFrom: 8, committed: 5 });
   expect(outbound.isUncertain).toBe(true);
+});
+
+test('S3: the cursor of a log that is gone is that of what its client has not acknowledged, as long as there is some', () => {
+  const outbound = session();
+  const tail = tailAt(9);
+  outbound.touch(tail);
+  const packetId = outbound.admit(tail, 6);
+  outbound.forget(1);
+  expect(outbound.takeMovedCursors()).toEqual([{ place: tail, offset: 6 }]);
+  outbound.window.acknowledge(packetId);
+  outbound.acknowledged();
+  expect(outbound.takeMovedCursors()).toEqual([{ place: tail, offset: 9 }]);
+});
+
+test('a log that is gone and had nothing for the session leaves no cursor', () => {
+  const outbound = session();
+  tailAt(9);
+  outbound.forget(1);
+  expect([outbound.cursors(), outbound.takeMovedCursors()]).toEqual([[], []]);
 });
 
 test('N6: a shard whose tail is not known is owed by place, and its cursor moves with what is acknowledged', () => {
