@@ -178,6 +178,29 @@ describe('sessions', () => {
     expect(rows!.outbound.map(({ packetId }) => packetId)).toEqual([9]);
   });
 
+  test.each([
+    ['nothing was in flight any more', { offset: 4n, leaderEpoch: 2 }, 0n, { offset: 4n, sentBelow: 0n }],
+    ['less was sent', { offset: 4n, leaderEpoch: 2 }, 6n, { offset: 4n, sentBelow: 6n }],
+    ['by who stood below', { offset: 3n, leaderEpoch: 2 }, 5n, { offset: 4n, sentBelow: 5n }],
+    ['by who knew an older leader', { offset: 9n, leaderEpoch: 1 }, 9n, { offset: 4n, sentBelow: 0n }],
+    ['of a younger leader', { offset: 2n, leaderEpoch: 3 }, 3n, { offset: 2n, sentBelow: 3n }],
+  ])(
+    'I1, S3: what one release says was sent counts no more behind the next one: %s',
+    async (_what, place, sentBelow, expected) => {
+      const releaseAt = async (node: NodeIdentity, position: object, below: bigint): Promise<void> => {
+        const { key } = (await world.openSession(node, { clientId: 'c' })).session!;
+        const cursors = [{ position: { streamId: 1, shard: 0, ...position }, sentBelow: below }];
+        const sessions = [{ key: key!, expiryIntervalS: 60, places: { cursors } }];
+        const request = message(ReleaseSessionsRequestSchema, { node, sessions });
+        expect(codes((await world.sessions.releaseSessions(request, CONTEXT)).outcomes)).toEqual(['']);
+      };
+      await releaseAt(a, { offset: 4n, leaderEpoch: 2 }, 8n);
+      await releaseAt(b, place, sentBelow);
+      const [cursor] = (await world.openSession(a, { clientId: 'c' })).rows!.cursors;
+      expect({ offset: cursor!.position!.offset, sentBelow: cursor!.sentBelow }).toEqual(expected);
+    },
+  );
+
   test('S3: who resumes a session whose owner did not release it is told that deliveries are uncertain', async () => {
     const reopen = async (node: NodeIdentity) => (await world.openSession(node, { clientId: 'c' })).session!;
     expect((await reopen(a)).deliveryUncertain).toBe(false);

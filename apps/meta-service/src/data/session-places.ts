@@ -42,7 +42,7 @@ export function putPlaces(view: ApplyView, head: SessionHead, places: SessionPla
   const { tenant, clientId } = keyOfHead(head);
   const rows = new StagedRows(view);
   const counts = countsOf(head);
-  counts.cursors += putCursors(rows, { tenant, clientId }, places.cursors);
+  counts.cursors += putCursors(rows, { tenant, clientId }, places.cursors, atRelease);
   checkCursors(counts);
   const outbound = new Map(places.outbound.map((row) => [checkedPacketId(row.packetId), row]));
   if (counts.outbound > 0) {
@@ -55,13 +55,18 @@ export function putPlaces(view: ApplyView, head: SessionHead, places: SessionPla
   return counts;
 }
 
-/** Merges cursors; answers how many are new. */
-export function putCursors(rows: StagedRows, name: SessionName, cursors: readonly CursorRow[]): number {
+/** Merges cursors, as a commit does unless told otherwise; answers how many are new. */
+export function putCursors(
+  rows: StagedRows,
+  name: SessionName,
+  cursors: readonly CursorRow[],
+  merge: (known: CursorRow, cursor: CursorRow) => CursorRow = later,
+): number {
   let added = 0;
   for (const cursor of cursors) {
     const key = keyOfCursor(name, cursor);
     const known = rows.get(key);
-    const merged = known === undefined ? cursor : later(fromBinary(CursorRowSchema, known), cursor);
+    const merged = known === undefined ? cursor : merge(fromBinary(CursorRowSchema, known), cursor);
     added += rows.put(key, toBinary(CursorRowSchema, merged));
   }
   return added;
@@ -88,6 +93,19 @@ function later(known: CursorRow, cursor: CursorRow): CursorRow {
   return create(CursorRowSchema, {
     position: position.offset < before.offset ? before : position,
     sentBelow: cursor.sentBelow < known.sentBelow ? known.sentBelow : cursor.sentBelow,
+  });
+}
+
+/**
+ * A release says anew what is in flight, so what an earlier one said was sent counts no more: its message may be in flight no
+ * more because the owner between crashed, and is owed (I1, S3).
+ */
+function atRelease(known: CursorRow, cursor: CursorRow): CursorRow {
+  const { position } = later(known, cursor);
+  const isOlder = (position?.leaderEpoch ?? 0) > (cursor.position?.leaderEpoch ?? 0);
+  return create(CursorRowSchema, {
+    ...(position && { position }),
+    sentBelow: isOlder ? 0n : cursor.sentBelow,
   });
 }
 
