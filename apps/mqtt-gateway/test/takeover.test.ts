@@ -149,7 +149,7 @@ describe('two gateways', () => {
     const inFlight = (gateway: Gateway): number | undefined =>
       gateway.serving!.directory.get('default', 'dev')?.session?.outbound.window.size;
     await until(() => inFlight(running.gateway) === 0, 'the acknowledgement');
-    running.gateway.serving!.forgetStream(orders.streamId);
+    running.gateway.serving!.forgetStream(running.gateway.meta.view.streams.get(orders.streamId)!);
     const second = client(other);
     expect((await second.connect('dev', durable)).sessionPresent).toBe(true);
     const { outbound } = other.serving!.directory.get('default', 'dev')!.session!;

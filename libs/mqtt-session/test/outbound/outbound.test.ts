@@ -241,7 +241,7 @@ test('S3: the cursor of a log that is gone is that of what its client has not ac
   const outbound = session();
   const tail = tailAt(9);
   outbound.touch(tail);
-  const packetId = outbound.admit(tail, 6);
+  const packetId = outbound.admit(tail, 6, false);
   outbound.forget(1);
   expect(outbound.takeMovedCursors()).toEqual([{ place: tail, offset: 6 }]);
   outbound.window.acknowledge(packetId);
