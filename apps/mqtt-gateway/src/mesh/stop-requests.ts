@@ -12,7 +12,7 @@ import type { OldSession, Stopped } from '../session/takeovers.ts';
 /** Who asks. */
 export interface Asker {
   readonly identity: Pick<NodeIdentity, 'nodeId' | 'incarnation' | 'directoryId'>;
-  readonly timers: Pick<Timers, 'soon'>;
+  readonly timers: Pick<Timers, 'soon' | 'after'>;
   readonly boundary: Pick<Boundary, 'failed'>;
 }
 

@@ -1,5 +1,6 @@
 // Many small requests of many connections in few calls: while a call is under way the next entries gather, and leave
-// together when it ends. An idle caller waits for nothing, a busy one sends large batches.
+// together when it ends. An idle caller waits for nothing, a busy one sends large batches: what a call costs beside its
+// entries is as much as dozens of them.
 
 import { BrokerError } from '@robustmq/errors';
 import type { Timers } from '@robustmq/runtime';
@@ -12,7 +13,7 @@ export type SendBatch<E, O> = (entries: readonly E[]) => Promise<readonly O[]>;
 
 /** What calls need around them. */
 export interface CallPorts {
-  readonly timers: Pick<Timers, 'soon'>;
+  readonly timers: Pick<Timers, 'soon' | 'after'>;
   /** Who was told an outcome threw: the others of its call are told theirs all the same (N9). */
   failed(thrown: unknown, where: string): void;
 }
@@ -27,6 +28,9 @@ export interface BatchedCallOptions<E> extends CallPorts {
   readonly maxCalls: number;
   /** Entries that may wait; more are refused as quota_exceeded. */
   readonly maxWaiting: number;
+  /** Fewer entries leave in no call beside another, and behind one they wait for more for {@link gatherMs}. Default 1. */
+  readonly fewEntries?: number;
+  readonly gatherMs?: number;
 }
 
 /** One kind of batched call. */
@@ -57,16 +61,28 @@ export class BatchedCall<E, O> {
     }
     this.#entries.push(entry);
     this.#callbacks.push(callback);
-    if (this.#scheduled || this.#underWay >= this.#options.maxCalls) return;
+    if (this.#scheduled || !this.#mayLeave()) return;
     this.#scheduled = true;
-    this.#options.timers.soon(() => {
-      this.#scheduled = false;
-      this.#next();
-    });
+    this.#options.timers.soon(this.#onTime);
+  }
+
+  readonly #onTime = (): void => {
+    this.#scheduled = false;
+    this.#next();
+  };
+
+  /** Whether what waits may leave now. */
+  #mayLeave(): boolean {
+    const { maxCalls } = this.#options;
+    return this.#underWay < maxCalls && (this.#underWay === 0 || !this.#areFew());
+  }
+
+  #areFew(): boolean {
+    return this.#entries.length < (this.#options.fewEntries ?? 1);
   }
 
   #next(): void {
-    while (this.#entries.length > 0 && this.#underWay < this.#options.maxCalls) {
+    while (this.#entries.length > 0 && this.#mayLeave()) {
       const count = this.#batchLength();
       const entries = this.#entries.splice(0, count);
       const callbacks = this.#callbacks.splice(0, count);
@@ -109,7 +125,19 @@ export class BatchedCall<E, O> {
         this.#options.failed(thrown, 'outcome of a call');
       }
     }
-    this.#next();
+    this.#goOn();
+  }
+
+  /** Behind a call: few entries wait a moment for those of others who were answered with it. */
+  #goOn(): void {
+    if (this.#scheduled || this.#entries.length === 0) return;
+    const { timers, gatherMs = 0 } = this.#options;
+    if (gatherMs === 0 || !this.#areFew()) {
+      this.#next();
+      return;
+    }
+    this.#scheduled = true;
+    timers.after(gatherMs, this.#onTime);
   }
 }
 

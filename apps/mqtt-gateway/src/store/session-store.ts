@@ -46,6 +46,8 @@ type Identity = Pick<NodeIdentity, 'nodeId' | 'incarnation' | 'directoryId'>;
 type DoneCallback = (error: BrokerError | undefined) => void;
 
 const LIMITS = { maxBatch: CALL_LIMITS.sessions, maxCalls: 2, maxWaiting: 100_000, maxCost: MAX_ROWS };
+/** Clients that come and go are many at a time: each call takes a good number of them, or 3 ms of them (rule L7). */
+const CROWD_LIMITS = { ...LIMITS, fewEntries: 64, gatherMs: 3 };
 /** Cursor commits are never urgent: one call at a time. */
 const CURSOR_LIMITS = { ...LIMITS, maxCalls: 1 };
 
@@ -90,14 +92,14 @@ export class SessionStore {
         const request = { node: identity(), requestId: meta.requestId(), sessions: [...sessions] };
         return (await meta.persist(() => meta.sessions.openSessions(request))).outcomes;
       },
-      { ...LIMITS, ...ports, costOf: costOfOpen },
+      { ...CROWD_LIMITS, ...ports, costOf: costOfOpen },
     );
     this.#releases = new BatchedCall(
       async (sessions) => {
         const request = { node: identity(), requestId: meta.requestId(), sessions: [...sessions] };
         return (await meta.persist(() => meta.sessions.releaseSessions(request))).outcomes;
       },
-      { ...LIMITS, ...ports, costOf: costOfRelease },
+      { ...CROWD_LIMITS, ...ports, costOf: costOfRelease },
     );
     const update = async (updates: readonly SessionUpdate[]): Promise<Failure[]> => {
       const request = { node: identity(), requestId: meta.requestId(), updates: [...updates] };
