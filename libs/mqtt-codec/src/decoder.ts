@@ -1,11 +1,11 @@
 // MqttDecoder: the bytes of one connection → its packets. PUBLISH, its acknowledgements and PINGREQ are read here; every
 // other packet is checked and then decoded by mqtt-packet, one whole packet at a time.
 
-import { assert, BrokerError } from '@robustmq/errors';
-import { parser } from 'mqtt-packet';
+import { BrokerError } from '@robustmq/errors';
 import { readAck } from './ack-packet.ts';
 import { PACKET_TYPE, type AckType, type ControlPacket, type ProtocolVersion } from './control-packet.ts';
 import { malformedPacket, packetTooLarge, protocolError } from './decode-error.ts';
+import { decodeByLibrary } from './library-parser.ts';
 import { DEFAULT_PACKET_LIMITS, type PacketLimits } from './packet-limits.ts';
 import { readPublish } from './publish-packet.ts';
 import { PublishView } from './publish-view.ts';
@@ -70,7 +70,8 @@ export class MqttDecoder {
   splitPackets = 0;
   readonly #topics: TopicCache;
   readonly #limits: PacketLimits;
-  readonly #view = new PublishView();
+  /** Null until the first PUBLISH: most idle connections never send one. */
+  #view: PublishView | null = null;
   #closed = false;
   #paused = false;
   /** First byte of the packet being read, or -1 between packets. */
@@ -274,7 +275,7 @@ export class MqttDecoder {
     const isAck = type >= PACKET_TYPE.puback && type <= PACKET_TYPE.pubcomp;
     this.#unlooked += isAck ? 1 : ACKS_PER_LOOK;
     if (type === PACKET_TYPE.publish) {
-      const view = this.#view;
+      const view = (this.#view ??= new PublishView());
       readPublish(view, first, buffer, start, end, version, this.#topics, this.#limits);
       sink.publish(view);
       // The view must not keep the socket's memory alive while the connection is idle.
@@ -339,33 +340,3 @@ const NO_BYTES = Buffer.alloc(0);
 
 /** One socket read of Node is at most 64 KiB, and a few may be on their way when the caller stops reading. */
 const HELD_MIN_BYTES = 1024 * 1024;
-
-/** Has mqtt-packet decode one whole packet that was checked; the packet gets memory of its own. */
-function decodeByLibrary(
-  first: number,
-  buffer: Buffer,
-  start: number,
-  end: number,
-  version: ProtocolVersion,
-): ControlPacket {
-  const size = end - start;
-  const packet = Buffer.allocUnsafe(size + 5);
-  let at = 0;
-  packet[at++] = first;
-  let rest = size;
-  while (rest >= 0x80) {
-    packet[at++] = (rest & 0x7f) | 0x80;
-    rest >>>= 7;
-  }
-  packet[at++] = rest;
-  buffer.copy(packet, at, start, end);
-  const library = parser({ protocolVersion: version });
-  let decoded: ControlPacket | undefined;
-  let failure: Error | undefined;
-  library.on('packet', (found) => (decoded = found as ControlPacket));
-  library.on('error', (error: Error) => (failure = error));
-  library.parse(packet.subarray(0, at + size));
-  if (failure !== undefined) throw malformedPacket(`packet is refused: ${failure.message}`);
-  assert(decoded !== undefined, 'a whole packet decodes to a packet');
-  return decoded;
-}
