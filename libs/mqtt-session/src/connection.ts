@@ -50,10 +50,12 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
   #state: State = 'connecting';
   #terms: ConnectTerms | null = null;
   #maximumPacketBytes = Number.POSITIVE_INFINITY;
+  /** Null until the first PUBLISH or PUBREL: a server holds very many clients that only listen. */
   #inbound: InboundPublishes | null = null;
   #ledger: OutboundLedger<P> | null = null;
   #outboundAliases: OutboundTopicAliases | null = null;
   readonly #keepAlive: KeepAlive;
+  /** Null until the first SUBSCRIBE or UNSUBSCRIBE. */
   #requests: PendingRequests | null = null;
   #expiryIntervalS = 0;
   #idlePackets = 0;
@@ -94,6 +96,15 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
   /** Publishes of the client that wait for their acknowledgement. */
   get unacknowledgedCount(): number {
     return this.#inbound?.unacknowledgedCount ?? 0;
+  }
+
+  get #publishes(): InboundPublishes {
+    return (this.#inbound ??= new InboundPublishes(
+      this.#sink,
+      this.#policy,
+      this.#terms!.version,
+      (reasonCode) => this.#end(reasonCode),
+    ));
   }
 
   /**
@@ -164,7 +175,7 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
     if (!this.#isInTurn()) return;
     let reasonCode;
     try {
-      reasonCode = this.#inbound!.publish(view);
+      reasonCode = this.#publishes.publish(view);
     } catch (thrown) {
       this.#refused(thrown);
       return;
@@ -176,7 +187,7 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
   ack(type: AckType, packetId: number, reasonCode: number): void {
     if (!this.#isInTurn()) return;
     if (type === PACKET_TYPE.pubrel) {
-      this.#inbound!.release(packetId);
+      this.#publishes.release(packetId);
       return;
     }
     try {
@@ -282,16 +293,12 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
     // The deadline of CONNECT holds until the session is open, so that no client waits for ever.
     this.#state = 'opening';
     this.#terms = terms;
-    this.#requests = new PendingRequests(this.#policy, terms);
     this.#ledger = new OutboundLedger<P>(new SendWindow<P>(terms.receiveMaximum));
-    this.#inbound = new InboundPublishes(this.#sink, this.#policy, terms.version, (reasonCode) =>
-      this.#end(reasonCode),
-    );
     this.#sink.open(terms);
   }
 
   #subscribe(packet: SubscribePacket): void {
-    const requests = this.#whenConnected(this.#requests);
+    const requests = this.#requestsOfConnected();
     const waiting = requests.size;
     const request = requests.subscribe(packet, this.subscriptions);
     if (requests.isOver) this.subscribed(request);
@@ -300,7 +307,7 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
   }
 
   #unsubscribe(packet: UnsubscribePacket): void {
-    const requests = this.#whenConnected(this.#requests);
+    const requests = this.#requestsOfConnected();
     const waiting = requests.size;
     this.#sink.unsubscribe(requests.unsubscribe(packet));
     this.#hasServed(requests, waiting);
@@ -311,9 +318,9 @@ export class MqttConnection<P extends Pick<Place, 'key'> = Place, S = unknown> i
     if (requests.size <= waiting) this.#idlePackets += IDLE_REQUEST_WEIGHT;
   }
 
-  #whenConnected<T>(part: T | null): T {
-    if (this.#state !== 'connected' || part === null) throw protocolError('packet before CONNACK was sent');
-    return part;
+  #requestsOfConnected(): PendingRequests {
+    if (this.#state !== 'connected') throw protocolError('packet before CONNACK was sent');
+    return (this.#requests ??= new PendingRequests(this.#policy, this.#terms!));
   }
 
   #disconnect(packet: DisconnectPacket): void {

@@ -135,13 +135,14 @@ export class ClientInput implements Reader, UnfinishedInput {
       this.hold(HOLD_TURN);
       return;
     }
-    output.transport.resume();
     try {
       this.#decoder.resume(machine);
       this.#afterRead();
     } catch (thrown) {
       this.#connection.failed(thrown);
     }
+    // Behind what was held: that is often a CONNECT, which has reading held again.
+    if (this.#holds === 0) output.transport.resume();
   }
 
   /** CONNACK was sent: larger packets are believed. */

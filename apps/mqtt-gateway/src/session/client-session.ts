@@ -81,12 +81,13 @@ export class ClientSession implements LaggingSession, LiveSession {
   inheritsAll = false;
   /** Where the last owner left it. */
   stored = NOTHING_STORED;
+  // What only a session that comes back needs is made when it does: a gateway holds very many that are new and idle.
   /** How far its rows reach; shards leave when they are known to lie within their epochs. */
   readonly #reach = new KeptReach();
   /** By shard the youngest leader that is known to have had everything below its place there. */
-  readonly #servedBy = new Map<number, number>();
+  #servedBy: Map<number, number> | null = null;
   /** Shards where the ends of epochs are asked for: their offsets may name other records by now. */
-  readonly #unsure = new Set<number>();
+  #unsure: Set<number> | null = null;
   readonly #connection: ServingConnection;
   readonly #surroundings: SessionSurroundings;
 
@@ -177,7 +178,8 @@ export class ClientSession implements LaggingSession, LiveSession {
 
   owedPlaces(): readonly ShardPlace[] {
     const places = this.outbound.owedPlaces();
-    return this.#unsure.size === 0 ? places : places.filter(({ key }) => !this.#unsure.has(key));
+    const unsure = this.#unsure;
+    return unsure === null || unsure.size === 0 ? places : places.filter(({ key }) => !unsure.has(key));
   }
 
   owedOffsets(place: ShardPlace, count: number): number[] {
@@ -221,7 +223,7 @@ export class ClientSession implements LaggingSession, LiveSession {
 
   shardGone(tail: ShardPlace): void {
     this.#reach.forget(tail.key);
-    this.#unsure.delete(tail.key);
+    this.#unsure?.delete(tail.key);
     this.outbound.forget(tail.key);
     // What was owed there held a part of the window.
     this.drained();
@@ -246,12 +248,12 @@ export class ClientSession implements LaggingSession, LiveSession {
   }
 
   servedBy(key: number, leaderEpoch: number): void {
-    if (leaderEpoch > (this.#servedBy.get(key) ?? -1)) this.#servedBy.set(key, leaderEpoch);
+    if (leaderEpoch > (this.#servedBy?.get(key) ?? -1)) (this.#servedBy ??= new Map()).set(key, leaderEpoch);
   }
 
   /** A place of a shard as its row. The tail may be behind it, and then knows of older leaders only (X4). */
   rowOf({ streamId, shard, key, leaderEpoch }: ShardPlace, offset: number): StartOffset {
-    const servedBy = this.#servedBy.get(key) ?? leaderEpoch;
+    const servedBy = this.#servedBy?.get(key) ?? leaderEpoch;
     return { streamId, shard, leaderEpoch: Math.max(servedBy, leaderEpoch), offset };
   }
 
@@ -277,7 +279,7 @@ export class ClientSession implements LaggingSession, LiveSession {
     if (ends === undefined) return false;
     if (this.#reach.exceeds(tail.key, ends)) this.#resetTo(tail, ends);
     this.#reach.forget(tail.key);
-    this.#unsure.delete(tail.key);
+    this.#unsure?.delete(tail.key);
     return true;
   }
 
@@ -294,7 +296,7 @@ export class ClientSession implements LaggingSession, LiveSession {
   /** Finds the session's place in a shard whose tail is known: by its rows, or by where its subscriptions start (X4). */
   beginIn(tail: ShardPlace, ringFrom: number): void {
     if (!this.reset(tail)) {
-      this.#unsure.add(tail.key);
+      (this.#unsure ??= new Set()).add(tail.key);
       this.outbound.awaitPlace(standInFor(this.stored, tail));
       this.askForEnds(tail, (isAnswered) => {
         if (isAnswered) this.#beginAgain(tail, ringFrom);

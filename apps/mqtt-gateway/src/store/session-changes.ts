@@ -22,9 +22,10 @@ export interface SessionChange {
 /** Changes of one epoch of a session. */
 export class SessionChanges {
   readonly key: SessionKey;
-  readonly #starts: StartVectors;
+  /** Null while no filter has a row. */
+  #starts: StartVectors | null = null;
   /** Filters that may have a row and must not: what put or removed them failed. */
-  readonly #stray = new Set<string>();
+  #stray: Set<string> | null = null;
   #lastChange = 0n;
 
   constructor(
@@ -32,7 +33,8 @@ export class SessionChanges {
     { startRows, subscriptionRows }: Pick<CollectedRows, 'startRows' | 'subscriptionRows'>,
   ) {
     this.key = key;
-    this.#starts = new StartVectors(startRows, subscriptionRows);
+    if (startRows.length + subscriptionRows.length > 0)
+      this.#starts = new StartVectors(startRows, subscriptionRows);
   }
 
   /** The next change; to be made when it is sent. Cursors alone need no order. */
@@ -40,23 +42,24 @@ export class SessionChanges {
     const putCursors = cursors.map(cursorRow);
     if (put.length === 0 && remove.length === 0)
       return create(SessionUpdateSchema, { key: this.key, putCursors });
-    for (const filter of remove) this.#starts.remove(filter);
-    const putSubscriptions = put.map((row) => subscriptionRow(row, this.#starts.put(row.filter, row.start)));
+    const starts = (this.#starts ??= new StartVectors([], []));
+    for (const filter of remove) starts.remove(filter);
+    const putSubscriptions = put.map((row) => subscriptionRow(row, starts.put(row.filter, row.start)));
     return create(SessionUpdateSchema, {
       key: this.key,
       change: ++this.#lastChange,
       putSubscriptions,
-      removeSubscriptions: [...new Set([...remove, ...this.#stray])],
-      putStarts: this.#starts.missingOf(put.map(({ filter }) => filter)),
-      removeStarts: this.#starts.unused,
+      removeSubscriptions: [...new Set([...remove, ...(this.#stray ?? [])])],
+      putStarts: starts.missingOf(put.map(({ filter }) => filter)),
+      removeStarts: starts.unused,
       putCursors,
     });
   }
 
   /** Meta has taken a change. */
   taken(update: SessionUpdate): void {
-    this.#starts.stored(update.putStarts, update.removeStarts);
-    for (const filter of update.removeSubscriptions) this.#stray.delete(filter);
+    this.#starts?.stored(update.putStarts, update.removeStarts);
+    for (const filter of update.removeSubscriptions) this.#stray?.delete(filter);
   }
 
   /**
@@ -65,8 +68,8 @@ export class SessionChanges {
    */
   failed({ remove, made }: { readonly remove: readonly string[]; readonly made: readonly string[] }): void {
     for (const filter of [...remove, ...made]) {
-      this.#starts.remove(filter);
-      this.#stray.add(filter);
+      this.#starts?.remove(filter);
+      (this.#stray ??= new Set()).add(filter);
     }
   }
 }

@@ -13,30 +13,32 @@ export interface KeptCursor extends StartOffset {
 
 /** How far rows of one session reach in each shard and leader epoch, so that the common case needs no look at them. */
 export class KeptReach {
-  readonly #shards = new Map<number, Map<number, number>>();
+  /** By key and epoch; null while nothing is kept. */
+  #shards: Map<number, Map<number, number>> | null = null;
 
   /** A row speaks of offsets below `below`. One of a negative epoch says nothing of where it lies. */
   add(key: number, leaderEpoch: number, below: number): void {
     if (leaderEpoch < 0) return;
-    let epochs = this.#shards.get(key);
-    if (epochs === undefined) this.#shards.set(key, (epochs = new Map<number, number>()));
+    const shards = (this.#shards ??= new Map<number, Map<number, number>>());
+    let epochs = shards.get(key);
+    if (epochs === undefined) shards.set(key, (epochs = new Map<number, number>()));
     epochs.set(leaderEpoch, Math.max(below, epochs.get(leaderEpoch) ?? 0));
   }
 
   /** Epochs of rows of a shard that are over: `leaderEpoch` has begun. */
   epochsBefore(key: number, leaderEpoch: number): number[] {
-    return [...(this.#shards.get(key)?.keys() ?? [])].filter((epoch) => epoch < leaderEpoch);
+    return [...(this.#shards?.get(key)?.keys() ?? [])].filter((epoch) => epoch < leaderEpoch);
   }
 
   /** Whether a row of a shard speaks of what its epoch never had. */
   exceeds(key: number, ends: EpochEndOffsets): boolean {
-    for (const [epoch, below] of this.#shards.get(key) ?? []) if (below > endOf(ends, epoch)) return true;
+    for (const [epoch, below] of this.#shards?.get(key) ?? []) if (below > endOf(ends, epoch)) return true;
     return false;
   }
 
   /** The rows of a shard lie within their epochs, or the shard is gone. */
   forget(key: number): void {
-    this.#shards.delete(key);
+    this.#shards?.delete(key);
   }
 }
 

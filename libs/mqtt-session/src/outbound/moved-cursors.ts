@@ -17,7 +17,8 @@ export interface Cursor<P> {
 
 /** Cursors of one session, as meta knows them. */
 export class MovedCursors<P extends Place> {
-  readonly #known = new Map<number, Known<P>>();
+  /** By key; null until a shard has something for the session. */
+  #known: Map<number, Known<P>> | null = null;
   /** Saves the look-up for all but the first message of a run from one shard. */
   #last: P | null = null;
   /** Whether any may have moved since they were last {@link take}n. */
@@ -28,24 +29,28 @@ export class MovedCursors<P extends Place> {
     this.isDirty = true;
     if (this.#last === place) return;
     this.#last = place;
-    if (!this.#known.has(place.key)) this.#known.set(place.key, { place, committed: -1 });
+    if (this.#known?.has(place.key) !== true) this.#learn(place, -1);
   }
 
   /** Meta has this cursor. */
   stored(place: P, offset: number): void {
-    this.#known.set(place.key, { place, committed: offset });
+    this.#learn(place, offset);
+  }
+
+  #learn(place: P, committed: number): void {
+    (this.#known ??= new Map<number, Known<P>>()).set(place.key, { place, committed });
   }
 
   /** All of them, for the next owner. */
   all(cursorOf: (place: P) => number): Cursor<P>[] {
-    return Array.from(this.#known.values(), ({ place }) => ({ place, offset: cursorOf(place) }));
+    return Array.from(this.#known?.values() ?? [], ({ place }) => ({ place, offset: cursorOf(place) }));
   }
 
   /** Those that moved; they count as known to meta from now on, until {@link failed} says otherwise. */
   take(cursorOf: (place: P) => number): Cursor<P>[] {
     this.isDirty = false;
     const moved: Cursor<P>[] = [];
-    for (const known of this.#known.values()) {
+    for (const known of this.#known?.values() ?? []) {
       const offset = cursorOf(known.place);
       if (offset === known.committed) continue;
       known.committed = offset;
@@ -57,7 +62,7 @@ export class MovedCursors<P extends Place> {
   /** Meta did not take them. */
   failed(cursors: readonly Cursor<P>[]): void {
     for (const { place } of cursors) {
-      const known = this.#known.get(place.key);
+      const known = this.#known?.get(place.key);
       if (known !== undefined) known.committed = -1;
     }
     if (cursors.length > 0) this.isDirty = true;
