@@ -183,6 +183,12 @@ describe('apply is deterministic', () => {
     { maxLength: 40 },
   );
 
+  /** As a proposer makes it: with its time and random bytes. */
+  const commandOf = (init: object, at: number): Uint8Array => {
+    const message = { ...init, nowMs: BigInt(at * 400), entropy: Buffer.alloc(16, at) };
+    return toBinary(CommandSchema, create(CommandSchema, message as never));
+  };
+
   /** Applies commands in rounds of some sizes, as the log does; the rows afterwards. */
   async function apply(
     machine: GroupMachine,
@@ -217,9 +223,7 @@ describe('apply is deterministic', () => {
         history,
         fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 5 }),
         async (all, rounds) => {
-          const bytes = all.map((init, i) =>
-            toBinary(CommandSchema, create(CommandSchema, { ...init, nowMs: BigInt(i * 400) } as never)),
-          );
+          const bytes = all.map(commandOf);
           const machine = applyingOnce(dataMachine);
           expect(await apply(machine, bytes, rounds)).toEqual(await apply(machine, bytes, [1]));
         },
@@ -228,12 +232,23 @@ describe('apply is deterministic', () => {
     );
   });
 
+  test('a command that brings no random bytes makes no session, and ends nothing else', async () => {
+    const node = { nodeId: 'n', incarnation: 1n };
+    const value = { node, sessions: [{ tenant: 't', clientId: 'c' }] };
+    const bytesOf = (entropy: Buffer): Uint8Array => {
+      const command = { case: 'openSessions', value };
+      return toBinary(CommandSchema, create(CommandSchema, { command, entropy } as never));
+    };
+    const without = await apply(dataMachine, [bytesOf(Buffer.alloc(7))], [1]);
+    expect(without).toEqual([]);
+    const withBytes = await apply(dataMachine, [bytesOf(Buffer.alloc(7)), bytesOf(Buffer.alloc(16))], [1]);
+    expect(withBytes).toHaveLength(2);
+  });
+
   test('index rows name exactly the sessions that they should', async () => {
     await fc.assert(
       fc.asyncProperty(history, async (all) => {
-        const bytes = all.map((init, i) =>
-          toBinary(CommandSchema, create(CommandSchema, { ...init, nowMs: BigInt(i * 400) } as never)),
-        );
+        const bytes = all.map(commandOf);
         const rows = (await apply(applyingOnce(dataMachine), bytes, [3])).map((row) => row.split(' ')[0]!);
         const named = (letter: string) =>
           rows.filter((row) => row.startsWith(`${letter}\0`)).map((row) => row.split('\0').at(-1)!);

@@ -143,4 +143,10 @@ describe('the owner of a session', () => {
     expect(ids.every((id) => id > 0n && id < 1n << 53n)).toBe(true);
     expect(ids.some((id) => id >= 1n << 52n)).toBe(true);
   });
+
+  test('R7: two sessions that one command makes of a client id have an id each', async () => {
+    const anew = { tenant: 't', clientId: 'twice', expiryIntervalS: 60, cleanStart: true };
+    const ids = (await world.openSessions(node, [anew, anew])).map(({ session }) => session!.sessionId);
+    expect(new Set(ids).size).toBe(2);
+  });
 });

@@ -38,6 +38,30 @@ export interface UnaryContext {
   readonly deadlineMs: number;
 }
 
+/** Makes the signal for those who ask for it: few do, and grpc-js says of every call in the end that it is cancelled. */
+class CallContext implements UnaryContext {
+  readonly deadlineMs: number;
+  #abort: AbortController | null = null;
+  #hasEnded = false;
+
+  constructor(deadlineMs: number) {
+    this.deadlineMs = deadlineMs;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === null) {
+      this.#abort = new AbortController();
+      if (this.#hasEnded) this.#abort.abort();
+    }
+    return this.#abort.signal;
+  }
+
+  end(): void {
+    this.#hasEnded = true;
+    this.#abort?.abort();
+  }
+}
+
 /** One function per method; streams get the grpc-js stream. Throw BrokerError to fail a unary call. */
 export type ServiceImplementation<S extends DescService> = {
   [K in keyof S['method']]: S['method'][K] extends DescMethodUnary
@@ -115,13 +139,9 @@ export class RpcServer implements ServiceHost {
     handler: (request: unknown, context: UnaryContext) => unknown,
   ): handleUnaryCall<unknown, unknown> {
     return (call: ServerUnaryCall<unknown, unknown>, callback) => {
-      const abort = new AbortController();
-      call.on('cancelled', () => abort.abort());
       const deadline = call.getDeadline();
-      const context = {
-        signal: abort.signal,
-        deadlineMs: typeof deadline === 'number' ? deadline : deadline.getTime(),
-      };
+      const context = new CallContext(typeof deadline === 'number' ? deadline : deadline.getTime());
+      call.on('cancelled', () => context.end());
       // The executor turns a synchronous throw into a rejection.
       new Promise<unknown>((resolve) => resolve(handler(call.request, context))).then(
         (response) => callback(null, create(method.output, response as Record<string, unknown>)),

@@ -16,6 +16,7 @@ import {
   type MeshRequest,
   type MeshResponse,
   type ServiceImplementation,
+  type UnaryContext,
 } from '../src/index.ts';
 import { ClusterSecret } from '../src/cluster-secret.ts';
 import { toServiceError } from '../src/status.ts';
@@ -122,6 +123,23 @@ describe('unary calls', () => {
         code: 'deadline_exceeded',
       });
       await sawAbort;
+    });
+  });
+
+  it('tell whoever looks at the signal only after the caller gave up', async () => {
+    const contexts: UnaryContext[] = [];
+    const takeOver: Implementation['takeOver'] = (_request, context) => {
+      contexts.push(context);
+      return new Promise(() => undefined);
+    };
+    await serve(takeOver, async (client) => {
+      // The end of the first is heard of before the second comes.
+      for (let calls = 0; calls < 2; calls++)
+        await expect(client.takeOver({}, { timeoutMs: 50 })).rejects.toMatchObject({
+          code: 'deadline_exceeded',
+        });
+      const [first] = contexts;
+      while (!first!.signal.aborted) await new Promise(setImmediate);
     });
   });
 

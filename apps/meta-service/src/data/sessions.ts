@@ -1,5 +1,4 @@
 // Who owns an MQTT session (rules S1, S3): opened per CONNECT, released, closed with its owner's incarnation, expired.
-import { createHash } from 'node:crypto';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
 import {
@@ -33,7 +32,9 @@ import { keysOfPlaces, putPlaces } from './session-places.ts';
 
 /** At least as many as a command may open sessions. */
 const GENERATIONS_PER_COMMAND = 16_384n;
-const SESSION_ID_BITS = 53n;
+const SESSION_ID_BITS = 53;
+/** What lies between the ids of one command: odd, so that none comes twice, and near the golden ratio of 64 bits, so that they spread. */
+const SESSION_ID_STEP = 0x9e37_79b9_7f4a_7c15n;
 
 /** Takes sessions over, or makes them. */
 export const openSessions = dataCommand({
@@ -41,19 +42,24 @@ export const openSessions = dataCommand({
   keysOf: ({ sessions }) => sessions.map(({ tenant, clientId }) => sessionKey(tenant, clientId)),
   apply: (view, { node, sessions }, context) => {
     const caller = callerOf(node);
-    const outcomes = sessions.map((wanted) => openOrRefuse(view, wanted, caller, context));
+    const outcomes = sessions.map((wanted, position) =>
+      openOrRefuse(view, wanted, { ...context, node: caller, position }),
+    );
     return toBinary(OpenSessionsResponseSchema, create(OpenSessionsResponseSchema, { outcomes }));
   },
 });
 
-function openOrRefuse(
-  view: ApplyView,
-  wanted: OpenSession,
-  node: NodeIdentity,
-  context: CommandContext,
-): OpenSessionOutcome {
+/** What an open comes with beside its entry. */
+interface OpenContext extends CommandContext {
+  /** Who opens. */
+  readonly node: NodeIdentity;
+  /** Of the entry in its command. */
+  readonly position: number;
+}
+
+function openOrRefuse(view: ApplyView, wanted: OpenSession, context: OpenContext): OpenSessionOutcome {
   try {
-    return openSession(view, wanted, node, context);
+    return openSession(view, wanted, context);
   } catch (thrown) {
     if (!(thrown instanceof BrokerError)) throw thrown;
     return create(OpenSessionOutcomeSchema, { failure: toFailure(thrown) });
@@ -64,13 +70,9 @@ function openOrRefuse(
  * Takes the head over (rule S1). The generation comes from the log index, so that it is never used twice, not even after a
  * deletion; a client id that one batch opens twice gets the next one.
  */
-function openSession(
-  view: ApplyView,
-  wanted: OpenSession,
-  node: NodeIdentity,
-  context: CommandContext,
-): OpenSessionOutcome {
+function openSession(view: ApplyView, wanted: OpenSession, context: OpenContext): OpenSessionOutcome {
   const { tenant, clientId, expiryIntervalS } = wanted;
+  const { node } = context;
   const before = readHead(view, tenant, clientId);
   if (before === undefined && context.refusesGrowth) throw noRoom('sessions are made');
   const isOver = before === undefined || isExpired(before, context.nowMs);
@@ -84,7 +86,7 @@ function openSession(
     : newGeneration(BigInt(context.index), before?.key);
   const session = create(SessionHeadSchema, {
     key: { tenant, clientId, generation, epoch: nextEpoch(BigInt(context.index), before?.key) },
-    sessionId: resumed ? before.sessionId : newSessionId(context.entropy, tenant, clientId, generation),
+    sessionId: resumed ? before.sessionId : newSessionId(context.entropy, context.position),
     expiryIntervalS,
     ownerNodeId: node.nodeId,
     ownerIncarnation: node.incarnation,
@@ -138,12 +140,11 @@ function nextEpoch(index: bigint, before: SessionKey | undefined): bigint {
 }
 
 /** Random by the command's entropy, apart for each session of its batch; 53 bits fit a number of every client. */
-function newSessionId(entropy: Uint8Array, tenant: string, clientId: string, generation: bigint): bigint {
-  const digest = createHash('sha256')
-    .update(entropy)
-    .update(`${tenant}\u0000${clientId}\u0000${generation}`)
-    .digest();
-  return BigInt.asUintN(Number(SESSION_ID_BITS), digest.readBigUInt64BE());
+function newSessionId(entropy: Uint8Array, position: number): bigint {
+  if (entropy.length < BigUint64Array.BYTES_PER_ELEMENT)
+    throw new BrokerError('invalid_argument', 'a command that makes sessions brings random bytes');
+  const random = Buffer.from(entropy.buffer, entropy.byteOffset, entropy.byteLength).readBigUInt64BE();
+  return BigInt.asUintN(SESSION_ID_BITS, random + BigInt(position) * SESSION_ID_STEP);
 }
 
 /** Lets sessions go. */
