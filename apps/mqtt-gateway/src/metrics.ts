@@ -33,6 +33,7 @@ export function registerMetrics(metrics: Metrics, gateway: Gateway): void {
     {
       name: 'robustmq_mqtt_input_bytes',
       help: 'Bytes kept with packets and WebSocket messages that are not complete, and with topic aliases',
+      unit: 'By',
       read: () => gateway.inputMemory.usedBytes,
     },
     {
