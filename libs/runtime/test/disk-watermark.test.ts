@@ -1,18 +1,27 @@
 // A disk that does not say how much is free (N7): nobody waits for it for ever, and the questions do not pile up.
 
 import { drained, VirtualClock } from '@robustmq/testkit';
-import { DiskWatermark } from '../src/index.ts';
+import { DiskWatermark, type DiskWatermarkOptions } from '../src/disk-watermark.ts';
 
-test('N7, I8: a hanging file system has one question at a time, a look ends by itself, and goes on when it answers', async () => {
-  const timers = new VirtualClock();
-  const answers: ((freeBytes: number) => void)[] = [];
-  const warnings: string[] = [];
-  const watermark = new DiskWatermark({
+/** A watermark at 100 bytes with nothing reserved, where nothing else is said. */
+function watermarkOf(
+  given: Partial<DiskWatermarkOptions> & Pick<DiskWatermarkOptions, 'timers' | 'log' | 'freeBytes'>,
+): DiskWatermark {
+  return new DiskWatermark({
     path: '/data',
     refuseBelowFreeBytes: 100,
     warnBelowFreeBytes: 100,
     refused: 'appends',
     reservedBytes: () => 0,
+    ...given,
+  });
+}
+
+test('N7, I8: a hanging file system has one question at a time, a look ends by itself, and goes on when it answers', async () => {
+  const timers = new VirtualClock();
+  const answers: ((freeBytes: number) => void)[] = [];
+  const warnings: string[] = [];
+  const watermark = watermarkOf({
     timers,
     log: { warn: (_fields, message) => warnings.push(message) },
     freeBytes: () => new Promise((resolve) => answers.push(resolve)),
@@ -38,12 +47,7 @@ test('N7, I8: a hanging file system has one question at a time, a look ends by i
 test('a file system that can not be asked once is asked again', async () => {
   const timers = new VirtualClock();
   const answers = [() => Promise.reject(new Error('EIO')), () => Promise.resolve(500)];
-  const watermark = new DiskWatermark({
-    path: '/data',
-    refuseBelowFreeBytes: 100,
-    warnBelowFreeBytes: 100,
-    refused: 'appends',
-    reservedBytes: () => 0,
+  const watermark = watermarkOf({
     timers,
     log: { warn: () => undefined },
     freeBytes: () => answers.shift()!(),
@@ -58,11 +62,8 @@ test('a file system that can not be asked once is asked again', async () => {
 test('the refuse mark leaves room for what the commit log holds (L6)', async () => {
   let freeBytes = 1000;
   const warnings: string[] = [];
-  const watermark = new DiskWatermark({
-    path: '/data',
-    refuseBelowFreeBytes: 100,
+  const watermark = watermarkOf({
     warnBelowFreeBytes: 500,
-    refused: 'appends',
     reservedBytes: () => 50,
     timers: new VirtualClock(),
     log: { warn: (_fields, message) => warnings.push(message) },
