@@ -1,9 +1,14 @@
-// What every process says of itself. Everything is read when scraped; nothing runs in between.
+// What every process says of itself. Everything is read when scraped; no JavaScript runs in between.
 
+import { LoopDelay } from './loop-delay.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Registers CPU, memory, event loop and build of this process. */
-export function registerProcessMetrics(metrics: Metrics, version: string): void {
+export function registerProcessMetrics(
+  metrics: Metrics,
+  version: string,
+  loopDelay: LoopDelay = LoopDelay.start(),
+): void {
   const idle = performance.eventLoopUtilization();
   metrics.registerCounters([
     {
@@ -23,6 +28,12 @@ export function registerProcessMetrics(metrics: Metrics, version: string): void 
     },
   ]);
   metrics.registerGauges([
+    {
+      name: 'robustmq_process_event_loop_delay_seconds',
+      help: 'How late the event loop came to what was due, since the last scrape: 99th percentile (quantile 0.99) and longest (1).',
+      unit: 's',
+      read: () => loopDelay.read(),
+    },
     {
       name: 'robustmq_process_resident_memory_bytes',
       help: 'Resident memory of the process.',

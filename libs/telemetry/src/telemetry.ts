@@ -4,6 +4,7 @@
 import { trace } from '@opentelemetry/api';
 import type { Clock } from '@robustmq/runtime';
 import { Health } from './health.ts';
+import { LoopDelay } from './loop-delay.ts';
 import { createLog, logWarnings, type LogOptions, type ProcessLog } from './log.ts';
 import { createMetrics, resourceOf, type Metrics, type MetricsOptions } from './metrics.ts';
 import { OpsServer } from './ops-server.ts';
@@ -77,7 +78,8 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
   });
   const restoreWarnings = logWarnings(log.logger);
   const metrics = createMetrics(options);
-  registerProcessMetrics(metrics, options.version);
+  const loopDelay = LoopDelay.start();
+  registerProcessMetrics(metrics, options.version, loopDelay);
   const health = new Health();
   const traces = await startTraces(options);
   const ops = new OpsServer({
@@ -96,6 +98,7 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     health,
     opsPort,
     async stop() {
+      loopDelay.stop();
       const outcomes = await Promise.allSettled([traces.shutdown(), ops.stop(), metrics.shutdown()]);
       // A collector that is gone must not turn an orderly end into a failed one.
       for (const outcome of outcomes) {

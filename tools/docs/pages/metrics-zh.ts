@@ -4,6 +4,8 @@
 export const METRICS_IN_CHINESE: Readonly<Record<string, string>> = {
   robustmq_process_cpu_seconds_total: '进程的用户态与内核态 CPU 时间。',
   robustmq_process_event_loop_active_seconds_total: '事件循环繁忙的时间。',
+  robustmq_process_event_loop_delay_seconds:
+    '自上次抓取以来，事件循环处理到期任务的延迟：第 99 百分位（quantile 0.99）与最大值（1）。',
   robustmq_process_resident_memory_bytes: '进程的常驻内存。',
   robustmq_process_heap_used_bytes: 'JavaScript 对象占用的内存。',
   robustmq_process_uptime_seconds: '进程启动以来的时间。',
