@@ -137,5 +137,15 @@ export interface Cluster {
   listGroups(tenant: string, after: string, limit: number): Promise<Page<GroupOverview>>;
 }
 
-/** The user whose credentials these are; null when they are nobody's. */
-export type VerifyAdmin = (username: string, password: string, address: string) => Promise<Principal | null>;
+/** Who asks, and whether it still waits for the answer. */
+export interface RequestOrigin {
+  readonly address: string;
+  isWanted(): boolean;
+}
+
+/** The user whose credentials these are; null when they are nobody's. A client that has gone by its turn is not worth a hash. */
+export type VerifyAdmin = (
+  username: string,
+  password: string,
+  origin: RequestOrigin,
+) => Promise<Principal | null>;

@@ -131,11 +131,8 @@ function adminVerifier(meta: MetaClient, strangers: RateLimitedLog): VerifyAdmin
     onDenied: ({ reason, ...login }) =>
       strangers.warn(`login ${reason}`, { ...login, reason }, 'login denied'),
   });
-  return async (username, password, address) => {
-    const verdict = await authenticator.authenticate('default', username, Buffer.from(password), {
-      address,
-      isWanted: () => true,
-    });
+  return async (username, password, origin) => {
+    const verdict = await authenticator.authenticate('default', username, Buffer.from(password), origin);
     return verdict.outcome === 'allowed' ? verdict.principal : null;
   };
 }
