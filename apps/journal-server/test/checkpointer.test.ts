@@ -2,10 +2,12 @@
 // never for nothing.
 
 import { CommitLog } from '@robustmq/commit-log';
-import { CheckpointStore } from '@robustmq/segment-log';
+import { ProducerQuota, ProducerState } from '@robustmq/producer-state';
+import { CheckpointStore, SegmentLog } from '@robustmq/segment-log';
 import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
 import { Checkpointer } from '../src/directory/checkpointer.ts';
 import { QuarantineMarks } from '../src/directory/quarantine.ts';
+import { Shard } from '../src/shard/shard.ts';
 import { recordsSection } from '../src/write/sections.ts';
 import { batchOf } from './records.ts';
 import { SILENT } from './running-journal.ts';
@@ -14,6 +16,8 @@ const BYTES = 64 * 1024;
 const INTERVAL_MS = 60_000;
 
 let clock: VirtualClock;
+let disk: SimulatedDisk;
+let shards: Shard[];
 let commitLog: CommitLog;
 let store: CheckpointStore;
 let checkpointer: Checkpointer;
@@ -22,13 +26,14 @@ let hasTooManyOpenFiles: boolean;
 beforeEach(async () => {
   clock = new VirtualClock();
   hasTooManyOpenFiles = false;
-  const disk = new SimulatedDisk(clock, new Random(1));
+  disk = new SimulatedDisk(clock, new Random(1));
+  shards = [];
   store = await clock.settle(CheckpointStore.open(disk, 'data'));
   ({ log: commitLog } = await clock.settle(CommitLog.open(disk, 'data/commit-log', { fileBytes: 1 << 20 })));
   checkpointer = new Checkpointer({
     commitLog,
     store,
-    shards: () => [],
+    shards: () => shards,
     marks: await clock.settle(QuarantineMarks.open(disk, 'data')),
     clock,
     timers: clock,
@@ -49,6 +54,19 @@ afterEach(() => clock.settle(checkpointer.abandon()));
 async function append(valueBytes: number): Promise<number> {
   commitLog.append([recordsSection({ streamId: 1, shard: 0 }, batchOf(['v'.repeat(valueBytes)]))]);
   return clock.settle(commitLog.sync());
+}
+
+function shardOf(streamId: number): Shard {
+  const log = SegmentLog.open(disk, `data/${streamId}-0`, {}, undefined);
+  const producers = new ProducerState({ isGateway: () => false, quota: new ProducerQuota(100) });
+  return new Shard({ streamId, shard: 0, topicId: '' }, log, producers);
+}
+
+/** How long a checkpoint takes. */
+async function checkpointMs(): Promise<number> {
+  const startedMs = clock.monotonicMs();
+  await clock.settle(checkpointer.checkpoint());
+  return clock.monotonicMs() - startedMs;
 }
 
 test('nothing appended, nothing made, however long it takes', async () => {
@@ -78,4 +96,13 @@ test('dirty segments that keep too many files open are synced, however little th
   hasTooManyOpenFiles = true;
   await clock.advance(2_000);
   expect(store.latest.position).toBeGreaterThanOrEqual(position);
+});
+
+test('a checkpoint waits between shards that it syncs, and for none of many that nothing happened to (L6)', async () => {
+  const PACE_MS = 5;
+  shards = Array.from({ length: 300 }, (_, n) => shardOf(n + 1));
+  expect(await checkpointMs()).toBeGreaterThan(shards.length * PACE_MS);
+  shards[123]!.log.append(batchOf(['v']));
+  expect(await checkpointMs()).toBeLessThan(20 * PACE_MS);
+  expect(store.latest.shards).toHaveLength(shards.length);
 });

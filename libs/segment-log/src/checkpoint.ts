@@ -30,8 +30,11 @@ export interface CheckpointInput {
   readonly extra?: Buffer;
   /** Syncs what else must be durable before the commit log may be recycled (snapshots of views). */
   readonly syncSnapshots?: () => Promise<void>;
-  /** Waited for between the syncs of two shards, so that a checkpoint does not starve appends of the disk (L6). */
-  readonly pace?: () => Promise<void>;
+  /**
+   * Waited for behind each shard, so that a checkpoint starves appends neither of the disk (L6) nor of the loop (N8). Most shards of
+   * many have not changed and cost the disk nothing: what waited as long for them took a minute for some thousands.
+   */
+  readonly pace?: (hasSynced: boolean) => Promise<void>;
 }
 
 /**
@@ -43,8 +46,8 @@ export async function runCheckpoint(input: CheckpointInput): Promise<Checkpoint>
   assert(position >= store.latest.position && position <= commitLog.endPosition, 'checkpoints move forward');
   const pending = input.shards.map((shard) => ({ shard, checkpoint: shard.log.prepareCheckpoint() }));
   for (const { checkpoint } of pending) {
-    await checkpoint.sync();
-    await input.pace?.();
+    const hasSynced = await checkpoint.sync();
+    await input.pace?.(hasSynced);
   }
   await input.syncSnapshots?.();
   const shards: ShardCheckpoint[] = pending.map(({ shard, checkpoint }) => ({

@@ -15,6 +15,9 @@ export interface SegmentLogCheckpoint {
 /** A checkpoint in the making: the record is fixed, {@link PendingCheckpoint.sync} makes it true. */
 export interface PendingCheckpoint {
   readonly record: SegmentLogCheckpoint;
-  /** Syncs every file and directory change that the record speaks of. Rejects with storage_failed or storage_full. */
-  sync(): Promise<void>;
+  /**
+   * Syncs every file and directory change that the record speaks of; false: there were none. Rejects with storage_failed or
+   * storage_full.
+   */
+  sync(): Promise<boolean>;
 }

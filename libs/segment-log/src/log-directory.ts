@@ -44,15 +44,17 @@ export class LogDirectory {
     this.#namesDirty = true;
   }
 
-  /** Writes the leader epochs if they changed. */
-  storeEpochs(epochs: LeaderEpochs, failures: FailureLatch): void {
-    if (this.#storedEpochs === epochs.version) return;
+  /** Writes the leader epochs; false: they had not changed. */
+  storeEpochs(epochs: LeaderEpochs, failures: FailureLatch): boolean {
+    if (this.#storedEpochs === epochs.version) return false;
     failures.guard(() => writeWhole(this.disk, `${this.path}/${LEADER_EPOCH_FILE}`, epochs.encode()));
     this.#storedEpochs = epochs.version;
+    return true;
   }
 
-  /** Makes the names durable. */
-  async sync(): Promise<void> {
+  /** Makes the names durable; false: they were. */
+  async sync(): Promise<boolean> {
+    const isDue = this.#namesDirty || this.#isNew;
     if (this.#namesDirty) {
       this.#namesDirty = false;
       await this.disk.syncDirectory(this.path);
@@ -62,5 +64,6 @@ export class LogDirectory {
       if (parent !== undefined) await this.disk.syncDirectory(parent);
       this.#isNew = false;
     }
+    return isDue;
   }
 }

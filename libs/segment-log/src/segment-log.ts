@@ -321,11 +321,11 @@ export class SegmentLog {
     return { record, sync: () => this.#sync(dirty) };
   }
 
-  async #sync(dirty: readonly Segment[]): Promise<void> {
+  async #sync(dirty: readonly Segment[]): Promise<boolean> {
     const { all } = this.#segments;
     this.#failures.check();
     // The record has the epochs, the file is for tools.
-    this.#files.storeEpochs(this.#epochs, this.#failures);
+    const hasStored = this.#files.storeEpochs(this.#epochs, this.#failures);
     // A truncation since then may have dropped a segment: recovery repeats that.
     const kept = dirty.filter((segment) => all.includes(segment));
     this.#failures.guard(() => {
@@ -336,7 +336,7 @@ export class SegmentLog {
     });
     try {
       for (const segment of kept) if (all.includes(segment)) await segment.sync();
-      await this.#files.sync();
+      return (await this.#files.sync()) || hasStored || kept.length > 0;
     } catch (error) {
       throw this.#failures.fail(error);
     }

@@ -92,7 +92,7 @@ describe('segment log under faults', () => {
       appliedPosition: 1,
       extra: Buffer.from('y'),
       syncSnapshots: async () => void steps.push(`snapshots at ${store.latest.position}`),
-      pace: async () => void steps.push('pace'),
+      pace: async (hasSynced) => void steps.push(hasSynced ? 'pace' : 'go on'),
     });
     expect(steps).toEqual(['pace', 'snapshots at 0']);
     expect(made.shards[0]).toMatchObject({
@@ -101,6 +101,32 @@ describe('segment log under faults', () => {
     });
     expect((await CheckpointStore.open(disk, directory)).latest).toEqual(made);
     expect(fs.readFileSync(`${directory}/7-0/leader-epoch-checkpoint`, 'utf8')).toBe('0\n1\n4 0\n');
+    await commitLog.close();
+  });
+
+  test('a checkpoint tells which shards there was nothing to sync of: only the others cost the disk (L6)', async () => {
+    const { log: commitLog } = await CommitLog.open(disk, `${directory}/commit`, { fileBytes: 16 * 4096 });
+    const store = await CheckpointStore.open(disk, directory);
+    const shards = [1, 2, 3].map((streamId) => ({
+      streamId,
+      shard: 0,
+      log: SegmentLog.open(disk, `${directory}/${streamId}-0`, {}, undefined),
+    }));
+    const checkpoint = async (): Promise<boolean[]> => {
+      const synced: boolean[] = [];
+      await runCheckpoint({
+        commitLog,
+        store,
+        shards,
+        appliedPosition: 0,
+        pace: async (hasSynced) => void synced.push(hasSynced),
+      });
+      return synced;
+    };
+    expect(await checkpoint()).toEqual([true, true, true]);
+    expect(await checkpoint()).toEqual([false, false, false]);
+    shards[1]!.log.append(batch(0, ['a']));
+    expect(await checkpoint()).toEqual([false, true, false]);
     await commitLog.close();
   });
 

@@ -4,7 +4,7 @@ import { BrokerError } from '@robustmq/errors';
 import type { CommitLog } from '@robustmq/commit-log';
 import { encodeSnapshot } from '@robustmq/producer-state';
 import { openFiles, retentionStart, runCheckpoint, type CheckpointStore } from '@robustmq/segment-log';
-import type { Cancel, Clock, Timers } from '@robustmq/runtime';
+import { TurnBudget, type Cancel, type Clock, type Timers } from '@robustmq/runtime';
 import type { QuarantineMarks } from './quarantine.ts';
 import type { Shard } from '../shard/shard.ts';
 
@@ -175,6 +175,7 @@ export class Checkpointer {
       // Without one a start reads the segments: slower, never fatal.
       return snapshotBytes > MAX_SNAPSHOT_BYTES ? NO_SNAPSHOT : bytes;
     };
+    const turn = new TurnBudget(clock, this.#options.timers);
     await runCheckpoint({
       commitLog,
       store,
@@ -186,7 +187,7 @@ export class Checkpointer {
         log: shard.log,
         extra: snapshotOf(shard),
       })),
-      pace: () => this.#pace(),
+      pace: (hasSynced) => this.#pace(hasSynced, turn),
     });
     this.#lastMs = clock.monotonicMs();
     this.#bytesAtLast = bytesBefore;
@@ -235,11 +236,14 @@ export class Checkpointer {
     }
   }
 
-  #pace(): Promise<void> {
-    const paceMs = this.#closed ? 0 : (this.#options.paceMs ?? DEFAULT_PACE_MS);
-    if (paceMs === 0) return Promise.resolve();
+  #pace(hasSynced: boolean, turn: TurnBudget): Promise<void> {
+    const paceMs = this.#closed || !hasSynced ? 0 : (this.#options.paceMs ?? DEFAULT_PACE_MS);
+    if (paceMs === 0) return turn.isSpent ? turn.yield() : Promise.resolve();
     return new Promise((resolve) => {
-      this.#options.timers.after(paceMs, resolve);
+      this.#options.timers.after(paceMs, () => {
+        turn.restart();
+        resolve();
+      });
     });
   }
 

@@ -88,14 +88,14 @@ async function recycleFirst(input: CheckpointInput): Promise<void> {
 }
 
 async function storeBeforeSegments(input: CheckpointInput): Promise<void> {
-  const late: (() => Promise<void>)[] = [];
+  const late: (() => Promise<boolean>)[] = [];
   const shards = input.shards.map((shard) => ({
     ...shard,
     log: Object.assign(Object.create(shard.log) as typeof shard.log, {
       prepareCheckpoint: () => {
         const pending = shard.log.prepareCheckpoint();
         late.push(() => pending.sync());
-        return { record: pending.record, sync: () => Promise.resolve() };
+        return { record: pending.record, sync: () => Promise.resolve(true) };
       },
       checkpointed: (record: Parameters<typeof shard.log.checkpointed>[0]) => shard.log.checkpointed(record),
     }),
