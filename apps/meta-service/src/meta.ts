@@ -28,6 +28,7 @@ import { TurnBudget, type Cancel, type Clock, type Timers } from '@robustmq/runt
 import { AppliedSignal } from './applied-signal.ts';
 import { ClusterMachine, type ClusterMachineOptions } from './cluster/cluster-machine.ts';
 import { ClusterState } from './cluster/cluster-state.ts';
+import { defaultShards } from './cluster/commands.ts';
 import { CreationRate, type CreationRateOptions } from './creation-rate.ts';
 import { dataMachine } from './data/data-machine.ts';
 import { grows, noRoom } from './growth.ts';
@@ -199,6 +200,11 @@ export class Meta {
   /** Data group of a session or consumer group. */
   dataGroupOf(tenant: string, id: string): number {
     return this.state.slots.dataGroups[slotOf(tenant, id)] ?? 0;
+  }
+
+  /** Shards that a creation makes which names no number. */
+  get defaultShards(): number {
+    return defaultShards(this.state.config, this.#defaults);
   }
 
   /** Wall time for rows. */

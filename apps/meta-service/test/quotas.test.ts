@@ -1,4 +1,8 @@
-import { AddShardsRequestSchema, CreateStreamRequestSchema } from '@robustmq/rpc';
+import {
+  AddShardsRequestSchema,
+  CreateStreamRequestSchema,
+  PutDynamicConfigRequestSchema,
+} from '@robustmq/rpc';
 import { CONTEXT, failing, message, TestMeta } from './support/test-meta.ts';
 
 describe('quotas of a tenant (I8, I10)', () => {
@@ -46,5 +50,15 @@ describe('quotas of a tenant (I8, I10)', () => {
     expect(await world.dump()).toEqual(before);
     world.clock.advance(500);
     await make('c', 50);
+  });
+
+  test('the rate counts as many shards as a creation makes that names no number', async () => {
+    const entries = [{ key: 'streams.default.partitions', value: '700' }];
+    await world.cluster.putDynamicConfig(message(PutDynamicConfigRequestSchema, { entries }), CONTEXT);
+    expect((await make('a', 0)).stream?.shards).toHaveLength(700);
+    await make('b', 0);
+    const details = { quota: 'rate', retryAfterMs: 1_000 };
+    await expect(make('c', 700)).rejects.toMatchObject({ details });
+    await expect(make('c', 0)).rejects.toMatchObject({ details });
   });
 });

@@ -198,9 +198,17 @@ function* register({ draft, command, leases }: CommandCall, request: RegisterNod
   };
 }
 
+/** Shards of a stream that names no number: the dynamic setting goes over what the proposer was started with. */
+export function defaultShards(
+  config: { get(key: string): { readonly value: string } | undefined },
+  sent: { readonly streamShards?: number } | undefined,
+): number {
+  return Number(config.get('streams.default.partitions')?.value ?? sent?.streamShards ?? 1);
+}
+
 function defaultsOf({ config }: ClusterDraft, { defaults: sent }: Command): StreamDefaults {
   return {
-    shards: Number(config.get('streams.default.partitions')?.value ?? sent?.streamShards ?? 1),
+    shards: defaultShards(config, sent),
     mqttFilter: config.get('streams.default.mqtt.filter')?.value ?? sent?.streamMqttFilter ?? 'none',
     quotas: { streams: sent?.tenantStreams ?? 0, shards: sent?.tenantShards ?? 0 },
   };

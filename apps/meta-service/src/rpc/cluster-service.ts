@@ -46,7 +46,8 @@ export function clusterService(meta: Meta): ServiceImplementation<typeof Cluster
     },
     watchCluster: (stream) => meta.watch.add(stream),
     createStream: async (value, context) => {
-      if (!value.validateOnly) meta.creationRate.take(value.tenant, Math.max(1, value.shards));
+      if (!value.validateOnly)
+        meta.creationRate.take(value.tenant, value.shards === 0 ? meta.defaultShards : value.shards);
       const bytes = await meta.cluster({ case: 'createStream', value }, value.requestId);
       const response = decodeResponse(CreateStreamResponseSchema, bytes);
       if (value.waitForOwnership && !value.validateOnly)
