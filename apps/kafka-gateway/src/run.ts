@@ -2,8 +2,9 @@
 import { hostname } from 'node:os';
 import { GroupStore, MetaClient, type Incarnations } from '@robustmq/meta-client';
 import { openCredentials, ServiceKind } from '@robustmq/rpc';
-import { Shutdown, type Log } from '@robustmq/runtime';
+import { Shutdown, systemTimers, type Log } from '@robustmq/runtime';
 import { startTelemetry, type Telemetry } from '@robustmq/telemetry';
+import { CallLine, inLine } from './adapters/call-line.ts';
 import { ClusterAdapter, KAFKA_ENDPOINT } from './adapters/cluster-adapter.ts';
 import { JournalAdapter } from './adapters/journal.ts';
 import { TopicCommands } from './adapters/topic-commands.ts';
@@ -16,6 +17,10 @@ import { registerGatewayMetrics } from './metrics.ts';
 const SERVICE = 'kafka-gateway';
 const STEP_TIMEOUT_MS = 5_000;
 const PRESSURE_TIMEOUT_MS = 2_000;
+/** Of each kind: what meta-service answers within some milliseconds. */
+const MAX_CALLS_UNDER_WAY = 64;
+/** As long as a call itself may take. */
+const MAX_CALL_WAIT_MS = 5_000;
 const UNSPECIFIED_HOSTS = new Set(['0.0.0.0', '::', '']);
 
 /** A running process. */
@@ -47,9 +52,10 @@ export async function run(config: KafkaGatewayConfig, version: string): Promise<
   const gateway = new KafkaGateway({
     ...gatewayOptions(config),
     cluster,
-    topics: new TopicCommands(meta, cluster, config.tenant),
+    topics: new TopicCommands(inLine(meta, newLine()), cluster, config.tenant),
     journal,
-    groupStore: new GroupStore(meta, () => membership.registration, config.tenant),
+    // Creations wait for journals: groups go past them.
+    groupStore: new GroupStore(inLine(meta, newLine()), () => membership.registration, config.tenant),
     log,
     debug: telemetry.log.debug,
   });
@@ -89,6 +95,14 @@ export async function run(config: KafkaGatewayConfig, version: string): Promise<
   telemetry.health.markStarted();
   log.info({ host: config.kafka.host, port }, 'serving Kafka clients');
   return { port, opsPort: telemetry.opsPort, shutdown };
+}
+
+function newLine(): CallLine {
+  return new CallLine({
+    maxUnderWay: MAX_CALLS_UNDER_WAY,
+    maxWaitMs: MAX_CALL_WAIT_MS,
+    timers: systemTimers,
+  });
 }
 
 async function connectToMeta(config: KafkaGatewayConfig, log: Log): Promise<MetaClient> {

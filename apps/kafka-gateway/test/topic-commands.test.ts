@@ -18,14 +18,23 @@ let clock: VirtualClock;
 let cluster: FakeMeta;
 let listeners: Set<() => void>;
 let commands: TopicCommands;
+let createStream: () => Promise<unknown>;
+let calls: number;
 beforeEach(() => {
+  calls = 0;
+  createStream = () => Promise.resolve({ stream: { streamId: 1 }, revision: 5n });
   clock = new VirtualClock();
   cluster = new FakeMeta();
   listeners = new Set();
   const meta = {
     requestId: () => ({}),
     persist: (call: () => unknown) => call(),
-    cluster: { createStream: () => Promise.resolve({ stream: { streamId: 1 }, revision: 5n }) },
+    cluster: {
+      createStream: () => {
+        calls += 1;
+        return createStream();
+      },
+    },
     view: {
       waitForRevision: () => Promise.resolve(),
       onChange: (listener: () => void) => {
@@ -78,4 +87,61 @@ test('one that was deleted meanwhile is not there', async () => {
   await expect(commands.createTopic(ASKED)).rejects.toEqual(
     new BrokerError('not_found', 'topic t was deleted meanwhile'),
   );
+});
+
+describe('a tenant that makes shards too fast', () => {
+  const tooFast = (retryAfterMs: number): BrokerError =>
+    new BrokerError('quota_exceeded', 'too fast', { details: { quota: 'rate', retryAfterMs } });
+  const refused = { code: 'quota_exceeded', details: { quota: 'rate' } };
+  const create = (more: object = {}): Promise<unknown> => commands.createTopic({ ...ASKED, ...more });
+
+  beforeEach(() => addTopic(true));
+
+  test('N8: is refused here until the time that meta-service named, however often it asks', async () => {
+    createStream = () => Promise.reject(tooFast(250));
+    await expect(create()).rejects.toMatchObject(refused);
+    for (let count = 0; count < 5_000; count += 1)
+      await expect(create({ name: `t${count}` })).rejects.toMatchObject(refused);
+    expect(calls).toBe(1);
+    await clock.advance(100);
+    await expect(create()).rejects.toMatchObject({ details: { quota: 'rate', retryAfterMs: 150 } });
+    await clock.advance(150);
+    createStream = () => Promise.resolve({ stream: { streamId: 1 }, revision: 5n });
+    await create();
+    expect(calls).toBe(2);
+  });
+
+  test('may make fewer at once than were refused, and try what makes none', async () => {
+    createStream = () => Promise.reject(tooFast(10_000));
+    await expect(create({ partitions: 100 })).rejects.toMatchObject(refused);
+    createStream = () => Promise.resolve({ stream: { streamId: 1 }, revision: 5n });
+    await create({ partitions: 99 });
+    await create({ partitions: 0 });
+    await create({ partitions: 100, validateOnly: true }).catch(() => undefined);
+    await expect(create({ partitions: 100 })).rejects.toMatchObject(refused);
+    expect(calls).toBe(4);
+  });
+
+  test('waits no longer for few because many were refused beside them', async () => {
+    createStream = () => Promise.reject(tooFast(10));
+    await expect(create({ partitions: 1 })).rejects.toMatchObject(refused);
+    await clock.advance(5);
+    const many = commands.addPartitions(cluster.topicByName('t')!, 500, false);
+    await expect(many).rejects.toMatchObject(refused);
+    await clock.advance(5);
+    createStream = () => Promise.resolve({ stream: { streamId: 1 }, revision: 5n });
+    await create({ partitions: 1 });
+  });
+
+  test('another failure refuses nothing that comes behind it', async () => {
+    for (const failure of [
+      new BrokerError('quota_exceeded', 'too many shards', { details: { quota: 'shards' } }),
+      new BrokerError('already_exists', 'there is one'),
+    ]) {
+      createStream = () => Promise.reject(failure);
+      await expect(create()).rejects.toBe(failure);
+      await expect(create()).rejects.toBe(failure);
+    }
+    expect(calls).toBe(4);
+  });
 });

@@ -4,6 +4,7 @@ import { BrokerError } from '@robustmq/errors';
 import { streamView, toNumber, type MetaClient } from '@robustmq/meta-client';
 import { systemClock, systemTimers, type Clock, type Timers } from '@robustmq/runtime';
 import type { ClusterAdapter } from './cluster-adapter.ts';
+import { CreationPause } from './creation-pause.ts';
 import type { CreateTopic, TopicCommandsPort, TopicView } from '../ports.ts';
 
 const VIEW_TIMEOUT_MS = 5_000;
@@ -31,9 +32,11 @@ export class TopicCommands implements TopicCommandsPort {
   readonly #cluster: TopicsView;
   readonly #tenant: string;
   readonly #time: TopicCommandsTime;
+  readonly #creations: CreationPause;
 
   constructor(meta: TopicCommandsMeta, cluster: TopicsView, tenant: string, time = SYSTEM_TIME) {
     this.#time = time;
+    this.#creations = new CreationPause(time.clock);
     this.#meta = meta;
     this.#cluster = cluster;
     this.#tenant = tenant;
@@ -51,13 +54,25 @@ export class TopicCommands implements TopicCommandsPort {
       waitForOwnership: !asked.validateOnly,
       autoCreated: asked.autoCreated,
     };
-    const { stream, revision } = await this.#meta.persist(() =>
-      this.#meta.cluster.createStream(request, { timeoutMs: asked.timeoutMs }),
+    const { stream, revision } = await this.#paced(
+      asked.validateOnly ? 0 : Math.max(1, asked.partitions),
+      () => this.#meta.cluster.createStream(request, { timeoutMs: asked.timeoutMs }),
     );
     if (stream === undefined) throw new BrokerError('internal', 'meta created a stream and did not show it');
     if (asked.validateOnly) return this.#cluster.viewOf(streamView(stream));
     await this.#meta.view.waitForRevision(toNumber(revision), VIEW_TIMEOUT_MS);
     return this.#withLeaders(stream.streamId, asked.name);
+  }
+
+  /** Makes so many shards, if they are not made too fast. */
+  async #paced<T>(shards: number, command: () => Promise<T>): Promise<T> {
+    if (shards > 0) this.#creations.check(shards);
+    try {
+      return await this.#meta.persist(command);
+    } catch (error) {
+      this.#creations.failed(shards, error);
+      throw error;
+    }
   }
 
   /** Clients produce right after the answer; a leader is there within a moment, or the answer goes without it. */
@@ -91,9 +106,14 @@ export class TopicCommands implements TopicCommandsPort {
     await this.#meta.view.waitForRevision(toNumber(revision), VIEW_TIMEOUT_MS);
   }
 
-  async addPartitions({ streamId }: TopicView, totalShards: number, validateOnly: boolean): Promise<void> {
+  async addPartitions(
+    { streamId, partitions }: TopicView,
+    totalShards: number,
+    validateOnly: boolean,
+  ): Promise<void> {
     const request = { requestId: this.#meta.requestId(), streamId, totalShards, validateOnly };
-    const { revision } = await this.#meta.persist(() => this.#meta.cluster.addShards(request));
+    const newShards = validateOnly ? 0 : Math.max(0, totalShards - partitions.length);
+    const { revision } = await this.#paced(newShards, () => this.#meta.cluster.addShards(request));
     if (!validateOnly) await this.#meta.view.waitForRevision(toNumber(revision), VIEW_TIMEOUT_MS);
   }
 
