@@ -6,13 +6,12 @@ import type { FetchSessionCache } from './fetch-session-cache.ts';
 import type { GroupCoordinator } from './groups/group-coordinator.ts';
 import type { GroupStorePort } from '@robustmq/meta-client';
 import type { DebugSwitch, RateLimitedLog } from '@robustmq/telemetry';
-import type { Log } from '@robustmq/runtime';
+import type { Log, TurnShare } from '@robustmq/runtime';
 import type { FetchWindow } from './fetch-window.ts';
 import type { BatchLine } from './produce/batch-line.ts';
 import type { CheckShare } from './produce/check-share.ts';
 import type { ClusterViewPort, JournalPort, TopicCommandsPort } from './ports.ts';
 import type { ProducerIdAllocator } from './producer-id-allocator.ts';
-import type { TurnShare } from './turn-share.ts';
 
 /** Settings that handlers obey; the configuration schema gives names, defaults and limits. */
 export interface GatewaySettings {

@@ -3,7 +3,7 @@ import { randomInt } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { GroupStorePort } from '@robustmq/meta-client';
 import type { GroupConfig } from '@robustmq/kafka-group';
-import { systemClock, systemTimers, TimerWheel, type Log } from '@robustmq/runtime';
+import { systemClock, systemTimers, TimerWheel, TurnShare, type Log } from '@robustmq/runtime';
 import { AnswerMemory } from './answer-memory.ts';
 import type { ConnectionLimits } from './connection-limits.ts';
 import type { GatewayCounters, GatewayParts, GatewaySettings } from './context.ts';
@@ -15,7 +15,6 @@ import { RateLimitedLog, type DebugSwitch } from '@robustmq/telemetry';
 import type { ClusterViewPort, JournalPort, TopicCommandsPort } from './ports.ts';
 import { CheckShare } from './produce/check-share.ts';
 import { ProducerIdAllocator } from './producer-id-allocator.ts';
-import { TurnShare } from './turn-share.ts';
 
 /** Everything that a gateway is made of. */
 export interface KafkaGatewayOptions {

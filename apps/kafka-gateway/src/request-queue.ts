@@ -1,7 +1,7 @@
 // RequestQueue: the order of one connection. Requests start as their kinds allow (see Overlap), answers leave in the
 // order in which the requests came, whoever finishes first.
 import type { Overlap } from './overlap.ts';
-import type { TurnShare } from './turn-share.ts';
+import type { TurnShare } from '@robustmq/runtime';
 
 /** A request on its way. */
 export interface QueuedRequest {

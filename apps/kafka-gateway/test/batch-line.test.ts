@@ -1,12 +1,11 @@
 // The order and the cost of checks: first in, first out per connection, and never long on the loop (rule K1, N8).
 import { setImmediate } from 'node:timers/promises';
 import { deflateBatch } from '@robustmq/batch-compression/testing';
-import { systemClock, systemTimers, type Timers } from '@robustmq/runtime';
+import { systemClock, systemTimers, TurnShare, type Timers } from '@robustmq/runtime';
 import { RecordBatchBuilder } from '@robustmq/record-batch';
 import { MemoryBudget } from '../src/memory-budget.ts';
 import { BatchLine } from '../src/produce/batch-line.ts';
 import { CheckShare } from '../src/produce/check-share.ts';
-import { TurnShare } from '../src/turn-share.ts';
 import { batchOf, zstdBatch } from './fakes/batches.ts';
 
 const RULES = { maxBatchBytes: 8 * 1024 * 1024, apiVersion: 9, timestamps: undefined, nowMs: 0 };

@@ -1,7 +1,7 @@
 // The dearest frames of each API: whatever a client writes into arrays, no turn of the loop takes more of it than its share, and
 // the request is answered all the same (I8, N8). Time is counted in looks at the clock, each worth 1 ms of 5.
 import { KAFKA_ERRORS, ZERO_UUID, type ApiKey } from '@robustmq/kafka-codec';
-import { TurnShare } from '../src/turn-share.ts';
+import { TurnShare } from '@robustmq/runtime';
 import { batchOf } from './fakes/batches.ts';
 import { RunningGateway } from './fakes/running-gateway.ts';
 import type { WireClient } from './fakes/wire-client.ts';

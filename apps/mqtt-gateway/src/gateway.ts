@@ -6,7 +6,15 @@ import { BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
 import { Incarnations, MetaClient, type ViewChange } from '@robustmq/meta-client';
 import { RpcServer, ServiceKind, type Credentials } from '@robustmq/rpc';
-import { TimerWheel, sleep, systemClock, systemTimers, type Log, type Timers } from '@robustmq/runtime';
+import {
+  sleep,
+  systemClock,
+  systemTimers,
+  TimerWheel,
+  TurnShare,
+  type Log,
+  type Timers,
+} from '@robustmq/runtime';
 import { RateLimitedLog, type DebugSwitch, type TraceSampler } from '@robustmq/telemetry';
 import type { MqttGatewayConfig } from './config.ts';
 import { addGatewayService } from './mesh/mesh.ts';
@@ -48,6 +56,8 @@ const RETAIN_WARNING_MS = 10_000;
 const SERVER_CLOSE_MS = 1_000;
 const RELEASE_WAIT_MS = 3_000;
 const RELEASE_POLL_MS = 10;
+/** Of each turn of the loop, beside what packets take that are whole. */
+const FRAME_TURN_MS = 2;
 
 function anonymousPolicyOf(setting: MqttGatewayConfig['auth']['anonymous']): AnonymousPolicy {
   if (typeof setting === 'string') return setting;
@@ -152,6 +162,7 @@ export class Gateway {
       sources,
       onRefused: this.#onRefused,
       timers,
+      turns: new TurnShare(systemClock, timers, FRAME_TURN_MS),
     };
   }
 

@@ -1,7 +1,7 @@
 // CheckShare: what the checks of all connections share, which is the loop and the memory for inflated batches.
 import type { Turn } from '@robustmq/batch-compression';
 import type { MemoryBudget } from '../memory-budget.ts';
-import type { TurnShare } from '../turn-share.ts';
+import type { TurnShare } from '@robustmq/runtime';
 
 /** Batches that are inflated at once, each within its own bound: as many as the thread pool has threads. */
 const MAX_INFLATING = 4;

@@ -33,6 +33,11 @@ export class MessageMeter {
   /** Payload of the frame that has still to come. */
   #left = 0;
 
+  /** Of the frame that has begun: what of its payload has still to come. */
+  get leftBytes(): number {
+    return this.#left;
+  }
+
   /** Bytes have arrived. */
   read(chunk: Uint8Array): void {
     let at = 0;

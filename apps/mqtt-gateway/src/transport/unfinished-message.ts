@@ -5,13 +5,13 @@ import type { WebSocket } from 'ws';
 import type { InputMemory, UnfinishedInput } from './input-memory.ts';
 import { MessageMeter } from './message-meter.ts';
 
-/** Counts what the WebSocket keeps of a message until it is complete; `overdrawn` when that is too much. */
+/** Counts what the WebSocket keeps of a message until it is complete; `overdrawn` when that is too much. Returns what counts. */
 export function countUnfinished(
   webSocket: WebSocket,
   socket: Duplex,
   memory: InputMemory,
   overdrawn: () => void,
-): void {
+): Pick<MessageMeter, 'leftBytes'> {
   const meter = new MessageMeter();
   let keptBytes = 0;
   let messages = 0;
@@ -47,4 +47,5 @@ export function countUnfinished(
   };
   socket.on('data', read);
   webSocket.on('close', stop);
+  return meter;
 }

@@ -5,8 +5,9 @@ import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type RawData, type WebSocket } from 'ws';
-import { listenTcp, type Timers } from '@robustmq/runtime';
+import { listenTcp, type Timers, type TurnShare } from '@robustmq/runtime';
 import type { InputMemory } from './input-memory.ts';
+import { readInPieces } from './read-in-pieces.ts';
 import type { Accept, ByteSink, ListenOptions } from './tcp-listener.ts';
 import type { Transport } from './socket-output.ts';
 import type { SourceBound } from './source-bound.ts';
@@ -38,6 +39,8 @@ export interface WsListenerOptions {
   /** A socket was cut because there are too many. */
   readonly onRefused: () => void;
   readonly timers: Timers;
+  /** What reading the frames of all sockets may take of a turn of the loop. */
+  readonly turns: TurnShare;
 }
 
 class WsTransport implements Transport {
@@ -115,10 +118,11 @@ export class WsListener {
           return;
         }
         attach(webSocket, socket, sink, options.timers);
-        countUnfinished(webSocket, socket, options.memory, () => {
+        const frame = countUnfinished(webSocket, socket, options.memory, () => {
           transport.closeCode = TRY_AGAIN_LATER;
           sink.overdrawn();
         });
+        readInPieces(webSocket, socket, frame, options.turns);
       });
     });
   }

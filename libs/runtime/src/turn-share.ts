@@ -1,10 +1,12 @@
-// TurnShare: the one share of the loop that requests of all connections have (N8). Who finds the turn spent stands in line,
-// so that a turn stays short however many connections send what is dear at once, and nobody is overtaken for ever.
-import type { Turn } from '@robustmq/batch-compression';
-import { TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
+// TurnShare: the one share of the loop that one kind of work has, for all connections together (N8). Who finds the turn spent
+// stands in line, so that a turn stays short however many connections send what is dear at once, and nobody is overtaken for ever.
+
+import type { Clock } from './clock.ts';
+import type { Timers } from './timers.ts';
+import { TURN_BUDGET_MS, TurnBudget } from './turn-budget.ts';
 
 /** See the file head. */
-export class TurnShare implements Turn {
+export class TurnShare {
   readonly #timers: Timers;
   readonly #turn: TurnBudget;
   readonly #line = new Set<() => void>();
@@ -14,9 +16,9 @@ export class TurnShare implements Turn {
   /** Somebody who was served goes on behind {@link #serve}, and has what is left of the turn. */
   #isHandedOver = false;
 
-  constructor(clock: Pick<Clock, 'monotonicMs'>, timers: Timers) {
+  constructor(clock: Pick<Clock, 'monotonicMs'>, timers: Timers, budgetMs = TURN_BUDGET_MS) {
     this.#timers = timers;
-    this.#turn = new TurnBudget(clock, timers);
+    this.#turn = new TurnBudget(clock, timers, budgetMs);
   }
 
   /** Whether this turn of the loop has no time left: what is under way ends its slice here. */

@@ -1,19 +1,31 @@
-// One share of the loop for all requests: a turn is short, nobody is overtaken for ever, and nobody is forgotten (N8, N7).
-import { drained, VirtualClock } from '@robustmq/testkit';
+// One share of the loop for all connections: a turn is short, nobody is overtaken for ever, and nobody is forgotten (N8, N7).
+import { setImmediate as drained } from 'node:timers/promises';
+import type { Timers } from '../src/timers.ts';
 import { TurnShare } from '../src/turn-share.ts';
 
-let clock: VirtualClock;
-/** What work has cost, beside what the clock says. */
+/** What work has cost: the clock that it is measured by. */
 let workMs: number;
+/** What runs in the next turn. */
+let due: (() => void)[];
 let share: TurnShare;
+const timers = {
+  soon(action: () => void) {
+    due.push(action);
+    return () => undefined;
+  },
+} as Partial<Timers> as Timers;
+const clock = { monotonicMs: () => workMs };
 beforeEach(() => {
-  clock = new VirtualClock();
   workMs = 0;
-  share = new TurnShare({ monotonicMs: () => clock.monotonicMs() + workMs }, clock);
+  due = [];
+  share = new TurnShare(clock, timers);
 });
 
 /** Lets the loop turn once. */
-const turn = (): Promise<void> => clock.advance(0);
+async function turn(): Promise<void> {
+  for (const action of due.splice(0)) action();
+  await drained();
+}
 
 test('a turn is open until 5 ms of it are used, and the next one again', async () => {
   expect(share.isOpen).toBe(true);
@@ -23,6 +35,15 @@ test('a turn is open until 5 ms of it are used, and the next one again', async (
   expect([share.isOpen, share.isSpent]).toEqual([false, true]);
   await turn();
   expect([share.isOpen, share.isSpent]).toEqual([true, false]);
+});
+
+test('a share may be a smaller one', async () => {
+  share = new TurnShare(clock, timers, 2);
+  expect(share.isOpen).toBe(true);
+  workMs += 2;
+  expect(share.isOpen).toBe(false);
+  await turn();
+  expect(share.isOpen).toBe(true);
 });
 
 test('who comes later does not pass who stands in line, whatever is left of the turn', async () => {
