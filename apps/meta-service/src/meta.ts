@@ -71,6 +71,8 @@ const ENTROPY_BYTES = 16;
 const LOAD_PAGE = 1_000;
 const LEASE_CHECK_MS = 100;
 const REAP_INTERVAL_MS = 1_000;
+/** Groups are kept for days: a look at all data groups each second would be most of what an idle cluster does. */
+const GROUP_REAP_INTERVAL_MS = 5_000;
 const CHECKPOINT_INTERVAL_MS = 1_000;
 const WITNESS_INTERVAL_MS = 1_000;
 /** Periodic work that finds no room is tried again: on a full disk as well, nothing was changed (L6). */
@@ -180,7 +182,7 @@ export class Meta {
     this.#periods.push(this.#timers.every(LEASE_CHECK_MS, () => this.leases.look()));
     this.#every('leases', LEASE_CHECK_MS, () => this.endExpiredLeases());
     this.#every('sessions', REAP_INTERVAL_MS, () => this.reapSessions());
-    this.#every('groups', REAP_INTERVAL_MS, () => this.reapGroups());
+    this.#every('groups', GROUP_REAP_INTERVAL_MS, () => this.reapGroups());
     this.#every('witness', WITNESS_INTERVAL_MS, () => this.#log.leaveWitness());
     this.#every('checkpoint', CHECKPOINT_INTERVAL_MS, () =>
       this.#log.checkpointDue ? this.#log.checkpoint() : Promise.resolve(),
