@@ -2,7 +2,7 @@
 import type { NamedError } from './named-error.ts';
 import type { TopicView } from './ports.ts';
 import { isBrokerThrottle, isKafkaDefault, isNeverSet } from './kafka-defaults.ts';
-import { TOPIC_CONFIG, topicConfigProblem } from './topic-config.ts';
+import { meantValue, TOPIC_CONFIG, topicConfigProblem } from './topic-config.ts';
 
 /** Kafka's numbers of the operations of IncrementalAlterConfigs. */
 const OPERATION = { SET: 0, DELETE: 1, APPEND: 2, SUBTRACT: 3 } as const;
@@ -67,7 +67,8 @@ export function replacingChange(topic: TopicView, configs: readonly Setting[]): 
     if (seen.has(name)) return namedTwice(name);
     seen.add(name);
     if (value === null) return setToNull(name);
-    if (!changesNothing(topic, name, value)) change.set[name] = value;
+    const meant = meantValue(name, value);
+    if (!changesNothing(topic, name, meant)) change.set[name] = meant;
   }
   for (const name of Object.keys(topic.config)) {
     if (!seen.has(name) && TOPIC_CONFIG.get(name)?.alterable === true) change.remove.push(name);
@@ -86,7 +87,7 @@ function newValue(
   value: string | null,
 ): string | NamedError {
   if (value === null) return setToNull(name);
-  if (operation === OPERATION.SET) return value;
+  if (operation === OPERATION.SET) return meantValue(name, value);
   const isList = TOPIC_CONFIG.get(name)?.type === 'LIST';
   if (!isList || (operation !== OPERATION.APPEND && operation !== OPERATION.SUBTRACT)) {
     return {

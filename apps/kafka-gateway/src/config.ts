@@ -120,7 +120,7 @@ const settings = z.strictObject({
       .describe('Groups that one gateway coordinates.'),
     maxOffsetMetadataBytes: byteSize({ max: 64 * KiB })
       .default(4 * KiB)
-      .describe('Largest metadata of a committed offset.'),
+      .describe('Longest metadata of a committed offset, in characters, as in Kafka.'),
   }),
   drain: section({
     timeout: duration({ max: 300_000 })

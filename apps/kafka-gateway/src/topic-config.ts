@@ -155,6 +155,11 @@ export const TOPIC_CONFIG: ReadonlyMap<string, TopicConfigKey> = new Map(
   ).map((key) => [key.name, key]),
 );
 
+/** The value as it is meant: Kafka leaves out the spaces around it, which in an MQTT topic filter are part of it. */
+export function meantValue(name: string, value: string): string {
+  return name === 'mqtt.filter' ? value : value.trim();
+}
+
 /** Why these settings are refused, naming the first bad one, or undefined. */
 export function topicConfigProblem(
   config: Readonly<Record<string, string>>,

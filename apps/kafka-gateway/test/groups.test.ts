@@ -452,6 +452,21 @@ describe('offsets', () => {
       {},
       'OFFSET_METADATA_TOO_LARGE',
     ],
+    ['the longest metadata', {}, { committedMetadata: 'x'.repeat(4096) }, {}, 'NONE'],
+    [
+      'metadata of as many characters, each of several bytes',
+      {},
+      { committedMetadata: '錄'.repeat(4096) },
+      {},
+      'NONE',
+    ],
+    [
+      'metadata of a character more',
+      {},
+      { committedMetadata: '錄'.repeat(4097) },
+      {},
+      'OFFSET_METADATA_TOO_LARGE',
+    ],
     [
       'a generation of a group that never was',
       { groupId: 'new', generationIdOrMemberEpoch: 1, memberId: 'm' },

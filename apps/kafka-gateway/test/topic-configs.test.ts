@@ -115,6 +115,9 @@ describe('configurations of topics', () => {
     expect(running.meta.topicByName('t')?.config).toEqual({ 'retention.ms': '77' });
     expect(await alter('retention.ms', 1, null)).toBe('NONE');
     expect(running.meta.topicByName('t')?.config).toEqual({});
+    expect(await alter('retention.ms', 0, ' 78\n')).toBe('NONE');
+    expect(running.meta.topicByName('t')?.config).toEqual({ 'retention.ms': '78' });
+    expect(await alter('retention.ms', 1, null)).toBe('NONE');
     expect(await alter('retention.ms', 0, 'x')).toBe('INVALID_CONFIG');
     expect(await alter('flush.ms', 0, '1')).toBe('INVALID_CONFIG');
     expect(await alter('flush.ms', 1, null)).toBe('NONE');
@@ -181,7 +184,7 @@ describe('configurations of topics', () => {
       running.meta.add('t', 1, { 'retention.ms': '77', 'segment.ms': '5', 'mqtt.filter': 'a/#' });
       expect(await replace({ 'retention.ms': '78' }, { validateOnly: true })).toBe('NONE');
       expect(now()).toEqual({ 'retention.ms': '77', 'segment.ms': '5', 'mqtt.filter': 'a/#' });
-      expect(await replace({ 'retention.ms': '78', 'mqtt.filter': 'a/#' })).toBe('NONE');
+      expect(await replace({ 'retention.ms': ' 78 ', 'mqtt.filter': 'a/#' })).toBe('NONE');
       expect(now()).toEqual({ 'retention.ms': '78', 'mqtt.filter': 'a/#' });
     });
 

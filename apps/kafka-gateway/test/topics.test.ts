@@ -244,6 +244,16 @@ describe('CreateTopics', () => {
   });
 
   test.each([
+    ['retention.ms', ' 5 ', '5'],
+    ['cleanup.policy', '\tdelete\n', 'delete'],
+    ['mqtt.filter', ' a/b ', ' a/b '],
+  ])('%s=%j is taken as Kafka does, but for what is part of an MQTT topic', async (name, given, meant) => {
+    await start();
+    expect((await create(7, config(name, given)))?.errorCode).toBe(0);
+    expect(running.meta.created[0]?.config).toEqual({ [name]: meant });
+  });
+
+  test.each([
     ['cleanup.policy', 'compact'],
     ['compression.type', 'gzip'],
     ['max.message.bytes', '8388609'],

@@ -170,7 +170,7 @@ export class ConsumerGroup {
     }
   }
 
-  /** DescribeGroups: subscriptions and assignments only of a stable group, as Kafka does. */
+  /** DescribeGroups: subscriptions only of a stable group, assignments also while the next ones are made, as Kafka does. */
   describe(): GroupDescription {
     const group = this.#group;
     const stable = group.state === 'Stable';
@@ -185,7 +185,7 @@ export class ConsumerGroup {
         clientId: member.clientId,
         clientHost: member.clientHost,
         metadata: stable ? group.metadataOf(member, group.protocolName) : empty,
-        assignment: stable ? member.assignment : empty,
+        assignment: member.assignment,
       })),
     };
   }

@@ -230,7 +230,7 @@ describe('offset commits', () => {
 });
 
 describe('operators', () => {
-  test('a group is described in full only when it is stable', () => {
+  test('a group that rebalances is described without subscriptions, with the assignments that its members still have', () => {
     const h = new Harness();
     h.join();
     expect(h.group.describe()).toMatchObject({ state: 'CompletingRebalance', protocolName: '' });
@@ -250,6 +250,14 @@ describe('operators', () => {
         },
       ],
     });
+    h.join();
+    const [old, added] = h.group.describe().members;
+    expect(h.group.state).toBe('PreparingRebalance');
+    expect(old).toMatchObject({ metadata: Buffer.alloc(0), assignment: Buffer.from('a:m1') });
+    expect(added).toMatchObject({ metadata: Buffer.alloc(0), assignment: Buffer.alloc(0) });
+    h.join({ memberId: 'm1' });
+    expect(h.group.state).toBe('CompletingRebalance');
+    expect(h.group.describe().members[0]?.assignment).toEqual(Buffer.from('a:m1'));
   });
 
   test('only an empty group is deleted, and serves nobody afterwards', () => {

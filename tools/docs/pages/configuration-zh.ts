@@ -140,7 +140,8 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
     '空组的第一次再均衡等待更多成员的时间。',
   'Members of one group.': '一个组的成员数。',
   'Groups that one gateway coordinates.': '一个网关协调的组数。',
-  'Largest metadata of a committed offset.': '已提交偏移的元数据的最大字节数。',
+  'Longest metadata of a committed offset, in characters, as in Kafka.':
+    '已提交偏移的元数据的最大长度，与 Kafka 一样以字符计。',
   'How long running requests may finish at a stop.': '停止时，进行中的请求可以继续多久。',
   'Address to listen on for the HTTP API.': 'HTTP API 的监听地址。',
   'Port of the HTTP API.': 'HTTP API 的端口。',

@@ -12,7 +12,7 @@ import { topicErrorOf } from '../error-table.ts';
 import { describeTopicConfig } from '../config-view.ts';
 import { isKafkaDefault } from '../kafka-defaults.ts';
 import type { TopicView } from '../ports.ts';
-import { topicConfigProblem } from '../topic-config.ts';
+import { meantValue, topicConfigProblem } from '../topic-config.ts';
 import { topicNameProblem } from '../topic-name.ts';
 import { mapBounded } from '../map-bounded.ts';
 
@@ -87,7 +87,7 @@ function configProblem({ configs }: Asked): NamedError | undefined {
 
 function configOf(configs: Asked['configs']): Record<string, string> {
   const own = configs.filter(({ name, value }) => !isKafkaDefault(name, value));
-  return Object.fromEntries(own.map(({ name, value }) => [name, value ?? '']));
+  return Object.fromEntries(own.map(({ name, value }) => [name, meantValue(name, value ?? '')]));
 }
 
 async function create(asked: Asked, request: CreateTopicsRequest, context: RequestContext): Promise<Result> {

@@ -86,7 +86,8 @@ function rowOf(
   const metadata = partition.committedMetadata ?? '';
   if (topic.partitions[partition.partitionIndex] === undefined)
     return KAFKA_ERRORS.UNKNOWN_TOPIC_OR_PARTITION;
-  if (Buffer.byteLength(metadata) > gateway.settings.maxOffsetMetadataBytes)
+  // Kafka counts characters as well; in bytes it is bounded as every string of a request is.
+  if (metadata.length > gateway.settings.maxOffsetMetadataBytes)
     return KAFKA_ERRORS.OFFSET_METADATA_TOO_LARGE;
   return {
     streamId: topic.streamId,
