@@ -1,7 +1,7 @@
 // Marks of quarantined shards (L2): damage that was seen stays seen, and belongs to the stream that it hit.
 
 import { crc32c } from '@robustmq/bytes';
-import { encodeFacts } from '@robustmq/commit-log';
+import { twinFile } from '@robustmq/commit-log';
 import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
 import { QuarantineMarks } from '../src/directory/quarantine.ts';
 
@@ -91,7 +91,7 @@ test('a mark of another version is refused in words (N17)', async () => {
   const world = newWorld();
   const marks = await open(world);
   await world.clock.settle(marks.add(SHARD, 'damage'));
-  const later = encodeFacts({}).toString().replace('"formatVersion":1', '"formatVersion":2');
+  const later = twinFile.encode({}).toString().replace('"formatVersion":1', '"formatVersion":2');
   // The checksum covers the version: a flipped bit is damage, not another version.
   world.disk.unlink('volume/data/quarantine/1-0');
   put(world, '1-0', later);

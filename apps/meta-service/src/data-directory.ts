@@ -1,6 +1,6 @@
 // Facts of a data folder that are fixed when it is created, and the first password.
 import { randomBytes } from 'node:crypto';
-import { readTwin, writeTwin, type Disk } from '@robustmq/commit-log';
+import { twinFile, type Disk } from '@robustmq/commit-log';
 import { BrokerError } from '@robustmq/errors';
 import { z } from 'zod';
 
@@ -30,12 +30,12 @@ export async function openDataDirectory(
   log: FactsLog,
 ): Promise<Facts> {
   const path = `${directory}/${FACTS_FILE}`;
-  const found = readTwin(disk, path);
+  const found = twinFile.read(disk, path);
   if (found === undefined) {
     const existing = DATA.find((name) => disk.list(`${directory}/${name}`).length > 0);
     if (existing !== undefined)
       throw new BrokerError('corrupt', `${path} is missing from a folder that holds data (${existing}/)`);
-    await writeTwin(disk, path, wanted);
+    await twinFile.write(disk, path, wanted);
     return wanted;
   }
   const parsed = facts.safeParse(found.facts);
@@ -52,7 +52,7 @@ export async function openDataDirectory(
   }
   if (found.damagedPath !== undefined) {
     log.warn({ path: found.damagedPath }, 'file was damaged or missing, and is written anew from its copy');
-    await writeTwin(disk, path, parsed.data);
+    await twinFile.write(disk, path, parsed.data);
   }
   return parsed.data;
 }

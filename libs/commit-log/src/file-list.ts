@@ -4,7 +4,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import type { Disk } from './disk.ts';
-import { readTwin, replaceTwin } from './twin-file.ts';
+import { twinFile } from './twin-file.ts';
 
 const FILE = 'files.json';
 /** Version 1 had no sizes. One that reads it alone finds the slots where it looks for them. */
@@ -32,7 +32,7 @@ export class FileList {
   constructor(disk: Disk, directory: string) {
     this.#disk = disk;
     this.#directory = directory;
-    const found = readTwin(disk, this.#path);
+    const found = twinFile.read(disk, this.#path);
     this.#isMissing = found === undefined || found.damagedPath !== undefined;
     if (found !== undefined) this.#sizes = sizesOf(found.facts, this.#path);
   }
@@ -75,7 +75,7 @@ export class FileList {
     if (!this.#isMissing && [...sizes].join() === [...this.#sizes].join()) return;
     this.#isMissing = true;
     const facts = { version: VERSION, slots: [...sizes.keys()], syncedBytes: [...sizes.values()] };
-    await replaceTwin(this.#disk, this.#path, facts);
+    await twinFile.replace(this.#disk, this.#path, facts);
     this.#sizes = sizes;
     this.#isMissing = false;
   }

@@ -3,7 +3,7 @@
 export { parentOf, type Disk, type DiskFile } from './disk.ts';
 export type { DirectoryLock } from './directory-lock.ts';
 export { NodeDisk } from './node-disk.ts';
-export { decodeFacts, encodeFacts, readTwin, writeTwin } from './twin-file.ts';
+export { twinFile } from './twin-file.ts';
 export type { Section } from './frame.ts';
 export { CommitLog, type CommitLogOptions } from './commit-log.ts';
 export { type CommitLogRecovery, type RecoveredSection } from './recovery.ts';

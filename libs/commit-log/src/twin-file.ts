@@ -13,66 +13,78 @@ const FORM = /^(\{"formatVersion":(\d+),"facts":(.*)),"crc32c":"([0-9a-f]{8})"\}
 /** What was found. */
 export interface TwinFacts {
   readonly facts: unknown;
-  /** The file of the two that is damaged or missing, if one is; {@link writeTwin} mends it. */
+  /** The file of the two that is damaged or missing, if one is; `twinFile.write` mends it. */
   readonly damagedPath: string | undefined;
 }
 
-/** The second file. */
-export function twinPath(path: string): string {
-  return `${path}.copy`;
-}
-
-/**
- * The facts of `path`, from its copy if need be; undefined if neither file is there.
- * @throws BrokerError corrupt if no file can be believed.
- */
-export function readTwin(disk: Disk, path: string): TwinFacts | undefined {
-  const paths = [path, twinPath(path)];
-  if (!paths.some((each) => disk.exists(each))) return undefined;
-  const [first, second] = paths.map((each) => soundText(disk, each));
-  // Where both are sound and differ, a crash came between the two writes: the first was written first.
-  const text = first ?? second;
-  if (text === undefined) {
-    throw new BrokerError(
-      'corrupt',
-      `${paths.join(' and ')} are damaged or missing: bring one of them back from a copy`,
-    );
-  }
-  const damagedPath = first === undefined ? path : second === first ? undefined : twinPath(path);
-  return { facts: JSON.parse(text) as unknown, damagedPath };
-}
-
-/** Writes both files, one after the other; durable, with the names of the directories above, when it resolves. */
-export async function writeTwin(disk: Disk, path: string, facts: unknown): Promise<void> {
-  // First, so that no facts are found in a directory that may still vanish.
-  await syncNamesAbove(disk, parentOf(path) ?? '.');
-  await replaceTwin(disk, path, facts);
-}
-
-/** As {@link writeTwin}, in a directory whose name is durable already. */
-export async function replaceTwin(disk: Disk, path: string, facts: unknown): Promise<void> {
-  const directory = parentOf(path) ?? '.';
-  const bytes = encodeFacts(facts);
-  for (const each of [path, twinPath(path)]) {
-    const temporary = `${each}.tmp`;
-    if (disk.exists(temporary)) disk.unlink(temporary);
-    const file = disk.create(temporary);
-    try {
-      file.write(bytes, 0);
-      await file.sync();
-    } finally {
-      file.close();
+/** The file and its copy, and the line that each holds. */
+export const twinFile = {
+  /**
+   * The facts of `path`, from its copy if need be; undefined if neither file is there.
+   * @throws BrokerError corrupt if no file can be believed.
+   */
+  read(disk: Disk, path: string): TwinFacts | undefined {
+    const paths = [path, twinFile.copyPath(path)];
+    if (!paths.some((each) => disk.exists(each))) return undefined;
+    const [first, second] = paths.map((each) => soundText(disk, each));
+    // Where both are sound and differ, a crash came between the two writes: the first was written first.
+    const text = first ?? second;
+    if (text === undefined) {
+      throw new BrokerError(
+        'corrupt',
+        `${paths.join(' and ')} are damaged or missing: bring one of them back from a copy`,
+      );
     }
-    disk.rename(temporary, each);
-    await disk.syncDirectory(directory);
-  }
-}
+    const damagedPath = first === undefined ? path : second === first ? undefined : twinFile.copyPath(path);
+    return { facts: JSON.parse(text) as unknown, damagedPath };
+  },
 
-/** Facts as the line of a file. */
-export function encodeFacts(facts: unknown): Buffer {
-  const covered = `{"formatVersion":${VERSION},"facts":${JSON.stringify(facts)}`;
-  return Buffer.from(`${covered},"crc32c":"${checksum(covered)}"}\n`);
-}
+  /** Writes both files, one after the other; durable, with the names of the directories above, when it resolves. */
+  async write(disk: Disk, path: string, facts: unknown): Promise<void> {
+    // First, so that no facts are found in a directory that may still vanish.
+    await syncNamesAbove(disk, parentOf(path) ?? '.');
+    await twinFile.replace(disk, path, facts);
+  },
+
+  /** As `write`, in a directory whose name is durable already. */
+  async replace(disk: Disk, path: string, facts: unknown): Promise<void> {
+    const directory = parentOf(path) ?? '.';
+    const bytes = twinFile.encode(facts);
+    for (const each of [path, twinFile.copyPath(path)]) {
+      const temporary = `${each}.tmp`;
+      if (disk.exists(temporary)) disk.unlink(temporary);
+      const file = disk.create(temporary);
+      try {
+        file.write(bytes, 0);
+        await file.sync();
+      } finally {
+        file.close();
+      }
+      disk.rename(temporary, each);
+      await disk.syncDirectory(directory);
+    }
+  },
+
+  /** Facts as the line of a file. */
+  encode(facts: unknown): Buffer {
+    const covered = `{"formatVersion":${VERSION},"facts":${JSON.stringify(facts)}`;
+    return Buffer.from(`${covered},"crc32c":"${checksum(covered)}"}\n`);
+  },
+
+  /**
+   * The facts of such a line; undefined if it is damaged.
+   * @throws BrokerError unsupported if another version wrote it, which names the file
+   */
+  decode(bytes: Buffer, path: string): unknown {
+    const text = factsText(bytes, path);
+    return text === undefined ? undefined : (JSON.parse(text) as unknown);
+  },
+
+  /** The second file. */
+  copyPath(path: string): string {
+    return `${path}.copy`;
+  },
+} as const;
 
 /** The facts as JSON text; undefined if the file is missing or not what was written. */
 function soundText(disk: Disk, path: string): string | undefined {
@@ -82,15 +94,6 @@ function soundText(disk: Disk, path: string): string | undefined {
   const read = file.read(bytes, 0);
   file.close();
   return factsText(bytes.subarray(0, read), path);
-}
-
-/**
- * The facts of such a line; undefined if it is damaged.
- * @throws BrokerError unsupported if another version wrote it, which names the file
- */
-export function decodeFacts(bytes: Buffer, path: string): unknown {
-  const text = factsText(bytes, path);
-  return text === undefined ? undefined : (JSON.parse(text) as unknown);
 }
 
 function factsText(bytes: Buffer, path: string): string | undefined {

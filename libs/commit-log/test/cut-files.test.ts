@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import type { BrokerError } from '@robustmq/errors';
 import { CommitLog, type CommitLogOptions } from '../src/index.ts';
 import type { OpenedCommitLog } from '../src/commit-log.ts';
-import { encodeFacts } from '../src/twin-file.ts';
+import { twinFile } from '../src/twin-file.ts';
 import { FaultyDisk } from './faulty-disk.ts';
 import {
   forgetFileList,
@@ -234,6 +234,6 @@ test.each([
 test('the list that stands in a new log says the size of its spare file', async () => {
   await open();
   expect(fs.readFileSync(`${directory}/files.json`)).toEqual(
-    encodeFacts({ version: 2, slots: [0], syncedBytes: [FILE_BYTES] }),
+    twinFile.encode({ version: 2, slots: [0], syncedBytes: [FILE_BYTES] }),
   );
 });

@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { CommitLogRecovery, Section } from '../src/index.ts';
-import { encodeFacts } from '../src/twin-file.ts';
+import { twinFile } from '../src/twin-file.ts';
 
 const LIST_FILES = ['files.json', 'files.json.copy'];
 const BLOCK_BYTES = 4096;
@@ -54,7 +54,7 @@ export function forgetFileList(directory: string): void {
 
 /** Both files of the list, saying this. */
 export function writeFileList(directory: string, facts: unknown): void {
-  for (const name of LIST_FILES) fs.writeFileSync(path.join(directory, name), encodeFacts(facts));
+  for (const name of LIST_FILES) fs.writeFileSync(path.join(directory, name), twinFile.encode(facts));
 }
 
 /** Bytes of each file as the list has them, in the order of their slots. */

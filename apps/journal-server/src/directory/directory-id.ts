@@ -2,7 +2,7 @@
 // missing, or another node's, has other data.
 
 import { randomUUID } from 'node:crypto';
-import { readTwin, writeTwin, type Disk } from '@robustmq/commit-log';
+import { twinFile, type Disk } from '@robustmq/commit-log';
 import { BrokerError } from '@robustmq/errors';
 
 const FILE = 'directory.json';
@@ -36,12 +36,12 @@ export async function openDirectoryFacts(
 ): Promise<DirectoryFacts> {
   disk.makeDirectory(dataDirectory);
   const path = `${dataDirectory}/${FILE}`;
-  const found = readTwin(disk, path);
+  const found = twinFile.read(disk, path);
   if (found === undefined) {
     if (DATA.some((name) => disk.exists(`${dataDirectory}/${name}`)))
       throw new BrokerError('corrupt', `${path} is missing from a directory that holds data`);
     const facts = { directoryId: randomUUID(), nodeId, clusterId: '' };
-    await writeTwin(disk, path, facts);
+    await twinFile.write(disk, path, facts);
     return facts;
   }
   const facts = factsOf(found.facts, path);
@@ -55,7 +55,7 @@ export async function openDirectoryFacts(
   }
   if (found.damagedPath !== undefined) {
     log.warn({ path: found.damagedPath }, 'file was damaged or missing, and is written anew from its copy');
-    await writeTwin(disk, path, facts);
+    await twinFile.write(disk, path, facts);
   }
   return facts;
 }
@@ -78,7 +78,7 @@ export async function joinCluster(
       { details: { found: facts.clusterId, expected: clusterId } },
     );
   }
-  await writeTwin(disk, `${dataDirectory}/${FILE}`, { ...facts, clusterId });
+  await twinFile.write(disk, `${dataDirectory}/${FILE}`, { ...facts, clusterId });
 }
 
 function factsOf(facts: unknown, path: string): DirectoryFacts {

@@ -2,7 +2,7 @@
 // recycling. A marked shard's files are left as they are; it serves nothing until an operator removes the mark.
 // docs/en/formats/journal-directory.md has the form.
 
-import { decodeFacts, encodeFacts, type Disk } from '@robustmq/commit-log';
+import { twinFile, type Disk } from '@robustmq/commit-log';
 import { BrokerError } from '@robustmq/errors';
 
 const ALL = 'all';
@@ -115,7 +115,7 @@ export class QuarantineMarks {
     const file = this.#disk.exists(path) ? this.#disk.open(path) : this.#disk.create(path);
     try {
       file.truncate(0);
-      file.write(encodeFacts({ topicId, reason: reason.slice(0, MAX_REASON_LENGTH) }), 0);
+      file.write(twinFile.encode({ topicId, reason: reason.slice(0, MAX_REASON_LENGTH) }), 0);
       await file.sync();
     } finally {
       file.close();
@@ -131,7 +131,7 @@ export class QuarantineMarks {
     const bytes = Buffer.alloc(Math.min(MAX_BYTES, file.sizeBytes()));
     const read = file.read(bytes, 0);
     file.close();
-    const { topicId, reason } = (decodeFacts(bytes.subarray(0, read), path) ?? {}) as Partial<
+    const { topicId, reason } = (twinFile.decode(bytes.subarray(0, read), path) ?? {}) as Partial<
       Record<'topicId' | 'reason', unknown>
     >;
     return {

@@ -3,16 +3,16 @@
 
 import { hasWildcard } from '@robustmq/mqtt-topics';
 
-/** Filters of one backlog read. */
-export const MAX_READ_FILTERS = 1_000;
-/** Characters of all filters of one read: a frame holds many reads. */
-export const MAX_READ_FILTER_CHARS = 64 * 1024;
+/** Filters of one cover: far fewer than the journal takes in one read. */
+export const MAX_COVER_FILTERS = 1_000;
+/** Characters of all filters of one cover: a frame holds many reads. */
+export const MAX_COVER_CHARS = 64 * 1024;
 
 /** At most as many filters as one read takes, which match whatever any of `filters` matches. */
 export function coverOf(
   filters: readonly string[],
-  maxFilters = MAX_READ_FILTERS,
-  maxChars = MAX_READ_FILTER_CHARS,
+  maxFilters = MAX_COVER_FILTERS,
+  maxChars = MAX_COVER_CHARS,
 ): readonly string[] {
   if (fits(filters, maxFilters, maxChars)) return filters;
   for (let levels = 3; levels > 0; levels--) {

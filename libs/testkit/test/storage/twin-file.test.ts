@@ -1,6 +1,6 @@
 // The twin files of libs/commit-log under power cuts: old facts or new ones, never none and never a mixture.
 
-import { readTwin, writeTwin } from '@robustmq/commit-log';
+import { twinFile } from '@robustmq/commit-log';
 import { Random, SimulatedDisk, VirtualClock } from '../../src/index.ts';
 
 test('a power cut at any instant leaves the old facts or the new ones, or nothing before the first (L3)', async () => {
@@ -10,12 +10,12 @@ test('a power cut at any instant leaves the old facts or the new ones, or nothin
     const simulated = new SimulatedDisk(clock, random);
     simulated.makeDirectory('volume/data');
     const isRewrite = random.chance(0.5);
-    if (isRewrite) await clock.settle(writeTwin(simulated, 'volume/data/facts.json', { generation: 1 }));
+    if (isRewrite) await clock.settle(twinFile.write(simulated, 'volume/data/facts.json', { generation: 1 }));
     let isDone = false;
-    void writeTwin(simulated, 'volume/data/facts.json', { generation: 2 }).then(() => (isDone = true));
+    void twinFile.write(simulated, 'volume/data/facts.json', { generation: 2 }).then(() => (isDone = true));
     await clock.advance(random.between(0, 25));
     simulated.cutPower({ sector: 0.5, size: 0.5 });
-    const found = readTwin(simulated, 'volume/data/facts.json')?.facts;
+    const found = twinFile.read(simulated, 'volume/data/facts.json')?.facts;
     const allowed = isDone
       ? [{ generation: 2 }]
       : [isRewrite ? { generation: 1 } : undefined, { generation: 2 }];
