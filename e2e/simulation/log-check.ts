@@ -2,7 +2,7 @@
 
 import type { StreamView } from '@robustmq/meta-client';
 import type { FetchSectionResult } from '@robustmq/journal-client';
-import { baseSequenceOf, completeBatchBytes, producerIdOf, RecordCursor } from '@robustmq/record-batch';
+import { batchHeader, completeBatchBytes, RecordCursor } from '@robustmq/record-batch';
 import { invariant } from '@robustmq/testkit';
 import type { KafkaAccess } from './kafka-process.ts';
 import type { KafkaProducer } from './kafka-producer.ts';
@@ -114,7 +114,7 @@ export function recordsOf(bytes: Buffer): (LogRecord & { readonly producer: stri
   const cursor = new RecordCursor();
   const records = [];
   for (let at = 0; at < bytes.length; at += completeBatchBytes(bytes, at, bytes.length)) {
-    const producer = `${producerIdOf(bytes, at)} ${baseSequenceOf(bytes, at)}`;
+    const producer = `${batchHeader.producerId(bytes, at)} ${batchHeader.baseSequence(bytes, at)}`;
     cursor.reset(bytes, at);
     while (cursor.next()) records.push({ offset: cursor.offset, value: String(cursor.value), producer });
   }

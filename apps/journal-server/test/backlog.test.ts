@@ -3,7 +3,7 @@
 
 import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
-import { codecOf, pickRecords, RecordBatchBuilder } from '@robustmq/record-batch';
+import { batchHeader, pickRecords, RecordBatchBuilder } from '@robustmq/record-batch';
 import { BacklogReadSchema } from '@robustmq/rpc';
 import { systemTimers } from '@robustmq/runtime';
 import { readBacklog, type BacklogHost } from '../src/read/backlog.ts';
@@ -114,7 +114,7 @@ async function read(fields: {
     next: Number(outcome.nextOffset),
     pieces,
     offsets: pieces
-      .filter((piece) => codecOf(piece, 0) === 0)
+      .filter((piece) => batchHeader.codec(piece, 0) === 0)
       .flatMap((piece) => recordsOf(piece).map(({ offset }) => offset)),
   };
 }

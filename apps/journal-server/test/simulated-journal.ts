@@ -2,13 +2,7 @@
 // what they saw. Everything comes from one seed.
 
 import { BrokerError } from '@robustmq/errors';
-import {
-  baseOffsetOf,
-  completeBatchBytes,
-  leaderEpochOf,
-  RecordBatchBuilder,
-  RecordCursor,
-} from '@robustmq/record-batch';
+import { batchHeader, completeBatchBytes, RecordBatchBuilder, RecordCursor } from '@robustmq/record-batch';
 import { invariant, World, type Life, type Random, type SimulatedDisk } from '@robustmq/testkit';
 import { openDirectoryFacts } from '../src/directory/directory-id.ts';
 import { Journal } from '../src/journal.ts';
@@ -364,7 +358,7 @@ export class SimulatedJournal {
   /** Notes under which names records were written, also those that no one may see yet. */
   #note(shard: Shard): void {
     for (const pending of shard.uncommitted) {
-      const name = `${shard.streamId}/${leaderEpochOf(pending.bytes, 0)}/${baseOffsetOf(pending.bytes, 0)}`;
+      const name = `${shard.streamId}/${batchHeader.leaderEpoch(pending.bytes, 0)}/${batchHeader.baseOffset(pending.bytes, 0)}`;
       const content = pending.bytes.toString('latin1', 61);
       const known = this.#names.get(name);
       invariant(known === undefined || known === content, `R3: ${name} names two records`);

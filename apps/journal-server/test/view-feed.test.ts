@@ -2,7 +2,7 @@
 // can't take costs speed, never order.
 
 import { BrokerError } from '@robustmq/errors';
-import { baseOffsetOf, lastOffsetOf } from '@robustmq/record-batch';
+import { batchHeader } from '@robustmq/record-batch';
 import { drained } from '@robustmq/testkit';
 import { ReadTurns } from '../src/shard/read-turns.ts';
 import type { Shard } from '../src/shard/shard.ts';
@@ -32,9 +32,9 @@ class NotingView implements LogView {
   }
 
   add(batch: Buffer): void {
-    expect(baseOffsetOf(batch, 0)).toBe(this.nextOffset);
-    this.nextOffset = lastOffsetOf(batch, 0) + 1;
-    this.events.push(`add ${baseOffsetOf(batch, 0)}`);
+    expect(batchHeader.baseOffset(batch, 0)).toBe(this.nextOffset);
+    this.nextOffset = batchHeader.lastOffset(batch, 0) + 1;
+    this.events.push(`add ${batchHeader.baseOffset(batch, 0)}`);
   }
 
   skipTo(offset: number): void {

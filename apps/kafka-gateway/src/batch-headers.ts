@@ -1,5 +1,5 @@
 // The headers of batches that came in pieces: the journal cuts what it sends anywhere, also in the middle of a batch.
-import { BATCH_HEADER_BYTES, batchSizeBytesOf } from '@robustmq/record-batch';
+import { BATCH_HEADER_BYTES, batchHeader } from '@robustmq/record-batch';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -18,7 +18,7 @@ export function* batchHeaders(pieces: readonly Buffer[]): Generator<Buffer, void
       header = header.length === 0 ? more : Buffer.concat([header, more]);
       if (header.length < BATCH_HEADER_BYTES) break;
       yield header;
-      recordBytes = batchSizeBytesOf(header, 0) - BATCH_HEADER_BYTES;
+      recordBytes = batchHeader.batchSizeBytes(header, 0) - BATCH_HEADER_BYTES;
       if (recordBytes < 0) return;
       header = NOTHING;
     }

@@ -6,7 +6,7 @@ import {
   type FetchResponseInput,
   type KafkaErrorName,
 } from '@robustmq/kafka-codec';
-import { codecOf, lastOffsetOf } from '@robustmq/record-batch';
+import { batchHeader } from '@robustmq/record-batch';
 import { batchHeaders } from './batch-headers.ts';
 import type { RequestContext } from './context.ts';
 import { kafkaErrorOf } from './error-table.ts';
@@ -125,7 +125,7 @@ function isFull({ open, request }: Reading, broughtBytes: number): boolean {
   return open.some(({ entry, result }) => {
     const end = request.isolationLevel === READ_COMMITTED ? result?.lastStableOffset : result?.highWatermark;
     let nextOffset = entry.fetchOffset;
-    for (const header of batchHeaders(piecesOf(result))) nextOffset = lastOffsetOf(header, 0) + 1;
+    for (const header of batchHeaders(piecesOf(result))) nextOffset = batchHeader.lastOffset(header, 0) + 1;
     return nextOffset < (end ?? -1);
   });
 }
@@ -233,6 +233,6 @@ function partitionData(
 }
 
 function holdsZstd(pieces: readonly Buffer[]): boolean {
-  for (const header of batchHeaders(pieces)) if (codecOf(header, 0) === ZSTD) return true;
+  for (const header of batchHeaders(pieces)) if (batchHeader.codec(header, 0) === ZSTD) return true;
   return false;
 }

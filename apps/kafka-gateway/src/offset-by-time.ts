@@ -2,9 +2,8 @@
 // inflated, which is done here: bounded, a few at a time, and in slices (N1, N8).
 import { inflateForReading } from '@robustmq/batch-compression';
 import {
-  codecOf,
+  batchHeader,
   completeBatchBytes,
-  lastOffsetOf,
   MAX_INFLATED_BATCH_BYTES,
   RecordCursor,
 } from '@robustmq/record-batch';
@@ -25,7 +24,7 @@ export async function exactOffset(
   const isByTime = query.timestampMs >= 0 || query.timestampMs === MAX_TIMESTAMP;
   if (!isByTime || answer.error !== undefined || answer.offset < 0) return answer;
   const batch = await readBatch(query, answer.offset, context);
-  if (batch === undefined || codecOf(batch, 0) === 0) return answer;
+  if (batch === undefined || batchHeader.codec(batch, 0) === 0) return answer;
   const { checks } = context.gateway;
   const found = await checks.inflating(async () =>
     search(await inflateForReading(batch, 0, MAX_INFLATED_BATCH_BYTES, checks), query.timestampMs, context),
@@ -60,7 +59,7 @@ function batchAt(batches: Buffer, offset: number): Buffer | undefined {
   for (let at = 0; ;) {
     const sizeBytes = completeBatchBytes(batches, at, batches.length);
     if (sizeBytes === 0) return undefined;
-    if (lastOffsetOf(batches, at) >= offset) return batches.subarray(at, at + sizeBytes);
+    if (batchHeader.lastOffset(batches, at) >= offset) return batches.subarray(at, at + sizeBytes);
     at += sizeBytes;
   }
 }

@@ -1,11 +1,11 @@
 // Headers are found wherever the journal has cut its answer.
-import { baseOffsetOf, codecOf, stampBaseOffset } from '@robustmq/record-batch';
+import { batchHeader } from '@robustmq/record-batch';
 import fc from 'fast-check';
 import { batchHeaders } from '../src/batch-headers.ts';
 import { batchOf, zstdBatch } from './fakes/batches.ts';
 
 const batches = [batchOf(['a'.repeat(300)]), zstdBatch(['b'.repeat(3_000)]), batchOf(['']), batchOf(['c'])];
-batches.forEach((batch, index) => stampBaseOffset(batch, 0, index));
+batches.forEach((batch, index) => batchHeader.stampBaseOffset(batch, 0, index));
 const content = Buffer.concat(batches);
 
 test('every header is found once, in order, however the bytes are cut', () => {
@@ -13,7 +13,10 @@ test('every header is found once, in order, however the bytes are cut', () => {
     fc.property(fc.array(fc.nat(content.length), { maxLength: 12 }), (cuts) => {
       const edges = [0, ...cuts.sort((a, b) => a - b), content.length];
       const pieces = edges.slice(1).map((end, index) => content.subarray(edges[index], end));
-      const found = [...batchHeaders(pieces)].map((header) => [baseOffsetOf(header, 0), codecOf(header, 0)]);
+      const found = [...batchHeaders(pieces)].map((header) => [
+        batchHeader.baseOffset(header, 0),
+        batchHeader.codec(header, 0),
+      ]);
       expect(found).toEqual([
         [0, 0],
         [1, 4],

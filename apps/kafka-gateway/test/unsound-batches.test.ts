@@ -5,11 +5,10 @@ import { deflateBatch, SECTION_CODECS } from '@robustmq/batch-compression/testin
 import { kafkaErrorName } from '@robustmq/kafka-codec/testing';
 import {
   BATCH_HEADER_BYTES,
+  batchHeader,
   CODECS,
   MAX_INFLATED_BATCH_BYTES,
-  maxTimestampOf,
   RecordBatchBuilder,
-  rewriteSection,
 } from '@robustmq/record-batch';
 import { batchOf, tampered } from './fakes/batches.ts';
 import { RunningGateway } from './fakes/running-gateway.ts';
@@ -23,7 +22,7 @@ const HOUR_MS = 3_600_000;
 function withSection(section: Buffer, codec: (typeof CODECS)[number], recordCount = 1): Buffer {
   const batch = Buffer.concat([batchOf(['x']).subarray(0, BATCH_HEADER_BYTES), section]);
   batch.writeInt32BE(recordCount - 1, 23);
-  rewriteSection(batch, 0, batch.length, { codec: CODECS.indexOf(codec), recordCount });
+  batchHeader.rewriteSection(batch, 0, batch.length, { codec: CODECS.indexOf(codec), recordCount });
   return batch;
 }
 
@@ -108,7 +107,7 @@ describe('N1: batches that only their header speaks well of', () => {
       for (const claimed of [now + 1000 * HOUR_MS, 0, -1])
         expect(await outcome(timed(now, claimed))).toBe('NONE');
       const { batches } = running.journal.shard(streamId, 0);
-      expect(batches.map((batch) => maxTimestampOf(batch, 0))).toEqual([now, now, now]);
+      expect(batches.map((batch) => batchHeader.maxTimestampMs(batch, 0))).toEqual([now, now, now]);
     });
   });
 

@@ -1,8 +1,8 @@
 // What Kafka producers may write into a stream that MQTT sees: nothing of it ends a client, a session or the gateway.
 
 import { deflateBatch, type SECTION_CODECS } from '@robustmq/batch-compression/testing';
-import { MQTT_HEADER_NAME, RecordBatchBuilder, type RecordHeader } from '@robustmq/record-batch';
-import { stampCrc, writeMqttFacts } from '@robustmq/record-batch/testing';
+import { batchHeader, MQTT_HEADER_NAME, RecordBatchBuilder, type RecordHeader } from '@robustmq/record-batch';
+import { writeMqttFacts } from '@robustmq/record-batch/testing';
 import { RawClient, start, until, type Running } from './running-gateway.ts';
 
 const COUNT_AT = 57;
@@ -121,7 +121,7 @@ describe('records of Kafka producers', () => {
       const lie = deflateBatch(batchOf('x'), 0, codec);
       lie.writeInt32BE(30_000_000, COUNT_AT);
       lie.writeInt32BE(29_999_999, LAST_OFFSET_DELTA_AT);
-      stampCrc(lie, 0);
+      batchHeader.stampCrc(lie, 0);
       const before = process.memoryUsage().rss;
       produce(lie, batchOf('behind'));
       const back = await comeBack();
@@ -143,7 +143,7 @@ describe('records of Kafka producers', () => {
     const lie = deflateBatch(batchOf('x'), 0, 'gzip');
     lie.writeInt32BE(30_000_000, COUNT_AT);
     lie.writeInt32BE(29_999_999, LAST_OFFSET_DELTA_AT);
-    stampCrc(lie, 0);
+    batchHeader.stampCrc(lie, 0);
     const grows = new RecordBatchBuilder();
     grows.append(1, 't', Buffer.from('v'), [['n', Buffer.alloc(21_846, 0xff)]]);
     produce(lie, withOffsetDelta('far', 1_000, 'zstd'), grows.finishCopy(), batchOf('behind'));
@@ -182,7 +182,7 @@ describe('records of Kafka producers', () => {
     const { live, comeBack } = await subscribers();
     const broken = deflateBatch(batchOf('x'.repeat(100)), 0, 'gzip');
     broken.fill(0x55, 65);
-    stampCrc(broken, 0);
+    batchHeader.stampCrc(broken, 0);
     produce(broken, batchOf('behind'));
     for (const subscriber of [live, await comeBack()]) {
       await until(() => subscriber.payloads().length === 1, 'the record behind');

@@ -4,15 +4,7 @@
 import { create } from '@bufbuild/protobuf';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { matchesFilter } from '@robustmq/mqtt-topics/testing';
-import {
-  RecordCursor,
-  baseOffsetOf,
-  codecOf,
-  lastOffsetOf,
-  pickRecords,
-  recordCountOf,
-  stampBaseOffset,
-} from '@robustmq/record-batch';
+import { batchHeader, RecordCursor, pickRecords } from '@robustmq/record-batch';
 import {
   AppendOutcomeSchema,
   AppendResultFrameSchema,
@@ -160,7 +152,7 @@ export class ScriptedJournal {
     const stored = this.#shard(streamId, shard);
     stored.batches.length = batches;
     const last = stored.batches.at(-1);
-    stored.nextOffset = last === undefined ? 0 : lastOffsetOf(last, 0) + 1;
+    stored.nextOffset = last === undefined ? 0 : batchHeader.lastOffset(last, 0) + 1;
     this.leaderEpoch++;
     stored.epochs.push({ leaderEpoch: this.leaderEpoch, startOffset: stored.nextOffset });
   }
@@ -223,9 +215,9 @@ export class ScriptedJournal {
   }
 
   #store(stored: StoredShard, batch: Buffer): void {
-    stampBaseOffset(batch, 0, stored.nextOffset);
+    batchHeader.stampBaseOffset(batch, 0, stored.nextOffset);
     stored.batches.push(batch);
-    stored.nextOffset = lastOffsetOf(batch, 0) + 1;
+    stored.nextOffset = batchHeader.lastOffset(batch, 0) + 1;
   }
 
   #append(gateway: Gateway, frame: AppendFrame): void {
@@ -342,7 +334,7 @@ export class ScriptedJournal {
   #resume(gateway: Gateway, stored: StoredShard, offset: number): void {
     let from = offset;
     for (const batch of stored.batches) {
-      const nextOffset = lastOffsetOf(batch, 0) + 1;
+      const nextOffset = batchHeader.lastOffset(batch, 0) + 1;
       if (nextOffset <= offset) continue;
       const section = this.#section(stored, from, TailKind.BATCHES, batch.length, 0n);
       section.nextOffset = BigInt(nextOffset);
@@ -370,12 +362,12 @@ export class ScriptedJournal {
       let sizeBytes = 0;
       let records = 0;
       for (const batch of stored.batches) {
-        const last = lastOffsetOf(batch, 0);
-        if (last < next || baseOffsetOf(batch, 0) >= to || records >= read.maxRecords) continue;
-        if (codecOf(batch, 0) !== 0) {
+        const last = batchHeader.lastOffset(batch, 0);
+        if (last < next || batchHeader.baseOffset(batch, 0) >= to || records >= read.maxRecords) continue;
+        if (batchHeader.codec(batch, 0) !== 0) {
           // Opaque: whoever reads matches for himself (rule X1).
           next = last + 1;
-          records += recordCountOf(batch, 0);
+          records += batchHeader.recordCount(batch, 0);
           pieces.push(batch);
           sizeBytes += batch.length;
           continue;
@@ -387,8 +379,8 @@ export class ScriptedJournal {
           return read.filters.some((filter) => matchesFilter(filter, topic));
         });
         next = Math.min(last + 1, to);
-        if (recordCountOf(picked, 0) === 0) continue;
-        records += recordCountOf(picked, 0);
+        if (batchHeader.recordCount(picked, 0) === 0) continue;
+        records += batchHeader.recordCount(picked, 0);
         pieces.push(picked);
         sizeBytes += picked.length;
       }

@@ -1,15 +1,7 @@
 // Whole batches: the records section inflated or deflated, everything else as it was, with a new CRC.
 
 import { assert, BrokerError } from '@robustmq/errors';
-import {
-  BATCH_HEADER_BYTES,
-  CODECS,
-  batchSizeBytesOf,
-  codecOf,
-  recordCountOf,
-  rewriteSection,
-  type Codec,
-} from '@robustmq/record-batch';
+import { BATCH_HEADER_BYTES, batchHeader, CODECS, type Codec } from '@robustmq/record-batch';
 import { lz4Codec } from './lz4-codec.ts';
 import type { SectionCodec, Turn } from './section-codec.ts';
 import { snappyCodec } from './snappy-codec.ts';
@@ -28,13 +20,13 @@ const COPY_BYTES = 256 * 1024;
 
 /** The codec named in a batch's attributes; null for an uncompressed batch. */
 function sectionCodecOf(buffer: Buffer, batchStart: number): SectionCodec | null {
-  const name = CODECS[codecOf(buffer, batchStart)];
+  const name = CODECS[batchHeader.codec(buffer, batchStart)];
   if (name === undefined) throw new BrokerError('unsupported', 'unknown compression codec');
   return name === 'none' ? null : SECTION_CODECS[name];
 }
 
 function batchAt(buffer: Buffer, batchStart: number): Buffer {
-  return buffer.subarray(batchStart, batchStart + batchSizeBytesOf(buffer, batchStart));
+  return buffer.subarray(batchStart, batchStart + batchHeader.batchSizeBytes(buffer, batchStart));
 }
 
 function sectionOf(buffer: Buffer, batchStart: number): Buffer {
@@ -87,8 +79,8 @@ export async function inflateForReading(
 }
 
 function readable(buffer: Buffer, batchStart: number, inflated: Buffer): Buffer {
-  const recordCount = recordCountOf(buffer, batchStart);
-  rewriteSection(inflated, 0, inflated.length, { codec: 0, recordCount, forReadingOnly: true });
+  const recordCount = batchHeader.recordCount(buffer, batchStart);
+  batchHeader.rewriteSection(inflated, 0, inflated.length, { codec: 0, recordCount, forReadingOnly: true });
   return inflated;
 }
 
@@ -109,10 +101,10 @@ async function joined(parts: readonly Buffer[], turn: Turn): Promise<Buffer> {
 
 /** The uncompressed batch at `batchStart` with its records compressed by `codec`: a new buffer. */
 export function deflateBatch(buffer: Buffer, batchStart: number, codec: keyof typeof SECTION_CODECS): Buffer {
-  assert(codecOf(buffer, batchStart) === 0, 'batch is uncompressed');
+  assert(batchHeader.codec(buffer, batchStart) === 0, 'batch is uncompressed');
   const section = SECTION_CODECS[codec].deflate(sectionOf(buffer, batchStart));
   const batch = Buffer.concat([headerOf(buffer, batchStart), section]);
-  const recordCount = recordCountOf(buffer, batchStart);
-  rewriteSection(batch, 0, batch.length, { codec: CODECS.indexOf(codec), recordCount });
+  const recordCount = batchHeader.recordCount(buffer, batchStart);
+  batchHeader.rewriteSection(batch, 0, batch.length, { codec: CODECS.indexOf(codec), recordCount });
   return batch;
 }

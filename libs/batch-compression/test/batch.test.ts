@@ -1,15 +1,11 @@
 import fc from 'fast-check';
 import {
+  batchHeader,
   CODECS,
   RecordBatchBuilder,
-  baseOffsetOf,
-  codecOf,
-  leaderEpochOf,
-  producerIdOf,
   validateBatch,
   validateRecords,
 } from '@robustmq/record-batch';
-import { stampCrc } from '@robustmq/record-batch/testing';
 import { inflateForReading, inflateSmall } from '../src/index.ts';
 import { SECTION_CODECS, deflateBatch } from '../src/batch.ts';
 import { CountingTurn, FREE } from './turns.ts';
@@ -19,7 +15,7 @@ const NAMES = Object.keys(SECTION_CODECS) as (keyof typeof SECTION_CODECS)[];
 
 /** What was inflated for reading with the CRC that its content has. */
 function withCrc(batch: Buffer): Buffer {
-  stampCrc(batch, 0);
+  batchHeader.stampCrc(batch, 0);
   return batch;
 }
 
@@ -42,11 +38,13 @@ describe.each(NAMES)('%s', (codec) => {
       fc.asyncProperty(anyValues, async (values) => {
         const batch = batchOf(values);
         const deflated = deflateBatch(batch, 0, codec);
-        expect(CODECS[codecOf(deflated, 0)]).toBe(codec);
+        expect(CODECS[batchHeader.codec(deflated, 0)]).toBe(codec);
         expect(validateBatch(deflated, 0, deflated.length, { maxBatchBytes: LIMIT })).toBe(deflated.length);
-        expect([baseOffsetOf(deflated, 0), leaderEpochOf(deflated, 0), producerIdOf(deflated, 0)]).toEqual([
-          42, 3, 9,
-        ]);
+        expect([
+          batchHeader.baseOffset(deflated, 0),
+          batchHeader.leaderEpoch(deflated, 0),
+          batchHeader.producerId(deflated, 0),
+        ]).toEqual([42, 3, 9]);
         expect(withCrc(inflateSmall(deflated, 0, batch.length)).equals(batch)).toBe(true);
         const shifted = Buffer.concat([Buffer.alloc(3), deflated, Buffer.alloc(9)]);
         const inflated = await inflateForReading(shifted, 3, batch.length, FREE);

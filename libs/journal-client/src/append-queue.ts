@@ -4,8 +4,8 @@
 import { BrokerError } from '@robustmq/errors';
 import type { Cancel, Timers } from '@robustmq/runtime';
 import {
+  batchHeader,
   RecordBatchBuilder,
-  stampProducer,
   type MqttFacts,
   type RecordHeader,
   type UserProperty,
@@ -336,7 +336,7 @@ export class AppendQueue<T> implements AppendSource, ShardId {
     for (let index = from; index < this.#unacked.length; index++) {
       const batch = this.#unacked[index]!;
       batch.sequence = next;
-      stampProducer(batch.buffer, 0, this.#producerId, 0, next);
+      batchHeader.stampProducer(batch.buffer, 0, this.#producerId, 0, next);
       next = (next + batch.recordCount) % SEQUENCE_MODULUS;
     }
     this.#nextSequence = next;

@@ -3,7 +3,7 @@
 
 import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
-import { stampBaseOffset, stampLeaderEpoch } from '@robustmq/record-batch';
+import { batchHeader } from '@robustmq/record-batch';
 import {
   FilterEntrySchema,
   FilterFrameSchema,
@@ -195,8 +195,8 @@ export class LinkTail {
     const batch = this.#sender.elided(correlation);
     // The journal elides only what it answered in the same commit: anything else is a broken peer.
     if (batch === undefined) throw new BrokerError('internal', 'the tail elided an unknown batch');
-    stampBaseOffset(batch, 0, baseOffset);
-    stampLeaderEpoch(batch, 0, leaderEpoch);
+    batchHeader.stampBaseOffset(batch, 0, baseOffset);
+    batchHeader.stampLeaderEpoch(batch, 0, leaderEpoch);
     return batch;
   }
 }

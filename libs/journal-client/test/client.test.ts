@@ -1,7 +1,7 @@
 // Produce, fetch, tail, filters, backlog and credit of a client on a scripted journal.
 
 import type { BrokerError } from '@robustmq/errors';
-import { RecordBatchBuilder, baseOffsetOf } from '@robustmq/record-batch';
+import { batchHeader, RecordBatchBuilder } from '@robustmq/record-batch';
 import { TailKind } from '@robustmq/rpc';
 import type {
   BacklogResult,
@@ -301,7 +301,7 @@ describe('tail and filters', () => {
     expect(tails[0]).toMatchObject({ kind: 'batches', fromOffset: 1, nextOffset: 2 });
     expect(tails[0]!.batches.equals(foreign)).toBe(true);
     expect(tails[1]!.kind).toBe('elided');
-    expect(baseOffsetOf(tails[1]!.batches, 0)).toBe(30);
+    expect(batchHeader.baseOffset(tails[1]!.batches, 0)).toBe(30);
   });
 
   test('a journal that elides what we do not have is given up, and the tail resumes', async () => {

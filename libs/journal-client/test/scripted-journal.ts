@@ -10,7 +10,7 @@ import {
   type ExchangeRequest,
   type ExchangeResponse,
 } from '@robustmq/rpc';
-import { baseSequenceOf, producerIdOf, RecordCursor } from '@robustmq/record-batch';
+import { batchHeader, RecordCursor } from '@robustmq/record-batch';
 import { CREDENTIALS } from './credentials.ts';
 
 type Frame = MessageInitShape<typeof ExchangeResponseSchema>['frame'];
@@ -99,8 +99,8 @@ export class ScriptedJournal {
       const received = {
         section,
         values: valuesOf(bytes),
-        baseSequence: baseSequenceOf(bytes, 0),
-        producerId: producerIdOf(bytes, 0),
+        baseSequence: batchHeader.baseSequence(bytes, 0),
+        producerId: batchHeader.producerId(bytes, 0),
       };
       this.appends.push(received);
       const outcome = this.onAppend?.(received);

@@ -3,7 +3,8 @@
 
 import { sizeOfUVarint, sizeOfVarint, sizeOfVarlong, writeVarint, writeVarlong } from '@robustmq/bytes';
 import { BrokerError } from '@robustmq/errors';
-import { BATCH_HEADER_BYTES, writeBatchHeader } from './header.ts';
+import { batchHeader } from './header.ts';
+import { BATCH_HEADER_BYTES } from './layout.ts';
 import { MQTT_HEADER_NAME, sizeOfMqttFacts, writeMqttFacts, type MqttFacts } from './mqtt-facts.ts';
 
 /** A record header: name and value, null allowed. */
@@ -232,7 +233,7 @@ export class RecordBatchBuilder {
    * More records may follow; `finish` then writes the header again.
    */
   finish(options: FinishOptions = {}): Buffer {
-    writeBatchHeader(this.#buffer, 0, this.#position, {
+    batchHeader.write(this.#buffer, 0, this.#position, {
       baseOffset: options.baseOffset ?? 0,
       leaderEpoch: options.leaderEpoch ?? -1,
       attributes: options.attributes ?? 0,

@@ -5,7 +5,7 @@ import { readInt16, readInt32, writeInt16, writeInt32 } from '@robustmq/bytes';
 import { BrokerError } from '@robustmq/errors';
 import { RecordBatchBuilder } from './builder.ts';
 import { RecordCursor } from './cursor.ts';
-import { ATTRIBUTE_CONTROL, ATTRIBUTE_TRANSACTIONAL, BATCH_HEADER_BYTES } from './header.ts';
+import { ATTRIBUTE_CONTROL, ATTRIBUTE_TRANSACTIONAL, BATCH_HEADER_BYTES } from './layout.ts';
 
 export type MarkerKind = 'abort' | 'commit';
 

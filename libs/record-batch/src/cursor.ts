@@ -3,16 +3,8 @@
 
 import { readVarint, readVarlong } from '@robustmq/bytes';
 import { BrokerError } from '@robustmq/errors';
-import {
-  BATCH_HEADER_BYTES,
-  baseOffsetOf,
-  baseTimestampOf,
-  batchSizeBytesOf,
-  codecOf,
-  isLogAppendTime,
-  maxTimestampOf,
-  recordCountOf,
-} from './header.ts';
+import { batchHeader } from './header.ts';
+import { BATCH_HEADER_BYTES } from './layout.ts';
 import { MQTT_HEADER_NAME } from './mqtt-facts.ts';
 
 function corrupt(message: string, cause?: unknown): BrokerError {
@@ -59,20 +51,23 @@ export class RecordCursor {
   reset(buffer: Buffer, batchStart: number): this {
     if (batchStart < 0 || batchStart + BATCH_HEADER_BYTES > buffer.length)
       throw corrupt('batch header is cut off');
-    const batchEnd = batchStart + batchSizeBytesOf(buffer, batchStart);
+    const batchEnd = batchStart + batchHeader.batchSizeBytes(buffer, batchStart);
     if (batchEnd > buffer.length || batchEnd < batchStart + BATCH_HEADER_BYTES) {
       throw corrupt('batch length does not fit its buffer');
     }
-    if (codecOf(buffer, batchStart) !== 0) throw new BrokerError('unsupported', 'batch is compressed');
+    if (batchHeader.codec(buffer, batchStart) !== 0)
+      throw new BrokerError('unsupported', 'batch is compressed');
     this.buffer = buffer;
     this.index = -1;
     this.recordEnd = batchStart + BATCH_HEADER_BYTES;
     this.#batchEnd = batchEnd;
-    this.#recordCount = recordCountOf(buffer, batchStart);
+    this.#recordCount = batchHeader.recordCount(buffer, batchStart);
     try {
-      this.#baseOffset = baseOffsetOf(buffer, batchStart);
-      this.#baseTimestampMs = baseTimestampOf(buffer, batchStart);
-      this.#appendTimestampMs = isLogAppendTime(buffer, batchStart) ? maxTimestampOf(buffer, batchStart) : -1;
+      this.#baseOffset = batchHeader.baseOffset(buffer, batchStart);
+      this.#baseTimestampMs = batchHeader.baseTimestampMs(buffer, batchStart);
+      this.#appendTimestampMs = batchHeader.isLogAppendTime(buffer, batchStart)
+        ? batchHeader.maxTimestampMs(buffer, batchStart)
+        : -1;
     } catch (error) {
       throw corrupt('batch header holds an unsafe integer', error);
     }

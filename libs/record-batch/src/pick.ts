@@ -3,7 +3,8 @@
 
 import { ByteWriter } from '@robustmq/bytes';
 import { RecordCursor } from './cursor.ts';
-import { BATCH_HEADER_BYTES, batchSizeBytesOf, isLogAppendTime, rewriteSection } from './header.ts';
+import { batchHeader } from './header.ts';
+import { BATCH_HEADER_BYTES } from './layout.ts';
 
 /** Which records to keep: their indices in the batch, ascending, or a function of the cursor's current record. */
 export type RecordSelection = ArrayLike<number> | ((record: RecordCursor) => boolean);
@@ -46,8 +47,8 @@ export function pickRecordsInto(
     runEnd = cursor.recordEnd;
   }
   writer.writeBytes(buffer, runStart, runEnd);
-  const keepsMaxTimestamp = recordCount === 0 || isLogAppendTime(buffer, batchStart);
-  rewriteSection(
+  const keepsMaxTimestamp = recordCount === 0 || batchHeader.isLogAppendTime(buffer, batchStart);
+  batchHeader.rewriteSection(
     writer.buffer,
     start,
     writer.position,
@@ -58,7 +59,7 @@ export function pickRecordsInto(
 
 /** {@link pickRecordsInto} into memory of its own. */
 export function pickRecords(buffer: Buffer, batchStart: number, selection: RecordSelection): Buffer {
-  const sizeBytes = batchSizeBytesOf(buffer, batchStart);
+  const sizeBytes = batchHeader.batchSizeBytes(buffer, batchStart);
   const writer = new ByteWriter({
     initialBytes: Math.min(sizeBytes, buffer.length),
     maxBytes: Math.max(sizeBytes, 0),

@@ -3,7 +3,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import { HeaderCursor, RecordCursor } from './cursor.ts';
-import { batchSizeBytesOf, lastOffsetDeltaOf } from './header.ts';
+import { batchHeader } from './header.ts';
 
 const NO_TIMESTAMP = -1;
 
@@ -33,8 +33,8 @@ export class RecordsCheck {
    */
   begin(buffer: Buffer, batchStart: number, isSparse = false): this {
     this.#records.reset(buffer, batchStart);
-    this.#batchEnd = batchStart + batchSizeBytesOf(buffer, batchStart);
-    this.#lastOffsetDelta = lastOffsetDeltaOf(buffer, batchStart);
+    this.#batchEnd = batchStart + batchHeader.batchSizeBytes(buffer, batchStart);
+    this.#lastOffsetDelta = batchHeader.lastOffsetDelta(buffer, batchStart);
     this.#previousDelta = -1;
     this.#isSparse = isSparse;
     this.#inHeaders = false;

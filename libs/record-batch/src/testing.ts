@@ -1,5 +1,4 @@
 // What tests of other packages need: batches as a gateway makes them, and those that nobody should.
 
 export { type FinishOptions } from './builder.ts';
-export { stampCrc } from './header.ts';
 export { sizeOfMqttFacts, writeMqttFacts } from './mqtt-facts.ts';

@@ -2,26 +2,8 @@
 // allocates.
 
 import { BrokerError } from '@robustmq/errors';
-import {
-  BATCH_HEADER_BYTES,
-  CODECS,
-  LOG_OVERHEAD_BYTES,
-  MAGIC_V2,
-  baseOffsetOf,
-  baseSequenceOf,
-  baseTimestampOf,
-  batchSizeBytesOf,
-  codecOf,
-  computeCrc,
-  crcOf,
-  lastOffsetDeltaOf,
-  magicOf,
-  maxRecordsIn,
-  maxTimestampOf,
-  producerEpochOf,
-  producerIdOf,
-  recordCountOf,
-} from './header.ts';
+import { batchHeader } from './header.ts';
+import { BATCH_HEADER_BYTES, CODECS, LOG_OVERHEAD_BYTES, MAGIC_V2, maxRecordsIn } from './layout.ts';
 import { RecordsCheck, impossibleTimestamp } from './records-check.ts';
 
 /** Limits and expectations of {@link validateBatch}. */
@@ -41,7 +23,7 @@ function corrupt(message: string): BrokerError {
  */
 export function completeBatchBytes(buffer: Buffer, start: number, limit: number): number {
   if (limit - start < LOG_OVERHEAD_BYTES) return 0;
-  const sizeBytes = batchSizeBytesOf(buffer, start);
+  const sizeBytes = batchHeader.batchSizeBytes(buffer, start);
   return sizeBytes < BATCH_HEADER_BYTES || sizeBytes > limit - start ? 0 : sizeBytes;
 }
 
@@ -53,14 +35,14 @@ export function validateBatch(buffer: Buffer, start: number, limit: number, limi
   const availableBytes = limit - start;
   // Older formats have their magic at the same place, so they are told apart from damage.
   if (availableBytes < LOG_OVERHEAD_BYTES + 5) throw corrupt('batch header is cut off');
-  const magic = magicOf(buffer, start);
+  const magic = batchHeader.magic(buffer, start);
   if (magic !== MAGIC_V2) {
     throw magic > MAGIC_V2 + 1
       ? corrupt('no record batch')
       : new BrokerError('unsupported', `magic ${magic}`);
   }
   if (availableBytes < BATCH_HEADER_BYTES) throw corrupt('batch header is cut off');
-  const sizeBytes = batchSizeBytesOf(buffer, start);
+  const sizeBytes = batchHeader.batchSizeBytes(buffer, start);
   if (sizeBytes < BATCH_HEADER_BYTES) throw corrupt('batch length is too small');
   if (sizeBytes > limits.maxBatchBytes) {
     throw new BrokerError(
@@ -72,40 +54,42 @@ export function validateBatch(buffer: Buffer, start: number, limit: number, limi
     );
   }
   if (sizeBytes > availableBytes) throw corrupt('batch is cut off');
-  if (computeCrc(buffer, start) !== crcOf(buffer, start)) throw corrupt('batch CRC-32C does not match');
-  if (codecOf(buffer, start) >= CODECS.length)
+  if (batchHeader.computeCrc(buffer, start) !== batchHeader.crc(buffer, start))
+    throw corrupt('batch CRC-32C does not match');
+  if (batchHeader.codec(buffer, start) >= CODECS.length)
     throw new BrokerError('unsupported', 'unknown compression codec');
   validateCounts(buffer, start, sizeBytes, limits.sparse ?? false);
   return sizeBytes;
 }
 
 function validateCounts(buffer: Buffer, start: number, sizeBytes: number, sparse: boolean): void {
-  const recordCount = recordCountOf(buffer, start);
-  const offsetCount = lastOffsetDeltaOf(buffer, start) + 1;
+  const recordCount = batchHeader.recordCount(buffer, start);
+  const offsetCount = batchHeader.lastOffsetDelta(buffer, start) + 1;
   if (offsetCount <= 0 || recordCount < 0) throw corrupt('negative record count');
   if (sparse ? recordCount > offsetCount : recordCount !== offsetCount) {
     throw corrupt(`batch of ${offsetCount} offsets holds ${recordCount} records`);
   }
-  if (recordCount > maxRecordsIn(codecOf(buffer, start), sizeBytes - BATCH_HEADER_BYTES)) {
+  if (recordCount > maxRecordsIn(batchHeader.codec(buffer, start), sizeBytes - BATCH_HEADER_BYTES)) {
     throw corrupt('more records than bytes for them');
   }
   validateIntegers(buffer, start);
-  const producerId = producerIdOf(buffer, start);
+  const producerId = batchHeader.producerId(buffer, start);
   if (producerId < -1 || !Number.isSafeInteger(producerId)) throw corrupt('impossible producer id');
   // KIP-98: an idempotent producer numbers its batches and has an epoch. Control batches carry no sequence.
-  if (producerId >= 0 && producerEpochOf(buffer, start) < 0) throw corrupt('producer id without epoch');
-  if (baseSequenceOf(buffer, start) < -1) throw corrupt('impossible base sequence');
+  if (producerId >= 0 && batchHeader.producerEpoch(buffer, start) < 0)
+    throw corrupt('producer id without epoch');
+  if (batchHeader.baseSequence(buffer, start) < -1) throw corrupt('impossible base sequence');
 }
 
 function validateIntegers(buffer: Buffer, start: number): void {
   try {
-    baseOffsetOf(buffer, start);
+    batchHeader.baseOffset(buffer, start);
   } catch (error) {
     throw new BrokerError('corrupt', 'batch header holds an unsafe integer', { cause: error });
   }
   try {
-    baseTimestampOf(buffer, start);
-    maxTimestampOf(buffer, start);
+    batchHeader.baseTimestampMs(buffer, start);
+    batchHeader.maxTimestampMs(buffer, start);
   } catch (error) {
     throw impossibleTimestamp(error);
   }
@@ -116,8 +100,8 @@ function validateIntegers(buffer: Buffer, start: number): void {
  * @throws BrokerError corrupt.
  */
 export function checkRecordCount(buffer: Buffer, batchStart: number): void {
-  const count = recordCountOf(buffer, batchStart);
-  const bytes = batchSizeBytesOf(buffer, batchStart) - BATCH_HEADER_BYTES;
+  const count = batchHeader.recordCount(buffer, batchStart);
+  const bytes = batchHeader.batchSizeBytes(buffer, batchStart) - BATCH_HEADER_BYTES;
   if (count < 0 || count > maxRecordsIn(0, bytes)) throw corrupt('more records than bytes for them');
 }
 

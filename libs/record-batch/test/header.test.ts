@@ -1,31 +1,11 @@
 import {
   BATCH_HEADER_BYTES,
+  batchHeader,
   RecordBatchBuilder,
   RecordCursor,
-  baseOffsetOf,
-  baseSequenceOf,
-  baseTimestampOf,
-  batchSizeBytesOf,
-  codecOf,
-  isControl,
-  isLogAppendTime,
-  isTransactional,
-  lastOffsetDeltaOf,
-  lastOffsetOf,
-  lastSequenceOf,
-  leaderEpochOf,
-  magicOf,
-  maxTimestampOf,
-  producerEpochOf,
-  producerIdOf,
-  recordCountOf,
-  stampBaseOffset,
-  stampLeaderEpoch,
-  stampLogAppendTime,
   validateBatch,
 } from '../src/index.ts';
-import { computeCrc, crcOf } from '../src/header.ts';
-import { ATTRIBUTE_CONTROL, ATTRIBUTE_TRANSACTIONAL, attributesOf } from '../src/header.ts';
+import { ATTRIBUTE_CONTROL, ATTRIBUTE_TRANSACTIONAL } from '../src/layout.ts';
 import { buildMarkerBatch, readMarker } from '../src/control.ts';
 
 const limits = { maxBatchBytes: 1 << 20 };
@@ -47,49 +27,51 @@ describe('batch header', () => {
   it('reads every field where Kafka puts it', () => {
     const prefixed = Buffer.concat([Buffer.alloc(5, 0xee), sample()]);
     const at = 5;
-    expect(baseOffsetOf(prefixed, at)).toBe(0);
-    expect(batchSizeBytesOf(prefixed, at)).toBe(prefixed.length - at);
+    expect(batchHeader.baseOffset(prefixed, at)).toBe(0);
+    expect(batchHeader.batchSizeBytes(prefixed, at)).toBe(prefixed.length - at);
     expect(prefixed.readInt32BE(at + 8)).toBe(prefixed.length - at - 12);
-    expect(leaderEpochOf(prefixed, at)).toBe(9);
-    expect(magicOf(prefixed, at)).toBe(2);
-    expect(crcOf(prefixed, at)).toBe(prefixed.readUInt32BE(at + 17));
-    expect(attributesOf(prefixed, at)).toBe(0);
-    expect(codecOf(prefixed, at)).toBe(0);
-    expect(lastOffsetDeltaOf(prefixed, at)).toBe(2);
-    expect(baseTimestampOf(prefixed, at)).toBe(1_700_000_000_000);
-    expect(maxTimestampOf(prefixed, at)).toBe(1_700_000_000_007);
-    expect(producerIdOf(prefixed, at)).toBe(2 ** 40);
-    expect(producerEpochOf(prefixed, at)).toBe(3);
-    expect(baseSequenceOf(prefixed, at)).toBe(2 ** 31 - 2);
-    expect(recordCountOf(prefixed, at)).toBe(3);
+    expect(batchHeader.leaderEpoch(prefixed, at)).toBe(9);
+    expect(batchHeader.magic(prefixed, at)).toBe(2);
+    expect(batchHeader.crc(prefixed, at)).toBe(prefixed.readUInt32BE(at + 17));
+    expect(batchHeader.attributes(prefixed, at)).toBe(0);
+    expect(batchHeader.codec(prefixed, at)).toBe(0);
+    expect(batchHeader.lastOffsetDelta(prefixed, at)).toBe(2);
+    expect(batchHeader.baseTimestampMs(prefixed, at)).toBe(1_700_000_000_000);
+    expect(batchHeader.maxTimestampMs(prefixed, at)).toBe(1_700_000_000_007);
+    expect(batchHeader.producerId(prefixed, at)).toBe(2 ** 40);
+    expect(batchHeader.producerEpoch(prefixed, at)).toBe(3);
+    expect(batchHeader.baseSequence(prefixed, at)).toBe(2 ** 31 - 2);
+    expect(batchHeader.recordCount(prefixed, at)).toBe(3);
     expect(validateBatch(prefixed, at, prefixed.length, limits)).toBe(prefixed.length - at);
   });
 
   it('KIP-98: sequences wrap behind 2^31 - 1', () => {
-    expect(lastSequenceOf(sample(), 0)).toBe(0);
+    expect(batchHeader.lastSequence(sample(), 0)).toBe(0);
     const builder = new RecordBatchBuilder();
     builder.append(0, null, null);
-    expect(lastSequenceOf(builder.finish(), 0)).toBe(-1);
+    expect(batchHeader.lastSequence(builder.finish(), 0)).toBe(-1);
   });
 
   it('stamps offset and leader epoch outside of the CRC', () => {
     const batch = sample();
-    stampBaseOffset(batch, 0, 123_456_789_012);
-    stampLeaderEpoch(batch, 0, 77);
-    expect([baseOffsetOf(batch, 0), lastOffsetOf(batch, 0), leaderEpochOf(batch, 0)]).toEqual([
-      123_456_789_012, 123_456_789_014, 77,
-    ]);
+    batchHeader.stampBaseOffset(batch, 0, 123_456_789_012);
+    batchHeader.stampLeaderEpoch(batch, 0, 77);
+    expect([
+      batchHeader.baseOffset(batch, 0),
+      batchHeader.lastOffset(batch, 0),
+      batchHeader.leaderEpoch(batch, 0),
+    ]).toEqual([123_456_789_012, 123_456_789_014, 77]);
     expect(validateBatch(batch, 0, batch.length, limits)).toBe(batch.length);
   });
 
   it('stamps LogAppendTime with a new CRC, which then is the time of every record', () => {
     const batch = sample();
-    const before = crcOf(batch, 0);
-    stampLogAppendTime(batch, 0, 1_800_000_000_000);
-    expect(isLogAppendTime(batch, 0)).toBe(true);
-    expect(crcOf(batch, 0)).not.toBe(before);
-    expect(crcOf(batch, 0)).toBe(computeCrc(batch, 0));
-    expect(baseTimestampOf(batch, 0)).toBe(1_700_000_000_000);
+    const before = batchHeader.crc(batch, 0);
+    batchHeader.stampLogAppendTime(batch, 0, 1_800_000_000_000);
+    expect(batchHeader.isLogAppendTime(batch, 0)).toBe(true);
+    expect(batchHeader.crc(batch, 0)).not.toBe(before);
+    expect(batchHeader.crc(batch, 0)).toBe(batchHeader.computeCrc(batch, 0));
+    expect(batchHeader.baseTimestampMs(batch, 0)).toBe(1_700_000_000_000);
     const cursor = new RecordCursor().reset(batch, 0);
     while (cursor.next()) expect(cursor.timestampMs).toBe(1_800_000_000_000);
     expect(cursor.index).toBe(2);
@@ -99,12 +81,12 @@ describe('batch header', () => {
 describe('control batches', () => {
   it.each(['commit', 'abort'] as const)('a %s marker is recognised and takes one offset', (kind) => {
     const batch = buildMarkerBatch({ kind, coordinatorEpoch: 12 }, { producerId: 5, producerEpoch: 1 }, 1000);
-    expect(attributesOf(batch, 0)).toBe(ATTRIBUTE_CONTROL | ATTRIBUTE_TRANSACTIONAL);
-    expect([isControl(batch, 0), isTransactional(batch, 0), recordCountOf(batch, 0)]).toEqual([
-      true,
-      true,
-      1,
-    ]);
+    expect(batchHeader.attributes(batch, 0)).toBe(ATTRIBUTE_CONTROL | ATTRIBUTE_TRANSACTIONAL);
+    expect([
+      batchHeader.isControl(batch, 0),
+      batchHeader.isTransactional(batch, 0),
+      batchHeader.recordCount(batch, 0),
+    ]).toEqual([true, true, 1]);
     expect(readMarker(batch, 0)).toEqual({ kind, coordinatorEpoch: 12 });
     expect(validateBatch(batch, 0, batch.length, limits)).toBe(batch.length);
   });
@@ -122,7 +104,10 @@ describe('control batches', () => {
   });
 
   it('an ordinary batch is none', () => {
-    expect([isControl(sample(), 0), isTransactional(sample(), 0)]).toEqual([false, false]);
+    expect([batchHeader.isControl(sample(), 0), batchHeader.isTransactional(sample(), 0)]).toEqual([
+      false,
+      false,
+    ]);
     expect(sample().length).toBeGreaterThan(BATCH_HEADER_BYTES);
   });
 });

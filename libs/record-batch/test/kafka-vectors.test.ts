@@ -1,12 +1,6 @@
 // Batches written by Apache Kafka 4.3.1 (MemoryRecords): whatever we do, these bytes stay what they are.
 
-import {
-  RecordBatchBuilder,
-  isControl,
-  stampBaseOffset,
-  validateBatch,
-  validateRecords,
-} from '../src/index.ts';
+import { batchHeader, RecordBatchBuilder, validateBatch, validateRecords } from '../src/index.ts';
 import { buildMarkerBatch, readMarker } from '../src/control.ts';
 
 const TWO_RECORDS = Buffer.from(
@@ -39,11 +33,11 @@ describe('bytes of Apache Kafka', () => {
   });
 
   it('a transaction marker is read, and built byte for byte', () => {
-    expect(isControl(COMMIT_MARKER, 0)).toBe(true);
+    expect(batchHeader.isControl(COMMIT_MARKER, 0)).toBe(true);
     expect(readMarker(COMMIT_MARKER, 0)).toEqual({ kind: 'commit', coordinatorEpoch: 12 });
     const producer = { producerId: 7, producerEpoch: 1 };
     const marker = buildMarkerBatch({ kind: 'commit', coordinatorEpoch: 12 }, producer, 1_700_000_000_000);
-    stampBaseOffset(marker, 0, 9);
+    batchHeader.stampBaseOffset(marker, 0, 9);
     expect(marker).toEqual(COMMIT_MARKER);
   });
 });

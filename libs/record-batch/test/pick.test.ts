@@ -1,15 +1,10 @@
 import fc from 'fast-check';
 import { ByteWriter } from '@robustmq/bytes';
 import {
+  batchHeader,
   RecordBatchBuilder,
   RecordCursor,
-  baseOffsetOf,
-  lastOffsetDeltaOf,
-  maxTimestampOf,
   pickRecords,
-  producerIdOf,
-  recordCountOf,
-  stampLogAppendTime,
   validateBatch,
   validateRecords,
 } from '../src/index.ts';
@@ -45,14 +40,14 @@ describe('pickRecords', () => {
           expect(validateBatch(picked, 0, picked.length, limits)).toBe(picked.length);
           validateRecords(picked, 0, true);
           expect(offsets(picked)).toEqual(indices.map((index) => 500 + index));
-          expect([baseOffsetOf(picked, 0), lastOffsetDeltaOf(picked, 0), producerIdOf(picked, 0)]).toEqual([
-            500,
-            count - 1,
-            4,
-          ]);
-          expect(recordCountOf(picked, 0)).toBe(indices.length);
+          expect([
+            batchHeader.baseOffset(picked, 0),
+            batchHeader.lastOffsetDelta(picked, 0),
+            batchHeader.producerId(picked, 0),
+          ]).toEqual([500, count - 1, 4]);
+          expect(batchHeader.recordCount(picked, 0)).toBe(indices.length);
           const last = indices.at(-1);
-          expect(maxTimestampOf(picked, 0)).toBe(1000 + (last ?? count - 1));
+          expect(batchHeader.maxTimestampMs(picked, 0)).toBe(1000 + (last ?? count - 1));
           const byFunction = pickRecords(batch, 0, (record) => dice[record.index]! < 100);
           expect(byFunction).toEqual(picked);
         },
@@ -67,8 +62,8 @@ describe('pickRecords', () => {
 
   it('keeps the append time of a LogAppendTime batch', () => {
     const batch = batchOf(3);
-    stampLogAppendTime(batch, 0, 77_000);
-    expect(maxTimestampOf(pickRecords(batch, 0, [0]), 0)).toBe(77_000);
+    batchHeader.stampLogAppendTime(batch, 0, 77_000);
+    expect(batchHeader.maxTimestampMs(pickRecords(batch, 0, [0]), 0)).toBe(77_000);
   });
 
   it('writes behind what a frame already holds', () => {

@@ -10,7 +10,8 @@ import {
   validateRecords,
   checkRecordCount,
 } from '../src/index.ts';
-import { maxRecordsIn, stampCrc, writeBatchHeader } from '../src/header.ts';
+import { batchHeader } from '../src/header.ts';
+import { maxRecordsIn } from '../src/layout.ts';
 
 const limits = { maxBatchBytes: 4096 };
 
@@ -25,7 +26,7 @@ function sample(count = 3): Buffer {
 function patched(patch: (batch: Buffer) => void, resign = true): Buffer {
   const batch = sample();
   patch(batch);
-  if (resign) stampCrc(batch, 0);
+  if (resign) batchHeader.stampCrc(batch, 0);
   return batch;
 }
 
@@ -100,7 +101,7 @@ describe('validateBatch', () => {
         };
         const times = { baseTimestampMs: 1, maxTimestampMs: 1 };
         const counts = { attributes: codec, lastOffsetDelta: recordCount - 1, recordCount };
-        writeBatchHeader(bytes, 0, bytes.length, { ...header, ...times, ...counts });
+        batchHeader.write(bytes, 0, bytes.length, { ...header, ...times, ...counts });
         return bytes;
       };
       const most = Math.floor(mostBytes / 7);

@@ -2,16 +2,7 @@
 // code serves synchronous reads of hot data and asynchronous reads of cold data.
 
 import { BrokerError } from '@robustmq/errors';
-import {
-  baseOffsetOf,
-  BATCH_HEADER_BYTES,
-  batchSizeBytesOf,
-  crcMatches,
-  lastOffsetOf,
-  leaderEpochOf,
-  MAGIC_V2,
-  magicOf,
-} from '@robustmq/record-batch';
+import { BATCH_HEADER_BYTES, batchHeader } from '@robustmq/record-batch';
 
 /** What a reader asks for. */
 export interface ReadRange {
@@ -80,7 +71,7 @@ export class BatchRead {
       if (start >= 0 && (lastOffset >= upToOffset || at + size - start > maxBytes)) break;
       if (lastOffset >= fromOffset) {
         // Also of a batch that seems to lie beyond: its offsets are believed only with its CRC.
-        if (!crcMatches(bytes, at)) throw damaged('CRC-32C mismatch', this.position + at);
+        if (!batchHeader.crcMatches(bytes, at)) throw damaged('CRC-32C mismatch', this.position + at);
         if (lastOffset >= upToOffset) break;
         if (start < 0) start = at;
       }
@@ -103,8 +94,8 @@ export class BatchRead {
 
   #checkOrder(bytes: Buffer, at: number): number {
     const checks = this.#checks;
-    const baseOffset = baseOffsetOf(bytes, at);
-    const lastOffset = lastOffsetOf(bytes, at);
+    const baseOffset = batchHeader.baseOffset(bytes, at);
+    const lastOffset = batchHeader.lastOffset(bytes, at);
     const previous = this.#lastOffset;
     this.#lastOffset = lastOffset;
     const expectedBase = previous >= 0 ? previous + 1 : checks.baseOffset;
@@ -114,7 +105,7 @@ export class BatchRead {
     if (!ordered || !placed || lastOffset < baseOffset)
       throw damaged('offsets out of order', this.position + at);
     const epoch = checks.epochAt(baseOffset);
-    const stored = leaderEpochOf(bytes, at);
+    const stored = batchHeader.leaderEpoch(bytes, at);
     if (epoch >= 0 && stored >= 0 && stored !== epoch) throw damaged('leader epoch', this.position + at);
     return lastOffset;
   }
@@ -127,10 +118,10 @@ export class BatchRead {
 export function sizeOfBatch(bytes: Buffer, at: number, endPosition: number): number {
   if (endPosition - at < BATCH_HEADER_BYTES) throw damaged('bytes behind the last batch', at);
   if (bytes.length - at < BATCH_HEADER_BYTES) return BATCH_HEADER_BYTES;
-  const size = batchSizeBytesOf(bytes, at);
+  const size = batchHeader.batchSizeBytes(bytes, at);
   // The accessors throw for offsets beyond safe integers: here that is damage.
   if (bytes[at] !== 0 || bytes[at + 1]! >= 0x20) throw damaged('impossible base offset', at);
-  if (magicOf(bytes, at) !== MAGIC_V2 || size < BATCH_HEADER_BYTES || size > endPosition - at) {
+  if (!batchHeader.isMagicV2(bytes, at) || size < BATCH_HEADER_BYTES || size > endPosition - at) {
     throw damaged('impossible batch header', at);
   }
   return size;

@@ -1,7 +1,7 @@
 // A walk over the batches of a segment by their headers alone: at once, or off the event loop step by step.
 
 import { BrokerError } from '@robustmq/errors';
-import { lastOffsetOf } from '@robustmq/record-batch';
+import { batchHeader } from '@robustmq/record-batch';
 import { sizeOfBatch } from './batch-read.ts';
 
 const WALK_BYTES = 256 * 1024;
@@ -57,7 +57,7 @@ export async function walkBatchesAsync(
 export function lastOffsetFrom(header: Buffer, leftBytes: number): number {
   try {
     sizeOfBatch(header, 0, leftBytes);
-    return lastOffsetOf(header, 0);
+    return batchHeader.lastOffset(header, 0);
   } catch (error) {
     if (isImpossible(error)) return -1;
     throw error;

@@ -3,13 +3,7 @@
 
 import { assert, BrokerError } from '@robustmq/errors';
 import type { Disk } from '@robustmq/commit-log';
-import {
-  baseOffsetOf,
-  completeBatchBytes,
-  lastOffsetOf,
-  leaderEpochOf,
-  maxTimestampOf,
-} from '@robustmq/record-batch';
+import { batchHeader, completeBatchBytes } from '@robustmq/record-batch';
 import type { ReadRange } from './batch-read.ts';
 import { FailureLatch } from './failure-latch.ts';
 import { LeaderEpochs, type EpochEnd, type EpochStart } from './leader-epochs.ts';
@@ -169,15 +163,15 @@ export class SegmentLog {
     while (at < batches.length) {
       const sizeBytes = completeBatchBytes(batches, at, batches.length);
       assert(sizeBytes > 0, 'append takes whole batches');
-      const baseOffset = baseOffsetOf(batches, at);
-      const lastOffset = lastOffsetOf(batches, at);
+      const baseOffset = batchHeader.baseOffset(batches, at);
+      const lastOffset = batchHeader.lastOffset(batches, at);
       const gap = baseOffset - this.#logEndOffset;
       if (gap !== 0 && this.#recovering && this.#config.sparse !== true)
         throw new BrokerError('corrupt', 'the replay does not fit the segments');
       assert(gap === 0 || (gap > 0 && this.#config.sparse === true), 'offsets follow one another');
       assert(lastOffset >= baseOffset, 'a batch has a record');
-      this.#epochs.assign(leaderEpochOf(batches, at), baseOffset);
-      const maxTimestampMs = maxTimestampOf(batches, at);
+      this.#epochs.assign(batchHeader.leaderEpoch(batches, at), baseOffset);
+      const maxTimestampMs = batchHeader.maxTimestampMs(batches, at);
       this.#segmentFor(sizeBytes, baseOffset, lastOffset, maxTimestampMs).append(batches, at, sizeBytes);
       this.#logEndOffset = lastOffset + 1;
       at += sizeBytes;

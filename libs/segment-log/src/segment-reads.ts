@@ -1,15 +1,7 @@
 // Reads of a shard's log: at once what was just written, off the event loop what is cold, never what is damaged.
 
 import { BrokerError } from '@robustmq/errors';
-import {
-  baseOffsetOf,
-  baseTimestampOf,
-  codecOf,
-  completeBatchBytes,
-  lastOffsetOf,
-  maxTimestampOf,
-  RecordCursor,
-} from '@robustmq/record-batch';
+import { batchHeader, completeBatchBytes, RecordCursor } from '@robustmq/record-batch';
 import { BatchRead, type ReadRange } from './batch-read.ts';
 import type { LeaderEpochs } from './leader-epochs.ts';
 import type { SeekResult, Segment } from './segment.ts';
@@ -106,9 +98,9 @@ export class SegmentReads {
       const batch = await this.batchForTimestamp(timestampMs, upToOffset, fromOffset);
       if (batch === undefined) return undefined;
       const logStartOffset = this.#source.logStartOffset();
-      if (codecOf(batch, 0) !== 0) {
-        const offset = Math.max(baseOffsetOf(batch, 0), logStartOffset);
-        return { offset, timestampMs: baseTimestampOf(batch, 0), compressed: true };
+      if (batchHeader.codec(batch, 0) !== 0) {
+        const offset = Math.max(batchHeader.baseOffset(batch, 0), logStartOffset);
+        return { offset, timestampMs: batchHeader.baseTimestampMs(batch, 0), compressed: true };
       }
       const cursor = new RecordCursor().reset(batch, 0);
       while (cursor.next()) {
@@ -117,7 +109,7 @@ export class SegmentReads {
           return { offset, timestampMs: cursor.timestampMs, compressed: false };
       }
       // What was meant lies below the log start, or the header promised more than the records hold.
-      fromOffset = lastOffsetOf(batch, 0) + 1;
+      fromOffset = batchHeader.lastOffset(batch, 0) + 1;
     }
   }
 
@@ -141,10 +133,10 @@ export class SegmentReads {
         const batches = await this.read({ fromOffset, upToOffset, maxBytes: SEARCH_BYTES });
         if (batches.length === 0) break;
         for (let at = 0; at < batches.length; at += completeBatchBytes(batches, at, batches.length)) {
-          if (maxTimestampOf(batches, at) >= timestampMs) {
+          if (batchHeader.maxTimestampMs(batches, at) >= timestampMs) {
             return batches.subarray(at, at + completeBatchBytes(batches, at, batches.length));
           }
-          fromOffset = lastOffsetOf(batches, at) + 1;
+          fromOffset = batchHeader.lastOffset(batches, at) + 1;
         }
       }
     }

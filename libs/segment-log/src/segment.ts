@@ -2,7 +2,7 @@
 // but `sync`.
 
 import type { Disk } from '@robustmq/commit-log';
-import { baseOffsetOf, lastOffsetOf, maxTimestampOf } from '@robustmq/record-batch';
+import { batchHeader } from '@robustmq/record-batch';
 import { damaged } from './batch-read.ts';
 import { lastOffsetFrom, walkBatches, walkBatchesAsync, type VisitBatch } from './batch-walk.ts';
 import type { IndexPlace } from './index-file.ts';
@@ -102,7 +102,7 @@ export class Segment implements OpenSegment {
     const position = this.sizeBytes;
     this.#bytes.append(bytes, start, sizeBytes);
     this.#noteBatch(indexes, bytes, start, sizeBytes, position);
-    if (this.firstTimestampMs < 0) this.firstTimestampMs = maxTimestampOf(bytes, start);
+    if (this.firstTimestampMs < 0) this.firstTimestampMs = batchHeader.maxTimestampMs(bytes, start);
   }
 
   /** Whether the gathered bytes are enough to be worth a write. */
@@ -179,7 +179,7 @@ export class Segment implements OpenSegment {
     this.maxTimestampMs = indexes.times.maxTimestampMs;
     // The entries kept are sparse: the batches behind the last one may have a higher timestamp.
     this.#walk(indexes.lastEntryPosition, (bytes, at) => {
-      this.maxTimestampMs = Math.max(this.maxTimestampMs, maxTimestampOf(bytes, at));
+      this.maxTimestampMs = Math.max(this.maxTimestampMs, batchHeader.maxTimestampMs(bytes, at));
     });
   }
 
@@ -189,13 +189,13 @@ export class Segment implements OpenSegment {
     let endOffset = -1;
     this.#walk(this.seek(offset).position, (bytes, at, batchPosition) => {
       if (batchPosition >= this.#suspectFrom) return false;
-      const lastOffset = lastOffsetOf(bytes, at);
+      const lastOffset = batchHeader.lastOffset(bytes, at);
       if (lastOffset < offset) {
         endOffset = lastOffset + 1;
         return true;
       }
       position = batchPosition;
-      if (endOffset < 0) endOffset = baseOffsetOf(bytes, at);
+      if (endOffset < 0) endOffset = batchHeader.baseOffset(bytes, at);
       return false;
     });
     if (position < 0) position = Math.min(this.#suspectFrom, this.sizeBytes);
@@ -211,7 +211,7 @@ export class Segment implements OpenSegment {
   endOffset(): number {
     let end = this.baseOffset;
     this.#walk(this.#loaded().lastEntryPosition, (bytes, at) => {
-      end = lastOffsetOf(bytes, at) + 1;
+      end = batchHeader.lastOffset(bytes, at) + 1;
     });
     return end;
   }
@@ -265,9 +265,14 @@ export class Segment implements OpenSegment {
     sizeBytes: number,
     position: number,
   ): void {
-    const timestampMs = maxTimestampOf(bytes, start);
+    const timestampMs = batchHeader.maxTimestampMs(bytes, start);
     if (timestampMs > this.maxTimestampMs) this.maxTimestampMs = timestampMs;
-    indexes.note(lastOffsetOf(bytes, start) - this.baseOffset, this.maxTimestampMs, sizeBytes, position);
+    indexes.note(
+      batchHeader.lastOffset(bytes, start) - this.baseOffset,
+      this.maxTimestampMs,
+      sizeBytes,
+      position,
+    );
   }
 
   /** The indexes, at once: of a segment that is appended to, whose files lack little. */

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { baseOffsetOf, completeBatchBytes, lastOffsetOf, RecordBatchBuilder } from '@robustmq/record-batch';
+import { batchHeader, completeBatchBytes, RecordBatchBuilder } from '@robustmq/record-batch';
 
 /** A directory of its own for one test; removed by the returned function. */
 export function scratchDirectory(): { directory: string; remove: () => void } {
@@ -20,7 +20,7 @@ export function batch(baseOffset: number, values: string[], timestampMs = 1000, 
 export function ranges(batches: Buffer): string[] {
   const found: string[] = [];
   for (let at = 0; at < batches.length; at += completeBatchBytes(batches, at, batches.length)) {
-    found.push(`${baseOffsetOf(batches, at)}-${lastOffsetOf(batches, at)}`);
+    found.push(`${batchHeader.baseOffset(batches, at)}-${batchHeader.lastOffset(batches, at)}`);
   }
   return found;
 }

@@ -2,7 +2,7 @@
 // answer what the list says (I1, L3, L4, R4).
 
 import { NodeDisk } from '@robustmq/commit-log';
-import { completeBatchBytes, lastOffsetOf } from '@robustmq/record-batch';
+import { batchHeader, completeBatchBytes } from '@robustmq/record-batch';
 import fc from 'fast-check';
 import type { SegmentLogCheckpoint } from '../src/log-checkpoint.ts';
 import { SegmentLog } from '../src/segment-log.ts';
@@ -187,7 +187,7 @@ class Pair {
     });
     const ends: number[] = [];
     for (let at = 0; at < found.length; at += completeBatchBytes(found, at, found.length))
-      ends.push(lastOffsetOf(found, at));
+      ends.push(batchHeader.lastOffset(found, at));
     // A read ends with its segment at the latest: never fewer than one batch, never others.
     const [first, ...more] = expected.map(({ baseOffset, records }) => baseOffset + records - 1);
     expect(ends).toEqual(
@@ -231,7 +231,7 @@ class Pair {
       for (let at = 0; at < bytes.length;) {
         const sizeBytes = completeBatchBytes(bytes, at, bytes.length);
         found.push(bytes.toString('hex', at, at + sizeBytes));
-        fromOffset = lastOffsetOf(bytes, at) + 1;
+        fromOffset = batchHeader.lastOffset(bytes, at) + 1;
         at += sizeBytes;
       }
     }

@@ -1,6 +1,6 @@
+import { batchHeader } from '@robustmq/record-batch';
 import fs from 'node:fs';
 import { CommitLog } from '@robustmq/commit-log';
-import { stampCrc } from '@robustmq/record-batch/testing';
 import { CheckpointStore, runCheckpoint, SegmentLog } from '../src/index.ts';
 import type { SegmentLogConfig } from '../src/segment-log.ts';
 import { batch, ranges, scratchDirectory } from './batches.ts';
@@ -242,7 +242,7 @@ describe('segment log under faults', () => {
     const lying = batch(3, ['d', 'e'], 2000);
     // A client may write any maximal timestamp; the CRC covers it.
     lying.writeBigInt64BE(9000n, 35);
-    stampCrc(lying, 0);
+    batchHeader.stampCrc(lying, 0);
     log.append(lying);
     log.append(batch(5, ['f'], 5000));
     expect(await log.offsetForTimestamp(4000)).toEqual({ offset: 5, timestampMs: 5000, compressed: false });

@@ -16,7 +16,7 @@ import {
   ProducerState,
   type ProducerTableOptions,
 } from '@robustmq/producer-state';
-import { completeBatchBytes, isGatewayProducerId, lastOffsetOf } from '@robustmq/record-batch';
+import { batchHeader, completeBatchBytes, isGatewayProducerId } from '@robustmq/record-batch';
 import { CheckpointStore, SegmentLog, type ShardCheckpoint } from '@robustmq/segment-log';
 import { rescue } from './rescue.ts';
 import { parseShardName, QuarantineMarks, type ShardName } from './quarantine.ts';
@@ -254,7 +254,7 @@ class Recovering {
       if (batches.length === 0) return;
       noteProducers(producers, batches, this.#around.nowMs);
       for (let at = 0; at < batches.length;) {
-        fromOffset = lastOffsetOf(batches, at) + 1;
+        fromOffset = batchHeader.lastOffset(batches, at) + 1;
         at += completeBatchBytes(batches, at, batches.length);
       }
     }

@@ -5,7 +5,7 @@
 import { BrokerError } from '@robustmq/errors';
 import { TailKind } from '@robustmq/rpc';
 import { nextTurn, type Timers } from '@robustmq/runtime';
-import { baseOffsetOf, completeBatchBytes, lastOffsetOf, pickRecords } from '@robustmq/record-batch';
+import { batchHeader, completeBatchBytes, pickRecords } from '@robustmq/record-batch';
 import type { FrameOut } from './frame-out.ts';
 import type { GatewayFilters } from './gateway-filters.ts';
 import type { AppendOrigin, PendingBatch } from '../shard/pending.ts';
@@ -171,7 +171,7 @@ export class GatewayTail {
   }
 
   #emit(cursor: TailCursor, bytes: Buffer, match: Match, from: PendingBatch | undefined): void {
-    const next = lastOffsetOf(bytes, 0) + 1;
+    const next = batchHeader.lastOffset(bytes, 0) + 1;
     if (match === 'none') {
       cursor.position = next;
       return;
@@ -180,7 +180,7 @@ export class GatewayTail {
     // The sender still has it, whole; the last answer left in this very pass.
     if (from?.request.origin === this.#host.origin && from.request.acks === -1 && !from.expired) {
       this.#report(cursor);
-      const base = baseOffsetOf(bytes, 0);
+      const base = batchHeader.baseOffset(bytes, 0);
       if (base > cursor.position) {
         this.#host.out.section(shard, TailKind.SKIPPED, { from: cursor.position, next: base }, undefined);
       }
@@ -249,7 +249,7 @@ export class GatewayTail {
       const bytes = batches.subarray(at, at + sizeBytes);
       at += sizeBytes;
       // A batch that spans the position is sent whole: the gateway drops what it has.
-      if (lastOffsetOf(bytes, 0) < cursor.position) continue;
+      if (batchHeader.lastOffset(bytes, 0) < cursor.position) continue;
       const match = this.#match(cursor.shard, () => topicsOfBatch(bytes, 0));
       this.#emit(cursor, bytes, match, undefined);
     }

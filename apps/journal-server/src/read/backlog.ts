@@ -3,7 +3,7 @@
 
 import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
-import { baseOffsetOf, completeBatchBytes, isControl, lastOffsetOf } from '@robustmq/record-batch';
+import { batchHeader, completeBatchBytes } from '@robustmq/record-batch';
 import { BacklogOutcomeSchema, toFailure, type BacklogOutcome, type BacklogRead } from '@robustmq/rpc';
 import type { Shard } from '../shard/shard.ts';
 import { topicRuleOf, topicsOfBatch } from '../shard/stream-topics.ts';
@@ -192,17 +192,17 @@ class Scan implements ReadRange {
 
   /** Adds what matches of one batch. */
   #take(batch: Buffer): void {
-    if (baseOffsetOf(batch, 0) >= this.#to) {
+    if (batchHeader.baseOffset(batch, 0) >= this.#to) {
       this.next = this.#to;
       return;
     }
-    this.next = lastOffsetOf(batch, 0) + 1;
+    this.next = batchHeader.lastOffset(batch, 0) + 1;
     this.#found.add(batch, this.#match(batch));
   }
 
   #match(batch: Buffer): Wanted {
     const { stream } = this.#shard;
-    if (stream === undefined || isControl(batch, 0)) return 'none';
+    if (stream === undefined || batchHeader.isControl(batch, 0)) return 'none';
     const rule = topicRuleOf(stream);
     if (rule.kind === 'none') return 'none';
     if (rule.kind === 'exact') return this.#selection.matches(rule.topic) ? 'all' : 'none';

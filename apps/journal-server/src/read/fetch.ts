@@ -13,7 +13,7 @@ import {
   type FetchSection,
   IsolationLevel,
 } from '@robustmq/rpc';
-import { BATCH_HEADER_BYTES, batchSizeBytesOf, lastOffsetOf } from '@robustmq/record-batch';
+import { BATCH_HEADER_BYTES, batchHeader } from '@robustmq/record-batch';
 import type { Cancel, Timers } from '@robustmq/runtime';
 import type { Shard } from '../shard/shard.ts';
 import type { AnswerShare } from './answer-budget.ts';
@@ -378,8 +378,8 @@ class Fetch implements FetchWaiter {
 function isPartial({ section, bytes, readTo, error }: SectionState): boolean {
   if (error !== undefined || (bytes.length > 0 && bytes.length < BATCH_HEADER_BYTES)) return false;
   let nextOffset = Number(section.fetchOffset);
-  for (let at = 0; at + BATCH_HEADER_BYTES <= bytes.length; at += batchSizeBytesOf(bytes, at))
-    nextOffset = lastOffsetOf(bytes, at) + 1;
+  for (let at = 0; at + BATCH_HEADER_BYTES <= bytes.length; at += batchHeader.batchSizeBytes(bytes, at))
+    nextOffset = batchHeader.lastOffset(bytes, at) + 1;
   return nextOffset < readTo;
 }
 

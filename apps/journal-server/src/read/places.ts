@@ -2,15 +2,7 @@
 // session was sent and has not acknowledged comes back this way.
 
 import { BrokerError } from '@robustmq/errors';
-import {
-  baseOffsetOf,
-  codecOf,
-  isControl,
-  lastOffsetDeltaOf,
-  lastOffsetOf,
-  recordCountOf,
-  RecordCursor,
-} from '@robustmq/record-batch';
+import { batchHeader, RecordCursor } from '@robustmq/record-batch';
 import type { Shard } from '../shard/shard.ts';
 import type { ReadTurns } from '../shard/read-turns.ts';
 import type { SparseBatches, Wanted } from './sparse-batches.ts';
@@ -52,7 +44,7 @@ export async function readPlaces(
       continue;
     }
     const batch = await shard.log.read({ fromOffset: place, upToOffset: shard.highWatermark, maxBytes: 1 });
-    const end = batch.length === 0 ? Infinity : lastOffsetOf(batch, 0);
+    const end = batch.length === 0 ? Infinity : batchHeader.lastOffset(batch, 0);
     const first = at;
     while (at < places.length && places[at]! <= end) at++;
     if (batch.length > 0) into.add(batch, recordsAt(batch, places, first, at));
@@ -62,12 +54,12 @@ export async function readPlaces(
 
 /** Indices of the records of the batch that are at places[from, until). */
 function recordsAt(batch: Buffer, places: readonly number[], from: number, until: number): Wanted {
-  if (isControl(batch, 0)) return 'none';
-  const base = baseOffsetOf(batch, 0);
+  if (batchHeader.isControl(batch, 0)) return 'none';
+  const base = batchHeader.baseOffset(batch, 0);
   // A compressed batch goes as it is: whoever asked picks.
-  if (codecOf(batch, 0) !== 0) return places[until - 1]! < base ? 'none' : 'all';
+  if (batchHeader.codec(batch, 0) !== 0) return places[until - 1]! < base ? 'none' : 'all';
   const indices: number[] = [];
-  if (recordCountOf(batch, 0) === lastOffsetDeltaOf(batch, 0) + 1) {
+  if (batchHeader.recordCount(batch, 0) === batchHeader.lastOffsetDelta(batch, 0) + 1) {
     for (let at = from; at < until; at++) if (places[at]! >= base) indices.push(places[at]! - base);
   } else {
     cursor.reset(batch, 0);

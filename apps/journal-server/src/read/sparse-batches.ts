@@ -1,6 +1,6 @@
 // What a read of single records collects: batches of which only the wanted records are left, within the bounds of the read.
 
-import { baseOffsetOf, lastOffsetOf, pickRecords } from '@robustmq/record-batch';
+import { batchHeader, pickRecords } from '@robustmq/record-batch';
 
 /** Bounds of every read, whatever it asks for. */
 const MAX_READ_BYTES = 1024 * 1024;
@@ -32,7 +32,10 @@ export class SparseBatches {
     const piece = wanted === 'all' ? batch : pickRecords(batch, 0, wanted);
     this.pieces.push(piece);
     this.sizeBytes += piece.length;
-    this.#records += wanted === 'all' ? lastOffsetOf(batch, 0) + 1 - baseOffsetOf(batch, 0) : wanted.length;
+    this.#records +=
+      wanted === 'all'
+        ? batchHeader.lastOffset(batch, 0) + 1 - batchHeader.baseOffset(batch, 0)
+        : wanted.length;
   }
 }
 

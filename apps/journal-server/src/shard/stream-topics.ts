@@ -1,7 +1,7 @@
 // Which MQTT topic a record of a stream has (design section 5): the stream's filter if it is one exact topic, else the
 // key if it is a valid topic, else none.
 
-import { isControl, codecOf, RecordCursor } from '@robustmq/record-batch';
+import { batchHeader, RecordCursor } from '@robustmq/record-batch';
 import { hasWildcard, intersects, topicNameProblem } from '@robustmq/mqtt-topics';
 import type { StreamFacts } from './stream-facts.ts';
 
@@ -36,8 +36,8 @@ const cursor = new RecordCursor();
  * compressed batch is opaque: whoever may want the stream gets it whole and matches it himself (rule X1).
  */
 export function topicsOfBatch(bytes: Buffer, start: number): BatchTopics {
-  if (isControl(bytes, start)) return NO_TOPICS;
-  if (codecOf(bytes, start) !== 0) return 'opaque';
+  if (batchHeader.isControl(bytes, start)) return NO_TOPICS;
+  if (batchHeader.codec(bytes, start) !== 0) return 'opaque';
   const topics: (string | undefined)[] = [];
   cursor.reset(bytes, start);
   while (cursor.next()) topics.push(topicOfKey(bytes, cursor.keyStart, cursor.keyEnd));

@@ -2,7 +2,7 @@
 // function of one shard's log, in order and without gaps; losing it costs speed, never records (rule X1).
 
 import { BrokerError } from '@robustmq/errors';
-import { baseOffsetOf, completeBatchBytes, lastOffsetOf } from '@robustmq/record-batch';
+import { batchHeader, completeBatchBytes } from '@robustmq/record-batch';
 import type { Log } from '@robustmq/runtime';
 import type { ReadTurns } from '../shard/read-turns.ts';
 import type { Shard } from '../shard/shard.ts';
@@ -90,7 +90,7 @@ export class ViewFeed<View extends LogView = LogView> {
     const { view } = entry;
     if (view === undefined || view.failed || entry.catchingUp) return;
     for (const batch of batches) {
-      if (baseOffsetOf(batch.bytes, 0) !== view.nextOffset) {
+      if (batchHeader.baseOffset(batch.bytes, 0) !== view.nextOffset) {
         void this.#catchUp(shard, entry, view);
         return;
       }
@@ -189,7 +189,7 @@ export class ViewFeed<View extends LogView = LogView> {
   async #addAll(view: View, batches: Buffer): Promise<void> {
     for (let at = 0; at < batches.length;) {
       const bytes = batches.subarray(at, at + completeBatchBytes(batches, at, batches.length));
-      if (lastOffsetOf(bytes, 0) >= view.nextOffset) view.add(bytes, topicsOfBatch(bytes, 0));
+      if (batchHeader.lastOffset(bytes, 0) >= view.nextOffset) view.add(bytes, topicsOfBatch(bytes, 0));
       at += bytes.length;
       if (this.#turns.isSpent) await this.#turns.next();
     }

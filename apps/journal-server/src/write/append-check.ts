@@ -1,17 +1,7 @@
 // What an append must satisfy before it gets an offset. Cheap refusals come first; nothing is changed by a refusal.
 
 import { BrokerError } from '@robustmq/errors';
-import {
-  baseSequenceOf,
-  codecOf,
-  isControl,
-  isTransactional,
-  lastSequenceOf,
-  producerEpochOf,
-  producerIdOf,
-  validateBatch,
-  validateRecords,
-} from '@robustmq/record-batch';
+import { batchHeader, validateBatch, validateRecords } from '@robustmq/record-batch';
 import type { ProducerBatch, RememberedBatch } from '@robustmq/producer-state';
 import type { AppendRequest } from '../shard/pending.ts';
 import type { Shard } from '../shard/shard.ts';
@@ -52,23 +42,24 @@ export function checkAppend(shard: Shard, request: AppendRequest, diskIsFull: bo
       },
     );
   }
-  if (isControl(bytes, 0))
+  if (batchHeader.isControl(bytes, 0))
     throw new BrokerError('invalid_argument', 'producers do not write control batches');
-  if (isTransactional(bytes, 0)) throw new BrokerError('unsupported', 'transactions are not available yet');
+  if (batchHeader.isTransactional(bytes, 0))
+    throw new BrokerError('unsupported', 'transactions are not available yet');
   // Gateways build their batches with the same library; all other records are walked once.
-  if (!ofGateway && codecOf(bytes, 0) === 0) validateRecords(bytes, 0);
+  if (!ofGateway && batchHeader.codec(bytes, 0) === 0) validateRecords(bytes, 0);
   return producer === undefined ? NOT_IDEMPOTENT : { producer, repeatOf };
 }
 
 function producerOf(bytes: Buffer): ProducerBatch | undefined {
-  const producerId = producerIdOf(bytes, 0);
+  const producerId = batchHeader.producerId(bytes, 0);
   if (producerId < 0) return undefined;
-  const baseSequence = baseSequenceOf(bytes, 0);
+  const baseSequence = batchHeader.baseSequence(bytes, 0);
   if (baseSequence < 0) throw new BrokerError('corrupt', 'a producer id without a sequence');
   return {
     producerId,
-    producerEpoch: producerEpochOf(bytes, 0),
+    producerEpoch: batchHeader.producerEpoch(bytes, 0),
     baseSequence,
-    lastSequence: lastSequenceOf(bytes, 0),
+    lastSequence: batchHeader.lastSequence(bytes, 0),
   };
 }

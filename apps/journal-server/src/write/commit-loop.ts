@@ -3,12 +3,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import type { CommitLog, Section } from '@robustmq/commit-log';
-import {
-  lastOffsetDeltaOf,
-  stampBaseOffset,
-  stampLeaderEpoch,
-  stampLogAppendTime,
-} from '@robustmq/record-batch';
+import { batchHeader } from '@robustmq/record-batch';
 import type { Clock, Timers } from '@robustmq/runtime';
 import type { BucketHistogram } from '@robustmq/telemetry';
 import { checkAppend } from './append-check.ts';
@@ -165,11 +160,11 @@ export class CommitLoop {
       const { bytes } = request;
       this.#refuseOversized(bytes.length);
       const baseOffset = shard.nextOffset;
-      const lastOffset = baseOffset + lastOffsetDeltaOf(bytes, 0);
+      const lastOffset = baseOffset + batchHeader.lastOffsetDelta(bytes, 0);
       const logAppendTimeMs = shard.config.logAppendTime ? this.#host.clock.nowMs() : -1;
-      if (logAppendTimeMs >= 0) stampLogAppendTime(bytes, 0, logAppendTimeMs);
-      stampBaseOffset(bytes, 0, baseOffset);
-      stampLeaderEpoch(bytes, 0, shard.leaderEpoch);
+      if (logAppendTimeMs >= 0) batchHeader.stampLogAppendTime(bytes, 0, logAppendTimeMs);
+      batchHeader.stampBaseOffset(bytes, 0, baseOffset);
+      batchHeader.stampLeaderEpoch(bytes, 0, shard.leaderEpoch);
       shard.assigned(baseOffset, lastOffset, producer, this.#host.clock.monotonicMs());
       return {
         request,

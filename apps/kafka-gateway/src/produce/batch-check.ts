@@ -1,20 +1,7 @@
 // What the header of a batch from a Kafka client must satisfy, and what refusals are called. Its records: record-check.ts.
 import { BrokerError } from '@robustmq/errors';
 import type { KafkaErrorName } from '@robustmq/kafka-codec';
-import {
-  baseOffsetOf,
-  codecOf,
-  completeBatchBytes,
-  crcMatches,
-  isControl,
-  isGatewayProducerId,
-  isLogAppendTime,
-  isTransactional,
-  producerIdOf,
-  recordCountOf,
-  validateBatch,
-  baseSequenceOf,
-} from '@robustmq/record-batch';
+import { batchHeader, completeBatchBytes, isGatewayProducerId, validateBatch } from '@robustmq/record-batch';
 import type { NamedError } from '../named-error.ts';
 import type { TimestampLimits } from '../topic-config.ts';
 
@@ -71,26 +58,27 @@ export function problemOf(error: unknown, records: Buffer): NamedError {
 
 function isIntact(records: Buffer): boolean {
   const sizeBytes = completeBatchBytes(records, 0, records.length);
-  return sizeBytes === records.length && crcMatches(records, 0);
+  return sizeBytes === records.length && batchHeader.crcMatches(records, 0);
 }
 
 function attributeProblem(records: Buffer, rules: BatchRules): NamedError | undefined {
-  if (recordCountOf(records, 0) === 0) return { name: 'INVALID_RECORD', message: 'an empty record batch' };
-  if (baseOffsetOf(records, 0) !== 0)
+  if (batchHeader.recordCount(records, 0) === 0)
+    return { name: 'INVALID_RECORD', message: 'an empty record batch' };
+  if (batchHeader.baseOffset(records, 0) !== 0)
     return { name: 'INVALID_RECORD', message: 'a producer gives the base offset 0' };
-  if (isControl(records, 0))
+  if (batchHeader.isControl(records, 0))
     return { name: 'INVALID_RECORD', message: 'clients may not write control records' };
-  if (isTransactional(records, 0)) {
+  if (batchHeader.isTransactional(records, 0)) {
     return { name: 'INVALID_TXN_STATE', message: 'transactions are not supported' };
   }
-  if (isLogAppendTime(records, 0)) {
+  if (batchHeader.isLogAppendTime(records, 0)) {
     return { name: 'INVALID_TIMESTAMP', message: 'clients may not set LogAppendTime' };
   }
-  if (codecOf(records, 0) === ZSTD && rules.apiVersion < ZSTD_PRODUCE_VERSION) {
+  if (batchHeader.codec(records, 0) === ZSTD && rules.apiVersion < ZSTD_PRODUCE_VERSION) {
     return { name: 'UNSUPPORTED_COMPRESSION_TYPE', message: 'zstd needs Produce version 7 (KIP-110)' };
   }
-  const producerId = producerIdOf(records, 0);
-  if (producerId >= 0 && baseSequenceOf(records, 0) < 0) {
+  const producerId = batchHeader.producerId(records, 0);
+  if (producerId >= 0 && batchHeader.baseSequence(records, 0) < 0) {
     return { name: 'INVALID_RECORD', message: 'an idempotent batch without a sequence' };
   }
   // Header `mqtt` counts in batches of gateways' producer ids, so nobody else may use them (rule O7).

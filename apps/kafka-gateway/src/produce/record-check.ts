@@ -2,13 +2,7 @@
 // compressed or not (N1). Inflation is bounded, and on the thread pool unless it is small.
 import { inflateForReading, inflateSmall } from '@robustmq/batch-compression';
 import { BrokerError } from '@robustmq/errors';
-import {
-  codecOf,
-  MAX_INFLATED_BATCH_BYTES,
-  maxTimestampOf,
-  RecordsCheck,
-  stampMaxTimestamp,
-} from '@robustmq/record-batch';
+import { batchHeader, MAX_INFLATED_BATCH_BYTES, RecordsCheck } from '@robustmq/record-batch';
 import type { NamedError } from '../named-error.ts';
 import { problemOf, type BatchRules } from './batch-check.ts';
 import type { CheckShare } from './check-share.ts';
@@ -28,7 +22,7 @@ const smallCheck = new RecordsCheck();
 
 /** Why the batch is refused, or undefined, found at once; LATER when that would take long. */
 export function checkSmall(records: Buffer, rules: BatchRules): NamedError | undefined | typeof LATER {
-  const isCompressed = codecOf(records, 0) !== 0;
+  const isCompressed = batchHeader.codec(records, 0) !== 0;
   if (records.length > (isCompressed ? SMALL_SECTION_BYTES : SMALL_BATCH_BYTES)) return LATER;
   try {
     const plain = isCompressed ? inflateSmall(records, 0, SMALL_INFLATED_BYTES) : records;
@@ -54,7 +48,7 @@ export async function checkLarge(
     } while (!check.step(STEP_UNITS));
   };
   try {
-    if (codecOf(records, 0) === 0) await walk(records);
+    if (batchHeader.codec(records, 0) === 0) await walk(records);
     // The inflated bytes are held only as long as the place is: that bounds them over all connections.
     else
       await share.inflating(async () =>
@@ -76,7 +70,7 @@ function conclude(records: Buffer, check: RecordsCheck, rules: BatchRules): Name
   if (check.minTimestampMs < rules.nowMs - beforeMaxMs) {
     return { name: 'INVALID_TIMESTAMP', message: 'a timestamp beyond message.timestamp.before.max.ms' };
   }
-  if (maxTimestampOf(records, 0) !== check.maxTimestampMs)
-    stampMaxTimestamp(records, 0, check.maxTimestampMs);
+  if (batchHeader.maxTimestampMs(records, 0) !== check.maxTimestampMs)
+    batchHeader.stampMaxTimestamp(records, 0, check.maxTimestampMs);
   return undefined;
 }

@@ -1,7 +1,7 @@
 // Record batches for tests.
 import { deflateBatch } from '@robustmq/batch-compression/testing';
-import { RecordBatchBuilder } from '@robustmq/record-batch';
-import { stampCrc, type FinishOptions } from '@robustmq/record-batch/testing';
+import { batchHeader, RecordBatchBuilder } from '@robustmq/record-batch';
+import { type FinishOptions } from '@robustmq/record-batch/testing';
 
 /** A batch of one record per value. */
 export function batchOf(
@@ -21,6 +21,6 @@ export function zstdBatch(values: readonly string[]): Buffer {
 export function tampered(batch: Buffer, change: (copy: Buffer) => void): Buffer {
   const copy = Buffer.from(batch);
   change(copy);
-  stampCrc(copy, 0);
+  batchHeader.stampCrc(copy, 0);
   return copy;
 }

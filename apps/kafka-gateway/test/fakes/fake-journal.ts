@@ -1,15 +1,6 @@
 // An in-memory log behind the JournalPort: enough of its behaviour for the protocol's details.
 import { BrokerError } from '@robustmq/errors';
-import {
-  baseSequenceOf,
-  completeBatchBytes,
-  lastOffsetDeltaOf,
-  lastOffsetOf,
-  maxTimestampOf,
-  producerEpochOf,
-  producerIdOf,
-  stampBaseOffset,
-} from '@robustmq/record-batch';
+import { batchHeader, completeBatchBytes } from '@robustmq/record-batch';
 import type {
   DeleteAnswer,
   DeleteQuery,
@@ -78,18 +69,23 @@ export class FakeJournal implements JournalPort {
     if (this.produceError !== undefined) return fail(this.produceError);
     const shard = this.shard(request.streamId, request.shard);
     const batch = Buffer.from(request.batch);
-    const producerId = producerIdOf(batch, 0);
+    const producerId = batchHeader.producerId(batch, 0);
     if (producerId >= 0) {
-      const known = shard.sequences.get(producerId) ?? { epoch: producerEpochOf(batch, 0), next: 0 };
-      if (producerEpochOf(batch, 0) < known.epoch) return fail(new BrokerError('fenced', 'old epoch'));
-      if (baseSequenceOf(batch, 0) > known.next) return fail(new BrokerError('out_of_order', 'gap'));
-      known.next = baseSequenceOf(batch, 0) + lastOffsetDeltaOf(batch, 0) + 1;
+      const known = shard.sequences.get(producerId) ?? {
+        epoch: batchHeader.producerEpoch(batch, 0),
+        next: 0,
+      };
+      if (batchHeader.producerEpoch(batch, 0) < known.epoch)
+        return fail(new BrokerError('fenced', 'old epoch'));
+      if (batchHeader.baseSequence(batch, 0) > known.next)
+        return fail(new BrokerError('out_of_order', 'gap'));
+      known.next = batchHeader.baseSequence(batch, 0) + batchHeader.lastOffsetDelta(batch, 0) + 1;
       shard.sequences.set(producerId, known);
     }
     const baseOffset = shard.endOffset;
-    stampBaseOffset(batch, 0, baseOffset);
+    batchHeader.stampBaseOffset(batch, 0, baseOffset);
     shard.batches.push(batch);
-    shard.endOffset = lastOffsetOf(batch, 0) + 1;
+    shard.endOffset = batchHeader.lastOffset(batch, 0) + 1;
     for (const wake of [...this.#waiting]) wake();
     const outcome = { baseOffset, logAppendTimeMs: -1, logStartOffset: shard.startOffset, leaderEpoch: 3 };
     return () => callback(undefined, request.acks === 0 ? undefined : outcome);
@@ -140,7 +136,7 @@ export class FakeJournal implements JournalPort {
       const batches: Buffer[] = [];
       let sizeBytes = 0;
       for (const batch of error === undefined ? shard.batches : []) {
-        if (lastOffsetOf(batch, 0) < section.fetchOffset) continue;
+        if (batchHeader.lastOffset(batch, 0) < section.fetchOffset) continue;
         const fits = batch.length <= Math.min(room, section.maxBytes - sizeBytes);
         // At least one batch, however small the limits.
         if (!fits && (sizeBytes > 0 || room < request.maxBytes)) break;
@@ -183,13 +179,13 @@ export class FakeJournal implements JournalPort {
     const log = this.shard(streamId, shard);
     if (timestampMs === -1) return { offset: log.endOffset, timestampMs: -1, leaderEpoch: 3 };
     if (timestampMs === -2) return { offset: log.startOffset, timestampMs: -1, leaderEpoch: 3 };
-    const newest = Math.max(...log.batches.map((batch) => maxTimestampOf(batch, 0)));
+    const newest = Math.max(...log.batches.map((batch) => batchHeader.maxTimestampMs(batch, 0)));
     const wanted = timestampMs === -3 ? newest : timestampMs;
-    const found = log.batches.find((batch) => maxTimestampOf(batch, 0) >= wanted);
+    const found = log.batches.find((batch) => batchHeader.maxTimestampMs(batch, 0) >= wanted);
     if (found === undefined) return { offset: -1, timestampMs: -1, leaderEpoch: -1 };
     return {
-      offset: lastOffsetOf(found, 0) - lastOffsetDeltaOf(found, 0),
-      timestampMs: maxTimestampOf(found, 0),
+      offset: batchHeader.lastOffset(found, 0) - batchHeader.lastOffsetDelta(found, 0),
+      timestampMs: batchHeader.maxTimestampMs(found, 0),
       leaderEpoch: 3,
     };
   }

@@ -3,7 +3,7 @@
 
 import type { BacklogResult } from '@robustmq/journal-client';
 import { BrokerError } from '@robustmq/errors';
-import { codecOf, completeBatchBytes, isControl } from '@robustmq/record-batch';
+import { batchHeader, completeBatchBytes } from '@robustmq/record-batch';
 import type { BatchWalk } from './batch-walk.ts';
 import type { Inflation } from './inflation.ts';
 import type { ShardLag } from '@robustmq/mqtt-session';
@@ -87,8 +87,8 @@ export class BacklogReading {
     }
     this.#at = start + sizeBytes;
     const visible = this.#host.streamOf(this.place.streamId);
-    if (visible === undefined || isControl(batches, start)) return undefined;
-    if (codecOf(batches, start) !== 0) {
+    if (visible === undefined || batchHeader.isControl(batches, start)) return undefined;
+    if (batchHeader.codec(batches, start) !== 0) {
       this.#inflate(batches, start);
       return 'inflating';
     }

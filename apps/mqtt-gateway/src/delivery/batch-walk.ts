@@ -3,14 +3,7 @@
 // believes an offset or a count that the batch itself does not bear out (N1), and a record that can't be shown is one
 // record (N9).
 
-import {
-  RecordCursor,
-  baseOffsetOf,
-  checkRecordCount,
-  isGatewayProducerId,
-  lastOffsetOf,
-  producerIdOf,
-} from '@robustmq/record-batch';
+import { batchHeader, RecordCursor, checkRecordCount, isGatewayProducerId } from '@robustmq/record-batch';
 import { BrokerError } from '@robustmq/errors';
 import { Message, readRecord } from './message.ts';
 import type { RecordSource, RecordTopics } from './record-topic.ts';
@@ -64,14 +57,14 @@ export class BatchWalk {
     start: number,
     source: RecordSource,
     from: number,
-    isTrusted = isGatewayProducerId(producerIdOf(buffer, start)),
+    isTrusted = isGatewayProducerId(batchHeader.producerId(buffer, start)),
   ): this {
     this.record.reset(buffer, start);
     checkRecordCount(buffer, start);
     this.#ringBatch = null;
     this.#source = source;
-    this.#from = Math.max(from, baseOffsetOf(buffer, start));
-    this.#lastOffset = lastOffsetOf(buffer, start);
+    this.#from = Math.max(from, batchHeader.baseOffset(buffer, start));
+    this.#lastOffset = batchHeader.lastOffset(buffer, start);
     this.isTrusted = isTrusted;
     return this;
   }

@@ -3,7 +3,7 @@
 // bounded piece at a time and only as much as the client's window takes; at the tail they are live again.
 
 import type { ShardLag } from '@robustmq/mqtt-session';
-import { baseOffsetOf } from '@robustmq/record-batch';
+import { batchHeader } from '@robustmq/record-batch';
 import { TurnBudget } from '@robustmq/runtime';
 import { coverOf } from './backlog-filters.ts';
 import {
@@ -223,7 +223,7 @@ export class CatchUp {
         return;
       }
       const { routes, offsetDeltas, recordCount } = batch;
-      const baseOffset = baseOffsetOf(batch.buffer, batch.batchStart);
+      const baseOffset = batchHeader.baseOffset(batch.buffer, batch.batchStart);
       for (let index = 0; index < recordCount; index++) {
         const offset = baseOffset + offsetDeltas[index]!;
         if (offset < position.nextOffset) continue;

@@ -1,6 +1,6 @@
 // A batch as the ring of its shard keeps it for sessions that are a little behind.
 
-import { batchSizeBytesOf, recordCountOf } from '@robustmq/record-batch';
+import { batchHeader } from '@robustmq/record-batch';
 import type { RingBatch } from './shard-tail.ts';
 import type { TopicRoute } from './topic-route.ts';
 
@@ -9,13 +9,13 @@ const RING_BYTES_PER_RECORD = 16;
 
 /** An empty entry of the ring for a batch whose record count was checked. */
 export function ringBatch(buffer: Buffer, start: number, fromOffset: number, isTrusted: boolean): RingBatch {
-  const count = recordCountOf(buffer, start);
+  const count = batchHeader.recordCount(buffer, start);
   return {
     buffer,
     batchStart: start,
     fromOffset,
     nextOffset: fromOffset,
-    sizeBytes: batchSizeBytesOf(buffer, start) + count * RING_BYTES_PER_RECORD,
+    sizeBytes: batchHeader.batchSizeBytes(buffer, start) + count * RING_BYTES_PER_RECORD,
     isTrusted,
     recordCount: 0,
     recordStarts: new Int32Array(count),

@@ -4,7 +4,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import type { TailBatches } from '@robustmq/journal-client';
-import { codecOf, completeBatchBytes, isControl, lastOffsetOf } from '@robustmq/record-batch';
+import { batchHeader, completeBatchBytes } from '@robustmq/record-batch';
 import type { StartOffset } from '@robustmq/mqtt-session';
 import { TurnBudget, eachInTurns } from '@robustmq/runtime';
 import { BatchDelivery } from './batch-delivery.ts';
@@ -270,13 +270,14 @@ export class TailDelivery {
       return true;
     }
     intake.at = start + sizeBytes;
-    const nextOffset = intake.at === batches.length ? section.nextOffset : lastOffsetOf(batches, start) + 1;
+    const nextOffset =
+      intake.at === batches.length ? section.nextOffset : batchHeader.lastOffset(batches, start) + 1;
     const visible = this.#host.streamOf(tail.streamId);
-    if (visible === undefined || isControl(batches, start)) {
+    if (visible === undefined || batchHeader.isControl(batches, start)) {
       this.#skipTo(tail, nextOffset);
       return true;
     }
-    if (codecOf(batches, start) !== 0) {
+    if (batchHeader.codec(batches, start) !== 0) {
       this.#inflate(intake, batches, start, nextOffset);
       return false;
     }

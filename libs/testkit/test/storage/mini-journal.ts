@@ -9,7 +9,7 @@ import {
   type Disk,
   type Section,
 } from '@robustmq/commit-log';
-import { completeBatchBytes, lastOffsetOf, baseOffsetOf } from '@robustmq/record-batch';
+import { batchHeader, completeBatchBytes } from '@robustmq/record-batch';
 import { CheckpointStore, runCheckpoint, SegmentLog } from '@robustmq/segment-log';
 import type { CheckpointInput } from '@robustmq/segment-log/testing';
 
@@ -206,8 +206,8 @@ export class MiniJournal {
       if (bytes.length === 0) break;
       for (let at = 0; at < bytes.length;) {
         const sizeBytes = completeBatchBytes(bytes, at, bytes.length);
-        if (baseOffsetOf(bytes, at) >= next) found.push(bytes.subarray(at, at + sizeBytes));
-        next = lastOffsetOf(bytes, at) + 1;
+        if (batchHeader.baseOffset(bytes, at) >= next) found.push(bytes.subarray(at, at + sizeBytes));
+        next = batchHeader.lastOffset(bytes, at) + 1;
         at += sizeBytes;
       }
     }

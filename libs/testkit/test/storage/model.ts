@@ -1,6 +1,6 @@
 // What a correct store would hold: the operations by position, applied in order.
 
-import { baseOffsetOf, lastOffsetOf } from '@robustmq/record-batch';
+import { batchHeader } from '@robustmq/record-batch';
 
 type Operation =
   | { readonly position: number; readonly shard: number; readonly batch: Buffer }
@@ -48,16 +48,19 @@ export class Model {
       if (operation.shard !== shard || operation.position > position) continue;
       if ('batch' in operation) state.batches.push(operation.batch);
       else
-        while (state.batches.length > 0 && lastOffsetOf(state.batches.at(-1)!, 0) >= operation.truncateTo)
+        while (
+          state.batches.length > 0 &&
+          batchHeader.lastOffset(state.batches.at(-1)!, 0) >= operation.truncateTo
+        )
           state.batches.pop();
       const last = state.batches.at(-1);
-      state.logEndOffset = last === undefined ? 0 : lastOffsetOf(last, 0) + 1;
+      state.logEndOffset = last === undefined ? 0 : batchHeader.lastOffset(last, 0) + 1;
     }
     return state;
   }
 
   /** Base offsets of the batches of a shard that are acknowledged: where a truncation or a log start may lie. */
   committedOffsets(shard: number): number[] {
-    return this.expected(shard, this.acknowledged).batches.map((batch) => baseOffsetOf(batch, 0));
+    return this.expected(shard, this.acknowledged).batches.map((batch) => batchHeader.baseOffset(batch, 0));
   }
 }

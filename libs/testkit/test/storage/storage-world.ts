@@ -2,7 +2,7 @@
 // fills up, is killed or loses power, and must recover exactly the operations up to some position at or after the
 // last acknowledged one.
 
-import { baseOffsetOf, RecordBatchBuilder } from '@robustmq/record-batch';
+import { batchHeader, RecordBatchBuilder } from '@robustmq/record-batch';
 import { BrokerError } from '@robustmq/errors';
 import type { Disk } from '@robustmq/commit-log';
 import {
@@ -225,8 +225,8 @@ class StorageWorld {
       );
       const from = log.physicalStartOffset;
       invariant(from <= this.#floors[shard]!, 'L4: records above the log start were deleted');
-      const wanted = expected.batches.filter((batch) => baseOffsetOf(batch, 0) >= from);
-      const kept = found.filter((batch) => baseOffsetOf(batch, 0) >= from);
+      const wanted = expected.batches.filter((batch) => batchHeader.baseOffset(batch, 0) >= from);
+      const kept = found.filter((batch) => batchHeader.baseOffset(batch, 0) >= from);
       const same = kept.length === wanted.length && kept.every((batch, i) => batch.equals(wanted[i]!));
       invariant(same, `I2: shard ${shard} holds other bytes than were appended`);
     }
@@ -318,7 +318,7 @@ class StorageWorld {
   #truncate(journal: MiniJournal): void {
     const shard = this.#random.below(SHARDS);
     if (journal.quarantined.has(shard) || this.#busy.has(shard)) return;
-    const offsets = this.#model.expected(shard).batches.map((batch) => baseOffsetOf(batch, 0));
+    const offsets = this.#model.expected(shard).batches.map((batch) => batchHeader.baseOffset(batch, 0));
     const allowed = offsets.filter((offset) => offset >= this.#floors[shard]!);
     if (allowed.length === 0) return;
     const offset = this.#random.pick(allowed);

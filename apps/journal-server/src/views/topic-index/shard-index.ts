@@ -3,15 +3,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import { KeyValueBatch, type KeyValueStore } from '@robustmq/kv-store';
-import {
-  baseOffsetOf,
-  codecOf,
-  isControl,
-  lastOffsetDeltaOf,
-  lastOffsetOf,
-  recordCountOf,
-  RecordCursor,
-} from '@robustmq/record-batch';
+import { batchHeader, RecordCursor } from '@robustmq/record-batch';
 import type { ReadTurns } from '../../shard/read-turns.ts';
 import type { TopicSelection } from './topic-selection.ts';
 import type { BatchTopics } from '../../shard/stream-topics.ts';
@@ -142,7 +134,12 @@ export class ShardIndex implements LogView {
 
   /** Adds the next batch below HW. */
   add(batch: Buffer, topics: BatchTopics): void {
-    this.post(offsetsIn(batch), topics, baseOffsetOf(batch, 0), lastOffsetOf(batch, 0) + 1);
+    this.post(
+      offsetsIn(batch),
+      topics,
+      batchHeader.baseOffset(batch, 0),
+      batchHeader.lastOffset(batch, 0) + 1,
+    );
   }
 
   /** Adds what is at {@link nextOffset}. Offsets are given if there are gaps. */
@@ -331,8 +328,8 @@ const cursor = new RecordCursor();
 
 /** Offsets of the records of a batch that compaction left sparse; none for a dense one. */
 function offsetsIn(bytes: Buffer): readonly number[] {
-  if (isControl(bytes, 0) || codecOf(bytes, 0) !== 0) return NO_OFFSETS;
-  if (recordCountOf(bytes, 0) === lastOffsetDeltaOf(bytes, 0) + 1) return NO_OFFSETS;
+  if (batchHeader.isControl(bytes, 0) || batchHeader.codec(bytes, 0) !== 0) return NO_OFFSETS;
+  if (batchHeader.recordCount(bytes, 0) === batchHeader.lastOffsetDelta(bytes, 0) + 1) return NO_OFFSETS;
   const offsets: number[] = [];
   cursor.reset(bytes, 0);
   while (cursor.next()) offsets.push(cursor.offset);
