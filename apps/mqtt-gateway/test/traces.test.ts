@@ -1,8 +1,8 @@
-import { parseTraceparent, TraceSampler } from '@robustmq/telemetry';
+import { traceContext, TraceSampler } from '@robustmq/telemetry';
 import { RecordBatchBuilder } from '@robustmq/record-batch';
 import { RawClient, start, until } from './running-gateway.ts';
 
-type Context = NonNullable<ReturnType<typeof parseTraceparent>>;
+type Context = NonNullable<ReturnType<typeof traceContext.parse>>;
 
 interface FakeSpan {
   readonly name: string;
@@ -52,7 +52,7 @@ test('a sampled publish has a span until its outcome, its batch and its delivery
   try {
     await device.connect('dev');
     await device.subscribe('t', 1);
-    const { traceId, spanId } = parseTraceparent(TRACEPARENT)!;
+    const { traceId, spanId } = traceContext.parse(TRACEPARENT)!;
     device.publish('t', 'traced', 1, 1, { properties: { userProperties: { traceparent: TRACEPARENT } } });
     device.publish('t', 'plain', 1, 2);
     await until(() => device.payloads().length === 2);
@@ -124,7 +124,7 @@ test('a publish of another gateway is found by the context that its client sent'
     builder.append(1, 't', Buffer.from('elsewhere'), [['traceparent', TRACEPARENT]]);
     running.journal.produce(1, 0, builder.finishCopy());
     await until(() => device.payloads().length === 1);
-    const { traceId, spanId } = parseTraceparent(TRACEPARENT)!;
+    const { traceId, spanId } = traceContext.parse(TRACEPARENT)!;
     expect(spans).toEqual([expect.objectContaining({ name: 'mqtt deliver', traceId, parentSpanId: spanId })]);
   } finally {
     device.close();

@@ -6,14 +6,8 @@ export { BucketHistogram } from './histogram.ts';
 export { type InstrumentDefinition, type Metrics } from './metrics.ts';
 export { RateLimitedLog } from './rate-limited-log.ts';
 export { registerProcessMetrics } from './process-metrics.ts';
-export {
-  contextOfHeaderValue,
-  contextOfUserProperties,
-  formatTraceparent,
-  parseTraceparent,
-  TRACEPARENT,
-} from './trace-context.ts';
-export { traceFields, TraceSampler } from './trace-sampler.ts';
+export { traceContext } from './trace-context.ts';
+export { TraceSampler } from './trace-sampler.ts';
 export { telemetrySettings } from './settings.ts';
 export { startTelemetry, type Telemetry } from './telemetry.ts';
 export { PROBLEM_NAMES, type ProblemName } from './health.ts';

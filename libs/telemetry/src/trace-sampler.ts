@@ -2,7 +2,6 @@
 // unsampled span costs about a microsecond; asking here costs one comparison when tracing is off.
 
 import {
-  INVALID_SPAN_CONTEXT,
   ROOT_CONTEXT,
   trace,
   TraceFlags,
@@ -63,10 +62,4 @@ export class TraceSampler {
       context,
     );
   }
-}
-
-/** The log fields of a span, so that logs and traces find each other. */
-export function traceFields(span: Span | null): { trace_id?: string; span_id?: string } {
-  const context = span?.spanContext() ?? INVALID_SPAN_CONTEXT;
-  return context === INVALID_SPAN_CONTEXT ? {} : { trace_id: context.traceId, span_id: context.spanId };
 }

@@ -7,15 +7,7 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 import fc from 'fast-check';
-import {
-  ATTRIBUTES,
-  TraceSampler,
-  contextOfHeaderValue,
-  contextOfUserProperties,
-  formatTraceparent,
-  parseTraceparent,
-  traceFields,
-} from '../src/index.ts';
+import { ATTRIBUTES, traceContext, TraceSampler } from '../src/index.ts';
 
 const TRACE_ID = '4bf92f3577b34da6a3ce929d0e0e4736';
 const SPAN_ID = '00f067aa0ba902b7';
@@ -39,34 +31,35 @@ describe('traceparent', () => {
     ['empty', '', null],
     ['endless', `cc-${TRACE_ID}-${SPAN_ID}-01-${'x'.repeat(300)}`, null],
   ])('%s', (_name, text, traceFlags) => {
-    const context = parseTraceparent(text);
+    const context = traceContext.parse(text);
     if (traceFlags === null) return expect(context).toBeNull();
     expect(context).toEqual({ traceId: TRACE_ID, spanId: SPAN_ID, traceFlags, isRemote: true });
   });
 
   it('comes back as it was written', () => {
-    for (const text of [SAMPLED, UNSAMPLED]) expect(formatTraceparent(parseTraceparent(text)!)).toBe(text);
-    fc.assert(fc.property(fc.string(), (text) => expect(() => parseTraceparent(text)).not.toThrow()));
+    for (const text of [SAMPLED, UNSAMPLED])
+      expect(traceContext.format(traceContext.parse(text)!)).toBe(text);
+    fc.assert(fc.property(fc.string(), (text) => expect(() => traceContext.parse(text)).not.toThrow()));
   });
 
   it('is found in MQTT User Properties and Kafka headers', () => {
     expect(
-      contextOfUserProperties([
+      traceContext.ofUserProperties([
         ['a', 'b'],
         ['traceparent', SAMPLED],
       ])?.spanId,
     ).toBe(SPAN_ID);
-    expect(contextOfUserProperties([['traceparent', 'broken']])).toBeNull();
-    expect(contextOfUserProperties([['a', 'b']])).toBeNull();
-    expect(contextOfUserProperties(null)).toBeNull();
-    expect(contextOfHeaderValue(Buffer.from(SAMPLED))?.traceId).toBe(TRACE_ID);
-    expect(contextOfHeaderValue(Buffer.alloc(1000))).toBeNull();
-    expect(contextOfHeaderValue(null)).toBeNull();
+    expect(traceContext.ofUserProperties([['traceparent', 'broken']])).toBeNull();
+    expect(traceContext.ofUserProperties([['a', 'b']])).toBeNull();
+    expect(traceContext.ofUserProperties(null)).toBeNull();
+    expect(traceContext.ofHeaderValue(Buffer.from(SAMPLED))?.traceId).toBe(TRACE_ID);
+    expect(traceContext.ofHeaderValue(Buffer.alloc(1000))).toBeNull();
+    expect(traceContext.ofHeaderValue(null)).toBeNull();
   });
 });
 
 describe('TraceSampler', () => {
-  const parent = (text: string): SpanContext => parseTraceparent(text)!;
+  const parent = (text: string): SpanContext => traceContext.parse(text)!;
 
   function recording(
     ratio: number,
@@ -112,8 +105,8 @@ describe('TraceSampler', () => {
       attributes: { [ATTRIBUTES.messagingSystem]: 'mqtt' },
       startTimeMs: 1_700_000_000_000,
     })!;
-    const carried = formatTraceparent(publish.spanContext());
-    const append = sampler.start('append', parseTraceparent(carried))!;
+    const carried = traceContext.format(publish.spanContext());
+    const append = sampler.start('append', traceContext.parse(carried))!;
     append.end();
     publish.end();
     const [first, second] = exporter.getFinishedSpans();
@@ -121,10 +114,10 @@ describe('TraceSampler', () => {
     expect(first!.parentSpanContext?.spanId).toBe(second!.spanContext().spanId);
     expect(second!.startTime[0]).toBe(1_700_000_000);
     expect(second!.attributes).toEqual({ 'messaging.system': 'mqtt' });
-    expect(traceFields(append)).toEqual({
+    expect(traceContext.logFields(append)).toEqual({
       trace_id: publish.spanContext().traceId,
       span_id: append.spanContext().spanId,
     });
-    expect(traceFields(null)).toEqual({});
+    expect(traceContext.logFields(null)).toEqual({});
   });
 });

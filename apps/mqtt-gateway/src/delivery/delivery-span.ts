@@ -1,24 +1,18 @@
 // The span of a delivery: it belongs to the publish if that was here, else to the context that its client sent along.
 
 import type { RecordCursor } from '@robustmq/record-batch';
-import {
-  ATTRIBUTES,
-  SYSTEM_MQTT,
-  TRACEPARENT,
-  contextOfHeaderValue,
-  type TraceSampler,
-} from '@robustmq/telemetry';
+import { ATTRIBUTES, SYSTEM_MQTT, traceContext, type TraceSampler } from '@robustmq/telemetry';
 import type { ShardPlace } from './shard-place.ts';
 
 type Span = ReturnType<TraceSampler['start']>;
-type Context = ReturnType<typeof contextOfHeaderValue>;
+type Context = ReturnType<typeof traceContext.ofHeaderValue>;
 
 /** Knows the sampled publishes among the records that this gateway appended. */
 export interface PublishContexts {
   contextOf(shard: { readonly streamId: number; readonly shard: number }, offset: number): Context;
 }
 
-const TRACEPARENT_NAME = Buffer.from(TRACEPARENT);
+const TRACEPARENT_NAME = Buffer.from(traceContext.header);
 
 /** Starts the span of a record's delivery; null when it is not sampled. */
 export function startDeliverySpan(
@@ -41,5 +35,5 @@ export function startDeliverySpan(
 
 function contextIn(record: RecordCursor): Context {
   if (record.headerCount < 1 || !record.findHeader(TRACEPARENT_NAME) || record.foundStart < 0) return null;
-  return contextOfHeaderValue(record.buffer.subarray(record.foundStart, record.foundEnd));
+  return traceContext.ofHeaderValue(record.buffer.subarray(record.foundStart, record.foundEnd));
 }

@@ -2,7 +2,7 @@
 // property `traceparent` and stays with the record, so that any gateway finds it at delivery. A trace that begins here is
 // remembered by the record's offset instead: the message itself is not changed. Off, it costs one test.
 
-import { ATTRIBUTES, contextOfUserProperties, SYSTEM_MQTT, type TraceSampler } from '@robustmq/telemetry';
+import { ATTRIBUTES, SYSTEM_MQTT, traceContext, type TraceSampler } from '@robustmq/telemetry';
 import type { PendingAck } from '@robustmq/mqtt-session';
 import type { UserProperty } from '@robustmq/record-batch';
 
@@ -41,7 +41,7 @@ export class PublishTraces {
     properties: readonly UserProperty[] | null,
   ): Span | null {
     if (!this.#sampler.isOn || pending === null || this.#open.size >= MAX_OPEN_SPANS) return null;
-    const span = this.#sampler.start('mqtt publish', contextOfUserProperties(properties), {
+    const span = this.#sampler.start('mqtt publish', traceContext.ofUserProperties(properties), {
       attributes: {
         [ATTRIBUTES.messagingSystem]: SYSTEM_MQTT,
         [ATTRIBUTES.messagingDestinationName]: streamName,

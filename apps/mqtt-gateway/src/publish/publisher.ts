@@ -6,7 +6,7 @@ import { BrokerError } from '@robustmq/errors';
 import type { AppendQueue, ShardAppender } from '@robustmq/journal-client';
 import { REASON, type PublishView } from '@robustmq/mqtt-codec';
 import type { UserProperty } from '@robustmq/record-batch';
-import { formatTraceparent, traceFields } from '@robustmq/telemetry';
+import { traceContext } from '@robustmq/telemetry';
 import type { Deliverer } from '../delivery/deliverer.ts';
 import { Message, readPublish } from '../delivery/message.ts';
 import type { TopicRoute } from '../delivery/topic-route.ts';
@@ -194,7 +194,7 @@ export class Publisher {
     const span = this.#traces.begin(token, streamName, queue, properties);
     if (span === null) return '';
     // Logs and traces find each other by this line.
-    connection.debug('publish traced', { topic: route.topic, ...traceFields(span) });
-    return formatTraceparent(span.spanContext());
+    connection.debug('publish traced', { topic: route.topic, ...traceContext.logFields(span) });
+    return traceContext.format(span.spanContext());
   }
 }
