@@ -1,5 +1,5 @@
 // The configuration of admin-api.
-import { byteSize, defineConfig, duration, port, section, z, clusterSettings } from '@robustmq/config';
+import { defineConfig, section, setting, z, clusterSettings } from '@robustmq/config';
 import { telemetrySettings } from '@robustmq/telemetry';
 
 /** Every setting with its default, limits and description. */
@@ -23,11 +23,13 @@ export const adminApiConfig = defineConfig(
     }),
     http: section({
       host: z.string().default('127.0.0.1').describe('Address to listen on for the HTTP API.'),
-      port: port().default(58_080).describe('Port of the HTTP API.'),
-      maxBodyBytes: byteSize({ min: 1024 })
+      port: setting.port().default(58_080).describe('Port of the HTTP API.'),
+      maxBodyBytes: setting
+        .byteSize({ min: 1024 })
         .default(1024 * 1024)
         .describe('Largest request body.'),
-      requestTimeout: duration({ min: 100 })
+      requestTimeout: setting
+        .duration({ min: 100 })
         .default(30_000)
         .describe('A request that has not arrived by then is refused.'),
     }),

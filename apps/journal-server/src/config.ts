@@ -1,15 +1,6 @@
 // Configuration of journal-server.
 
-import {
-  byteSize,
-  defineConfig,
-  duration,
-  port,
-  section,
-  z,
-  clusterSettings,
-  internalHost,
-} from '@robustmq/config';
+import { defineConfig, section, setting, z, clusterSettings } from '@robustmq/config';
 import { telemetrySettings } from '@robustmq/telemetry';
 
 const schema = z.strictObject({
@@ -21,8 +12,8 @@ const schema = z.strictObject({
     dir: z.string().min(1).default('./data/journal-1').describe('Folder of the commit log and the segments'),
   }),
   grpc: section({
-    host: internalHost().describe('Address to listen on for gateways'),
-    port: port().default(1778).describe('Port for gateways'),
+    host: setting.internalHost().describe('Address to listen on for gateways'),
+    port: setting.port().default(1778).describe('Port for gateways'),
     advertised: z
       .string()
       .default('')
@@ -38,30 +29,38 @@ const schema = z.strictObject({
   ...clusterSettings(),
   ...telemetrySettings(58_082),
   commitLog: section({
-    fileBytes: byteSize({ min: 1024 * 1024 })
+    fileBytes: setting
+      .byteSize({ min: 1024 * 1024 })
       .default(64 * 1024 * 1024)
       .describe('Size of a pre-allocated file'),
-    checkpointBytes: byteSize({ min: 1024 * 1024 })
+    checkpointBytes: setting
+      .byteSize({ min: 1024 * 1024 })
       .default(128 * 1024 * 1024)
       .describe('Appended bytes after which the segments are synced and the commit log recycled'),
   }),
   disk: section({
-    refuseBelowFree: byteSize()
+    refuseBelowFree: setting
+      .byteSize()
       .default(512 * 1024 * 1024)
       .describe('Appends are refused while less is free on the disk, beside what the commit log needs'),
-    warnBelowFree: byteSize()
+    warnBelowFree: setting
+      .byteSize()
       .default(2 * 1024 * 1024 * 1024)
       .describe('A warning is logged while less is free on the disk'),
   }),
   limits: section({
-    answerBytes: byteSize({ min: 16 * 1024 * 1024 })
+    answerBytes: setting
+      .byteSize({ min: 16 * 1024 * 1024 })
       .default(256 * 1024 * 1024)
       .describe(
         'Memory for answers to fetches and backlog reads that have not left; no gateway gets more than a quarter',
       ),
   }),
   shutdown: section({
-    deadline: duration({ min: 100 }).default(10_000).describe('Time to drain before the process ends anyway'),
+    deadline: setting
+      .duration({ min: 100 })
+      .default(10_000)
+      .describe('Time to drain before the process ends anyway'),
   }),
 });
 

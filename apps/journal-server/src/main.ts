@@ -1,6 +1,5 @@
 // journal-server: the process. Configuration, telemetry, server, signals.
 
-import { renderHelp } from '@robustmq/config';
 import type { BrokerError } from '@robustmq/errors';
 import { openCredentials, ServiceKind } from '@robustmq/rpc';
 import { describeFatal, runMain, Shutdown } from '@robustmq/runtime';
@@ -14,7 +13,7 @@ const VERSION = process.env['ROBUSTMQ_BUILD_VERSION'] ?? '0.0.0';
 
 async function main(): Promise<void> {
   if (journalConfig.wantsHelp()) {
-    process.stdout.write(renderHelp(journalConfig));
+    process.stdout.write(journalConfig.help());
     return;
   }
   const { values: config, file } = journalConfig.load();

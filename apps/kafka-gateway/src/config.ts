@@ -1,5 +1,5 @@
 // The configuration of kafka-gateway.
-import { byteSize, defineConfig, duration, port, section, z, clusterSettings } from '@robustmq/config';
+import { defineConfig, section, setting, z, clusterSettings } from '@robustmq/config';
 import { MAX_BATCH_BYTES } from '@robustmq/record-batch';
 import { telemetrySettings } from '@robustmq/telemetry';
 
@@ -32,7 +32,7 @@ const settings = z.strictObject({
     .describe('Tenant whose streams the clients of this gateway see.'),
   kafka: section({
     host: z.string().default('127.0.0.1').describe('Address to listen on for Kafka clients.'),
-    port: port().default(9092).describe('Port to listen on for Kafka clients.'),
+    port: setting.port().default(9092).describe('Port to listen on for Kafka clients.'),
     advertised: z
       .string()
       .regex(/^$|^.+:\d+$/)
@@ -47,19 +47,24 @@ const settings = z.strictObject({
       .default(false)
       .describe('Let Kafka clients write to topic mqtt, which MQTT clients share.'),
     maxConnections: z.int().min(1).max(100_000).default(15_000).describe('Connections at most.'),
-    maxRequestBytes: byteSize({ min: 64 * KiB, max: 256 * MiB })
+    maxRequestBytes: setting
+      .byteSize({ min: 64 * KiB, max: 256 * MiB })
       .default(16 * MiB)
       .describe('Largest Produce request.'),
-    maxControlRequestBytes: byteSize({ min: 64 * KiB, max: 64 * MiB })
+    maxControlRequestBytes: setting
+      .byteSize({ min: 64 * KiB, max: 64 * MiB })
       .default(4 * MiB)
       .describe('Largest request of every other kind.'),
-    maxBatchBytes: byteSize({ min: 16 * KiB, max: MAX_BATCH_BYTES })
+    maxBatchBytes: setting
+      .byteSize({ min: 16 * KiB, max: MAX_BATCH_BYTES })
       .default(MAX_BATCH_BYTES)
       .describe('Largest record batch that any topic may allow.'),
-    requestMemory: byteSize({ min: MiB })
+    requestMemory: setting
+      .byteSize({ min: MiB })
       .default(256 * MiB)
       .describe('Bytes of requests that all connections hold together.'),
-    answerMemory: byteSize({ min: MiB })
+    answerMemory: setting
+      .byteSize({ min: MiB })
       .default(128 * MiB)
       .describe(
         'Bytes of answers that all clients together leave unread and that reads under way may bring; a Fetch claims its share before it reads, or waits in line.',
@@ -70,29 +75,35 @@ const settings = z.strictObject({
       .max(10_000)
       .default(100)
       .describe('Unanswered requests per connection.'),
-    maxUnsentBytes: byteSize({ min: 64 * KiB })
+    maxUnsentBytes: setting
+      .byteSize({ min: 64 * KiB })
       .default(8 * MiB)
       .describe('Answers that a connection may leave unread before its requests wait.'),
-    firstRequestTimeout: duration({ min: 100 })
+    firstRequestTimeout: setting
+      .duration({ min: 100 })
       .default(30_000)
       .describe('A connection without a complete first request is closed after this.'),
-    idleTimeout: duration({ min: 1_000 })
+    idleTimeout: setting
+      .duration({ min: 1_000 })
       .default(600_000)
       .describe('A connection without requests is closed after this.'),
-    stallTimeout: duration({ min: 1_000 })
+    stallTimeout: setting
+      .duration({ min: 1_000 })
       .default(60_000)
       .describe('A client that stops in the middle of a request, or reads nothing, is closed after this.'),
   }),
   journal: section({
-    tick: duration({ min: 1, max: 50 })
+    tick: setting
+      .duration({ min: 1, max: 50 })
       .default(1)
       .describe('Shortest distance of two append frames to a journal under load.'),
   }),
   fetch: section({
-    maxBytes: byteSize({ min: KiB, max: 64 * MiB })
+    maxBytes: setting
+      .byteSize({ min: KiB, max: 64 * MiB })
       .default(16 * MiB)
       .describe('Most bytes of records in one answer; at least one batch is always returned.'),
-    maxWait: duration({ min: 0, max: 300_000 }).default(60_000).describe('Longest long poll.'),
+    maxWait: setting.duration({ min: 0, max: 300_000 }).default(60_000).describe('Longest long poll.'),
     maxSessions: z.int().min(0).max(100_000).default(1_000).describe('Fetch sessions kept (KIP-227).'),
     maxSessionPartitions: z
       .int()
@@ -102,13 +113,16 @@ const settings = z.strictObject({
       .describe('Partitions that all fetch sessions hold together.'),
   }),
   groups: section({
-    minSessionTimeout: duration({ min: 1 })
+    minSessionTimeout: setting
+      .duration({ min: 1 })
       .default(6_000)
       .describe('Shortest session timeout that a member may ask for.'),
-    maxSessionTimeout: duration({ min: 1 })
+    maxSessionTimeout: setting
+      .duration({ min: 1 })
       .default(1_800_000)
       .describe('Longest session timeout that a member may ask for.'),
-    initialRebalanceDelay: duration({ max: 60_000 })
+    initialRebalanceDelay: setting
+      .duration({ max: 60_000 })
       .default(200)
       .describe('How long the first rebalance of an empty group waits for more members.'),
     maxMembers: z.int().min(1).max(100_000).default(10_000).describe('Members of one group.'),
@@ -118,12 +132,14 @@ const settings = z.strictObject({
       .max(1_000_000)
       .default(100_000)
       .describe('Groups that one gateway coordinates.'),
-    maxOffsetMetadataBytes: byteSize({ max: 64 * KiB })
+    maxOffsetMetadataBytes: setting
+      .byteSize({ max: 64 * KiB })
       .default(4 * KiB)
       .describe('Longest metadata of a committed offset, in characters, as in Kafka.'),
   }),
   drain: section({
-    timeout: duration({ max: 300_000 })
+    timeout: setting
+      .duration({ max: 300_000 })
       .default(10_000)
       .describe('How long running requests may finish at a stop.'),
   }),

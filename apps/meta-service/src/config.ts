@@ -1,14 +1,5 @@
 // The configuration of meta-service.
-import {
-  byteSize,
-  defineConfig,
-  duration,
-  port,
-  section,
-  z,
-  clusterSettings,
-  internalHost,
-} from '@robustmq/config';
+import { defineConfig, section, setting, z, clusterSettings } from '@robustmq/config';
 import { telemetrySettings } from '@robustmq/telemetry';
 
 const MiB = 1024 * 1024;
@@ -29,8 +20,8 @@ export const metaServiceConfig = defineConfig(
       dir: z.string().min(1).default('data/meta').describe('Folder of the log and the applied state.'),
     }),
     grpc: section({
-      host: internalHost().describe('Address to listen on for the other services.'),
-      port: port().default(1228).describe('Port to listen on for the other services.'),
+      host: setting.internalHost().describe('Address to listen on for the other services.'),
+      port: setting.port().default(1228).describe('Port to listen on for the other services.'),
     }),
     groups: section({
       data: z.int().min(1).max(64).default(4).describe('Data groups; fixed when the data folder is created.'),
@@ -38,23 +29,30 @@ export const metaServiceConfig = defineConfig(
     ...clusterSettings(),
     ...telemetrySettings(58_081),
     commitLog: section({
-      fileBytes: byteSize({ min: MiB, max: 1024 * MiB })
+      fileBytes: setting
+        .byteSize({ min: MiB, max: 1024 * MiB })
         .default(16 * MiB)
         .describe('Size of a pre-allocated file of the log.'),
     }),
     disk: section({
-      refuseBelowFree: byteSize()
+      refuseBelowFree: setting
+        .byteSize()
         .default(256 * MiB)
         .describe('Commands that grow are refused while less is free on the disk, beside what the log needs'),
-      warnBelowFree: byteSize()
+      warnBelowFree: setting
+        .byteSize()
         .default(1024 * MiB)
         .describe('A warning is logged while less is free on the disk'),
     }),
     lease: section({
-      duration: duration({ min: 500, max: 60_000 })
+      duration: setting
+        .duration({ min: 500, max: 60_000 })
         .default(1_500)
         .describe('A process that does not renew for this long is considered gone.'),
-      renewInterval: duration({ min: 50, max: 20_000 }).default(400).describe('How often processes renew.'),
+      renewInterval: setting
+        .duration({ min: 50, max: 20_000 })
+        .default(400)
+        .describe('How often processes renew.'),
     }),
     mqtt: section({
       shards: z
@@ -65,7 +63,8 @@ export const metaServiceConfig = defineConfig(
         .describe('Shards of the built-in stream mqtt, fixed when it is created.'),
     }),
     offsets: section({
-      retention: duration({ min: 60_000 })
+      retention: setting
+        .duration({ min: 60_000 })
         .default(604_800_000)
         .describe('How long a consumer group without members keeps its offsets (KIP-211).'),
     }),

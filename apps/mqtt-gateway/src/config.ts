@@ -1,15 +1,6 @@
 // Configuration of mqtt-gateway.
 
-import {
-  byteSize,
-  defineConfig,
-  duration,
-  port,
-  section,
-  z,
-  clusterSettings,
-  internalHost,
-} from '@robustmq/config';
+import { defineConfig, section, setting, z, clusterSettings } from '@robustmq/config';
 import { MAX_TOPIC_LEVELS } from '@robustmq/mqtt-topics';
 import { telemetrySettings } from '@robustmq/telemetry';
 
@@ -31,12 +22,12 @@ const settings = z.strictObject({
   tenant: z.string().min(1).default('default').describe('Tenant of the clients of this gateway.'),
   mqtt: section({
     host: z.string().default('127.0.0.1').describe('Address to listen on for MQTT over TCP.'),
-    port: port().default(1883).describe('Port for MQTT over TCP.'),
+    port: setting.port().default(1883).describe('Port for MQTT over TCP.'),
   }),
   ws: section({
     enabled: z.boolean().default(true).describe('Serve MQTT over WebSocket.'),
     host: z.string().default('127.0.0.1').describe('Address to listen on for MQTT over WebSocket.'),
-    port: port().default(8083).describe('Port for MQTT over WebSocket.'),
+    port: setting.port().default(8083).describe('Port for MQTT over WebSocket.'),
     paths: z
       .array(z.string().startsWith('/'))
       .min(1)
@@ -44,8 +35,8 @@ const settings = z.strictObject({
       .describe('Paths of the WebSocket; a slash behind one makes no difference.'),
   }),
   grpc: section({
-    host: internalHost().describe('Address to listen on for other gateways.'),
-    port: port().default(1229).describe('Port for other gateways: mesh and takeover.'),
+    host: setting.internalHost().describe('Address to listen on for other gateways.'),
+    port: setting.port().default(1229).describe('Port for other gateways: mesh and takeover.'),
     advertised: z
       .string()
       .default('')
@@ -71,10 +62,12 @@ const settings = z.strictObject({
           'share an address behind a proxy or NAT.',
       ),
     maxConnectsPerSecond: z.int().min(1).default(20_000).describe('Connections accepted per second.'),
-    connectTimeout: duration({ min: 100 })
+    connectTimeout: setting
+      .duration({ min: 100 })
       .default(10_000)
       .describe('A connection without a complete CONNECT is closed after this.'),
-    maxPacketBytes: byteSize({ min: 256, max: 8 * MiB })
+    maxPacketBytes: setting
+      .byteSize({ min: 256, max: 8 * MiB })
       .default(MiB - 64 * KiB)
       .describe('Largest packet of a client, announced as Maximum Packet Size.'),
     maxClientIdBytes: z.int().min(23).max(65_535).default(1024).describe('Longest client id in UTF-8.'),
@@ -96,7 +89,8 @@ const settings = z.strictObject({
       .max(65_535)
       .default(64)
       .describe('Topic aliases per connection, in each direction.'),
-    maxInputBytes: byteSize({ min: 4 * MiB })
+    maxInputBytes: setting
+      .byteSize({ min: 4 * MiB })
       .default(256 * MiB)
       .describe(
         'Bytes that all clients together may keep by what they send: half of them with packets and WebSocket messages that ' +
@@ -137,13 +131,16 @@ const settings = z.strictObject({
       .min(65_535)
       .default(MiB)
       .describe('Characters of all topic filters of one session; a filter beyond them is refused.'),
-    slowOutputBytes: byteSize({ min: 64 * KiB })
+    slowOutputBytes: setting
+      .byteSize({ min: 64 * KiB })
       .default(256 * KiB)
       .describe('Output that may wait for a client before QoS 1 messages are left for later.'),
-    maxOutputBytes: byteSize({ min: 64 * KiB })
+    maxOutputBytes: setting
+      .byteSize({ min: 64 * KiB })
       .default(MiB)
       .describe('Output that may wait for a client before QoS 0 messages to it are dropped.'),
-    outputTimeout: duration({ min: 100 })
+    outputTimeout: setting
+      .duration({ min: 100 })
       .default(30_000)
       .describe('A client that sends on, but takes none of the output waiting for it for so long, is cut.'),
   }),
@@ -167,31 +164,38 @@ const settings = z.strictObject({
         'A QoS 1 message is skipped when its client has left so many times without a goodbye while it was ' +
           'unacknowledged, from the fourth time on while it was alone in flight; 0: never, else more than 3.',
       ),
-    cursorCommitInterval: duration({ min: 100 })
+    cursorCommitInterval: setting
+      .duration({ min: 100 })
       .default(1_000)
       .describe('How often the cursors of durable sessions are stored.'),
   }),
   journal: section({
-    tick: duration({ min: 1, max: 50 })
+    tick: setting
+      .duration({ min: 1, max: 50 })
       .default(3)
       .describe('Shortest distance of two append frames to a journal under load.'),
-    appendTimeout: duration({ min: 100 })
+    appendTimeout: setting
+      .duration({ min: 100 })
       .default(10_000)
       .describe('A publish that is not committed by then fails.'),
-    filterTimeout: duration({ min: 100 })
+    filterTimeout: setting
+      .duration({ min: 100 })
       .default(5_000)
       .describe('A subscription that the journals have not confirmed by then fails.'),
-    ringBytesPerShard: byteSize({ min: 64 * KiB })
+    ringBytesPerShard: setting
+      .byteSize({ min: 64 * KiB })
       .default(8 * MiB)
       .describe('Recent records kept per shard for clients that are a little behind.'),
-    backlogReadBytes: byteSize({ min: 4 * KiB, max: 8 * MiB })
+    backlogReadBytes: setting
+      .byteSize({ min: 4 * KiB, max: 8 * MiB })
       .default(256 * KiB)
       .describe('Bytes of one read of what a session missed.'),
     maxBacklogReads: z.int().min(1).default(64).describe('Reads of missed messages under way at once.'),
     cachedTopics: z.int().min(1024).default(65_536).describe('Topics whose route is remembered.'),
   }),
   shutdown: section({
-    deadline: duration({ min: 100 })
+    deadline: setting
+      .duration({ min: 100 })
       .default(10_000)
       .describe('Time to drain before the process ends anyway.'),
   }),

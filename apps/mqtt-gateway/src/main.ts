@@ -1,6 +1,5 @@
 // mqtt-gateway: the process. Configuration, telemetry, gateway, signals.
 
-import { renderHelp } from '@robustmq/config';
 import { openCredentials, ServiceKind } from '@robustmq/rpc';
 import { runMain, Shutdown } from '@robustmq/runtime';
 import { startTelemetry } from '@robustmq/telemetry';
@@ -13,7 +12,7 @@ const VERSION = process.env['ROBUSTMQ_BUILD_VERSION'] ?? '0.0.0';
 
 async function main(): Promise<void> {
   if (mqttGatewayConfig.wantsHelp()) {
-    process.stdout.write(renderHelp(mqttGatewayConfig));
+    process.stdout.write(mqttGatewayConfig.help());
     return;
   }
   const { values: config, file } = mqttGatewayConfig.load();

@@ -1,7 +1,7 @@
 // One schema per app yields defaults, errors with a path, documentation and the Helm values schema.
 
 import type { z } from 'zod';
-import { describeConfig, jsonSchemaOf, type JsonSchema, type SettingRow } from './describe.ts';
+import { describeConfig, jsonSchemaOf, renderHelp, type JsonSchema, type SettingRow } from './describe.ts';
 import { loadConfig, type LoadOptions, type LoadedConfig } from './load.ts';
 import { readFlags } from './sources.ts';
 import { settingsOf, type AppSettings, type Setting } from './settings.ts';
@@ -15,6 +15,8 @@ export interface ConfigDefinition<S extends z.ZodType = z.ZodType> extends AppSe
   load(options?: LoadOptions): LoadedConfig<z.output<S>>;
   /** Whether `--help` is among the arguments. */
   wantsHelp(argv?: readonly string[]): boolean;
+  /** The text that `--help` prints. */
+  help(): string;
   describe(): readonly SettingRow[];
   jsonSchema(): JsonSchema;
   /** A copy of the values in which every secret that is set reads `***`: for logs and the admin API. */
@@ -48,6 +50,7 @@ export function defineConfig<S extends z.ZodType>(app: string, schema: S): Confi
     settings,
     load: (options = {}) => loadConfig(definition, options),
     wantsHelp: (argv = process.argv.slice(2)) => readFlags(settings, argv, []).wantsHelp,
+    help: () => renderHelp(definition),
     describe: () => describeConfig(definition),
     jsonSchema: () => jsonSchemaOf(schema),
     redact: (values) => redact(settings, values),

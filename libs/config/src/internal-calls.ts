@@ -14,16 +14,3 @@ export function clusterSettings() {
     }),
   };
 }
-
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
-
-/** An address for calls between services. They are not encrypted yet, so their secret must not leave the host (N15). */
-export function internalHost(): z.ZodDefault<z.ZodString> {
-  return z
-    .string()
-    .regex(
-      LOOPBACK,
-      'calls between services are not encrypted: they are served on loopback only (127.0.0.1, ::1, localhost)',
-    )
-    .default('127.0.0.1');
-}

@@ -60,25 +60,41 @@ function withUnits(
   }, number);
 }
 
-/** Bytes: a number, or a text such as `64KiB`, `1GB` or Kubernetes' `1Gi`. The value is a number of bytes. */
-export function byteSize(limits: Limits = {}): z.ZodType<number> {
-  return withUnits(BYTE_UNITS, 'byte-size', limits);
-}
+const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
 
-/** A duration: a number of milliseconds, or a text such as `500ms`, `5s` or `7d`. The value is milliseconds. */
-export function duration(limits: Limits = {}): z.ZodType<number> {
-  return withUnits(DURATION_UNITS, 'duration', limits);
-}
+/** Kinds of values beyond zod's own. */
+export const setting = {
+  /** Bytes: a number, or a text such as `64KiB`, `1GB` or Kubernetes' `1Gi`. The value is a number of bytes. */
+  byteSize(limits: Limits = {}): z.ZodType<number> {
+    return withUnits(BYTE_UNITS, 'byte-size', limits);
+  },
 
-/** A TCP port; 0 lets the system choose one. */
-export function port(): z.ZodInt {
-  return z.int().min(0).max(65_535);
-}
+  /** A duration: a number of milliseconds, or a text such as `500ms`, `5s` or `7d`. The value is milliseconds. */
+  duration(limits: Limits = {}): z.ZodType<number> {
+    return withUnits(DURATION_UNITS, 'duration', limits);
+  },
 
-/** A text that is never shown, logged or sent back. */
-export function secret(): z.ZodString {
-  return z.string().meta({ secret: true });
-}
+  /** A TCP port; 0 lets the system choose one. */
+  port(): z.ZodInt {
+    return z.int().min(0).max(65_535);
+  },
+
+  /** A text that is never shown, logged or sent back. */
+  secret(): z.ZodString {
+    return z.string().meta({ secret: true });
+  },
+
+  /** An address for calls between services. They are not encrypted yet, so their secret must not leave the host (N15). */
+  internalHost(): z.ZodDefault<z.ZodString> {
+    return z
+      .string()
+      .regex(
+        LOOPBACK,
+        'calls between services are not encrypted: they are served on loopback only (127.0.0.1, ::1, localhost)',
+      )
+      .default('127.0.0.1');
+  },
+} as const;
 
 /** A group of settings, in which unknown keys are errors; an absent group has the defaults of its members. */
 export function section<T extends z.core.$ZodLooseShape>(

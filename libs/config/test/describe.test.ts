@@ -1,4 +1,4 @@
-import { defineConfig, duration, byteSize, renderConfigTable, renderHelp, section, z } from '../src/index.ts';
+import { defineConfig, section, setting, z } from '../src/index.ts';
 import { sample } from './sample.ts';
 
 describe('describe', () => {
@@ -71,10 +71,10 @@ describe('describe', () => {
     const odd = defineConfig(
       'x',
       z.strictObject({
-        a: byteSize().default(1000),
-        b: byteSize().default(0),
-        c: duration().default(1500),
-        d: duration().default(0),
+        a: setting.byteSize().default(1000),
+        b: setting.byteSize().default(0),
+        c: setting.duration().default(1500),
+        d: setting.duration().default(0),
         e: z.literal(3).default(3),
         f: z.any().default('' as never),
         g: z.string().max(5).nullable().default(null),
@@ -97,21 +97,9 @@ describe('describe', () => {
   });
 });
 
-describe('renderings', () => {
-  it('tables in both languages', () => {
-    const english = renderConfigTable(sample.describe(), 'en');
-    expect(english).toContain(
-      '| `maxPacketBytes` | bytes (≥ 128, ≤ 268435456) | `1MiB` | Largest packet \\| taken. | `ROBUSTMQ_MQTT_GATEWAY_MAX_PACKET_BYTES` |',
-    );
-    expect(english).toContain('| `metaAddress` | string | **required** |');
-    const chinese = renderConfigTable(sample.describe(), 'zh');
-    expect(chinese).toContain('| 配置项 |');
-    expect(chinese).toContain('MQTT 端口。');
-    expect(chinese).toContain('Weights.');
-  });
-
-  it('help names every flag', () => {
-    const help = renderHelp(sample);
+describe('help', () => {
+  it('names every flag', () => {
+    const help = sample.help();
     for (const { path } of sample.settings) expect(help).toContain(`--${path} `);
     expect(help).toContain('(duration; ≥ 0, ≤ 86400000; default 2h)');
   });

@@ -1,8 +1,11 @@
-import { clusterSettings, defineConfig, internalHost, section, z } from '../src/index.ts';
+import { clusterSettings, defineConfig, section, setting, z } from '../src/index.ts';
 
 const config = defineConfig(
   'sample',
-  z.strictObject({ grpc: section({ host: internalHost().describe('Address.') }), ...clusterSettings() }),
+  z.strictObject({
+    grpc: section({ host: setting.internalHost().describe('Address.') }),
+    ...clusterSettings(),
+  }),
 );
 const load = (...argv: string[]) => config.load({ argv, environment: {} }).values;
 

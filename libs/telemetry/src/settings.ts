@@ -1,6 +1,6 @@
 // The settings that every app has for its telemetry; apps put them into their own schema.
 
-import { port, secret, section, z } from '@robustmq/config';
+import { section, setting, z } from '@robustmq/config';
 import { LOG_LEVELS } from './log.ts';
 
 /** Members `log`, `traces` and `ops` for the schema of an app: `z.strictObject({ ...telemetrySettings(9090) })`. */
@@ -48,11 +48,13 @@ function opsSettings(defaultOpsPort: number) {
       .default('127.0.0.1')
       .describe('Address of the port for probes and metrics.')
       .meta({ zh: '探针与指标端口的监听地址。' }),
-    port: port()
+    port: setting
+      .port()
       .default(defaultOpsPort)
       .describe('Port for probes, metrics, log filter and drain.')
       .meta({ zh: '探针、指标、日志过滤与排空端口。' }),
-    token: secret()
+    token: setting
+      .secret()
       .optional()
       .describe('Token that lets other machines change the log filter and start a drain.')
       .meta({ zh: '允许其他机器修改日志过滤和发起排空的令牌。' }),

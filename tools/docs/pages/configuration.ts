@@ -1,6 +1,7 @@
 // The configuration pages, from the schemas of the apps.
-import { renderConfigTable, type ConfigDefinition } from '@robustmq/config';
+import type { ConfigDefinition } from '@robustmq/config';
 
+import { configurationTable } from './configuration-table.ts';
 import { DESCRIPTIONS_IN_CHINESE } from './configuration-zh.ts';
 
 const INTRODUCTION = {
@@ -71,7 +72,7 @@ export function configurationPage(
 ): string {
   const translations = translated(definitions, topicConfigs);
   const tables = definitions.map(
-    ({ app }, index) => `## ${app}\n\n${renderConfigTable(translations[index]!, language)}`,
+    ({ app }, index) => `## ${app}\n\n${configurationTable(translations[index]!, language)}`,
   );
   return `${[INTRODUCTION[language], ...tables, streamTable(language, topicConfigs)].join('\n').trimEnd()}\n`;
 }

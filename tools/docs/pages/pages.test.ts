@@ -1,10 +1,34 @@
-import { defineConfig, section, z } from '@robustmq/config';
+import { defineConfig, section, setting, z } from '@robustmq/config';
 import { BucketHistogram } from '@robustmq/telemetry';
 
+import { configurationTable } from './configuration-table.ts';
 import { configurationPage } from './configuration.ts';
 import { collectMetrics, metricsPage } from './metrics.ts';
 
 describe('configuration page', () => {
+  test('has a table of every setting in both languages; Chinese falls back to the English description', () => {
+    const rows = defineConfig(
+      'some-app',
+      z.strictObject({
+        maxPacketBytes: setting
+          .byteSize({ min: 128, max: 256 * 2 ** 20 })
+          .default(2 ** 20)
+          .describe('Largest packet | taken.')
+          .meta({ zh: '最大报文。' }),
+        metaAddress: z.string().describe('Address of meta.'),
+      }),
+    ).describe();
+    const english = configurationTable(rows, 'en');
+    expect(english).toContain(
+      '| `maxPacketBytes` | bytes (≥ 128, ≤ 268435456) | `1MiB` | Largest packet \\| taken. | `ROBUSTMQ_SOME_APP_MAX_PACKET_BYTES` |',
+    );
+    expect(english).toContain('| `metaAddress` | string | **required** |');
+    const chinese = configurationTable(rows, 'zh');
+    expect(chinese).toContain('| 配置项 |');
+    expect(chinese).toContain('最大报文。');
+    expect(chinese).toContain('Address of meta.');
+  });
+
   const define = (description: string, zh?: string) =>
     defineConfig(
       'some-app',
