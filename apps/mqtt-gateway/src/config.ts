@@ -1,7 +1,7 @@
 // Configuration of mqtt-gateway.
 
 import { defineConfig, section, setting, z, clusterSettings } from '@robustmq/config';
-import { MAX_TOPIC_LEVELS } from '@robustmq/mqtt-topics';
+import { topicName } from '@robustmq/mqtt-topics';
 import { telemetrySettings } from '@robustmq/telemetry';
 
 const KiB = 1024;
@@ -117,8 +117,8 @@ const settings = z.strictObject({
     maxTopicLevels: z
       .int()
       .min(1)
-      .max(MAX_TOPIC_LEVELS)
-      .default(MAX_TOPIC_LEVELS)
+      .max(topicName.maxLevels)
+      .default(topicName.maxLevels)
       .describe('Levels of the topic of a message; deeper ones are refused.'),
     maxPendingRequests: z
       .int()

@@ -9,7 +9,7 @@ import {
   type SubscribePacket,
   type UnsubscribePacket,
 } from '@robustmq/mqtt-codec';
-import { parseSharedFilter, topicFilterProblem } from '@robustmq/mqtt-topics';
+import { topicFilter } from '@robustmq/mqtt-topics';
 import type { SessionPolicy } from './connect/policy.ts';
 import { v3BehaviourOf } from './connect/reason-table.ts';
 import type { ConnectTerms } from './connect/request.ts';
@@ -127,7 +127,7 @@ export function unsubackOf({ packetId, entries }: UnsubscribeRequest, version: P
 }
 
 function reasonOfFilter(filter: string, noLocal: boolean): number {
-  const shared = parseSharedFilter(filter);
+  const shared = topicFilter.parseShared(filter);
   if (shared !== undefined) {
     if (shared === 'bad_share') throw notAFilter('$share without a name and a filter [MQTT-4.8.2-1]');
     // Also of a filter that is not served: what it breaks is a rule of the protocol.
@@ -140,7 +140,7 @@ function reasonOfFilter(filter: string, noLocal: boolean): number {
 
 /** A filter that is none ends the connection; one that is only too deep is refused alone, as too much to ask for. */
 function reasonOfSyntax(filter: string): number {
-  const problem = topicFilterProblem(filter);
+  const problem = topicFilter.problem(filter);
   if (problem === undefined) return REASON.success;
   if (problem === 'too_deep') return REASON.topicFilterInvalid;
   if (problem === 'empty') throw protocolError('topic filter is empty [MQTT-4.7.3-1]');

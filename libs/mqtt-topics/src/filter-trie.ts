@@ -19,7 +19,7 @@ export type MatchVisitor<T> = (value: T) => void;
 
 /**
  * A set of (filter, value) pairs that answers which values match a topic.
- * Filters must be valid (see topicFilterProblem). Cost of a match: levels of the topic times wildcard branches.
+ * Filters must be valid (see `topicFilter.problem`). Cost of a match: levels of the topic times wildcard branches.
  */
 export class FilterTrie<T> {
   readonly #root: TrieNode<T> = emptyNode();

@@ -2,14 +2,14 @@
 
 import { RecentMap } from './recent-map.ts';
 
-/**
- * Longer topics are rare, and looking one up again costs less than to keep it: a table full of the longest would take
- * gigabytes (I8).
- */
-export const MAX_REMEMBERED_TOPIC_CHARS = 256;
-
 /** A bounded map from topic to result, valid for one generation of its source. What was not asked for lately leaves first. */
 export class TopicCache<R> {
+  /**
+   * Longer topics are rare, and looking one up again costs less than to keep it: a table full of the longest would take
+   * gigabytes (I8).
+   */
+  static readonly maxTopicChars = 256;
+
   readonly #entries: RecentMap<string, R>;
   #generation = -1;
 
@@ -30,7 +30,7 @@ export class TopicCache<R> {
 
   /** Keeps a result computed from the generation last asked for, unless the topic is too long. */
   set(topic: string, result: R): void {
-    if (topic.length <= MAX_REMEMBERED_TOPIC_CHARS) this.#entries.set(topic, result);
+    if (topic.length <= TopicCache.maxTopicChars) this.#entries.set(topic, result);
   }
 
   /** Entries kept now. */

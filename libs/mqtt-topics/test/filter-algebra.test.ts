@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { intersects, isSystemTopic, OwnerTable } from '../src/index.ts';
+import { intersects, OwnerTable, topicName } from '../src/index.ts';
 import { compareSpecificity, contains, overlapsWithoutContainment } from '../src/filter-algebra.ts';
 import { allTopics, naiveMatches, topicFilter } from './arbitrary-topics.ts';
 
@@ -65,6 +65,6 @@ test('a subscription can be held by every stream that intersects it, the most sp
 });
 
 test('knows the topics of the broker itself (O5)', () => {
-  expect(['$SYS', '$SYS/a', '$SYS/#'].every(isSystemTopic)).toBe(true);
-  expect(['$SYSTEM', 'a/$SYS', '$sys/a'].some(isSystemTopic)).toBe(false);
+  expect(['$SYS', '$SYS/a', '$SYS/#'].every(topicName.isSystem)).toBe(true);
+  expect(['$SYSTEM', 'a/$SYS', '$sys/a'].some(topicName.isSystem)).toBe(false);
 });

@@ -1,15 +1,5 @@
 import fc from 'fast-check';
-import {
-  FilterTrie,
-  hasWildcard,
-  intersects,
-  MAX_REMEMBERED_TOPIC_CHARS,
-  OwnerTable,
-  parseSharedFilter,
-  TopicCache,
-  topicFilterProblem,
-  topicNameProblem,
-} from '../src/index.ts';
+import { FilterTrie, intersects, OwnerTable, TopicCache, topicFilter, topicName } from '../src/index.ts';
 import { matchesFilter } from '../src/filter-match.ts';
 import { contains, overlapsWithoutContainment } from '../src/filter-algebra.ts';
 
@@ -30,18 +20,18 @@ const level = fc.constantFrom('a', 'b', 'c', '', '$s');
 const topic = fc
   .array(level, { minLength: 1, maxLength: 4 })
   .map((levels) => levels.join('/'))
-  .filter((text) => topicNameProblem(text) === undefined);
+  .filter((text) => topicName.problem(text) === undefined);
 const filter = fc
   .tuple(fc.array(fc.oneof(level, fc.constant('+')), { maxLength: 4 }), fc.boolean())
   .map(([levels, multi]) => [...levels, ...(multi ? ['#'] : [])].join('/'))
-  .filter((text) => topicFilterProblem(text) === undefined);
+  .filter((text) => topicFilter.problem(text) === undefined);
 /** Every topic that can tell the filters above apart. */
 const universe: string[] = [];
 for (let depth = 1; depth <= 5; depth++) {
   const grow = (prefix: string[]): void => {
     if (prefix.length === depth) {
       const text = prefix.join('/');
-      if (topicNameProblem(text) === undefined) universe.push(text);
+      if (topicName.problem(text) === undefined) universe.push(text);
       return;
     }
     for (const next of ['a', 'b', 'c', '', '$s', 'z']) grow([...prefix, next]);
@@ -100,7 +90,7 @@ describe('validity', () => {
     ['/'.repeat(127), undefined],
     ['a b/c', undefined],
   ])('[MQTT-4.7.3] topic name %#', (text, problem) => {
-    expect(topicNameProblem(text)).toBe(problem);
+    expect(topicName.problem(text)).toBe(problem);
   });
 
   it.each([
@@ -115,7 +105,7 @@ describe('validity', () => {
     ['+/tennis/#', undefined],
     ['sport/+/player1', undefined],
   ])('[MQTT-4.7.1] filter %s: %s', (text, problem) => {
-    expect(topicFilterProblem(text)).toBe(problem);
+    expect(topicFilter.problem(text)).toBe(problem);
   });
 
   it.each([
@@ -129,11 +119,15 @@ describe('validity', () => {
     ['$shared/g/a', undefined],
     ['a/$share/g', undefined],
   ])('[MQTT-4.8.2] %s', (text, parts) => {
-    expect(parseSharedFilter(text)).toEqual(parts);
+    expect(topicFilter.parseShared(text)).toEqual(parts);
   });
 
   it('knows wildcards', () => {
-    expect([hasWildcard('a/+'), hasWildcard('#'), hasWildcard('a/b')]).toEqual([true, true, false]);
+    expect([
+      topicFilter.hasWildcard('a/+'),
+      topicFilter.hasWildcard('#'),
+      topicFilter.hasWildcard('a/b'),
+    ]).toEqual([true, true, false]);
   });
 });
 
@@ -296,7 +290,7 @@ describe('TopicCache', () => {
 
   it('I8: does not keep the longest topics, of which a full table would take gigabytes', () => {
     const cache = new TopicCache<number>(16);
-    const long = 'x'.repeat(MAX_REMEMBERED_TOPIC_CHARS);
+    const long = 'x'.repeat(TopicCache.maxTopicChars);
     cache.get(long, 1);
     cache.set(long, 1);
     cache.set(`${long}y`, 2);

@@ -31,7 +31,7 @@ describe('batch header', () => {
     expect(batchHeader.batchSizeBytes(prefixed, at)).toBe(prefixed.length - at);
     expect(prefixed.readInt32BE(at + 8)).toBe(prefixed.length - at - 12);
     expect(batchHeader.leaderEpoch(prefixed, at)).toBe(9);
-    expect(batchHeader.magic(prefixed, at)).toBe(2);
+    expect([batchHeader.magic(prefixed, at), batchHeader.isMagicV2(prefixed, at)]).toEqual([2, true]);
     expect(batchHeader.crc(prefixed, at)).toBe(prefixed.readUInt32BE(at + 17));
     expect(batchHeader.attributes(prefixed, at)).toBe(0);
     expect(batchHeader.codec(prefixed, at)).toBe(0);

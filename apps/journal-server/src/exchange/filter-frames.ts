@@ -3,7 +3,7 @@
 
 import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
-import { topicFilterProblem } from '@robustmq/mqtt-topics';
+import { topicFilter } from '@robustmq/mqtt-topics';
 import {
   FilterResultFrameSchema,
   ShardPositionSchema,
@@ -115,7 +115,7 @@ export class FilterFrames {
       if (turns.isSpent) await turns.next();
     }
     for (const { filterId, tenant, filter } of frame.add) {
-      if (topicFilterProblem(filter) !== undefined) {
+      if (topicFilter.problem(filter) !== undefined) {
         return new BrokerError('invalid_argument', 'not a topic filter', { details: { filterId } });
       }
       if (filters.size >= MAX_FILTERS) return new BrokerError('quota_exceeded', 'too many filters');

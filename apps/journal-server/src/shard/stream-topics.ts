@@ -2,7 +2,7 @@
 // key if it is a valid topic, else none.
 
 import { batchHeader, RecordCursor } from '@robustmq/record-batch';
-import { hasWildcard, intersects, topicNameProblem } from '@robustmq/mqtt-topics';
+import { intersects, topicFilter, topicName } from '@robustmq/mqtt-topics';
 import type { StreamFacts } from './stream-facts.ts';
 
 /** How the records of a stream get their topics. */
@@ -16,7 +16,9 @@ export type TopicRule =
 export function topicRuleOf(stream: StreamFacts): TopicRule {
   if (stream.ownsRest) return { kind: 'key' };
   if (stream.mqttFilter === '') return { kind: 'none' };
-  return hasWildcard(stream.mqttFilter) ? { kind: 'key' } : { kind: 'exact', topic: stream.mqttFilter };
+  return topicFilter.hasWildcard(stream.mqttFilter)
+    ? { kind: 'key' }
+    : { kind: 'exact', topic: stream.mqttFilter };
 }
 
 /** Whether records of the stream may match the filter. */
@@ -48,5 +50,5 @@ export function topicsOfBatch(bytes: Buffer, start: number): BatchTopics {
 function topicOfKey(bytes: Buffer, start: number, end: number): string | undefined {
   if (end <= start) return undefined;
   const topic = bytes.toString('utf8', start, end);
-  return topicNameProblem(topic) === undefined ? topic : undefined;
+  return topicName.problem(topic) === undefined ? topic : undefined;
 }

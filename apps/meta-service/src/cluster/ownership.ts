@@ -1,6 +1,6 @@
 // Who owns an MQTT topic, and when a new owner is active (rules O1, O2).
 import { BrokerError } from '@robustmq/errors';
-import { topicFilterProblem } from '@robustmq/mqtt-topics';
+import { topicFilter } from '@robustmq/mqtt-topics';
 import { ServiceKind, type AcknowledgeOwnershipRequest, type Stream } from '@robustmq/rpc';
 import type { Steps } from '../steps.ts';
 import type { ClusterDraft } from './draft.ts';
@@ -11,7 +11,7 @@ import { liveNode } from './live-node.ts';
  * one that another stream owns, simply owns nothing.
  */
 export function defaultFilter(draft: ClusterDraft, tenant: string, name: string): string {
-  const isLegal = !name.startsWith('__') && !name.startsWith('$') && topicFilterProblem(name) === undefined;
+  const isLegal = !name.startsWith('__') && !name.startsWith('$') && topicFilter.problem(name) === undefined;
   return isLegal && filterConflict(draft, tenant, name) === undefined ? name : '';
 }
 
@@ -29,7 +29,7 @@ function filterConflict(
 /** @throws BrokerError `invalid_argument` for a filter that is none, `conflict` naming the stream in its way. */
 export function checkFilter(draft: ClusterDraft, tenant: string, filter: string): void {
   if (filter === '') return;
-  const problem = topicFilterProblem(filter);
+  const problem = topicFilter.problem(filter);
   if (problem !== undefined)
     throw new BrokerError('invalid_argument', `mqtt.filter '${filter}' is not a topic filter: ${problem}`, {
       details: { field: 'config' },

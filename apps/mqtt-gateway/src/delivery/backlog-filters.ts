@@ -1,7 +1,7 @@
 // The filters of a backlog read. A session may have more of them than one read takes, or longer ones than one frame holds;
 // fewer filters that match at least as much then stand for them, since what comes is matched again anyway (N13, X5).
 
-import { hasWildcard } from '@robustmq/mqtt-topics';
+import { topicFilter } from '@robustmq/mqtt-topics';
 
 /** Filters of one cover: far fewer than the journal takes in one read. */
 export const MAX_COVER_FILTERS = 1_000;
@@ -52,7 +52,7 @@ function everything(filters: readonly string[], maxFilters: number, maxChars: nu
     const first = cut(filter, 1);
     if (cover.has(first)) continue;
     if (cover.size >= maxFilters || chars + first.length > maxChars) break;
-    cover.add(hasWildcard(first) ? first : filter);
+    cover.add(topicFilter.hasWildcard(first) ? first : filter);
     chars += first.length;
   }
   return [...cover];

@@ -2,7 +2,7 @@
 // a Topic Name that the stream owns, else none.
 
 import { isMqttString, TopicCache } from '@robustmq/mqtt-codec';
-import { hasWildcard, isSystemTopic, topicNameProblem } from '@robustmq/mqtt-topics';
+import { topicFilter, topicName } from '@robustmq/mqtt-topics';
 import type { RecordCursor } from '@robustmq/record-batch';
 import type { RoutedStream, TopicRoute, TopicRoutes } from './topic-route.ts';
 
@@ -27,10 +27,10 @@ export class RecordTopics {
       // Also of our own gateways: what is no MQTT string would end every connection that gets it (N12).
       if (!isMqttString(buffer, keyStart, keyEnd)) return null;
       topic = buffer.toString('utf8', keyStart, keyEnd);
-      if (topicNameProblem(topic) !== undefined) return null;
+      if (topicName.problem(topic) !== undefined) return null;
       this.#topics.keep(buffer, keyStart, keyEnd, topic);
     }
-    if (!isTrusted && isSystemTopic(topic)) return null;
+    if (!isTrusted && topicName.isSystem(topic)) return null;
     const route = routes.get(topic);
     return isTrusted || route.stream?.streamId === stream?.streamId ? route : null;
   }
@@ -38,7 +38,7 @@ export class RecordTopics {
   #isExact(stream: RoutedStream): boolean {
     let isExact = this.#exactFilters.get(stream);
     if (isExact === undefined) {
-      isExact = !stream.isDefault && !hasWildcard(stream.mqttFilter);
+      isExact = !stream.isDefault && !topicFilter.hasWildcard(stream.mqttFilter);
       this.#exactFilters.set(stream, isExact);
     }
     return isExact;

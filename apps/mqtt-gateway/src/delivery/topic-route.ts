@@ -2,7 +2,7 @@
 // per message; computed when a topic is first seen and after a change that concerns it.
 
 import { partitionForTopic } from '@robustmq/bytes';
-import { FilterTrie, hasWildcard, MAX_REMEMBERED_TOPIC_CHARS, RecentMap } from '@robustmq/mqtt-topics';
+import { FilterTrie, RecentMap, TopicCache, topicFilter } from '@robustmq/mqtt-topics';
 import { OverlappingReceiver, type Receiver, type Subscription } from './subscription.ts';
 import type { ReceivingSession } from './session-ports.ts';
 
@@ -144,7 +144,7 @@ export class TopicRoutes {
 
   #create(topic: string): TopicRoute {
     const route = new TopicRoute(this, topic, this.#ownerOf(topic));
-    if (topic.length > MAX_REMEMBERED_TOPIC_CHARS) route.detach();
+    if (topic.length > TopicCache.maxTopicChars) route.detach();
     else this.#routes.set(topic, route);
     return route;
   }
@@ -176,7 +176,7 @@ export class TopicRoutes {
 
   #changed(filter: string): void {
     this.changes++;
-    if (hasWildcard(filter)) this.version++;
+    if (topicFilter.hasWildcard(filter)) this.version++;
     else this.#routes.get(filter)?.invalidate();
   }
 

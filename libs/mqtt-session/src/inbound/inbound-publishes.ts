@@ -8,7 +8,7 @@ import {
   type ProtocolVersion,
   type PublishView,
 } from '@robustmq/mqtt-codec';
-import { isSystemTopic } from '@robustmq/mqtt-topics';
+import { topicName } from '@robustmq/mqtt-topics';
 import type { SessionPolicy } from '../connect/policy.ts';
 import { v3BehaviourOf } from '../connect/reason-table.ts';
 import { InboundTopicAliases, type AliasMemory } from '../topic-aliases.ts';
@@ -91,7 +91,7 @@ export class InboundPublishes {
       if (!this.#isVersion5 && this.#acks.size >= receiveMaximum) this.#pause();
     }
     if (view.isTopicTooDeep) this.#refuse(pending, REASON.topicNameInvalid);
-    else if (topic.charCodeAt(0) === DOLLAR && isSystemTopic(topic))
+    else if (topic.charCodeAt(0) === DOLLAR && topicName.isSystem(topic))
       this.#refuse(pending, REASON.notAuthorized); // rule O5
     else {
       this.#sink.publish(topic, view, pending);

@@ -2,7 +2,7 @@
 // with a single filter.
 
 import { BrokerError } from '@robustmq/errors';
-import { FilterTrie, hasWildcard, topicFilterProblem } from '@robustmq/mqtt-topics';
+import { FilterTrie, topicFilter } from '@robustmq/mqtt-topics';
 import type { ReadTurns } from '../../shard/read-turns.ts';
 
 /** Filters of one read: what a gateway allows a session by default, so that one read serves it (rule N13). */
@@ -29,10 +29,10 @@ export class TopicSelection {
     const wildcards = new FilterTrie<true>();
     for (const filter of filters) {
       if (turns.isSpent) await turns.next();
-      if (topicFilterProblem(filter) !== undefined) {
+      if (topicFilter.problem(filter) !== undefined) {
         throw new BrokerError('invalid_argument', 'not a topic filter');
       }
-      if (hasWildcard(filter)) wildcards.add(filter, true);
+      if (topicFilter.hasWildcard(filter)) wildcards.add(filter, true);
       else topics.add(filter);
     }
     return new TopicSelection(topics, wildcards);
