@@ -2,7 +2,7 @@
 // other packet is checked and then decoded by mqtt-packet, one whole packet at a time.
 
 import { BrokerError } from '@robustmq/errors';
-import { readAck } from './ack-packet.ts';
+import { acknowledgement } from './ack-packet.ts';
 import { PACKET_TYPE, type AckType, type ControlPacket, type ProtocolVersion } from './control-packet.ts';
 import { malformedPacket, packetTooLarge, protocolError } from './decode-error.ts';
 import { decodeByLibrary } from './library-parser.ts';
@@ -284,7 +284,7 @@ export class MqttDecoder {
     }
     if (isAck) {
       const { maxUserProperties } = this.#limits;
-      const ack = readAck(type as AckType, buffer, start, end, version, maxUserProperties);
+      const ack = acknowledgement.read(type as AckType, buffer, start, end, version, maxUserProperties);
       sink.ack(type as AckType, ack & 0xffff, ack >> 16);
       return;
     }

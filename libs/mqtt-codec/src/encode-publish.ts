@@ -10,7 +10,7 @@ const NO_IDS: readonly number[] = [];
 /** Strings up to here are written byte by byte, which beats a call into the runtime. */
 const SHORT_TEXT = 48;
 
-/** What {@link encodePublish} writes; a reusable object. */
+/** A PUBLISH to be encoded; a reusable object. */
 export class OutboundPublish {
   version: ProtocolVersion = 4;
   /** Sent unless `topicAlias` is set and `omitTopic` says that the client knows the alias. */
@@ -32,46 +32,46 @@ export class OutboundPublish {
   subscriptionIdentifiers: readonly number[] = NO_IDS;
   /** Properties that the publisher sets and the server passes on unaltered, in their wire form. */
   forwardedProperties: Uint8Array = NO_BYTES;
-  /** Written by {@link encodePublish}: where the Packet Identifier is in the target, or -1 at QoS 0. */
+  /** Written by {@link encode}: where the Packet Identifier is in the target, or -1 at QoS 0. */
   packetIdPosition = -1;
-}
 
-/** Bytes of the whole packet: what Maximum Packet Size counts and {@link encodePublish} needs. */
-export function sizeOfPublish(publish: OutboundPublish): number {
-  const remaining = remainingLength(publish);
-  return 1 + sizeOfVarint(remaining) + remaining;
-}
-
-/**
- * Writes the packet up to its payload, with the payload's length counted, and returns the position behind it. For
- * payloads that go out as a buffer of their own.
- */
-export function encodePublishHead(target: Buffer, position: number, publish: OutboundPublish): number {
-  let at = position;
-  target[at++] = 0x30 | (publish.dup ? 8 : 0) | (publish.qos << 1) | (publish.retain ? 1 : 0);
-  at = writeVarint(target, at, remainingLength(publish));
-  const topicAt = at + 2;
-  at = publish.omitTopic ? topicAt : writeText(target, topicAt, publish.topic);
-  target[topicAt - 2] = (at - topicAt) >>> 8;
-  target[topicAt - 1] = at - topicAt;
-  publish.packetIdPosition = -1;
-  if (publish.qos > 0) {
-    publish.packetIdPosition = at;
-    target[at++] = publish.packetId >>> 8;
-    target[at++] = publish.packetId;
+  /** Bytes of the whole packet: what Maximum Packet Size counts and {@link encode} needs. */
+  get sizeBytes(): number {
+    const remaining = remainingLength(this);
+    return 1 + sizeOfVarint(remaining) + remaining;
   }
-  return publish.version === 5 ? writeProperties(target, at, publish) : at;
-}
 
-/** Writes the whole packet at `position` (room for {@link sizeOfPublish}) and returns the position behind it. */
-export function encodePublish(target: Buffer, position: number, publish: OutboundPublish): number {
-  const at = encodePublishHead(target, position, publish);
-  const { payload, payloadStart, payloadEnd } = publish;
-  const size = payloadEnd - payloadStart;
-  if (payloadStart === 0 && payloadEnd === payload.length) target.set(payload, at);
-  else if (payload instanceof Buffer) payload.copy(target, at, payloadStart, payloadEnd);
-  else target.set(payload.subarray(payloadStart, payloadEnd), at);
-  return at + size;
+  /** Writes the whole packet at `position` (room for {@link sizeBytes}) and returns the position behind it. */
+  encode(target: Buffer, position: number): number {
+    const at = this.encodeHead(target, position);
+    const { payload, payloadStart, payloadEnd } = this;
+    const size = payloadEnd - payloadStart;
+    if (payloadStart === 0 && payloadEnd === payload.length) target.set(payload, at);
+    else if (payload instanceof Buffer) payload.copy(target, at, payloadStart, payloadEnd);
+    else target.set(payload.subarray(payloadStart, payloadEnd), at);
+    return at + size;
+  }
+
+  /**
+   * Writes the packet up to its payload, with the payload's length counted, and returns the position behind it. For
+   * payloads that go out as a buffer of their own.
+   */
+  encodeHead(target: Buffer, position: number): number {
+    let at = position;
+    target[at++] = 0x30 | (this.dup ? 8 : 0) | (this.qos << 1) | (this.retain ? 1 : 0);
+    at = writeVarint(target, at, remainingLength(this));
+    const topicAt = at + 2;
+    at = this.omitTopic ? topicAt : writeText(target, topicAt, this.topic);
+    target[topicAt - 2] = (at - topicAt) >>> 8;
+    target[topicAt - 1] = at - topicAt;
+    this.packetIdPosition = -1;
+    if (this.qos > 0) {
+      this.packetIdPosition = at;
+      target[at++] = this.packetId >>> 8;
+      target[at++] = this.packetId;
+    }
+    return this.version === 5 ? writeProperties(target, at, this) : at;
+  }
 }
 
 /** Sets the Packet Identifier of an encoded PUBLISH. */

@@ -9,7 +9,6 @@ export {
   type ControlPacket,
   type DisconnectPacket,
   type ProtocolVersion,
-  type Qos,
   type SubscribePacket,
   type UnsubscribePacket,
 } from './control-packet.ts';
@@ -19,9 +18,9 @@ export { TopicCache } from './topic-cache.ts';
 export { ABSENT, PublishView } from './publish-view.ts';
 export { type PacketLimits } from './packet-limits.ts';
 export { MqttDecoder, type DecoderSink } from './decoder.ts';
-export { ACK_MAX_BYTES, encodeAck } from './ack-packet.ts';
-export { encodePublish, OutboundPublish, sizeOfPublish } from './encode-publish.ts';
+export { acknowledgement } from './ack-packet.ts';
+export { OutboundPublish } from './encode-publish.ts';
 export { encodeForwardedProperties } from './forwarded-properties.ts';
-export { sizeOfUserProperty, writeUserProperty } from './user-property.ts';
+export { userProperty } from './user-property.ts';
 export { encodePacket, PINGRESP } from './encode-packet.ts';
 export type { Packet } from 'mqtt-packet';

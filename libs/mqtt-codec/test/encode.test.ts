@@ -4,19 +4,16 @@ import fc from 'fast-check';
 import { generate, parser, type Packet } from 'mqtt-packet';
 import {
   ABSENT,
-  ACK_MAX_BYTES,
-  encodeAck,
+  acknowledgement,
   encodeForwardedProperties,
   encodePacket,
-  encodePublish,
   OutboundPublish,
   PACKET_TYPE,
   PINGRESP,
-  sizeOfPublish,
   type AckType,
   type ProtocolVersion,
 } from '../src/index.ts';
-import { encodePublishHead, patchPacketId } from '../src/encode-publish.ts';
+import { patchPacketId } from '../src/encode-publish.ts';
 import { ackPacket, mqttText, topicName } from './arbitrary-packets.ts';
 
 function readOne(bytes: Buffer, version: ProtocolVersion): Packet {
@@ -79,9 +76,9 @@ test('PUBLISH: mqtt-packet reads back every field, level 3, 4 and 5', () => {
         subscriptionIdentifiers: fields.ids,
         forwardedProperties: encodeForwardedProperties(forwarded),
       });
-      const size = sizeOfPublish(publish);
+      const size = publish.sizeBytes;
       const target = Buffer.alloc(position + size);
-      expect(encodePublish(target, position, publish)).toBe(position + size);
+      expect(publish.encode(target, position)).toBe(position + size);
       const read = readOne(target.subarray(position), version);
       expect(read).toMatchObject({
         cmd: 'publish',
@@ -124,7 +121,7 @@ test('PUBLISH: mqtt-packet reads back every field, level 3, 4 and 5', () => {
       }
       // The head is the packet without its payload.
       const head = Buffer.alloc(size);
-      const headEnd = encodePublishHead(head, 0, publish);
+      const headEnd = publish.encodeHead(head, 0);
       expect(headEnd).toBe(size - (publish.payloadEnd - publish.payloadStart));
     }),
     { numRuns: 600 },
@@ -137,8 +134,8 @@ test('a payload that is no Buffer is copied all the same', () => {
   publish.payload = new Uint8Array([9, 1, 2, 9]);
   publish.payloadStart = 1;
   publish.payloadEnd = 3;
-  const target = Buffer.alloc(sizeOfPublish(publish));
-  encodePublish(target, 0, publish);
+  const target = Buffer.alloc(publish.sizeBytes);
+  publish.encode(target, 0);
   expect(target).toEqual(Buffer.of(0x30, 5, 0, 1, 0x61, 1, 2));
 });
 
@@ -147,10 +144,10 @@ test.each([3, 4, 5] as ProtocolVersion[])(
   (version) => {
     fc.assert(
       fc.property(ackPacket(version), (packet) => {
-        const target = Buffer.alloc(ACK_MAX_BYTES);
+        const target = Buffer.alloc(acknowledgement.maxBytes);
         const type = PACKET_TYPE[packet.cmd as 'puback'] as AckType;
         const reasonCode = (packet as { reasonCode?: number }).reasonCode ?? 0;
-        const end = encodeAck(target, 0, type, packet.messageId!, reasonCode, version);
+        const end = acknowledgement.encode(target, 0, type, packet.messageId!, reasonCode, version);
         expect(readOne(target.subarray(0, end), version)).toMatchObject({
           cmd: packet.cmd,
           messageId: packet.messageId,
@@ -162,8 +159,8 @@ test.each([3, 4, 5] as ProtocolVersion[])(
 );
 
 test('3.x acknowledgements have no reason code to carry', () => {
-  const target = Buffer.alloc(ACK_MAX_BYTES);
-  expect(encodeAck(target, 0, PACKET_TYPE.puback, 258, 0x97, 4)).toBe(4);
+  const target = Buffer.alloc(acknowledgement.maxBytes);
+  expect(acknowledgement.encode(target, 0, PACKET_TYPE.puback, 258, 0x97, 4)).toBe(4);
   expect(target.subarray(0, 4)).toEqual(Buffer.of(0x40, 2, 1, 2));
 });
 
@@ -178,9 +175,9 @@ test.each([0, 123, 124, 125, 16_378, 16_379, 16_380, 16_381, 2_097_146, 2_097_14
     publish.topic = 'a';
     publish.payload = Buffer.alloc(payloadEnd);
     publish.payloadEnd = payloadEnd;
-    const size = sizeOfPublish(publish);
+    const size = publish.sizeBytes;
     const target = Buffer.alloc(size);
-    expect(encodePublish(target, 0, publish)).toBe(size);
+    expect(publish.encode(target, 0)).toBe(size);
     // Not toEqual: it walks two megabytes byte by byte.
     expect(target.equals(generate({ ...readOne(target, 4), dup: false } as Packet))).toBe(true);
   },

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { isUtf8 } from 'node:buffer';
-import { isMqttString, sizeOfUserProperty, TopicCache, writeUserProperty } from '../src/index.ts';
+import { isMqttString, TopicCache, userProperty } from '../src/index.ts';
 import { isMqttUtf8 } from '../src/utf8.ts';
 
 test('agrees with the runtime on random bytes, apart from U+0000 [MQTT-1.5.4-1] [MQTT-1.5.4-2]', () => {
@@ -85,8 +85,8 @@ test('N12: what may leave as a string is well-formed, without U+0000, and of a l
 
 test('a user property from bytes is what the packet encoder writes for its strings', () => {
   const source = Buffer.from('..näme!välue');
-  const target = Buffer.alloc(sizeOfUserProperty(5, 6) + 2);
-  const end = writeUserProperty(target, 1, source, 2, 7, 8, 14);
+  const target = Buffer.alloc(userProperty.sizeOf(5, 6) + 2);
+  const end = userProperty.write(target, 1, source, 2, 7, 8, 14);
   expect(end).toBe(target.length - 1);
   expect(target.subarray(1, end)).toEqual(
     Buffer.concat([
@@ -97,5 +97,5 @@ test('a user property from bytes is what the packet encoder writes for its strin
     ]),
   );
   // A null value: its range lies nowhere.
-  expect(writeUserProperty(target, 0, source, 2, 3, -1, -1)).toBe(6);
+  expect(userProperty.write(target, 0, source, 2, 3, -1, -1)).toBe(6);
 });

@@ -2,7 +2,6 @@
 // packet identifier are written into the receiver's own output. A session that can't take a QoS 1 copy now falls behind
 // and reads it later (CatchUp); a QoS 0 copy that does not fit is dropped and counted (I5, I8).
 
-import { encodePublish } from '@robustmq/mqtt-codec';
 import { EXPIRED, NOT_OWED, remainingExpiryS, startOf, WINDOW_FULL } from '@robustmq/mqtt-session';
 import type { Message } from './message.ts';
 import { PacketShapes } from './packet-shapes.ts';
@@ -235,7 +234,7 @@ export class Deliverer {
     const publish = this.#packet.publish;
     const output = session.output!;
     const buffer = output.reserve(sizeBytes);
-    output.advance(encodePublish(buffer, output.position, publish));
+    output.advance(publish.encode(buffer, output.position));
     if (publish.topicAlias > 0 && !publish.omitTopic) session.aliases!.assign(publish.topic);
   }
 

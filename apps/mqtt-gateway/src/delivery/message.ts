@@ -5,9 +5,8 @@ import {
   ABSENT,
   encodeForwardedProperties,
   isMqttString,
-  sizeOfUserProperty,
-  writeUserProperty,
   type PublishView,
+  userProperty,
 } from '@robustmq/mqtt-codec';
 import { HeaderCursor, MQTT_HEADER_NAME, MqttFactsReader, type RecordCursor } from '@robustmq/record-batch';
 
@@ -84,7 +83,7 @@ function appendHeaders(message: Message, record: RecordCursor, isPacked: boolean
   while (shown < MAX_SHOWN_HEADERS && headers.next()) {
     if (!isShown(buffer, isPacked)) continue;
     shown++;
-    sizeBytes += sizeOfUserProperty(
+    sizeBytes += userProperty.sizeOf(
       headers.nameEnd - headers.nameStart,
       headers.valueEnd - headers.valueStart,
     );
@@ -96,7 +95,7 @@ function appendHeaders(message: Message, record: RecordCursor, isPacked: boolean
   while (at < target.length && headers.next()) {
     if (!isShown(buffer, isPacked)) continue;
     const { nameStart, nameEnd, valueStart, valueEnd } = headers;
-    at = writeUserProperty(target, at, buffer, nameStart, nameEnd, valueStart, valueEnd);
+    at = userProperty.write(target, at, buffer, nameStart, nameEnd, valueStart, valueEnd);
   }
   message.forwardedProperties = target;
   return record.headerCount - (isPacked ? 1 : 0) - shown;

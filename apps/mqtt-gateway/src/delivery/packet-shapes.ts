@@ -1,7 +1,7 @@
 // The forms of one message: by version, QoS, retain flag, Subscription Identifiers and Topic Alias. QoS 0 copies of one form
 // without identifiers share their bytes, which lie end to end with those of other messages of the form.
 
-import { ABSENT, encodePublish, OutboundPublish, sizeOfPublish, type Qos } from '@robustmq/mqtt-codec';
+import { ABSENT, OutboundPublish } from '@robustmq/mqtt-codec';
 import type { OutboundTopicAliases } from '@robustmq/mqtt-session';
 import { SharedPages } from '../transport/shared-pages.ts';
 import type { Message } from './message.ts';
@@ -11,6 +11,7 @@ import type { ReceivingSession } from './session-ports.ts';
 const SHAPES = 4;
 const NO_IDENTIFIERS: readonly number[] = [];
 
+type Qos = OutboundPublish['qos'];
 type ShapedFor = Pick<ReceivingSession, 'isVersion5' | 'maximumPacketBytes'>;
 
 /** The packet that is being made of the message at hand. */
@@ -46,7 +47,7 @@ export class PacketShapes {
     publish.retain = retain;
     publish.dup = false;
     publish.subscriptionIdentifiers = identifiers ?? NO_IDENTIFIERS;
-    return sizeOfPublish(publish);
+    return publish.sizeBytes;
   }
 
   /** As {@link shape}, with a Topic Alias if the receiver has or gets one for the topic. */
@@ -62,7 +63,7 @@ export class PacketShapes {
     const known = aliases.known(publish.topic);
     publish.topicAlias = known > 0 ? known : aliases.next;
     publish.omitTopic = known > 0;
-    const aliasedBytes = sizeOfPublish(publish);
+    const aliasedBytes = publish.sizeBytes;
     if (aliasedBytes <= session.maximumPacketBytes) return aliasedBytes;
     this.forgetAlias();
     return sizeBytes;
@@ -86,7 +87,7 @@ export class PacketShapes {
   #encodeShared(shape: number, isVersion5: boolean, retain: boolean): Buffer {
     const pages = this.#pages[shape]!;
     const page = pages.reserve(this.shape(isVersion5, 0, retain, null));
-    const end = encodePublish(page, pages.position, this.publish);
+    const end = this.publish.encode(page, pages.position);
     this.#sharedStarts[shape] = pages.advance(end);
     this.#sharedEnds[shape] = end;
     this.#sharedBuffers[shape] = page;

@@ -5,10 +5,9 @@ import { randomBytes } from 'node:crypto';
 import type { Principal } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
 import {
-  ACK_MAX_BYTES,
+  acknowledgement,
   PINGRESP,
   REASON,
-  encodeAck,
   type AckType,
   encodePacket,
   type Packet,
@@ -276,8 +275,10 @@ export class Connection implements ByteSink, ConnectionSink, Relief, Client, Rea
   sendAck(type: AckType, packetId: number, reasonCode: number): void {
     const { output } = this;
     try {
-      const buffer = output.reserve(ACK_MAX_BYTES);
-      output.advance(encodeAck(buffer, output.position, type, packetId, reasonCode, this.version));
+      const buffer = output.reserve(acknowledgement.maxBytes);
+      output.advance(
+        acknowledgement.encode(buffer, output.position, type, packetId, reasonCode, this.version),
+      );
       this.#answered();
     } catch (thrown) {
       this.failed(thrown);
