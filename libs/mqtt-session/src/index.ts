@@ -6,20 +6,14 @@ export type { PendingAck } from './inbound/ack-queue.ts';
 export type { PlacedMessage } from './outbound/place.ts';
 export { NOT_OWED, Outbound, type AwaitedPlace } from './outbound/outbound.ts';
 export type { OutboundLedger, OutboundState } from './outbound/outbound-ledger.ts';
-export { KeptReach, resetPlaces, resetStart, type EpochEndOffsets } from './outbound/kept-reach.ts';
+export { epochReset, KeptReach, type EpochEndOffsets } from './outbound/kept-reach.ts';
 export { WINDOW_FULL } from './outbound/send-window.ts';
 export type { ShardLag } from './outbound/shard-reading.ts';
-export {
-  firstOffsetToRead,
-  startOf,
-  startsOfNew,
-  type StartOffset,
-  type StartVector,
-} from './outbound/start-positions.ts';
+export { type StartOffset, startPositions, type StartVector } from './outbound/start-positions.ts';
 export { OutboundTopicAliases } from './topic-aliases.ts';
-export type { SubscribeEntry, SubscribeRequest, UnsubscribeRequest } from './subscribe-request.ts';
+export type { SubscribeRequest, UnsubscribeRequest } from './subscribe-request.ts';
 export type { ConnectTerms } from './connect/request.ts';
 export { MqttConnection } from './connection.ts';
 export { isDeparture, type ConnectionEnd, type ConnectionSink } from './connection-sink.ts';
-export { EXPIRED, remainingExpiryS } from './message-expiry.ts';
-export { LastWords, type LastWord } from './takeover/last-words.ts';
+export { messageExpiry } from './message-expiry.ts';
+export { LastWords } from './takeover/last-words.ts';

@@ -1,24 +1,24 @@
 import fc from 'fast-check';
-import { EXPIRED, expiresAtMs, NEVER, remainingExpiryS } from '../src/message-expiry.ts';
+import { messageExpiry } from '../src/message-expiry.ts';
 
 test.each([
-  [NEVER, 0, NEVER],
+  [messageExpiry.never, 0, messageExpiry.never],
   [1000, 0, 1],
   [1000, 1, 1],
   [1001, 0, 2],
   [1000, 999, 1],
-  [1000, 1000, EXPIRED], // [MQTT-3.3.2-5]
-  [1000, 5000, EXPIRED],
+  [1000, 1000, messageExpiry.expired], // [MQTT-3.3.2-5]
+  [1000, 5000, messageExpiry.expired],
 ])('a message that ends at %d has at %d ms %d s left', (endMs, nowMs, expected) => {
-  expect(remainingExpiryS(endMs, nowMs)).toBe(expected);
+  expect(messageExpiry.remainingS(endMs, nowMs)).toBe(expected);
 });
 
 test('[MQTT-3.3.2-6]: what is left is the interval without the time waited', () => {
   fc.assert(
     fc.property(fc.nat(100_000), fc.nat(100_000), fc.nat(2 ** 40), (intervalS, waitedS, nowMs) => {
-      const left = remainingExpiryS(expiresAtMs(intervalS, nowMs), nowMs + waitedS * 1000);
-      expect(left).toBe(waitedS < intervalS ? intervalS - waitedS : EXPIRED);
+      const left = messageExpiry.remainingS(messageExpiry.endMs(intervalS, nowMs), nowMs + waitedS * 1000);
+      expect(left).toBe(waitedS < intervalS ? intervalS - waitedS : messageExpiry.expired);
     }),
   );
-  expect(expiresAtMs(-1, 5)).toBe(NEVER);
+  expect(messageExpiry.endMs(-1, 5)).toBe(messageExpiry.never);
 });

@@ -2,7 +2,7 @@
 // packet identifier are written into the receiver's own output. A session that can't take a QoS 1 copy now falls behind
 // and reads it later (CatchUp); a QoS 0 copy that does not fit is dropped and counted (I5, I8).
 
-import { EXPIRED, NOT_OWED, remainingExpiryS, startOf, WINDOW_FULL } from '@robustmq/mqtt-session';
+import { messageExpiry, NOT_OWED, startPositions, WINDOW_FULL } from '@robustmq/mqtt-session';
 import type { Message } from './message.ts';
 import { PacketShapes } from './packet-shapes.ts';
 import type { ShardPlace } from './shard-place.ts';
@@ -66,8 +66,8 @@ export class Deliverer {
 
   /** Starts with a message; false when it has expired and must not be delivered [MQTT-3.3.2-5]. */
   begin(message: Message, nowMs: number): boolean {
-    const leftS = remainingExpiryS(message.expiresAtMs, nowMs);
-    if (leftS === EXPIRED) {
+    const leftS = messageExpiry.remainingS(message.expiresAtMs, nowMs);
+    if (leftS === messageExpiry.expired) {
       this.#counters.droppedExpired++;
       return false;
     }
@@ -134,7 +134,7 @@ export class Deliverer {
       if (!(receiver as OverlappingReceiver).select(message.originId, key, from)) return true;
     } else {
       if (receiver.noLocal && message.originId === session.originId) return true;
-      if (receiver.starts !== null && tail !== null && offset < startOf(receiver.starts, tail.key))
+      if (receiver.starts !== null && tail !== null && offset < startPositions.of(receiver.starts, tail.key))
         return true;
     }
     if (tail !== null) session.touch(tail);
@@ -188,9 +188,9 @@ export class Deliverer {
 
   /** As {@link begin}, for a message whose delivery began on an earlier connection: it goes again also when it has expired. */
   beginAgain(message: Message, nowMs: number): void {
-    const leftS = remainingExpiryS(message.expiresAtMs, nowMs);
+    const leftS = messageExpiry.remainingS(message.expiresAtMs, nowMs);
     // Never 0: some take that for no expiry at all.
-    this.#take(message, leftS === EXPIRED ? 1 : leftS);
+    this.#take(message, leftS === messageExpiry.expired ? 1 : leftS);
   }
 
   /**

@@ -1,6 +1,6 @@
 // One subscription of one session, and what a match of a topic yields: receivers, one per session [MQTT-3.3.5-1].
 
-import { startOf, type StartOffset, type StartVector } from '@robustmq/mqtt-session';
+import { type StartOffset, startPositions, type StartVector } from '@robustmq/mqtt-session';
 import type { ReceivingSession } from './session-ports.ts';
 
 /** Subscription options as granted. */
@@ -121,7 +121,7 @@ export class OverlappingReceiver implements Receiver {
     this.isInherited = false;
     for (const part of this.parts) {
       if (part.noLocal && originId === part.session.originId) continue;
-      if (part.starts !== null && offset < startOf(part.starts, shardKey)) continue;
+      if (part.starts !== null && offset < startPositions.of(part.starts, shardKey)) continue;
       qos = Math.max(qos, part.qos);
       if (part.retainAsPublished) this.retainAsPublished = true;
       if (part.isInherited) this.isInherited = true;

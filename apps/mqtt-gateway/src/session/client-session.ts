@@ -2,11 +2,10 @@
 // sent, its socket. It lives as long as the connection; what must outlive it goes to meta when it is released (S1, S3).
 
 import {
-  firstOffsetToRead,
+  epochReset,
   KeptReach,
   Outbound,
-  resetPlaces,
-  resetStart,
+  startPositions,
   WINDOW_FULL,
   type ConnectTerms,
   type MqttConnection,
@@ -285,11 +284,16 @@ export class ClientSession implements LaggingSession, LiveSession {
 
   #resetTo(tail: ShardPlace, ends: EpochEndOffsets): void {
     const isOf = ({ streamId, shard }: StartOffset): boolean => shardKeyOf(streamId, shard) === tail.key;
-    const { cursors, inFlight, lost } = resetPlaces(this.stored.cursors, this.stored.outbound, isOf, ends);
+    const { cursors, inFlight, lost } = epochReset.places(
+      this.stored.cursors,
+      this.stored.outbound,
+      isOf,
+      ends,
+    );
     this.stored = { ...this.stored, cursors, outbound: inFlight };
     for (const { offset } of lost) this.outbound.abandon(tail, offset);
     for (const { starts } of this.subscriptions.values())
-      if (starts !== null) resetStart(starts, tail.key, ends);
+      if (starts !== null) epochReset.start(starts, tail.key, ends);
     this.#surroundings.placesReset(this.identity, tail);
   }
 
@@ -306,7 +310,7 @@ export class ClientSession implements LaggingSession, LiveSession {
     }
     const { from: known, committed } = storedPlaceOf(this.stored, tail);
     const streamRevision = this.#surroundings.streamRevision(tail.streamId);
-    const from = firstOffsetToRead(tail, known, this.subscriptions.values(), streamRevision);
+    const from = startPositions.firstToRead(tail, known, this.subscriptions.values(), streamRevision);
     this.outbound.begin({ place: tail, from, ringFrom, committed, mayBeBehind: true });
     if (this.outbound.isUnconfirmed) this.#surroundings.confirmations.want(this);
   }

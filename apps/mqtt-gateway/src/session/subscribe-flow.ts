@@ -4,9 +4,8 @@
 import { assert, type BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
 import {
-  startsOfNew,
   type StartOffset,
-  type SubscribeEntry,
+  startPositions,
   type SubscribeRequest,
   type UnsubscribeRequest,
 } from '@robustmq/mqtt-session';
@@ -20,6 +19,9 @@ import type { StoredSubscription } from '../store/session-rows.ts';
 import type { Client } from './client.ts';
 import type { ClientSession } from './client-session.ts';
 import { removeRoute, type FilterRoutes } from './filter-routes.ts';
+
+/** One filter of a SUBSCRIBE. */
+type SubscribeEntry = SubscribeRequest['entries'][number];
 
 /** What serving subscriptions needs of the gateway. */
 export interface SubscribePorts {
@@ -175,7 +177,7 @@ export class SubscribeFlow {
   }
 
   #startsOf({ activeFrom }: ActiveFilter): Map<number, StartOffset> {
-    return startsOfNew(activeFrom, (key) => this.#ports.tails.tailOf(key));
+    return startPositions.ofNew(activeFrom, (key) => this.#ports.tails.tailOf(key));
   }
 
   #isAhead({ activeFrom }: ActiveFilter): boolean {

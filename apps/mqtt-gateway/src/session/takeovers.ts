@@ -4,7 +4,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
-import type { LastWord, LastWords } from '@robustmq/mqtt-session';
+import type { LastWords } from '@robustmq/mqtt-session';
 import type { NodeIdentity } from '@robustmq/rpc';
 import { sleep, type Timers } from '@robustmq/runtime';
 import type { StoredPlaces } from '../store/session-rows.ts';
@@ -19,7 +19,7 @@ export interface OldSession {
 }
 
 /** Answer of a gateway that was asked to stop a session. */
-export type Stopped = LastWord<StoredPlaces>;
+export type Stopped = ReturnType<LastWords<StoredPlaces>['answer']>;
 
 type Owner = Pick<NodeIdentity, 'nodeId' | 'incarnation'>;
 

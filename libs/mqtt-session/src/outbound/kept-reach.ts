@@ -50,32 +50,36 @@ export interface ResetPlaces<C, M> {
   readonly lost: readonly M[];
 }
 
-/** Resets the cursors and messages in flight that `isOf` takes to the ends of their epochs. */
-export function resetPlaces<C extends KeptCursor, M extends StartOffset>(
-  cursors: readonly C[],
-  inFlight: readonly M[],
-  isOf: (place: StartOffset) => boolean,
-  ends: EpochEndOffsets,
-): ResetPlaces<C, M> {
-  const isLost = (message: M): boolean => isOf(message) && message.offset >= endOf(ends, message.leaderEpoch);
-  return {
-    cursors: cursors.map((cursor) => (isOf(cursor) ? resetCursor(cursor, ends) : cursor)),
-    inFlight: inFlight.filter((message) => !isLost(message)),
-    lost: inFlight.filter(isLost),
-  };
-}
+/** Takes what is kept back to the ends of leader epochs. */
+export const epochReset = {
+  /** Resets the cursors and messages in flight that `isOf` takes to the ends of their epochs. */
+  places<C extends KeptCursor, M extends StartOffset>(
+    cursors: readonly C[],
+    inFlight: readonly M[],
+    isOf: (place: StartOffset) => boolean,
+    ends: EpochEndOffsets,
+  ): ResetPlaces<C, M> {
+    const isLost = (message: M): boolean =>
+      isOf(message) && message.offset >= endOf(ends, message.leaderEpoch);
+    return {
+      cursors: cursors.map((cursor) => (isOf(cursor) ? resetCursor(cursor, ends) : cursor)),
+      inFlight: inFlight.filter((message) => !isLost(message)),
+      lost: inFlight.filter(isLost),
+    };
+  },
+
+  /** Resets what a start vector says of a shard: what was published behind the end of its epoch is wanted. */
+  start(starts: Map<number, StartOffset>, key: number, ends: EpochEndOffsets): void {
+    const start = starts.get(key);
+    if (start === undefined) return;
+    const end = endOf(ends, start.leaderEpoch);
+    if (start.offset > end) starts.set(key, { ...start, offset: end });
+  },
+} as const;
 
 function resetCursor<C extends KeptCursor>(cursor: C, ends: EpochEndOffsets): C {
   const end = endOf(ends, cursor.leaderEpoch);
   return { ...cursor, offset: Math.min(cursor.offset, end), sentBelow: Math.min(cursor.sentBelow, end) };
-}
-
-/** Resets what a start vector says of a shard: what was published behind the end of its epoch is wanted. */
-export function resetStart(starts: Map<number, StartOffset>, key: number, ends: EpochEndOffsets): void {
-  const start = starts.get(key);
-  if (start === undefined) return;
-  const end = endOf(ends, start.leaderEpoch);
-  if (start.offset > end) starts.set(key, { ...start, offset: end });
 }
 
 function endOf(ends: EpochEndOffsets, leaderEpoch: number): number {

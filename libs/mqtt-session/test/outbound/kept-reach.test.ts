@@ -1,7 +1,7 @@
 // What rows of a session say beyond the end of their leader epoch (rule X4).
 
 import { InvariantViolation, invariant, Random } from '@robustmq/testkit';
-import { KeptReach, resetPlaces, resetStart, type KeptCursor } from '../../src/outbound/kept-reach.ts';
+import { epochReset, KeptReach, type KeptCursor } from '../../src/outbound/kept-reach.ts';
 import { Outbound } from '../../src/outbound/outbound.ts';
 import type { Place } from '../../src/outbound/place.ts';
 import { SendWindow } from '../../src/outbound/send-window.ts';
@@ -56,12 +56,12 @@ describe('X4: what lies beyond the end of its epoch is reset to it', () => {
     ['a cursor of the present epoch', cursor(4, 150), cursor(4, 150)],
     ['a cursor of another shard', { ...cursor(3, 150), shard: 1 }, { ...cursor(3, 150), shard: 1 }],
   ])('%s', (_name, kept, expected) => {
-    expect(resetPlaces([kept], [], isOf, ends).cursors).toEqual([expected]);
+    expect(epochReset.places([kept], [], isOf, ends).cursors).toEqual([expected]);
   });
 
   test('messages in flight that the log has no more are owed no more', () => {
     const rows = [at(3, 99), at(3, 100), at(4, 100), { ...at(3, 100), shard: 1 }];
-    const { inFlight, lost } = resetPlaces([], rows, isOf, ends);
+    const { inFlight, lost } = epochReset.places([], rows, isOf, ends);
     expect([inFlight, lost]).toEqual([[rows[0], rows[2], rows[3]], [rows[1]]]);
   });
 
@@ -71,8 +71,8 @@ describe('X4: what lies beyond the end of its epoch is reset to it', () => {
     [at(4, 150), at(4, 150)],
   ])('a start vector', (start, expected) => {
     const starts = new Map([[KEY, start]]);
-    resetStart(starts, KEY, ends);
-    resetStart(starts, 8, ends);
+    epochReset.start(starts, KEY, ends);
+    epochReset.start(starts, 8, ends);
     expect([...starts]).toEqual([[KEY, expected]]);
   });
 });
@@ -148,7 +148,7 @@ class Restores {
     reach.add(KEY, this.#row.leaderEpoch, Math.max(this.#row.offset, this.#row.sentBelow));
     const asked = reach.epochsBefore(KEY, this.#epoch).map((epoch) => [epoch, this.#endOf(epoch)] as const);
     if (this.#isReset && reach.exceeds(KEY, new Map(asked)))
-      this.#row = resetPlaces([this.#row], [], isOf, new Map(asked)).cursors[0]!;
+      this.#row = epochReset.places([this.#row], [], isOf, new Map(asked)).cursors[0]!;
     const outbound = new Outbound<Place>(new SendWindow(1_000));
     outbound.resume();
     outbound.resumed({ places: [], inFlight: [], isUncertain: false, awaited: [] });

@@ -3,12 +3,7 @@
 
 import { Outbound, NOT_OWED } from '../../src/outbound/outbound.ts';
 import { SendWindow, WINDOW_FULL } from '../../src/outbound/send-window.ts';
-import {
-  firstOffsetToRead,
-  startOf,
-  startsOfNew,
-  type StartVector,
-} from '../../src/outbound/start-positions.ts';
+import { startPositions, type StartVector } from '../../src/outbound/start-positions.ts';
 import {
   matches,
   SimulatedTail,
@@ -140,7 +135,7 @@ export class ServedSession {
   #begin(tail: SimulatedTail, ringFrom: number): void {
     this.#awaited.delete(tail.key);
     const { from: cursor, committed } = this.#stoodAt(tail.key);
-    const from = firstOffsetToRead(tail, cursor, this.subscriptions.values(), 0);
+    const from = startPositions.firstToRead(tail, cursor, this.subscriptions.values(), 0);
     this.#places.set(tail.key, tail);
     this.outbound.begin({ place: tail, from, ringFrom, committed });
   }
@@ -167,8 +162,8 @@ export class ServedSession {
   /** The vector of a filter that is ready. */
   grant(
     filter: string,
-  ): Map<number, ReturnType<typeof startsOfNew> extends Map<number, infer S> ? S : never> {
-    const starts = startsOfNew(this.gateway.vectorOf(filter), (key) => this.gateway.tails.get(key));
+  ): Map<number, ReturnType<typeof startPositions.ofNew> extends Map<number, infer S> ? S : never> {
+    const starts = startPositions.ofNew(this.gateway.vectorOf(filter), (key) => this.gateway.tails.get(key));
     this.subscriptions.get(filter)!.starts = starts;
     return starts;
   }
@@ -227,7 +222,7 @@ export class ServedSession {
     let mayBeOld = false;
     for (const [filter, { starts, qos: granted, isInherited }] of this.subscriptions) {
       if (starts === null || !matches(filter, record.topic)) continue;
-      if (!this.#faults.ignoreStarts && record.offset < startOf(starts, tail.key)) continue;
+      if (!this.#faults.ignoreStarts && record.offset < startPositions.of(starts, tail.key)) continue;
       qos = Math.max(qos, granted);
       mayBeOld ||= isInherited && !this.#faults.inheritsNothing;
     }
