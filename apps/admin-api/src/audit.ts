@@ -1,7 +1,7 @@
 // The audit log: one line for every request that could change something, with who asked, for what, and how it ended (N14).
 
 import type { FastifyInstance } from 'fastify';
-import { formatPrincipal } from '@robustmq/access-control';
+import { Principal } from '@robustmq/access-control';
 import type { Log } from '@robustmq/runtime';
 
 const READING = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -26,7 +26,7 @@ export function auditActions(scope: FastifyInstance, write: (line: AuditLine) =>
       const { principal, params, query, body } = request;
       write({
         audit: true,
-        principal: principal === null ? '' : formatPrincipal(principal),
+        principal: principal === null ? '' : Principal.format(principal),
         address: request.ip,
         method: request.method,
         route: request.routeOptions.url ?? '',

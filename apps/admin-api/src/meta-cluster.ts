@@ -1,6 +1,6 @@
 // The cluster behind the API: reads from the watched view, commands to meta-service.
 import { BrokerError } from '@robustmq/errors';
-import { credentialsOf } from '@robustmq/access-control';
+import { UserCredentials } from '@robustmq/access-control';
 import {
   toNumber,
   type MetaClient,
@@ -97,7 +97,7 @@ export function metaCluster(
       await view.waitForRevision(toNumber(answer.revision), VIEW_TIMEOUT_MS);
     },
     putUser: async ({ tenant, name, superuser, password }, createOnly) => {
-      const user = { tenant, name, superuser, ...(await credentialsOf(password)) };
+      const user = { tenant, name, superuser, ...(await UserCredentials.of(password)) };
       const request = { requestId: meta.requestId(), user, createOnly };
       const answer = await meta.persist(() => meta.cluster.putUser(request));
       await view.waitForRevision(toNumber(answer.revision), VIEW_TIMEOUT_MS);

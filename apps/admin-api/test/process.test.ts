@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { credentialsOf } from '@robustmq/access-control';
+import { UserCredentials } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
 import { ServiceKind, type User } from '@robustmq/rpc';
 import { adminApiConfig } from '../src/config.ts';
@@ -33,7 +33,7 @@ beforeAll(async () => {
   directory = mkdtempSync(path.join(tmpdir(), 'admin-api-'));
   writeFileSync(path.join(directory, 'secret'), SECRET, { mode: 0o600 });
   // Only the hash is looked at by this service.
-  const { passwordHash } = await credentialsOf(PASSWORD);
+  const { passwordHash } = await UserCredentials.of(PASSWORD);
   admin = {
     $typeName: 'robustmq.meta.v1.User',
     tenant: 'default',

@@ -1,7 +1,7 @@
 // KafkaConnection: one client's socket. Cuts frames, starts requests, sends answers in order, and is bounded in every
 // direction: frame size, requests in flight, bytes not taken by the client, time without a complete request.
 import type { Socket } from 'node:net';
-import { anonymousPrincipal, type Principal } from '@robustmq/access-control';
+import { Principal } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
 import { KafkaFramer } from '@robustmq/kafka-codec';
 import type { Timers, TimerWheel } from '@robustmq/runtime';
@@ -52,7 +52,7 @@ export class KafkaConnection implements RequestHost {
     this.id = id;
     this.#socket = socket;
     this.#shared = shared;
-    this.principal = anonymousPrincipal(shared.parts.settings.tenant);
+    this.principal = Principal.anonymous(shared.parts.settings.tenant);
     this.clientHost = plainHost(socket.remoteAddress);
     this.localHost = plainHost(socket.localAddress);
     this.localPort = socket.localPort ?? 0;

@@ -1,6 +1,6 @@
 // The process: configuration in, a serving meta-service out, and an orderly end.
 import path from 'node:path';
-import { credentialsOf } from '@robustmq/access-control';
+import { UserCredentials } from '@robustmq/access-control';
 import { CommitLog, NodeDisk, type Disk } from '@robustmq/commit-log';
 import { openRocksDb, type KeyValueStore, type RocksDbOptions } from '@robustmq/kv-store';
 import { BrokerError } from '@robustmq/errors';
@@ -90,7 +90,8 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
     create: true,
     log,
   });
-  if (!meta.isBootstrapped) await meta.bootstrap(await credentialsOf(await initialPassword(disk, directory)));
+  if (!meta.isBootstrapped)
+    await meta.bootstrap(await UserCredentials.of(await initialPassword(disk, directory)));
   shutdown.add('groups', STEP_TIMEOUT_MS, () => meta.stop());
   const strangers = new RateLimitedLog(log);
   const rpc = new RpcServer({

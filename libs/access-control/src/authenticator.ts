@@ -5,7 +5,7 @@ import { CredentialCache } from './credential-cache.ts';
 import { GuessBackoff } from './guess-backoff.ts';
 import { loginSourceOf } from './login-source.ts';
 import { PasswordVerifier } from './password.ts';
-import { anonymousPrincipal, type Principal } from './principal.ts';
+import { Principal } from './principal.ts';
 
 /** A user as the cluster stores one. */
 export interface Credential {
@@ -108,7 +108,7 @@ export class Authenticator {
     const { anonymous } = this.#options;
     if (username === undefined || anonymous === 'ignore-credentials') {
       return anonymous !== 'refused'
-        ? { outcome: 'allowed', principal: anonymousPrincipal(tenant) }
+        ? { outcome: 'allowed', principal: Principal.anonymous(tenant) }
         : this.#deny(tenant, username, origin, 'no_credentials');
     }
     const user = this.#options.findUser(tenant, username);

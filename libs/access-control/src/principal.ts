@@ -11,17 +11,20 @@ export interface Principal {
   readonly anonymous: boolean;
 }
 
-/** The principal of connections of a tenant that were let in without credentials. */
-export function anonymousPrincipal(tenant: string): Principal {
-  return { tenant, name: '', superuser: false, anonymous: true };
-}
+/** Makes, compares and writes principals. */
+export const Principal = {
+  /** The principal of connections of a tenant that were let in without credentials. */
+  anonymous(tenant: string): Principal {
+    return { tenant, name: '', superuser: false, anonymous: true };
+  },
 
-/** Whether both are the same user. Rights may have changed in between; all anonymous connections of a tenant are one. */
-export function isSamePrincipal(left: Principal, right: Principal): boolean {
-  return left.tenant === right.tenant && left.anonymous === right.anonymous && left.name === right.name;
-}
+  /** Whether both are the same user. Rights may have changed in between; all anonymous connections of a tenant are one. */
+  isSame(left: Principal, right: Principal): boolean {
+    return left.tenant === right.tenant && left.anonymous === right.anonymous && left.name === right.name;
+  },
 
-/** How logs and audit lines write it, as Kafka does. */
-export function formatPrincipal({ name, anonymous }: Principal): string {
-  return `User:${anonymous ? 'ANONYMOUS' : name}`;
-}
+  /** How logs and audit lines write it, as Kafka does. */
+  format({ name, anonymous }: Principal): string {
+    return `User:${anonymous ? 'ANONYMOUS' : name}`;
+  },
+} as const;

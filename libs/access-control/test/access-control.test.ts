@@ -1,5 +1,5 @@
 import { hash } from '@node-rs/argon2';
-import { anonymousPrincipal } from '../src/principal.ts';
+import { Principal } from '../src/principal.ts';
 import {
   Authenticator,
   type AuthenticatorOptions,
@@ -30,7 +30,7 @@ beforeEach(() => {
   users.set('default/admin', { passwordHash: admin, superuser: true });
 });
 
-const anonymous = { outcome: 'allowed', principal: anonymousPrincipal('default') };
+const anonymous = { outcome: 'allowed', principal: Principal.anonymous('default') };
 const admitted = {
   outcome: 'allowed',
   principal: { tenant: 'default', name: 'admin', superuser: true, anonymous: false },

@@ -1,4 +1,4 @@
-import { anonymousPrincipal, formatPrincipal, isSamePrincipal, type Principal } from '../src/principal.ts';
+import { Principal } from '../src/principal.ts';
 
 const user = (over: Partial<Principal> = {}): Principal => ({
   tenant: 'default',
@@ -14,21 +14,21 @@ describe('Principal', () => {
     ['itself with other rights', user({ superuser: true }), true],
     ['another user', user({ name: 'pump' }), false],
     ['the same name in another tenant (I10)', user({ tenant: 'other' }), false],
-    ['nobody', anonymousPrincipal('default'), false],
+    ['nobody', Principal.anonymous('default'), false],
   ])('is the same as %s: %s', (_name, other, expected) => {
-    expect(isSamePrincipal(user(), other)).toBe(expected);
-    expect(isSamePrincipal(other, user())).toBe(expected);
+    expect(Principal.isSame(user(), other)).toBe(expected);
+    expect(Principal.isSame(other, user())).toBe(expected);
   });
 
   it('anonymous connections of a tenant are one, and none of another tenant (I10)', () => {
-    expect(isSamePrincipal(anonymousPrincipal('a'), anonymousPrincipal('a'))).toBe(true);
-    expect(isSamePrincipal(anonymousPrincipal('a'), anonymousPrincipal('b'))).toBe(false);
+    expect(Principal.isSame(Principal.anonymous('a'), Principal.anonymous('a'))).toBe(true);
+    expect(Principal.isSame(Principal.anonymous('a'), Principal.anonymous('b'))).toBe(false);
   });
 
   it('a user may be called like the word for nobody without being it', () => {
     const namesake = user({ name: 'ANONYMOUS' });
-    expect(isSamePrincipal(namesake, anonymousPrincipal('default'))).toBe(false);
-    expect([formatPrincipal(user()), formatPrincipal(anonymousPrincipal('default'))]).toEqual([
+    expect(Principal.isSame(namesake, Principal.anonymous('default'))).toBe(false);
+    expect([Principal.format(user()), Principal.format(Principal.anonymous('default'))]).toEqual([
       'User:sensor',
       'User:ANONYMOUS',
     ]);

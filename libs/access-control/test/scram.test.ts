@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto';
 import { verify } from '@node-rs/argon2';
 import { SCRAM_ITERATIONS, isScramVerifier, scramVerifierOf, type ScramVerifier } from '../src/scram.ts';
-import { areCredentialsComplete, credentialsOf } from '../src/user-credentials.ts';
+import { UserCredentials } from '../src/user-credentials.ts';
 
 const xor = (left: Uint8Array, right: Uint8Array): Buffer =>
   Buffer.from(left.map((byte, index) => byte ^ right[index]!));
@@ -49,8 +49,8 @@ describe('SCRAM verifiers', () => {
 
 describe('credentials of a password', () => {
   it('hold every form, each of this password', async () => {
-    const credentials = await credentialsOf('right');
-    expect(areCredentialsComplete(credentials)).toBe(true);
+    const credentials = await UserCredentials.of('right');
+    expect(UserCredentials.areComplete(credentials)).toBe(true);
     expect(await verify(credentials.passwordHash, 'right')).toBe(true);
     for (const [stored, hash] of [
       [credentials.scramSha256, 'sha256'],
@@ -63,11 +63,11 @@ describe('credentials of a password', () => {
   });
 
   it('are incomplete without one of them', async () => {
-    const credentials = await credentialsOf('right');
+    const credentials = await UserCredentials.of('right');
     const { scramSha512: _left, ...without } = credentials;
-    expect(areCredentialsComplete(without)).toBe(false);
-    expect(areCredentialsComplete({ ...credentials, passwordHash: 'right' })).toBe(false);
+    expect(UserCredentials.areComplete(without)).toBe(false);
+    expect(UserCredentials.areComplete({ ...credentials, passwordHash: 'right' })).toBe(false);
     // A verifier of one hash is none of the other.
-    expect(areCredentialsComplete({ ...credentials, scramSha256: credentials.scramSha512 })).toBe(false);
+    expect(UserCredentials.areComplete({ ...credentials, scramSha256: credentials.scramSha512 })).toBe(false);
   });
 });

@@ -1,5 +1,5 @@
 // Users of all tenants: who may log in, and who administers the cluster.
-import { areCredentialsComplete } from '@robustmq/access-control';
+import { UserCredentials } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
 import type { DeleteUserRequest, PutUserRequest } from '@robustmq/rpc';
 import { DEFAULT_TENANT } from './cluster-state.ts';
@@ -13,7 +13,7 @@ export function putUser(
 ): void {
   if (user === undefined || !/^\P{Cc}{1,128}$/u.test(user.name))
     throw new BrokerError('invalid_argument', 'a user name is 1 to 128 characters');
-  if (!areCredentialsComplete(user))
+  if (!UserCredentials.areComplete(user))
     throw new BrokerError('invalid_argument', 'a user has an argon2id PHC string and both SCRAM verifiers');
   const key = userKey(user.tenant, user.name);
   if (createOnly && draft.users.has(key)) throw new BrokerError('already_exists', `user ${user.name} exists`);

@@ -1,7 +1,7 @@
 // What lies between CONNECT and CONNACK: may the client come in, and a session row in meta that fences every other owner
 // (rule S1). Reading is held meanwhile.
 
-import { isSamePrincipal } from '@robustmq/access-control';
+import { Principal } from '@robustmq/access-control';
 import { TopicHash } from '@robustmq/bytes';
 import { assert, type BrokerError } from '@robustmq/errors';
 import { REASON } from '@robustmq/mqtt-codec';
@@ -76,7 +76,7 @@ export class ConnectFlow {
     const { tenant, principal } = client;
     assert(principal !== null, 'a client that is admitted has a principal');
     const owner = this.#ports.directory.get(tenant, terms.clientId)?.principal ?? principal;
-    const isForeign = !isSamePrincipal(owner, principal);
+    const isForeign = !Principal.isSame(owner, principal);
     // The release of who had it is sent before our open: the store keeps the order of a client id's steps.
     if (!isForeign) this.#replace(client, terms);
     this.#openRow({ client, terms, isForeign, places: undefined, isDecided: false });
