@@ -1,13 +1,6 @@
 // What the gateway needs of the rest of the system. Production adapters wrap the journal and meta clients; unit tests
 // bring fakes.
-import type {
-  FetchCall,
-  FetchCallback,
-  FetchRequest,
-  ProduceCallback,
-  ProduceRequest,
-  ShardId,
-} from '@robustmq/journal-client';
+import type { JournalClient, ShardId } from '@robustmq/journal-client';
 import type { BrokerError } from '@robustmq/errors';
 
 export type {
@@ -56,11 +49,8 @@ export interface DeleteAnswer {
   readonly logStartOffset: number;
 }
 
-/** The log. */
-export interface JournalPort {
-  /** Appends in the order of the calls per shard; never retried here (rule K1). */
-  produce(request: ProduceRequest, callback: ProduceCallback): void;
-  fetch(request: FetchRequest, callback: FetchCallback): FetchCall;
+/** The log. It appends in the order of the calls per shard, and nothing is retried here (rule K1). */
+export interface JournalPort extends Pick<JournalClient, 'produce' | 'fetch'> {
   /** Answers in the order asked. */
   listOffsets(queries: readonly OffsetQuery[], readCommitted: boolean): Promise<readonly OffsetAnswer[]>;
   /** Answers in the order asked. */

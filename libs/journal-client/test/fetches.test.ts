@@ -2,7 +2,8 @@
 
 import { CALL_LIMITS, type FetchFrame } from '@robustmq/rpc';
 import { systemTimers } from '@robustmq/runtime';
-import type { FetchCall, FetchSectionResult, JournalClient } from '../src/index.ts';
+import type { FetchSectionResult, JournalClient } from '../src/index.ts';
+import type { FetchCall } from '../src/types.ts';
 import { connect, TestDirectory } from './connected.ts';
 import { ScriptedJournal, until } from './scripted-journal.ts';
 

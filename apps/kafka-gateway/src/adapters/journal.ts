@@ -1,13 +1,6 @@
 // The log through journal-client: data over its streams, questions as calls to the leader of each shard.
 import { assert, BrokerError } from '@robustmq/errors';
-import type {
-  FetchCall,
-  FetchCallback,
-  FetchRequest,
-  JournalClient,
-  ProduceCallback,
-  ProduceRequest,
-} from '@robustmq/journal-client';
+import type { FetchRequest, JournalClient, ProduceRequest } from '@robustmq/journal-client';
 import { fromFailure, IsolationLevel } from '@robustmq/rpc';
 import { nextTurn, systemTimers } from '@robustmq/runtime';
 import type {
@@ -20,6 +13,9 @@ import type {
   OffsetQuery,
 } from '../ports.ts';
 
+type ProduceCallback = Parameters<JournalPort['produce']>[1];
+type FetchCallback = Parameters<JournalPort['fetch']>[1];
+type FetchCall = ReturnType<JournalPort['fetch']>;
 type Calls = NonNullable<ReturnType<JournalClient['callsOf']>>;
 
 /** Questions of one call. */

@@ -2,7 +2,7 @@
 // shard, each repeated until the log has answered (I5). Who waits for a read of others comes in its turn.
 
 import { BrokerError } from '@robustmq/errors';
-import type { BacklogCallback, BacklogRequest, BacklogResult } from '@robustmq/journal-client';
+import type { BacklogResult, JournalClient } from '@robustmq/journal-client';
 import type { ShardLag } from '@robustmq/mqtt-session';
 import type { Clock, Timers } from '@robustmq/runtime';
 import { BacklogReading } from './backlog-reading.ts';
@@ -14,9 +14,7 @@ import type { ShardPlace } from './shard-place.ts';
 import type { VisibleStream } from './topic-route.ts';
 
 /** Reads of the journal's index. */
-export interface BacklogReader {
-  readBacklog(request: BacklogRequest, callback: BacklogCallback): void;
-}
+export type BacklogReader = Pick<JournalClient, 'readBacklog'>;
 
 /** What catching up needs around it. */
 export interface CatchUpHost {
