@@ -5,18 +5,16 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
 import type { Cancel, Timers } from '@robustmq/runtime';
 import {
-  clientLink,
   createClient,
   ExchangeRequestSchema,
   HelloSchema,
   JournalService,
-  registerExchangeCodec,
   type Connect,
   type Credentials,
   type ExchangeRequest,
   type ExchangeResponse,
   type HelloResult,
-  type Link,
+  Link,
   type ServiceClient,
 } from '@robustmq/rpc';
 
@@ -44,7 +42,7 @@ export function grpcDoor(
   connect: Connect = createClient,
 ): JournalDoor {
   const calls = connect(JournalService, { address, credentials });
-  return { exchange: () => clientLink(calls.exchange()), calls };
+  return { exchange: () => Link.ofClient(calls.exchange()), calls };
 }
 
 /** Where to connect and what to say first. */
@@ -56,8 +54,6 @@ export interface LinkOptions {
   readonly hello: MessageInitShape<typeof HelloSchema>;
   readonly listener: LinkListener;
 }
-
-registerExchangeCodec();
 
 const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 1_000;

@@ -51,19 +51,16 @@ export function withPieces<F extends PiecedFrame>(frame: F, pieces: readonly Uin
   return frame;
 }
 
-/** Makes the serializers of this file those of the Exchange stream; before the first client or server is made. */
-export function registerExchangeCodec(): void {
-  registerMessageCodec(ExchangeRequestSchema, {
-    serialize: (message: ExchangeRequest) =>
-      serialize(ExchangeRequestSchema, message, REQUEST_KINDS, message.frame),
-    deserialize: (bytes) => fromBinary(ExchangeRequestSchema, bytes, { readUnknownFields: false }),
-  });
-  registerMessageCodec(ExchangeResponseSchema, {
-    serialize: (message: ExchangeResponse) =>
-      serialize(ExchangeResponseSchema, message, RESPONSE_KINDS, message.frame),
-    deserialize: (bytes) => fromBinary(ExchangeResponseSchema, bytes, { readUnknownFields: false }),
-  });
-}
+registerMessageCodec(ExchangeRequestSchema, {
+  serialize: (message: ExchangeRequest) =>
+    serialize(ExchangeRequestSchema, message, REQUEST_KINDS, message.frame),
+  deserialize: (bytes) => fromBinary(ExchangeRequestSchema, bytes, { readUnknownFields: false }),
+});
+registerMessageCodec(ExchangeResponseSchema, {
+  serialize: (message: ExchangeResponse) =>
+    serialize(ExchangeResponseSchema, message, RESPONSE_KINDS, message.frame),
+  deserialize: (bytes) => fromBinary(ExchangeResponseSchema, bytes, { readUnknownFields: false }),
+});
 
 function serialize<D extends DescMessage>(
   schema: D,

@@ -2,13 +2,13 @@
 
 export { createClient, type Connect, type ServiceClient } from './client.ts';
 export { RpcServer, type ServiceHost, type ServiceImplementation, type UnaryContext } from './server.ts';
-export { clientLink, serverLink, type Link } from './link.ts';
+export { Link } from './link.ts';
 export { Credentials } from './credentials.ts';
 export { openCredentials } from './open-credentials.ts';
 export { FEATURE_LEVEL } from './feature-level.ts';
 export { fromFailure, toFailure } from './failure.ts';
 export { fromServiceError } from './status.ts';
-export { registerExchangeCodec, withPieces } from './exchange-codec.ts';
+export { withPieces } from './exchange-codec.ts';
 export { CALL_LIMITS } from './limits.ts';
 export { encodedWatchResponse } from './watch-codec.ts';
 export * from './generated/robustmq/common/v1/common_pb.ts';

@@ -24,58 +24,61 @@ export interface Link<Sent, Received> {
   cancel(error?: BrokerError): void;
 }
 
-/** The end of a link that called. */
-export function clientLink<Sent, Received>(stream: ClientDuplexStream<Sent, Received>): Link<Sent, Received> {
-  let listener: LinkListener<Received> | undefined;
-  const over = (error: BrokerError | undefined): void => {
-    const told = listener;
-    listener = undefined;
-    told?.onOver(error);
-  };
-  stream.on('data', (frame: Received) => listener?.onFrame(frame));
-  stream.on('error', (error: unknown) => over(fromServiceError(error)));
-  stream.on('end', () => over(undefined));
-  return {
-    listen: (next) => {
-      listener = next;
-    },
-    send: (frame, taken) => void (taken === undefined ? stream.write(frame) : stream.write(frame, taken)),
-    end: () => stream.end(),
-    cancel: () => {
+/** The two ends of a gRPC stream. */
+export const Link = {
+  /** The end of a link that called. */
+  ofClient<Sent, Received>(stream: ClientDuplexStream<Sent, Received>): Link<Sent, Received> {
+    let listener: LinkListener<Received> | undefined;
+    const over = (error: BrokerError | undefined): void => {
+      const told = listener;
       listener = undefined;
-      stream.cancel();
-    },
-  };
-}
+      told?.onOver(error);
+    };
+    stream.on('data', (frame: Received) => listener?.onFrame(frame));
+    stream.on('error', (error: unknown) => over(fromServiceError(error)));
+    stream.on('end', () => over(undefined));
+    return {
+      listen: (next) => {
+        listener = next;
+      },
+      send: (frame, taken) => void (taken === undefined ? stream.write(frame) : stream.write(frame, taken)),
+      end: () => stream.end(),
+      cancel: () => {
+        listener = undefined;
+        stream.cancel();
+      },
+    };
+  },
 
-/** The end of a link that was called. */
-export function serverLink<Received, Sent>(stream: ServerDuplexStream<Received, Sent>): Link<Sent, Received> {
-  let listener: LinkListener<Received> | undefined;
-  const over = (error: BrokerError | undefined): void => {
-    const told = listener;
-    listener = undefined;
-    told?.onOver(error);
-  };
-  stream.on('data', (frame: Received) => listener?.onFrame(frame));
-  stream.on('error', (error: unknown) => over(BrokerError.from(error)));
-  stream.on('cancelled', () => over(new BrokerError('cancelled', 'the client gave the stream up')));
-  stream.on('end', () => {
-    over(undefined);
-    stream.end();
-  });
-  return {
-    listen: (next) => {
-      listener = next;
-    },
-    send: (frame, taken) => void (taken === undefined ? stream.write(frame) : stream.write(frame, taken)),
-    end: () => {
+  /** The end of a link that was called. */
+  ofServer<Received, Sent>(stream: ServerDuplexStream<Received, Sent>): Link<Sent, Received> {
+    let listener: LinkListener<Received> | undefined;
+    const over = (error: BrokerError | undefined): void => {
+      const told = listener;
       listener = undefined;
+      told?.onOver(error);
+    };
+    stream.on('data', (frame: Received) => listener?.onFrame(frame));
+    stream.on('error', (error: unknown) => over(BrokerError.from(error)));
+    stream.on('cancelled', () => over(new BrokerError('cancelled', 'the client gave the stream up')));
+    stream.on('end', () => {
+      over(undefined);
       stream.end();
-    },
-    cancel: (error) => {
-      listener = undefined;
-      if (error === undefined) stream.end();
-      else stream.emit('error', toServiceError(error));
-    },
-  };
-}
+    });
+    return {
+      listen: (next) => {
+        listener = next;
+      },
+      send: (frame, taken) => void (taken === undefined ? stream.write(frame) : stream.write(frame, taken)),
+      end: () => {
+        listener = undefined;
+        stream.end();
+      },
+      cancel: (error) => {
+        listener = undefined;
+        if (error === undefined) stream.end();
+        else stream.emit('error', toServiceError(error));
+      },
+    };
+  },
+} as const;

@@ -9,7 +9,6 @@ import {
   ExchangeResponseSchema,
   FetchResultFrameSchema,
   JournalService,
-  registerExchangeCodec,
   TailFrameSchema,
   withPieces,
   type ExchangeRequest,
@@ -17,7 +16,6 @@ import {
 } from '../src/index.ts';
 import { serviceDefinition } from '../src/service-definition.ts';
 
-registerExchangeCodec();
 const method = serviceDefinition(JournalService)['exchange']!;
 const requestBytes = (message: ExchangeRequest): Buffer => method.requestSerialize(message);
 const responseBytes = (message: ExchangeResponse): Buffer => method.responseSerialize(message);

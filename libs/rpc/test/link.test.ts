@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 
 import { BrokerError } from '@robustmq/errors';
 import type { ClientDuplexStream, ServerDuplexStream } from '@grpc/grpc-js';
-import { clientLink, serverLink, type Link } from '../src/link.ts';
+import { Link } from '../src/link.ts';
 
 /** What a link does with a gRPC stream: an emitter that notes the calls. */
 class StreamDouble extends EventEmitter {
@@ -31,9 +31,9 @@ function heard(link: Link<number, number>): string[] {
 }
 
 const client = (stream: StreamDouble): Link<number, number> =>
-  clientLink(stream as unknown as ClientDuplexStream<number, number>);
+  Link.ofClient(stream as unknown as ClientDuplexStream<number, number>);
 const server = (stream: StreamDouble): Link<number, number> =>
-  serverLink(stream as unknown as ServerDuplexStream<number, number>);
+  Link.ofServer(stream as unknown as ServerDuplexStream<number, number>);
 
 describe('an end that called', () => {
   test('tells frames, and once that it is over', () => {

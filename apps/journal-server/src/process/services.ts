@@ -1,6 +1,6 @@
 // The gRPC services over whichever journal serves: streams and calls that come between two incarnations wait for the next one.
 
-import { JournalService, registerExchangeCodec, serverLink, type ServiceHost } from '@robustmq/rpc';
+import { JournalService, Link, type ServiceHost } from '@robustmq/rpc';
 import type { Journal } from '../journal.ts';
 import { JournalCalls } from './calls.ts';
 
@@ -34,16 +34,15 @@ export class CurrentJournal {
 
 /** Registers the services of a process whose journal may not serve yet. */
 export function addServices(rpc: ServiceHost, current: CurrentJournal): void {
-  registerExchangeCodec();
   const calls = async (): Promise<JournalCalls> => new JournalCalls(await current.whenServing());
   rpc.add(JournalService, {
     exchange: (stream) => {
       const { journal } = current;
-      if (journal !== undefined) journal.accept(serverLink(stream));
+      if (journal !== undefined) journal.accept(Link.ofServer(stream));
       else
         void current.whenServing().then((next) => {
           // Given up meanwhile: nobody would ever tell its end.
-          if (!stream.cancelled) next.accept(serverLink(stream));
+          if (!stream.cancelled) next.accept(Link.ofServer(stream));
         });
     },
     listOffsets: async (request) => (await calls()).listOffsets(request),
