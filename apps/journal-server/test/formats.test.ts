@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
-import { encodeSnapshot, ProducerQuota, ProducerState } from '@robustmq/producer-state';
+import { ProducerQuota, producerSnapshot, ProducerState } from '@robustmq/producer-state';
 import type { Section } from '@robustmq/commit-log';
 import { MemoryStore } from '@robustmq/kv-store/testing';
 import {
@@ -204,7 +204,7 @@ test('a producer snapshot is what the page says', () => {
   state.transactions.appended(5, 60);
   state.decided(5, 'abort', 65);
   state.published({ sessionId: 2 ** 52, generation: 4, sequence: 9 }, 8, 66, 900);
-  const cursor = new Cursor(encodeSnapshot(state, 70, 1_500));
+  const cursor = new Cursor(producerSnapshot.encode(state, 70, 1_500));
   const int64 = (): number => Number(cursor.take(8).readBigInt64BE());
   const int32 = (): number => cursor.take(4).readInt32BE();
   expect([cursor.take(1)[0], int64(), int32()]).toEqual([2, 70, 1]);

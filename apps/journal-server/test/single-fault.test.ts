@@ -2,7 +2,7 @@
 // acknowledged, or nothing (L2, I1, I9). A flipped bit stops the shard that it hit, never the start of the server.
 
 import type { Section } from '@robustmq/commit-log';
-import { encodeSnapshot } from '@robustmq/producer-state';
+import { producerSnapshot } from '@robustmq/producer-state';
 import { BrokerError } from '@robustmq/errors';
 import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
 import { runCheckpoint } from '@robustmq/segment-log';
@@ -76,7 +76,7 @@ async function build(): Promise<{ image: Image; expected: Expected }> {
       streamId: shard.streamId,
       shard: shard.shard,
       log: shard.log,
-      extra: encodeSnapshot(shard.producers, shard.log.logEndOffset, 0),
+      extra: producerSnapshot.encode(shard.producers, shard.log.logEndOffset, 0),
     })),
   });
   await clock.settle(checkpoint);

@@ -9,38 +9,41 @@ import { ProducerState } from './producer-state.ts';
 const SNAPSHOT_VERSION = 2;
 const OUTCOMES = ['commit', 'abort'] as const;
 
-/** The state as of `endOffset`: batches from there on are left out, they come back from the log. */
-export function encodeSnapshot(state: ProducerState, endOffset: number, nowMs: number): Buffer {
-  const writer = new ByteWriter({ maxBytes: 1 << 30 });
-  writer.writeInt8(SNAPSHOT_VERSION);
-  writer.writeInt64(endOffset);
-  writeProducers(writer, state, endOffset, nowMs);
-  writeTransactions(writer, state);
-  writeSessions(writer, state, nowMs);
-  return writer.finishCopy();
-}
+/** The form of a snapshot. */
+export const producerSnapshot = {
+  /** The state as of `endOffset`: batches from there on are left out, they come back from the log. */
+  encode(state: ProducerState, endOffset: number, nowMs: number): Buffer {
+    const writer = new ByteWriter({ maxBytes: 1 << 30 });
+    writer.writeInt8(SNAPSHOT_VERSION);
+    writer.writeInt64(endOffset);
+    writeProducers(writer, state, endOffset, nowMs);
+    writeTransactions(writer, state);
+    writeSessions(writer, state, nowMs);
+    return writer.finishCopy();
+  },
 
-/** @throws BrokerError corrupt if the bytes are no snapshot of this version. */
-export function decodeSnapshot(
-  bytes: Buffer,
-  options: ProducerTableOptions,
-  nowMs: number,
-): { readonly state: ProducerState; readonly endOffset: number } {
-  const reader = new ByteReader(bytes);
-  const state = new ProducerState(options);
-  try {
-    if (reader.readUInt8() !== SNAPSHOT_VERSION) throw new BrokerError('corrupt', 'unknown version');
-    const endOffset = reader.readInt64();
-    readProducers(reader, state, nowMs);
-    readTransactions(reader, state);
-    readSessions(reader, state, nowMs);
-    if (reader.position !== bytes.length) throw new BrokerError('corrupt', 'bytes left over');
-    return { state, endOffset };
-  } catch (cause) {
-    state.drop();
-    throw new BrokerError('corrupt', 'producer snapshot is damaged', { cause });
-  }
-}
+  /** @throws BrokerError corrupt if the bytes are no snapshot of this version. */
+  decode(
+    bytes: Buffer,
+    options: ProducerTableOptions,
+    nowMs: number,
+  ): { readonly state: ProducerState; readonly endOffset: number } {
+    const reader = new ByteReader(bytes);
+    const state = new ProducerState(options);
+    try {
+      if (reader.readUInt8() !== SNAPSHOT_VERSION) throw new BrokerError('corrupt', 'unknown version');
+      const endOffset = reader.readInt64();
+      readProducers(reader, state, nowMs);
+      readTransactions(reader, state);
+      readSessions(reader, state, nowMs);
+      if (reader.position !== bytes.length) throw new BrokerError('corrupt', 'bytes left over');
+      return { state, endOffset };
+    } catch (cause) {
+      state.drop();
+      throw new BrokerError('corrupt', 'producer snapshot is damaged', { cause });
+    }
+  },
+} as const;
 
 function age(nowMs: number, lastSeenMs: number): number {
   return Math.max(0, Math.round(nowMs - lastSeenMs));

@@ -4,7 +4,7 @@
 import { inspect, isDeepStrictEqual } from 'node:util';
 
 import { firstFailingSeed, invariant, Random, simulate, simulationLimitMs } from '@robustmq/testkit';
-import { decodeSnapshot, encodeSnapshot } from '../src/snapshot.ts';
+import { producerSnapshot } from '../src/snapshot.ts';
 import { ProducerState } from '../src/producer-state.ts';
 import { ProducerQuota } from '../src/producer-table.ts';
 
@@ -116,8 +116,8 @@ class History {
 
   /** From a snapshot as of some offset, and the log behind it. */
   #restart(): void {
-    const bytes = encodeSnapshot(this.state, this.log.length, 0);
-    const { state, endOffset } = decodeSnapshot(bytes, OPTIONS, 0);
+    const bytes = producerSnapshot.encode(this.state, this.log.length, 0);
+    const { state, endOffset } = producerSnapshot.decode(bytes, OPTIONS, 0);
     if (endOffset !== this.log.length) throw new Error('another end');
     this.state = state;
     this.state.highWatermark(this.highWatermark);
@@ -155,7 +155,7 @@ describe('snapshots', () => {
     const batch = { producerId: 1, producerEpoch: 0, baseSequence: 0, lastSequence: 0 };
     state.appended(batch, 0, 0, 1_000);
     state.appended({ ...batch, baseSequence: 1, lastSequence: 1 }, 1, 1, 2_000);
-    const { state: again } = decodeSnapshot(encodeSnapshot(state, 1, 5_000), OPTIONS, 100);
+    const { state: again } = producerSnapshot.decode(producerSnapshot.encode(state, 1, 5_000), OPTIONS, 100);
     expect([...again.producers.entries()]).toMatchObject([
       [1, { batches: [{ baseOffset: 0 }], lastSeenMs: -2_900 }],
     ]);
@@ -168,13 +168,17 @@ describe('snapshots', () => {
   test('damage is seen, and takes no place in the quota', () => {
     const state = new ProducerState(OPTIONS);
     state.appended({ producerId: 1, producerEpoch: 0, baseSequence: 0, lastSequence: 0 }, 0, 0, 0);
-    const bytes = encodeSnapshot(state, 1, 0);
+    const bytes = producerSnapshot.encode(state, 1, 0);
     const quota = new ProducerQuota(10);
     for (let cut = 0; cut < bytes.length; cut++)
-      expect(() => decodeSnapshot(bytes.subarray(0, cut), { ...OPTIONS, quota }, 0)).toThrow('damaged');
-    expect(() => decodeSnapshot(Buffer.concat([bytes, Buffer.alloc(1)]), { ...OPTIONS, quota }, 0)).toThrow();
+      expect(() => producerSnapshot.decode(bytes.subarray(0, cut), { ...OPTIONS, quota }, 0)).toThrow(
+        'damaged',
+      );
+    expect(() =>
+      producerSnapshot.decode(Buffer.concat([bytes, Buffer.alloc(1)]), { ...OPTIONS, quota }, 0),
+    ).toThrow();
     bytes[0] = 1;
-    expect(() => decodeSnapshot(bytes, { ...OPTIONS, quota }, 0)).toThrow('damaged');
+    expect(() => producerSnapshot.decode(bytes, { ...OPTIONS, quota }, 0)).toThrow('damaged');
     expect(quota.used).toBe(0);
   });
 });

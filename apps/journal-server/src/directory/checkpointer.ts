@@ -2,7 +2,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import type { CommitLog } from '@robustmq/commit-log';
-import { encodeSnapshot } from '@robustmq/producer-state';
+import { producerSnapshot } from '@robustmq/producer-state';
 import { openFiles, retentionStart, runCheckpoint, type CheckpointStore } from '@robustmq/segment-log';
 import { TurnBudget, type Cancel, type Clock, type Timers } from '@robustmq/runtime';
 import type { QuarantineMarks } from './quarantine.ts';
@@ -170,7 +170,7 @@ export class Checkpointer {
     }
     let snapshotBytes = 0;
     const snapshotOf = (shard: Shard): Buffer => {
-      const bytes = encodeSnapshot(shard.producers, shard.log.logEndOffset, startedMs);
+      const bytes = producerSnapshot.encode(shard.producers, shard.log.logEndOffset, startedMs);
       snapshotBytes += bytes.length;
       // Without one a start reads the segments: slower, never fatal.
       return snapshotBytes > MAX_SNAPSHOT_BYTES ? NO_SNAPSHOT : bytes;

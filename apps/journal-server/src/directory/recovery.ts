@@ -11,8 +11,8 @@ import {
 } from '@robustmq/commit-log';
 import { BrokerError } from '@robustmq/errors';
 import {
-  decodeSnapshot,
   ProducerQuota,
+  producerSnapshot,
   ProducerState,
   type ProducerTableOptions,
 } from '@robustmq/producer-state';
@@ -186,7 +186,7 @@ class Recovering {
     if (checkpoint.extra.length === 0) return false;
     try {
       const { producers, nowMs } = this.#around;
-      const { state, endOffset } = decodeSnapshot(checkpoint.extra, producers, nowMs);
+      const { state, endOffset } = producerSnapshot.decode(checkpoint.extra, producers, nowMs);
       shard.adoptProducers(state);
       return endOffset === checkpoint.logEndOffset;
     } catch (error) {

@@ -2,14 +2,14 @@
 
 import { BrokerError } from '@robustmq/errors';
 import { batchHeader, validateBatch, validateRecords } from '@robustmq/record-batch';
-import type { ProducerBatch, RememberedBatch } from '@robustmq/producer-state';
+import type { ProducerBatch, ProducerState } from '@robustmq/producer-state';
 import type { AppendRequest } from '../shard/pending.ts';
 import type { Shard } from '../shard/shard.ts';
 
 /** An accepted append: its producer's numbers if it is idempotent, and the first copy if it is a repeat. */
 export interface CheckedAppend {
   readonly producer: ProducerBatch | undefined;
-  readonly repeatOf: RememberedBatch | undefined;
+  readonly repeatOf: ReturnType<ProducerState['check']>;
 }
 
 const NOT_IDEMPOTENT: CheckedAppend = { producer: undefined, repeatOf: undefined };
