@@ -3,10 +3,10 @@
 import { BrokerError } from '@robustmq/errors';
 import {
   Incarnations,
-  nodeView,
   toNumber,
   type NodeDescription,
   type Registration,
+  NodeView,
 } from '@robustmq/meta-client';
 import { FEATURE_LEVEL, RegisterNodeRequestSchema } from '@robustmq/rpc';
 import { create } from '@bufbuild/protobuf';
@@ -64,7 +64,7 @@ async function registered(
     }
   });
   return {
-    node: nodeView(node),
+    node: NodeView.of(node),
     identity,
     revision: toNumber(revision),
     get held() {

@@ -5,13 +5,4 @@ export { GroupStore } from './group-store.ts';
 export type { CommittedOffset, GroupClaim, GroupStorePort, GroupSummary } from './group-port.ts';
 export { Incarnations } from './incarnations.ts';
 export { MetaClient, type NodeDescription, type Registration } from './meta-client.ts';
-export {
-  nodeView,
-  streamView,
-  toNumber,
-  uuidText,
-  type NodeView,
-  type ShardView,
-  type StreamView,
-  type ViewChange,
-} from './model.ts';
+export { toNumber, uuidText, NodeView, type ShardView, StreamView, type ViewChange } from './model.ts';

@@ -27,7 +27,7 @@ import {
 import { ClusterView } from './cluster-view.ts';
 import { ClusterWatch } from './cluster-watch.ts';
 import { LeaseKeeper } from './lease.ts';
-import { nodeView, toNumber, type NodeView } from './model.ts';
+import { NodeView, toNumber } from './model.ts';
 
 /** Where meta-service is, and how this client behaves. */
 export interface MetaClientOptions {
@@ -253,7 +253,7 @@ export class MetaClient {
     );
     this.#lease = lease;
     return {
-      node: nodeView(response.node),
+      node: NodeView.of(response.node),
       identity,
       revision: toNumber(response.revision),
       get held() {

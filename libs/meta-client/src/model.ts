@@ -27,6 +27,27 @@ export interface NodeView {
   readonly version: string;
 }
 
+/** Makes the view of a node's row. */
+export const NodeView = {
+  of(message: NodeMessage): NodeView {
+    return {
+      nodeId: message.identity?.nodeId ?? '',
+      incarnation: toNumber(message.identity?.incarnation ?? 0n),
+      directoryId: message.identity?.directoryId ?? '',
+      kind: message.kind,
+      endpoints: message.endpoints,
+      zone: message.zone,
+      live: message.live,
+      registeredAtMs: toNumber(message.registeredAtMs),
+      number: message.number,
+      ownershipEpoch: toNumber(message.ownershipEpoch),
+      producerIdBase: toNumber(message.producerIdBase),
+      producerIdCount: message.producerIdCount,
+      version: message.version,
+    };
+  },
+} as const;
+
 /** A copy of a shard. */
 export interface ReplicaView {
   readonly nodeId: string;
@@ -69,6 +90,37 @@ export interface StreamView {
   readonly internal: boolean;
 }
 
+/** Makes the view of a stream's row. */
+export const StreamView = {
+  of(message: StreamMessage): StreamView {
+    return {
+      streamId: message.streamId,
+      tenant: message.tenant,
+      name: message.name,
+      config: message.config,
+      mqttFilter: message.mqttFilter,
+      shardsAtCreation: message.shardsAtCreation,
+      shards: message.shards.map((shard) => ({
+        shard: shard.shard,
+        leaderEpoch: shard.leaderEpoch,
+        leader: shard.leader,
+        leaderIncarnation: toNumber(shard.leaderIncarnation),
+        replicas: shard.replicas.map(({ nodeId, directoryId }) => ({ nodeId, directoryId })),
+        isr: shard.isrMembers.map(({ nodeId, incarnation }) => ({
+          nodeId,
+          incarnation: toNumber(incarnation),
+        })),
+        isrVersion: shard.isrVersion,
+      })),
+      topicId: uuidText(message.topicId),
+      createdAtMs: toNumber(message.createdAtMs),
+      ownershipEpoch: toNumber(message.ownershipEpoch),
+      ownershipActive: message.ownershipActive,
+      internal: message.internal,
+    };
+  },
+} as const;
+
 /** A user and how to verify one. */
 export interface UserView {
   readonly tenant: string;
@@ -76,6 +128,13 @@ export interface UserView {
   readonly passwordHash: string;
   readonly superuser: boolean;
 }
+
+/** Makes the view of a user's row. */
+export const UserView = {
+  of({ tenant, name, passwordHash, superuser }: UserMessage): UserView {
+    return { tenant, name, passwordHash, superuser };
+  },
+} as const;
 
 /** One change of the view, with what it replaced. */
 export type ViewChange =
@@ -95,59 +154,6 @@ export function toNumber(value: bigint): number {
   if (!Number.isSafeInteger(number))
     throw new BrokerError('out_of_range', `${value} is beyond the safe integers`);
   return number;
-}
-
-/** The view of a node row. */
-export function nodeView(message: NodeMessage): NodeView {
-  return {
-    nodeId: message.identity?.nodeId ?? '',
-    incarnation: toNumber(message.identity?.incarnation ?? 0n),
-    directoryId: message.identity?.directoryId ?? '',
-    kind: message.kind,
-    endpoints: message.endpoints,
-    zone: message.zone,
-    live: message.live,
-    registeredAtMs: toNumber(message.registeredAtMs),
-    number: message.number,
-    ownershipEpoch: toNumber(message.ownershipEpoch),
-    producerIdBase: toNumber(message.producerIdBase),
-    producerIdCount: message.producerIdCount,
-    version: message.version,
-  };
-}
-
-/** The view of a stream row. */
-export function streamView(message: StreamMessage): StreamView {
-  return {
-    streamId: message.streamId,
-    tenant: message.tenant,
-    name: message.name,
-    config: message.config,
-    mqttFilter: message.mqttFilter,
-    shardsAtCreation: message.shardsAtCreation,
-    shards: message.shards.map((shard) => ({
-      shard: shard.shard,
-      leaderEpoch: shard.leaderEpoch,
-      leader: shard.leader,
-      leaderIncarnation: toNumber(shard.leaderIncarnation),
-      replicas: shard.replicas.map(({ nodeId, directoryId }) => ({ nodeId, directoryId })),
-      isr: shard.isrMembers.map(({ nodeId, incarnation }) => ({
-        nodeId,
-        incarnation: toNumber(incarnation),
-      })),
-      isrVersion: shard.isrVersion,
-    })),
-    topicId: uuidText(message.topicId),
-    createdAtMs: toNumber(message.createdAtMs),
-    ownershipEpoch: toNumber(message.ownershipEpoch),
-    ownershipActive: message.ownershipActive,
-    internal: message.internal,
-  };
-}
-
-/** The view of a user row. */
-export function userView({ tenant, name, passwordHash, superuser }: UserMessage): UserView {
-  return { tenant, name, passwordHash, superuser };
 }
 
 /** Kafka's topic id as a UUID in hex with dashes. */

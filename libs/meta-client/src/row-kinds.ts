@@ -1,16 +1,7 @@
 // The kinds of rows that the watch tells of: a table for each, and an edit per case of a change. A new kind is a table and
 // its cases here, its plain value in model.ts, and its message in proto/.
 import type { ClusterChange } from '@robustmq/rpc';
-import {
-  nodeView,
-  streamView,
-  toNumber,
-  userView,
-  type NodeView,
-  type StreamView,
-  type UserView,
-  type ViewChange,
-} from './model.ts';
+import { NodeView, StreamView, toNumber, UserView, type ViewChange } from './model.ts';
 import { deleteMissing, rowEdit, RowTable, type RowEdit } from './row-table.ts';
 import { nameKey, StreamIndex } from './stream-index.ts';
 
@@ -93,13 +84,13 @@ const EDITS: {
   readonly [C in Case]: (tables: ViewTables, value: Extract<Change, { case: C }>['value']) => RowEdit;
 } = {
   node: ({ nodes }, row) => {
-    const node = nodeView(row);
+    const node = NodeView.of(row);
     return rowEdit(nodes, node.nodeId, node);
   },
   deletedNodeId: ({ nodes }, nodeId) => rowEdit(nodes, nodeId, undefined),
-  stream: ({ streams }, row) => rowEdit(streams, row.streamId, streamView(row)),
+  stream: ({ streams }, row) => rowEdit(streams, row.streamId, StreamView.of(row)),
   deletedStreamId: ({ streams }, streamId) => rowEdit(streams, streamId, undefined),
-  user: ({ users }, row) => rowEdit(users, nameKey(row.tenant, row.name), userView(row)),
+  user: ({ users }, row) => rowEdit(users, nameKey(row.tenant, row.name), UserView.of(row)),
   deletedUser: ({ users }, { tenant, name }) => rowEdit(users, nameKey(tenant, name), undefined),
   config: ({ config }, { key, value }) => rowEdit(config, key, value === '' ? undefined : value),
   ownershipEpoch: (tables, epoch) =>

@@ -1,7 +1,7 @@
 // Commands on topics through meta-client. Each waits until this gateway's own view shows the change, so that the next
 // request of the same client does, too.
 import { BrokerError } from '@robustmq/errors';
-import { streamView, toNumber, type MetaClient } from '@robustmq/meta-client';
+import { toNumber, type MetaClient, StreamView } from '@robustmq/meta-client';
 import { systemClock, systemTimers, type Clock, type Timers } from '@robustmq/runtime';
 import type { ClusterAdapter } from './cluster-adapter.ts';
 import { CreationPause } from './creation-pause.ts';
@@ -59,7 +59,7 @@ export class TopicCommands implements TopicCommandsPort {
       () => this.#meta.cluster.createStream(request, { timeoutMs: asked.timeoutMs }),
     );
     if (stream === undefined) throw new BrokerError('internal', 'meta created a stream and did not show it');
-    if (asked.validateOnly) return this.#cluster.viewOf(streamView(stream));
+    if (asked.validateOnly) return this.#cluster.viewOf(StreamView.of(stream));
     await this.#meta.view.waitForRevision(toNumber(revision), VIEW_TIMEOUT_MS);
     return this.#withLeaders(stream.streamId, asked.name);
   }
