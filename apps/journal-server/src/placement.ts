@@ -4,7 +4,7 @@
 import { BrokerError } from '@robustmq/errors';
 import type { Disk } from '@robustmq/commit-log';
 import type { ShardView, StreamView } from '@robustmq/meta-client';
-import { TURN_BUDGET_MS, type Clock, type Log, type Timers } from '@robustmq/runtime';
+import { type Clock, type Log, type Timers, TurnBudget } from '@robustmq/runtime';
 import { ProducerState } from '@robustmq/producer-state';
 import { SegmentLog } from '@robustmq/segment-log';
 import type { Checkpointer } from './directory/checkpointer.ts';
@@ -136,7 +136,7 @@ export class Placement {
   }
 
   get #isSpent(): boolean {
-    return this.#options.clock.monotonicMs() - this.#turnStartMs >= TURN_BUDGET_MS;
+    return this.#options.clock.monotonicMs() - this.#turnStartMs >= TurnBudget.sliceMs;
   }
 
   #everythingChanged(): void {

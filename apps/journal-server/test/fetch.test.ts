@@ -3,7 +3,7 @@
 import { create } from '@bufbuild/protobuf';
 import { CALL_LIMITS, FetchFrameSchema, type ExchangeResponse } from '@robustmq/rpc';
 import { BrokerError } from '@robustmq/errors';
-import { systemClock, systemTimers, TURN_BUDGET_MS } from '@robustmq/runtime';
+import { systemClock, systemTimers, TurnBudget } from '@robustmq/runtime';
 import { VirtualClock } from '@robustmq/testkit';
 import { AnswerBudget } from '../src/read/answer-budget.ts';
 import { ReadTurns } from '../src/shard/read-turns.ts';
@@ -205,7 +205,7 @@ test('N8: ten thousand sections of one fetch are looked up in slices of the loop
     expect(await clock.step()).toBe(true);
     longest = Math.max(longest, looks - before);
   }
-  expect([looks, longest <= TURN_BUDGET_MS / LOOK_MS + 1]).toEqual([10_000, true]);
+  expect([looks, longest <= TurnBudget.sliceMs / LOOK_MS + 1]).toEqual([10_000, true]);
 });
 
 test('a fetch of a shard that is younger than the view waits for the revision that its sender has seen, once', async () => {

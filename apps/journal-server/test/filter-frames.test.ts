@@ -4,7 +4,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { Member } from '@robustmq/replication';
 import { FilterFrameSchema, fromFailure, type ExchangeResponse } from '@robustmq/rpc';
-import { TURN_BUDGET_MS } from '@robustmq/runtime';
+import { TurnBudget } from '@robustmq/runtime';
 import { drained, type VirtualClock } from '@robustmq/testkit';
 import { FilterFrames } from '../src/exchange/filter-frames.ts';
 import { GatewayFilters } from '../src/exchange/gateway-filters.ts';
@@ -111,7 +111,7 @@ test('N8: a thousand filters take a slice per turn', async () => {
     expect(await clock.step()).toBe(true);
     longest = Math.max(longest, filters.added - before);
   }
-  expect([filters.size, longest <= TURN_BUDGET_MS / ADD_MS + 1]).toEqual([1_000, true]);
+  expect([filters.size, longest <= TurnBudget.sliceMs / ADD_MS + 1]).toEqual([1_000, true]);
 });
 
 async function settle(): Promise<void> {

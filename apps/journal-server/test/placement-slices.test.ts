@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { NodeDisk } from '@robustmq/commit-log';
 import { BrokerError } from '@robustmq/errors';
-import { systemClock, TURN_BUDGET_MS } from '@robustmq/runtime';
+import { systemClock, TurnBudget } from '@robustmq/runtime';
 import { FakeCluster } from './fake-cluster.ts';
 import { batchOf } from './records.ts';
 import { REPLICA, startJournal, until, type RunningJournal } from './running-journal.ts';
@@ -44,7 +44,7 @@ class FullDisk extends NodeDisk {
     if (!this.isFull || !path.includes('/shards/')) return super.makeDirectory(path);
     this.refused++;
     // So long that it ends the slice.
-    cluster.skewMs += TURN_BUDGET_MS;
+    cluster.skewMs += TurnBudget.sliceMs;
     throw new BrokerError('storage_full', 'no room for a shard');
   }
 
@@ -125,7 +125,7 @@ test('N8: a change of all is followed in slices, and waits for the revision only
   isOver = true;
   expect([...running.journal.shards.values()].every(({ leaderEpoch }) => leaderEpoch === 1)).toBe(true);
   // Another of the same turn may follow the first.
-  expect(Math.max(sliced, ...most)).toBeLessThanOrEqual((2 * TURN_BUDGET_MS) / LOOK_MS + 2);
+  expect(Math.max(sliced, ...most)).toBeLessThanOrEqual((2 * TurnBudget.sliceMs) / LOOK_MS + 2);
 });
 
 test('what is appended to a shard whose new epoch has not been followed yet is answered all the same', async () => {
@@ -149,12 +149,12 @@ test('what is appended to a shard whose new epoch has not been followed yet is a
 test('N8: a stream whose shards take more than a slice is followed to its last', async () => {
   const streamId = STREAMS + 1;
   cluster.clockMs = 1;
-  cluster.create(streamId, REPLICA, { shards: 4 * TURN_BUDGET_MS });
+  cluster.create(streamId, REPLICA, { shards: 4 * TurnBudget.sliceMs });
   const led = (): number =>
     [...running.journal.shards.values()].filter(
       (shard) => shard.streamId === streamId && shard.leader !== undefined,
     ).length;
-  await until(() => led() === 4 * TURN_BUDGET_MS, 'all shards');
+  await until(() => led() === 4 * TurnBudget.sliceMs, 'all shards');
 });
 
 test('N8: shards that a full disk keeps out are tried again only after a while', async () => {

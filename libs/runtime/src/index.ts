@@ -3,7 +3,7 @@
 export { systemClock, type Clock } from './clock.ts';
 export { silentLog, type Log } from './log.ts';
 export { nextTurn, systemTimers, type Cancel, type Timers } from './timers.ts';
-export { TURN_BUDGET_MS, TurnBudget } from './turn-budget.ts';
+export { TurnBudget } from './turn-budget.ts';
 export { TurnShare } from './turn-share.ts';
 export { eachInTurns, type Turns } from './each-in-turns.ts';
 export { TimerWheel, WheelTimer } from './timer-wheel.ts';

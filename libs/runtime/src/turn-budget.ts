@@ -4,17 +4,17 @@
 import type { Clock } from './clock.ts';
 import { nextTurn, type Timers } from './timers.ts';
 
-/** Milliseconds of the loop that one slice of work may take before it yields (N8). */
-export const TURN_BUDGET_MS = 5;
-
 /** One slice after the other of some long work. */
 export class TurnBudget {
+  /** Milliseconds of the loop that one slice of work may take before it yields (N8). */
+  static readonly sliceMs = 5;
+
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   readonly #timers: Timers;
   readonly #budgetMs: number;
   #startMs: number;
 
-  constructor(clock: Pick<Clock, 'monotonicMs'>, timers: Timers, budgetMs = TURN_BUDGET_MS) {
+  constructor(clock: Pick<Clock, 'monotonicMs'>, timers: Timers, budgetMs: number = TurnBudget.sliceMs) {
     this.#clock = clock;
     this.#timers = timers;
     this.#budgetMs = budgetMs;

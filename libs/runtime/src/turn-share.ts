@@ -3,7 +3,7 @@
 
 import type { Clock } from './clock.ts';
 import type { Timers } from './timers.ts';
-import { TURN_BUDGET_MS, TurnBudget } from './turn-budget.ts';
+import { TurnBudget } from './turn-budget.ts';
 
 /** See the file head. */
 export class TurnShare {
@@ -16,7 +16,7 @@ export class TurnShare {
   /** Somebody who was served goes on behind {@link #serve}, and has what is left of the turn. */
   #isHandedOver = false;
 
-  constructor(clock: Pick<Clock, 'monotonicMs'>, timers: Timers, budgetMs = TURN_BUDGET_MS) {
+  constructor(clock: Pick<Clock, 'monotonicMs'>, timers: Timers, budgetMs = TurnBudget.sliceMs) {
     this.#timers = timers;
     this.#turn = new TurnBudget(clock, timers, budgetMs);
   }

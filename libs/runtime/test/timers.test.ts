@@ -1,4 +1,4 @@
-import { nextTurn, systemTimers, TurnBudget, TURN_BUDGET_MS, type Timers } from '../src/index.ts';
+import { nextTurn, systemTimers, type Timers, TurnBudget } from '../src/index.ts';
 import { ManualClock } from '../src/clock.ts';
 
 describe('timers of the platform', () => {
@@ -47,9 +47,9 @@ describe('budget of a turn (N8)', () => {
       units.push(turns);
       if (budget.isSpent) await budget.yield();
     }
-    expect(turns).toBe(20 / TURN_BUDGET_MS);
-    expect(units.filter((turn) => turn === 0)).toHaveLength(TURN_BUDGET_MS);
-    clock.advance(TURN_BUDGET_MS);
+    expect(turns).toBe(20 / TurnBudget.sliceMs);
+    expect(units.filter((turn) => turn === 0)).toHaveLength(TurnBudget.sliceMs);
+    clock.advance(TurnBudget.sliceMs);
     budget.restart();
     expect(budget.isSpent).toBe(false);
   });

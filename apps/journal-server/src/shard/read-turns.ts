@@ -2,7 +2,7 @@
 // once, one turn spends no more than the budget on them; the others wait in line, and appends, syncs and the renewal of the
 // lease have their turn in between.
 
-import { TURN_BUDGET_MS, type Clock, type Timers } from '@robustmq/runtime';
+import { type Clock, type Timers, TurnBudget } from '@robustmq/runtime';
 
 /** Ask {@link isSpent} between two units of work, and await {@link next} when it is. */
 export class ReadTurns {
@@ -21,7 +21,7 @@ export class ReadTurns {
   /** Whether reads have used up this turn of the loop. */
   get isSpent(): boolean {
     this.#begin();
-    return this.#clock.monotonicMs() - this.#startMs >= TURN_BUDGET_MS;
+    return this.#clock.monotonicMs() - this.#startMs >= TurnBudget.sliceMs;
   }
 
   /** Resolves at a later turn, first come, first served, and only while that turn has budget left. */

@@ -9,7 +9,7 @@ import {
   StreamSchema,
   type Command,
 } from '@robustmq/rpc';
-import { TURN_BUDGET_MS, type Timers } from '@robustmq/runtime';
+import { type Timers, TurnBudget } from '@robustmq/runtime';
 import { ClusterMachine } from '../../src/cluster/cluster-machine.ts';
 import { ClusterState } from '../../src/cluster/cluster-state.ts';
 import { CLUSTER_FAMILY } from '../../src/families.ts';
@@ -78,7 +78,7 @@ export class LargeCluster {
   }
 
   /** Most that a slice may take: its budget, the unit that passes it, and the looks that end one slice and begin the next. */
-  static readonly SLICE_MS = TURN_BUDGET_MS + 4 * UNIT_MS;
+  static readonly SLICE_MS = TurnBudget.sliceMs + 4 * UNIT_MS;
 
   /** Applies a command and answers its response. @throws BrokerError */
   async apply(command: Command['command'], nowMs = 1_000): Promise<Uint8Array> {

@@ -3,7 +3,7 @@
 // turns have left; and packets that move nothing on, which no window bounds because their answer is made at once, have a
 // smaller slice of their own.
 
-import { TURN_BUDGET_MS, TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
+import { type Clock, type Timers, TurnBudget } from '@robustmq/runtime';
 
 /** The input of one connection. */
 export interface Reader {
@@ -42,7 +42,7 @@ export class ReadTurns {
 
   constructor(clock: Pick<Clock, 'monotonicMs'>, timers: Timers) {
     this.#timers = timers;
-    this.#slice = this.#budget = new TurnBudget(clock, timers, TURN_BUDGET_MS);
+    this.#slice = this.#budget = new TurnBudget(clock, timers, TurnBudget.sliceMs);
     this.#idleSlice = new TurnBudget(clock, timers, IDLE_TURN_MS);
     this.#share = new TurnBudget(clock, timers, SHARE_MS);
   }
