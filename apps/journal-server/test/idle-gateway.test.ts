@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { batchHeader, GATEWAY_PRODUCER_ID_START } from '@robustmq/record-batch';
+import { batchHeader, gatewayProducerIds } from '@robustmq/record-batch';
 import { systemClock } from '@robustmq/runtime';
 import { FakeCluster } from './fake-cluster.ts';
 import { batchOf } from './records.ts';
@@ -22,7 +22,7 @@ test('R6: a gateway that was idle for days, and over a wall clock that was set, 
     monotonicMs: () => systemClock.monotonicMs() + skewMs,
   };
   const running = await startJournal({ dataDirectory, cluster, incarnation: 1, clock });
-  const client = running.client({ producerIds: { base: GATEWAY_PRODUCER_ID_START, count: 1 } });
+  const client = running.client({ producerIds: { base: gatewayProducerIds.start, count: 1 } });
   await until(() => client.connected && running.journal.problem === null, 'the journal');
   const outcomes: string[] = [];
   const queue = client
@@ -52,7 +52,7 @@ test('R6: a gateway that was idle for days, and over a wall clock that was set, 
   expect(outcomes).toEqual(['a: 0', 'b: 2']);
   const { log } = running.journal.shards.get(65_536)!;
   const last = await log.read({ fromOffset: 2, upToOffset: 3, maxBytes: 1 });
-  expect(batchHeader.producerId(last, 0)).toBe(GATEWAY_PRODUCER_ID_START);
+  expect(batchHeader.producerId(last, 0)).toBe(gatewayProducerIds.start);
   await running.close();
   await rm(dataDirectory, { recursive: true, force: true });
 });

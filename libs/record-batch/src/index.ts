@@ -8,7 +8,7 @@ export {
   MAX_INFLATED_BATCH_BYTES,
 } from './layout.ts';
 export { batchHeader } from './header.ts';
-export { GATEWAY_PRODUCER_ID_START, isGatewayProducerId } from './gateway-producer.ts';
+export { gatewayProducerIds } from './gateway-producer.ts';
 export { HeaderCursor, RecordCursor } from './cursor.ts';
 export { checkRecordCount, completeBatchBytes, validateBatch, validateRecords } from './validate.ts';
 export { RecordsCheck } from './records-check.ts';

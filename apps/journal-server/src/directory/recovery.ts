@@ -16,7 +16,7 @@ import {
   ProducerState,
   type ProducerTableOptions,
 } from '@robustmq/producer-state';
-import { batchHeader, completeBatchBytes, isGatewayProducerId } from '@robustmq/record-batch';
+import { batchHeader, completeBatchBytes, gatewayProducerIds } from '@robustmq/record-batch';
 import { CheckpointStore, SegmentLog, type ShardCheckpoint } from '@robustmq/segment-log';
 import { rescue } from './rescue.ts';
 import { parseShardName, QuarantineMarks, type ShardName } from './quarantine.ts';
@@ -94,7 +94,10 @@ async function recover(
   // Its name becomes durable together with that of the marks; those in it with each shard's first checkpoint.
   disk.makeDirectory(shardsDirectory(dataDirectory));
   const quarantine = await QuarantineMarks.open(disk, dataDirectory);
-  const producers = { isGateway: isGatewayProducerId, quota: new ProducerQuota(MAX_PRODUCERS) };
+  const producers = {
+    isGateway: (id: number) => gatewayProducerIds.include(id),
+    quota: new ProducerQuota(MAX_PRODUCERS),
+  };
   const directory = new Recovering({ disk, dataDirectory, quarantine, producers, nowMs });
   await directory.quarantineDamage(recovery, store.latest.shards);
   for (const checkpoint of store.latest.shards) directory.open(checkpoint);

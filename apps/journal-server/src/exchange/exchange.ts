@@ -3,7 +3,7 @@
 
 import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
-import { isGatewayProducerId, MAX_BATCH_BYTES } from '@robustmq/record-batch';
+import { gatewayProducerIds, MAX_BATCH_BYTES } from '@robustmq/record-batch';
 import {
   AppendOutcomeSchema,
   BacklogResultFrameSchema,
@@ -116,7 +116,7 @@ export class Exchange implements AppendOrigin {
   }
 
   ownsProducer(producerId: number): boolean {
-    if (this.#hello === undefined || !isGatewayProducerId(producerId)) return false;
+    if (this.#hello === undefined || !gatewayProducerIds.include(producerId)) return false;
     const base = Number(this.#hello.producerIdBase);
     return producerId >= base && producerId < base + this.#hello.producerIdCount;
   }

@@ -1,7 +1,7 @@
 // What the header of a batch from a Kafka client must satisfy, and what refusals are called. Its records: record-check.ts.
 import { BrokerError } from '@robustmq/errors';
 import type { KafkaErrorName } from '@robustmq/kafka-codec';
-import { batchHeader, completeBatchBytes, isGatewayProducerId, validateBatch } from '@robustmq/record-batch';
+import { batchHeader, completeBatchBytes, gatewayProducerIds, validateBatch } from '@robustmq/record-batch';
 import type { NamedError } from '../named-error.ts';
 import type { TimestampLimits } from '../topic-config.ts';
 
@@ -82,7 +82,7 @@ function attributeProblem(records: Buffer, rules: BatchRules): NamedError | unde
     return { name: 'INVALID_RECORD', message: 'an idempotent batch without a sequence' };
   }
   // Header `mqtt` counts in batches of gateways' producer ids, so nobody else may use them (rule O7).
-  if (isGatewayProducerId(producerId)) {
+  if (gatewayProducerIds.include(producerId)) {
     return { name: 'INVALID_PRODUCER_ID_MAPPING', message: 'the producer id is reserved' };
   }
   return undefined;

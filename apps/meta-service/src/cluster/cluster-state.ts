@@ -2,7 +2,7 @@
 // command does is staged in a draft and becomes visible at once (draft.ts).
 import { create, fromBinary, type Message } from '@bufbuild/protobuf';
 import type { KeyValueEntry } from '@robustmq/kv-store';
-import { GATEWAY_PRODUCER_ID_START } from '@robustmq/record-batch';
+import { gatewayProducerIds } from '@robustmq/record-batch';
 import {
   ClusterMetaSchema,
   SlotPlacementSchema,
@@ -154,6 +154,6 @@ function newMeta(): ClusterMeta {
     nextStreamId: 1,
     nextIncarnation: 1n,
     nextProducerId: 1n,
-    nextGatewayProducerId: BigInt(GATEWAY_PRODUCER_ID_START),
+    nextGatewayProducerId: BigInt(gatewayProducerIds.start),
   });
 }

@@ -2,7 +2,7 @@
 // in the module that owns the rows, and its message in proto/.
 import { create, toBinary, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
-import { isGatewayProducerId } from '@robustmq/record-batch';
+import { gatewayProducerIds } from '@robustmq/record-batch';
 import {
   AcknowledgeDeletionsResponseSchema,
   AcknowledgeOwnershipResponseSchema,
@@ -218,7 +218,7 @@ function allocateProducerIds(draft: ClusterDraft, request: AllocateProducerIdsRe
   if (request.count < 1 || request.count > MAX_PRODUCER_IDS)
     throw new BrokerError('invalid_argument', `1 to ${MAX_PRODUCER_IDS} producer ids at a time`);
   const base = draft.meta.nextProducerId;
-  if (isGatewayProducerId(Number(base) + request.count))
+  if (gatewayProducerIds.include(Number(base) + request.count))
     throw new BrokerError('quota_exceeded', 'producer ids are used up');
   draft.meta.nextProducerId = base + BigInt(request.count);
   return () => encoded(AllocateProducerIdsResponseSchema, { base, count: request.count });

@@ -3,7 +3,7 @@
 // believes an offset or a count that the batch itself does not bear out (N1), and a record that can't be shown is one
 // record (N9).
 
-import { batchHeader, RecordCursor, checkRecordCount, isGatewayProducerId } from '@robustmq/record-batch';
+import { batchHeader, gatewayProducerIds, RecordCursor, checkRecordCount } from '@robustmq/record-batch';
 import { BrokerError } from '@robustmq/errors';
 import { Message, readRecord } from './message.ts';
 import type { RecordSource, RecordTopics } from './record-topic.ts';
@@ -57,7 +57,7 @@ export class BatchWalk {
     start: number,
     source: RecordSource,
     from: number,
-    isTrusted = isGatewayProducerId(batchHeader.producerId(buffer, start)),
+    isTrusted = gatewayProducerIds.include(batchHeader.producerId(buffer, start)),
   ): this {
     this.record.reset(buffer, start);
     checkRecordCount(buffer, start);
