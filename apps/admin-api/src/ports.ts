@@ -1,6 +1,6 @@
 // What the HTTP API needs from the cluster. main.ts binds it to meta-client; tests bind it to plain objects.
 import type { Principal } from '@robustmq/access-control';
-import type { ProblemName } from '@robustmq/telemetry';
+import type { PROBLEM_NAMES } from '@robustmq/telemetry';
 
 /** A process of the cluster, as meta-service knows it. */
 export interface NodeOverview {
@@ -98,7 +98,7 @@ export interface ClusterSnapshot {
 
 /** Something that is wrong with the cluster. */
 export interface HealthProblem {
-  readonly name: ProblemName;
+  readonly name: (typeof PROBLEM_NAMES)[number];
   readonly detail: string;
 }
 

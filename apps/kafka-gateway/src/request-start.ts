@@ -1,11 +1,5 @@
 // From a frame to a request in the queue of its connection: which API it is for, and what happens when its turn has come.
-import {
-  encodeResponse,
-  readRequestEnvelope,
-  ResponseEncoder,
-  responseHeaderVersion,
-  type RequestEnvelope,
-} from '@robustmq/kafka-codec';
+import { RequestEnvelope, ResponseEncoder, responseHeaderVersion } from '@robustmq/kafka-codec';
 import { NO_RESPONSE, type ApiRow, type WriteBody } from './api.ts';
 import { API_TABLE } from './api-table.ts';
 import type { ConnectionInfo, GatewayParts } from './context.ts';
@@ -25,7 +19,7 @@ export interface RequestHost extends ConnectionInfo {
 
 /** The request of a frame, ready to be queued. @throws BrokerError malformed */
 export function requestOf(frame: Buffer, host: RequestHost, gateway: GatewayParts): QueuedRequest {
-  const envelope = readRequestEnvelope(frame);
+  const envelope = RequestEnvelope.read(frame);
   const row = API_TABLE.get(envelope.apiKey);
   const isServed = row !== undefined && envelope.body !== undefined;
   const request: QueuedRequest = {
@@ -109,7 +103,7 @@ function answerUnserved(
   const fields = { api_key: apiKey, api: row?.name, api_version: apiVersion, ...client };
   if (row?.fallback !== undefined) {
     strangers.debug('fallback', fields, 'client asks for a newer version and will fall back');
-    host.answered(request, encodeResponse(correlationId, 0, row.fallback));
+    host.answered(request, ResponseEncoder.encode(correlationId, 0, row.fallback));
     return true;
   }
   strangers.warn(

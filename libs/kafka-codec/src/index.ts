@@ -4,12 +4,5 @@ export { EMPTY_BYTES, ZERO_UUID } from './defaults.ts';
 export { KAFKA_ERRORS, type KafkaErrorName } from './error-codes.ts';
 export { KafkaFramer } from './framer.ts';
 export { KafkaReader } from './reader.ts';
-export {
-  encodeResponse,
-  readRequestEnvelope,
-  ResponseEncoder,
-  responseHeaderVersion,
-  type ApiKey,
-  type RequestEnvelope,
-} from './request.ts';
+export { RequestEnvelope, ResponseEncoder, responseHeaderVersion, type ApiKey } from './request.ts';
 export { KafkaWriter } from './writer.ts';

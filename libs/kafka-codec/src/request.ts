@@ -43,20 +43,23 @@ export function responseHeaderVersion(apiKey: ApiKey, apiVersion: number): numbe
   return apiKey !== API_VERSIONS && apiVersion >= API_MESSAGES[apiKey].flexibleFrom ? 1 : 0;
 }
 
-/**
- * Reads the header of a frame. Unknown APIs and versions are no error here: the caller has to answer them.
- * @throws BrokerError malformed; its `body` throws `too_large` above so many elements in all
- */
-export function readRequestEnvelope(frame: Buffer): RequestEnvelope {
-  const reader = new KafkaReader(frame, { maxItems: MAX_HEADER_ITEMS });
-  const [apiKey, apiVersion] = [frame.readInt16BE(0), frame.readInt16BE(2)];
-  const known = isApiKey(apiKey);
-  const served = known && isServedVersion(apiKey, apiVersion);
-  const headerVersion = known && served ? requestHeaderVersion(apiKey, apiVersion) : 1;
-  const { correlationId, clientId } = readRequestHeader(reader, headerVersion);
-  reader.allowItems(MAX_REQUEST_ITEMS);
-  return { apiKey, apiVersion, correlationId, clientId, body: served ? reader : undefined };
-}
+/** Reads what every request starts with. */
+export const RequestEnvelope = {
+  /**
+   * Reads the header of a frame. Unknown APIs and versions are no error here: the caller has to answer them.
+   * @throws BrokerError malformed; its `body` throws `too_large` above so many elements in all
+   */
+  read(frame: Buffer): RequestEnvelope {
+    const reader = new KafkaReader(frame, { maxItems: MAX_HEADER_ITEMS });
+    const [apiKey, apiVersion] = [frame.readInt16BE(0), frame.readInt16BE(2)];
+    const known = isApiKey(apiKey);
+    const served = known && isServedVersion(apiKey, apiVersion);
+    const headerVersion = known && served ? requestHeaderVersion(apiKey, apiVersion) : 1;
+    const { correlationId, clientId } = readRequestHeader(reader, headerVersion);
+    reader.allowItems(MAX_REQUEST_ITEMS);
+    return { apiKey, apiVersion, correlationId, clientId, body: served ? reader : undefined };
+  },
+} as const;
 
 /** Whether the codec can read the version. */
 export function isServedVersion(apiKey: ApiKey, apiVersion: number): boolean {
@@ -96,17 +99,9 @@ let shared: KafkaWriter | undefined;
 const NEVER_SPENT: TurnLook = { isSpent: false };
 
 /**
- * Encodes a response frame with its size as chunks to be written in order; record sections are referenced, not copied.
+ * Encodes a response frame with its size, in slices, as chunks to be written in order; record sections are referenced, not
+ * copied.
  */
-export function encodeResponse(
-  correlationId: number,
-  headerVersion: number,
-  writeBody: (writer: KafkaWriter) => void,
-): Buffer[] {
-  return new ResponseEncoder(correlationId, headerVersion, writeBody).next(NEVER_SPENT) as Buffer[];
-}
-
-/** Encodes a response as {@link encodeResponse} does, in slices. */
 export class ResponseEncoder {
   readonly #correlationId: number;
   readonly #headerVersion: number;
@@ -119,6 +114,15 @@ export class ResponseEncoder {
     this.#correlationId = correlationId;
     this.#headerVersion = headerVersion;
     this.#writeBody = writeBody;
+  }
+
+  /** All of a small response at once. */
+  static encode(
+    correlationId: number,
+    headerVersion: number,
+    writeBody: (writer: KafkaWriter) => void,
+  ): Buffer[] {
+    return new ResponseEncoder(correlationId, headerVersion, writeBody).next(NEVER_SPENT) as Buffer[];
   }
 
   /** The frame, or undefined when the turn was spent before its end: then the next call goes on. */

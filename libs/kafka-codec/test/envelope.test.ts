@@ -1,4 +1,4 @@
-import { encodeResponse, readRequestEnvelope, responseHeaderVersion, type ApiKey } from '../src/index.ts';
+import { RequestEnvelope, responseHeaderVersion, type ApiKey, ResponseEncoder } from '../src/index.ts';
 import { encodeRequest, readResponseEnvelope } from '../src/request.ts';
 import { isApiKey, requestHeaderVersion } from '../src/request.ts';
 import { writeApiVersionsRequest } from '../src/generated/api-versions-request.ts';
@@ -33,7 +33,7 @@ describe('request envelope', () => {
     const frame = encodeRequest({ apiKey: METADATA, apiVersion: 8, correlationId: 1 }, (writer) =>
       writeMetadataRequest(writer, 8, { topics }),
     ).subarray(4);
-    const { body } = readRequestEnvelope(frame);
+    const { body } = RequestEnvelope.read(frame);
     const read = () => readMetadataRequest(body!, 8).topics?.length;
     if (isRead) expect(read()).toBe(count);
     else expect(read).toThrow(expect.objectContaining({ name: 'BrokerError', code: 'too_large' }));
@@ -44,7 +44,7 @@ describe('request envelope', () => {
       { apiKey: METADATA, apiVersion: 12, correlationId: 77, clientId: 'me' },
       (writer) => writeMetadataRequest(writer, 12, { topics: null }),
     ).subarray(4);
-    const envelope = readRequestEnvelope(frame);
+    const envelope = RequestEnvelope.read(frame);
     expect(envelope).toMatchObject({ apiKey: METADATA, apiVersion: 12, correlationId: 77, clientId: 'me' });
     expect(envelope.body?.remaining).toBe(4);
   });
@@ -60,7 +60,7 @@ describe('request envelope', () => {
     ).subarray(4);
     frame.writeInt16BE(apiKey, 0);
     frame.writeInt16BE(apiVersion, 2);
-    const envelope = readRequestEnvelope(frame);
+    const envelope = RequestEnvelope.read(frame);
     expect(envelope).toMatchObject({ apiKey, apiVersion, correlationId: 5, clientId: 'x' });
     expect(envelope.body).toBeUndefined();
   });
@@ -70,7 +70,7 @@ describe('request envelope', () => {
       { apiKey: API_VERSIONS, apiVersion: 3, correlationId: 5, clientId: 'abc' },
       (writer) => writeApiVersionsRequest(writer, 3, { clientSoftwareName: 'a', clientSoftwareVersion: 'b' }),
     ).subarray(4);
-    expect(() => readRequestEnvelope(frame.subarray(0, 9))).toThrow();
+    expect(() => RequestEnvelope.read(frame.subarray(0, 9))).toThrow();
     expect(isApiKey(API_VERSIONS)).toBe(true);
     expect(isApiKey(4)).toBe(false);
   });
@@ -79,7 +79,9 @@ describe('request envelope', () => {
 describe('response envelope', () => {
   test('carries size, correlation id and body', () => {
     const frame = Buffer.concat(
-      encodeResponse(9, 0, (writer) => writeApiVersionsResponse(writer, 0, { errorCode: 35, apiKeys: [] })),
+      ResponseEncoder.encode(9, 0, (writer) =>
+        writeApiVersionsResponse(writer, 0, { errorCode: 35, apiKeys: [] }),
+      ),
     );
     expect(frame.readInt32BE(0)).toBe(frame.length - 4);
     const { correlationId, body } = readResponseEnvelope(frame.subarray(4), 0);
@@ -91,7 +93,7 @@ describe('response envelope', () => {
     const records = Buffer.alloc(20_000, 2);
     const partition = { partitionIndex: 0, errorCode: 0, highWatermark: 1, records };
     const write = () =>
-      encodeResponse(1, 1, (writer) =>
+      ResponseEncoder.encode(1, 1, (writer) =>
         writeFetchResponse(writer, 12, { responses: [{ topic: 't', partitions: [partition] }] }),
       );
     const first = write();
@@ -104,12 +106,14 @@ describe('response envelope', () => {
 
   test('a failing body leaves nothing behind', () => {
     expect(() =>
-      encodeResponse(1, 0, (writer) => {
+      ResponseEncoder.encode(1, 0, (writer) => {
         writer.int32(1);
         throw new RangeError('half');
       }),
     ).toThrow('half');
-    expect(Buffer.concat(encodeResponse(2, 0, () => undefined)).toString('hex')).toBe('0000000400000002');
+    expect(Buffer.concat(ResponseEncoder.encode(2, 0, () => undefined)).toString('hex')).toBe(
+      '0000000400000002',
+    );
   });
 
   test('one that is too short is malformed', () => {

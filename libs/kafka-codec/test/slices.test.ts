@@ -3,13 +3,7 @@ import { Random } from '@robustmq/testkit';
 import { writeFetchResponse } from '../src/generated/fetch-response.ts';
 import { readCreateTopicsRequest, writeCreateTopicsRequest } from '../src/generated/create-topics-request.ts';
 import { readJoinGroupRequest, writeJoinGroupRequest } from '../src/generated/join-group-request.ts';
-import {
-  encodeResponse,
-  KafkaReader,
-  KafkaWriter,
-  readRequestEnvelope,
-  ResponseEncoder,
-} from '../src/index.ts';
+import { KafkaReader, KafkaWriter, RequestEnvelope, ResponseEncoder } from '../src/index.ts';
 import { encodeRequest } from '../src/request.ts';
 
 /** Every look is worth one of the looks that a turn has. */
@@ -104,7 +98,7 @@ test('elements count once, however many slices they take', () => {
       protocols: Array.from({ length: 49_000 }, () => ({ name: 'p', metadata: Buffer.alloc(0) })),
     }),
   ).subarray(4);
-  const { body } = readRequestEnvelope(frame);
+  const { body } = RequestEnvelope.read(frame);
   const turns = new Turns(1);
   let slices = 0;
   while (body?.inSlices(turns.next(), () => readJoinGroupRequest(body, 7)) === undefined) slices += 1;
@@ -145,14 +139,14 @@ test('an answer is written in slices as it is written at once, records by refere
       partitions: Array.from({ length: random.below(50) }, (__, index) => partition(index)),
     }));
     const write = (writer: KafkaWriter) => writeFetchResponse(writer, 12, { responses });
-    const whole = Buffer.concat(encodeResponse(7, 1, write));
+    const whole = Buffer.concat(ResponseEncoder.encode(7, 1, write));
     const encoder = new ResponseEncoder(7, 1, write);
     const turns = new Turns(1 + random.below(3));
     let chunks: Buffer[] | undefined;
     while (chunks === undefined) {
       chunks = encoder.next(turns.next());
       // Others are written in between.
-      const other = Buffer.concat(encodeResponse(2, 0, () => undefined)).toString('hex');
+      const other = Buffer.concat(ResponseEncoder.encode(2, 0, () => undefined)).toString('hex');
       if (other !== '0000000400000002') throw new RangeError(other);
     }
     expect(Buffer.concat(chunks).equals(whole)).toBe(true);

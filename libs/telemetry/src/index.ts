@@ -10,4 +10,4 @@ export { traceContext } from './trace-context.ts';
 export { TraceSampler } from './trace-sampler.ts';
 export { telemetrySettings } from './settings.ts';
 export { startTelemetry, type Telemetry } from './telemetry.ts';
-export { PROBLEM_NAMES, type ProblemName } from './health.ts';
+export { PROBLEM_NAMES } from './health.ts';
