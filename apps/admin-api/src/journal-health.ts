@@ -1,4 +1,4 @@
-// What the journal-servers say of themselves: shards that serve nothing. Asked of all at once, at most once a second however often
+// What the journal-servers say of themselves: shards that serve nothing, a disk that is nearly full. Asked of all at once, at most once a second however often
 // somebody wants to know, so that the open health page is no lever.
 import type { HealthProblem } from './ports.ts';
 
@@ -15,11 +15,18 @@ export interface FailedShard {
   readonly reason: string;
 }
 
+/** What a journal-server says is wrong with it. */
+export interface JournalTroubles {
+  readonly failedShards: readonly FailedShard[];
+  /** Its disk is nearly full, so that it refuses every append. */
+  readonly diskIsFull: boolean;
+}
+
 /** What {@link JournalHealth} asks. */
 export interface JournalHealthHost {
   journals(): readonly JournalAddress[];
   /** Fails when there is no answer in time. */
-  failedShards(journal: JournalAddress): Promise<readonly FailedShard[]>;
+  troublesOf(journal: JournalAddress): Promise<JournalTroubles>;
   nowMs(): number;
 }
 
@@ -58,16 +65,22 @@ export class JournalHealth {
   async #problemsOf(journal: JournalAddress): Promise<HealthProblem[]> {
     const { nodeId } = journal;
     try {
-      const failed = await this.#host.failedShards(journal);
-      const named = failed.slice(0, MAX_NAMED).map(({ streamId, shard, reason }) => ({
-        name: 'quarantine' as const,
-        detail: `${nodeId}: shard ${shard} of stream ${streamId}: ${reason}`,
-      }));
-      const more = failed.length - named.length;
-      if (more > 0) named.push({ name: 'quarantine', detail: `${nodeId}: ${more} more shards` });
-      return named;
+      const { failedShards, diskIsFull } = await this.#host.troublesOf(journal);
+      const problems = quarantineProblems(nodeId, failedShards);
+      if (diskIsFull) problems.push({ name: 'disk', detail: `${nodeId}: nearly full, appends are refused` });
+      return problems;
     } catch {
       return [{ name: 'journal', detail: `${nodeId} does not answer` }];
     }
   }
+}
+
+function quarantineProblems(nodeId: string, failed: readonly FailedShard[]): HealthProblem[] {
+  const named: HealthProblem[] = failed.slice(0, MAX_NAMED).map(({ streamId, shard, reason }) => ({
+    name: 'quarantine',
+    detail: `${nodeId}: shard ${shard} of stream ${streamId}: ${reason}`,
+  }));
+  const more = failed.length - named.length;
+  if (more > 0) named.push({ name: 'quarantine', detail: `${nodeId}: ${more} more shards` });
+  return named;
 }

@@ -20,7 +20,7 @@ import {
   type SessionSummary,
 } from '@robustmq/rpc';
 import { systemClock, type Log } from '@robustmq/runtime';
-import { JournalHealth, type FailedShard, type JournalAddress } from './journal-health.ts';
+import { JournalHealth, type JournalAddress, type JournalTroubles } from './journal-health.ts';
 import type {
   Cluster,
   GroupOverview,
@@ -165,20 +165,22 @@ function journalHealth(meta: MetaClient): JournalHealth {
         .flatMap(({ nodeId, endpoints: { grpc: address } }) =>
           address === undefined ? [] : [{ nodeId, address }],
         ),
-    failedShards: (journal) => failedShards(meta, journal),
+    troublesOf: (journal) => troublesOf(meta, journal),
     nowMs: () => systemClock.monotonicMs(),
   });
 }
 
-async function failedShards(meta: MetaClient, { address }: JournalAddress): Promise<FailedShard[]> {
+async function troublesOf(meta: MetaClient, { address }: JournalAddress): Promise<JournalTroubles> {
   const journal = createClient(JournalService, { address, credentials: meta.credentials });
   try {
-    const { shards } = await journal.describeShards({ onlyFailed: true }, { timeoutMs: JOURNAL_TIMEOUT_MS });
-    return shards.map(({ marks, failure }) => ({
+    const request = { onlyFailed: true };
+    const { shards, diskFull } = await journal.describeShards(request, { timeoutMs: JOURNAL_TIMEOUT_MS });
+    const failedShards = shards.map(({ marks, failure }) => ({
       streamId: marks?.streamId ?? 0,
       shard: marks?.shard ?? 0,
       reason: failure?.message ?? '',
     }));
+    return { failedShards, diskIsFull: diskFull };
   } finally {
     journal.close();
   }

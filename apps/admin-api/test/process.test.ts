@@ -277,6 +277,19 @@ it('O2: health tells of a quarantined shard and of a journal-server that hangs, 
   await journal.close();
 });
 
+it('L6: health tells that a journal-server refuses appends, because its disk is nearly full', async () => {
+  const journal = new ScriptedJournal();
+  journal.isDiskFull = true;
+  meta.nodes[0] = await journal.listen();
+  await start();
+  expect(await ask('GET', 'health')).toEqual({ status: 200, body: { status: 'degraded' } });
+  const { body } = await ask('GET', 'cluster');
+  expect((body as { health: { problems: unknown } }).health.problems).toEqual([
+    { name: 'disk', detail: 'node-2: nearly full, appends are refused' },
+  ]);
+  await journal.close();
+});
+
 it('L6: health tells that the disk of meta-service is nearly full, as long as it is', async () => {
   meta.leaseMs = 10_000;
   meta.isDiskFull = true;

@@ -294,6 +294,7 @@ export class ScriptedJournal {
   /** Why shard 0 of stream 1 serves nothing. */
   failure: string | undefined;
   isHung = false;
+  isDiskFull = false;
   readonly #server = new RpcServer({
     credentials: new Credentials(ServiceKind.JOURNAL, new ClusterSecret([SECRET])),
     onUnexpected: () => undefined,
@@ -305,9 +306,10 @@ export class ScriptedJournal {
       ...refusing(JournalService),
       describeShards: ({ onlyFailed }) => {
         if (this.isHung) return never();
-        if (!onlyFailed || this.failure === undefined) return { shards: [] };
+        const diskFull = this.isDiskFull;
+        if (!onlyFailed || this.failure === undefined) return { shards: [], diskFull };
         const failure = { code: 'quarantined', message: this.failure };
-        return { shards: [{ marks: { streamId: 1, shard: 0 }, quarantined: true, failure }] };
+        return { shards: [{ marks: { streamId: 1, shard: 0 }, quarantined: true, failure }], diskFull };
       },
     });
     const port = await this.#server.listen('127.0.0.1', 0, 'grpc.port');

@@ -85,7 +85,7 @@ export class Journal {
       clock: options.clock,
       timers: options.timers,
       commitLog: directory.commitLog,
-      diskIsFull: options.diskIsFull ?? (() => false),
+      diskIsFull: () => this.diskIsFull,
       syncSeconds: options.syncSeconds ?? new BucketHistogram(),
       startSpan: options.startSpan ?? (() => null),
       appended: (shard) => {
@@ -148,6 +148,11 @@ export class Journal {
     if (this.#fatal !== undefined) return this.#fatal.message;
     if (this.#options.cluster.revision() === 0) return 'the cluster view is not there yet';
     return this.#leaderships.claiming ? 'leaderships are being claimed' : null;
+  }
+
+  /** Whether appends are refused until there is room on the disk (rule L6). */
+  get diskIsFull(): boolean {
+    return this.#options.diskIsFull?.() ?? false;
   }
 
   get logBytes(): number {

@@ -119,8 +119,11 @@ describe('refusals', () => {
   });
 
   test('a nearly full disk refuses clearly, and takes again (L6)', async () => {
+    const saysFull = async () => (await client.callsOf(1, 0)!.describeShards({ onlyFailed: true })).diskFull;
+    expect(await saysFull()).toBe(false);
     diskIsFull = true;
     expect((await produce(1, batchOf(['x']))).error?.code).toBe('storage_full');
+    expect(await saysFull()).toBe(true);
     diskIsFull = false;
     expect((await produce(1, batchOf(['x']))).error).toBeUndefined();
   });

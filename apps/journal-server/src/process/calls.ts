@@ -74,7 +74,7 @@ export class JournalCalls {
       await this.#turn();
       shards.push(this.#describe(streamId, shard));
     }
-    return { shards };
+    return { shards, diskFull: this.#journal.diskIsFull };
   }
 
   /** Shards of this server: the failed ones first, which may have no data that could be opened. */
