@@ -1,6 +1,7 @@
 // What the scrape reads of a meta-service.
 import { DeleteStreamRequestSchema } from '@robustmq/rpc';
 import type { Metrics } from '@robustmq/telemetry';
+import { scraped } from '@robustmq/telemetry/testing';
 import { registerMetrics } from '../src/metrics.ts';
 import { CONTEXT, failing, message, TestMeta } from './support/test-meta.ts';
 
@@ -39,4 +40,9 @@ test('L6: what is free, and what was refused for want of it', async () => {
   expect([read('robustmq_meta_disk_free_bytes'), read('robustmq_meta_refused_commands_total')]).toEqual([
     77, 1,
   ]);
+});
+
+test('every name says its unit, once, and has a value', async () => {
+  const values = await scraped((metrics) => registerMetrics(metrics, world.meta, { freeBytes: 77 }));
+  expect(values.get('robustmq_meta_disk_free_bytes')).toBe(77);
 });
