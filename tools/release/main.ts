@@ -17,6 +17,8 @@ import {
 } from '@robustmq/testkit/cluster';
 import { Command } from 'commander';
 
+import { packagesOfOtherVersion } from './package-versions.ts';
+
 const READY_TIMEOUT_MS = 60_000;
 const VERSION = /^\d+\.\d+\.\d+$/;
 
@@ -35,6 +37,12 @@ function refuseUnfit(releases: readonly Release[]): void {
   if (!VERSION.test(version)) throw new BrokerError('invalid_argument', `${version} is not a version x.y.z`);
   if (releases.some((release) => release.version === version))
     throw new BrokerError('already_exists', `${version} was released at another commit`);
+  const [other] = packagesOfOtherVersion(root, version);
+  if (other !== undefined)
+    throw new BrokerError(
+      'conflict',
+      `${other} carries another version: set ${version} in all packages first`,
+    );
   if (git('status', '--porcelain') !== '')
     throw new BrokerError('conflict', 'a release is made of a commit: commit or put away what is changed');
 }
