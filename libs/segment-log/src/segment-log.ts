@@ -154,11 +154,12 @@ export class SegmentLog {
 
   /**
    * Appends whole batches with their final offsets and leader epochs. Readers see them at once; they reach the file in
-   * gathered writes and are durable through the commit log only. The bytes are copied.
-   * @throws BrokerError storage_full with nothing appended while an earlier write is stuck; storage_failed for good.
+   * gathered writes and are durable through the commit log only. The bytes are copied. On a full disk they stay in memory: the
+   * commit log has them already, and {@link ensureWritable} refuses what comes later (L6).
+   * @throws BrokerError storage_failed once the log has failed.
    */
   append(batches: Buffer): void {
-    this.ensureWritable();
+    this.#failures.check();
     let at = 0;
     while (at < batches.length) {
       const sizeBytes = completeBatchBytes(batches, at, batches.length);

@@ -24,18 +24,22 @@ describe('segment log under faults', () => {
 
   const big = (baseOffset: number): Buffer => batch(baseOffset, ['v'.repeat(40_000)]);
 
-  test('a full disk keeps what was accepted in memory and refuses more (L6)', async () => {
+  test('a full disk keeps in memory what the commit log has already, and refuses more (L6)', async () => {
     const log = fresh({ segmentBytes: 200_000 });
+    log.ensureWritable();
     disk.full = true;
-    for (let i = 0; i < 2; i++) log.append(big(i));
-    expect(() => log.append(big(2))).toThrow(expect.objectContaining({ code: 'storage_full' }));
+    for (let i = 0; i < 7; i++) log.append(big(i));
+    expect(() => log.ensureWritable()).toThrow(expect.objectContaining({ code: 'storage_full' }));
     await expect(log.prepareCheckpoint().sync()).rejects.toMatchObject({ code: 'storage_full' });
-    expect(ranges(await log.read(ALL))).toEqual(['0-0', '1-1']);
+    expect(ranges(await log.read(ALL))).toHaveLength(7);
     disk.full = false;
-    log.append(big(2));
+    log.ensureWritable();
+    log.append(big(7));
     await log.prepareCheckpoint().sync();
     expect(log.failure).toBeUndefined();
-    expect(ranges(await log.read(ALL))).toEqual(['0-0', '1-1', '2-2']);
+    expect(ranges(await log.read(ALL))).toHaveLength(7);
+    // The segment that grew too long has ended.
+    expect(ranges(await log.read({ ...ALL, fromOffset: 7 }))).toEqual(['7-7']);
   });
 
   test('a checkpoint that meets a full disk is tried again (L6)', async () => {

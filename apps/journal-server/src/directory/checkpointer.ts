@@ -215,25 +215,34 @@ export class Checkpointer {
 
   /** Raises log starts by time and size; the segments go after the checkpoint that knows of it (rule L4). */
   retain(): void {
-    const nowMs = this.#options.clock.nowMs();
+    const { clock, isLiveProducer, log } = this.#options;
+    const nowMs = clock.nowMs();
     for (const shard of this.#options.shards()) {
       if (shard.leader === undefined || shard.failure !== undefined || shard.stream === undefined) continue;
-      const { clock, isLiveProducer } = this.#options;
       shard.producers.expire(clock.monotonicMs(), PRODUCER_EXPIRATION_MS, isLiveProducer);
-      const { config, log } = shard;
-      const active = log.retainedSegments().at(-1);
-      const activeIsOld =
-        config.retentionMs >= 0 &&
-        active !== undefined &&
-        active.lengthBytes > 0 &&
-        nowMs - active.timeMs > config.retentionMs &&
-        // Times are the producer's: what says it is from long ago may have come this instant.
-        this.#options.clock.monotonicMs() - shard.appendedAtMs >
-          Math.min(config.retentionMs, READING_TIME_MS);
-      if (activeIsOld) log.roll();
-      const start = retentionStart(log.retainedSegments(), config, nowMs, shard.highWatermark);
-      if (start > log.logStartOffset) this.#options.advanceLogStart(shard, start);
+      try {
+        this.#retain(shard, nowMs);
+      } catch (error) {
+        // A full disk, say: this shard is looked at again, the others and the process go on (rules L6, N9).
+        const fields = { err: BrokerError.from(error), stream_id: shard.streamId, shard: shard.shard };
+        log.error(fields, 'could not apply the retention of a shard');
+      }
     }
+  }
+
+  #retain(shard: Shard, nowMs: number): void {
+    const { config, log } = shard;
+    const active = log.retainedSegments().at(-1);
+    const activeIsOld =
+      config.retentionMs >= 0 &&
+      active !== undefined &&
+      active.lengthBytes > 0 &&
+      nowMs - active.timeMs > config.retentionMs &&
+      // Times are the producer's: what says it is from long ago may have come this instant.
+      this.#options.clock.monotonicMs() - shard.appendedAtMs > Math.min(config.retentionMs, READING_TIME_MS);
+    if (activeIsOld) log.roll();
+    const start = retentionStart(log.retainedSegments(), config, nowMs, shard.highWatermark);
+    if (start > log.logStartOffset) this.#options.advanceLogStart(shard, start);
   }
 
   #pace(hasSynced: boolean, turn: TurnBudget): Promise<void> {
