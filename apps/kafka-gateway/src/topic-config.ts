@@ -1,6 +1,6 @@
 // The topic configurations that exist: each is enforced by the system, anything else is refused by name. A
 // configuration that is accepted but ignored would be a lie.
-import { MAX_BATCH_BYTES } from '@robustmq/record-batch';
+import { DEFAULT_MAX_MESSAGE_BYTES, MAX_BATCH_BYTES } from '@robustmq/record-batch';
 import type { TopicView } from './ports.ts';
 
 /** Kafka's numbers for the type of a configuration, as DescribeConfigs shows them. */
@@ -35,7 +35,6 @@ function oneOf(...values: string[]): (value: string) => string | undefined {
 
 /** The longest filter that meta-service keeps. */
 const MAX_FILTER_BYTES = 1_024;
-const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
 /** Kafka's since 4.0: segments with times far ahead would never expire (KIP-1030). */
 const DEFAULT_TIMESTAMP_AFTER_MAX_MS = 3_600_000;
 

@@ -3,6 +3,7 @@
 
 import { FilterShape, intersects, OwnerTable } from '@robustmq/mqtt-topics';
 import type { StreamView } from '@robustmq/meta-client';
+import { DEFAULT_MAX_MESSAGE_BYTES } from '@robustmq/record-batch';
 import { TopicRoutes, type RoutedStream, type VisibleStream } from './delivery/topic-route.ts';
 
 /** The built-in stream that owns every topic without a more specific owner. */
@@ -26,6 +27,7 @@ function routedStream(stream: StreamView): RoutedStream | undefined {
     shardsAtCreation: Math.max(1, stream.shardsAtCreation),
     isDefault,
     acknowledgeInMemory: stream.config['mqtt.durability'] === 'memory',
+    maxBatchBytes: Number(stream.config['max.message.bytes'] ?? DEFAULT_MAX_MESSAGE_BYTES),
   };
 }
 
@@ -152,6 +154,7 @@ function isSame(a: RoutedStream, b: RoutedStream): boolean {
     a.mqttFilter === b.mqttFilter &&
     a.shardsAtCreation === b.shardsAtCreation &&
     a.acknowledgeInMemory === b.acknowledgeInMemory &&
+    a.maxBatchBytes === b.maxBatchBytes &&
     a.isDefault === b.isDefault
   );
 }

@@ -39,7 +39,7 @@ import { SessionStore } from './store/session-store.ts';
 /** How often deadlines of subscriptions are looked at. */
 const EXPIRE_MS = 250;
 const CATCH_UP_RETRY_MS = 200;
-/** Kafka's `max.message.bytes`: appends are gathered up to it. */
+/** Appends are gathered up to it, if their stream takes as much. */
 const MIN_BATCH_BYTES = 1024 * 1024;
 /** What a record and its batch add to the packet that it comes from. */
 const RECORD_OVERHEAD_BYTES = 64 * 1024;
@@ -222,7 +222,7 @@ export class Serving {
       deliverer,
       this.mesh,
       this.journal.appender<AppendToken>({
-        // Whatever a client may send fits a batch (N13); whether its stream takes it the journal says.
+        // Whatever a client may send fits a batch (N13), unless its stream takes less.
         maxBatchBytes: Math.max(MIN_BATCH_BYTES, config.limits.maxPacketBytes + RECORD_OVERHEAD_BYTES),
         deliveryTimeoutMs: config.journal.appendTimeout,
         onOutcome: (queue, tokens, error, baseOffset, batch) =>

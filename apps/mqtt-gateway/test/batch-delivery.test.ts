@@ -22,6 +22,7 @@ const STREAM = {
   shardsAtCreation: 1,
   isDefault: true,
   acknowledgeInMemory: false,
+  maxBatchBytes: 1_048_588,
 };
 
 /** A clock that each copy and each record costs a hundredth of a millisecond. */

@@ -90,3 +90,29 @@ test('a full disk is said at once: 0x97, and 3.x is closed instead of being ackn
   running.journal.held.shift()!.fail('storage_full');
   await until(() => old.isClosed, 'closed');
 });
+
+test('N13: a burst goes in batches that its stream takes; only what is too large alone is refused', async () => {
+  const config = { 'max.message.bytes': '2000' };
+  running.meta.addStream({ name: 'small', mqttFilter: 'small/#', config });
+  await until(() => running.meta.acknowledgedEpoch === 2n, 'the new owner');
+  running.journal.maxMessageBytes = 2000;
+  const publisher = client();
+  await publisher.connect('pub');
+  const sizes = [...Array.from({ length: 20 }, () => 300), 2001];
+  publisher.send(
+    ...sizes.map((bytes, at) => ({
+      cmd: 'publish' as const,
+      topic: 'small/t',
+      payload: 'x'.repeat(bytes),
+      qos: 1 as const,
+      messageId: at + 1,
+      dup: false,
+      retain: false,
+    })),
+  );
+  const answers = (): number[] =>
+    publisher.received.flatMap((packet) => (packet.cmd === 'puback' ? [packet.reasonCode ?? 0] : []));
+  await until(() => answers().length === 21, 'all answers');
+  expect(answers().filter((code) => code === 0)).toHaveLength(20);
+  expect(answers().filter((code) => code === 0x97)).toHaveLength(1);
+});

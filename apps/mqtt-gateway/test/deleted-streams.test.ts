@@ -91,6 +91,7 @@ describe('of the tails', () => {
     shardsAtCreation: 1,
     isDefault: false,
     acknowledgeInMemory: false,
+    maxBatchBytes: 1_048_588,
   };
   /** More than fit one turn. */
   const SESSIONS = 1_000;

@@ -97,6 +97,7 @@ const stream = {
   shardsAtCreation: 3,
   isDefault: true,
   acknowledgeInMemory: false,
+  maxBatchBytes: 1_048_588,
 };
 
 const subscription = (session: ReceivingSession, filter: string, qos = 1): Subscription => {

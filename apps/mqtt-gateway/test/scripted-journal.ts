@@ -63,6 +63,8 @@ export interface HeldAppend {
 export class ScriptedJournal {
   /** Appends are kept in {@link held} instead of being committed at once. */
   holdAppends = false;
+  /** `max.message.bytes` of every stream. */
+  maxMessageBytes = Number.POSITIVE_INFINITY;
   /** Filter changes are not answered. */
   ignoreFilters = false;
   /** Questions how far shards are are answered without any. */
@@ -239,7 +241,8 @@ export class ScriptedJournal {
           });
         },
       };
-      if (this.holdAppends) this.held.push(held);
+      if (batch.length > this.maxMessageBytes) held.fail('too_large');
+      else if (this.holdAppends) this.held.push(held);
       else held.commit();
     }
   }

@@ -25,7 +25,6 @@ export interface AppendQueueHost<T> {
   readonly maxBatchBytes: number;
   /** Time after which the tokens of a batch hear `deadline_exceeded`; the batch itself is still sent. */
   readonly deliveryTimeoutMs: number;
-  readonly acknowledgeInMemory: boolean;
   readonly timers: Timers;
   now(): number;
   revision(): number;
@@ -68,6 +67,8 @@ export class AppendQueue<T> implements AppendSource, ShardId {
   readonly tenant: string;
   /** An append answered false and `onUnblocked` has not been called since. */
   blocked = false;
+  /** `mqtt.durability=memory` (rule R8), of what is sent from now on. */
+  acknowledgeInMemory = false;
   /** The shard is gone: nothing more is appended here. */
   isClosed = false;
   readonly #host: AppendQueueHost<T>;
@@ -92,6 +93,11 @@ export class AppendQueue<T> implements AppendSource, ShardId {
     this.tenant = tenant;
     this.#producerId = producerId;
     this.#open = new RecordBatchBuilder({ maxBatchBytes: host.maxBatchBytes });
+  }
+
+  /** What the stream takes, if less than the host gathers, of what is added from now on. */
+  set maxBatchBytes(bytes: number) {
+    this.#open.maxBatchBytes = Math.min(bytes, this.#host.maxBatchBytes);
   }
 
   /** Records that no final answer came for. */
@@ -229,7 +235,7 @@ export class AppendQueue<T> implements AppendSource, ShardId {
       leaderEpoch: -1,
       batch: batch.buffer,
       acks: -1,
-      acknowledgeInMemory: this.#host.acknowledgeInMemory,
+      acknowledgeInMemory: this.acknowledgeInMemory,
       timeoutMs: this.#host.deliveryTimeoutMs,
       minRevision: this.#host.revision(),
       traceparent: batch.traceparent,

@@ -27,17 +27,19 @@ export interface ShardAppenderOptions<T> {
   readonly deliveryTimeoutMs?: number;
 }
 
-/** What a queue is made with. */
+/** What the stream of a queue is like. Its settings may change at any time: they count at every use. */
 export interface QueueOptions {
   /** `mqtt.durability=memory` (rule R8). */
   readonly acknowledgeInMemory?: boolean;
-  /** Whose stream it is. */
+  /** Its `max.message.bytes`: the journal refuses a larger batch with all that is in it (N13). */
+  readonly maxBatchBytes?: number;
+  /** Whose stream it is: counts when the queue is made. */
   readonly tenant?: string;
 }
 
 /** Appends under the gateway's own producer ids, one queue per shard. */
 export interface ShardAppender<T> {
-  /** The queue of a shard, made at first use; the options count only then. */
+  /** The queue of a shard, made at first use. */
   queue(streamId: number, shard: number, options?: QueueOptions): AppendQueue<T>;
   /** Drops the queue of a deleted stream's shard; its tokens hear `not_found`. */
   drop(streamId: number, shard: number): void;
@@ -77,10 +79,9 @@ export class ShardQueues {
 
   /** The appends of this gateway under its own producer ids. */
   appender<T>(options: ShardAppenderOptions<T>): ShardAppender<T> {
-    const host = (acknowledgeInMemory: boolean): AppendQueueHost<T> => ({
+    const host: AppendQueueHost<T> = {
       maxBatchBytes: options.maxBatchBytes ?? DEFAULT_MAX_BATCH_BYTES,
       deliveryTimeoutMs: options.deliveryTimeoutMs ?? DEFAULT_DELIVERY_TIMEOUT_MS,
-      acknowledgeInMemory,
       timers: this.#host.timers,
       now: this.#host.now,
       revision: () => this.#host.directory.revision(),
@@ -89,23 +90,22 @@ export class ShardQueues {
       nextProducerId: (current) => this.#producerIdAfter(current),
       onOutcome: options.onOutcome,
       onUnblocked: options.onUnblocked,
-    });
-    const durable = host(false);
-    const memory = host(true);
+    };
     return {
       queue: (streamId, shard, queueOptions) => {
         const key = streamId * MAX_SHARDS + shard;
         let queue = this.#queues.get(key) as AppendQueue<T> | undefined;
         if (queue === undefined) {
-          const chosen = queueOptions?.acknowledgeInMemory === true ? memory : durable;
           queue = new AppendQueue<T>(
-            chosen,
+            host,
             { streamId, shard },
             this.#host.producerIds.base,
             queueOptions?.tenant,
           );
           this.#queues.set(key, queue);
         }
+        queue.acknowledgeInMemory = queueOptions?.acknowledgeInMemory === true;
+        queue.maxBatchBytes = queueOptions?.maxBatchBytes ?? Infinity;
         return queue;
       },
       drop: (streamId, shard) => this.#drop(streamId * MAX_SHARDS + shard),

@@ -99,6 +99,25 @@ test('a full open batch blocks, and unblocks with the next answer', async () => 
   expect(append(queue, 'x')).toBe(true);
 });
 
+test('N13: what is gathered stays below what its stream takes, whatever that is by now', async () => {
+  const appender = client.appender<string>({ onOutcome: () => undefined, onUnblocked: () => undefined });
+  const values = Array.from({ length: 9 }, (_, at) => `v${at}`.padEnd(100, '.'));
+  const appendAll = async (maxBatchBytes?: number): Promise<number[]> => {
+    const from = journal.appends.length;
+    for (const value of values) append(appender.queue(1, 0, maxBatchBytes ? { maxBatchBytes } : {}), value);
+    await until(() => journal.appends.slice(from).flatMap((each) => each.values).length === 9, 'all');
+    const arrived = journal.appends.slice(from);
+    for (const each of arrived) journal.answer(each);
+    await until(() => appender.queue(1, 0).unacknowledgedRecords === 0, 'answers');
+    return arrived.map(({ section }) => section.sizeBytes);
+  };
+  const small = await appendAll(500);
+  expect(Math.max(...small)).toBeLessThanOrEqual(500);
+  expect(small).toHaveLength(3);
+  expect(await appendAll()).toHaveLength(1);
+  expect(() => append(appender.queue(1, 0, { maxBatchBytes: 90 }), values[0]!)).toThrow('limit of 90');
+});
+
 test('a record that no batch can hold is refused at once', () => {
   const queue = queueOf({ maxBatchBytes: 300 });
   expect(() => append(queue, 'y'.repeat(400))).toThrow('limit');
@@ -244,6 +263,14 @@ test('memory durability: told at the first answer, kept until the second (R8)', 
   journal.answer(journal.appends[0]!);
   await until(() => queue.unacknowledgedRecords === 0, 'second answer');
   expect(outcomes).toHaveLength(1);
+});
+
+test('R8: a stream whose publishes are acknowledged on disk from now on is asked for that from now on', async () => {
+  const appender = client.appender<string>({ onOutcome: () => undefined, onUnblocked: () => undefined });
+  await appendApart(appender.queue(1, 0, { acknowledgeInMemory: true }), ['a']);
+  await appendApart(appender.queue(1, 0, { acknowledgeInMemory: false }), ['b']);
+  await appendApart(appender.queue(1, 0, { acknowledgeInMemory: true }), ['c']);
+  expect(journal.appends.map(({ section }) => section.acknowledgeInMemory)).toEqual([true, false, true]);
 });
 
 test('a deleted stream fails its queue', async () => {

@@ -100,7 +100,9 @@ export class RecordBatchBuilder {
   #recordCount = 0;
   #baseTimestampMs = -1;
   #maxTimestampMs = -1;
-  readonly #maxBatchBytes: number;
+  #maxBatchBytes: number;
+  /** Up to here nothing has to grow. */
+  #room: number;
 
   constructor(options: RecordBatchBuilderOptions = {}) {
     this.#maxBatchBytes = options.maxBatchBytes ?? DEFAULT_MAX_BATCH_BYTES;
@@ -110,6 +112,14 @@ export class RecordBatchBuilder {
         Math.max(BATCH_HEADER_BYTES, options.initialBytes ?? DEFAULT_INITIAL_BYTES),
       ),
     );
+    this.#room = this.#buffer.length;
+  }
+
+  /** Holds from the next record on; what is in the batch stays. */
+  set maxBatchBytes(bytes: number) {
+    if (bytes === this.#maxBatchBytes) return;
+    this.#maxBatchBytes = bytes;
+    this.#room = Math.min(this.#buffer.length, bytes);
   }
 
   get recordCount(): number {
@@ -196,7 +206,7 @@ export class RecordBatchBuilder {
   /** Makes room and writes everything before the key; nothing counts until `#commit`. */
   #writeStart(timestampMs: number, bodyBytes: number): number {
     const needed = this.#position + sizeOfUVarint(bodyBytes * 2) + bodyBytes;
-    if (needed > this.#buffer.length) this.#grow(needed);
+    if (needed > this.#room) this.#grow(needed);
     const buffer = this.#buffer;
     let at = writeVarint(buffer, this.#position, bodyBytes);
     buffer[at++] = 0;
@@ -219,6 +229,7 @@ export class RecordBatchBuilder {
     );
     this.#buffer.copy(next, 0, 0, this.#position);
     this.#buffer = next;
+    this.#room = next.length;
   }
 
   #commit(timestampMs: number, position: number): void {

@@ -9,6 +9,8 @@ export const BATCH_HEADER_BYTES = 61;
  * (N13). A batch has to fit one frame between the services.
  */
 export const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+/** `max.message.bytes` of a topic that says nothing else; Kafka's: 1 MiB and the batch overhead. */
+export const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
 /** The only record batch format that this system stores. */
 export const MAGIC_V2 = 2;
 

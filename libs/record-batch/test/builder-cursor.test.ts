@@ -141,6 +141,21 @@ describe('RecordBatchBuilder and RecordCursor', () => {
     expect(builder.sizeBytes).toBeLessThanOrEqual(200);
   });
 
+  it('takes another limit at any time, also below what its memory has grown to', () => {
+    const builder = new RecordBatchBuilder();
+    builder.append(1, 'a', Buffer.alloc(9_000));
+    builder.maxBatchBytes = 500;
+    expect(() => builder.append(2, 'b', null)).toThrow(/limit of 500/);
+    expect(builder.recordCount).toBe(1);
+    builder.reset();
+    builder.append(2, 'b', Buffer.alloc(300));
+    expect(() => builder.append(2, 'c', Buffer.alloc(300))).toThrow(/limit of 500/);
+    builder.maxBatchBytes = 40_000;
+    builder.append(3, 'c', Buffer.alloc(30_000));
+    expect(() => builder.append(3, 'd', Buffer.alloc(10_000))).toThrow(/limit of 40000/);
+    expect(builder.recordCount).toBe(2);
+  });
+
   it('a reset builder knows nothing of the batch before', () => {
     const builder = new RecordBatchBuilder();
     expect(builder.isEmpty).toBe(true);

@@ -1,6 +1,8 @@
 // What the configuration of a stream means to its shards. Names and defaults are Kafka's topic configs; meta has checked
 // the values, so that an unreadable one falls back to its default.
 
+import { DEFAULT_MAX_MESSAGE_BYTES } from '@robustmq/record-batch';
+
 /** Configuration of one stream as the journal uses it. */
 export interface StreamConfig {
   readonly maxMessageBytes: number;
@@ -14,8 +16,6 @@ export interface StreamConfig {
   readonly minInsyncReplicas: number;
 }
 
-/** Kafka's default: 1 MiB and the batch overhead. */
-const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
 const DAY_MS = 86_400_000;
 
 /** Reads the map of a stream's row. */

@@ -18,6 +18,8 @@ export interface RoutedStream {
   readonly isDefault: boolean;
   /** `mqtt.durability=memory` (rule R8). */
   readonly acknowledgeInMemory: boolean;
+  /** Its `max.message.bytes`. */
+  readonly maxBatchBytes: number;
 }
 
 /** A stream that MQTT may see, with the routes of its tenant. */
