@@ -219,10 +219,11 @@ export class AppendQueue<T> implements AppendSource, ShardId {
     if (this.#outstanding > 0 && this.#sentTo !== sender) return;
     this.#sentTo = sender;
     for (const batch of this.#unacked) if (!batch.sent) this.#send(sender, batch);
-    if (!this.#open.isEmpty && this.#unacked.length < MAX_IN_FLIGHT && sender.hasCredit) {
-      this.#closeBatch();
-      this.#send(sender, this.#unacked[this.#unacked.length - 1]!);
-    }
+    if (this.#open.isEmpty || this.#unacked.length >= MAX_IN_FLIGHT) return;
+    // None of this queue may be under way: then no answer of its own would wake it.
+    if (!sender.hasCredit) return sender.awaitCredit(this);
+    this.#closeBatch();
+    this.#send(sender, this.#unacked[this.#unacked.length - 1]!);
   }
 
   #send(sender: AppendSender, batch: UnackedBatch<T>): void {

@@ -55,6 +55,8 @@ export class AppendSender {
   readonly #timers: Timers;
   readonly #pending = new Map<number, OutgoingSection>();
   readonly #sources = new Set<AppendSource>();
+  /** Sources that found no credit: asked again when some has come back (N7). */
+  readonly #starved = new Set<AppendSource>();
   #answered = new Map<number, OutgoingSection>();
   #queued: OutgoingSection[] = [];
   #queuedBytes = 0;
@@ -80,6 +82,11 @@ export class AppendSender {
   want(source: AppendSource): void {
     this.#sources.add(source);
     this.#schedule();
+  }
+
+  /** Has `source.fill` called again once there is credit; only from within `fill`. */
+  awaitCredit(source: AppendSource): void {
+    this.#starved.add(source);
   }
 
   /** Queues a finished batch for the next frame; for callers without a source. */
@@ -148,7 +155,11 @@ export class AppendSender {
         if (section.elidable && outcome.failure === undefined) this.#answered.set(correlation, section);
       }
     }
-    if (this.#queued.length > 0 && this.hasCredit) this.#schedule();
+    if (this.hasCredit && (this.#queued.length > 0 || this.#starved.size > 0)) {
+      for (const source of this.#starved) this.#sources.add(source);
+      this.#starved.clear();
+      this.#schedule();
+    }
   }
 
   /** The batch of an elided tail section of this instance; undefined if the journal broke the order of frames. */
@@ -163,6 +174,8 @@ export class AppendSender {
     const unsent = this.#queued;
     this.#pending.clear();
     this.#answered.clear();
+    // Whoever is told of the break asks anew.
+    this.#starved.clear();
     this.#queued = [];
     this.#queuedBytes = 0;
     this.#sections = [];

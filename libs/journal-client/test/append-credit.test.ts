@@ -1,0 +1,137 @@
+// Appends whose journal gives no more credit (rule N7): what waits goes out as soon as there is some again, whoever brought it back.
+
+import { create } from '@bufbuild/protobuf';
+import { BrokerError } from '@robustmq/errors';
+import { AppendOutcomeSchema, type ExchangeRequest } from '@robustmq/rpc';
+import type { Timers } from '@robustmq/runtime';
+import { AppendQueue, type AppendQueueHost } from '../src/append-queue.ts';
+import { AppendSender } from '../src/append-sender.ts';
+import type { JournalLink } from '../src/link.ts';
+
+const CREDIT_BYTES = 500;
+
+let due: (() => void)[];
+let sent: { readonly streamId: number; readonly correlation: bigint }[];
+let sender: AppendSender;
+let current: AppendSender;
+let answered: string[];
+
+const timers: Timers = {
+  after: (_delayMs, action) => timers.soon(action),
+  every: () => () => undefined,
+  soon: (action) => {
+    due.push(action);
+    return () => (due = due.filter((each) => each !== action));
+  },
+};
+
+/** Lets everything happen that is due. */
+function turn(): void {
+  while (due.length > 0) due.shift()!();
+}
+
+function senderWith(creditBytes: number): AppendSender {
+  const link: Pick<JournalLink, 'ready' | 'send'> = {
+    ready: true,
+    send: (frame: ExchangeRequest['frame']) => {
+      if (frame.case === 'append') sent.push(...frame.value.sections);
+    },
+  };
+  const made = new AppendSender(link as JournalLink, 0, () => 0, timers);
+  made.creditBytes = creditBytes;
+  return made;
+}
+
+function queueOf(streamId: number): AppendQueue<string> {
+  const host: AppendQueueHost<string> = {
+    maxBatchBytes: 10_000,
+    deliveryTimeoutMs: 30_000,
+    timers,
+    now: () => 0,
+    revision: () => 1,
+    senderOf: () => current,
+    streamExists: () => true,
+    nextProducerId: () => undefined,
+    onOutcome: (_queue, tokens, error) => void answered.push(`${tokens.join()}: ${error?.code ?? 'ok'}`),
+    onUnblocked: () => undefined,
+  };
+  return new AppendQueue(host, { streamId, shard: 0 }, 1000);
+}
+
+const append = (queue: AppendQueue<string>, value: string): boolean =>
+  queue.append(1, null, Buffer.from(value), [], value.slice(0, 1));
+const answer = (at: number, failure?: { code: string }): void =>
+  sender.handle([
+    create(AppendOutcomeSchema, { correlation: sent[at]!.correlation, ...(failure && { failure }) }),
+  ]);
+const streams = (): number[] => sent.map(({ streamId }) => streamId);
+
+beforeEach(() => {
+  due = [];
+  sent = [];
+  answered = [];
+  sender = current = senderWith(CREDIT_BYTES);
+});
+
+/** A shard that uses up the credit, and another that has nothing under way. */
+function starve(): AppendQueue<string> {
+  append(queueOf(1), 'a'.repeat(CREDIT_BYTES));
+  turn();
+  const second = queueOf(2);
+  append(second, 'b');
+  turn();
+  expect(streams()).toEqual([1]);
+  return second;
+}
+
+test('N7: a shard that found no credit is sent when an answer to another one brings it back', () => {
+  starve();
+  answer(0);
+  turn();
+  expect(streams()).toEqual([1, 2]);
+  answer(1);
+  expect(answered).toEqual(['a: ok', 'b: ok']);
+});
+
+test('N7: a refusal brings it back as well', () => {
+  starve();
+  answer(0, { code: 'too_large' });
+  turn();
+  expect(streams()).toEqual([1, 2]);
+});
+
+test('what is appended while it waits goes with it, in one batch', () => {
+  const second = starve();
+  append(second, 'c');
+  turn();
+  expect(streams()).toEqual([1]);
+  answer(0);
+  turn();
+  answer(1);
+  expect([streams(), answered]).toEqual([
+    [1, 2],
+    ['a: ok', 'b,c: ok'],
+  ]);
+});
+
+test('a shard that is led elsewhere by then is not sent to the old leader', () => {
+  const second = starve();
+  current = senderWith(CREDIT_BYTES);
+  answer(0);
+  turn();
+  expect(streams()).toEqual([1]);
+  second.wake();
+  turn();
+  expect(streams()).toEqual([1, 2]);
+});
+
+test('a stream that breaks asks nobody: its queues are told, and ask the next one', () => {
+  const second = starve();
+  sender.broken(new BrokerError('unavailable', 'the journal is away'));
+  sender.handle([]);
+  turn();
+  expect(streams()).toEqual([1]);
+  second.wake();
+  turn();
+  expect(streams()).toEqual([1, 2]);
+});
