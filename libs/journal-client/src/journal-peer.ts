@@ -1,6 +1,6 @@
 // One journal-server as a gateway sees it: its link, and what goes over it in both directions.
 
-import { BrokerError } from '@robustmq/errors';
+import type { BrokerError } from '@robustmq/errors';
 import type { ExchangeResponse, HelloResult, TailFrame } from '@robustmq/rpc';
 import type { Timers } from '@robustmq/runtime';
 import { AppendSender } from './append-sender.ts';
@@ -114,10 +114,6 @@ export class JournalPeer {
     this.sender.handle(frame.outcomes);
     const { onTail } = this.#host;
     if (onTail === undefined) return;
-    try {
-      this.tail.receive(frame, this.#sectionCredit, (batches) => onTail(batches, this.link.nodeId));
-    } catch (error) {
-      this.link.restart(BrokerError.from(error));
-    }
+    this.tail.receive(frame, this.#sectionCredit, (batches) => onTail(batches, this.link.nodeId));
   }
 }

@@ -124,14 +124,18 @@ export class JournalLink {
     );
   }
 
-  #receive(response: ExchangeResponse): void {
-    const { frame } = response;
-    if (frame.case === 'hello') {
-      this.#failures = 0;
-      this.ready = true;
-      this.#options.listener.onOpen(this, frame.value);
-    } else {
-      this.#options.listener.onFrame(this, frame);
+  /** One boundary for what a journal sends and for those who hear of it: a throw ends this instance, never the process (N9). */
+  #receive({ frame }: ExchangeResponse): void {
+    try {
+      if (frame.case === 'hello') {
+        this.#failures = 0;
+        this.ready = true;
+        this.#options.listener.onOpen(this, frame.value);
+      } else {
+        this.#options.listener.onFrame(this, frame);
+      }
+    } catch (error) {
+      this.restart(BrokerError.from(error));
     }
   }
 

@@ -160,6 +160,17 @@ describe('fetch', () => {
     expect(results[0]![0]!.error?.code).toBe('unavailable');
   });
 
+  test('N9: an answer that its asker throws at ends the stream, never the process', async () => {
+    const sections = [{ streamId: 1, shard: 0, fetchOffset: 5, maxBytes: 1000 }];
+    client.fetch({ maxWaitMs: 1000, minBytes: 1, maxBytes: 10_000, readCommitted: true, sections }, () => {
+      throw new Error('a bug of the asker');
+    });
+    await until(() => framesOf('fetch').length === 1, 'request');
+    const { requestId } = framesOf('fetch')[0]!.value as { requestId: bigint };
+    journal.send({ case: 'fetch', value: { requestId, outcomes: [], complete: true } });
+    await until(() => journal.streams === 2 && client.connected, 'the next stream');
+  });
+
   test('sections without a leader fail, the others do not wait', async () => {
     const results: FetchSectionResult[][] = [];
     directory.leaders.set(2, 'nobody');
