@@ -231,10 +231,11 @@ export class Meta {
    * leaves no row behind the reaper.
    */
   async #fence(nodes: NodeIdentity[]): Promise<void> {
+    // First: where there is no room for a command now, the reaper fences them before it closes what they left.
+    for (const node of nodes) this.#reaper.incarnationEnded(node);
     const value = create(EndNodesSchema, { nodes });
     const groups = Array.from({ length: this.dataGroups }, (_, group) => group);
     await Promise.all(groups.map((group) => this.data(group, { case: 'endNodes', value })));
-    for (const node of nodes) this.#reaper.incarnationEnded(node);
   }
 
   /** A new incarnation of a node, with a full lease. It ends the one before, whose sessions are closed from now on. */

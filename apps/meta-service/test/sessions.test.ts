@@ -1,3 +1,4 @@
+import { BrokerError } from '@robustmq/errors';
 import {
   ListSessionsRequestSchema,
   OpenSessionsRequestSchema,
@@ -261,6 +262,35 @@ describe('sessions', () => {
     await world.meta.reapSessions();
     expect(await list()).toEqual([]);
   });
+
+  test.each<[string, () => Promise<unknown>]>([
+    ['its lease ran out', () => world.meta.endNodes([a])],
+    ['it registered again', () => world.gateway('mqtt-1')],
+  ])(
+    'F1, N7: an end that the data groups had no room to hear of is told to them later: %s',
+    async (_how, end) => {
+      const { key } = (await world.openSession(a, { clientId: 'c' })).session!;
+      const { meta } = world;
+      // The first round looks for all that a restart left.
+      await meta.reapSessions();
+      const data = meta.data.bind(meta);
+      meta.data = () => Promise.reject(new BrokerError('storage_full', 'no room'));
+      await expect(end()).rejects.toEqual(failing('storage_full'));
+      meta.data = data;
+      await meta.reapSessions();
+      expect((await world.headOf(key!))!.connected).toBe(false);
+      const value = message(OpenSessionsRequestSchema, {
+        node: a,
+        sessions: [{ tenant: 't', clientId: 'late' }],
+      });
+      const late = meta.data(
+        meta.dataGroupOf('t', 'late'),
+        { case: 'openSessions', value },
+        world.requestId(a),
+      );
+      await expect(late).rejects.toEqual(failing('fenced'));
+    },
+  );
 
   test('S1: sessions of an incarnation that ended unnoticed are found after a restart', async () => {
     await world.openSession(a, { clientId: 'c' });
