@@ -98,6 +98,15 @@ describe('leading', () => {
     expect(claims).toBe(0);
   });
 
+  test('R3: not under an epoch older than that of its records: the state of the cluster went back, and no throw ends the rest', async () => {
+    cluster.alterShard(1, 0, { leader: 'a', leaderIncarnation: 3, leaderEpoch: 9 });
+    expect([look(), shard.log.latestEpoch]).toEqual([true, 9]);
+    cluster.alterShard(1, 0, { leader: 'a', leaderIncarnation: 3, leaderEpoch: 4 });
+    expect([look(), shard.role.kind, warned.length]).toEqual([false, 'none', 1]);
+    cluster.alterShard(1, 0, { leader: 'a', leaderIncarnation: 3, leaderEpoch: 10 });
+    expect([look(), shard.leaderEpoch]).toEqual([true, 10]);
+  });
+
   test('a failed shard is not led, whatever the view says', async () => {
     look();
     expect(look()).toBe(true);

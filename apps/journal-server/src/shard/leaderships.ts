@@ -48,6 +48,14 @@ export class Leaderships {
       return false;
     }
     if (shard.failure !== undefined) return false;
+    if (row.leaderEpoch < shard.log.latestEpoch) {
+      // The state of the cluster went back. Under that epoch there are records of an earlier run (rule R3), and no other shard
+      // may pay for it.
+      shard.stepDown();
+      const fields = { stream_id: shard.streamId, shard: shard.shard, leader_epoch: row.leaderEpoch };
+      this.#options.log.warn(fields, 'the log of a shard has records of a later leader epoch: it is not led');
+      return false;
+    }
     const isr = { members: row.isr, version: row.isrVersion };
     if (shard.leader?.leaderEpoch === row.leaderEpoch) {
       shard.leader.isrCommitted(isr, clock.monotonicMs());
