@@ -221,6 +221,42 @@ test('a view that failed is fed no more, the shard goes on', async () => {
   expect([events(), path.committed]).toEqual([['add 0'], [0, 1]]);
 });
 
+test('damage in the log where it would go on is met and said once, whatever is committed behind it', async () => {
+  path.onCommitted = undefined;
+  await append(1);
+  let reads = 0;
+  shard.log.read = () => {
+    reads++;
+    return Promise.reject(new BrokerError('corrupt', 'CRC-32C mismatch'));
+  };
+  const late = new ViewFeed(
+    kind,
+    { warn: (_fields, message) => void warned.push(message) },
+    new ReadTurns(path.clock, path.clock),
+  );
+  path.onCommitted = (of, batches) => late.committed(of, batches);
+  for (let commit = 0; commit < 3; commit++) {
+    await append(1);
+    await settle();
+  }
+  expect([late.viewOf(shard)!.events, reads, warned]).toEqual([[], 1, ['a view stays behind']]);
+});
+
+test('a read that failed for the moment is tried again with the next commit', async () => {
+  path.onCommitted = undefined;
+  await append(1);
+  const read = shard.log.read.bind(shard.log);
+  shard.log.read = () => Promise.reject(new BrokerError('storage_failed', 'EIO'));
+  const late = new ViewFeed(kind, { warn: () => undefined }, new ReadTurns(path.clock, path.clock));
+  late.attach(shard);
+  await settle();
+  shard.log.read = read;
+  path.onCommitted = (of, batches) => late.committed(of, batches);
+  await append(1);
+  await settle();
+  expect(late.viewOf(shard)!.events).toEqual(['add 0', 'add 1']);
+});
+
 test('a view that can not be opened is said once, the shard goes on', async () => {
   kind.failure = new BrokerError('storage_failed', 'no store');
   feed.attach(shard);

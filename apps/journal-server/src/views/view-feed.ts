@@ -54,6 +54,8 @@ interface Entry<View extends LogView> {
   view: View | undefined;
   /** Reading the log to catch up. */
   catchingUp: boolean;
+  /** The log is damaged where the view would go on: it stays behind for good. */
+  blocked: boolean;
   dropped: boolean;
   retainedFrom: number;
 }
@@ -153,7 +155,13 @@ export class ViewFeed<View extends LogView = LogView> {
   }
 
   #attach(shard: Shard): void {
-    const entry: Entry<View> = { view: undefined, catchingUp: true, dropped: false, retainedFrom: 0 };
+    const entry: Entry<View> = {
+      view: undefined,
+      catchingUp: true,
+      blocked: false,
+      dropped: false,
+      retainedFrom: 0,
+    };
     this.#entries.set(shard, entry);
     this.#open(shard, entry).catch((error: unknown) => this.#warn(shard, error, 'not usable'));
   }
@@ -167,7 +175,7 @@ export class ViewFeed<View extends LogView = LogView> {
 
   /** Reads the log up to HW, slice by slice; appends have their turn in between (rule N8). */
   async #catchUp(shard: Shard, entry: Entry<View>, view: View): Promise<void> {
-    if (entry.catchingUp) return;
+    if (entry.catchingUp || entry.blocked) return;
     entry.catchingUp = true;
     try {
       while (!this.#closed && !entry.dropped && !view.failed && shard.failure === undefined) {
@@ -180,6 +188,8 @@ export class ViewFeed<View extends LogView = LogView> {
         else await this.#addAll(view, batches);
       }
     } catch (thrown) {
+      // Tried again with each commit, it would read the whole segment for its indexes each time; who reads it stops the shard.
+      entry.blocked = BrokerError.from(thrown).code === 'corrupt';
       this.#warn(shard, thrown, 'stays behind');
     } finally {
       entry.catchingUp = false;
