@@ -1,4 +1,5 @@
-// Appends whose journal gives no more credit (rule N7): what waits goes out as soon as there is some again, whoever brought it back.
+// When appends leave: what waits for credit goes out as soon as there is some again, whoever brought it back (rule N7), and to
+// a new leader only when the old one holds nothing of the shard (R6).
 
 import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
@@ -134,4 +135,23 @@ test('a stream that breaks asks nobody: its queues are told, and ask the next on
   second.wake();
   turn();
   expect(streams()).toEqual([1, 2]);
+});
+
+test('R6, I1: a new leader sees nothing while the old one may still hold what came before', () => {
+  const queue = queueOf(1);
+  append(queue, 'a');
+  turn();
+  current = senderWith(CREDIT_BYTES);
+  append(queue, 'b');
+  queue.wake();
+  turn();
+  expect(sent).toHaveLength(1);
+  answer(0, { code: 'not_leader' });
+  turn();
+  // Again from the first one on.
+  expect(sent).toHaveLength(3);
+  sender = current;
+  answer(1);
+  answer(2);
+  expect(answered).toEqual(['a: ok', 'b: ok']);
 });
