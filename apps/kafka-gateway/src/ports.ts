@@ -1,6 +1,6 @@
 // What the gateway needs of the rest of the system. Production adapters wrap the journal and meta clients; unit tests
 // bring fakes.
-import type { JournalClient, ShardId } from '@robustmq/journal-client';
+import type { JournalClient } from '@robustmq/journal-client';
 import type { BrokerError } from '@robustmq/errors';
 
 export type {
@@ -9,6 +9,12 @@ export type {
   FetchSectionResult,
   ProduceRequest,
 } from '@robustmq/journal-client';
+
+/** Names a shard. */
+interface ShardId {
+  readonly streamId: number;
+  readonly shard: number;
+}
 
 /** One question of ListOffsets: a time in ms, or one of Kafka's negative marks. */
 export interface OffsetQuery extends ShardId {

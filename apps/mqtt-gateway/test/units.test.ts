@@ -1,11 +1,11 @@
 import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
-import type { FilterAnswer, FilterChange } from '@robustmq/journal-client';
+import type { FilterAnswer } from '@robustmq/journal-client';
 import type { StreamView } from '@robustmq/meta-client';
 import { FailureSchema, OpenSessionOutcomeSchema, SessionKeySchema, type MeshResponse } from '@robustmq/rpc';
 import type { StartOffset } from '@robustmq/mqtt-session';
 import { VirtualClock } from '@robustmq/testkit';
-import { FilterRegistry, type ActiveFilter } from '../src/delivery/filter-registry.ts';
+import { FilterRegistry, type ActiveFilter, type FilterPort } from '../src/delivery/filter-registry.ts';
 import { MeshRoutes, type RouteStream } from '../src/mesh/mesh-routes.ts';
 import { BatchedCall } from '../src/store/batched-call.ts';
 import { SessionChanges } from '../src/store/session-changes.ts';
@@ -214,6 +214,7 @@ describe('SessionStore', () => {
 });
 
 describe('FilterRegistry', () => {
+  type FilterChange = Parameters<FilterPort['changeFilters']>[0];
   class Port {
     readonly changes: FilterChange[] = [];
     readonly callbacks: ((error: BrokerError | undefined, answer: FilterAnswer) => void)[] = [];

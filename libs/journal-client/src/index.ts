@@ -6,11 +6,9 @@ export { AppendQueue } from './append-queue.ts';
 export { clusterDirectory } from './cluster-directory.ts';
 export type { FilterAnswer } from './link-tail.ts';
 export type {
-  ShardId,
   AppendOutcomeValue,
   ProduceRequest,
   TailBatches,
-  FilterChange,
   BacklogResult,
   FetchRequest,
   FetchSectionResult,

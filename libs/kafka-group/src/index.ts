@@ -4,7 +4,6 @@ export { MAX_PROTOCOLS } from './join.ts';
 export { StoredRows } from './stored-rows.ts';
 export {
   type GroupConfig,
-  type GroupError,
   type GroupRecord,
   type JoinRequest,
   type JoinResult,

@@ -1,7 +1,7 @@
 // MQTT 3.1, 3.1.1 and 5.0 on the wire. mqtt-packet is the codec of record; what is frequent has a path of its own that the
 // tests prove equal to it.
 
-export { CONNACK_REASONS, REASON, type ReasonCode, type ReasonName } from './reason-code.ts';
+export { CONNACK_REASONS, REASON } from './reason-code.ts';
 export {
   PACKET_TYPE,
   type AckType,

@@ -48,11 +48,6 @@ export const REASON = {
   wildcardSubscriptionsNotSupported: 0xa2,
 } as const;
 
-/** Name of a Reason Code in {@link REASON}. */
-export type ReasonName = keyof typeof REASON;
-/** A Reason Code of MQTT 5, one byte. */
-export type ReasonCode = (typeof REASON)[ReasonName];
-
 /** Reason Codes that a sender of PUBACK or PUBREC may use (tables 3.4-1, 3.5-1). */
 export const PUBACK_REASONS: ReadonlySet<number> = new Set([
   0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99,

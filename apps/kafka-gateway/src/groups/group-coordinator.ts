@@ -4,7 +4,6 @@ import {
   ConsumerGroup,
   StoredRows,
   type GroupConfig,
-  type GroupError,
   type GroupRecord,
   type JoinRequest,
   type JoinResult,
@@ -322,8 +321,8 @@ function bytesOfSync({ assignments }: SyncRequest): number {
 }
 
 /** Clients come again. */
-const NO_ROOM: GroupError = 'COORDINATOR_NOT_AVAILABLE';
-const GONE: GroupError = 'REBALANCE_IN_PROGRESS';
+const NO_ROOM: JoinResult['error'] = 'COORDINATOR_NOT_AVAILABLE';
+const GONE: JoinResult['error'] = 'REBALANCE_IN_PROGRESS';
 const GONE_JOIN = {
   error: GONE,
   generationId: -1,

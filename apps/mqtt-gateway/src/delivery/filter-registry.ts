@@ -2,18 +2,13 @@
 // Changes of a turn leave in one request. A filter counts as active from the offset per shard that the journals answer.
 
 import { BrokerError } from '@robustmq/errors';
-import type { FilterAnswer, FilterChange } from '@robustmq/journal-client';
+import type { FilterAnswer, JournalClient } from '@robustmq/journal-client';
 import { eachInTurns, type Clock, type Timers } from '@robustmq/runtime';
 import { shardKeyOf } from './shard-tail.ts';
 import type { StartOffset } from '@robustmq/mqtt-session';
 
 /** The part of JournalClient that is used. */
-export interface FilterPort {
-  changeFilters(
-    change: FilterChange,
-    callback: (error: BrokerError | undefined, answer: FilterAnswer) => void,
-  ): void;
-}
+export type FilterPort = Pick<JournalClient, 'changeFilters'>;
 
 /** Which shards an answer has to speak of, and what is known of those that it does not (rule X3). */
 export interface FilterCoverage {

@@ -2,7 +2,10 @@
 // compile until it has its row.
 
 import type { BrokerError, ErrorCode } from '@robustmq/errors';
-import { REASON, type ReasonCode, type ReasonName } from '@robustmq/mqtt-codec';
+import { REASON } from '@robustmq/mqtt-codec';
+
+type ReasonName = keyof typeof REASON;
+type ReasonCode = (typeof REASON)[ReasonName];
 
 /** Reason Codes of one error by the packet that carries it. */
 export interface ErrorReasons {
