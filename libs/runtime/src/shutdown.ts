@@ -80,12 +80,20 @@ export class Shutdown {
   }
 
   /**
-   * Starts the shutdown on SIGTERM and SIGINT; a second signal ends the process at once. Returns a function that removes the handlers.
+   * Starts the shutdown on SIGTERM and SIGINT; a second signal ends the process at once. The first one after another reason changes
+   * nothing: whoever asked for a drain sends it too, as Kubernetes does after a preStop hook. Returns a function that removes the
+   * handlers.
    */
   installSignals(): () => void {
+    let isSignalled = false;
+    const onSignal = (signal: string): void => {
+      if (isSignalled) this.#process.exit(EXIT_FORCED);
+      else if (!this.isRunning) void this.exit(signal);
+      isSignalled = true;
+    };
     const installed: [event: string, listener: () => void][] = SIGNALS.map((signal) => [
       signal,
-      () => (this.isRunning ? this.#process.exit(EXIT_FORCED) : void this.exit(signal)),
+      () => onSignal(signal),
     ]);
     for (const [event, listener] of installed) this.#process.on(event, listener);
     return () => {

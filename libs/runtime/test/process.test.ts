@@ -78,6 +78,29 @@ describe('Shutdown', () => {
     await expect(fake.exited).resolves.toBe(130);
   });
 
+  it('N7: goes on at the first signal when it began for another reason: a supervisor sends it behind its drain', async () => {
+    const { shutdown, fake } = setUp();
+    const handedOver = Promise.withResolvers<void>();
+    shutdown.add('hands over', 60_000, () => handedOver.promise);
+    shutdown.installSignals();
+    void shutdown.exit('drain asked for');
+    fake.emit('SIGTERM');
+    expect(fake.exitCount).toBe(0);
+    handedOver.resolve();
+    await expect(fake.exited).resolves.toBe(0);
+    expect(fake.exitCount).toBe(1);
+  });
+
+  it('ends at once at the second signal also when it began for another reason', async () => {
+    const { shutdown, fake } = setUp();
+    shutdown.add('hangs', 60_000, () => fake.exited.then(() => undefined));
+    shutdown.installSignals();
+    void shutdown.exit('drain asked for');
+    fake.emit('SIGTERM');
+    fake.emit('SIGTERM');
+    await expect(fake.exited).resolves.toBe(130);
+  });
+
   it('keeps a failure code, and removes its handlers', async () => {
     const { shutdown, fake } = setUp();
     const remove = shutdown.installSignals();
