@@ -16,6 +16,10 @@ export interface LogSinkOptions {
 
 /** Wait before a full pipe is tried again. */
 const RETRY_MS = 10;
+/** Wait before a disk without room is tried again. */
+const NO_ROOM_RETRY_MS = 100;
+/** A disk that is full, or a quota that is used up: there may be room again, and then the log is wanted most. */
+const NO_ROOM: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT']);
 /** Tries at exit while the pipe is full: about a second. */
 const EXIT_TRIES = 100;
 const NOTHING = Buffer.alloc(0);
@@ -62,25 +66,28 @@ export class LogSink {
   }
 
   #onTurn(): void {
-    if (this.#writeWaiting()) this.#isScheduled = false;
-    else setTimeout(() => this.#onTurn(), RETRY_MS).unref();
+    const retryMs = this.#writeWaiting();
+    if (retryMs === 0) this.#isScheduled = false;
+    else setTimeout(() => this.#onTurn(), retryMs).unref();
   }
 
-  /** Writes all that waits; false when the pipe is full before. */
-  #writeWaiting(): boolean {
+  /** Writes all that waits: 0; when the pipe or the disk is full before, the time after which that is worth another try. */
+  #writeWaiting(): number {
     try {
       for (;;) {
         // New lines join only an empty rest, so that a full pipe costs no copying.
         if (this.#rest.length === 0) this.#rest = this.#take();
-        if (this.#rest.length === 0) return true;
+        if (this.#rest.length === 0) return 0;
         this.#rest = this.#rest.subarray(this.#writeSync(this.#fd, this.#rest));
       }
     } catch (error) {
-      if (codeOf(error) === 'EAGAIN') return false;
+      const code = codeOf(error);
+      if (code === 'EAGAIN') return RETRY_MS;
+      if (NO_ROOM.has(code)) return NO_ROOM_RETRY_MS;
       // Nobody reads any more, and there is nowhere to say so.
       this.#isBroken = true;
       this.#rest = NOTHING;
-      return true;
+      return 0;
     }
   }
 
@@ -92,9 +99,12 @@ export class LogSink {
     return lines;
   }
 
-  /** Writes what waits at once: for the exit of the process. Gives up on a reader that does not read for a second. */
+  /**
+   * Writes what waits at once: for the exit of the process. Gives up on a reader that does not read for a second, and on a
+   * disk without room at once.
+   */
   flushSync(): void {
-    for (let tries = EXIT_TRIES; tries > 0 && !this.#isBroken && !this.#writeWaiting(); tries--) {
+    for (let tries = EXIT_TRIES; tries > 0 && !this.#isBroken && this.#writeWaiting() === RETRY_MS; tries--) {
       Atomics.wait(sleeper, 0, 0, RETRY_MS);
     }
   }

@@ -104,10 +104,21 @@ describe('LogSink', () => {
     expect(fake.text()).toBe('');
   });
 
+  it.each(['ENOSPC', 'EDQUOT'])('L6: goes on once the disk has room again: %s', async (code) => {
+    const fake = descriptor([2, code, code]);
+    const sink = new LogSink({ fd: 1, maxWaitingBytes: 100, ...fake });
+    sink.write('first ');
+    await until(() => fake.text() === 'fi');
+    sink.write('second');
+    await until(() => fake.text() === 'first second');
+    expect(sink.droppedLines).toBe(0);
+  });
+
   it.each<[string, (number | string)[], string]>([
     ['all', [], 'last words'],
     ['short writes and a full pipe', [3, 'EAGAIN', 2], 'last words'],
     ['nobody there', ['EPIPE'], ''],
+    ['a disk without room', ['ENOSPC', 'ENOSPC'], ''],
     ['a reader that never reads', new Array<string>(500).fill('EAGAIN'), ''],
   ])('flushes at exit: %s', (_name, plan, expected) => {
     const fake = descriptor(plan);
