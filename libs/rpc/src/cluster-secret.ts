@@ -80,9 +80,22 @@ export function isExposed(file: string): boolean {
   return (statSync(file).mode & 0o077) !== 0;
 }
 
-/** Makes a secret file unless there is one: whole or not at all, and only one of several that try at once wins. */
+/**
+ * Makes a secret file unless there is one: whole or not at all, and only one of several that try at once wins.
+ * @throws BrokerError naming the file when it can't be made there
+ */
 export function createSecretFile(file: string): void {
   if (existsSync(file)) return;
+  try {
+    makeSecretFile(file);
+  } catch (error) {
+    throw new BrokerError('permission_denied', `cluster secret ${file} cannot be made: ${String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function makeSecretFile(file: string): void {
   const folder = path.dirname(file);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;

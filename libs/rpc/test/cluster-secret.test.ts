@@ -76,6 +76,16 @@ describe('a secret file', () => {
     expect(reading).not.toThrow(/short\b(?!er)|ooooo|xxxxx/);
   });
 
+  it('that can not be made where it should be is refused by name', () => {
+    writeFileSync(path.join(folder, 'sub'), 'no folder');
+    expect(() => createSecretFile(file)).toThrow(
+      expect.objectContaining({
+        code: 'permission_denied',
+        message: expect.stringContaining(`${file} cannot be made`) as string,
+      }),
+    );
+  });
+
   it('that is a folder is refused', () => {
     expect(() => readSecretFile(folder)).toThrow(expect.objectContaining({ code: 'permission_denied' }));
     expect(readSecretFile(file)).toBeUndefined();
