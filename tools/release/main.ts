@@ -69,18 +69,28 @@ async function writeData(archive: string): Promise<void> {
   }
 }
 
-const releases = readReleases(root);
-refuseUnfit(releases);
-const folder = releaseFolder(root, version);
-mkdirSync(folder, { recursive: true });
-await writeData(path.join(folder, 'data.tar.xz'));
-execFileSync('buf', ['build', '-o', path.join(folder, 'contracts.binpb')], { cwd: root });
-const release: Release = {
-  version,
-  commit: git('rev-parse', 'HEAD'),
-  date: new Date().toISOString().slice(0, 10),
-};
-writeFileSync(path.join(root, 'releases.json'), `${JSON.stringify([...releases, release], null, 2)}\n`);
-process.stdout.write(
-  `${version} is ${release.commit}: commit releases.json and ${path.relative(root, folder)}\n`,
-);
+async function record(): Promise<void> {
+  const releases = readReleases(root);
+  refuseUnfit(releases);
+  const folder = releaseFolder(root, version);
+  mkdirSync(folder, { recursive: true });
+  await writeData(path.join(folder, 'data.tar.xz'));
+  execFileSync('buf', ['build', '-o', path.join(folder, 'contracts.binpb')], { cwd: root });
+  const release: Release = {
+    version,
+    commit: git('rev-parse', 'HEAD'),
+    date: new Date().toISOString().slice(0, 10),
+  };
+  writeFileSync(path.join(root, 'releases.json'), `${JSON.stringify([...releases, release], null, 2)}\n`);
+  process.stdout.write(
+    `${version} is ${release.commit}: commit releases.json and ${path.relative(root, folder)}\n`,
+  );
+}
+
+try {
+  await record();
+} catch (error) {
+  // A mistake of the setting in one sentence; anything else is a fault of this program.
+  if (!(error instanceof BrokerError)) throw error;
+  command.error(`error: ${error.message}`);
+}
