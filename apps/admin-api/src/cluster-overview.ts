@@ -6,12 +6,22 @@ import type { healthBody, overviewBody } from './schemas.ts';
 /** Services without which clients cannot be served. */
 const REQUIRED = ['journal-server', 'mqtt-gateway', 'kafka-gateway'] as const;
 
-/** Health, from the services alive, the shards that have a leader, and what meta-service and journal-servers say of themselves. */
+/** What is known is then what was last known: it says nothing of health. */
+const UNCONFIRMED: HealthProblem = {
+  name: 'cluster',
+  detail: 'meta-service does not answer: what is shown is what it said last',
+};
+
+/**
+ * Health, from the services alive, the shards that have a leader, and what meta-service and journal-servers say of themselves.
+ * @param isCurrent whether meta-service still confirms the snapshot
+ */
 export function clusterHealth(
   snapshot: ClusterSnapshot,
   storageProblems: readonly HealthProblem[],
+  isCurrent: boolean,
 ): z.infer<typeof healthBody> {
-  const problems: HealthProblem[] = [];
+  const problems: HealthProblem[] = isCurrent ? [] : [UNCONFIRMED];
   for (const kind of REQUIRED) {
     if (!snapshot.nodes.some((node) => node.kind === kind && node.live))
       problems.push({ name: 'service', detail: `no live ${kind}` });
@@ -39,6 +49,7 @@ export function clusterHealth(
 export function clusterOverview(
   snapshot: ClusterSnapshot,
   storageProblems: readonly HealthProblem[],
+  isCurrent: boolean,
 ): z.infer<typeof overviewBody> {
   const services: Record<string, { live: number; known: number }> = {};
   for (const node of snapshot.nodes) {
@@ -51,7 +62,7 @@ export function clusterOverview(
     clusterId: snapshot.clusterId,
     revision: snapshot.revision,
     featureLevel: snapshot.featureLevel,
-    health: clusterHealth(snapshot, storageProblems),
+    health: clusterHealth(snapshot, storageProblems, isCurrent),
     services,
     streams: snapshot.streams.length,
     shards: {

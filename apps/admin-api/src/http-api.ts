@@ -97,7 +97,7 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
             : new BrokerError('unavailable', 'the cluster view has not arrived yet'),
         );
       });
-      clusterRoutes(scope, options.cluster);
+      clusterRoutes(scope, options.cluster, options.isCurrent);
       upgradeRoutes(scope, options.cluster);
       sessionRoutes(scope, options.cluster);
       streamRoutes(scope, options.cluster);

@@ -27,9 +27,8 @@ export function healthRoutes(scope: FastifyInstance, cluster: Cluster, isCurrent
       },
     },
     async (_request, reply) => {
-      const isKnown = cluster.ready() && isCurrent();
-      const status = isKnown
-        ? clusterHealth(cluster.snapshot(), await cluster.storageProblems()).status
+      const status = cluster.ready()
+        ? clusterHealth(cluster.snapshot(), await cluster.storageProblems(), isCurrent()).status
         : 'unavailable';
       void reply.code(status === 'unavailable' ? 503 : 200);
       return { status };
@@ -38,7 +37,7 @@ export function healthRoutes(scope: FastifyInstance, cluster: Cluster, isCurrent
 }
 
 /** Cluster, nodes and what clients left in meta-service. */
-export function clusterRoutes(scope: FastifyInstance, cluster: Cluster): void {
+export function clusterRoutes(scope: FastifyInstance, cluster: Cluster, isCurrent: () => boolean): void {
   const app = scope.withTypeProvider<ZodTypeProvider>();
   app.get(
     '/cluster',
@@ -49,7 +48,7 @@ export function clusterRoutes(scope: FastifyInstance, cluster: Cluster): void {
         response: { 200: schemas.overviewBody, ...failures },
       },
     },
-    async () => clusterOverview(cluster.snapshot(), await cluster.storageProblems()),
+    async () => clusterOverview(cluster.snapshot(), await cluster.storageProblems(), isCurrent()),
   );
   app.get(
     '/nodes',

@@ -42,6 +42,7 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
   });
   const meta = new MetaClient({ addresses: config.meta.addresses, credentials, log });
   shutdown.add('meta client', STEP_TIMEOUT_MS, () => Promise.resolve(meta.close()));
+  telemetry.health.addCheck('cluster', () => meta.view.problem);
   const figures = new RequestFigures();
   registerMetrics(telemetry.metrics, figures);
   const standing: Standing = {};
@@ -84,7 +85,6 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
     telemetry.health.markDraining();
     await app.close();
   });
-  telemetry.health.addCheck('cluster', () => meta.view.problem);
   telemetry.health.addCheck('lease', () => (incarnations.held ? null : 'not held'));
   telemetry.health.markStarted();
   shutdown.installSignals();

@@ -203,6 +203,10 @@ describe('access', () => {
     isCurrent = false;
     const answer = await app.inject({ url: '/api/v1/health' });
     expect([answer.statusCode, answer.json()]).toEqual([503, { status: 'unavailable' }]);
+    const overview = await app.inject({ url: '/api/v1/cluster', headers: admin });
+    expect(overview.json()).toMatchObject({
+      health: { status: 'unavailable', problems: [{ name: 'cluster' }] },
+    });
   });
 
   it('N14: refused strangers cannot fill the log, actions of administrators are all in it', () => {
@@ -285,7 +289,7 @@ describe('health', () => {
       'no live mqtt-gateway',
     ],
   ] as const)('%s', (_name, over, status, problem) => {
-    const health = clusterHealth(snapshotOf(over), []);
+    const health = clusterHealth(snapshotOf(over), [], true);
     expect(health.status).toBe(status);
     expect(health.problems.map(({ detail }) => detail).join()).toContain(problem);
   });
@@ -305,7 +309,7 @@ describe('cluster', () => {
       shards: { total: 1, withoutLeader: 0, underReplicated: 0 },
     });
     expect(answer['services']).toMatchObject({ 'journal-server': { live: 1, known: 2 } });
-    expect(clusterOverview(snapshotOf({ nodes: [] }), []).health.status).toBe('unavailable');
+    expect(clusterOverview(snapshotOf({ nodes: [] }), [], true).health.status).toBe('unavailable');
   });
 
   it('lists nodes, sessions and groups', async () => {

@@ -45,6 +45,7 @@ export async function run(config: KafkaGatewayConfig, version: string): Promise<
   shutdown.add('telemetry', STEP_TIMEOUT_MS, () => telemetry.stop());
   const meta = await connectToMeta(config, log);
   shutdown.add('meta client', STEP_TIMEOUT_MS, () => Promise.resolve(meta.close()));
+  telemetry.health.addCheck('cluster', () => meta.view.problem);
 
   const cluster = new ClusterAdapter(meta.view, config.tenant);
   const journal = new JournalAdapter(() => meta.view.revision);
@@ -89,7 +90,6 @@ export async function run(config: KafkaGatewayConfig, version: string): Promise<
     return gateway.drain(signal);
   });
   watchHealth(telemetry, membership, journal);
-  telemetry.health.addCheck('cluster', () => meta.view.problem);
   registerGatewayMetrics(telemetry.metrics, gateway);
   shutdown.installSignals();
   telemetry.health.markStarted();
