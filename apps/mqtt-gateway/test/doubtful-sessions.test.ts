@@ -2,78 +2,39 @@
 // was, and until when (rules S3, N7).
 
 import type { Gateway } from '../src/gateway.ts';
-import {
-  RawClient,
-  RecordingLog,
-  portOf,
-  start,
-  startGateway,
-  until,
-  type Running,
-} from './running-gateway.ts';
-import type { IPublishPacket } from 'mqtt-packet';
-
-const durable = { clean: false, properties: { sessionExpiryInterval: 600 } };
+import { acknowledge, DURABLE, DurableClients, publishes } from './durable-clients.ts';
+import { RecordingLog, start, startGateway, until, type RawClient, type Running } from './running-gateway.ts';
 
 let running: Running;
+let devices: DurableClients;
 let other: Gateway | undefined;
-const clients: RawClient[] = [];
-
-const client = (gateway: Gateway = running.gateway): RawClient => {
-  const made = new RawClient(portOf(gateway.addresses.mqtt), 5);
-  clients.push(made);
-  return made;
-};
 
 beforeEach(async () => {
   running = await start();
+  devices = new DurableClients(running);
 });
 
 afterEach(async () => {
-  for (const each of clients.splice(0)) each.close();
+  devices.close();
   await other?.stop();
   other = undefined;
   await running.stop();
 });
 
-const publishes = (device: RawClient): IPublishPacket[] =>
-  device.received.filter((packet) => packet.cmd === 'publish');
-
-const acknowledge = (device: RawClient, packet: IPublishPacket): void =>
-  device.send({ cmd: 'puback', messageId: packet.messageId!, reasonCode: 0 });
-
-let lastPublisher = 0;
-
-/** Publishes at QoS 1 and waits for the acknowledgements. */
-const publishAll = async (payloads: readonly string[], topic = 'd/1'): Promise<void> => {
-  const publisher = client();
-  await publisher.connect(`pub-${++lastPublisher}`);
-  payloads.forEach((payload, index) => publisher.publish(topic, payload, 1, index + 1));
-  await until(() => publisher.received.filter(({ cmd }) => cmd === 'puback').length === payloads.length);
-  publisher.close();
-};
-
-const leave = async (device: RawClient): Promise<void> => {
-  const releases = (): number => running.meta.calls.filter((call) => call === 'release dev').length;
-  const before = releases();
-  device.send({ cmd: 'disconnect' });
-  await until(() => releases() > before, 'released');
-};
-
 test('4.3.1: after a crash of its owner QoS 0 copies do not come again from the backlog, and are counted', async () => {
   running.meta.addStream({ name: 'd/1', mqttFilter: 'd/1' });
   await until(() => running.meta.acknowledgedEpoch === 2n);
   // Makes the shard known to the journal of these tests.
-  await publishAll(['first']);
-  const first = client();
-  await first.connect('dev', durable);
+  await devices.publishAll(['first']);
+  const first = devices.client();
+  await first.connect('dev', DURABLE);
   await first.subscribe('d/#', 0);
-  await leave(first);
-  await publishAll(['maybe']);
+  await devices.leave(first);
+  await devices.publishAll(['maybe']);
   running.meta.sessions.get('dev')!.deliveryUncertain = true;
-  const second = client();
-  await second.connect('dev', durable);
-  await publishAll(['live']);
+  const second = devices.client();
+  await second.connect('dev', DURABLE);
+  await devices.publishAll(['live']);
   await until(() => second.payloads().length === 1);
   expect(second.payloads()).toEqual(['live']);
   expect(running.gateway.serving!.deliveryCounters.droppedUncertain).toBe(1);
@@ -82,20 +43,20 @@ test('4.3.1: after a crash of its owner QoS 0 copies do not come again from the 
 test('N7, 4.3.1: QoS 0 that waits to hear how far its shard is goes no more once nobody has said, and QoS 1 behind it with DUP', async () => {
   running.meta.addStream({ name: 'd/1', mqttFilter: 'd/1' });
   await until(() => running.meta.acknowledgedEpoch === 2n);
-  await publishAll(['first']);
-  const first = client();
-  await first.connect('dev', durable);
+  await devices.publishAll(['first']);
+  const first = devices.client();
+  await first.connect('dev', DURABLE);
   await first.subscribe('d/#', 1);
-  await leave(first);
+  await devices.leave(first);
   running.meta.sessions.get('dev')!.deliveryUncertain = true;
   running.journal.hasNoMarks = true;
-  const second = client();
-  await second.connect('dev', durable);
+  const second = devices.client();
+  await second.connect('dev', DURABLE);
   const session = running.gateway.serving!.directory.get('default', 'dev')!.session!;
   await until(() => session.isUnconfirmed, 'it asks');
   second.publish('d/1', 'maybe', 0);
   await until(() => !session.outbound.isLive, 'it is held');
-  await publishAll(['behind']);
+  await devices.publishAll(['behind']);
   expect(second.payloads()).toEqual([]);
   session.unanswered();
   await until(() => second.payloads().length === 1, 'what is durable arrives');
@@ -114,15 +75,15 @@ describe('S3: of a session in doubt', () => {
 
   /** It comes back with `d/#` behind a crash, and no leader says how far its shard is. */
   beforeEach(async () => {
-    await publishAll(['first']);
-    const first = client();
-    await first.connect('dev', durable);
+    await devices.publishAll(['first']);
+    const first = devices.client();
+    await first.connect('dev', DURABLE);
     await first.subscribe('d/#', 1);
-    await leave(first);
+    await devices.leave(first);
     running.meta.sessions.get('dev')!.deliveryUncertain = true;
     running.journal.hasNoMarks = true;
-    device = client();
-    await device.connect('dev', durable);
+    device = devices.client();
+    await device.connect('dev', DURABLE);
     const session = running.gateway.serving!.directory.get('default', 'dev')!.session!;
     await until(() => session.isUnconfirmed, 'it asks');
   });
@@ -132,9 +93,9 @@ describe('S3: of a session in doubt', () => {
 
   test('[MQTT-3.3.1-1]: what it subscribes to on this connection was not sent before', async () => {
     await device.subscribe('n/1', 1);
-    await publishAll(['new'], 'n/1');
+    await devices.publishAll(['new'], 'n/1');
     await until(() => device.payloads().length === 1);
-    await publishAll(['maybe']);
+    await devices.publishAll(['maybe']);
     await until(() => device.payloads().length === 2);
     expect(dups()).toEqual({ new: false, maybe: true });
   });
@@ -152,39 +113,39 @@ describe('S3: of a session in doubt', () => {
     await device.subscribe('+/1', 1);
     device.send({ cmd: 'unsubscribe', messageId: 5, unsubscriptions: ['d/#'] });
     await device.take('unsuback');
-    await publishAll(['maybe']);
+    await devices.publishAll(['maybe']);
     await until(() => device.payloads().length === 1);
     await device.subscribe('d/1', 1);
-    await publishAll(['maybe as well']);
+    await devices.publishAll(['maybe as well']);
     await until(() => device.payloads().length === 2);
     expect(dups()).toEqual({ maybe: true, 'maybe as well': true });
   });
 });
 
 test('S3, [MQTT-3.3.1-1]: after a crash of its owner a session gets its backlog with new identifiers and DUP', async () => {
-  const first = client();
-  await first.connect('dev', durable);
+  const first = devices.client();
+  await first.connect('dev', DURABLE);
   await first.subscribe('d/#', 1);
-  await publishAll(['a', 'b']);
+  await devices.publishAll(['a', 'b']);
   await until(() => first.payloads().length === 2);
-  await leave(first);
+  await devices.leave(first);
   // As meta leaves the row when the lease of its owner ends.
   const row = running.meta.sessions.get('dev')!;
   row.deliveryUncertain = true;
   row.outbound = [];
   for (const cursor of row.cursors) cursor.sentBelow = 0n;
 
-  const second = client();
-  await second.connect('dev', durable);
+  const second = devices.client();
+  await second.connect('dev', DURABLE);
   await until(() => second.payloads().length === 2);
-  await publishAll(['live']);
+  await devices.publishAll(['live']);
   await until(() => second.payloads().length === 3);
   expect(publishes(second).map(({ dup }) => dup)).toEqual([true, true, false]);
   for (const packet of publishes(second)) acknowledge(second, packet);
-  await leave(second);
-  await publishAll(['offline']);
-  const third = client();
-  await third.connect('dev', durable);
+  await devices.leave(second);
+  await devices.publishAll(['offline']);
+  const third = devices.client();
+  await third.connect('dev', DURABLE);
   await until(() => third.payloads().includes('offline'));
   expect(publishes(third).find(({ payload }) => payload.toString() === 'offline')!.dup).toBe(false);
 });
@@ -197,13 +158,13 @@ describe('N7, S3: a stream that was deleted keeps no session in doubt', () => {
   const crashed = async (): Promise<void> => {
     ({ streamId } = running.meta.addStream({ name: 'orders', mqttFilter: 'orders/#', shards: 2 }));
     await until(() => running.meta.acknowledgedEpoch === 2n, 'the new owner');
-    const device = client();
-    await device.connect('dev', durable);
+    const device = devices.client();
+    await device.connect('dev', DURABLE);
     await device.subscribe('#', 1);
-    await publishAll(['order'], 'orders/1');
+    await devices.publishAll(['order'], 'orders/1');
     acknowledge(device, await device.take('publish'));
     await until(() => running.meta.calls.includes('commit dev'), 'its cursor');
-    await leave(device);
+    await devices.leave(device);
     running.meta.sessions.get('dev')!.deliveryUncertain = true;
     for (const shard of [0, 1]) running.journal.notLed.add(`${streamId}/${shard}`);
   };
@@ -216,14 +177,14 @@ describe('N7, S3: a stream that was deleted keeps no session in doubt', () => {
   test('one that comes back behind the deletion waits for none of its shards, and the next owner doubts nothing', async () => {
     await crashed();
     await deleted(running.gateway);
-    const device = client();
-    await device.connect('dev', durable);
+    const device = devices.client();
+    await device.connect('dev', DURABLE);
     await until(() => outbound()?.isUncertain === false, 'no doubt is left');
-    await leave(device);
+    await devices.leave(device);
     expect(running.meta.sessions.get('dev')!.deliveryUncertain).toBe(false);
-    await publishAll(['offline']);
-    const next = client();
-    await next.connect('dev', durable);
+    await devices.publishAll(['offline']);
+    const next = devices.client();
+    await next.connect('dev', DURABLE);
     await until(() => publishes(next).length === 1, 'its backlog');
     expect(publishes(next)[0]!.dup).toBe(false);
   });
@@ -232,7 +193,7 @@ describe('N7, S3: a stream that was deleted keeps no session in doubt', () => {
     await crashed();
     // Its tails begin with what the leaders say, which is nothing.
     const gateway = (other = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-2']));
-    await client(gateway).connect('dev', durable);
+    await devices.client(gateway).connect('dev', DURABLE);
     const waiting = () => gateway.serving!.directory.get('default', 'dev')?.session?.outbound;
     await until(() => waiting()?.isResuming === false, 'it reads');
     expect([waiting()!.isUncertain, waiting()!.isLive]).toEqual([true, false]);

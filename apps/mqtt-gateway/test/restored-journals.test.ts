@@ -1,78 +1,43 @@
 // A journal comes back with an older state than sessions have seen: what their rows say beyond the end of its leader epoch is
 // reset to that end (rules X4, I5).
 
-import type { IPublishPacket } from 'mqtt-packet';
 import type { Gateway } from '../src/gateway.ts';
-import {
-  RawClient,
-  RecordingLog,
-  portOf,
-  start,
-  startGateway,
-  until,
-  type Running,
-} from './running-gateway.ts';
-
-const durable = { clean: false, properties: { sessionExpiryInterval: 600 } };
+import { acknowledge, DURABLE, DurableClients, publishes } from './durable-clients.ts';
+import { RecordingLog, start, startGateway, until, type Running } from './running-gateway.ts';
 
 let running: Running;
+let devices: DurableClients;
 /** Starts behind the restore: the tails of the first one have seen what is gone. */
 let next: Gateway | undefined;
-const clients: RawClient[] = [];
-
-const client = (gateway: Gateway): RawClient => {
-  const made = new RawClient(portOf(gateway.addresses.mqtt), 5);
-  clients.push(made);
-  return made;
-};
 
 beforeEach(async () => {
   running = await start();
+  devices = new DurableClients(running);
 });
 
 afterEach(async () => {
-  for (const each of clients.splice(0)) each.close();
+  devices.close();
   await next?.stop();
   next = undefined;
   await running.stop();
 });
 
-const publishes = (device: RawClient): IPublishPacket[] =>
-  device.received.filter((packet) => packet.cmd === 'publish');
-
-let lastPublisher = 0;
-
 /** One batch for each payload. */
-const publishAll = async (gateway: Gateway, payloads: readonly string[]): Promise<void> => {
-  const publisher = client(gateway);
-  await publisher.connect(`pub-${++lastPublisher}`);
-  for (const [index, payload] of payloads.entries()) {
-    publisher.publish('d/1', payload, 1, index + 1);
-    await until(() => publisher.received.filter(({ cmd }) => cmd === 'puback').length === index + 1);
-  }
-  publisher.close();
-};
-
-const releases = (): number => running.meta.calls.filter((call) => call === 'release dev').length;
-
-const leave = async (device: RawClient): Promise<void> => {
-  const before = releases();
-  device.send({ cmd: 'disconnect' });
-  await until(() => releases() > before, 'released');
+const publishEach = async (gateway: Gateway, payloads: readonly string[]): Promise<void> => {
+  for (const payload of payloads) await devices.publishAll([payload], 'd/1', gateway);
 };
 
 /** A session that has been sent three messages, of which the client acknowledged `acknowledged`. */
 const served = async (acknowledged: number): Promise<void> => {
-  const device = client(running.gateway);
-  await device.connect('dev', durable);
+  const device = devices.client();
+  await device.connect('dev', DURABLE);
   await device.subscribe('d/#', 1);
-  await publishAll(running.gateway, ['a', 'b', 'c']);
+  await publishEach(running.gateway, ['a', 'b', 'c']);
   await until(() => device.payloads().length === 3);
   const { window } = running.gateway.serving!.directory.get('default', 'dev')!.machine.ledger;
-  for (const { messageId } of publishes(device).slice(0, acknowledged))
-    device.send({ cmd: 'puback', messageId: messageId!, reasonCode: 0 });
+  for (const packet of publishes(device).slice(0, acknowledged)) acknowledge(device, packet);
   await until(() => window.size === 3 - acknowledged);
-  await leave(device);
+  await devices.leave(device);
 };
 
 /** Only 'a' is left of stream 1. */
@@ -85,11 +50,11 @@ const restore = async (): Promise<Gateway> => {
 test('X4, I5: a session that had read beyond the end gets what was appended there since', async () => {
   await served(3);
   const gateway = await restore();
-  await publishAll(gateway, ['x', 'y']);
-  const device = client(gateway);
-  expect((await device.connect('dev', durable)).sessionPresent).toBe(true);
+  await publishEach(gateway, ['x', 'y']);
+  const device = devices.client(gateway);
+  expect((await device.connect('dev', DURABLE)).sessionPresent).toBe(true);
   await until(() => device.payloads().length === 2);
-  await publishAll(gateway, ['z']);
+  await publishEach(gateway, ['z']);
   await until(() => device.payloads().length === 3);
   expect(device.payloads()).toEqual(['x', 'y', 'z']);
   expect(gateway.counters.resetPlaces).toBe(1);
@@ -98,9 +63,9 @@ test('X4, I5: a session that had read beyond the end gets what was appended ther
 test('X4, N6: what was in flight and is gone is not owed: its place holds another message now', async () => {
   await served(0);
   const gateway = await restore();
-  await publishAll(gateway, ['x', 'y']);
-  const device = client(gateway);
-  await device.connect('dev', durable);
+  await publishEach(gateway, ['x', 'y']);
+  const device = devices.client(gateway);
+  await device.connect('dev', DURABLE);
   await until(() => device.payloads().length === 3);
   expect(publishes(device).map(({ payload, dup }) => [payload.toString(), dup])).toEqual([
     ['a', true],
@@ -110,15 +75,15 @@ test('X4, N6: what was in flight and is gone is not owed: its place holds anothe
 });
 
 test('X4: a start vector beyond the end is reset as well', async () => {
-  await publishAll(running.gateway, ['a', 'b', 'c']);
-  const first = client(running.gateway);
-  await first.connect('dev', durable);
+  await publishEach(running.gateway, ['a', 'b', 'c']);
+  const first = devices.client();
+  await first.connect('dev', DURABLE);
   await first.subscribe('d/#', 1);
-  await leave(first);
+  await devices.leave(first);
   const gateway = await restore();
-  await publishAll(gateway, ['x', 'y', 'z']);
-  const device = client(gateway);
-  await device.connect('dev', durable);
+  await publishEach(gateway, ['x', 'y', 'z']);
+  const device = devices.client(gateway);
+  await device.connect('dev', DURABLE);
   await until(() => device.payloads().length === 3);
   expect(device.payloads()).toEqual(['x', 'y', 'z']);
 });
@@ -127,10 +92,10 @@ test('X4: an epoch that is over is asked for once, and a session within it stays
   await served(3);
   running.journal.setBack(1, 0, 3);
   next = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-2']);
-  await publishAll(next, ['x']);
+  await publishEach(next, ['x']);
   for (let round = 1; round <= 2; round++) {
-    const device = client(next);
-    await device.connect('dev', durable);
+    const device = devices.client(next);
+    await device.connect('dev', DURABLE);
     await until(() => device.payloads().length === 1);
     expect(device.payloads()).toEqual(['x']);
     device.close();
@@ -144,14 +109,14 @@ test('N5, N7: a leader that does not say holds up its shard alone, and is asked 
   await served(3);
   running.journal.refusesEpochQuestions = true;
   const gateway = await restore();
-  await publishAll(gateway, ['x', 'y']);
-  const device = client(gateway);
-  await device.connect('dev', durable);
+  await publishEach(gateway, ['x', 'y']);
+  const device = devices.client(gateway);
+  await device.connect('dev', DURABLE);
   await until(() => running.journal.epochQuestions.length > 2, 'asked again');
   expect(device.payloads()).toEqual([]);
   running.journal.refusesEpochQuestions = false;
   await until(() => device.payloads().length === 2);
-  await publishAll(gateway, ['z']);
+  await publishEach(gateway, ['z']);
   await until(() => device.payloads().length === 3);
   expect(device.payloads()).toEqual(['x', 'y', 'z']);
 });
@@ -165,15 +130,15 @@ test('X4: a client that leaves before the leader says keeps its rows, epochs inc
   const before = row();
   running.journal.refusesEpochQuestions = true;
   const gateway = await restore();
-  const hasty = client(gateway);
-  await hasty.connect('dev', durable);
+  const hasty = devices.client(gateway);
+  await hasty.connect('dev', DURABLE);
   await until(() => running.journal.epochQuestions.length > 2, 'asked again');
-  await leave(hasty);
+  await devices.leave(hasty);
   expect(row()).toEqual(before);
   running.journal.refusesEpochQuestions = false;
-  await publishAll(gateway, ['x', 'y']);
-  const device = client(gateway);
-  await device.connect('dev', durable);
+  await publishEach(gateway, ['x', 'y']);
+  const device = devices.client(gateway);
+  await device.connect('dev', DURABLE);
   await until(() => device.payloads().length === 2);
   expect(device.payloads()).toEqual(['x', 'y']);
 });
@@ -183,30 +148,29 @@ test('X4, S3: what was read ahead of a tail that is behind comes from a younger 
   // A new leader with the whole log, of which the tail here hears nothing.
   running.journal.setBack(1, 0, 3);
   running.journal.isTailMute = true;
-  await publishAll(running.gateway, ['x', 'y']);
+  await publishEach(running.gateway, ['x', 'y']);
   const position = (): unknown => {
     const [cursor] = running.meta.sessions.get('dev')!.cursors;
     return [cursor?.position?.leaderEpoch, cursor?.position?.offset];
   };
-  const device = client(running.gateway);
-  await device.connect('dev', durable);
+  const device = devices.client();
+  await device.connect('dev', DURABLE);
   await until(() => device.payloads().length === 2);
   const { window } = running.gateway.serving!.directory.get('default', 'dev')!.machine.ledger;
-  for (const { messageId } of publishes(device))
-    device.send({ cmd: 'puback', messageId: messageId!, reasonCode: 0 });
+  for (const packet of publishes(device)) acknowledge(device, packet);
   await until(() => window.size === 0);
-  await leave(device);
+  await devices.leave(device);
   expect(position()).toEqual([2, 5n]);
   // Whose tail is still behind what the row says gives it back as it was.
-  const idle = client(running.gateway);
-  await idle.connect('dev', durable);
-  await leave(idle);
+  const idle = devices.client();
+  await idle.connect('dev', DURABLE);
+  await devices.leave(idle);
   expect(position()).toEqual([2, 5n]);
   running.journal.isTailMute = false;
   next = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-2']);
-  const moved = client(next);
-  await moved.connect('dev', durable);
-  await publishAll(next, ['z']);
+  const moved = devices.client(next);
+  await moved.connect('dev', DURABLE);
+  await publishEach(next, ['z']);
   await until(() => moved.payloads().includes('z'));
   expect(moved.payloads()).toEqual(['z']);
   expect(next.counters.resetPlaces).toBe(0);

@@ -2,75 +2,34 @@
 // before it reads again (rules S3, X3, X4).
 
 import type { Gateway } from '../src/gateway.ts';
-import {
-  RawClient,
-  RecordingLog,
-  portOf,
-  start,
-  startGateway,
-  until,
-  type Running,
-} from './running-gateway.ts';
-import type { IPublishPacket } from 'mqtt-packet';
-
-const durable = { clean: false, properties: { sessionExpiryInterval: 600 } };
+import { acknowledge, DURABLE, DurableClients, publishes } from './durable-clients.ts';
+import { RecordingLog, start, startGateway, until, type Running } from './running-gateway.ts';
 
 let running: Running;
+let devices: DurableClients;
 let other: Gateway | undefined;
-const clients: RawClient[] = [];
-
-const client = (gateway: Gateway = running.gateway): RawClient => {
-  const made = new RawClient(portOf(gateway.addresses.mqtt), 5);
-  clients.push(made);
-  return made;
-};
 
 beforeEach(async () => {
   running = await start();
+  devices = new DurableClients(running);
 });
 
 afterEach(async () => {
-  for (const each of clients.splice(0)) each.close();
+  devices.close();
   await other?.stop();
   other = undefined;
   await running.stop();
 });
 
-const publishes = (device: RawClient): IPublishPacket[] =>
-  device.received.filter((packet) => packet.cmd === 'publish');
-
-const acknowledge = (device: RawClient, packet: IPublishPacket): void =>
-  device.send({ cmd: 'puback', messageId: packet.messageId!, reasonCode: 0 });
-
-let lastPublisher = 0;
-
-/** Publishes at QoS 1 and waits for the acknowledgements. */
-const publishAll = async (payloads: readonly string[], topic = 'd/1'): Promise<void> => {
-  const publisher = client();
-  await publisher.connect(`pub-${++lastPublisher}`);
-  payloads.forEach((payload, index) => publisher.publish(topic, payload, 1, index + 1));
-  await until(() => publisher.received.filter(({ cmd }) => cmd === 'puback').length === payloads.length);
-  publisher.close();
-};
-
-const leave = async (device: RawClient, clientId = 'dev'): Promise<void> => {
-  const before = running.meta.calls.filter((call) => call === `release ${clientId}`).length;
-  device.send({ cmd: 'disconnect' });
-  await until(
-    () => running.meta.calls.filter((call) => call === `release ${clientId}`).length > before,
-    'released',
-  );
-};
-
 test('[MQTT-3.3.4-9]: what was in flight is sent again within the Receive Maximum of the new connection', async () => {
-  const first = client();
-  await first.connect('dev', durable);
+  const first = devices.client();
+  await first.connect('dev', DURABLE);
   await first.subscribe('d/#', 1);
-  await publishAll(['a', 'b', 'c', 'd', 'e']);
+  await devices.publishAll(['a', 'b', 'c', 'd', 'e']);
   await until(() => first.payloads().length === 5);
-  await leave(first);
+  await devices.leave(first);
 
-  const second = client();
+  const second = devices.client();
   await second.connect('dev', {
     clean: false,
     properties: { sessionExpiryInterval: 600, receiveMaximum: 2 },
@@ -86,26 +45,26 @@ test('[MQTT-3.3.4-9]: what was in flight is sent again within the Receive Maximu
   }
   expect(second.payloads()).toEqual(['a', 'b', 'c', 'd', 'e']);
   expect(publishes(second).map(({ dup }) => dup)).toEqual([true, true, true, true, true]);
-  await publishAll(['live']);
+  await devices.publishAll(['live']);
   await until(() => second.payloads().length === 6);
 });
 
 test('S3: what the client acknowledged behind a message in flight does not come again', async () => {
-  const first = client();
-  await first.connect('dev', durable);
+  const first = devices.client();
+  await first.connect('dev', DURABLE);
   await first.subscribe('d/#', 1);
-  await publishAll(['a', 'b', 'c']);
+  await devices.publishAll(['a', 'b', 'c']);
   await until(() => first.payloads().length === 3);
   const session = running.gateway.serving!.directory.get('default', 'dev')!;
   acknowledge(first, publishes(first)[1]!);
   acknowledge(first, publishes(first)[2]!);
   await until(() => session.machine.ledger.window.size === 1);
-  await leave(first);
+  await devices.leave(first);
 
-  const second = client();
-  await second.connect('dev', durable);
+  const second = devices.client();
+  await second.connect('dev', DURABLE);
   await until(() => second.payloads().length === 1);
-  await publishAll(['later']);
+  await devices.publishAll(['later']);
   await until(() => second.payloads().includes('later'));
   expect(second.payloads()).toEqual(['a', 'later']);
 });
@@ -113,149 +72,149 @@ test('S3: what the client acknowledged behind a message in flight does not come 
 test('4.3.1: a QoS 0 copy that lies behind a message in flight does not come again', async () => {
   running.meta.addStream({ name: 'd/1', mqttFilter: 'd/1' });
   await until(() => running.meta.acknowledgedEpoch === 2n);
-  const first = client();
-  await first.connect('dev', durable);
+  const first = devices.client();
+  await first.connect('dev', DURABLE);
   await first.subscribe('d/#', 1);
-  await publishAll(['a']);
+  await devices.publishAll(['a']);
   first.publish('d/1', 'zero', 0);
   await until(() => first.payloads().length === 2);
-  await leave(first);
+  await devices.leave(first);
 
-  const second = client();
-  await second.connect('dev', durable);
-  await publishAll(['later']);
+  const second = devices.client();
+  await second.connect('dev', DURABLE);
+  await devices.publishAll(['later']);
   await until(() => second.payloads().includes('later'));
   expect(second.payloads()).toEqual(['a', 'later']);
 });
 
 test('[MQTT-3.10.4-3], N6: what is in flight goes again under its identifier, though its subscription is gone', async () => {
-  const first = client();
-  await first.connect('dev', durable);
+  const first = devices.client();
+  await first.connect('dev', DURABLE);
   await first.subscribe('gone', 1);
-  await publishAll(['x'], 'gone');
+  await devices.publishAll(['x'], 'gone');
   await until(() => first.payloads().length === 1);
   first.send({ cmd: 'unsubscribe', messageId: 5, unsubscriptions: ['gone'] });
   await first.take('unsuback');
-  await leave(first);
+  await devices.leave(first);
 
   // No subscription is left, and no journal has to be asked for filters.
-  const second = client();
-  expect((await second.connect('dev', durable)).sessionPresent).toBe(true);
+  const second = devices.client();
+  expect((await second.connect('dev', DURABLE)).sessionPresent).toBe(true);
   await until(() => second.payloads().length === 1);
   const [again] = publishes(second);
   expect(again).toMatchObject({ dup: true, qos: 1, messageId: publishes(first)[0]!.messageId });
   acknowledge(second, again!);
   await second.subscribe('gone', 1);
-  await publishAll(['later'], 'gone');
+  await devices.publishAll(['later'], 'gone');
   await until(() => second.payloads().length === 2);
   expect(second.payloads()).toEqual(['x', 'later']);
 });
 
 test('N6: what is in flight goes again at its own QoS, whatever a later SUBSCRIBE was granted', async () => {
-  const first = client();
-  await first.connect('dev', durable);
+  const first = devices.client();
+  await first.connect('dev', DURABLE);
   await first.subscribe('d/#', 1);
-  await publishAll(['a']);
+  await devices.publishAll(['a']);
   await until(() => first.payloads().length === 1);
   await first.subscribe('d/#', 0);
-  await leave(first);
-  const second = client();
-  await second.connect('dev', durable);
+  await devices.leave(first);
+  const second = devices.client();
+  await second.connect('dev', DURABLE);
   await until(() => second.payloads().length === 1);
   expect(publishes(second)[0]).toMatchObject({ dup: true, qos: 1 });
 });
 
 test('[MQTT-4.4.0-1]: what is in flight goes again though its expiry has passed meanwhile', async () => {
-  const first = client();
-  await first.connect('dev', durable);
+  const first = devices.client();
+  await first.connect('dev', DURABLE);
   await first.subscribe('d/#', 1);
-  const publisher = client();
+  const publisher = devices.client();
   await publisher.connect('expiring');
   publisher.publish('d/1', 'short', 1, 1, { properties: { messageExpiryInterval: 1 } });
   await until(() => first.payloads().length === 1);
-  await leave(first);
+  await devices.leave(first);
   await new Promise((resolve) => setTimeout(resolve, 1_100));
-  const second = client();
-  await second.connect('dev', durable);
+  const second = devices.client();
+  await second.connect('dev', DURABLE);
   await until(() => second.payloads().length === 1);
   expect(publishes(second)[0]).toMatchObject({ dup: true, properties: { messageExpiryInterval: 1 } });
 });
 
 test('S6: QoS 0 right behind CONNACK with Session Present is not lost', async () => {
-  const first = client();
-  await first.connect('dev', durable);
+  const first = devices.client();
+  await first.connect('dev', DURABLE);
   await first.subscribe('q/#', 0);
-  await leave(first);
-  const publisher = client();
+  await devices.leave(first);
+  const publisher = devices.client();
   await publisher.connect('fast');
   for (let round = 0; round < 5; round++) {
-    const device = client();
-    await device.connect('dev', durable);
+    const device = devices.client();
+    await device.connect('dev', DURABLE);
     publisher.publish('q/1', `${round}`, 0);
     await until(() => device.payloads().length === 1);
-    await leave(device);
+    await devices.leave(device);
   }
 });
 
 test('X4: cursors are stored of shards that had something for the session, and only where they moved', async () => {
   running.meta.addStream({ name: 'other', mqttFilter: 'other/#', shards: 4 });
   await until(() => running.meta.acknowledgedEpoch === 2n);
-  const first = client();
-  await first.connect('dev', durable);
+  const first = devices.client();
+  await first.connect('dev', DURABLE);
   await first.subscribe('#', 1);
-  await publishAll(['a']);
+  await devices.publishAll(['a']);
   await until(() => first.payloads().length === 1);
   acknowledge(first, publishes(first)[0]!);
   await until(() => running.meta.calls.includes('commit dev'));
-  await leave(first);
+  await devices.leave(first);
   expect(running.meta.sessions.get('dev')!.cursors).toHaveLength(1);
 });
 
 test('a client that leaves before its session reads again loses neither places nor identifiers', async () => {
-  const first = client();
-  await first.connect('dev', durable);
+  const first = devices.client();
+  await first.connect('dev', DURABLE);
   await first.subscribe('d/#', 1);
-  await publishAll(['a', 'b']);
+  await devices.publishAll(['a', 'b']);
   await until(() => first.payloads().length === 2);
   const [a] = publishes(first);
-  await leave(first);
+  await devices.leave(first);
   const { outbound } = running.meta.sessions.get('dev')!;
 
   running.journal.ignoreFilters = true;
-  const hasty = client();
-  expect((await hasty.connect('dev', durable)).sessionPresent).toBe(true);
-  await leave(hasty);
+  const hasty = devices.client();
+  expect((await hasty.connect('dev', DURABLE)).sessionPresent).toBe(true);
+  await devices.leave(hasty);
   running.journal.ignoreFilters = false;
   expect(running.meta.sessions.get('dev')!.outbound).toEqual(outbound);
 
-  const second = client();
-  await second.connect('dev', durable);
+  const second = devices.client();
+  await second.connect('dev', DURABLE);
   await until(() => second.payloads().length === 2);
   expect(publishes(second)[0]).toMatchObject({ messageId: a!.messageId, dup: true });
 });
 
 test('X3: a subscription made before a resumed session reads gets nothing from before its SUBACK, and nothing twice', async () => {
-  const watcher = client();
+  const watcher = devices.client();
   await watcher.connect('watcher');
   await watcher.subscribe('new', 1);
-  const first = client();
-  await first.connect('dev', durable);
+  const first = devices.client();
+  await first.connect('dev', DURABLE);
   await first.subscribe('d/#', 1);
-  await leave(first);
-  await publishAll(['old'], 'new');
-  await publishAll(['missed']);
+  await devices.leave(first);
+  await devices.publishAll(['old'], 'new');
+  await devices.publishAll(['missed']);
 
   running.journal.ignoreFilters = true;
-  const second = client();
-  expect((await second.connect('dev', durable)).sessionPresent).toBe(true);
+  const second = devices.client();
+  expect((await second.connect('dev', DURABLE)).sessionPresent).toBe(true);
   // Another client has this filter already, so the tails match it at once.
   const granted = second.subscribe('new', 1);
   await until(() => second.received.length >= 0 && running.gateway.serving!.registry.size === 2);
-  await publishAll(['during'], 'new');
+  await devices.publishAll(['during'], 'new');
   running.journal.ignoreFilters = false;
   running.journal.breakStreams();
   expect(await granted).toBe(1);
-  await publishAll(['after'], 'new');
+  await devices.publishAll(['after'], 'new');
   await until(() => second.payloads().includes('after'));
   const own = second.payloads();
   expect(own.filter((payload) => payload !== 'during')).toEqual(['missed', 'after']);
@@ -263,17 +222,17 @@ test('X3: a subscription made before a resumed session reads gets nothing from b
 });
 
 test('a SUBSCRIBE that the journals keep waiting does not keep the client from its PINGRESP', async () => {
-  const first = client();
-  await first.connect('dev', durable);
+  const first = devices.client();
+  await first.connect('dev', DURABLE);
   await first.subscribe('d/#', 1);
-  await leave(first);
+  await devices.leave(first);
   other = await startGateway(running.meta, new RecordingLog(), [
     '--node.id=mqtt-2',
     '--journal.filterTimeout=30s',
   ]);
   running.journal.ignoreFilters = true;
-  const second = client(other);
-  await second.connect('dev', durable);
+  const second = devices.client(other);
+  await second.connect('dev', DURABLE);
   const granted = second.subscribe('d/#', 0);
   second.send({ cmd: 'pingreq' });
   await second.take('pingresp');
@@ -284,8 +243,8 @@ test('a SUBSCRIBE that the journals keep waiting does not keep the client from i
 });
 
 test('X3: a filter twice in one SUBSCRIBE keeps its start vector', async () => {
-  const device = client();
-  await device.connect('dev', durable);
+  const device = devices.client();
+  await device.connect('dev', DURABLE);
   device.send({
     cmd: 'subscribe',
     messageId: 3,
@@ -303,10 +262,10 @@ test('X3: a filter twice in one SUBSCRIBE keeps its start vector', async () => {
 test('cursors move with QoS 0 copies as well, so that a crash does not repeat them all', async () => {
   running.meta.addStream({ name: 'd/1', mqttFilter: 'd/1' });
   await until(() => running.meta.acknowledgedEpoch === 2n);
-  const device = client();
-  await device.connect('dev', durable);
+  const device = devices.client();
+  await device.connect('dev', DURABLE);
   await device.subscribe('d/#', 0);
-  await publishAll(['a', 'b']);
+  await devices.publishAll(['a', 'b']);
   await until(() => device.payloads().length === 2);
   await until(() => running.meta.calls.includes('commit dev'));
   expect(running.meta.sessions.get('dev')?.cursors.map(({ position }) => position?.offset)).toContain(2n);
@@ -323,10 +282,10 @@ describe('between two gateways', () => {
   });
 
   test('S1, S3: a takeover hands over cursors and what is in flight: nothing acknowledged comes again', async () => {
-    const first = client();
-    await first.connect('dev', durable);
+    const first = devices.client();
+    await first.connect('dev', DURABLE);
     await first.subscribe('d/#', 1);
-    await publishAll(['a', 'b', 'c']);
+    await devices.publishAll(['a', 'b', 'c']);
     await until(() => first.payloads().length === 3);
     acknowledge(first, publishes(first)[0]!);
     const machine = running.gateway.serving!.directory.get('default', 'dev')!.machine;
@@ -334,12 +293,12 @@ describe('between two gateways', () => {
     const { identity } = running.gateway.serving!.registration;
     running.meta.previousOwner = { nodeId: identity.nodeId, incarnation: identity.incarnation };
 
-    const second = client(other);
-    expect((await second.connect('dev', durable)).sessionPresent).toBe(true);
+    const second = devices.client(other);
+    expect((await second.connect('dev', DURABLE)).sessionPresent).toBe(true);
     expect((await first.take('disconnect')).reasonCode).toBe(0x8e);
     await until(() => second.payloads().length === 2);
     running.meta.previousOwner = undefined;
-    await publishAll(['later']);
+    await devices.publishAll(['later']);
     await until(() => second.payloads().includes('later'));
     expect(second.payloads()).toEqual(['b', 'c', 'later']);
     expect(publishes(second).map(({ dup }) => dup)).toEqual([true, true, false]);
@@ -352,30 +311,30 @@ describe('between two gateways', () => {
       other!.serving!.registration.identity,
     ]) {
       running.meta.previousOwner = { nodeId, incarnation: incarnation - 1n };
-      const device = client();
-      expect((await device.connect(`dev-${nodeId}`, durable)).reasonCode).toBe(0);
+      const device = devices.client();
+      expect((await device.connect(`dev-${nodeId}`, DURABLE)).reasonCode).toBe(0);
       running.meta.previousOwner = undefined;
     }
   });
 });
 
 test('a CONNECT that came to nothing leaves no doubt about what was sent to the one behind it', async () => {
-  const device = client();
-  await device.connect('dev', durable);
+  const device = devices.client();
+  await device.connect('dev', DURABLE);
   await device.subscribe('d/#', 0);
-  await leave(device);
-  await publishAll(['a', 'b']);
-  const hasty = client();
+  await devices.leave(device);
+  await devices.publishAll(['a', 'b']);
+  const hasty = devices.client();
   let answer = (): void => undefined;
   running.meta.opensHeld = new Promise((resolve) => (answer = resolve));
-  hasty.send(hasty.connectPacket('dev', durable));
+  hasty.send(hasty.connectPacket('dev', DURABLE));
   const opens = (): number => running.meta.calls.filter((call) => call === 'open dev').length;
   await until(() => opens() === 2);
   hasty.close();
   const { directory } = running.gateway.serving!;
   await until(() => directory.get('default', 'dev') === undefined, 'the first is gone');
-  const next = client();
-  next.send(next.connectPacket('dev', durable));
+  const next = devices.client();
+  next.send(next.connectPacket('dev', DURABLE));
   await until(() => directory.get('default', 'dev') !== undefined, 'the second waits');
   running.meta.opensHeld = undefined;
   answer();
@@ -387,36 +346,36 @@ test('a CONNECT that came to nothing leaves no doubt about what was sent to the 
 test('what is owed of a stream that was deleted meanwhile does not keep the window', async () => {
   const orders = running.meta.addStream({ name: 'orders', mqttFilter: 'orders/#' });
   await until(() => running.meta.acknowledgedEpoch === 2n, 'the new owner');
-  const terms = { ...durable, properties: { ...durable.properties, receiveMaximum: 1 } };
-  const device = client();
+  const terms = { ...DURABLE, properties: { ...DURABLE.properties, receiveMaximum: 1 } };
+  const device = devices.client();
   await device.connect('dev', terms);
   await device.subscribe('#', 1);
-  await publishAll(['owed'], 'orders/1');
+  await devices.publishAll(['owed'], 'orders/1');
   await device.take('publish');
-  await leave(device);
+  await devices.leave(device);
   running.meta.deleteStream(orders.streamId);
   await until(() => running.gateway.meta.view.ownershipEpoch === 3, 'the deletion');
-  const next = client();
+  const next = devices.client();
   await next.connect('dev', terms);
-  await publishAll(['new']);
+  await devices.publishAll(['new']);
   await until(() => next.payloads().includes('new'), 'what is not of the stream arrives');
 });
 
 test('N7: what is owed of a stream that is deleted while it is read does not keep the window', async () => {
   const orders = running.meta.addStream({ name: 'orders', mqttFilter: 'orders/#' });
   await until(() => running.meta.acknowledgedEpoch === 2n, 'the new owner');
-  const terms = { ...durable, properties: { ...durable.properties, receiveMaximum: 1 } };
-  const device = client();
+  const terms = { ...DURABLE, properties: { ...DURABLE.properties, receiveMaximum: 1 } };
+  const device = devices.client();
   await device.connect('dev', terms);
   await device.subscribe('#', 1);
-  await publishAll(['owed'], 'orders/1');
+  await devices.publishAll(['owed'], 'orders/1');
   await device.take('publish');
-  await leave(device);
+  await devices.leave(device);
   running.journal.holdReads = true;
-  const next = client();
+  const next = devices.client();
   await next.connect('dev', terms);
   await until(() => running.journal.heldReads.length === 1, 'the read of what is owed');
-  await publishAll(['new']);
+  await devices.publishAll(['new']);
   running.meta.deleteStream(orders.streamId);
   await until(() => next.payloads().includes('new'), 'what is not of the stream arrives');
 });

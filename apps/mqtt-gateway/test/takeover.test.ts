@@ -16,31 +16,17 @@ import type { Client } from '../src/session/client.ts';
 import { SessionDirectory, sessionName } from '../src/session/session-directory.ts';
 import type { StoredPlaces } from '../src/store/session-rows.ts';
 import { Takeovers, type OldSession, type Stopped, type TakeoverHost } from '../src/session/takeovers.ts';
-import {
-  RawClient,
-  RecordingLog,
-  portOf,
-  start,
-  startGateway,
-  until,
-  type Running,
-} from './running-gateway.ts';
-
-const durable = { clean: false, properties: { sessionExpiryInterval: 600 } };
+import { DURABLE, DurableClients } from './durable-clients.ts';
+import { RecordingLog, start, startGateway, until, type RawClient, type Running } from './running-gateway.ts';
 
 describe('two gateways', () => {
   let running: Running;
   let other: Gateway;
-  const clients: RawClient[] = [];
-
-  const client = (gateway: Gateway): RawClient => {
-    const made = new RawClient(portOf(gateway.addresses.mqtt), 5);
-    clients.push(made);
-    return made;
-  };
+  let devices: DurableClients;
 
   beforeEach(async () => {
     running = await start();
+    devices = new DurableClients(running);
     other = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-2']);
     await until(
       () =>
@@ -50,17 +36,17 @@ describe('two gateways', () => {
   });
 
   afterEach(async () => {
-    for (const each of clients.splice(0)) each.close();
+    devices.close();
     await other.stop();
     await running.stop();
   });
 
   test('[MQTT-3.2.2-2]: a session that ended with its connection elsewhere is not present', async () => {
-    const first = client(running.gateway);
+    const first = devices.client();
     await first.connect('dev');
     await first.subscribe('t', 1);
-    const second = client(other);
-    expect((await second.connect('dev', durable)).sessionPresent).toBe(false);
+    const second = devices.client(other);
+    expect((await second.connect('dev', DURABLE)).sessionPresent).toBe(false);
     expect((await first.take('disconnect')).reasonCode).toBe(0x8e);
     second.publish('t', 'x', 1, 1);
     await second.take('puback');
@@ -68,22 +54,22 @@ describe('two gateways', () => {
   });
 
   test('a client that gives up while its session is taken over, and comes again, leaves nobody served beside it', async () => {
-    const first = client(running.gateway);
-    await first.connect('dev', durable);
+    const first = devices.client();
+    await first.connect('dev', DURABLE);
     await first.subscribe('t', 1);
-    const hasty = client(other);
+    const hasty = devices.client(other);
     hasty.send({
       cmd: 'connect',
       protocolId: 'MQTT',
       protocolVersion: 5,
       clientId: 'dev',
       keepalive: 0,
-      ...durable,
+      ...DURABLE,
     });
     await until(() => running.meta.calls.filter((call) => call === 'open dev').length === 2);
     hasty.close();
-    const second = client(other);
-    expect((await second.connect('dev', durable)).sessionPresent).toBe(true);
+    const second = devices.client(other);
+    expect((await second.connect('dev', DURABLE)).sessionPresent).toBe(true);
     expect((await first.take('disconnect')).reasonCode).toBe(0x8e);
     second.publish('t', 'x', 1, 1);
     await until(() => second.payloads().length === 1);
@@ -92,8 +78,8 @@ describe('two gateways', () => {
 
   test.each([1, 2, 3])('CONNECTs of one client id at once on both: one stays (round %d)', async () => {
     const gateways = [running.gateway, other];
-    const crowd = Array.from({ length: 6 }, (_, index) => client(gateways[index % 2]!));
-    const answers = crowd.map((each) => each.connect('dev', durable).catch(() => undefined));
+    const crowd = Array.from({ length: 6 }, (_, index) => devices.client(gateways[index % 2]));
+    const answers = crowd.map((each) => each.connect('dev', DURABLE).catch(() => undefined));
     const isServed = (each: RawClient): boolean => !each.isClosed;
     await until(
       () => crowd.filter(isServed).length === 1 && other.serving!.store.pending === 0,
@@ -114,13 +100,13 @@ describe('two gateways', () => {
       const third = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-3']);
       try {
         await until(() => third.serving!.mesh.routes.peerCount === 2, 'mesh of three');
-        const first = client(running.gateway);
-        await first.connect('dev', durable);
+        const first = devices.client();
+        await first.connect('dev', DURABLE);
         await first.subscribe('t', 1);
         first.publish('t', 'x', 1, 1);
         const sent = await first.take('publish');
-        const crowd = [other, third, running.gateway, other, third].map((gateway) => client(gateway));
-        for (const each of crowd) each.send(each.connectPacket('dev', durable));
+        const crowd = [other, third, running.gateway, other, third].map((gateway) => devices.client(gateway));
+        for (const each of crowd) each.send(each.connectPacket('dev', DURABLE));
         const isServed = (each: RawClient): boolean => each.received.some(({ cmd }) => cmd === 'publish');
         await until(
           () =>
@@ -140,8 +126,8 @@ describe('two gateways', () => {
     const orders = running.meta.addStream({ name: 'orders', mqttFilter: 'orders/#' });
     const gateways = [running.gateway, other];
     await until(() => gateways.every(({ meta }) => meta.view.ownershipEpoch === 2), 'the new owner');
-    const first = client(running.gateway);
-    await first.connect('dev', durable);
+    const first = devices.client();
+    await first.connect('dev', DURABLE);
     await first.subscribe('#', 1);
     first.publish('orders/1', 'acknowledged', 1, 1);
     const { messageId } = await first.take('publish');
@@ -150,8 +136,8 @@ describe('two gateways', () => {
       gateway.serving!.directory.get('default', 'dev')?.session?.outbound.window.size;
     await until(() => inFlight(running.gateway) === 0, 'the acknowledgement');
     running.gateway.serving!.forgetStream(running.gateway.meta.view.streams.get(orders.streamId)!);
-    const second = client(other);
-    expect((await second.connect('dev', durable)).sessionPresent).toBe(true);
+    const second = devices.client(other);
+    expect((await second.connect('dev', DURABLE)).sessionPresent).toBe(true);
     const { outbound } = other.serving!.directory.get('default', 'dev')!.session!;
     await until(() => !outbound.isResuming && outbound.lags === null, 'it has read all');
     second.publish('t', 'new', 1, 1);
@@ -160,8 +146,8 @@ describe('two gateways', () => {
   });
 
   test('I6: who is fenced by a younger owner without having been asked stops with 0x8E', async () => {
-    const device = client(running.gateway);
-    await device.connect('dev', durable);
+    const device = devices.client();
+    await device.connect('dev', DURABLE);
     await device.subscribe('t', 1);
     running.meta.sessions.get('dev')!.key.epoch++;
     device.publish('t', 'x', 1, 1);
