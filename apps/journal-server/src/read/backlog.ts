@@ -7,7 +7,7 @@ import { batchHeader, completeBatchBytes } from '@robustmq/record-batch';
 import { BacklogOutcomeSchema, toFailure, type BacklogOutcome, type BacklogRead } from '@robustmq/rpc';
 import type { Shard } from '../shard/shard.ts';
 import { topicRuleOf, topicsOfBatch } from '../shard/stream-topics.ts';
-import type { IndexAnswer } from '../views/topic-index/shard-index.ts';
+import type { IndexAnswer } from '../views/topic-index/block-answer.ts';
 import { placesOf, readPlaces } from './places.ts';
 import type { ReadTurns } from '../shard/read-turns.ts';
 import { SparseBatches, type Wanted } from './sparse-batches.ts';

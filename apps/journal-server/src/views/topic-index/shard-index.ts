@@ -8,6 +8,14 @@ import type { ReadTurns } from '../../shard/read-turns.ts';
 import type { TopicSelection } from './topic-selection.ts';
 import type { BatchTopics } from '../../shard/stream-topics.ts';
 import type { LogView } from '../view-feed.ts';
+import {
+  answerOf,
+  findInMemory,
+  isScanCheaper,
+  MAX_TOPICS_PER_READ,
+  type IndexAnswer,
+} from './block-answer.ts';
+import { rowsOfBlock } from './block-rows.ts';
 import { IndexBlock } from './block.ts';
 import {
   blockRange,
@@ -17,9 +25,6 @@ import {
   decodePostings,
   dictionaryKey,
   dictionaryTopics,
-  encodeComplete,
-  encodeDictionary,
-  encodePostings,
   firstOffsetOf,
   INDEX_FAMILY,
   opaqueKey,
@@ -31,17 +36,7 @@ import {
 export const BLOCK_OFFSETS = 65_536;
 /** A block with so many topics is closed early: its rows are one batch of the store. */
 const MAX_BLOCK_TOPICS = 16_384;
-/** More topics than this, or more than an eighth of a block's records, and a scan is cheaper (rule X2). */
-const MAX_TOPICS_PER_READ = 1_000;
-const SCAN_SHARE = 8;
 const SCAN_PAGE = 1_024;
-
-/** Where matching records of the beginning of a range are. */
-export type IndexAnswer =
-  /** All are among the offsets, as far as `complete` (exclusive). */
-  | { readonly kind: 'offsets'; readonly offsets: readonly number[]; readonly complete: number }
-  /** The log must be read up to `until` (exclusive). */
-  | { readonly kind: 'scan'; readonly until: number };
 
 /** Replaced by tests that plant mutants. */
 export interface IndexRules {
@@ -217,34 +212,10 @@ export class ShardIndex implements LogView {
     return completeKey(this.#streamId, this.#shard, firstOffset);
   }
 
-  /** Postings, dictionary and `complete` row in one batch (rule X1). */
   async #write(block: IndexBlock): Promise<void> {
     if (this.#failed) return;
     try {
-      const batch = new KeyValueBatch();
-      const { firstOffset, nextOffset, records, opaque } = block;
-      const rows = new Map<string, { key: Buffer; offsets: number[] }>();
-      for (const [topic, offsets] of block.postings) {
-        const key = postingsKey(this.#streamId, this.#shard, firstOffset, topic);
-        const text = key.toString('latin1', 18);
-        const known = rows.get(text);
-        // Two topics of one hash share a row: readers match again anyway.
-        if (known === undefined) rows.set(text, { key, offsets });
-        else known.offsets = [...known.offsets, ...offsets].sort((left, right) => left - right);
-        if (this.#turns.isSpent) await this.#turns.next();
-      }
-      for (const { key, offsets } of rows.values()) {
-        batch.put(INDEX_FAMILY, key, encodePostings(firstOffset, offsets));
-        if (this.#turns.isSpent) await this.#turns.next();
-      }
-      const dictionary = encodeDictionary(block.postings.keys());
-      batch.put(INDEX_FAMILY, dictionaryKey(this.#streamId, this.#shard, firstOffset), dictionary);
-      if (opaque.length > 0) {
-        const key = opaqueKey(this.#streamId, this.#shard, firstOffset);
-        batch.put(INDEX_FAMILY, key, encodePostings(firstOffset, opaque));
-      }
-      const complete = { firstOffset, nextOffset, records, opaqueBatches: opaque.length };
-      batch.put(INDEX_FAMILY, this.#completeKey(firstOffset), encodeComplete(complete));
+      const { batch, complete } = await rowsOfBlock(block, this.#streamId, this.#shard, this.#turns);
       await this.#store.write(batch);
       this.#written.push(complete);
     } catch (error) {
@@ -304,7 +275,7 @@ export class ShardIndex implements LogView {
       if (value !== undefined) postings.push(decodePostings(block.firstOffset, value));
     }
     const opaque = opaqueValue === undefined ? [] : decodePostings(block.firstOffset, opaqueValue);
-    return answer(block, { postings, opaque }, from, to);
+    return answerOf(block, { postings, opaque }, from, to);
   }
 
   /** Topics whose postings answer the selection; undefined if a scan is cheaper or the dictionary is not there. */
@@ -344,67 +315,4 @@ function soundBlock(key: Buffer, value: Buffer, highWatermark: number): Complete
     if (BrokerError.from(error).code === 'corrupt') return undefined;
     throw error;
   }
-}
-
-/** What a block holds for a selection. */
-interface Found {
-  readonly postings: readonly (readonly number[])[];
-  readonly opaque: readonly number[];
-}
-
-interface BlockSize {
-  readonly records: number;
-  readonly opaqueBatches: number;
-}
-
-/** Rule X2: one read per posting costs more than the whole block when it is much of it. */
-function isScanCheaper(postings: number, block: BlockSize): boolean {
-  const count = postings + block.opaqueBatches;
-  return count > 64 && count * SCAN_SHARE > block.records + block.opaqueBatches;
-}
-
-function answer(
-  block: BlockSize & { readonly nextOffset: number },
-  { postings, opaque }: Found,
-  from: number,
-  to: number,
-): IndexAnswer {
-  const complete = Math.min(to, block.nextOffset);
-  const count = postings.reduce((sum, offsets) => sum + offsets.length, 0);
-  if (isScanCheaper(count, block)) return { kind: 'scan', until: complete };
-  const offsets = new Set<number>();
-  for (const list of postings)
-    for (const offset of list) if (offset >= from && offset < complete) offsets.add(offset);
-  // A batch may begin before the range: its reader starts at the range.
-  for (const base of opaque) if (base < complete) offsets.add(Math.max(base, from));
-  return { kind: 'offsets', offsets: [...offsets].sort((left, right) => left - right), complete };
-}
-
-/** As the block is now: what is added while this goes on lies behind what the answer speaks of. */
-async function findInMemory(
-  block: IndexBlock,
-  selection: TopicSelection,
-  from: number,
-  to: number,
-  turns: ReadTurns,
-): Promise<IndexAnswer> {
-  const size = { nextOffset: block.nextOffset, records: block.records, opaqueBatches: block.opaque.length };
-  const scan: IndexAnswer = { kind: 'scan', until: Math.min(to, size.nextOffset) };
-  if (isScanCheaper(0, size)) return scan;
-  const postings: (readonly number[])[] = [];
-  if (selection.hasWildcards || selection.topics.size > block.postings.size) {
-    for (const [topic, offsets] of block.postings) {
-      if (selection.matches(topic)) postings.push(offsets);
-      if (postings.length > MAX_TOPICS_PER_READ) return scan;
-      if (turns.isSpent) await turns.next();
-    }
-  } else {
-    for (const topic of selection.topics) {
-      const offsets = block.postings.get(topic);
-      if (offsets !== undefined) postings.push(offsets);
-      if (postings.length > MAX_TOPICS_PER_READ) return scan;
-      if (turns.isSpent) await turns.next();
-    }
-  }
-  return answer(size, { postings, opaque: block.opaque.slice(0, size.opaqueBatches) }, from, to);
 }

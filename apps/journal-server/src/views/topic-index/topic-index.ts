@@ -9,7 +9,8 @@ import type { StreamFacts } from '../../shard/stream-facts.ts';
 import { topicRuleOf } from '../../shard/stream-topics.ts';
 import { ViewFeed, type ViewKind } from '../view-feed.ts';
 import { INDEX_FAMILY, streamRanges } from './rows.ts';
-import { ShardIndex, type IndexAnswer } from './shard-index.ts';
+import type { IndexAnswer } from './block-answer.ts';
+import { ShardIndex } from './shard-index.ts';
 import type { TopicSelection } from './topic-selection.ts';
 
 /** Memory of all open blocks of a process; beyond it the largest is closed early (rule X2). */
