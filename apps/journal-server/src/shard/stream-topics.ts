@@ -27,7 +27,13 @@ export function mayHold(stream: StreamFacts, filter: string): boolean {
   return stream.mqttFilter !== '' && intersects(stream.mqttFilter, filter);
 }
 
-/** Topics of a batch: per record, or none because it can't be told without inflating it. */
+/**
+ * So many records have their topics told in one turn of the loop, of one batch or of all that one tick brings; what is beyond
+ * goes whole to whoever may want some of it, as a compressed batch does (N8).
+ */
+export const MAX_TOLD_RECORDS = 8_192;
+
+/** Topics of a batch: per record, or none because telling them would take inflating it, or long. */
 export type BatchTopics = readonly (string | undefined)[] | 'opaque';
 
 const NO_TOPICS: readonly undefined[] = [];
@@ -35,11 +41,13 @@ const cursor = new RecordCursor();
 
 /**
  * Topics of the records of the batch at `start`, for streams whose rule is `key`. Control batches have none; a
- * compressed batch is opaque: whoever may want the stream gets it whole and matches it himself (rule X1).
+ * compressed batch, or one of very many records, is opaque: whoever may want the stream gets it whole and matches it
+ * himself (rule X1).
  */
 export function topicsOfBatch(bytes: Buffer, start: number): BatchTopics {
   if (batchHeader.isControl(bytes, start)) return NO_TOPICS;
-  if (batchHeader.codec(bytes, start) !== 0) return 'opaque';
+  if (batchHeader.codec(bytes, start) !== 0 || batchHeader.recordCount(bytes, start) > MAX_TOLD_RECORDS)
+    return 'opaque';
   const topics: (string | undefined)[] = [];
   cursor.reset(bytes, start);
   while (cursor.next()) topics.push(topicOfKey(bytes, cursor.keyStart, cursor.keyEnd));

@@ -17,6 +17,7 @@ import type {
 import { LogStarts } from './log-starts.ts';
 import { recordsSection, RECORDS_OVERHEAD_BYTES } from './sections.ts';
 import type { Shard } from '../shard/shard.ts';
+import { MAX_TOLD_RECORDS, topicRuleOf } from '../shard/stream-topics.ts';
 
 /** What the loop needs of the server around it. */
 export interface CommitLoopHost {
@@ -67,6 +68,8 @@ export class CommitLoop {
   readonly #logStarts = new LogStarts();
   #syncing = false;
   #scheduled = false;
+  /** Records of this tick whose topics may be told still. */
+  #tellable = 0;
   /** Why it takes nothing any more. */
   #stopped: BrokerError | undefined;
 
@@ -123,6 +126,7 @@ export class CommitLoop {
   }
 
   #tick(): void {
+    this.#tellable = MAX_TOLD_RECORDS;
     const tick = new Map<Shard, PendingBatch[]>();
     const sections: Section[] = [];
     for (const routed of this.#take()) {
@@ -175,12 +179,21 @@ export class CommitLoop {
         span: request.traceparent === '' ? null : this.#host.startSpan(request),
         answered: false,
         expired: false,
-        topics: undefined,
+        topics: this.#mayTellTopics(shard, bytes) ? undefined : 'opaque',
       };
     } catch (error) {
       this.#refuse(request, BrokerError.from(error));
       return undefined;
     }
+  }
+
+  /** Topics of all that a tick brings are told in one turn, when HW has passed it. */
+  #mayTellTopics({ stream }: Shard, bytes: Buffer): boolean {
+    if (stream === undefined || topicRuleOf(stream).kind !== 'key') return true;
+    const records = batchHeader.recordCount(bytes, 0);
+    if (records > this.#tellable) return false;
+    this.#tellable -= records;
+    return true;
   }
 
   /** One batch that no frame takes must not fail the tick of all others (rule N13). */
