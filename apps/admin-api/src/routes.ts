@@ -252,6 +252,11 @@ export function userRoutes(scope: FastifyInstance, cluster: Cluster): void {
       },
     },
     async ({ params, query, body }) => {
+      if (body.superuser && params.name.includes(':'))
+        throw new BrokerError(
+          'invalid_argument',
+          'HTTP Basic ends a name at its colon: no superuser has one',
+        );
       const user = { tenant: query.tenant, name: params.name, superuser: body.superuser };
       await cluster.putUser({ ...user, password: body.password }, false);
       return user;

@@ -468,6 +468,18 @@ describe('users', () => {
     ).toBe(204);
   });
 
+  it('a superuser who could never log in is refused: it might be the last one left', async () => {
+    const put = (superuser: boolean) =>
+      app.inject({
+        method: 'PUT',
+        url: '/api/v1/users/a%3Ab',
+        headers: admin,
+        payload: { password: 'longenough', superuser },
+      });
+    expect((await put(true)).json()).toMatchObject({ code: 'invalid_argument' });
+    expect((await put(false)).statusCode).toBe(200);
+  });
+
   it('a short password is refused', async () => {
     expect(
       (
