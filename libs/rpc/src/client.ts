@@ -13,6 +13,7 @@ import {
   type ClientReadableStream,
   type MethodDefinition,
 } from '@grpc/grpc-js';
+import { systemTimers } from '@robustmq/runtime';
 import type { Credentials } from './credentials.ts';
 import { CHANNEL_OPTIONS } from './limits.ts';
 import { serviceDefinition } from './service-definition.ts';
@@ -70,7 +71,7 @@ export function createClient<S extends DescService>(service: S, options: ClientO
   const definition = serviceDefinition(service);
   const { credentials } = options;
   const client = new Client(options.address, channelCredentials.createInsecure(), CHANNEL_OPTIONS);
-  const methods: Record<string, unknown> = { close: () => client.close() };
+  const methods: Record<string, unknown> = { close: () => closeLater(client) };
   for (const method of service.methods) {
     const grpcMethod = definition[method.localName];
     if (grpcMethod === undefined) continue;
@@ -97,6 +98,14 @@ export function createClient<S extends DescService>(service: S, options: ClientO
     }
   }
   return methods as ServiceClient<S>;
+}
+
+/**
+ * Closes a client behind what it has begun. With the first call grpc-js plans to hear of the address in a later phase of the loop: a
+ * channel that is closed before connects all the same, and nobody would ever close that connection.
+ */
+function closeLater(client: Client): void {
+  systemTimers.soon(() => client.close());
 }
 
 function unaryCall(
