@@ -79,6 +79,12 @@ export const SUITES: readonly Suite[] = [
   },
   { file: 'clients/bad-input.test.ts', title: 'bad input', needs: ['linux'], limitMs: 3 * MINUTE_MS },
   {
+    file: 'clients/internal-ports.test.ts',
+    title: 'strangers at the internal ports',
+    needs: ['linux'],
+    limitMs: 3 * MINUTE_MS,
+  },
+  {
     file: 'release/open.test.ts',
     title: 'the data of the last release',
     needs: ['linux'],
@@ -110,6 +116,18 @@ export const SUITES: readonly Suite[] = [
     title: 'SIGSTOP beyond the lease',
     needs: ['linux', 'kcat', 'python-clients'],
     limitMs: 4 * MINUTE_MS,
+  },
+  {
+    file: 'chaos/meta-outage.test.ts',
+    title: 'outages of meta-service',
+    needs: ['linux', 'kcat', 'python-clients'],
+    limitMs: 4 * MINUTE_MS,
+  },
+  {
+    file: 'chaos/clock-jump.test.ts',
+    title: 'a wall clock that jumps',
+    needs: ['linux', 'kcat', 'python-clients'],
+    limitMs: 3 * MINUTE_MS,
   },
   {
     file: 'chaos/power-cut.test.ts',

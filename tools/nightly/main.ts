@@ -44,7 +44,9 @@ function simulations(): string[] {
 
 /** Suites of the e2e package that take rounds of faults. */
 function faultSuites(): (typeof SUITES)[number][] {
-  return SUITES.filter(({ file }) => /^chaos\/(kill|pause|power-cut)/.test(file) && wanted(`e2e/${file}`));
+  return SUITES.filter(
+    ({ file }) => /^chaos\/(kill|pause|meta-outage|power-cut)/.test(file) && wanted(`e2e/${file}`),
+  );
 }
 
 async function runJest(

@@ -47,6 +47,8 @@ export interface PlanOptions {
   readonly clientHost?: string;
   /** Further flags per service, after our own: `{'mqtt-gateway': ['--auth.anonymous=true']}`. */
   readonly extraFlags?: Partial<Readonly<Record<ServiceName, readonly string[]>>>;
+  /** Further flags of one process, after those of its service: `{'mqtt-2': ['--grpc.advertised=127.0.0.1:7000']}`. */
+  readonly nodeExtraFlags?: Readonly<Record<string, readonly string[]>>;
   /** Further flags for node itself, before the script: `--cpu-prof`, `--max-old-space-size=...`. */
   readonly nodeFlags?: Partial<Readonly<Record<ServiceName, readonly string[]>>>;
   readonly env?: Readonly<Record<string, string>>;
@@ -86,6 +88,7 @@ export async function planCluster(options: PlanOptions): Promise<ProcessSpec[]> 
             `--cluster.secretFile=${path.join(dataDir, 'cluster.secret')}`,
             ...hostFlags(service, options.clientHost),
             ...(options.extraFlags?.[service] ?? []),
+            ...(options.nodeExtraFlags?.[nodeId] ?? []),
           ]),
         ],
         env: options.env ?? {},

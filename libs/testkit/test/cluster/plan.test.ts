@@ -10,6 +10,7 @@ test('every process knows its node id, ports, folder and meta; extra flags repla
     ...BASE,
     counts: { ...ONE_OF_EACH, 'mqtt-gateway': 2 },
     extraFlags: { 'mqtt-gateway': ['--auth.anonymous=true', '--meta.addresses=elsewhere:1'] },
+    nodeExtraFlags: { 'mqtt-2': ['--grpc.advertised=elsewhere:2'] },
     nodeFlags: { 'journal-server': ['--cpu-prof'] },
   });
   expect(specs.map((each) => each.nodeId)).toEqual([
@@ -30,6 +31,8 @@ test('every process knows its node id, ports, folder and meta; extra flags repla
   expect(specs[3]?.argv.filter((flag) => flag.startsWith('--meta.addresses'))).toEqual([
     '--meta.addresses=elsewhere:1',
   ]);
+  const advertising = specs.filter(({ argv }) => argv.includes('--grpc.advertised=elsewhere:2'));
+  expect(advertising.map(({ nodeId }) => nodeId)).toEqual(['mqtt-2']);
   const ports = specs.flatMap((each) => Object.values(each.addresses));
   expect(new Set(ports).size).toBe(ports.length);
 });
