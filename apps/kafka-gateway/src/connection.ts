@@ -138,6 +138,11 @@ export class KafkaConnection implements RequestHost {
     this.#socket.destroy();
   }
 
+  /** Ends at once if all that was asked for was answered and sent. */
+  destroyIfServed(): void {
+    if (this.#queue.length === 0 && this.#unsentBytes() === 0) this.destroy();
+  }
+
   #received(chunk: Buffer): void {
     if (this.#draining) return;
     this.#framer.push(chunk);

@@ -3,6 +3,9 @@ import { createServer, type AddressInfo, type Server } from 'node:net';
 import { listenTcp, type Cancel } from '@robustmq/runtime';
 import { KafkaConnection, type ConnectionShared } from './connection.ts';
 
+/** How long a client that has all of its answers may take to end its side. */
+const LINGER_MS = 1_000;
+
 /** Where to listen. */
 export interface ListenerOptions {
   readonly host: string;
@@ -80,15 +83,22 @@ export class KafkaListener {
 
   #closed: Promise<void> | undefined;
 
-  /** Drains, lets clients take their answers until the signal aborts, then cuts what is left. */
+  /**
+   * Drains, lets clients take their answers until the signal aborts, then cuts what is left. Some do not read while they have
+   * nothing to ask, so they never hear of the end: that is no reason to wait for it (N7).
+   */
   async close(deadline: AbortSignal): Promise<void> {
     await this.drain(deadline);
     const cut = (): void => {
       for (const connection of this.#connections) connection.destroy();
     };
+    const stopLingering = this.#shared.timers.every(LINGER_MS, () => {
+      for (const connection of this.#connections) connection.destroyIfServed();
+    });
     if (deadline.aborted) cut();
     else deadline.addEventListener('abort', cut, { once: true });
     await this.#closed;
+    stopLingering();
     deadline.removeEventListener('abort', cut);
   }
 }

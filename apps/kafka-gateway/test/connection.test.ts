@@ -439,6 +439,23 @@ describe('KafkaConnection', () => {
     expect(client.pendingFrames).toBe(0);
   });
 
+  test('N7: a stop waits for no client that has its answers and does not read, but for those that take theirs', async () => {
+    const slow = await start();
+    await stored(slow, 500_000, 4);
+    // It does not end its side when it hears of the end, as one that never hears of it.
+    const idle = connect({ port: running.port, host: '127.0.0.1', allowHalfOpen: true });
+    await until(() => running.gateway.counters.connections === 2);
+    slow.socket.pause();
+    for (let n = 0; n < 3; n += 1) slow.send(FETCH, 11, fetchMuch);
+    await until(() => running.gateway.answerBytes > 0);
+    const stopped = running.gateway.stop(new AbortController().signal);
+    await until(() => running.gateway.counters.connections === 1);
+    slow.socket.resume();
+    await stopped;
+    for (let n = 0; n < 3; n += 1) expect((await slow.receive(FETCH, 11)).errorCode).toBe(0);
+    idle.destroy();
+  });
+
   test('N7: what begins only after a drain waits for nothing either', async () => {
     const client = await start({ groups: { initialRebalanceDelayMs: 60_000 } });
     running.meta.add('t');
