@@ -85,6 +85,12 @@ export const SUITES: readonly Suite[] = [
     limitMs: 3 * MINUTE_MS,
   },
   {
+    file: 'attacks/attacks.test.ts',
+    title: 'under attack by strangers',
+    needs: ['linux'],
+    limitMs: 5 * MINUTE_MS,
+  },
+  {
     file: 'release/open.test.ts',
     title: 'the data of the last release',
     needs: ['linux'],

@@ -24,9 +24,9 @@ export class RawSocket {
     });
   }
 
-  /** Connects. */
-  static async open(port: number): Promise<RawSocket> {
-    const socket = createConnection({ host: '127.0.0.1', port });
+  /** Connects, from any address of loopback. */
+  static async open(port: number, localAddress = '127.0.0.1'): Promise<RawSocket> {
+    const socket = createConnection({ host: '127.0.0.1', port, localAddress });
     const raw = new RawSocket(socket);
     await once(socket, 'connect');
     return raw;
