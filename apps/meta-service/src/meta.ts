@@ -24,7 +24,7 @@ import {
   type RegisterNodeResponse,
   type RequestId,
 } from '@robustmq/rpc';
-import { TurnBudget, type Cancel, type Clock, type Timers } from '@robustmq/runtime';
+import { TurnBudget, TurnShare, type Cancel, type Clock, type Timers } from '@robustmq/runtime';
 import { AppliedSignal } from './applied-signal.ts';
 import { ClusterMachine, type ClusterMachineOptions } from './cluster/cluster-machine.ts';
 import { ClusterState } from './cluster/cluster-state.ts';
@@ -85,6 +85,8 @@ export class Meta {
   readonly applied: AppliedSignal;
   readonly creationRate: CreationRate;
   readonly leases: Leases;
+  /** The share of the loop that questions about groups have. */
+  readonly lookups: TurnShare;
   readonly state: ClusterState;
   readonly dataGroups: number;
   readonly store: KeyValueStore;
@@ -117,6 +119,7 @@ export class Meta {
     this.creationRate = new CreationRate({ clock: parts.clock, ...parts.creationRate });
     this.#log = log;
     this.#clock = parts.clock;
+    this.lookups = new TurnShare(parts.clock, parts.timers);
     this.#timers = parts.timers;
     this.#entropy = parts.entropy ?? (() => randomBytes(ENTROPY_BYTES));
     this.#defaults = parts.defaults;

@@ -15,6 +15,7 @@ import {
   type NodeIdentity,
   type OffsetRow,
 } from '@robustmq/rpc';
+import { ROWS_PER_READ } from '../src/rpc/group-claims.ts';
 import { CONTEXT, failing, message, TestMeta } from './support/test-meta.ts';
 
 describe('consumer groups (K2)', () => {
@@ -84,6 +85,29 @@ describe('consumer groups (K2)', () => {
       CONTEXT,
     );
     expect(claims!.map(({ coordinatorNodeId }) => coordinatorNodeId)).toEqual(['kafka-1', '', 'kafka-1']);
+  });
+
+  test('N8: claims of hundreds of groups are read a few rows at a time, and in turns', async () => {
+    const ids = Array.from({ length: CALL_LIMITS.groupLookups }, (_, n) => `g${n}`);
+    const claimed = [0, ROWS_PER_READ - 1, ROWS_PER_READ, ids.length - 1];
+    for (const at of claimed) await claim(a, `g${at}`);
+    const { store, lookups } = world.meta;
+    const getMany = store.getMany.bind(store);
+    const sizes: number[] = [];
+    jest.spyOn(store, 'getMany').mockImplementation((family, keys) => {
+      sizes.push(keys.length);
+      world.clock.advance(2);
+      return getMany(family, keys);
+    });
+    const yields = jest.spyOn(lookups, 'yield');
+    const { claims } = await world.groups.lookupGroups(
+      message(LookupGroupsRequestSchema, { groups: ids.map(group) }),
+      CONTEXT,
+    );
+    expect(claims!.map((each) => each.group?.groupId)).toEqual(ids);
+    expect(claims!.flatMap(({ live }, at) => (live === true ? [at] : []))).toEqual(claimed);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(ROWS_PER_READ);
+    expect(yields.mock.calls.length).toBeGreaterThanOrEqual(2);
   });
 
   test('offsets come in pages, whole, and none of another group (I8, N13)', async () => {

@@ -11,8 +11,8 @@ export const CALL_LIMITS = {
   sessions: 100,
   /** Rows of one group. */
   groupRows: 256,
-  /** Groups that are looked up. */
-  groupLookups: 1_000,
+  /** Groups that are looked up: each is named, and answered with a claim. */
+  groupLookups: 250,
   /** Offsets that are committed. */
   groupOffsets: 10_000,
   /** Offsets that are asked for by shard: each is answered with its metadata, and the answer is one message. */

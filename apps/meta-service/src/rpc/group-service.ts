@@ -7,11 +7,9 @@ import {
   CommitOffsetsResponseSchema,
   DeleteGroupsResponseSchema,
   DeleteOffsetsResponseSchema,
-  GroupClaimSchema,
   CALL_LIMITS,
   PutGroupRowsResponseSchema,
   type Command,
-  type GroupClaim,
   type GroupKey,
   type GroupRow,
   type GroupService,
@@ -25,7 +23,8 @@ import { afterPrefix, groupKey } from '../data/keys.ts';
 import { liveNode } from '../cluster/live-node.ts';
 import { dataFamily } from '../families.ts';
 import { decodeResponse, type Meta } from '../meta.ts';
-import { checkKey, isKey } from './data-batches.ts';
+import { checkKey } from './data-batches.ts';
+import { idOf, readClaim, readClaims } from './group-claims.ts';
 import { readGroupRows, readOffsets, readOffsetsOf } from './group-pages.ts';
 import type { PageSource } from './session-pages.ts';
 
@@ -100,7 +99,7 @@ function groupReads(meta: Meta): Pick<ServiceImplementation<typeof GroupService>
       if (groups.length > CALL_LIMITS.groupLookups)
         throw new BrokerError('too_large', `at most ${CALL_LIMITS.groupLookups} groups at a time`);
       await meta.readIndex();
-      return { claims: await Promise.all(groups.map((group) => lookUp(meta, group))) };
+      return { claims: await readClaims(meta, groups) };
     },
     readGroupRows: async ({ group, place }) => {
       const { tenant, groupId } = checked(group);
@@ -185,30 +184,8 @@ function after(key: Buffer): Buffer {
   return Buffer.concat([key, Buffer.from([0])]);
 }
 
-/** Nobody can have claimed a group whose id is none: one of them must not fail the others that are looked up with it. */
-function lookUp(meta: Meta, key: GroupKey): Promise<GroupClaim> {
-  const { tenant, groupId } = key;
-  return isKey(tenant, idOf(groupId)) ? readClaim(meta, key) : Promise.resolve(nobodys(key));
-}
-
-/** The empty id is that of consumers which commit without a group of their own, as in Kafka. */
-const idOf = (groupId: string): string => (groupId === '' ? 'empty' : groupId);
-
-const nobodys = (key: GroupKey): GroupClaim => create(GroupClaimSchema, { group: key, coordinatorEpoch: -1 });
-
 function checked(key: GroupKey | undefined): GroupKey {
   if (key === undefined) throw new BrokerError('invalid_argument', 'a request names its group');
   checkKey(key.tenant, idOf(key.groupId));
   return key;
-}
-
-/** The claim as stored, live if its incarnation is; epoch -1 without one. */
-async function readClaim(meta: Meta, key: GroupKey): Promise<GroupClaim> {
-  const bytes = await meta.store.get(
-    dataFamily(meta.dataGroupOf(key.tenant, key.groupId)),
-    groupKey(key.tenant, key.groupId),
-  );
-  const claim = bytes === undefined ? undefined : decodeGroup(bytes).claim;
-  if (claim === undefined) return nobodys(key);
-  return { ...claim, live: meta.leases.isLive(claim.coordinatorNodeId, claim.coordinatorIncarnation) };
 }
