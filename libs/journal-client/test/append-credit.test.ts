@@ -3,7 +3,7 @@
 
 import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
-import { AppendOutcomeSchema, type ExchangeRequest } from '@robustmq/rpc';
+import { AppendOutcomeSchema, type AppendSection, type ExchangeRequest } from '@robustmq/rpc';
 import type { Timers } from '@robustmq/runtime';
 import { AppendQueue, type AppendQueueHost } from '../src/append-queue.ts';
 import { AppendSender } from '../src/append-sender.ts';
@@ -12,7 +12,7 @@ import type { JournalLink } from '../src/link.ts';
 const CREDIT_BYTES = 500;
 
 let due: (() => void)[];
-let sent: { readonly streamId: number; readonly correlation: bigint }[];
+let sent: Pick<AppendSection, 'streamId' | 'correlation' | 'sizeBytes'>[];
 let sender: AppendSender;
 let current: AppendSender;
 let answered: string[];
@@ -154,4 +154,24 @@ test('R6, I1: a new leader sees nothing while the old one may still hold what ca
   answer(1);
   answer(2);
   expect(answered).toEqual(['a: ok', 'b: ok']);
+});
+
+test('N7: what nobody waits for any more, and was never sent, leaves nothing behind for who comes next', () => {
+  const [late, fresh] = [queueOf(1), queueOf(2)];
+  append(late, 'a');
+  late.expire(30_000);
+  for (const queue of [late, fresh]) append(queue, 'b');
+  turn();
+  expect(sent[0]!.sizeBytes).toBe(sent[1]!.sizeBytes);
+  answer(0);
+  expect(answered).toEqual(['a: deadline_exceeded', 'b: ok']);
+});
+
+test('I8: a batch is kept for its tail until the next results only', () => {
+  for (const streamId of [1, 2]) append(queueOf(streamId), 'a');
+  turn();
+  answer(0);
+  expect(sender.elided(1)).toBeDefined();
+  answer(1);
+  expect([sender.elided(1), sender.elided(2)]).toEqual([undefined, expect.any(Buffer)]);
 });

@@ -204,12 +204,14 @@ test('R6: queues of deleted streams leave the producer ids to the others', async
   expect(journal.appends[1]).toMatchObject({ producerId: 1001, baseSequence: 0, values: ['a'] });
 });
 
-test('a fenced producer gives up everything', async () => {
+test('R6: a fenced producer gives up everything; what comes next has another id and numbers from 0', async () => {
   const queue = queueOf();
   await appendApart(queue, ['a', 'b']);
   for (const each of [...journal.appends]) journal.answer(each, { failure: { code: 'fenced' } });
   await until(() => outcomes.length === 2, 'failures');
   expect(outcomes.map((each) => each.code)).toEqual(['fenced', 'fenced']);
+  await appendApart(queue, ['c']);
+  expect(journal.appends.at(-1)).toMatchObject({ producerId: 1001, baseSequence: 0 });
 });
 
 test('a broken stream: the same batches again on the next one', async () => {
