@@ -84,6 +84,7 @@ export const SUITES: readonly Suite[] = [
     needs: ['linux'],
     limitMs: 3 * MINUTE_MS,
   },
+  { file: 'clients/bombs.test.ts', title: 'compressed bombs', needs: ['linux'], limitMs: 4 * MINUTE_MS },
   {
     file: 'attacks/attacks.test.ts',
     title: 'under attack by strangers',
@@ -127,6 +128,12 @@ export const SUITES: readonly Suite[] = [
     file: 'chaos/meta-outage.test.ts',
     title: 'outages of meta-service',
     needs: ['linux', 'kcat', 'python-clients'],
+    limitMs: 4 * MINUTE_MS,
+  },
+  {
+    file: 'chaos/meta-disk.test.ts',
+    title: 'the disk of meta-service',
+    needs: ['loop-devices', 'kcat', 'python-clients'],
     limitMs: 4 * MINUTE_MS,
   },
   {
