@@ -143,6 +143,12 @@ export const SUITES: readonly Suite[] = [
     limitMs: 3 * MINUTE_MS,
   },
   {
+    file: 'chaos/cut-links.test.ts',
+    title: 'cut links',
+    needs: ['linux', 'kcat', 'python-clients'],
+    limitMs: 6 * MINUTE_MS,
+  },
+  {
     file: 'chaos/power-cut.test.ts',
     title: 'power cut',
     needs: ['loop-devices', 'kcat', 'python-clients'],
