@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { UserCredentials } from '@robustmq/access-control';
 import { CommitLog, NodeDisk, type Disk } from '@robustmq/commit-log';
-import { openRocksDb, type KeyValueStore, type RocksDbOptions } from '@robustmq/kv-store';
+import { openRocksDb, type KeyValueStore } from '@robustmq/kv-store';
 import { BrokerError } from '@robustmq/errors';
 import {
   ClusterService,
@@ -191,7 +191,7 @@ function openMeta(
 }
 
 /** The applied state. @throws BrokerError with what to do, if it is damaged: a repeat would find it so again. */
-async function openState(path: string, options: RocksDbOptions): Promise<KeyValueStore> {
+async function openState(path: string, options: Parameters<typeof openRocksDb>[1]): Promise<KeyValueStore> {
   try {
     return await openRocksDb(path, options);
   } catch (error) {

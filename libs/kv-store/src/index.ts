@@ -2,4 +2,4 @@
 
 export { KeyValueBatch } from './key-value-store.ts';
 export type { KeyValueEntry, KeyValueReader, KeyValueStore } from './key-value-store.ts';
-export { openRocksDb, type RocksDbOptions } from './rocksdb-store.ts';
+export { openRocksDb } from './rocksdb-store.ts';
