@@ -1,7 +1,7 @@
 // The ordinary clients beside an attack: fifty messages a second over each protocol, each of which has to be answered.
 import { once } from 'node:events';
 import { createConnection, type Socket } from 'node:net';
-import { API_MESSAGES, KafkaFramer, responseHeaderVersion } from '@robustmq/kafka-codec';
+import { API_MESSAGES, KAFKA_ERRORS, KafkaFramer, responseHeaderVersion } from '@robustmq/kafka-codec';
 import { readResponseEnvelope } from '@robustmq/kafka-codec/testing';
 import { waitUntil } from '@robustmq/testkit/cluster';
 
@@ -12,6 +12,7 @@ import type { Targets } from './attack.ts';
 import { kafkaRequest, tinyRecords } from './kafka-bytes.ts';
 
 const INTERVAL_MS = 20;
+const REPEAT_MS = 100;
 let probes = 0;
 const PRODUCE = 0;
 const PRODUCE_VERSION = 9;
@@ -141,9 +142,20 @@ export class Probe {
     delivery.sent(number);
     this.#publisher.write(packet);
     produce.sent(number);
+    this.#produce(number);
+  }
+
+  #produce(number: number): void {
     const topicData = [{ name: this.#topic, partitionData: [{ index: 0, records: tinyRecords(1, false) }] }];
     const body = { transactionalId: null, acks: 1, timeoutMs: 30_000, topicData };
     this.#kafka.write(kafkaRequest(PRODUCE, PRODUCE_VERSION, body, number));
+  }
+
+  /** As every client does: a machine that stalls for seconds breaks the link between two processes. */
+  #repeat(number: number): void {
+    setTimeout(() => {
+      if (!this.#kafka.destroyed) this.#produce(number);
+    }, REPEAT_MS);
   }
 
   #readKafka(bytes: Buffer): void {
@@ -155,8 +167,11 @@ export class Probe {
       );
       const { responses } = API_MESSAGES[PRODUCE].readResponse(body, PRODUCE_VERSION);
       const code = responses[0]?.partitionResponses[0]?.errorCode ?? -1;
-      if (code !== 0) this.complaints.push(`Kafka: error ${code}`);
-      this.paths.produce.answered(correlationId);
+      if (code === KAFKA_ERRORS.NOT_LEADER_OR_FOLLOWER) this.#repeat(correlationId);
+      else {
+        if (code !== 0) this.complaints.push(`Kafka: error ${code}`);
+        this.paths.produce.answered(correlationId);
+      }
     }
   }
 }
