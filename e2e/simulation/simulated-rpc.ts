@@ -94,7 +94,6 @@ function unaryCall(life: Life, address: string, grpc: Method, opening: CallOpeni
 
 /** The caller's end of a stream, as grpc-js shows it. */
 class CallerStream extends EventEmitter {
-  readonly writableLength = 0;
   readonly #end: ConnectionEnd<CallOpening | Buffer, CallFrame>;
   readonly #grpc: Method;
 
@@ -128,7 +127,6 @@ class CallerStream extends EventEmitter {
 
 /** The end of a stream that serves, as grpc-js shows it. */
 class ServedStream extends EventEmitter {
-  readonly writableLength = 0;
   readonly request: unknown;
   cancelled = false;
   writableEnded = false;

@@ -1,3 +1,9 @@
+import { EventEmitter } from 'node:events';
+
+import type { MeshRequest } from '@robustmq/rpc';
+import { VirtualClock } from '@robustmq/testkit';
+import { Message } from '../src/delivery/message.ts';
+import { MeshPeer } from '../src/mesh/mesh-peer.ts';
 import {
   RawClient,
   RecordingLog,
@@ -90,5 +96,100 @@ describe('two gateways', () => {
     await until(() => !running.gateway.serving!.mesh.hasPeers);
     other = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-2']);
     await until(() => running.gateway.serving!.mesh.hasPeers);
+  });
+});
+
+describe('a gateway that does not keep up (I8)', () => {
+  const MIB = 1024 * 1024;
+
+  /** Takes what is written only when it is told to; like a stream of gRPC it counts messages, not their bytes. */
+  class SlowStream extends EventEmitter {
+    writableLength = 0;
+    heldBytes = 0;
+    readonly #taken: (() => void)[] = [];
+
+    write({ frame }: MeshRequest, taken?: () => void): boolean {
+      const bytes = frame.case === 'publish' ? frame.value.batch.length : 0;
+      this.writableLength++;
+      this.heldBytes += bytes;
+      this.#taken.push(() => {
+        this.writableLength--;
+        this.heldBytes -= bytes;
+        taken?.();
+      });
+      return false;
+    }
+
+    take(): void {
+      for (const taken of this.#taken.splice(0)) taken();
+    }
+
+    cancel(): void {
+      this.removeAllListeners();
+    }
+  }
+
+  test('costs a bounded number of bytes, whatever the messages are; what is beyond is lost and counted', async () => {
+    const clock = new VirtualClock();
+    const streams: SlowStream[] = [];
+    const mesh = (): SlowStream => {
+      const stream = new SlowStream();
+      streams.push(stream);
+      return stream;
+    };
+    const counters = { sent: 0, received: 0, framesSent: 0, lost: 0 };
+    const boundary = { run: (_where: string, work: () => void) => work(), failed: () => undefined };
+    const peer = new MeshPeer(
+      { nodeId: 'slow', incarnation: 1, address: 'slow' },
+      {
+        identity: { nodeId: 'self', incarnation: 1n, directoryId: 'self' },
+        credentials: {} as never,
+        connect: () => ({ mesh, close: () => undefined }) as never,
+        timers: clock,
+        boundary,
+      },
+      counters,
+    );
+    const publish = (count: number): void => {
+      const message = Object.assign(new Message(), {
+        topic: 't',
+        payload: Buffer.alloc(MIB),
+        payloadEnd: MIB,
+      });
+      for (let index = 0; index < count; index++)
+        peer.publish('default', message, { qos: 0, retain: false }, null, 0);
+    };
+    const subscribe = (stream: SlowStream): void => {
+      const value = { snapshot: true, add: [{ tenant: 'default', filter: 't' }], remove: [], sequence: 1n };
+      stream.emit('data', { frame: { case: 'routes', value } });
+    };
+    subscribe(streams[0]!);
+    publish(100);
+    await clock.advance(10);
+    expect(streams[0]!.heldBytes).toBeGreaterThan(8 * MIB);
+    expect(streams[0]!.heldBytes).toBeLessThan(11 * MIB);
+    expect(counters.lost + counters.sent).toBe(100);
+
+    // It has caught up, and falls behind again.
+    streams[0]!.take();
+    const { lost } = counters;
+    publish(4);
+    await clock.advance(10);
+    expect(counters.lost).toBe(lost);
+    publish(100);
+    expect(counters.lost).toBeGreaterThan(lost);
+
+    // Another stream starts from nothing, whatever becomes of what the old one had.
+    streams[0]!.emit('end');
+    await clock.advance(100);
+    streams[0]!.take();
+    subscribe(streams[1]!);
+    const before = counters.lost;
+    publish(100);
+    await clock.advance(10);
+    expect(counters.lost - before).toBeGreaterThan(85);
+    expect(streams[1]!.heldBytes).toBeLessThan(11 * MIB);
+    peer.close();
+    expect(clock.pending).toBe(0);
   });
 });

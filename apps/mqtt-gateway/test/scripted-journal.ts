@@ -55,6 +55,7 @@ interface Gateway {
 /** An append that waits for the test's answer. */
 export interface HeldAppend {
   readonly shard: number;
+  readonly acknowledgeInMemory: boolean;
   commit(): void;
   fail(code: string): void;
 }
@@ -232,6 +233,7 @@ export class ScriptedJournal {
       const { correlation } = section;
       const held = {
         shard: section.shard,
+        acknowledgeInMemory: section.acknowledgeInMemory,
         commit: () => this.#commit(gateway, section.streamId, section.shard, batch, correlation),
         fail: (code: string) => {
           const failure = create(FailureSchema, { code, message: 'scripted' });

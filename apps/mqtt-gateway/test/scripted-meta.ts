@@ -155,6 +155,13 @@ export class ScriptedMeta {
     this.sessions.set(clientId, { ...this.sessions.get(clientId)!, principal });
   }
 
+  /** An operator alters the configuration of a stream. */
+  configure(streamId: number, config: Record<string, string>): void {
+    const altered = this.#streams.get(streamId)!;
+    altered.config = config;
+    this.#tell([{ case: 'stream', value: altered }]);
+  }
+
   /** A stream is gone; its topics fall to the next owner. */
   deleteStream(streamId: number): void {
     this.#streams.delete(streamId);

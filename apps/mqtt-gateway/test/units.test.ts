@@ -542,6 +542,27 @@ describe('MeshRoutes (S6)', () => {
     expect(told).toHaveLength(3);
     expect(clock.pending).toBe(0);
   });
+
+  test('what another gateway gets when it connects is none of what the rest have to acknowledge', async () => {
+    const clock = new VirtualClock();
+    const routes = new MeshRoutes({ clock, timers: clock });
+    const [old, late] = [new Peer(), new Peer()];
+    const acknowledge = (peer: Peer): void => routes.acknowledged(peer, peer.routes().at(-1)!.sequence);
+    routes.join(old);
+    routes.add('t', 'a');
+    await clock.advance(0);
+    acknowledge(old);
+    routes.join(late);
+    const told: string[] = [];
+    routes.add('t', 'a');
+    routes.whenKnown(() => told.push('both'));
+    expect(told).toEqual([]);
+    acknowledge(late);
+    expect(told).toEqual(['both']);
+    routes.whenKnown(() => told.push('at once'));
+    expect(told).toEqual(['both', 'at once']);
+    routes.close();
+  });
 });
 
 describe('Ownership (O1, O2)', () => {

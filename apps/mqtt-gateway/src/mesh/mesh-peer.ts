@@ -60,7 +60,7 @@ const MAX_BATCH_BYTES = 1024 * 1024;
 const MAX_MESSAGE_BYTES = 9 * 1024 * 1024;
 const RECONNECT_MS = 100;
 const MATCH_CACHE_TOPICS = 16_384;
-/** Bytes in the stream's own buffer beyond which messages are dropped: the peer does not keep up. */
+/** Bytes the stream has not sent yet beyond which messages are dropped: the peer does not keep up (I8). */
 const MAX_UNSENT_BYTES = 8 * 1024 * 1024;
 
 /** The way to one peer. */
@@ -77,6 +77,8 @@ export class MeshPeer {
   readonly #matches = new Map<string, TopicCache<boolean>>();
   readonly #open = new Map<string, RecordBatchBuilder>();
   #stream: MeshStream | null = null;
+  /** Of what the stream was given; what it tells of itself are frames, not bytes. */
+  #unsentBytes = 0;
   #acknowledged = 0n;
   readonly #timers: Timers;
   readonly #boundary: Pick<Boundary, 'run'>;
@@ -102,6 +104,7 @@ export class MeshPeer {
   #connect(): void {
     const stream = this.calls.mesh();
     this.#stream = stream;
+    this.#unsentBytes = 0;
     stream.on('data', ({ frame }: MeshResponse) => {
       if (stream !== this.#stream || frame.case !== 'routes') return;
       const { value } = frame;
@@ -119,8 +122,13 @@ export class MeshPeer {
     this.#write({ case: 'hello', value: create(MeshHelloSchema, { gateway: this.#identity }) });
   }
 
-  #write(frame: MeshRequest['frame']): void {
-    this.#stream?.write(create(MeshRequestSchema, { frame }));
+  #write(frame: MeshRequest['frame'], bytes = 0): void {
+    const stream = this.#stream;
+    if (stream === null) return;
+    this.#unsentBytes += bytes;
+    stream.write(create(MeshRequestSchema, { frame }), () => {
+      if (stream === this.#stream) this.#unsentBytes -= bytes;
+    });
   }
 
   #routes(frame: RouteFrame): void {
@@ -165,7 +173,7 @@ export class MeshPeer {
     nowMs: number,
   ): void {
     if (!this.#wants(tenant, message.topic)) return;
-    if (this.#stream === null || this.#stream.writableLength > MAX_UNSENT_BYTES) {
+    if (this.#stream === null || this.#unsentBytes > MAX_UNSENT_BYTES) {
       this.#counters.lost++;
       return;
     }
@@ -206,10 +214,13 @@ export class MeshPeer {
   #send(tenant: string, batch: Buffer, count: number): void {
     this.#counters.sent += count;
     this.#counters.framesSent++;
-    this.#write({
-      case: 'publish',
-      value: create(PublishFrameSchema, { tenant, batch, count, acknowledgedSequence: this.#acknowledged }),
+    const value = create(PublishFrameSchema, {
+      tenant,
+      batch,
+      count,
+      acknowledgedSequence: this.#acknowledged,
     });
+    this.#write({ case: 'publish', value }, batch.length);
   }
 
   close(): void {

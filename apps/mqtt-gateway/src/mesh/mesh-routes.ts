@@ -17,12 +17,14 @@ export interface RouteStream {
 }
 
 interface RoutePeer {
+  /** Sequence of what it was told last: what another one gets when it connects is none of it. */
+  told: number;
   acknowledged: number;
 }
 
 interface Waiter {
-  sequence: number;
-  readonly peers: Set<RouteStream>;
+  /** What each of them has to acknowledge. */
+  readonly peers: Map<RouteStream, number>;
   readonly callback: () => void;
   readonly stopTimer: Cancel;
 }
@@ -89,19 +91,25 @@ export class MeshRoutes {
     for (const part of partsOf(this.#added.values())) this.#tell(part, []);
     this.#removed.clear();
     this.#added.clear();
-    for (const waiter of this.#waiters) if (waiter.sequence === UNSENT) this.#sent(waiter);
+    for (const waiter of this.#waiters) this.#sent(waiter);
   }
 
   #sent(waiter: Waiter): void {
-    waiter.sequence = this.#sequence;
-    for (const stream of waiter.peers)
-      if ((this.#peers.get(stream)?.acknowledged ?? UNSENT) >= waiter.sequence) waiter.peers.delete(stream);
+    for (const [stream, sequence] of waiter.peers) {
+      if (sequence !== UNSENT) continue;
+      const peer = this.#peers.get(stream);
+      if (peer === undefined || peer.acknowledged >= peer.told) waiter.peers.delete(stream);
+      else waiter.peers.set(stream, peer.told);
+    }
     if (waiter.peers.size === 0) this.#finish(waiter);
   }
 
   #tell(add: Route[], remove: Route[]): void {
     const frame = this.#frame({ sequence: ++this.#sequence, snapshot: false, add, remove });
-    for (const stream of this.#peers.keys()) stream.write(frame);
+    for (const [stream, peer] of this.#peers) {
+      peer.told = this.#sequence;
+      stream.write(frame);
+    }
   }
 
   #frame(fields: { sequence: number; snapshot: boolean; add: Route[]; remove: Route[] }): MeshResponse {
@@ -116,11 +124,13 @@ export class MeshRoutes {
   /** A peer connected: it gets everything, in parts that are bounded, a few per turn (N8, N13). */
   join(stream: RouteStream): void {
     this.#send();
-    this.#peers.set(stream, { acknowledged: 0 });
+    const peer: RoutePeer = { told: 0, acknowledged: 0 };
+    this.#peers.set(stream, peer);
     let snapshot = true;
     const write = (add: Route[]): void => {
       if (!this.#peers.has(stream)) return;
-      stream.write(this.#frame({ sequence: ++this.#sequence, snapshot, add, remove: [] }));
+      peer.told = ++this.#sequence;
+      stream.write(this.#frame({ sequence: peer.told, snapshot, add, remove: [] }));
       snapshot = false;
     };
     eachInTurns(partsOf(routesOf(this.#users.values())), this.#turns, write, () => {
@@ -141,7 +151,7 @@ export class MeshRoutes {
     if (peer === undefined || sequence <= peer.acknowledged) return;
     peer.acknowledged = sequence;
     for (const waiter of this.#waiters) {
-      if (waiter.sequence > sequence) continue;
+      if ((waiter.peers.get(stream) ?? UNSENT) > sequence) continue;
       waiter.peers.delete(stream);
       if (waiter.peers.size === 0) this.#finish(waiter);
     }
@@ -153,15 +163,14 @@ export class MeshRoutes {
       callback();
       return;
     }
-    const sequence = this.#scheduled ? UNSENT : this.#sequence;
-    const peers = new Set<RouteStream>();
-    for (const [stream, peer] of this.#peers) if (peer.acknowledged < sequence) peers.add(stream);
+    const peers = new Map<RouteStream, number>();
+    for (const [stream, { told, acknowledged }] of this.#peers)
+      if (this.#scheduled || acknowledged < told) peers.set(stream, this.#scheduled ? UNSENT : told);
     if (peers.size === 0) {
       callback();
       return;
     }
     const waiter: Waiter = {
-      sequence,
       peers,
       callback,
       stopTimer: this.#turns.timers.after(MAX_WAIT_MS, () => this.#finish(waiter)),
