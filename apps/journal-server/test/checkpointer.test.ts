@@ -2,7 +2,7 @@
 // never for nothing.
 
 import { CommitLog } from '@robustmq/commit-log';
-import { ProducerQuota, ProducerState } from '@robustmq/producer-state';
+import { producerSnapshot, ProducerQuota, ProducerState } from '@robustmq/producer-state';
 import { CheckpointStore, SegmentLog } from '@robustmq/segment-log';
 import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
 import { Checkpointer } from '../src/directory/checkpointer.ts';
@@ -14,6 +14,8 @@ import { SILENT } from './running-journal.ts';
 
 const BYTES = 64 * 1024;
 const INTERVAL_MS = 60_000;
+/** Of a shard without producers. */
+const SNAPSHOT_BYTES = producerSnapshot.encode(producerState(), 0, 0).length;
 
 let clock: VirtualClock;
 let disk: SimulatedDisk;
@@ -46,6 +48,7 @@ beforeEach(async () => {
     checkpointBytes: BYTES,
     checkpointIntervalMs: INTERVAL_MS,
     hasTooManyOpenFiles: () => hasTooManyOpenFiles,
+    maxSnapshotBytes: 3 * SNAPSHOT_BYTES,
   });
 });
 
@@ -58,8 +61,11 @@ async function append(valueBytes: number): Promise<number> {
 
 function shardOf(streamId: number): Shard {
   const log = SegmentLog.open(disk, `data/${streamId}-0`, {}, undefined);
-  const producers = new ProducerState({ isGateway: () => false, quota: new ProducerQuota(100) });
-  return new Shard({ streamId, shard: 0, topicId: '' }, log, producers);
+  return new Shard({ streamId, shard: 0, topicId: '' }, log, producerState());
+}
+
+function producerState(): ProducerState {
+  return new ProducerState({ isGateway: () => false, quota: new ProducerQuota(100) });
 }
 
 /** How long a checkpoint takes. */
@@ -105,4 +111,10 @@ test('a checkpoint waits between shards that it syncs, and for none of many that
   shards[123]!.log.append(batchOf(['v']));
   expect(await checkpointMs()).toBeLessThan(20 * PACE_MS);
   expect(store.latest.shards).toHaveLength(shards.length);
+});
+
+test('I8: a checkpoint holds the producers of as many shards as it has room for, and all shards', async () => {
+  shards = Array.from({ length: 5 }, (_, n) => shardOf(n + 1));
+  await clock.settle(checkpointer.checkpoint());
+  expect(store.latest.shards.map(({ extra }) => extra.length > 0)).toEqual([true, true, true, false, false]);
 });

@@ -36,6 +36,8 @@ export interface CheckpointerOptions {
   readonly retentionIntervalMs?: number;
   /** Wait between the syncs of two shards, so that a checkpoint leaves the disk to appends (rule L6). Default 5. */
   readonly paceMs?: number;
+  /** Snapshots of producers in one checkpoint, which has a bound itself; default 128 MiB. */
+  readonly maxSnapshotBytes?: number;
 }
 
 const DEFAULT_CHECKPOINT_BYTES = 128 * 1024 * 1024;
@@ -48,8 +50,7 @@ const DEFAULT_PACE_MS = 5;
 /** Kafka's `producer.id.expiration.ms`. */
 const PRODUCER_EXPIRATION_MS = 86_400_000;
 
-/** Snapshots of producers in one checkpoint, which has a bound itself. */
-const MAX_SNAPSHOT_BYTES = 128 * 1024 * 1024;
+const DEFAULT_MAX_SNAPSHOT_BYTES = 128 * 1024 * 1024;
 const NO_SNAPSHOT = Buffer.alloc(0);
 
 /** Keeps the commit log short and the segments within their retention. */
@@ -168,12 +169,12 @@ export class Checkpointer {
     if (shards.some((shard) => shard.failure !== undefined)) {
       throw new BrokerError('unavailable', 'no checkpoint while a shard has failed');
     }
-    let snapshotBytes = 0;
+    let roomBytes = this.#options.maxSnapshotBytes ?? DEFAULT_MAX_SNAPSHOT_BYTES;
     const snapshotOf = (shard: Shard): Buffer => {
       const bytes = producerSnapshot.encode(shard.producers, shard.log.logEndOffset, startedMs);
-      snapshotBytes += bytes.length;
+      roomBytes -= bytes.length;
       // Without one a start reads the segments: slower, never fatal.
-      return snapshotBytes > MAX_SNAPSHOT_BYTES ? NO_SNAPSHOT : bytes;
+      return roomBytes < 0 ? NO_SNAPSHOT : bytes;
     };
     const turn = new TurnBudget(clock, this.#options.timers);
     await runCheckpoint({
