@@ -11,8 +11,12 @@ const TWO_32 = 2 ** 32;
  */
 export function readInt64(buffer: Uint8Array, position: number): number {
   const value = readInt64Rounded(buffer, position);
-  if (!Number.isSafeInteger(value)) throw new BrokerError('out_of_range', 'integer is beyond the safe range');
+  if (!Number.isSafeInteger(value)) throw unsafeInteger();
   return value;
+}
+
+function unsafeInteger(): BrokerError {
+  return new BrokerError('out_of_range', 'integer is beyond the safe range');
 }
 
 /** As {@link readInt64}, but the nearest double instead of an error: for fields where clients send Long.MAX_VALUE. */
@@ -21,8 +25,12 @@ export function readInt64Rounded(buffer: Uint8Array, position: number): number {
   return high * TWO_32 + (readInt32(buffer, position + 4) >>> 0);
 }
 
-/** Writes a safe integer as a signed 64-bit field; the caller has made room. */
+/**
+ * Writes a safe integer as a signed 64-bit field; the caller has made room.
+ * @throws BrokerError out_of_range beyond ±(2^53 - 1): rounded without a word, two numbers would become one.
+ */
 export function writeInt64(buffer: Uint8Array, position: number, value: number): void {
+  if (!(Math.abs(value) <= Number.MAX_SAFE_INTEGER)) throw unsafeInteger();
   writeInt32(buffer, position, Math.floor(value / TWO_32));
   writeInt32(buffer, position + 4, value % TWO_32);
 }

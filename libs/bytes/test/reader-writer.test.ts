@@ -150,6 +150,19 @@ describe('ByteWriter', () => {
     expect(() => writer.patchInt32(13, 1)).toThrow(/inside/);
   });
 
+  it.each([2 ** 53, -(2 ** 53), 2 ** 63, Infinity, NaN])(
+    'R7: refuses to write %d as 64 bits: rounded, it would be another number',
+    (value) => {
+      const writer = new ByteWriter();
+      const outOfRange = { code: 'out_of_range' };
+      expect(() => writer.writeInt64(value)).toThrow(expect.objectContaining(outOfRange));
+      writer.reset();
+      const hole = writer.skip(8);
+      expect(() => writer.patchInt64(hole, value)).toThrow(expect.objectContaining(outOfRange));
+      expect(readInt64(writer.buffer, hole)).toBe(0);
+    },
+  );
+
   it('is used again without keeping old content, and copies when asked', () => {
     const writer = new ByteWriter({ initialBytes: 8 });
     writer.writeString('first');
