@@ -175,7 +175,7 @@ describe('I8: who only waits', () => {
   });
 });
 
-test('N8: ten thousand sections of one fetch are looked up in slices of the loop', async () => {
+test('N8: as many sections as one fetch takes are looked up in slices of the loop', async () => {
   const LOOK_MS = 0.1;
   const clock = new VirtualClock();
   const shard = new FakeShard();
@@ -197,7 +197,7 @@ test('N8: ten thousand sections of one fetch are looked up in slices of the loop
     spend: () => undefined,
     readFailed: () => undefined,
   });
-  const sections = Array.from({ length: 10_000 }, () => section(0));
+  const sections = Array.from({ length: CALL_LIMITS.fetchSections }, () => section(0));
   fetches.start(create(FetchFrameSchema, { requestId: 1n, maxBytes: 1_000, sections }));
   let longest = looks;
   while (sent.length === 0) {
@@ -205,7 +205,7 @@ test('N8: ten thousand sections of one fetch are looked up in slices of the loop
     expect(await clock.step()).toBe(true);
     longest = Math.max(longest, looks - before);
   }
-  expect([looks, longest <= TurnBudget.sliceMs / LOOK_MS + 1]).toEqual([10_000, true]);
+  expect([looks, longest <= TurnBudget.sliceMs / LOOK_MS + 1]).toEqual([CALL_LIMITS.fetchSections, true]);
 });
 
 test('a fetch of a shard that is younger than the view waits for the revision that its sender has seen, once', async () => {
@@ -259,7 +259,10 @@ test('N13, I8: a fetch of more sections than one takes is refused as a whole, on
     expect.objectContaining({ code: 'too_large' }),
   );
   fetches.start(frameOf(2n, CALL_LIMITS.fetchSections));
-  while (sent.length < 3) await turns(1);
+  for (let turn = 0; sent.length === 0; turn++) {
+    expect(turn).toBeLessThan(10_000);
+    await turns(1);
+  }
   fetches.close();
   const outcomes = sent.map((frame) => (frame?.case === 'fetch' ? frame.value.outcomes.length : 0));
   expect(outcomes.reduce((sum, count) => sum + count, 0)).toBe(CALL_LIMITS.fetchSections);

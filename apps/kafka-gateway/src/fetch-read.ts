@@ -12,6 +12,7 @@ import type { RequestContext } from './context.ts';
 import { kafkaErrorOf } from './error-table.ts';
 import type { SessionPartition } from './fetch-session-cache.ts';
 import { POLL_BYTES } from './fetch-window.ts';
+import { mapLongInTurns } from './map-in-turns.ts';
 import type { FetchSectionResult, TopicView } from './ports.ts';
 
 /** A partition as Fetch answers it. */
@@ -143,14 +144,14 @@ function hasFailed(open: readonly Wanted[]): boolean {
 }
 
 /** Resolves when so much was committed behind what was just read, or the time is over. */
-function waitForBytes({ open, request, context }: Reading, limits: ReadLimits): Promise<void> {
-  return new Promise((resolve) => {
-    const sections = sectionsOf(open).map((section, index) => ({
-      ...section,
-      fetchOffset: Math.max(section.fetchOffset, open[index]?.result?.highWatermark ?? -1),
-      lastFetchedEpoch: -1,
-    }));
-    const readCommitted = request.isolationLevel === READ_COMMITTED;
+async function waitForBytes({ open, request, context }: Reading, limits: ReadLimits): Promise<void> {
+  const sections = await mapLongInTurns(open, context.gateway.turns, (wanted) => ({
+    ...sectionOf(wanted),
+    fetchOffset: Math.max(wanted.entry.fetchOffset, wanted.result?.highWatermark ?? -1),
+    lastFetchedEpoch: -1,
+  }));
+  const readCommitted = request.isolationLevel === READ_COMMITTED;
+  await new Promise<void>((resolve) => {
     untilClosed(context, (done) =>
       context.gateway.journal.fetch({ ...limits, readCommitted, waitOnly: true, sections }, () => {
         done();
@@ -161,26 +162,30 @@ function waitForBytes({ open, request, context }: Reading, limits: ReadLimits): 
 }
 
 /** Reads, and tells the connection's window what came. */
-function readNow({ open, request, context }: Reading, limits: ReadLimits): Promise<number> {
-  const { journal, counters, answers } = context.gateway;
+async function readNow({ open, request, context }: Reading, limits: ReadLimits): Promise<number> {
+  const { journal, counters, answers, turns } = context.gateway;
   const readCommitted = request.isolationLevel === READ_COMMITTED;
-  return new Promise((resolve) => {
+  const sections = await mapLongInTurns(open, turns, sectionOf);
+  let journals = 0;
+  const results = await new Promise<readonly FetchSectionResult[]>((resolve) => {
     const call = untilClosed(context, (done) =>
-      journal.fetch({ ...limits, readCommitted, sections: sectionsOf(open) }, (results) => {
+      journal.fetch({ ...limits, readCommitted, sections }, (brought) => {
         done();
-        let sizeBytes = 0;
-        open.forEach((one, index) => {
-          const result = partitionData(one.entry, results[index], request, context.apiVersion);
-          // With too much unread already the records have to be asked for again.
-          one.result = answers.isOverrun ? { ...result, records: NO_RECORDS } : result;
-          sizeBytes += results[index]?.sizeBytes ?? 0;
-        });
-        counters.fetchedBytes += sizeBytes;
-        context.connection.fetchWindow.brought(sizeBytes, call.journals);
-        resolve(sizeBytes);
+        journals = call.journals;
+        resolve(brought);
       }),
     );
   });
+  let sizeBytes = 0;
+  await mapLongInTurns(open, turns, (one, index) => {
+    const result = partitionData(one.entry, results[index], request, context.apiVersion);
+    // With too much unread already the records have to be asked for again.
+    one.result = answers.isOverrun ? { ...result, records: NO_RECORDS } : result;
+    sizeBytes += results[index]?.sizeBytes ?? 0;
+  });
+  counters.fetchedBytes += sizeBytes;
+  context.connection.fetchWindow.brought(sizeBytes, journals);
+  return sizeBytes;
 }
 
 /** Cancels the call when the connection is gone, unless it was done before. */
@@ -191,18 +196,19 @@ function untilClosed<C extends { cancel(): void }>(
   const cancel = (): void => call.cancel();
   const call = start(() => connection.closed.removeEventListener('abort', cancel));
   connection.closed.addEventListener('abort', cancel, { once: true });
+  if (connection.closed.aborted) cancel();
   return call;
 }
 
-function sectionsOf(open: readonly Wanted[]) {
-  return open.map(({ entry, topic }) => ({
+function sectionOf({ entry, topic }: Wanted) {
+  return {
     streamId: topic?.streamId ?? 0,
     shard: entry.partition,
     fetchOffset: entry.fetchOffset,
     maxBytes: Math.max(entry.maxBytes, 0),
     currentLeaderEpoch: entry.currentLeaderEpoch,
     lastFetchedEpoch: entry.lastFetchedEpoch,
-  }));
+  };
 }
 
 function partitionData(

@@ -15,3 +15,17 @@ export async function mapInTurns<T, R>(
   }
   return results;
 }
+
+/** Items that are worked on at once. */
+const SHORT = 500;
+
+/** As {@link mapInTurns}, but for a short list at once: that costs no look at the clock, and no place in the line. */
+export function mapLongInTurns<T, R>(
+  items: readonly T[],
+  turns: Turn,
+  work: (item: T, index: number) => R,
+): Promise<R[]> | R[] {
+  return items.length <= SHORT
+    ? items.map((item, index) => work(item, index))
+    : mapInTurns(items, turns, work);
+}

@@ -85,7 +85,7 @@ export class JournalClient {
     this.#fetches = new Fetches(
       (streamId, shard) => this.#readyPeer(streamId, shard)?.link,
       () => this.#directory.revision(),
-      this.#timers,
+      { timers: this.#timers, clock: { monotonicMs: this.#now } },
     );
     this.#queues = new ShardQueues({
       directory: this.#directory,

@@ -14,7 +14,7 @@ import {
   type FetchOutcome,
   type FetchResultFrame,
 } from '@robustmq/rpc';
-import type { Cancel, Timers } from '@robustmq/runtime';
+import { eachInTurns, type Cancel, type Turns } from '@robustmq/runtime';
 import { dropOverLimit, fullAt, leastOf, shareOf, sizeOf } from './fetch-shares.ts';
 import type { JournalLink } from './link.ts';
 import type { FetchCall, FetchCallback, FetchRequest, FetchSectionResult } from './types.ts';
@@ -28,7 +28,17 @@ interface Part {
   next: number;
   /** What the server waits for. */
   readonly minBytes: number;
+  isSent: boolean;
 }
+
+/** What one link is asked for, and what of it more sections of the link may join. */
+interface Placed {
+  readonly parts: { readonly link: JournalLink; readonly indices: number[] }[];
+  readonly open: Map<JournalLink, number[]>;
+}
+
+/** Sections between two looks at the clock. */
+const SECTIONS_PER_STEP = 64;
 
 interface PendingFetch {
   readonly request: FetchRequest;
@@ -50,16 +60,16 @@ interface PendingFetch {
 export class Fetches {
   readonly #linkOf: (streamId: number, shard: number) => JournalLink | undefined;
   readonly #revision: () => number;
-  readonly #timers: Timers;
+  readonly #turns: Turns;
   readonly #parts = new Map<number, { fetch: PendingFetch; part: Part }>();
   #lastRequestId = 0;
 
   constructor(
     linkOf: (streamId: number, shard: number) => JournalLink | undefined,
     revision: () => number,
-    timers: Timers,
+    turns: Turns,
   ) {
-    this.#timers = timers;
+    this.#turns = turns;
     this.#linkOf = linkOf;
     this.#revision = revision;
   }
@@ -78,12 +88,12 @@ export class Fetches {
       stopDeadline: undefined,
     };
     this.#ask(fetch);
-    if (fetch.journals === 0) this.#timers.soon(() => callback(fetch.results));
-    // Each server keeps the time of what it was asked last; the time of the whole is kept here.
-    if (fetch.journals > 1 && !fetch.isLast) {
-      fetch.stopDeadline = this.#timers.after(request.maxWaitMs, () => this.#end(fetch));
-    }
-    return { journals: fetch.journals, cancel: () => this.#end(fetch) };
+    return {
+      get journals() {
+        return fetch.journals;
+      },
+      cancel: () => this.#end(fetch),
+    };
   }
 
   /** A result frame of any link; answers the data bytes it carried, for credit. */
@@ -110,28 +120,52 @@ export class Fetches {
     }
   }
 
-  /** Asks every leader, for more than it has brought the last time. */
+  /** Asks every leader, for more than it has brought the last time: in turns, for a fetch may name very many shards (N8). */
   #ask(fetch: PendingFetch): void {
-    const { request, results: before } = fetch;
-    fetch.results = request.sections.map(emptyResult);
+    const { results: before, request } = fetch;
+    fetch.results = [];
     fetch.isHurried = false;
-    const parts: { readonly link: JournalLink; readonly indices: number[] }[] = [];
-    const open = new Map<JournalLink, number[]>();
-    request.sections.forEach((section, index) => {
+    const placed: Placed = { parts: [], open: new Map() };
+    eachInTurns(
+      stepsOf(request.sections.length),
+      this.#turns,
+      (from) => this.#place(fetch, from, placed),
+      () => this.#askPlaced(fetch, before, placed),
+    );
+  }
+
+  /** Finds the leaders of some sections. */
+  #place({ request: { sections }, results }: PendingFetch, from: number, { parts, open }: Placed): void {
+    const end = Math.min(sections.length, from + SECTIONS_PER_STEP);
+    for (let index = from; index < end; index += 1) {
+      const section = sections[index]!;
+      const result = emptyResult(section);
+      results.push(result);
       const link = this.#linkOf(section.streamId, section.shard);
-      if (link === undefined) fetch.results[index]!.error = noLeader();
-      else {
-        const indices = open.get(link);
-        if (indices !== undefined && indices.length < CALL_LIMITS.fetchSections) indices.push(index);
-        else {
-          // More than one fetch takes is asked for in several, as if of several journals.
-          const first = [index];
-          open.set(link, first);
-          parts.push({ link, indices: first });
-        }
+      if (link === undefined) {
+        result.error = noLeader();
+        continue;
       }
+      const indices = open.get(link);
+      if (indices !== undefined && indices.length < CALL_LIMITS.fetchSections) indices.push(index);
+      else {
+        // More than one fetch takes is asked for in several, as if of several journals.
+        const first = [index];
+        open.set(link, first);
+        parts.push({ link, indices: first });
+      }
+    }
+  }
+
+  #askPlaced(fetch: PendingFetch, before: readonly FetchSectionResult[], placed: Placed): void {
+    const { request, results } = fetch;
+    const { timers } = this.#turns;
+    // Nobody tells of a stream that broke since, for nothing was asked on it.
+    const parts = placed.parts.filter(({ link, indices }) => {
+      if (!link.ready) for (const index of indices) results[index]!.error = noLeader();
+      return link.ready;
     });
-    const failedAtOnce = fetch.results.some((result) => result.error !== undefined);
+    const failedAtOnce = results.some((result) => result.error !== undefined);
     const missingBytes = leastOverAll(request) - sizeOf(before);
     fetch.journals = parts.length;
     fetch.shareBytes = parts.length > 1 ? shareOf(request.maxBytes, parts.length) : request.maxBytes;
@@ -139,20 +173,33 @@ export class Fetches {
       let broughtBytes = 0;
       for (const index of indices) broughtBytes += before[index]?.sizeBytes ?? 0;
       const minBytes = leastOf(broughtBytes, missingBytes, parts.length, fetch.shareBytes);
-      const part = { link, requestId: ++this.#lastRequestId, indices, next: 0, minBytes };
+      const part = { link, requestId: ++this.#lastRequestId, indices, next: 0, minBytes, isSent: false };
       fetch.parts.push(part);
       this.#parts.set(part.requestId, { fetch, part });
     }
-    for (const part of [...fetch.parts]) this.#send(fetch, part, failedAtOnce);
+    if (parts.length === 0) timers.soon(() => answer(fetch));
+    // Each server keeps the time of what it was asked last; the time of the whole is kept here.
+    if (before.length === 0 && parts.length > 1 && !fetch.isLast)
+      fetch.stopDeadline = timers.after(request.maxWaitMs, () => this.#end(fetch));
+    const sendAll = (): void =>
+      eachInTurns([...fetch.parts], this.#turns, (part) => {
+        if (this.#parts.has(part.requestId)) this.#send(fetch, part, failedAtOnce);
+      });
+    // To place very many has used up this turn.
+    if (results.length > CALL_LIMITS.fetchSections) timers.soon(sendAll);
+    else sendAll();
   }
 
   #send(fetch: PendingFetch, part: Part, answerAtOnce: boolean): void {
     const { request } = fetch;
+    part.isSent = true;
+    // Who was hurried before this was sent is not told again.
+    const isHurried = answerAtOnce || fetch.isHurried;
     part.link.send({
       case: 'fetch',
       value: create(FetchFrameSchema, {
         requestId: BigInt(part.requestId),
-        maxWaitMs: answerAtOnce ? 0 : request.maxWaitMs,
+        maxWaitMs: isHurried ? 0 : request.maxWaitMs,
         minBytes: part.minBytes,
         maxBytes: fetch.shareBytes,
         isolation: request.readCommitted ? IsolationLevel.READ_COMMITTED : IsolationLevel.READ_UNCOMMITTED,
@@ -182,12 +229,7 @@ export class Fetches {
     if (fetch.journals > 1 && broughtBy(fetch, part) >= fullAt(fetch.shareBytes)) fetch.isLast = true;
     if (fetch.parts.length > 0) this.#hurry(fetch);
     else if (fetch.isLast || isEnough(fetch)) answer(fetch);
-    else this.#again(fetch);
-  }
-
-  #again(fetch: PendingFetch): void {
-    this.#ask(fetch);
-    if (fetch.journals === 0) answer(fetch);
+    else this.#ask(fetch);
   }
 
   /** Answers as soon as possible with what there is. */
@@ -200,13 +242,18 @@ export class Fetches {
     if (fetch.isHurried) return;
     fetch.isHurried = true;
     for (const part of fetch.parts) {
-      if (!part.link.ready) continue;
+      if (!part.isSent || !part.link.ready) continue;
       part.link.send({
         case: 'cancelFetch',
         value: create(CancelFetchFrameSchema, { requestId: BigInt(part.requestId) }),
       });
     }
   }
+}
+
+/** Where each step of so many sections begins. */
+function* stepsOf(count: number): Generator<number, void, undefined> {
+  for (let from = 0; from < count; from += SECTIONS_PER_STEP) yield from;
 }
 
 /** More than fits is not waited for. */

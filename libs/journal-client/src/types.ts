@@ -162,7 +162,7 @@ export type FetchCallback = (results: readonly FetchSectionResult[]) => void;
 
 /** A fetch under way. */
 export interface FetchCall {
-  /** How many journals were asked, each for its share of `maxBytes`. */
+  /** How many journals were asked, each for its share of `maxBytes`; of a large fetch known when it is answered. */
   readonly journals: number;
   /** Answers as soon as possible with what there is. */
   cancel(): void;

@@ -17,8 +17,8 @@ export const CALL_LIMITS = {
   groupOffsets: 10_000,
   /** Offsets that are asked for by shard: each is answered with its metadata, and the answer is one message. */
   groupOffsetReads: 1_000,
-  /** Sections of one fetch of a journal: each costs an outcome, whatever it brings. */
-  fetchSections: 10_000,
+  /** Sections of one fetch of a journal: each costs an outcome, whatever it brings. As many as are asked for within a turn (N8). */
+  fetchSections: 2_000,
 } as const;
 
 /** HTTP/2 window. The default of 64 KiB stalls data streams; some MB raise throughput by 3-41 % in measurements. */

@@ -12,12 +12,10 @@ import {
   type SessionRequest,
   type SessionUse,
 } from '../fetch-session-cache.ts';
-import { mapInTurns } from '../map-in-turns.ts';
+import { mapInTurns, mapLongInTurns } from '../map-in-turns.ts';
 
 /** Version from which topics come by id (KIP-516). */
 const TOPIC_ID_VERSION = 13;
-/** Partitions that are looked up at once. */
-const SHORT_ENTRIES = 500;
 
 export const fetch = api(1, {
   access: [{ operation: 'read', resource: 'topic' }],
@@ -30,11 +28,7 @@ export const fetch = api(1, {
       gateway.nowMs(),
     );
     if (use.kind === 'error') return { errorCode: KAFKA_ERRORS[use.error], sessionId: 0, responses: [] };
-    const entries = partitionsOf(use);
-    const wanted =
-      entries.length <= SHORT_ENTRIES
-        ? entries.map((entry) => resolve(entry, context))
-        : await mapInTurns(entries, turns, (entry) => resolve(entry, context));
+    const wanted = await mapLongInTurns(partitionsOf(use), turns, (entry) => resolve(entry, context));
     await read(wanted, request, context);
     const shown = use.kind === 'incremental' ? wanted.filter(isNews) : wanted;
     if (use.kind !== 'sessionless') remember(use.session, shown);
