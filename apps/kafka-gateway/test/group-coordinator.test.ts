@@ -2,6 +2,7 @@
 import { DEFAULT_GROUP_CONFIG } from '@robustmq/kafka-group/testing';
 import { RateLimitedLog } from '@robustmq/telemetry';
 import { VirtualClock } from '@robustmq/testkit';
+import { AnswerLine } from '../src/groups/answer-line.ts';
 import { GroupCoordinator, type OwnedGroup } from '../src/groups/group-coordinator.ts';
 import { MemberMemory } from '../src/groups/member-memory.ts';
 import { FakeGroupStore } from './fakes/fake-meta.ts';
@@ -117,15 +118,15 @@ describe('N8: a look at as many groups as a gateway may hold', () => {
     for (let n = 0; n < GROUPS; n++) await coordinator.open(`g${n}`, true);
   });
 
-  /** Runs the turns that a look takes; the time of each. */
-  function look(): number[] {
+  /** Runs the turns that a look takes, or something else; the time of each. */
+  function look(begin = (): void => coordinator.tick()): number[] {
     const times: number[] = [];
     const measured = (action: () => void): void => {
       const beganMs = looksMs;
       action();
       times.push(looksMs - beganMs);
     };
-    measured(() => coordinator.tick());
+    measured(begin);
     for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) measured(turn);
     return times;
   }
@@ -143,10 +144,63 @@ describe('N8: a look at as many groups as a gateway may hold', () => {
     coordinator.tick();
     expect(turns).toHaveLength(1);
     coordinator.resignAll();
-    turns.shift()!();
-    expect(turns).toHaveLength(0);
+    for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) turn();
     coordinator.tick();
     expect(turns).toHaveLength(0);
+  });
+
+  test('F1: all of them are given up at once, and who waits in them hears of it in slices', async () => {
+    const { signal } = new AbortController();
+    const owned = coordinator.loaded('g7')!;
+    const heard = Array.from({ length: GROUPS }, (_, n) =>
+      coordinator.join(coordinator.loaded(`g${n}`)!, joinRequest(`g${n}`, 1), signal),
+    );
+    const times = look(() => {
+      coordinator.resignAll();
+      expect([coordinator.groupCount, coordinator.loaded('g7')]).toEqual([0, undefined]);
+    });
+    expect(times.length).toBeGreaterThan(100);
+    expect(Math.max(...times)).toBeLessThan(5 + 4 * UNIT_MS);
+    const errors = new Set((await Promise.all(heard)).map(({ error }) => error));
+    expect([...errors]).toEqual(['NOT_COORDINATOR']);
+    expect(owned.group.state).toBe('Dead');
+  });
+});
+
+describe('N8: the answers to all members of a group', () => {
+  test('leave a bounded number per turn, in their order', () => {
+    const turns: (() => void)[] = [];
+    const line = new AnswerLine({
+      ...{ after: () => quiet, every: () => quiet },
+      soon: (action) => (turns.push(action), quiet),
+    });
+    const given: number[] = [];
+    const perTurn: number[] = [];
+    const counted = (act: () => void): void => {
+      const before = given.length;
+      act();
+      perTurn.push(given.length - before);
+    };
+    const give = (count: number): void => {
+      for (let n = 0; n < count; n += 1) {
+        const answer = given.length + pending;
+        pending += 1;
+        line.give(() => {
+          pending -= 1;
+          given.push(answer);
+        });
+      }
+    };
+    let pending = 0;
+    counted(() => give(2_000));
+    // What comes while others wait stands behind them.
+    give(10);
+    for (let turn = turns.shift(); turn !== undefined; turn = turns.shift()) counted(turn);
+    expect(given).toEqual(Array.from({ length: 2_010 }, (_, n) => n));
+    expect(Math.max(...perTurn)).toBe(256);
+    // In a turn of its own the next one is given at once.
+    counted(() => give(1));
+    expect(perTurn.at(-1)).toBe(1);
   });
 });
 

@@ -14,6 +14,7 @@ import {
 import type { GroupStorePort } from '@robustmq/meta-client';
 import { eachInTurns, type Cancel, type Timers } from '@robustmq/runtime';
 import type { RateLimitedLog } from '@robustmq/telemetry';
+import { AnswerLine } from './answer-line.ts';
 import { MemberMemory } from './member-memory.ts';
 import { OrderedWrites } from './ordered-writes.ts';
 import { groupErrorOf } from '../error-table.ts';
@@ -60,6 +61,7 @@ export class GroupCoordinator {
   readonly #opening = new Map<string, Promise<Opened>>();
   readonly #waiting = new Map<number, Waiting>();
   readonly #memory: MemberMemory;
+  readonly #answers: AnswerLine;
   #nextToken = 1;
   #stopClock: Cancel | undefined;
   #isStopped = false;
@@ -71,6 +73,7 @@ export class GroupCoordinator {
   constructor(options: GroupCoordinatorOptions) {
     this.#options = options;
     this.#memory = options.memory ?? new MemberMemory();
+    this.#answers = new AnswerLine(options.timers);
   }
 
   /** Groups in memory. */
@@ -90,10 +93,16 @@ export class GroupCoordinator {
     this.resignAll();
   }
 
-  /** The lease of this gateway has ended or is about to: it coordinates nothing any more (rule F1). */
+  /**
+   * The lease of this gateway has ended or is about to: it coordinates nothing any more (rule F1). Who waits in one of very many
+   * groups hears of it in turns (N8).
+   */
   resignAll(): void {
     this.#resignations += 1;
-    for (const groupId of [...this.#groups.keys()]) this.#drop(groupId);
+    const { nowMs, timers } = this.#options;
+    const resigned = [...this.#groups.values()];
+    this.#groups.clear();
+    eachInTurns(resigned, { clock: { monotonicMs: nowMs }, timers }, ({ group }) => group.resign(nowMs()));
   }
 
   /** One look at all deadlines, over as many turns as it takes (N8); {@link start} calls it on its own. */
@@ -191,8 +200,8 @@ export class GroupCoordinator {
       rows.became(record);
     };
     const group: ConsumerGroup = new ConsumerGroup(groupId, config, {
-      joined: (token, result) => this.#take(token)?.joined?.(result),
-      synced: (token, result) => this.#take(token)?.synced?.(result),
+      joined: (token, result) => this.#answer(this.#take(token)?.joined, result),
+      synced: (token, result) => this.#answer(this.#take(token)?.synced, result),
       persist: (id, record) => {
         writes
           .run(() => write(record))
@@ -229,6 +238,10 @@ export class GroupCoordinator {
   /** Forgets a group that was deleted. */
   forget(owned: OwnedGroup): void {
     if (this.#groups.get(owned.group.groupId) === owned) this.#groups.delete(owned.group.groupId);
+  }
+
+  #answer<T>(answer: ((result: T) => void) | undefined, result: T): void {
+    if (answer !== undefined) this.#answers.give(() => answer(result));
   }
 
   #take(token: number): Waiting | undefined {
