@@ -1,14 +1,34 @@
-// An answer of many parts that may each be large, to a request of a few bytes: it has a bound, and memory is claimed before
-// anything is read for it (I8).
+// Large answers to requests of a few bytes: memory is claimed before anything is read or built for them (I8). One of many parts
+// that may each be large has a bound as well.
 import type { RequestContext } from './context.ts';
 import { mapBounded } from './map-bounded.ts';
 
 /** Bytes beyond which no further part is read. One alone is answered whatever it has. */
-const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
+export const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 /** Parts that are read at once. */
 const MAX_UNDER_WAY = 4;
 /** Requests behind this one wait as long, heartbeats among them: then the client rather asks again. */
 const CLAIM_WAIT_MS = 500;
+
+/** What is no larger is not worth a claim: the memory for answers does not count it either. */
+const UNCLAIMED_BYTES = 64 * 1024;
+
+/** The answer that `build` makes, of about so many bytes; what `refuse` says if there is no room for it now. */
+export async function claimedAnswer<R>(
+  sizeBytes: number,
+  { gateway, connection }: RequestContext,
+  build: () => Promise<R>,
+  refuse: () => Promise<R> | R,
+): Promise<R> {
+  if (sizeBytes <= UNCLAIMED_BYTES) return build();
+  const { answers } = gateway;
+  if (!(await answers.claim(sizeBytes, CLAIM_WAIT_MS, connection.closed))) return refuse();
+  try {
+    return await build();
+  } finally {
+    answers.release(sizeBytes);
+  }
+}
 
 /** How the parts come about. */
 export interface AnswerParts<T, R> {
@@ -19,14 +39,11 @@ export interface AnswerParts<T, R> {
 }
 
 /** The part of the answer for each item, in their order. */
-export async function boundedAnswer<T, R>(
+export function boundedAnswer<T, R>(
   items: readonly T[],
-  { gateway, connection }: RequestContext,
+  context: RequestContext,
   parts: AnswerParts<T, R>,
 ): Promise<R[]> {
-  const { answers } = gateway;
-  if (!(await answers.claim(MAX_ANSWER_BYTES, CLAIM_WAIT_MS, connection.closed)))
-    return items.map((item) => parts.refuse(item));
   let leftBytes = MAX_ANSWER_BYTES;
   const readNext = async (item: T): Promise<R> => {
     if (leftBytes <= 0) return parts.refuse(item);
@@ -34,9 +51,10 @@ export async function boundedAnswer<T, R>(
     leftBytes -= parts.sizeOf(part);
     return part;
   };
-  try {
-    return await mapBounded(items, gateway.turns, readNext, MAX_UNDER_WAY);
-  } finally {
-    answers.release(MAX_ANSWER_BYTES);
-  }
+  return claimedAnswer(
+    MAX_ANSWER_BYTES,
+    context,
+    () => mapBounded(items, context.gateway.turns, readNext, MAX_UNDER_WAY),
+    () => items.map((item) => parts.refuse(item)),
+  );
 }

@@ -16,6 +16,15 @@ export interface ConfigView {
   readonly documentation: string;
 }
 
+/** Bytes of one configuration in an answer, roughly, and of what some answers say beside it: where else it is set, what it means. */
+const CONFIG_BYTES = 128;
+const EXPLAINED_BYTES = 384;
+
+/** Bytes of an answer about the configurations of a topic, or so many of them. */
+export function topicConfigBytes(isExplained = false, count: number = TOPIC_CONFIG.size): number {
+  return Math.min(count, TOPIC_CONFIG.size) * (isExplained ? EXPLAINED_BYTES : CONFIG_BYTES);
+}
+
 /** Every configuration of a topic. */
 export function describeTopicConfig(topic: TopicView): ConfigView[] {
   return [...TOPIC_CONFIG.values()].map((key) => {

@@ -9,7 +9,8 @@ import { api } from '../api.ts';
 import type { RequestContext } from '../context.ts';
 import type { NamedError } from '../named-error.ts';
 import { topicErrorOf } from '../error-table.ts';
-import { describeTopicConfig } from '../config-view.ts';
+import { claimedAnswer } from '../bounded-answer.ts';
+import { describeTopicConfig, topicConfigBytes } from '../config-view.ts';
 import { isKafkaDefault } from '../kafka-defaults.ts';
 import type { TopicView } from '../ports.ts';
 import { meantValue, topicConfigProblem } from '../topic-config.ts';
@@ -25,22 +26,31 @@ const MAX_TIMEOUT_MS = 60_000;
 export const createTopics = api(19, {
   access: [{ operation: 'create', resource: 'topic' }],
   handle: async (request, context): Promise<CreateTopicsResponseInput> => {
-    const asks = Map.groupBy(request.topics, ({ name }) => name);
-    const topics = await mapBounded(
-      [...asks.values()],
-      context.gateway.turns,
-      async ([asked, twice]): Promise<Result> => {
-        assert(asked !== undefined, 'a group has a first member');
-        const problem =
-          twice !== undefined
-            ? { name: 'INVALID_REQUEST' as const, message: `topic ${asked.name} is named twice` }
-            : problemOf(asked, context);
-        return problem === undefined ? create(asked, request, context) : failed(asked.name, problem);
-      },
+    const asks = [...Map.groupBy(request.topics, ({ name }) => name).entries()];
+    // Each is answered with all of its configurations, also one that is only looked at (I8).
+    const topics = await claimedAnswer(
+      asks.length * topicConfigBytes(),
+      context,
+      () =>
+        mapBounded(asks, context.gateway.turns, async ([, [asked, twice]]): Promise<Result> => {
+          assert(asked !== undefined, 'a group has a first member');
+          const problem =
+            twice !== undefined
+              ? { name: 'INVALID_REQUEST' as const, message: `topic ${asked.name} is named twice` }
+              : problemOf(asked, context);
+          return problem === undefined ? create(asked, request, context) : failed(asked.name, problem);
+        }),
+      () => asks.map(([name]) => failed(name, NO_ROOM)),
     );
     return { throttleTimeMs: 0, topics };
   },
 });
+
+/** Clients ask again. */
+const NO_ROOM: NamedError = {
+  name: 'REQUEST_TIMED_OUT',
+  message: 'there is no room for the answer now: ask again, or for fewer at a time',
+};
 
 function problemOf(asked: Asked, context: RequestContext): NamedError | undefined {
   const nameProblem = topicNameProblem(asked.name);

@@ -5,7 +5,8 @@ import {
   type DescribeConfigsResponseInput,
 } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
-import { CONFIG_SOURCE, describeTopicConfig, type ConfigView } from '../config-view.ts';
+import { claimedAnswer } from '../bounded-answer.ts';
+import { CONFIG_SOURCE, describeTopicConfig, topicConfigBytes, type ConfigView } from '../config-view.ts';
 import type { RequestContext } from '../context.ts';
 import { mapInTurns } from '../map-in-turns.ts';
 import type { NamedError } from '../named-error.ts';
@@ -20,14 +21,39 @@ export const RESOURCE_TYPE = { TOPIC: 2, BROKER: 4 } as const;
 
 export const describeConfigs = api(32, {
   access: [{ operation: 'describeConfigs', resource: 'topic' }],
-  handle: async (request, context): Promise<DescribeConfigsResponseInput> => ({
-    throttleTimeMs: 0,
+  handle: async (request, context): Promise<DescribeConfigsResponseInput> => {
+    const { turns } = context.gateway;
     // Asked for twice is answered once, as in Kafka; else a small request makes an answer without bound (I8).
-    results: await mapInTurns(uniqueResources(request.resources), context.gateway.turns, (asked) =>
-      describe(asked, request, context),
-    ),
-  }),
+    const resources = uniqueResources(request.resources);
+    let sizeBytes = 0;
+    await mapInTurns(resources, turns, (asked) => (sizeBytes += sizeOf(asked, request, context)));
+    const results = await claimedAnswer(
+      sizeBytes,
+      context,
+      () => mapInTurns(resources, turns, (asked) => describe(asked, request, context)),
+      () => mapInTurns(resources, turns, (asked) => failed(asked, NO_ROOM)),
+    );
+    return { throttleTimeMs: 0, results };
+  },
 });
+
+/** Clients ask again. */
+const NO_ROOM: NamedError = {
+  name: 'REQUEST_TIMED_OUT',
+  message: 'there is no room for this answer now: ask again, or for less at a time',
+};
+
+/** What the answer has of a topic that is there, roughly; the rest is no longer than its question. */
+function sizeOf(
+  { resourceType, resourceName, configurationKeys }: Asked,
+  { includeSynonyms, includeDocumentation }: DescribeConfigsRequest,
+  { gateway }: RequestContext,
+): number {
+  const isTopic = resourceType === RESOURCE_TYPE.TOPIC;
+  if (!isTopic || gateway.cluster.topicByName(resourceName) === undefined) return 0;
+  const keys = configurationKeys?.length ?? 0;
+  return topicConfigBytes(includeSynonyms || includeDocumentation, keys === 0 ? undefined : keys);
+}
 
 function uniqueResources(asked: readonly Asked[]): Asked[] {
   return [...new Map(asked.map((each) => [`${each.resourceType}/${each.resourceName}`, each])).values()];
@@ -35,14 +61,7 @@ function uniqueResources(asked: readonly Asked[]): Asked[] {
 
 function describe(asked: Asked, request: DescribeConfigsRequest, context: RequestContext): Result {
   const found = configsOf(asked, context);
-  if (!Array.isArray(found)) {
-    return {
-      ...resource(asked),
-      errorCode: KAFKA_ERRORS[found.name],
-      errorMessage: found.message,
-      configs: [],
-    };
-  }
+  if (!Array.isArray(found)) return failed(asked, found);
   const keys = new Set(asked.configurationKeys);
   // Some clients send an empty list for "all", as Kafka takes it.
   const wanted = keys.size === 0 ? found : found.filter(({ name }) => keys.has(name));
@@ -52,6 +71,10 @@ function describe(asked: Asked, request: DescribeConfigsRequest, context: Reques
     errorMessage: null,
     configs: wanted.map((config) => show(config, request)),
   };
+}
+
+function failed(asked: Asked, { name, message }: NamedError): Result {
+  return { ...resource(asked), errorCode: KAFKA_ERRORS[name], errorMessage: message, configs: [] };
 }
 
 function resource({ resourceType, resourceName }: Asked): Pick<Result, 'resourceType' | 'resourceName'> {

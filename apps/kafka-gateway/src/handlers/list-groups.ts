@@ -1,7 +1,8 @@
 // ListGroups (16): clients ask every broker and join the answers, so each gateway lists what it coordinates, and of
 // the groups without a coordinator those for which it is the hint.
-import { KAFKA_ERRORS, type ListGroupsResponseInput } from '@robustmq/kafka-codec';
+import { KAFKA_ERRORS, type ListGroupsRequest, type ListGroupsResponseInput } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
+import { claimedAnswer, MAX_ANSWER_BYTES } from '../bounded-answer.ts';
 import { rendezvousOrder } from '../brokers.ts';
 import type { RequestContext } from '../context.ts';
 import { groupErrorOf } from '../error-table.ts';
@@ -13,23 +14,32 @@ const CLASSIC = 'classic';
 
 export const listGroups = api(16, {
   access: [{ operation: 'describe', resource: 'cluster' }],
-  handle: async (request, context): Promise<ListGroupsResponseInput> => {
-    const states = new Set(request.statesFilter.map((state) => state.toLowerCase()));
-    const types = new Set(request.typesFilter.map((type) => type.toLowerCase()));
-    const groups: Listed[] = [];
-    if (types.size > 0 && !types.has(CLASSIC)) return { errorCode: KAFKA_ERRORS.NONE, groups };
-    try {
-      for await (const summary of context.gateway.groupStore.list()) {
-        const listed = isOurs(summary, context) ? show(summary, context) : undefined;
-        if (listed === undefined) continue;
-        if (states.size === 0 || states.has((listed.groupState ?? '').toLowerCase())) groups.push(listed);
-      }
-    } catch (error) {
-      return { errorCode: KAFKA_ERRORS[groupErrorOf(error)], groups: [] };
-    }
-    return { throttleTimeMs: 0, errorCode: KAFKA_ERRORS.NONE, groups };
-  },
+  // How many groups there are only meta knows.
+  handle: (request, context) =>
+    claimedAnswer(
+      MAX_ANSWER_BYTES,
+      context,
+      () => list(request, context),
+      () => ({ errorCode: KAFKA_ERRORS.COORDINATOR_LOAD_IN_PROGRESS, groups: [] }),
+    ),
 });
+
+async function list(request: ListGroupsRequest, context: RequestContext): Promise<ListGroupsResponseInput> {
+  const states = new Set(request.statesFilter.map((state) => state.toLowerCase()));
+  const types = new Set(request.typesFilter.map((type) => type.toLowerCase()));
+  const groups: Listed[] = [];
+  if (types.size > 0 && !types.has(CLASSIC)) return { errorCode: KAFKA_ERRORS.NONE, groups };
+  try {
+    for await (const summary of context.gateway.groupStore.list()) {
+      const listed = isOurs(summary, context) ? show(summary, context) : undefined;
+      if (listed === undefined) continue;
+      if (states.size === 0 || states.has((listed.groupState ?? '').toLowerCase())) groups.push(listed);
+    }
+  } catch (error) {
+    return { errorCode: KAFKA_ERRORS[groupErrorOf(error)], groups: [] };
+  }
+  return { throttleTimeMs: 0, errorCode: KAFKA_ERRORS.NONE, groups };
+}
 
 function isOurs({ groupId, claim }: GroupSummary, { gateway }: RequestContext): boolean {
   const { cluster } = gateway;

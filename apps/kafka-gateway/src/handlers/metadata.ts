@@ -7,6 +7,7 @@ import {
   type MetadataResponseInput,
 } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
+import { claimedAnswer } from '../bounded-answer.ts';
 import { CLUSTER_OPERATIONS, topicOperations } from '../authorized-operations.ts';
 import { endpointOf, partitionBrokers } from '../brokers.ts';
 import type { RequestContext } from '../context.ts';
@@ -19,6 +20,9 @@ import { mapInTurns } from '../map-in-turns.ts';
 type ResponseTopic = MetadataResponseInput['topics'][number];
 type ResponsePartition = ResponseTopic['partitions'][number];
 
+/** Bytes of a topic and of a partition in an answer, roughly. */
+const TOPIC_BYTES = 128;
+const PARTITION_BYTES = 64;
 const AUTO_CREATE_TIMEOUT_MS = 5_000;
 /** Topics that one request may create; for more of them clients ask again. */
 const MAX_AUTO_CREATIONS = 100;
@@ -68,19 +72,52 @@ async function requestedTopics(
   const { cluster, turns } = context.gateway;
   // Version 0 has no null: there an empty list means all topics.
   if (asked === null || (context.apiVersion === 0 && asked.length === 0)) {
-    return mapInTurns(cluster.topics(), turns, (topic) => describeTopic(topic, context));
+    const all = cluster.topics();
+    return claimedAnswer(
+      await bytesOf(all, context),
+      context,
+      () => mapInTurns(all, turns, (topic) => describeTopic(topic, context)),
+      () => mapInTurns(all, turns, ({ name, topicId }) => failedTopic('LEADER_NOT_AVAILABLE', name, topicId)),
+    );
   }
   // Asked for twice is answered once, as in Kafka; else a small request makes an answer without bound (I8).
   const once = new Map(asked.map(({ topicId, name }) => [`${topicId}/${name}`, { topicId, name }]));
   let creations = 0;
   const beginCreation = (): boolean => (creations += 1) <= MAX_AUTO_CREATIONS;
-  return mapBounded([...once.values()], turns, ({ topicId, name }) => {
-    // The Java client leaves the name empty, not null, when it asks by id.
-    if (topicId === ZERO_UUID) return byName(name ?? '', mayCreate ? beginCreation : undefined, context);
-    const topic = cluster.topicById(topicId);
-    if (topic !== undefined) return describeTopic(topic, context);
-    return failedTopic('UNKNOWN_TOPIC_ID', context.apiVersion >= 12 ? null : '', topicId);
+  const names = [...once.values()];
+  // The Java client leaves the name empty, not null, when it asks by id.
+  const known = await mapInTurns(names, turns, ({ topicId, name }) =>
+    topicId === ZERO_UUID ? cluster.topicByName(name ?? '') : cluster.topicById(topicId),
+  );
+  const unnamed = context.apiVersion >= 12 ? null : '';
+  return claimedAnswer(
+    await bytesOf(known, context),
+    context,
+    () =>
+      mapBounded(names, turns, ({ topicId, name }) => {
+        if (topicId === ZERO_UUID) return byName(name ?? '', mayCreate ? beginCreation : undefined, context);
+        const topic = cluster.topicById(topicId);
+        return topic === undefined
+          ? failedTopic('UNKNOWN_TOPIC_ID', unnamed, topicId)
+          : describeTopic(topic, context);
+      }),
+    () =>
+      mapInTurns(names, turns, ({ topicId, name }) =>
+        failedTopic('LEADER_NOT_AVAILABLE', topicId === ZERO_UUID ? (name ?? '') : unnamed, topicId),
+      ),
+  );
+}
+
+/** What an answer has of these topics, roughly; of the others no more than their names. */
+async function bytesOf(
+  topics: readonly (TopicView | undefined)[],
+  { gateway }: RequestContext,
+): Promise<number> {
+  let sizeBytes = 0;
+  await mapInTurns(topics, gateway.turns, (topic) => {
+    if (topic !== undefined) sizeBytes += TOPIC_BYTES + topic.partitions.length * PARTITION_BYTES;
   });
+  return sizeBytes;
 }
 
 /** Without `beginCreation` nothing may be created; it says whether one more may be. */
