@@ -10,7 +10,7 @@ import path from 'node:path';
 import type { GroupMachine } from '../src/group-machine.ts';
 import { Applier, type ApplierParts } from '../src/log/applier.ts';
 import { APPLIED_KEY, CHECKPOINT_RULE } from '../src/log/checkpoint-rule.ts';
-import { decodeMark, entriesOf, type Entry } from '../src/log/log-entries.ts';
+import { decodeMark, entriesOf, type AppliedMark, type Entry } from '../src/log/log-entries.ts';
 import { SoloLog, type SoloLogParts } from '../src/log/solo-log.ts';
 import { failing } from './support/test-meta.ts';
 
@@ -277,5 +277,42 @@ describe('Applier', () => {
     await applier.apply(entries, 10, await applier.fetch(entries));
     expect(turns).toBeGreaterThanOrEqual(16);
     expect((await store.get('f0', Buffer.from('sum')))?.toString()).toBe('0123456789'.repeat(5));
+  });
+
+  test('N8, M1: many changes are several writes, and a replay goes on behind any of them', async () => {
+    const count = 2_500;
+    const { applier, store } = newApplier();
+    const entries = Array.from({ length: count }, (_, i) => entry(5 + i, String(i % 10)));
+    const write = store.write.bind(store);
+    const marks: AppliedMark[] = [];
+    const sizes: number[] = [];
+    const failAt = 2;
+    store.write = async (batch) => {
+      if (sizes.length === failAt) throw new BrokerError('storage_failed', 'the process dies here');
+      sizes.push(batch.changes.length);
+      await write(batch);
+      marks.push(decodeMark(await store.get('f0', APPLIED_KEY)));
+    };
+    const fetched = await applier.fetch(entries);
+    await expect(applier.apply(entries, 10, fetched)).rejects.toMatchObject({ code: 'storage_failed' });
+    store.write = write;
+    // A row for each, and the mark.
+    expect(sizes).toEqual([1_025, 1_025]);
+    expect(marks).toEqual([
+      { index: 4 + 1_024, term: 1, position: 9 },
+      { index: 4 + 2_048, term: 1, position: 9 },
+    ]);
+    const parts = { store, groups: [{ family: 'f0', machine: recorder }] };
+    const ports = { clock: systemClock, timers: systemTimers };
+    const again = new Applier({ ...parts, ...ports }, CHECKPOINT_RULE, [marks[1]!], marks[1]!.position);
+    const missing = again.missing(entries);
+    expect(missing).toHaveLength(count - 2_048);
+    await again.apply(missing, 10, await again.fetch(missing));
+    expect((await store.get('f0', Buffer.from('sum')))?.toString()).toBe('0123456789'.repeat(count / 10));
+    expect(decodeMark(await store.get('f0', APPLIED_KEY))).toEqual({
+      index: 4 + count,
+      term: 1,
+      position: 10,
+    });
   });
 });

@@ -52,6 +52,14 @@ export type KeyValueChange =
 export class KeyValueBatch {
   readonly changes: KeyValueChange[] = [];
 
+  /** Takes the changes out, as a batch of their own. */
+  take(): KeyValueBatch {
+    const taken = new KeyValueBatch();
+    for (const change of this.changes) taken.changes.push(change);
+    this.changes.length = 0;
+    return taken;
+  }
+
   put(family: string, key: Buffer, value: Buffer): this {
     this.changes.push({ kind: 'put', family, key, value });
     return this;

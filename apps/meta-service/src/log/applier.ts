@@ -33,6 +33,11 @@ export interface FetchedRows {
 }
 
 const NOTHING = new Uint8Array();
+/**
+ * Changes after which a write begins: RocksDB takes over all changes of one within a turn of the loop (N8). Those of one command
+ * are one write, however many they are.
+ */
+const WRITE_CHANGES = 1_024;
 
 /** See the file head. */
 export class Applier {
@@ -103,8 +108,8 @@ export class Applier {
   }
 
   /**
-   * Applies in log order and yields between commands, and between the steps of one that has some (N8). Every group's mark is
-   * written, so that the mark of an idle group does not keep the log from being truncated.
+   * Applies in log order and yields between commands, and between the steps of one that has some (N8). Many changes are several
+   * writes: each has the indexes that its rows have come to, and only the last the position, so that a replay finds the rest.
    */
   async apply(entries: readonly Entry[], position: number, fetched: FetchedRows): Promise<Outcome[]> {
     const { batch, views } = fetched;
@@ -114,15 +119,24 @@ export class Applier {
       if (budget.isSpent) await budget.yield();
       const outcome = this.#applyOne(entry, views);
       outcomes.push(isOutcome(outcome) ? outcome : await finished(outcome, budget));
+      this.#applied[entry.group] = { index: entry.index, term: entry.term };
+      const isLast = outcomes.length === entries.length;
+      if (batch.changes.length < WRITE_CHANGES || isLast) continue;
+      await this.#write(batch, this.#position);
+      budget.restart();
     }
-    for (const { group, index, term } of entries) this.#applied[group] = { index, term };
+    await this.#write(batch, position);
+    this.#position = position;
+    return outcomes;
+  }
+
+  /** Every group's mark is written, so that the mark of an idle group does not keep the log from being truncated. */
+  async #write(batch: KeyValueBatch, position: number): Promise<void> {
     this.#parts.groups.forEach(({ family }, group) => {
       const { index, term } = this.#applied[group] ?? { index: 0, term: 0 };
       this.#rule.mark(batch, family, { index, term, position });
     });
-    await this.#parts.store.write(batch);
-    this.#position = position;
-    return outcomes;
+    await this.#parts.store.write(batch.take());
   }
 
   #applyOne(entry: Entry, views: FetchedRows['views']): Outcome | Steps<Uint8Array> {
