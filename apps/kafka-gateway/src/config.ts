@@ -125,7 +125,8 @@ const settings = z.strictObject({
       .duration({ max: 60_000 })
       .default(200)
       .describe('How long the first rebalance of an empty group waits for more members.'),
-    maxMembers: z.int().min(1).max(100_000).default(10_000).describe('Members of one group.'),
+    // Each step of a rebalance takes all of them within one turn of the loop (N8).
+    maxMembers: z.int().min(1).max(2_000).default(1_000).describe('Members of one group.'),
     maxGroups: z
       .int()
       .min(1)

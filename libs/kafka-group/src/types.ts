@@ -36,7 +36,7 @@ export const DEFAULT_GROUP_CONFIG: GroupConfig = {
   maxSessionTimeoutMs: 1_800_000,
   initialRebalanceDelayMs: 3_000,
   newMemberJoinTimeoutMs: 300_000,
-  maxMembers: 10_000,
+  maxMembers: 1_000,
 };
 
 /** One assignment strategy that a member supports, with what it tells the leader. */
