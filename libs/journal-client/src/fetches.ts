@@ -120,18 +120,33 @@ export class Fetches {
     }
   }
 
-  /** Asks every leader, for more than it has brought the last time: in turns, for a fetch may name very many shards (N8). */
+  /** Asks every leader, for more than it has brought the last time; of very many shards in turns (N8). */
   #ask(fetch: PendingFetch): void {
     const { results: before, request } = fetch;
     fetch.results = [];
     fetch.isHurried = false;
     const placed: Placed = { parts: [], open: new Map() };
-    eachInTurns(
+    this.#forEach(
+      request,
       stepsOf(request.sections.length),
-      this.#turns,
       (from) => this.#place(fetch, from, placed),
       () => this.#askPlaced(fetch, before, placed),
     );
+  }
+
+  /** At once for a request that is no more than one part, else in turns. */
+  #forEach<T>(
+    { sections }: FetchRequest,
+    items: Iterable<T>,
+    act: (item: T) => void,
+    done: () => void = () => undefined,
+  ): void {
+    if (sections.length > CALL_LIMITS.fetchSections) {
+      eachInTurns(items, this.#turns, act, done);
+      return;
+    }
+    for (const item of items) act(item);
+    done();
   }
 
   /** Finds the leaders of some sections. */
@@ -182,7 +197,7 @@ export class Fetches {
     if (before.length === 0 && parts.length > 1 && !fetch.isLast)
       fetch.stopDeadline = timers.after(request.maxWaitMs, () => this.#end(fetch));
     const sendAll = (): void =>
-      eachInTurns([...fetch.parts], this.#turns, (part) => {
+      this.#forEach(request, [...fetch.parts], (part) => {
         if (this.#parts.has(part.requestId)) this.#send(fetch, part, failedAtOnce);
       });
     // To place very many has used up this turn.
