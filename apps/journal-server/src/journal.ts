@@ -224,7 +224,7 @@ export class Journal {
   /** For whoever reads: damaged data is never served (rule I9). The shard stops, its mark outlives this process. */
   readFailed(shard: Shard, error: BrokerError): void {
     if (error.code !== 'corrupt' || shard.failure !== undefined) return;
-    const failure = quarantined(error.message);
+    const failure = quarantined(error.message, error);
     shard.fail(failure);
     this.commits.refuseAll(shard, failure);
     this.#waiters.end(shard);

@@ -1,7 +1,7 @@
 // What a quarantine must not take with it (N4): records that were acknowledged and are sound, in memory, in the commit log or
 // on their way.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { NodeDisk, type Disk } from '@robustmq/commit-log';
@@ -103,6 +103,18 @@ test.each(['kill', 'stop'])(
     expect(filesWith('PRECIOUS-9.')[0]).toMatch(/^shards\/1-0\.set-aside-2\//);
   },
 );
+
+test('the mark says what was met, and whoever asks hears it once, also behind a start (N4)', async () => {
+  await start(1);
+  for (let i = 0; i < 20; i++) await produce(1, `old-${i}-${'x'.repeat(4000)}`);
+  await running.journal.checkpointer.checkpoint();
+  flip(SEGMENT, 500);
+  const { error: damage } = await fetch(1);
+  await until(() => existsSync(`${dataDirectory}/quarantine/1-0`), 'the mark');
+  await running.close();
+  await start(2);
+  expect((await fetch(1)).error?.message).toBe(`the shard is quarantined: ${damage?.message}`);
+});
 
 test('what waits for a shard that is quarantined is answered at once, appends and fetches (N4, N7)', async () => {
   const gate = new GatedDisk();

@@ -5,7 +5,7 @@ import type { CommitLog } from '@robustmq/commit-log';
 import { producerSnapshot } from '@robustmq/producer-state';
 import { openFiles, retentionStart, runCheckpoint, type CheckpointStore } from '@robustmq/segment-log';
 import { TurnBudget, type Cancel, type Clock, type Timers } from '@robustmq/runtime';
-import type { QuarantineMarks } from './quarantine.ts';
+import { reasonIn, type QuarantineMarks } from './quarantine.ts';
 import type { Shard } from '../shard/shard.ts';
 
 interface CheckpointLog {
@@ -211,7 +211,7 @@ export class Checkpointer {
   async #quarantineOnce(shard: Shard): Promise<void> {
     if (shard.failure === undefined || this.#isMarked(shard)) return;
     await shard.log.prepareCheckpoint().sync();
-    await this.#options.marks.add(shard, shard.failure.message);
+    await this.#options.marks.add(shard, reasonIn(shard.failure));
   }
 
   /** Raises log starts by time and size; the segments go after the checkpoint that knows of it (rule L4). */

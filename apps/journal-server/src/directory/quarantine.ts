@@ -152,7 +152,12 @@ export function parseShardName(name: string): ShardName | undefined {
   return match === null ? undefined : { streamId: Number(match[1]), shard: Number(match[2]) };
 }
 
-/** The error of everything that asks for a quarantined shard. */
-export function quarantined(reason: string): BrokerError {
-  return new BrokerError('quarantined', `the shard is quarantined: ${reason}`);
+/** The error of everything that asks for a quarantined shard; `damage` is what was met, if that was now. */
+export function quarantined(reason: string, damage?: BrokerError): BrokerError {
+  return new BrokerError('quarantined', `the shard is quarantined: ${reason}`, { cause: damage });
+}
+
+/** What the mark of a shard with this failure says: its damage, which the error of a quarantined shard repeats. */
+export function reasonIn(failure: BrokerError): string {
+  return failure.cause instanceof BrokerError ? failure.cause.message : failure.message;
 }
