@@ -24,27 +24,33 @@ export interface Link<Sent, Received> {
   cancel(error?: BrokerError): void;
 }
 
+/** Who hears of one end, and no more once it is over. */
+class Hearing<Received> {
+  listener: LinkListener<Received> | undefined;
+
+  over(error: BrokerError | undefined): void {
+    const told = this.listener;
+    this.listener = undefined;
+    told?.onOver(error);
+  }
+}
+
 /** The two ends of a gRPC stream. */
 export const Link = {
   /** The end of a link that called. */
   ofClient<Sent, Received>(stream: ClientDuplexStream<Sent, Received>): Link<Sent, Received> {
-    let listener: LinkListener<Received> | undefined;
-    const over = (error: BrokerError | undefined): void => {
-      const told = listener;
-      listener = undefined;
-      told?.onOver(error);
-    };
-    stream.on('data', (frame: Received) => listener?.onFrame(frame));
-    stream.on('error', (error: unknown) => over(fromServiceError(error)));
-    stream.on('end', () => over(undefined));
+    const hearing = new Hearing<Received>();
+    stream.on('data', (frame: Received) => hearing.listener?.onFrame(frame));
+    stream.on('error', (error: unknown) => hearing.over(fromServiceError(error)));
+    stream.on('end', () => hearing.over(undefined));
     return {
       listen: (next) => {
-        listener = next;
+        hearing.listener = next;
       },
       send: (frame, taken) => void (taken === undefined ? stream.write(frame) : stream.write(frame, taken)),
       end: () => stream.end(),
       cancel: () => {
-        listener = undefined;
+        hearing.listener = undefined;
         stream.cancel();
       },
     };
@@ -52,30 +58,25 @@ export const Link = {
 
   /** The end of a link that was called. */
   ofServer<Received, Sent>(stream: ServerDuplexStream<Received, Sent>): Link<Sent, Received> {
-    let listener: LinkListener<Received> | undefined;
-    const over = (error: BrokerError | undefined): void => {
-      const told = listener;
-      listener = undefined;
-      told?.onOver(error);
-    };
-    stream.on('data', (frame: Received) => listener?.onFrame(frame));
-    stream.on('error', (error: unknown) => over(BrokerError.from(error)));
-    stream.on('cancelled', () => over(new BrokerError('cancelled', 'the client gave the stream up')));
+    const hearing = new Hearing<Received>();
+    stream.on('data', (frame: Received) => hearing.listener?.onFrame(frame));
+    stream.on('error', (error: unknown) => hearing.over(BrokerError.from(error)));
+    stream.on('cancelled', () => hearing.over(new BrokerError('cancelled', 'the client gave the stream up')));
     stream.on('end', () => {
-      over(undefined);
+      hearing.over(undefined);
       stream.end();
     });
     return {
       listen: (next) => {
-        listener = next;
+        hearing.listener = next;
       },
       send: (frame, taken) => void (taken === undefined ? stream.write(frame) : stream.write(frame, taken)),
       end: () => {
-        listener = undefined;
+        hearing.listener = undefined;
         stream.end();
       },
       cancel: (error) => {
-        listener = undefined;
+        hearing.listener = undefined;
         if (error === undefined) stream.end();
         else stream.emit('error', toServiceError(error));
       },
