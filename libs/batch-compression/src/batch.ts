@@ -48,7 +48,7 @@ let small = Buffer.alloc(0);
 /**
  * The validated small batch at `batchStart` without compression, for who only reads its records: a view, which the next call
  * may overwrite. The CRC of the result is that of the compressed batch, so that nobody spends time on a new one (N8). Records
- * are not looked at: call `validateRecords` on the result when they come from outside.
+ * are not looked at: walk the result with `RecordsCheck` when they come from outside.
  * @throws BrokerError too_large when it would pass `maxBatchBytes`, or be long on the loop; corrupt; unsupported.
  */
 export function inflateSmall(buffer: Buffer, batchStart: number, maxBatchBytes: number): Buffer {

@@ -1,11 +1,6 @@
 import fc from 'fast-check';
-import {
-  batchHeader,
-  CODECS,
-  RecordBatchBuilder,
-  validateBatch,
-  validateRecords,
-} from '@robustmq/record-batch';
+import { batchHeader, CODECS, RecordBatchBuilder, validateBatch } from '@robustmq/record-batch';
+import { validateRecords } from '@robustmq/record-batch/testing';
 import { inflateForReading, inflateSmall } from '../src/index.ts';
 import { SECTION_CODECS, deflateBatch } from '../src/batch.ts';
 import { CountingTurn, FREE } from './turns.ts';

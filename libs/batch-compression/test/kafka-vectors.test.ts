@@ -1,6 +1,7 @@
 // One batch as Apache Kafka 4.3.1 writes it with each codec (snappy-java, lz4-java, zstd-jni).
 
-import { batchHeader, validateBatch, validateRecords } from '@robustmq/record-batch';
+import { batchHeader, validateBatch } from '@robustmq/record-batch';
+import { validateRecords } from '@robustmq/record-batch/testing';
 import { inflateForReading, inflateSmall } from '../src/index.ts';
 import { FREE } from './turns.ts';
 

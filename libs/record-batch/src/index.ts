@@ -11,7 +11,7 @@ export {
 export { batchHeader } from './header.ts';
 export { gatewayProducerIds } from './gateway-producer.ts';
 export { HeaderCursor, RecordCursor } from './cursor.ts';
-export { checkRecordCount, completeBatchBytes, validateBatch, validateRecords } from './validate.ts';
+export { checkRecordCount, completeBatchBytes, validateBatch } from './validate.ts';
 export { RecordsCheck } from './records-check.ts';
 export { RecordBatchBuilder, type RecordHeader, type UserProperty } from './builder.ts';
 export { MQTT_HEADER_NAME, MqttFactsReader, type MqttFacts } from './mqtt-facts.ts';

@@ -2,3 +2,4 @@
 
 export { type FinishOptions } from './builder.ts';
 export { sizeOfMqttFacts, writeMqttFacts } from './mqtt-facts.ts';
+export { validateRecords } from './validate.ts';

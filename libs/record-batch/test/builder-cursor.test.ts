@@ -5,9 +5,9 @@ import {
   RecordBatchBuilder,
   RecordCursor,
   validateBatch,
-  validateRecords,
   type RecordHeader,
 } from '../src/index.ts';
+import { validateRecords } from '../src/validate.ts';
 import { anyFacts } from './arbitraries.ts';
 
 const limits = { maxBatchBytes: 1 << 20 };

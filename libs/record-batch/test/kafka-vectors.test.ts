@@ -1,6 +1,7 @@
 // Batches written by Apache Kafka 4.3.1 (MemoryRecords): whatever we do, these bytes stay what they are.
 
-import { batchHeader, RecordBatchBuilder, validateBatch, validateRecords } from '../src/index.ts';
+import { batchHeader, RecordBatchBuilder, validateBatch } from '../src/index.ts';
+import { validateRecords } from '../src/validate.ts';
 import { buildMarkerBatch, readMarker } from '../src/control.ts';
 
 const TWO_RECORDS = Buffer.from(

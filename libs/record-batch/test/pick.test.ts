@@ -1,13 +1,7 @@
 import fc from 'fast-check';
 import { ByteWriter } from '@robustmq/bytes';
-import {
-  batchHeader,
-  RecordBatchBuilder,
-  RecordCursor,
-  pickRecords,
-  validateBatch,
-  validateRecords,
-} from '../src/index.ts';
+import { batchHeader, RecordBatchBuilder, RecordCursor, pickRecords, validateBatch } from '../src/index.ts';
+import { validateRecords } from '../src/validate.ts';
 import { pickRecordsInto } from '../src/pick.ts';
 
 const limits = { maxBatchBytes: 1 << 20, sparse: true };

@@ -7,9 +7,9 @@ import {
   RecordsCheck,
   completeBatchBytes,
   validateBatch,
-  validateRecords,
   checkRecordCount,
 } from '../src/index.ts';
+import { validateRecords } from '../src/validate.ts';
 import { batchHeader } from '../src/header.ts';
 import { maxRecordsIn } from '../src/layout.ts';
 

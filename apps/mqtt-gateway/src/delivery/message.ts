@@ -8,6 +8,7 @@ import {
   type PublishView,
   userProperty,
 } from '@robustmq/mqtt-codec';
+import { messageExpiry } from '@robustmq/mqtt-session';
 import { HeaderCursor, MQTT_HEADER_NAME, MqttFactsReader, type RecordCursor } from '@robustmq/record-batch';
 
 const EMPTY: Buffer = Buffer.alloc(0);
@@ -134,8 +135,7 @@ export function readPublish(
   message.forwardedProperties = EMPTY;
   message.expiresAtMs = -1;
   if (view.propertiesStart === view.propertiesEnd) return;
-  if (view.messageExpiryIntervalS !== ABSENT)
-    message.expiresAtMs = nowMs + view.messageExpiryIntervalS * 1000;
+  message.expiresAtMs = messageExpiry.endMs(view.messageExpiryIntervalS, nowMs);
   message.forwardedProperties = encodeForwardedProperties({
     payloadFormatIndicator: view.payloadFormatIndicator,
     contentType: view.contentType,

@@ -2,6 +2,7 @@
 // what it needs.
 
 import { ABSENT, type PublishView } from '@robustmq/mqtt-codec';
+import { messageExpiry } from '@robustmq/mqtt-session';
 import type { MqttFacts, UserProperty } from '@robustmq/record-batch';
 
 /** The facts of the publish at hand. */
@@ -23,7 +24,8 @@ export class PublishFacts {
     }
     const { payloadFormatIndicator, messageExpiryIntervalS } = view;
     facts.payloadFormat = payloadFormatIndicator === ABSENT ? undefined : (payloadFormatIndicator as 0 | 1);
-    facts.expiresAtMs = messageExpiryIntervalS === ABSENT ? undefined : nowMs + messageExpiryIntervalS * 1000;
+    facts.expiresAtMs =
+      messageExpiryIntervalS === ABSENT ? undefined : messageExpiry.endMs(messageExpiryIntervalS, nowMs);
     facts.contentType = view.contentType;
     facts.responseTopic = view.responseTopic;
     facts.correlationData = view.correlationData;
