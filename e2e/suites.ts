@@ -3,8 +3,11 @@ import type { Need } from './install/needs.ts';
 
 const MINUTE_MS = 60_000;
 
-/** One suite: one test file that owns its cluster. */
+/** One suite: one test file that needs more than the sources, mostly a cluster of its own. */
 export interface Suite {
+  /** The folder that has the suite's jest configuration, where it is not this package. */
+  readonly folder?: string;
+  /** The test file, within its folder. */
   readonly file: string;
   readonly title: string;
   readonly needs: readonly Need[];
@@ -58,6 +61,13 @@ export const SUITES: readonly Suite[] = [
     title: 'confluent-kafka',
     needs: ['python-clients'],
     limitMs: 2 * MINUTE_MS,
+  },
+  {
+    folder: 'libs/kafka-codec/oracle',
+    file: 'oracle.test.ts',
+    title: "the Kafka codec beside Apache Kafka's own classes",
+    needs: ['maven'],
+    limitMs: 3 * MINUTE_MS,
   },
   {
     file: 'clients/kafka-java.test.ts',

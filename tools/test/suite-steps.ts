@@ -40,7 +40,7 @@ async function runSuite(root: string, suite: Suite, progress: (line: string) => 
       suite.file,
     ],
     {
-      cwd: path.join(root, 'e2e'),
+      cwd: path.join(root, suite.folder ?? 'e2e'),
       timeoutMs: suite.limitMs + SPARE_MS,
       env: { FORCE_COLOR: '0' },
       onLine: (line) => {
