@@ -20,8 +20,14 @@ export class Program {
   stdout = '';
   stderr = '';
 
-  constructor(command: string, args: readonly string[], input?: string) {
-    this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  /** With `ownSession`, whatever the terminal or the scheduler does to this process's session leaves the program alone. */
+  constructor(
+    command: string,
+    args: readonly string[],
+    input?: string,
+    { ownSession = false }: { readonly ownSession?: boolean } = {},
+  ) {
+    this.#child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: ownSession });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text));
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text));
     // A program that ends before it has read its input is judged by its exit code.
