@@ -3,6 +3,7 @@
 
 import { TopicCache } from '@robustmq/mqtt-codec';
 import type { LastWords } from '@robustmq/mqtt-session';
+import { TurnShare } from '@robustmq/runtime';
 import type { RateLimitedLog } from '@robustmq/telemetry';
 import type { Confirmations } from './delivery/confirmations.ts';
 import type { CatchUp } from './delivery/catch-up.ts';
@@ -15,6 +16,7 @@ import type { Publisher } from './publish/publisher.ts';
 import { ConnectFlow } from './session/connect-flow.ts';
 import type { ConnectionHost } from './session/connection-host.ts';
 import type { FilterRoutes } from './session/filter-routes.ts';
+import { FILTER_TURN_MS } from './session/in-filter-turns.ts';
 import { ReadTurns } from './session/read-turns.ts';
 import type { SessionDirectory } from './session/session-directory.ts';
 import { SessionEnding } from './session/session-end.ts';
@@ -71,6 +73,7 @@ export function connectionHost(parts: ProcessParts, serving: ServingParts): Conn
       routes,
       tails,
       timers,
+      share: new TurnShare(clock, timers, FILTER_TURN_MS),
       resumeTimeoutMs: parts.config.journal.filterTimeout,
       log: strangers,
       debug,

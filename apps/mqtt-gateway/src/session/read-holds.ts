@@ -12,6 +12,8 @@ export const HOLD_OUTPUT = 8;
 export const HOLD_REQUEST = 16;
 /** The turn of the loop is spent: what it sent is read on in another one (N8). */
 export const HOLD_TURN = 32;
+/** The filters of its SUBSCRIBE or UNSUBSCRIBE are begun with in slices: however long it takes, no other one gets between (N8). */
+export const HOLD_FILTERS = 64;
 
 /** Whose reading may be held. */
 export interface Held {

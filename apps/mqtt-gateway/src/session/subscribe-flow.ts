@@ -19,9 +19,12 @@ import type { StoredSubscription } from '../store/session-rows.ts';
 import type { Client } from './client.ts';
 import type { ClientSession } from './client-session.ts';
 import { removeRoute, type FilterRoutes } from './filter-routes.ts';
+import { type FilterShare, inFilterTurns } from './in-filter-turns.ts';
 
 /** One filter of a SUBSCRIBE. */
 type SubscribeEntry = SubscribeRequest['entries'][number];
+/** One filter of an UNSUBSCRIBE. */
+type UnsubscribeEntry = UnsubscribeRequest['entries'][number];
 
 /** What serving subscriptions needs of the gateway. */
 export interface SubscribePorts {
@@ -30,6 +33,7 @@ export interface SubscribePorts {
   readonly routes: FilterRoutes;
   readonly tails: { tailOf(key: number): ShardPlace | undefined };
   readonly timers: Pick<Timers, 'after'>;
+  readonly share: FilterShare;
   /** Longest wait for a session that is being resumed to find its places (N7). */
   readonly resumeTimeoutMs: number;
   /** Lines that a client can cause. */
@@ -71,10 +75,10 @@ export class SubscribeFlow {
       made: new Set(),
       missing: request.entries.length,
     };
-    for (const entry of request.entries) {
+    inFilterTurns(this.#ports.share, client, session, request.entries, (entry) => {
       if (entry.reasonCode >= REASON.unspecifiedError) this.#finishPart(pending);
       else this.#subscribeOne(pending, entry);
-    }
+    });
   }
 
   #subscribeOne(pending: Pending, entry: SubscribeEntry): void {
@@ -244,18 +248,38 @@ export class SubscribeFlow {
   unsubscribe(client: Client, request: UnsubscribeRequest): void {
     const session = sessionOf(client);
     const removed: string[] = [];
-    for (const entry of request.entries) {
-      if (entry.reasonCode >= REASON.unspecifiedError) continue;
-      const subscription = session.subscriptions.get(entry.filter);
-      if (subscription === undefined) {
-        entry.reasonCode = REASON.noSubscriptionExisted;
-        continue;
-      }
-      this.#undo(session, subscription);
-      session.unsubscribed(subscription);
-      removed.push(entry.filter);
-      if (this.#ports.debug.isOn) client.debug('unsubscribed', { filter: entry.filter });
+    inFilterTurns(
+      this.#ports.share,
+      client,
+      session,
+      request.entries,
+      (entry) => {
+        if (this.#remove(client, session, entry)) removed.push(entry.filter);
+      },
+      () => this.#storeRemoval(client, session, request, removed),
+    );
+  }
+
+  /** Whether there was something to remove. */
+  #remove(client: Client, session: ClientSession, entry: UnsubscribeEntry): boolean {
+    if (entry.reasonCode >= REASON.unspecifiedError) return false;
+    const subscription = session.subscriptions.get(entry.filter);
+    if (subscription === undefined) {
+      entry.reasonCode = REASON.noSubscriptionExisted;
+      return false;
     }
+    this.#undo(session, subscription);
+    session.unsubscribed(subscription);
+    if (this.#ports.debug.isOn) client.debug('unsubscribed', { filter: entry.filter });
+    return true;
+  }
+
+  #storeRemoval(
+    client: Client,
+    session: ClientSession,
+    request: UnsubscribeRequest,
+    removed: readonly string[],
+  ): void {
     if (!session.isDurable || removed.length === 0) {
       client.unsubscribed(request);
       return;
