@@ -1,101 +1,23 @@
-import { connect, type AddressInfo } from 'node:net';
-import { PassThrough } from 'node:stream';
-import { BrokerError, type ErrorCode } from '@robustmq/errors';
-import { ERROR_CODES } from '@robustmq/errors/testing';
+// What the HTTP API shows and changes.
+
+import { BrokerError } from '@robustmq/errors';
 import type { FastifyInstance } from 'fastify';
-import { RateLimitedLog } from '@robustmq/telemetry';
-import { auditLog, type AuditLine } from '../src/audit.ts';
+import { type AuditLine } from '../src/audit.ts';
 import { clusterHealth, clusterOverview } from '../src/cluster-overview.ts';
-import { answerClientError, httpStatusOf } from '../src/error-response.ts';
 import { createHttpApi } from '../src/http-api.ts';
 import { RequestFigures } from '../src/metrics.ts';
-import type { Cluster, ClusterSnapshot, HealthProblem, NodeOverview, StreamOverview } from '../src/ports.ts';
-
-const node = (kind: NodeOverview['kind'], live = true): NodeOverview => ({
-  nodeId: `${kind}-0`,
-  kind,
-  incarnation: 1,
-  live,
-  endpoints: { grpc: '127.0.0.1:1' },
-  version: '0.1.0',
-  registeredAtMs: 5,
-});
-
-const stream = (over: Partial<StreamOverview> = {}): StreamOverview => ({
-  streamId: 7,
-  tenant: 'default',
-  name: 'orders',
-  topicId: 'AAAAAAAAAAAAAAAAAAAAAA',
-  mqttFilter: 'orders',
-  ownershipActive: true,
-  internal: false,
-  config: { 'mqtt.filter': 'orders' },
-  shards: [{ shard: 0, leader: 'journal-0', leaderEpoch: 3, replicas: ['journal-0'], isr: ['journal-0'] }],
-  createdAtMs: 9,
-  ...over,
-});
-
-const healthy = [node('journal-server'), node('mqtt-gateway'), node('kafka-gateway')];
-const snapshotOf = (over: Partial<ClusterSnapshot> = {}): ClusterSnapshot => ({
-  clusterId: 'c',
-  revision: 12,
-  featureLevel: { used: 1, known: 3 },
-  nodes: healthy,
-  streams: [stream()],
-  users: [{ tenant: 'default', name: 'admin', superuser: true }],
-  ...over,
-});
-
-/** A cluster in memory that records what was asked of it. */
-class RecordingCluster implements Cluster {
-  current = snapshotOf();
-  isReady = true;
-  failing: HealthProblem[] = [];
-  readonly calls: unknown[][] = [];
-  failure: BrokerError | undefined;
-  ready = (): boolean => this.isReady;
-  snapshot = (): ClusterSnapshot => this.current;
-  storageProblems = (): Promise<HealthProblem[]> => Promise.resolve(this.failing);
-  #record(...call: unknown[]): void {
-    if (this.failure !== undefined) throw this.failure;
-    this.calls.push(call);
-  }
-  createStream: Cluster['createStream'] = (wanted) => {
-    this.#record('createStream', wanted);
-    return Promise.resolve(stream({ name: wanted.name }));
-  };
-  deleteStream: Cluster['deleteStream'] = (...call) => Promise.resolve(this.#record('deleteStream', ...call));
-  putUser: Cluster['putUser'] = (...call) => Promise.resolve(this.#record('putUser', ...call));
-  deleteUser: Cluster['deleteUser'] = (...call) => Promise.resolve(this.#record('deleteUser', ...call));
-  raiseFeatureLevel: Cluster['raiseFeatureLevel'] = (level) => {
-    this.#record('raiseFeatureLevel', level);
-    this.current = snapshotOf({ featureLevel: { used: level, known: 3 } });
-    return Promise.resolve();
-  };
-  listSessions: Cluster['listSessions'] = (...call) => {
-    this.#record('listSessions', ...call);
-    return Promise.resolve({ items: [], more: true });
-  };
-  dropSession: Cluster['dropSession'] = (tenant, clientId) => {
-    this.#record('dropSession', tenant, clientId);
-    return Promise.resolve({ tenant, clientId, connected: true, gateway: 'mqtt-1' });
-  };
-  reassignSession: Cluster['reassignSession'] = (...call) =>
-    Promise.resolve(this.#record('reassignSession', ...call));
-  listGroups: Cluster['listGroups'] = (...call) => {
-    this.#record('listGroups', ...call);
-    return Promise.resolve({
-      items: [{ groupId: 'g', state: 'Stable', protocolType: 'consumer', coordinator: 'k' }],
-      more: false,
-    });
-  };
-}
+import { RecordingCluster, healthy, node, snapshotOf, stream } from './recording-cluster.ts';
 
 let cluster: RecordingCluster;
+
 let figures: RequestFigures;
+
 let audit: AuditLine[];
+
 let isCurrent: boolean;
+
 let app: FastifyInstance;
+
 const admin = { authorization: `Basic ${Buffer.from('admin:se:cret').toString('base64')}` };
 
 beforeEach(async () => {
@@ -119,133 +41,8 @@ beforeEach(async () => {
     figures,
   });
 });
+
 afterEach(() => app.close());
-
-describe('access', () => {
-  it.each([
-    ['no header', {}],
-    ['a wrong password', { authorization: `Basic ${Buffer.from('admin:no').toString('base64')}` }],
-    ['another scheme', { authorization: 'Bearer x' }],
-    ['no colon', { authorization: `Basic ${Buffer.from('admin').toString('base64')}` }],
-    ['an oversized header', { authorization: `Basic ${'A'.repeat(2000)}` }],
-  ])('%s is refused with a challenge', async (_name, headers) => {
-    const answer = await app.inject({ url: '/api/v1/cluster', headers });
-    expect(answer.statusCode).toBe(401);
-    expect(answer.headers['www-authenticate']).toContain('Basic');
-    expect(answer.json()).toMatchObject({ code: 'unauthenticated' });
-  });
-
-  it('a valid user who is no superuser is forbidden, not asked for credentials again', async () => {
-    const headers = { authorization: `Basic ${Buffer.from('device:se:cret').toString('base64')}` };
-    const answer = await app.inject({ url: '/api/v1/cluster', headers });
-    expect(answer.statusCode).toBe(403);
-    expect(answer.headers['www-authenticate']).toBeUndefined();
-  });
-
-  it.each([
-    ['another origin', { origin: 'https://evil.example' }, 403],
-    ['an opaque origin', { origin: 'null' }, 403],
-    ['another site, without an origin', { 'sec-fetch-site': 'cross-site' }, 403],
-    ['its own origin', { origin: 'http://localhost:80', host: 'localhost:80' }, 204],
-    ['no browser', {}, 204],
-  ])('a request of %s', async (_who, headers, status) => {
-    const answer = await app.inject({
-      method: 'DELETE',
-      url: '/api/v1/users/device',
-      headers: { ...admin, host: 'localhost', ...headers },
-    });
-    // A URL's host leaves the default port out, and so does a browser's Host header.
-    expect(answer.statusCode).toBe(status === 204 && 'host' in headers ? 403 : status);
-    expect(cluster.calls).toHaveLength(answer.statusCode === 204 ? 1 : 0);
-  });
-
-  it('answers tell browsers to take them for nothing else', async () => {
-    for (const url of ['/api/v1/health', '/api/v1/cluster', '/openapi.json', '/nowhere']) {
-      const { headers } = await app.inject({ url, headers: admin });
-      expect(headers).toMatchObject({
-        'x-content-type-options': 'nosniff',
-        'x-frame-options': 'DENY',
-        'cache-control': 'no-store',
-      });
-    }
-  });
-
-  it('N14: every action is audited with who, what and how it ended; reading is not, a password never', async () => {
-    const put = {
-      method: 'PUT',
-      url: '/api/v1/users/pump?tenant=acme',
-      payload: { password: 'long enough' },
-    } as const;
-    await app.inject({ ...put, headers: admin });
-    await app.inject({
-      ...put,
-      headers: { authorization: `Basic ${Buffer.from('device:se:cret').toString('base64')}` },
-    });
-    await app.inject(put);
-    await app.inject({ url: '/api/v1/users', headers: admin });
-    const line = {
-      audit: true,
-      address: '127.0.0.1',
-      method: 'PUT',
-      route: '/api/v1/users/:name',
-      target: 'pump',
-    };
-    expect(audit).toMatchObject([
-      { ...line, principal: 'User:admin', tenant: 'acme', status: 200 },
-      { ...line, principal: 'User:device', status: 403 },
-      { ...line, principal: '', status: 401 },
-    ]);
-    expect(JSON.stringify(audit)).not.toContain('long enough');
-  });
-
-  it('health is not healthy by a view that meta-service confirms no longer', async () => {
-    expect((await app.inject({ url: '/api/v1/health' })).json()).toEqual({ status: 'healthy' });
-    isCurrent = false;
-    const answer = await app.inject({ url: '/api/v1/health' });
-    expect([answer.statusCode, answer.json()]).toEqual([503, { status: 'unavailable' }]);
-    const overview = await app.inject({ url: '/api/v1/cluster', headers: admin });
-    expect(overview.json()).toMatchObject({
-      health: { status: 'unavailable', problems: [{ name: 'cluster' }] },
-    });
-  });
-
-  it('N14: refused strangers cannot fill the log, actions of administrators are all in it', () => {
-    const lines: object[] = [];
-    const note = (fields: object): void => void lines.push(fields);
-    const strangers = new RateLimitedLog({ debug: note, info: note, warn: note });
-    const write = auditLog({ info: note }, strangers);
-    const line: AuditLine = {
-      audit: true,
-      principal: '',
-      address: '127.0.0.1',
-      method: 'PUT',
-      route: '/api/v1/users/:name',
-      target: 'pump',
-      tenant: 'acme',
-      status: 401,
-    };
-    for (let n = 0; n < 100; n += 1) write(line);
-    expect(lines.length).toBeGreaterThan(0);
-    expect(lines.length).toBeLessThan(10);
-    for (let n = 0; n < 100; n += 1) write({ ...line, principal: 'User:admin', status: 200 });
-    expect(lines.length).toBeGreaterThan(100);
-  });
-
-  it('every route but health and the description needs an admin', async () => {
-    const paths = Object.entries(
-      (await app.inject({ url: '/openapi.json' })).json<{ paths: Record<string, object> }>().paths,
-    );
-    expect(paths.length).toBeGreaterThanOrEqual(8);
-    for (const [path, operations] of paths) {
-      for (const method of Object.keys(operations)) {
-        if (path === '/api/v1/health') continue;
-        const url = path.replace('{name}', 'x');
-        const answer = await app.inject({ url, method: method.toUpperCase() as 'GET' });
-        expect({ url, method, status: answer.statusCode }).toEqual({ url, method, status: 401 });
-      }
-    }
-  });
-});
 
 describe('health', () => {
   it('is public and coarse', async () => {
@@ -491,65 +288,6 @@ describe('users', () => {
         })
       ).statusCode,
     ).toBe(400);
-  });
-});
-
-describe('failures', () => {
-  it.each(Object.keys(ERROR_CODES) as ErrorCode[])('%s becomes its status', async (code) => {
-    cluster.failure = new BrokerError(code, 'why', { details: { limit: 1 } });
-    const answer = await app.inject({ method: 'DELETE', url: '/api/v1/streams/a', headers: admin });
-    expect(answer.statusCode).toBe(httpStatusOf(code));
-    expect(answer.json()).toEqual({ code, message: 'why', details: { limit: 1 } });
-  });
-
-  it('an unknown route is a typed 404', async () => {
-    expect((await app.inject({ url: '/nope?x=1' })).json()).toEqual({
-      code: 'not_found',
-      message: 'no route GET /nope',
-    });
-  });
-});
-
-describe('what is no request at all is refused in the shape of every other error', () => {
-  /** Sends bytes on a connection of their own and reads to its end. */
-  async function exchange(text: string): Promise<{ status: number; body: unknown }> {
-    await app.listen({ port: 0, host: '127.0.0.1' });
-    const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1');
-    let answer = '';
-    socket.on('data', (bytes) => (answer += bytes.toString('utf8')));
-    socket.write(text);
-    await new Promise((resolve) => socket.on('close', resolve));
-    const [head = '', body = ''] = answer.split('\r\n\r\n');
-    return { status: Number(head.split(' ')[1]), body: JSON.parse(body) as unknown };
-  }
-
-  const END = 'host: x\r\nconnection: close\r\n\r\n';
-
-  it.each<[string, string, number, ErrorCode]>([
-    ['other bytes', 'what is this\r\n\r\n', 400, 'malformed'],
-    ['an unknown method', `BREW /api/v1/health HTTP/1.1\r\n${END}`, 400, 'malformed'],
-    ['a path that is no text', `GET /api/v1/%ZZ HTTP/1.1\r\n${END}`, 400, 'invalid_argument'],
-    ['headers without end', `GET / HTTP/1.1\r\nx: ${'y'.repeat(20_000)}\r\n${END}`, 431, 'too_large'],
-  ])('%s', async (_name, text, status, code) => {
-    const answer = await exchange(text);
-    expect(answer).toEqual({ status, body: { code, message: expect.any(String) as string } });
-  });
-
-  it.each([
-    ['a request that does not arrive in time', 'ERR_HTTP_REQUEST_TIMEOUT', 408, 'deadline_exceeded'],
-    ['an error that Node has no code for', undefined, 400, 'malformed'],
-  ])('%s', (_name, code, status, expected) => {
-    const socket = new PassThrough();
-    answerClientError(Object.assign(new Error('x'), { code }), socket);
-    const [head, body] = String(socket.read()).split('\r\n\r\n');
-    expect(head).toContain(`HTTP/1.1 ${status} `);
-    expect(JSON.parse(body ?? '')).toMatchObject({ code: expected });
-  });
-
-  it('a connection that the client reset gets no answer', () => {
-    const socket = new PassThrough();
-    answerClientError(Object.assign(new Error('x'), { code: 'ECONNRESET' }), socket);
-    expect([socket.read(), socket.destroyed]).toEqual([null, true]);
   });
 });
 

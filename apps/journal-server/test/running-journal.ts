@@ -15,6 +15,8 @@ import { INDEX_FAMILY } from '../src/views/topic-index/rows.ts';
 import { TopicIndex } from '../src/views/topic-index/topic-index.ts';
 import { type FakeCluster } from './fake-cluster.ts';
 
+export { until } from '@robustmq/testkit';
+
 /** What a gateway shows to the journals of these tests. */
 export const CREDENTIALS = new Credentials(
   ServiceKind.KAFKA_GATEWAY,
@@ -160,13 +162,4 @@ export async function startJournal(options: {
       await abandonServer();
     },
   };
-}
-
-/** Waits for a condition, bounded. */
-export async function until(condition: () => boolean, what: string, timeoutMs = 10_000): Promise<void> {
-  const end = Date.now() + timeoutMs;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error(`waited too long for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }

@@ -3,6 +3,7 @@
 import { ServiceKind, createClient, ClusterService } from '@robustmq/rpc';
 import { TraceSampler } from '@robustmq/telemetry';
 import type { Log } from '@robustmq/runtime';
+import { until } from '@robustmq/testkit';
 import { generate, parser, type Packet } from 'mqtt-packet';
 import { connect, type Socket } from 'node:net';
 import { mqttGatewayConfig } from '../src/config.ts';
@@ -10,6 +11,8 @@ import { Gateway } from '../src/gateway.ts';
 import { ScriptedJournal } from './scripted-journal.ts';
 import { ScriptedMeta, type ScriptedMetaOptions } from './scripted-meta.ts';
 import { credentialsOf } from './credentials.ts';
+
+export { until };
 
 /** A log that tests can look into. */
 export class RecordingLog implements Log {
@@ -39,15 +42,6 @@ export interface Running {
   readonly port: number;
   readonly wsPort: number;
   stop(): Promise<void>;
-}
-
-/** Waits until `condition` holds; fails after ten seconds: the machine may be busy. */
-export async function until(condition: () => boolean, what = 'condition'): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (!condition()) {
-    if (performance.now() > end) throw new Error(`${what} did not come true`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 /** Registers the journal with meta, as the real one does. */

@@ -13,6 +13,8 @@ import {
 import { batchHeader, RecordCursor } from '@robustmq/record-batch';
 import { CREDENTIALS } from './credentials.ts';
 
+export { until } from '@robustmq/testkit';
+
 type Frame = MessageInitShape<typeof ExchangeResponseSchema>['frame'];
 type OutcomeInit = Exclude<MessageInitShape<typeof AppendOutcomeSchema>, { $typeName: unknown }>;
 
@@ -123,13 +125,4 @@ function valuesOf(bytes: Buffer): string[] {
   const values: string[] = [];
   while (cursor.next()) values.push(String(cursor.value));
   return values;
-}
-
-/** Waits for a condition, bounded. */
-export async function until(condition: () => boolean, what: string, timeoutMs = 5_000): Promise<void> {
-  const end = Date.now() + timeoutMs;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error(`waited too long for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
 }

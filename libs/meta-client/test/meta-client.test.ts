@@ -13,6 +13,7 @@ import {
 } from '@robustmq/rpc';
 import { ClusterSecret } from '@robustmq/rpc/testing';
 import { systemClock, systemTimers } from '@robustmq/runtime';
+import { until } from '@robustmq/testkit';
 import { MetaClient } from '../src/meta-client.ts';
 
 type Implementation = ServiceImplementation<typeof ClusterService>;
@@ -78,10 +79,6 @@ class ScriptedMeta {
     });
     this.watches.at(-1)?.write(message);
   }
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 let meta: ScriptedMeta;

@@ -1,4 +1,4 @@
-// What tests share: the simulation (random, clock, disk, runner). The cluster of real processes is
+// What tests share: the simulation (random, clock, disk, runner) and the wait for a condition. The cluster of real processes is
 // `@robustmq/testkit/cluster`.
 
 export { Random } from './simulation/random.ts';
@@ -15,3 +15,4 @@ export {
   simulate,
   simulationLimitMs,
 } from './simulation/simulate.ts';
+export { until } from './until.ts';
