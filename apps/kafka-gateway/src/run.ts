@@ -18,7 +18,9 @@ const SERVICE = 'kafka-gateway';
 const STEP_TIMEOUT_MS = 5_000;
 const PRESSURE_TIMEOUT_MS = 2_000;
 /** Of each kind: what meta-service answers within some milliseconds. */
-const MAX_CALLS_UNDER_WAY = 64;
+const MAX_CALLS_UNDER_WAY = 32;
+/** Some three milliseconds of the loop, of those that may be under way (N8). */
+const MAX_CALLS_PER_TURN = 8;
 /** As long as a call itself may take. */
 const MAX_CALL_WAIT_MS = 5_000;
 const UNSPECIFIED_HOSTS = new Set(['0.0.0.0', '::', '']);
@@ -100,6 +102,7 @@ export async function run(config: KafkaGatewayConfig, version: string): Promise<
 function newLine(): CallLine {
   return new CallLine({
     maxUnderWay: MAX_CALLS_UNDER_WAY,
+    maxPerTurn: MAX_CALLS_PER_TURN,
     maxWaitMs: MAX_CALL_WAIT_MS,
     timers: systemTimers,
   });

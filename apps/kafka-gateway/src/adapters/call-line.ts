@@ -7,9 +7,14 @@ import type { Timers } from '@robustmq/runtime';
 /** Bounds of a {@link CallLine}. */
 export interface CallLineOptions {
   readonly maxUnderWay: number;
+  /**
+   * As many are begun per turn of the loop, for a call takes a part of a millisecond of it, most of which comes behind its
+   * beginning: answers come many at once, and each would begin the next one.
+   */
+  readonly maxPerTurn: number;
   /** Whoever has not been sent by then is refused: a client that comes again is served sooner than one that waits on. */
   readonly maxWaitMs: number;
-  readonly timers: Pick<Timers, 'after'>;
+  readonly timers: Pick<Timers, 'after' | 'soon'>;
 }
 
 /** See the file head. */
@@ -18,6 +23,7 @@ export class CallLine {
   /** In the order in which they came. */
   readonly #waiting = new Set<() => void>();
   #underWay = 0;
+  #begunInTurn = 0;
 
   constructor(options: CallLineOptions) {
     this.#options = options;
@@ -30,7 +36,7 @@ export class CallLine {
 
   /** Makes the call when its turn has come. @throws BrokerError `unavailable` when that takes too long */
   run<T>(call: () => Promise<T>): Promise<T> {
-    if (this.#underWay < this.#options.maxUnderWay) return this.#begin(call);
+    if (this.#waiting.size === 0 && this.#hasRoom) return this.#begin(call);
     return new Promise((resolve, reject) => {
       const begin = (): void => {
         cancel();
@@ -46,6 +52,7 @@ export class CallLine {
 
   async #begin<T>(call: () => Promise<T>): Promise<T> {
     this.#underWay += 1;
+    this.#countInTurn();
     try {
       return await call();
     } finally {
@@ -54,11 +61,24 @@ export class CallLine {
     }
   }
 
+  get #hasRoom(): boolean {
+    return this.#underWay < this.#options.maxUnderWay && this.#begunInTurn < this.#options.maxPerTurn;
+  }
+
+  #countInTurn(): void {
+    this.#begunInTurn += 1;
+    if (this.#begunInTurn > 1) return;
+    this.#options.timers.soon(() => {
+      this.#begunInTurn = 0;
+      this.#beginNext();
+    });
+  }
+
   #beginNext(): void {
     for (const begin of this.#waiting) {
+      if (!this.#hasRoom) return;
       this.#waiting.delete(begin);
       begin();
-      return;
     }
   }
 }
