@@ -1,8 +1,11 @@
 // Configuration of mqtt-gateway.
 
 import { defineConfig, section, setting, z, clusterSettings } from '@robustmq/config';
-import { topicName } from '@robustmq/mqtt-topics';
+import { FIRST_PACKET_MAX_BYTES } from '@robustmq/mqtt-codec';
+import { topicFilter, topicName } from '@robustmq/mqtt-topics';
+import { MAX_BATCH_BYTES } from '@robustmq/record-batch';
 import { telemetrySettings } from '@robustmq/telemetry';
+import { RECORD_OVERHEAD_BYTES } from './publish/record-overhead.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -67,10 +70,20 @@ const settings = z.strictObject({
       .default(10_000)
       .describe('A connection without a complete CONNECT is closed after this.'),
     maxPacketBytes: setting
-      .byteSize({ min: 256, max: 8 * MiB })
-      .default(MiB - 64 * KiB)
-      .describe('Largest packet of a client, announced as Maximum Packet Size.'),
-    maxClientIdBytes: z.int().min(23).max(65_535).default(1024).describe('Longest client id in UTF-8.'),
+      .byteSize({ min: 256, max: MAX_BATCH_BYTES - RECORD_OVERHEAD_BYTES })
+      .default(MiB - RECORD_OVERHEAD_BYTES)
+      .describe(
+        'Largest packet of a client, announced as Maximum Packet Size. A publish is refused all the same (0x97) if its ' +
+          'stream takes no batch of that size (max.message.bytes).',
+      ),
+    maxClientIdBytes: z
+      .int()
+      .min(23)
+      .max(FIRST_PACKET_MAX_BYTES / 2)
+      .default(1024)
+      .describe(
+        'Longest client id in UTF-8; credentials and will have to fit into the same packet of 64 KiB.',
+      ),
     receiveMaximum: z
       .int()
       .min(1)
@@ -125,7 +138,12 @@ const settings = z.strictObject({
       .min(1)
       .default(64)
       .describe('SUBSCRIBE and UNSUBSCRIBE packets of one client that are not answered yet.'),
-    maxSubscriptionsPerSession: z.int().min(1).default(10_000).describe('Subscriptions of one session.'),
+    maxSubscriptionsPerSession: z
+      .int()
+      .min(1)
+      .max(topicFilter.maxPerSession)
+      .default(topicFilter.maxPerSession)
+      .describe('Subscriptions of one session.'),
     maxFilterCharsPerSession: z
       .int()
       .min(65_535)

@@ -26,6 +26,7 @@ import { BlockedPublishes } from './publish/blocked-publishes.ts';
 import type { AppendToken } from './publish/append-token.ts';
 import { Publisher } from './publish/publisher.ts';
 import { PublishTraces } from './publish/publish-traces.ts';
+import { RECORD_OVERHEAD_BYTES } from './publish/record-overhead.ts';
 import type { Client } from './session/client.ts';
 import type { ClientSession } from './session/client-session.ts';
 import type { ConnectionHost } from './session/connection-host.ts';
@@ -41,8 +42,6 @@ const EXPIRE_MS = 250;
 const CATCH_UP_RETRY_MS = 200;
 /** Appends are gathered up to it, if their stream takes as much. */
 const MIN_BATCH_BYTES = 1024 * 1024;
-/** What a record and its batch add to the packet that it comes from. */
-const RECORD_OVERHEAD_BYTES = 64 * 1024;
 
 /** One incarnation. */
 export class Serving {

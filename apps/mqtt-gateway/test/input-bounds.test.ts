@@ -160,8 +160,8 @@ test.each([
 
 test('N13: the budget has room for what one client may send', () => {
   const load = (argv: string[]) => () => mqttGatewayConfig.load({ argv, environment: {} });
-  expect(load(['--limits.maxPacketBytes=8388608', '--limits.maxInputBytes=67108864'])).not.toThrow();
-  expect(load(['--limits.maxPacketBytes=8388608', '--limits.maxInputBytes=67108863'])).toThrow(
+  expect(load(['--limits.maxPacketBytes=8000000', '--limits.maxInputBytes=64000000'])).not.toThrow();
+  expect(load(['--limits.maxPacketBytes=8000000', '--limits.maxInputBytes=63999999'])).toThrow(
     /limits\.maxInputBytes: has to be 8 times limits\.maxPacketBytes/,
   );
 });

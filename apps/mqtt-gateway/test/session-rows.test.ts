@@ -171,6 +171,7 @@ describe('session rows', () => {
 /** Meta as it takes changes, and loses some. */
 class MetaModel {
   readonly filters = new Map<string, number>();
+  readonly options = new Map<string, number>();
   readonly starts = new Map<number, string>();
   lastChange = 0n;
 
@@ -179,7 +180,8 @@ class MetaModel {
     this.lastChange = update.change;
     for (const filter of update.removeSubscriptions) this.filters.delete(filter);
     for (const { id, positions } of update.putStarts) this.starts.set(id, String(positions[0]!.offset));
-    for (const { filter, start } of update.putSubscriptions) {
+    for (const { filter, start, options } of update.putSubscriptions) {
+      this.options.set(filter, options);
       if (this.filters.has(filter)) continue;
       expect(start === 0 || this.starts.has(start)).toBe(true);
       this.filters.set(filter, start);
@@ -225,6 +227,31 @@ describe('SessionChanges', () => {
     expect(changes.next({ remove: ['a'] }).change).toBe(1n);
   });
 
+  test('N8, N11: what failed is repaired without another change, a bounded number of rows at a time', () => {
+    const changes = new SessionChanges(key, new CollectedRows());
+    expect(changes.areUndone).toBe(false);
+    const kept = Array.from({ length: 300 }, (_, i) => subscription(`kept ${i}`, at(5)));
+    changes.taken(changes.next({ put: kept }));
+    const remove = Array.from({ length: 300 }, (_, i) => `gone ${i}`);
+    changes.failed({ remove, made: [], replaced: kept });
+    const sizes: number[][] = [];
+    for (let i = 0; i < 2; i++) {
+      expect(changes.areUndone).toBe(true);
+      const update = changes.next({ repairs: true });
+      sizes.push([
+        update.removeSubscriptions.length,
+        update.putSubscriptions.length,
+        update.putStarts.length,
+      ]);
+      changes.taken(update);
+    }
+    expect(sizes).toEqual([
+      [256, 256, 0],
+      [44, 44, 0],
+    ]);
+    expect([changes.areUndone, changes.mayHaveRow('gone 7')]).toEqual([false, false]);
+  });
+
   test('goes on from what was stored, and removes what nothing names', () => {
     const rows = new CollectedRows();
     rows.startRows.push(
@@ -243,6 +270,7 @@ describe('SessionChanges', () => {
       const random = new Random(seed);
       const meta = new MetaModel();
       const held = new Map<string, number>();
+      const qosOf = new Map<string, number>();
       let changes = new SessionChanges(key, new CollectedRows());
       const step = (isLost: boolean): void => {
         const remove = [...held.keys()].filter(() => random.chance(0.3));
@@ -250,12 +278,23 @@ describe('SessionChanges', () => {
         const fresh = ['a', 'b', 'c', 'd', 'e'].filter((filter) => !held.has(filter) && random.chance(0.4));
         const offset = random.below(4);
         const made = fresh.filter(() => random.chance(0.8));
-        const put = [...made, ...held.keys()].map((filter) => subscription(filter, at(offset)));
+        const rowOf = (filter: string, qos: number): StoredSubscription => ({
+          ...subscription(filter, at(offset)),
+          qos,
+        });
+        const known = [...held.keys()].filter(() => random.chance(0.5));
+        const put = [...made, ...known].map((filter) => rowOf(filter, random.below(3)));
         const update = changes.next({ put, remove: [...remove, 'never there'] });
         // A change may be lost, or its answer.
         if (!isLost || random.chance(0.5)) meta.take(update);
-        if (isLost) changes.failed({ remove, made });
+        if (isLost)
+          changes.failed({
+            remove,
+            made,
+            replaced: known.map((filter) => rowOf(filter, qosOf.get(filter)!)),
+          });
         else {
+          for (const { filter, qos } of put) qosOf.set(filter, qos);
           for (const filter of made) held.set(filter, offset);
           changes.taken(update);
         }
@@ -283,6 +322,7 @@ describe('SessionChanges', () => {
         starts.sort(),
       );
       expect(new Set(meta.filters.values()).size).toBe(meta.starts.size);
+      for (const filter of held.keys()) expect(meta.options.get(filter)! & 3).toBe(qosOf.get(filter));
     },
   );
 });

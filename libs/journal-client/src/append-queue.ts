@@ -289,7 +289,7 @@ export class AppendQueue<T> implements AppendSource, ShardId {
       this.#host.onUnblocked(this);
       return;
     }
-    if (!this.#open.isEmpty) this.#wake();
+    this.wake();
   }
 
   /** Everything outstanding is answered and at least one batch failed: repairs the sequence, then repeats. */

@@ -156,6 +156,29 @@ test('R6, I1: a new leader sees nothing while the old one may still hold what ca
   expect(answered).toEqual(['a: ok', 'b: ok']);
 });
 
+test('N7: a batch that was closed for want of room leaves for the new leader once the old one has answered all', () => {
+  const queue = queueOf(1);
+  sender.creditBytes = 1_000_000;
+  // Five under way, and the open batch is full: what is next has to wait.
+  for (const value of ['a', 'b', 'c', 'd', 'e']) {
+    append(queue, value.repeat(9_000));
+    turn();
+  }
+  append(queue, 'f'.repeat(9_000));
+  expect(append(queue, 'g'.repeat(9_000))).toBe(false);
+  current = senderWith(1_000_000);
+  queue.wake();
+  for (const at of [0, 1, 2, 3]) answer(at);
+  turn();
+  expect(sent).toHaveLength(5);
+  answer(4);
+  turn();
+  expect(sent).toHaveLength(6);
+  sender = current;
+  answer(5);
+  expect(answered.map((each) => each.slice(0, 1))).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+});
+
 test('N7: what nobody waits for any more, and was never sent, leaves nothing behind for who comes next', () => {
   const [late, fresh] = [queueOf(1), queueOf(2)];
   append(late, 'a');

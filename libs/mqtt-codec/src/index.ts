@@ -17,7 +17,7 @@ export { isMqttString } from './utf8.ts';
 export { TopicCache } from './topic-cache.ts';
 export { ABSENT, PublishView } from './publish-view.ts';
 export { type PacketLimits } from './packet-limits.ts';
-export { MqttDecoder, type DecoderSink } from './decoder.ts';
+export { FIRST_PACKET_MAX_BYTES, MqttDecoder, type DecoderSink } from './decoder.ts';
 export { acknowledgement } from './ack-packet.ts';
 export { OutboundPublish } from './encode-publish.ts';
 export { encodeForwardedProperties } from './forwarded-properties.ts';

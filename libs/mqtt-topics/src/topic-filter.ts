@@ -14,6 +14,9 @@ export interface SharedFilter {
 
 /** Checks and parts of a Topic Filter. */
 export const topicFilter = {
+  /** Filters that a session may have: gateways are not configured to allow more, and meta-service refuses more (N13). */
+  maxPerSession: 10_000,
+
   /** Problem of a Topic Filter (without `$share` handling), or undefined [MQTT-4.7.1-1, MQTT-4.7.1-2]. */
   problem(filter: string): TopicProblem | undefined {
     const shared = commonProblem(filter);

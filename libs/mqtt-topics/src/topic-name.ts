@@ -11,6 +11,8 @@ const SLASH = 0x2f;
 
 /** Checks of a Topic Name. */
 export const topicName = {
+  /** Longest in UTF-8. */
+  maxBytes: MAX_TOPIC_BYTES,
   /** Deep topics cost CPU per level in every trie: one level per 512 bytes of the maximum is plenty. */
   maxLevels: 128,
 

@@ -68,9 +68,10 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
   'Connections accepted per second.': '每秒接受的连接数。',
   'A connection without a complete CONNECT is closed after this.':
     '在此时间内没有完整 CONNECT 的连接被关闭。',
-  'Largest packet of a client, announced as Maximum Packet Size.':
-    '客户端报文的最大字节数，作为 Maximum Packet Size 宣告。',
-  'Longest client id in UTF-8.': '客户端标识的最大长度（UTF-8 字节）。',
+  'Largest packet of a client, announced as Maximum Packet Size. A publish is refused all the same (0x97) if its stream takes no batch of that size (max.message.bytes).':
+    '客户端报文的最大字节数，作为 Maximum Packet Size 宣告。若其所属流不接受如此大的批次（max.message.bytes），发布仍会被拒绝（0x97）。',
+  'Longest client id in UTF-8; credentials and will have to fit into the same packet of 64 KiB.':
+    '客户端标识的最大长度（UTF-8 字节）；凭据与遗嘱须与其同处一个 64 KiB 的报文中。',
   'QoS 1 publishes that a client may have unacknowledged.': '一个客户端可以未被确认的 QoS 1 发布数。',
   'QoS 1 messages sent to a client and unacknowledged, unless it allows fewer.':
     '发给一个客户端而未被确认的 QoS 1 消息数，除非它允许的更少。',

@@ -2,6 +2,7 @@
 // A change reads and writes the rows that it names, and the head.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
+import { topicFilter } from '@robustmq/mqtt-topics';
 import {
   InboundRowSchema,
   OutboundRowSchema,
@@ -23,8 +24,6 @@ import { countsOf, keyOfHead, ownedHead, writeHead } from './session-heads.ts';
 import { checkCursors, checkedPacketId, keyOfCursor, putCursors } from './session-places.ts';
 import { StagedRows } from './staged-rows.ts';
 
-/** Subscriptions of one session. */
-export const MAX_SUBSCRIPTIONS = 10_000;
 /** Positions of a start vector: shards that MQTT can see are fewer (rule O1). */
 export const MAX_START_POSITIONS = 4_096;
 const MAX_SEQUENCE = BigInt(Number.MAX_SAFE_INTEGER);
@@ -137,8 +136,8 @@ function changeSubscriptions(
     counts.subscriptions += rows.put(key, toBinary(SubscriptionRowSchema, kept));
   }
   for (const id of update.removeStarts) counts.starts -= rows.delete(startKey(tenant, clientId, id));
-  if (counts.subscriptions > MAX_SUBSCRIPTIONS || counts.starts > MAX_SUBSCRIPTIONS)
-    throw new BrokerError('quota_exceeded', `at most ${MAX_SUBSCRIPTIONS} subscriptions`);
+  if (counts.subscriptions > topicFilter.maxPerSession || counts.starts > topicFilter.maxPerSession)
+    throw new BrokerError('quota_exceeded', `at most ${topicFilter.maxPerSession} subscriptions`);
 }
 
 function changeCursors(

@@ -37,8 +37,11 @@ export class RequestHold {
   /** A request was served. */
   served(): void {
     this.#count--;
+    if (this.#count > 0 || this.#cancel === null) return;
+    // Once per hold: the next request's must not end by what this one left behind.
+    this.#cancel();
     // Not from here: what was held would be served within the answer to others.
-    if (this.#count === 0 && this.#cancel !== null) this.#timers.soon(() => this.#release());
+    this.#cancel = this.#timers.soon(() => this.#release());
   }
 
   /** The connection is over. */
@@ -47,7 +50,6 @@ export class RequestHold {
   }
 
   #release(): void {
-    this.end();
     this.#cancel = null;
     this.#connection.release(HOLD_REQUEST);
   }

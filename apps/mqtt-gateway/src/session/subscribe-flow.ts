@@ -13,8 +13,8 @@ import type { Timers } from '@robustmq/runtime';
 import type { RateLimitedLog } from '@robustmq/telemetry';
 import type { ActiveFilter, FilterRegistry } from '../delivery/filter-registry.ts';
 import type { ShardPlace } from '../delivery/shard-place.ts';
-import { Subscription } from '../delivery/subscription.ts';
-import type { SessionStore } from '../store/session-store.ts';
+import { Subscription, type GrantedOptions } from '../delivery/subscription.ts';
+import type { SessionStore, SubscriptionChange } from '../store/session-store.ts';
 import type { StoredSubscription } from '../store/session-rows.ts';
 import type { Client } from './client.ts';
 import type { ClientSession } from './client-session.ts';
@@ -87,14 +87,15 @@ export class SubscribeFlow {
     else this.#replace(pending, entry, existing);
   }
 
-  /** Replaces the options and keeps the start vector [MQTT-3.8.4-3] (rule X3); one that fails changes nothing. */
+  /**
+   * Replaces the options and keeps the start vector [MQTT-3.8.4-3] (rule X3). One that fails changes nothing: those of a durable
+   * session hold once they are stored.
+   */
   #replace(pending: Pending, entry: SubscribeEntry, existing: Subscription): void {
     this.#whenActive(pending.client, existing, (isActive) => {
       if (!isActive) entry.reasonCode = REASON.implementationSpecificError;
-      else {
-        existing.setOptions(entry);
-        if (pending.session.isDurable) pending.stored.set(entry, existing);
-      }
+      else if (pending.session.isDurable) pending.stored.set(entry, existing);
+      else existing.setOptions(entry);
       this.#finishPart(pending);
     });
   }
@@ -218,20 +219,29 @@ export class SubscribeFlow {
       client.subscribed(request);
       return;
     }
-    const subscriptions = [...stored.values()];
-    const made = subscriptions.filter((subscription) => pending.made.has(subscription));
-    const change = {
-      put: subscriptions.map(storedOf),
+    const made = [...stored.values()].filter((subscription) => pending.made.has(subscription));
+    const change: SubscriptionChange = {
+      put: [...stored].map(([entry, subscription]) => storedOf(subscription, entry)),
       remove: [],
       made: made.map(({ filter }) => filter),
+      replaced: () => this.#kept(pending),
     };
     this.#ports.store.update(session.changes, change, (error) =>
       client.guard(() => {
-        if (error !== undefined) this.#notStored(pending, error);
+        if (error === undefined) for (const [entry, subscription] of stored) subscription.setOptions(entry);
+        else this.#notStored(pending, error);
         if (error?.code === 'fenced') client.machine.disconnect(REASON.sessionTakenOver);
         else client.subscribed(request);
       }),
     );
+  }
+
+  /** The rows, as they are in force, of what was to be replaced. */
+  #kept({ session, stored, made }: Pending): StoredSubscription[] {
+    const replaced = [...new Set(stored.values())].filter((subscription) => !made.has(subscription));
+    return replaced
+      .filter((subscription) => isHeld(session, subscription))
+      .map((subscription) => storedOf(subscription, subscription));
   }
 
   /** Meta did not take the rows: the subscriptions don't hold. */
@@ -264,12 +274,13 @@ export class SubscribeFlow {
   #remove(client: Client, session: ClientSession, entry: UnsubscribeEntry): boolean {
     if (entry.reasonCode >= REASON.unspecifiedError) return false;
     const subscription = session.subscriptions.get(entry.filter);
-    if (subscription === undefined) {
+    if (subscription !== undefined) {
+      this.#undo(session, subscription);
+      session.unsubscribed(subscription);
+    } else if (!session.changes.mayHaveRow(entry.filter)) {
       entry.reasonCode = REASON.noSubscriptionExisted;
       return false;
     }
-    this.#undo(session, subscription);
-    session.unsubscribed(subscription);
     if (this.#ports.debug.isOn) client.debug('unsubscribed', { filter: entry.filter });
     return true;
   }
@@ -287,10 +298,27 @@ export class SubscribeFlow {
     const change = { put: [], remove: removed, made: [] };
     this.#ports.store.update(session.changes, change, (error) =>
       client.guard(() => {
-        if (error?.code === 'fenced') client.machine.disconnect(REASON.sessionTakenOver);
-        else client.unsubscribed(request);
+        if (error === undefined) client.unsubscribed(request);
+        else if (error.code === 'fenced') client.machine.disconnect(REASON.sessionTakenOver);
+        else this.#notRemoved(client, request, error);
       }),
     );
+  }
+
+  /**
+   * The rows may be there still, and would be subscriptions again in a later connection: the client hears that this did not
+   * succeed, from an UNSUBACK of 3.x by getting none [MQTT-3.10.4-4].
+   */
+  #notRemoved(client: Client, request: UnsubscribeRequest, { code }: BrokerError): void {
+    const { clientId } = sessionOf(client).identity;
+    this.#ports.log.warn(`removed ${code}`, { client_id: clientId, code }, 'subscriptions were not removed');
+    if (client.machine.terms?.version !== 5) {
+      client.machine.disconnect(REASON.implementationSpecificError);
+      return;
+    }
+    for (const entry of request.entries)
+      if (entry.reasonCode === REASON.success) entry.reasonCode = REASON.implementationSpecificError;
+    client.unsubscribed(request);
   }
 }
 
@@ -303,9 +331,9 @@ function isHeld(session: ClientSession, subscription: Subscription): boolean {
   return session.output !== null && session.subscriptions.get(subscription.filter) === subscription;
 }
 
-function storedOf(subscription: Subscription): StoredSubscription {
-  const { filter, qos, noLocal, retainAsPublished, retainHandling } = subscription;
-  const { subscriptionIdentifier, createdAtRevision, vector: start } = subscription;
+function storedOf(subscription: Subscription, options: GrantedOptions): StoredSubscription {
+  const { filter, createdAtRevision, vector: start } = subscription;
+  const { qos, noLocal, retainAsPublished, retainHandling, subscriptionIdentifier } = options;
   return {
     filter,
     qos,

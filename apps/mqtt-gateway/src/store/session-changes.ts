@@ -17,6 +17,18 @@ export interface SessionChange {
   readonly put?: readonly StoredSubscription[];
   readonly remove?: readonly string[];
   readonly cursors?: readonly StoredCursor[];
+  /** Whether it is made although nothing else changes: for what earlier ones left undone. */
+  readonly repairs?: boolean;
+}
+
+/** Rows of a change that only repairs: as many as meta applies within a turn of its loop (N8). */
+const MAX_REPAIRS = 256;
+
+/** What a change that failed was about. */
+export interface FailedChange {
+  readonly remove: readonly string[];
+  readonly made: readonly string[];
+  readonly replaced: readonly StoredSubscription[];
 }
 
 /** Changes of one epoch of a session. */
@@ -26,6 +38,8 @@ export class SessionChanges {
   #starts: StartVectors | null = null;
   /** Filters that may have a row and must not: what put or removed them failed. */
   #stray: Set<string> | null = null;
+  /** Rows that must be as here and may not be: what was to replace them failed. */
+  #doubtful: Map<string, StoredSubscription> | null = null;
   #lastChange = 0n;
 
   constructor(
@@ -37,39 +51,66 @@ export class SessionChanges {
       this.#starts = new StartVectors(startRows, subscriptionRows);
   }
 
+  /** Whether rows may be there, or be otherwise, than the session has subscriptions. */
+  get areUndone(): boolean {
+    return (this.#stray?.size ?? 0) + (this.#doubtful?.size ?? 0) > 0;
+  }
+
+  /** Whether a row of this filter may be there although its subscription is gone. */
+  mayHaveRow(filter: string): boolean {
+    return this.#stray?.has(filter) === true;
+  }
+
   /** The next change; to be made when it is sent. Cursors alone need no order. */
-  next({ put = [], remove = [], cursors = [] }: SessionChange): SessionUpdate {
+  next({ put = [], remove = [], cursors = [], repairs = false }: SessionChange): SessionUpdate {
     const putCursors = cursors.map(cursorRow);
-    if (put.length === 0 && remove.length === 0)
+    if (put.length === 0 && remove.length === 0 && !repairs)
       return create(SessionUpdateSchema, { key: this.key, putCursors });
     const starts = (this.#starts ??= new StartVectors([], []));
+    const most = repairs ? MAX_REPAIRS : Infinity;
+    const rows = [...this.#putAgain(put, remove).slice(0, most), ...put];
+    const gone = [...new Set([...remove, ...(this.#stray ?? [])])];
+    const removeSubscriptions = gone.slice(0, most);
     for (const filter of remove) starts.remove(filter);
-    const putSubscriptions = put.map((row) => subscriptionRow(row, starts.put(row.filter, row.start)));
+    const putSubscriptions = rows.map((row) => subscriptionRow(row, starts.put(row.filter, row.start)));
     return create(SessionUpdateSchema, {
       key: this.key,
       change: ++this.#lastChange,
       putSubscriptions,
-      removeSubscriptions: [...new Set([...remove, ...(this.#stray ?? [])])],
-      putStarts: starts.missingOf(put.map(({ filter }) => filter)),
-      removeStarts: starts.unused,
+      removeSubscriptions,
+      putStarts: starts.missingOf(rows.map(({ filter }) => filter)),
+      // A row that stays for now may name one of them.
+      removeStarts: gone.length > most ? [] : starts.unused,
       putCursors,
     });
+  }
+
+  #putAgain(put: readonly StoredSubscription[], remove: readonly string[]): StoredSubscription[] {
+    if (this.#doubtful === null) return [];
+    const named = new Set([...remove, ...put.map(({ filter }) => filter)]);
+    return [...this.#doubtful.values()].filter(({ filter }) => !named.has(filter));
   }
 
   /** Meta has taken a change. */
   taken(update: SessionUpdate): void {
     this.#starts?.stored(update.putStarts, update.removeStarts);
-    for (const filter of update.removeSubscriptions) this.#stray?.delete(filter);
+    for (const filter of update.removeSubscriptions) {
+      this.#stray?.delete(filter);
+      this.#doubtful?.delete(filter);
+    }
+    for (const { filter } of update.putSubscriptions) this.#doubtful?.delete(filter);
   }
 
   /**
    * Meta has not taken all of a change, or nobody knows: its caller holds subscriptions that it made for gone, so their rows
-   * must go as well. `made` are the filters that had no row before.
+   * must go as well, and those that it was to replace must be as before. `made` are the filters that had no row before.
    */
-  failed({ remove, made }: { readonly remove: readonly string[]; readonly made: readonly string[] }): void {
+  failed({ remove, made, replaced }: FailedChange): void {
     for (const filter of [...remove, ...made]) {
       this.#starts?.remove(filter);
+      this.#doubtful?.delete(filter);
       (this.#stray ??= new Set()).add(filter);
     }
+    for (const row of replaced) (this.#doubtful ??= new Map()).set(row.filter, row);
   }
 }

@@ -70,6 +70,8 @@ export interface SubscriptionChange {
   readonly put: readonly StoredSubscription[];
   readonly remove: readonly string[];
   readonly made: readonly string[];
+  /** The rows that were there before, as they have to be if this can't be stored; asked when it can't. */
+  replaced?(): readonly StoredSubscription[];
 }
 
 /** Session rows of this gateway incarnation. */
@@ -204,22 +206,25 @@ export class SessionStore {
 
   /**
    * Changes the subscriptions of a session, in as many parts as meta takes in one turn each. `made` are the filters among `put`
-   * that are new: if not all can be stored, their rows go with the next change.
+   * that are new: if not all can be stored, their rows go with the next change, and those that were there are put again.
    */
   update(changes: SessionChanges, change: SubscriptionChange, callback: DoneCallback): void {
     this.#change(this.#updates, changes, partsOf(change), change, callback);
   }
 
-  /** Stores how far a session has read. */
+  /** Stores how far a session has read; then, apart, what earlier changes left undone. */
   commit(changes: SessionChanges, cursors: readonly StoredCursor[], callback: DoneCallback): void {
     this.#change(this.#commits, changes, [{ cursors }], NOTHING_STORED, callback);
+    if (!changes.areUndone) return;
+    // What fails again is tried with the next cursors.
+    this.#change(this.#updates, changes, [{ repairs: true }], NOTHING_STORED, () => undefined);
   }
 
   #change(
     call: BatchedCall<SessionUpdate, Failure>,
     changes: SessionChanges,
     parts: readonly SessionChange[],
-    whole: Pick<SubscriptionChange, 'remove' | 'made'>,
+    whole: Pick<SubscriptionChange, 'remove' | 'made' | 'replaced'>,
     callback: DoneCallback,
   ): void {
     this.#steps.run(nameOf(changes.key), (end) => {
@@ -228,7 +233,7 @@ export class SessionStore {
         call.add(update, (thrown, failure) => {
           const error = thrown ?? fromFailure(failure);
           if (error === undefined) changes.taken(update);
-          else changes.failed(whole);
+          else changes.failed({ ...whole, replaced: whole.replaced?.() ?? [] });
           if (error === undefined && index + 1 < parts.length) {
             send(index + 1);
             return;
