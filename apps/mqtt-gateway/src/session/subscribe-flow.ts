@@ -300,7 +300,7 @@ export class SubscribeFlow {
       client.guard(() => {
         if (error === undefined) client.unsubscribed(request);
         else if (error.code === 'fenced') client.machine.disconnect(REASON.sessionTakenOver);
-        else this.#notRemoved(client, request, error);
+        else this.#notRemoved(client, session, request, error);
       }),
     );
   }
@@ -309,8 +309,13 @@ export class SubscribeFlow {
    * The rows may be there still, and would be subscriptions again in a later connection: the client hears that this did not
    * succeed, from an UNSUBACK of 3.x by getting none [MQTT-3.10.4-4].
    */
-  #notRemoved(client: Client, request: UnsubscribeRequest, { code }: BrokerError): void {
-    const { clientId } = sessionOf(client).identity;
+  #notRemoved(
+    client: Client,
+    session: ClientSession,
+    request: UnsubscribeRequest,
+    { code }: BrokerError,
+  ): void {
+    const { clientId } = session.identity;
     this.#ports.log.warn(`removed ${code}`, { client_id: clientId, code }, 'subscriptions were not removed');
     if (client.machine.terms?.version !== 5) {
       client.machine.disconnect(REASON.implementationSpecificError);
