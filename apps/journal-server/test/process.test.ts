@@ -33,9 +33,19 @@ function ended(child: ChildProcess, signal?: NodeJS.Signals): Promise<number | n
   return exits.get(child)!;
 }
 
-/** A journal-server; its output so far. */
-function start(...flags: string[]): { readonly child: ChildProcess; readonly output: () => string } {
-  const own = [`--data.dir=${directory}/data`, `--cluster.secretFile=${directory}/secret`];
+interface Started {
+  readonly child: ChildProcess;
+  /** So far. */
+  readonly output: () => string;
+}
+
+/** A journal-server on the folder of the test. */
+function start(...flags: string[]): Started {
+  return startOn(`${directory}/data`, ...flags);
+}
+
+function startOn(folder: string, ...flags: string[]): Started {
+  const own = [`--data.dir=${folder}`, `--cluster.secretFile=${directory}/secret`];
   const args = ['dist/main.js', ...own, '--grpc.port=0', '--ops.port=0', ...flags];
   const child = spawn(process.execPath, args, { cwd: APP, stdio: ['ignore', 'pipe', 'pipe'] });
   children.push(child);
@@ -62,6 +72,15 @@ test('a second process is refused with exit code 2 and names the first; a killed
   await ended(first, 'SIGKILL');
   await holder();
 });
+
+test.each(['/proc/robustmq', `${__filename}/below`])(
+  'a folder that can hold no data is refused at once, with exit code 2: %s (N7)',
+  async (folder) => {
+    const refused = startOn(folder);
+    expect(await ended(refused.child)).toBe(2);
+    expect(refused.output()).toContain(`the folder ${folder} can not be used for data`);
+  },
+);
 
 test('another node id on the folder is refused with exit code 2 and both names, and changes nothing (N2)', async () => {
   await ended(await holder(), 'SIGKILL');

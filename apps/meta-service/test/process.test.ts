@@ -69,6 +69,15 @@ describe('the process', () => {
     client.close();
   });
 
+  test.each(['/proc/robustmq', `${__filename}/below`])(
+    'a folder that can hold no data is refused at once, with exit code 2: %s (N7)',
+    async (folder) => {
+      await expect(MetaProcess.start(folder, 0, [])).rejects.toThrow(
+        new RegExp(`ended with 2: [^]*the folder ${folder} can not be used for data`),
+      );
+    },
+  );
+
   test('another node on the folder is refused with exit code 2 (N2)', async () => {
     await start();
     await running!.stop('SIGTERM');

@@ -4,7 +4,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import { DatabaseSync } from 'node:sqlite';
-import { BrokerError } from '@robustmq/errors';
+import { BrokerError, type ErrorCode } from '@robustmq/errors';
 
 /** A directory that this process owns. */
 export interface DirectoryLock {
@@ -22,7 +22,7 @@ const held = new Set<DatabaseSync>();
 
 /**
  * Locks a directory that is there.
- * @throws BrokerError conflict if somebody has it, named in the message; storage_failed if it can't be locked.
+ * @throws BrokerError conflict if somebody has it, named in the message; else as {@link unusable}.
  */
 export function lockDirectory(directory: string): DirectoryLock {
   const path = `${directory}/${LOCK_FILE}`;
@@ -36,7 +36,9 @@ export function lockDirectory(directory: string): DirectoryLock {
     fs.writeFileSync(`${directory}/${HOLDER_FILE}`, holder(), { mode: 0o600 });
   } catch (cause) {
     if (database !== undefined) closeQuietly(database);
-    throw isBusy(cause) ? inUse(directory, cause) : notLockable(path, cause);
+    throw isBusy(cause)
+      ? inUse(directory, cause)
+      : unusable(directory, cause, `${LOCK_FILE} can not be locked: `);
   }
   const locked = database;
   held.add(locked);
@@ -67,9 +69,27 @@ function inUse(directory: string, cause: unknown): BrokerError {
   );
 }
 
-function notLockable(path: string, cause: unknown): BrokerError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new BrokerError('storage_failed', `${path} can not be locked: ${reason}`, { cause });
+/** What is wrong with the folder that was named: no later start finds it otherwise. */
+const MISTAKES: Readonly<Record<string, ErrorCode>> = {
+  ENOENT: 'invalid_argument',
+  ENOTDIR: 'invalid_argument',
+  EISDIR: 'invalid_argument',
+  EEXIST: 'invalid_argument',
+  ENAMETOOLONG: 'invalid_argument',
+  ELOOP: 'invalid_argument',
+  EACCES: 'permission_denied',
+  EPERM: 'permission_denied',
+  EROFS: 'permission_denied',
+  ENOSPC: 'storage_full',
+  EDQUOT: 'storage_full',
+};
+
+/** Why a folder can't hold data: one sentence, with the code of a mistake of the setting where it is one, else storage_failed. */
+export function unusable(directory: string, cause: unknown, step = ''): BrokerError {
+  const { code: errno, message } = cause as NodeJS.ErrnoException;
+  const code = MISTAKES[String(errno)] ?? 'storage_failed';
+  const text = `the folder ${directory} can not be used for data: ${step}${message}`;
+  return new BrokerError(code, text, { cause });
 }
 
 /** SQLITE_BUSY and SQLITE_LOCKED, with their extended codes. */

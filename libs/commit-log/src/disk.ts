@@ -33,7 +33,8 @@ export interface DiskFile {
 export interface Disk {
   /**
    * Makes this process the only owner of a directory, which is made if need be, until it releases it or dies (rule N3).
-   * Taken before anything in the directory is read or written. `conflict` names who has it.
+   * Taken before anything in the directory is read or written. `conflict` names who has it; `invalid_argument` or
+   * `permission_denied` say why there can be no data.
    */
   lock(directory: string): DirectoryLock;
   /** Makes the directory and its parents; nothing happens if it is there. */

@@ -3,7 +3,8 @@
 import fs from 'node:fs';
 import { promisify } from 'node:util';
 import { BrokerError } from '@robustmq/errors';
-import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
+import { makeDirectory } from '@robustmq/runtime';
+import { lockDirectory, unusable, type DirectoryLock } from './directory-lock.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { SyncPace } from './sync-pace.ts';
 
@@ -21,16 +22,18 @@ export class NodeDisk implements Disk {
   readonly #pace = new SyncPace();
 
   lock(directory: string): DirectoryLock {
-    this.makeDirectory(directory);
-    guard('chmod', directory, () => {
+    try {
+      makeDirectory(directory, PRIVATE_DIRECTORY);
       // One that an operator made. The root of a mounted volume is often not ours to change.
       if (fs.statSync(directory).uid === process.getuid?.()) fs.chmodSync(directory, PRIVATE_DIRECTORY);
-    });
+    } catch (cause) {
+      throw unusable(directory, cause);
+    }
     return lockDirectory(directory);
   }
 
   makeDirectory(directory: string): void {
-    guard('mkdir', directory, () => fs.mkdirSync(directory, { recursive: true, mode: PRIVATE_DIRECTORY }));
+    guard('mkdir', directory, () => makeDirectory(directory, PRIVATE_DIRECTORY));
   }
 
   list(directory: string): string[] {

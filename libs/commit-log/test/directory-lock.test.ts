@@ -32,9 +32,9 @@ async function holder(): Promise<ChildProcess> {
   return child;
 }
 
-const attempt = (): unknown => {
+const attempt = (folder = directory): unknown => {
   try {
-    new NodeDisk().lock(directory).release();
+    new NodeDisk().lock(folder).release();
     return undefined;
   } catch (error) {
     return error;
@@ -69,6 +69,49 @@ test('a lock file that is none is an error with a reason, not a lock', () => {
   fs.writeFileSync(path.join(directory, 'lock'), 'x'.repeat(2000));
   const message: unknown = expect.stringMatching(/lock can not be locked: .*not a database/);
   expect(attempt()).toMatchObject({ code: 'storage_failed', message });
+});
+
+describe('a folder that can hold no data is refused at once, as a mistake of who named it', () => {
+  const refused = (folder: string, code: string, reason: RegExp): void => {
+    const message: unknown = expect.stringMatching(
+      new RegExp(`^the folder ${folder} can not be used for data: (?:${reason.source})`),
+    );
+    expect(attempt(folder)).toMatchObject({ code, message });
+  };
+
+  test.each(['file', 'file/below', 'file/below/deep'])('a file is in its way: %s', (name) => {
+    fs.writeFileSync(path.join(directory, 'file'), '');
+    refused(path.join(directory, name), 'invalid_argument', /EEXIST|ENOTDIR/);
+  });
+
+  test('its name is too long', () => {
+    refused(path.join(directory, 'n'.repeat(300)), 'invalid_argument', /ENAMETOOLONG/);
+  });
+
+  test.each(['/proc/robustmq', '/proc/robustmq/meta-1'])(
+    'its file system makes no names: %s (N7)',
+    (folder) => {
+      refused(folder, 'invalid_argument', /.*ENOENT/);
+    },
+  );
+
+  test('its lock file is a folder', () => {
+    fs.mkdirSync(path.join(directory, 'lock'));
+    refused(directory, 'invalid_argument', /.*lock.*EISDIR/);
+  });
+
+  test.each([
+    ['EACCES', 'permission_denied'],
+    ['EROFS', 'permission_denied'],
+    ['ENOSPC', 'storage_full'],
+    ['EIO', 'storage_failed'],
+  ])('its disk answers %s: %s', (errno, code) => {
+    const fails = jest.spyOn(fs, 'openSync').mockImplementation(() => {
+      throw Object.assign(new Error(`${errno}: open`), { code: errno });
+    });
+    refused(directory, code, new RegExp(`.*${errno}`));
+    fails.mockRestore();
+  });
 });
 
 test('directories and files are private, also a directory that was there before', () => {

@@ -6,7 +6,6 @@ import {
   existsSync,
   fsyncSync,
   linkSync,
-  mkdirSync,
   openSync,
   readFileSync,
   statSync,
@@ -15,6 +14,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { BrokerError } from '@robustmq/errors';
+import { makeDirectory } from '@robustmq/runtime';
 
 /** A secret of fewer characters could be guessed. */
 const MIN_CHARACTERS = 32;
@@ -97,7 +97,7 @@ export function createSecretFile(file: string): void {
 
 function makeSecretFile(file: string): void {
   const folder = path.dirname(file);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeDirectory(folder, 0o700);
   const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`;
   const descriptor = openSync(draft, 'wx', 0o600);
   try {

@@ -10,6 +10,7 @@ export { TimerWheel, WheelTimer } from './timer-wheel.ts';
 export { DiskWatermark } from './disk-watermark.ts';
 export { sleep } from './deadline.ts';
 export { backoffDelayMs, retry } from './retry.ts';
+export { makeDirectory } from './make-directory.ts';
 export { explainListenError, listenTcp } from './listen.ts';
 export { Shutdown } from './shutdown.ts';
 export { describeFatal, runMain } from './run-main.ts';
