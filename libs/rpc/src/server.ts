@@ -22,6 +22,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { BrokerError } from '@robustmq/errors';
+import { endAnsweredCalls } from './answered-calls.ts';
 import type { Credentials } from './credentials.ts';
 import { CHANNEL_OPTIONS } from './limits.ts';
 import { serviceDefinition } from './service-definition.ts';
@@ -29,6 +30,7 @@ import { toServiceError } from './status.ts';
 
 // grpc-js prints to stderr on its own; every failure reaches our logs through its error instead.
 setLogVerbosity(logVerbosity.NONE);
+endAnsweredCalls();
 
 /** What a unary implementation may know about its call. */
 export interface UnaryContext {

@@ -20,7 +20,7 @@ export function frame(type: number, streamId: number, payload: Buffer, flags = 0
 }
 
 /** The head of a gRPC call without any credentials, left open (HPACK literals without indexing, RFC 7541). */
-export function openCall(streamId: number, path: string): Buffer {
+export function openCall(streamId: number, path: string, contentType = 'application/grpc'): Buffer {
   const text = (value: string): Buffer => Buffer.concat([Buffer.from([value.length]), Buffer.from(value)]);
   const block = Buffer.concat([
     // :method POST, :scheme http, both from the static table.
@@ -30,7 +30,7 @@ export function openCall(streamId: number, path: string): Buffer {
     text('localhost'),
     // content-type
     Buffer.from([0x0f, 0x10]),
-    text('application/grpc'),
+    text(contentType),
   ]);
   return frame(HEADERS, streamId, block, END_HEADERS);
 }

@@ -5,7 +5,16 @@ import { connect } from 'node:http2';
 import { Client, credentials as channelCredentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { createClient, Credentials, GatewayService, RpcServer, ServiceKind } from '../src/index.ts';
 import { ClusterSecret } from '../src/cluster-secret.ts';
-import { frame, openCall, openSocket, PING, RST_STREAM, SETTINGS, speakHttp2 } from './http2-frames.ts';
+import {
+  frame,
+  HEADERS,
+  openCall,
+  openSocket,
+  PING,
+  RST_STREAM,
+  SETTINGS,
+  speakHttp2,
+} from './http2-frames.ts';
 
 const CREDENTIALS = new Credentials(
   ServiceKind.MQTT_GATEWAY,
@@ -119,6 +128,65 @@ test('who opens calls only to reset them (CVE-2023-44487) is sent away', async (
   await sentAway(socket);
   // Of 200,000: those until it was noticed.
   expect(refusals).toBeLessThan(FLOOD_FRAMES / 10);
+});
+
+/** The frames of the server for a stream, in order, as they come: `type flags`. */
+function framesOf(socket: Socket, streamId: number): string[] {
+  const frames: string[] = [];
+  let rest = Buffer.alloc(0);
+  socket.on('data', (chunk: Buffer) => {
+    rest = Buffer.concat([rest, chunk]);
+    while (rest.length >= 9 && rest.length >= 9 + rest.readUIntBE(0, 3)) {
+      if (rest.readUInt32BE(5) === streamId) frames.push(`${rest.readUInt8(3)} ${rest.readUInt8(4)}`);
+      rest = rest.subarray(9 + rest.readUIntBE(0, 3));
+    }
+  });
+  return frames;
+}
+
+const UNKNOWN_PATH = `/${GatewayService.typeName}/Nothing`;
+
+test.each([
+  ['without the secret', openCall(1, PATH)],
+  ['of a method that is not there', openCall(1, UNKNOWN_PATH)],
+  ['that is none of gRPC', openCall(1, PATH, 'text/plain')],
+])('I8: a call %s ends with its answer, also if the stranger never ends it', async (_name, call) => {
+  const socket = kept(await speakHttp2(port));
+  const frames = framesOf(socket, 1);
+  socket.write(call);
+  // HEADERS with END_STREAM and END_HEADERS, then RST_STREAM: the answer is whole before the reset.
+  while (frames.length < 2) await heard(socket, 'data');
+  expect(frames).toEqual([`${HEADERS} 5`, `${RST_STREAM} 0`]);
+});
+
+test.each([
+  ['reads the answers', (socket: Socket) => socket.resume()],
+  ['reads nothing', (socket: Socket) => socket.pause()],
+])(
+  'I8: who opens calls without the secret and never ends them, and %s, is sent away',
+  async (_name, begin) => {
+    const socket = kept(await speakHttp2(port));
+    begin(socket);
+    await flood(socket, (index) => openCall(1 + 2 * index, index % 2 === 0 ? PATH : UNKNOWN_PATH));
+    socket.resume();
+    await sentAway(socket);
+    expect(refusals).toBeLessThanOrEqual(FLOOD_FRAMES / 100);
+  },
+);
+
+test('an honest caller hears the code of any number of refusals, and its calls go on', async () => {
+  const stranger = createClient(GatewayService, {
+    address: `127.0.0.1:${port}`,
+    credentials: new Credentials(
+      ServiceKind.MQTT_GATEWAY,
+      new ClusterSecret(['another secret, of 32 characters and more']),
+    ),
+    defaultTimeoutMs: GIVE_UP_MS,
+  });
+  for (let calls = 0; calls < 200; calls++)
+    await expect(stranger.endSessions({})).rejects.toMatchObject({ code: 'unauthenticated' });
+  expect(refusals).toBe(200);
+  stranger.close();
 });
 
 test('metadata of 100 KB is refused without being looked at', async () => {
