@@ -10,51 +10,14 @@ import { BatchWalk, newWalkCounters } from '../src/delivery/batch-walk.ts';
 import { Deliverer, newDeliveryCounters } from '../src/delivery/deliverer.ts';
 import { RecordTopics } from '../src/delivery/record-topic.ts';
 import { ShardTail, type RingBatch } from '../src/delivery/shard-tail.ts';
-import { Subscription } from '../src/delivery/subscription.ts';
-import type { ReceivingSession } from '../src/delivery/session-ports.ts';
 import { TopicRoutes } from '../src/delivery/topic-route.ts';
-
-const STREAM = {
-  streamId: 1,
-  name: 'mqtt',
-  tenant: 'default',
-  mqttFilter: '',
-  shardsAtCreation: 1,
-  isDefault: true,
-  acknowledgeInMemory: false,
-  maxBatchBytes: 1_048_588,
-};
+import { stream, subscription, takingSession } from './fake-session.ts';
 
 /** A clock that each copy and each record costs a hundredth of a millisecond. */
 class WorkClock implements Clock {
   work = 0;
   nowMs = (): number => 0;
   monotonicMs = (): number => this.work / 100;
-}
-
-/** A session that only counts what it is offered. */
-function counting(id: number, clock: WorkClock, seen: Map<number, number[]>): ReceivingSession {
-  const offsets: number[] = [];
-  seen.set(id, offsets);
-  return {
-    originId: id,
-    isVersion5: false,
-    aliases: null,
-    output: {} as ReceivingSession['output'],
-    maximumPacketBytes: Infinity,
-    lag: null,
-    isRedelivery: false,
-    isLiveAt: () => true,
-    touch: () => undefined,
-    mayHaveSent: () => false,
-    isInQuestion: () => false,
-    admit(_place, offset) {
-      clock.work++;
-      offsets.push(offset);
-      return 0;
-    },
-    fallBehind: () => undefined,
-  };
 }
 
 function ring(buffer: Buffer, count: number): RingBatch {
@@ -78,24 +41,22 @@ test.each([
 ])('N8: %s are delivered in turns, each once and in order', (_what, receivers, records) => {
   const clock = new WorkClock();
   const seen = new Map<number, number[]>();
-  const routes = new TopicRoutes(16, () => STREAM);
+  const routes = new TopicRoutes(16, () => stream);
   for (let id = 0; id < receivers; id++) {
-    const subscription = new Subscription(counting(id, clock, seen), 't');
-    subscription.setOptions({
-      qos: 1,
-      noLocal: false,
-      retainAsPublished: false,
-      retainHandling: 0,
-      subscriptionIdentifier: 0,
+    const offsets: number[] = [];
+    seen.set(id, offsets);
+    const session = takingSession(id, (offset) => {
+      clock.work++;
+      offsets.push(offset);
     });
-    routes.add(subscription);
+    routes.add(subscription(session, 't'));
   }
   const builder = new RecordBatchBuilder({ maxBatchBytes: 8 << 20 });
   for (let index = 0; index < records; index++) builder.append(1, 't', null);
   const batch = builder.finishCopy();
   const tail = new ShardTail(1, 0, 1, 0);
   const walk = new BatchWalk(new RecordTopics(), newWalkCounters());
-  walk.begin(batch, 0, { stream: STREAM, routes }, 0);
+  walk.begin(batch, 0, { stream, routes }, 0);
   const delivery = new BatchDelivery(
     walk,
     { now: () => 0, startSpan: () => null },

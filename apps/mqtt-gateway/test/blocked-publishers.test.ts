@@ -1,26 +1,18 @@
 // Publishers whose shard takes nothing: each wait has an end that needs nobody's help (N7).
 
-import { RawClient, start, until, type Running } from './running-gateway.ts';
+import { type RawClient, start, until, type Running } from './running-gateway.ts';
 
 const MIB_ALMOST = 900_000;
 
 let running: Running;
-const clients: RawClient[] = [];
 
-const client = (version: 4 | 5 = 5): RawClient => {
-  const made = new RawClient(running.port, version);
-  clients.push(made);
-  return made;
-};
+const client = (version: 4 | 5 = 5): RawClient => running.client(version);
 
 beforeEach(async () => {
   running = await start({ flags: ['--limits.receiveMaximum=100'] });
 });
 
-afterEach(async () => {
-  for (const each of clients.splice(0)) each.close();
-  await running.stop();
-});
+afterEach(() => running.stop());
 
 /** Publishes until the connection is held because its shard's queue is full. */
 async function block(publisher: RawClient, topic: string): Promise<number> {

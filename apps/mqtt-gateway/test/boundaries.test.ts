@@ -12,19 +12,14 @@ import type { Client } from '../src/session/client.ts';
 import type { Connection } from '../src/session/connection.ts';
 import { BatchedCall } from '../src/store/batched-call.ts';
 import { OutputFlusher } from '../src/transport/output-flusher.ts';
-import { RawClient, RecordingLog, start, until, type Running } from './running-gateway.ts';
+import { type RawClient, RecordingLog, start, until, type Running } from './running-gateway.ts';
 
 const durable = { clean: false, properties: { sessionExpiryInterval: 600 } };
 
 let running: Running;
 let witness: RawClient;
-const clients: RawClient[] = [];
 
-const client = (): RawClient => {
-  const made = new RawClient(running.port, 5);
-  clients.push(made);
-  return made;
-};
+const client = (): RawClient => running.client(5);
 
 beforeEach(async () => {
   running = await start();
@@ -35,7 +30,6 @@ beforeEach(async () => {
 
 afterEach(async () => {
   jest.restoreAllMocks();
-  for (const each of clients.splice(0)) each.close();
   await running.stop();
 });
 

@@ -2,27 +2,19 @@
 // that jumps makes its live sessions read what lies between.
 
 import { RecordBatchBuilder } from '@robustmq/record-batch';
-import { RawClient, start, until, type Running } from './running-gateway.ts';
+import { type RawClient, start, until, type Running } from './running-gateway.ts';
 
 const durable = { clean: false, properties: { sessionExpiryInterval: 600 } };
 
 let running: Running;
-const clients: RawClient[] = [];
 
-const client = (version: 4 | 5 = 5): RawClient => {
-  const made = new RawClient(running.port, version);
-  clients.push(made);
-  return made;
-};
+const client = (version: 4 | 5 = 5): RawClient => running.client(version);
 
 beforeEach(async () => {
   running = await start({ flags: ['--journal.maxBacklogReads=2'] });
 });
 
-afterEach(async () => {
-  for (const each of clients.splice(0)) each.close();
-  await running.stop();
-});
+afterEach(() => running.stop());
 
 async function publishAll(topic: string, payloads: readonly string[]): Promise<void> {
   const publisher = client();

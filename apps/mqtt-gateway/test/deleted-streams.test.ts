@@ -7,12 +7,13 @@ import { TraceSampler } from '@robustmq/telemetry';
 import { VirtualClock } from '@robustmq/testkit';
 import { Deliverer, newDeliveryCounters } from '../src/delivery/deliverer.ts';
 import { Inflation } from '../src/delivery/inflation.ts';
-import type { LiveSession, ReceivingSession } from '../src/delivery/session-ports.ts';
+import type { LiveSession } from '../src/delivery/session-ports.ts';
 import { shardKeyOf, type ShardPlace } from '../src/delivery/shard-place.ts';
 import { Subscription } from '../src/delivery/subscription.ts';
 import { TailDelivery } from '../src/delivery/tail-delivery.ts';
 import type { TailHost } from '../src/delivery/tail-host.ts';
 import { TopicRoutes } from '../src/delivery/topic-route.ts';
+import { stream, takingSession } from './fake-session.ts';
 import { RawClient, portOf, start, until, type Running } from './running-gateway.ts';
 
 const batchOf = (topic: string, ...values: readonly string[]): Buffer => {
@@ -83,16 +84,7 @@ describe('of a gateway', () => {
 });
 
 describe('of the tails', () => {
-  const STREAM = {
-    streamId: 1,
-    name: 'orders',
-    tenant: 'default',
-    mqttFilter: 'orders/#',
-    shardsAtCreation: 1,
-    isDefault: false,
-    acknowledgeInMemory: false,
-    maxBatchBytes: 1_048_588,
-  };
+  const STREAM = { ...stream, name: 'orders', mqttFilter: 'orders/#', shardsAtCreation: 1, isDefault: false };
   /** More than fit one turn. */
   const SESSIONS = 1_000;
 
@@ -143,24 +135,7 @@ describe('of the tails', () => {
       heard.push(what);
     };
     const subscription = new Subscription(
-      {
-        originId: id,
-        isVersion5: false,
-        aliases: null,
-        output: {} as ReceivingSession['output'],
-        maximumPacketBytes: Infinity,
-        lag: null,
-        isRedelivery: false,
-        isLiveAt: () => true,
-        touch: () => undefined,
-        mayHaveSent: () => false,
-        isInQuestion: () => false,
-        admit: (_place, offset) => {
-          say(`message ${offset}`);
-          return 0;
-        },
-        fallBehind: () => undefined,
-      },
+      takingSession(id, (offset) => say(`message ${offset}`)),
       'orders/1',
     );
     subscription.qos = 1;

@@ -3,23 +3,17 @@
 
 import type { Gateway } from '../src/gateway.ts';
 import { acknowledge, DURABLE, DurableClients, publishes } from './durable-clients.ts';
-import { RecordingLog, start, startGateway, until, type RawClient, type Running } from './running-gateway.ts';
+import { until, type RawClient, type Running } from './running-gateway.ts';
 
 let running: Running;
 let devices: DurableClients;
-let other: Gateway | undefined;
 
 beforeEach(async () => {
-  running = await start();
-  devices = new DurableClients(running);
+  devices = await DurableClients.start();
+  ({ running } = devices);
 });
 
-afterEach(async () => {
-  devices.close();
-  await other?.stop();
-  other = undefined;
-  await running.stop();
-});
+afterEach(() => devices.stop());
 
 test('4.3.1: after a crash of its owner QoS 0 copies do not come again from the backlog, and are counted', async () => {
   running.meta.addStream({ name: 'd/1', mqttFilter: 'd/1' });
@@ -192,7 +186,7 @@ describe('N7, S3: a stream that was deleted keeps no session in doubt', () => {
   test('one that waits for shards whose tails were never known hears of it', async () => {
     await crashed();
     // Its tails begin with what the leaders say, which is nothing.
-    const gateway = (other = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-2']));
+    const gateway = await devices.secondGateway();
     await devices.client(gateway).connect('dev', DURABLE);
     const waiting = () => gateway.serving!.directory.get('default', 'dev')?.session?.outbound;
     await until(() => waiting()?.isResuming === false, 'it reads');

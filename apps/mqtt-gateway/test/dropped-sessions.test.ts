@@ -2,25 +2,17 @@
 
 import { createClient, GatewayService, ServiceKind } from '@robustmq/rpc';
 import { credentialsOf } from './credentials.ts';
-import { RawClient, start, until, type Running } from './running-gateway.ts';
+import { type RawClient, start, until, type Running } from './running-gateway.ts';
 
 const durable = { clean: false, properties: { sessionExpiryInterval: 600 } };
 
 let running: Running;
-const clients: RawClient[] = [];
 beforeEach(async () => {
   running = await start();
 });
-afterEach(async () => {
-  for (const client of clients.splice(0)) client.close();
-  await running.stop();
-});
+afterEach(() => running.stop());
 
-function client(version: 4 | 5): RawClient {
-  const made = new RawClient(running.port, version);
-  clients.push(made);
-  return made;
-}
+const client = (version: 4 | 5): RawClient => running.client(version);
 
 /** What admin-api calls once meta has dropped the sessions. */
 async function endSessions(...sessions: { clientId: string; epoch: bigint }[]): Promise<boolean[]> {

@@ -6,13 +6,8 @@ import { RawClient, start, until, type Running } from './running-gateway.ts';
 
 describe('durable sessions and failures', () => {
   let running: Running;
-  const clients: RawClient[] = [];
 
-  const client = (version: 3 | 4 | 5 = 5): RawClient => {
-    const made = new RawClient(running.port, version);
-    clients.push(made);
-    return made;
-  };
+  const client = (version: 3 | 4 | 5 = 5): RawClient => running.client(version);
 
   const durable = { clean: false, properties: { sessionExpiryInterval: 600 } };
 
@@ -20,10 +15,7 @@ describe('durable sessions and failures', () => {
     running = await start();
   });
 
-  afterEach(async () => {
-    for (const each of clients.splice(0)) each.close();
-    await running.stop();
-  });
+  afterEach(() => running.stop());
 
   const publishAll = async (payloads: readonly string[], topic = 'd/1'): Promise<void> => {
     const publisher = client();
@@ -307,12 +299,7 @@ test('SIGTERM drains: 0x8B, sessions released, lease released', async () => {
 
 test('only known users come in: 0x86, 4 in 3.x; anonymous clients need the option', async () => {
   const running = await start({ flags: ['--auth.anonymous=false'] });
-  const clients: RawClient[] = [];
-  const client = (version: 4 | 5): RawClient => {
-    const made = new RawClient(running.port, version);
-    clients.push(made);
-    return made;
-  };
+  const client = (version: 4 | 5): RawClient => running.client(version);
   try {
     running.meta.addUser('ann', await hashPassword('secret'));
     await until(() => running.gateway.meta.view.users.size === 1);
@@ -324,7 +311,6 @@ test('only known users come in: 0x86, 4 in 3.x; anonymous clients need the optio
     expect((await client(5).connect('e')).reasonCode).toBe(0x86);
     expect(running.gateway.counters.deniedLogins).toBe(3);
   } finally {
-    for (const each of clients) each.close();
     await running.stop();
   }
 });

@@ -4,21 +4,13 @@
 import { connect } from 'node:net';
 import { generate } from 'mqtt-packet';
 import { WebSocket } from 'ws';
-import { RawClient, start, until, type Running } from './running-gateway.ts';
+import { type RawClient, start, until, type Running } from './running-gateway.ts';
 
 let running: Running;
-const clients: RawClient[] = [];
 
-const client = (version: 3 | 4 | 5 = 5): RawClient => {
-  const made = new RawClient(running.port, version);
-  clients.push(made);
-  return made;
-};
+const client = (version: 3 | 4 | 5 = 5): RawClient => running.client(version);
 
-afterEach(async () => {
-  for (const each of clients.splice(0)) each.close();
-  await running.stop();
-});
+afterEach(() => running.stop());
 
 describe('auth.anonymous', () => {
   const login = { username: 'DVES_USER', password: Buffer.from('DVES_PASS') };

@@ -85,6 +85,26 @@ export class FakeSession implements ReceivingSession {
   }
 }
 
+/** A session that takes every message at once, and tells where it stood. */
+export const takingSession = (originId: number, taken: (offset: number) => void): ReceivingSession => ({
+  originId,
+  isVersion5: false,
+  aliases: null,
+  output: {} as ReceivingSession['output'],
+  maximumPacketBytes: Infinity,
+  lag: null,
+  isRedelivery: false,
+  isLiveAt: () => true,
+  touch: () => undefined,
+  mayHaveSent: () => false,
+  isInQuestion: () => false,
+  admit: (_place, offset) => {
+    taken(offset);
+    return 0;
+  },
+  fallBehind: () => undefined,
+});
+
 /** The built-in stream, of three shards. */
 export const stream = {
   streamId: 1,

@@ -3,7 +3,7 @@
 import { deflateBatch, type SECTION_CODECS } from '@robustmq/batch-compression/testing';
 import { batchHeader, MQTT_HEADER_NAME, RecordBatchBuilder, type RecordHeader } from '@robustmq/record-batch';
 import { writeMqttFacts } from '@robustmq/record-batch/testing';
-import { RawClient, start, until, type Running } from './running-gateway.ts';
+import { type RawClient, start, until, type Running } from './running-gateway.ts';
 
 const COUNT_AT = 57;
 const LAST_OFFSET_DELTA_AT = 23;
@@ -11,13 +11,8 @@ const durable = { clean: false, properties: { sessionExpiryInterval: 600 } };
 
 describe('records of Kafka producers', () => {
   let running: Running;
-  const clients: RawClient[] = [];
 
-  const client = (version: 4 | 5 = 5): RawClient => {
-    const made = new RawClient(running.port, version);
-    clients.push(made);
-    return made;
-  };
+  const client = (version: 4 | 5 = 5): RawClient => running.client(version);
 
   /** Two subscribers of `t`: one that is there, and one that is away until the test brings it back. */
   const subscribers = async (): Promise<{ live: RawClient; comeBack(): Promise<RawClient> }> => {
@@ -47,10 +42,7 @@ describe('records of Kafka producers', () => {
     running = await start();
   });
 
-  afterEach(async () => {
-    for (const each of clients.splice(0)) each.close();
-    await running.stop();
-  });
+  afterEach(() => running.stop());
 
   const odd: readonly (readonly [string, readonly RecordHeader[]])[] = [
     ['a value with U+0000', [['kafka_deliveryAttempt', Buffer.from([0, 0, 0, 1])]]],

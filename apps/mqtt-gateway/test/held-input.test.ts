@@ -1,17 +1,12 @@
 // What a client sent before it closed is served, in order, also when it is gone by then (N10).
 
-import { RawClient, start, until, type Running } from './running-gateway.ts';
+import { type RawClient, start, until, type Running } from './running-gateway.ts';
 import type { Packet } from 'mqtt-packet';
 
 let running: Running;
 let watcher: RawClient;
-const clients: RawClient[] = [];
 
-const client = (version: 4 | 5 = 4): RawClient => {
-  const made = new RawClient(running.port, version);
-  clients.push(made);
-  return made;
-};
+const client = (version: 4 | 5 = 4): RawClient => running.client(version);
 
 beforeEach(async () => {
   running = await start();
@@ -20,10 +15,7 @@ beforeEach(async () => {
   await watcher.subscribe('f/#', 1);
 });
 
-afterEach(async () => {
-  for (const each of clients.splice(0)) each.close();
-  await running.stop();
-});
+afterEach(() => running.stop());
 
 const publish = (payload: string, qos: 0 | 1 = 1): Packet => ({
   cmd: 'publish',

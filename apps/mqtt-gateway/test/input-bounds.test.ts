@@ -4,7 +4,7 @@ import { WebSocket } from 'ws';
 import { generate, type Packet } from 'mqtt-packet';
 import { mqttGatewayConfig } from '../src/config.ts';
 import { FREE_BYTES } from '../src/transport/input-memory.ts';
-import { RawClient, start, until, type Running } from './running-gateway.ts';
+import { type RawClient, start, until, type Running } from './running-gateway.ts';
 
 const KiB = 1024;
 const HALF_BYTES = 2 * KiB * KiB;
@@ -17,7 +17,6 @@ const MAX_UNFINISHED = 36;
 const LARGE_BYTES = 60 * KiB;
 
 let running: Running;
-const clients: RawClient[] = [];
 const webSockets: WebSocket[] = [];
 
 beforeEach(async () => {
@@ -25,14 +24,12 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const client of clients.splice(0)) client.close();
   for (const each of webSockets.splice(0)) each.terminate();
   await running.stop();
 });
 
 async function connected(clientId: string): Promise<RawClient> {
-  const client = new RawClient(running.port, 5);
-  clients.push(client);
+  const client = running.client(5);
   await client.connect(clientId);
   return client;
 }

@@ -1,26 +1,18 @@
 // Requests that come before those ahead of them are answered: each gets its answer, and none takes another's place.
 
-import { RawClient, start, until, type Running } from './running-gateway.ts';
+import { type RawClient, start, until, type Running } from './running-gateway.ts';
 
 const durable = { clean: false, properties: { sessionExpiryInterval: 600 } };
 
 let running: Running;
-const clients: RawClient[] = [];
 
-const client = (): RawClient => {
-  const made = new RawClient(running.port, 5);
-  clients.push(made);
-  return made;
-};
+const client = (): RawClient => running.client(5);
 
 beforeEach(async () => {
   running = await start();
 });
 
-afterEach(async () => {
-  for (const each of clients.splice(0)) each.close();
-  await running.stop();
-});
+afterEach(() => running.stop());
 
 const unsubscribe = (filter: string, messageId = 9) => ({
   cmd: 'unsubscribe' as const,

@@ -1,26 +1,18 @@
 import { connect as connectTcp } from 'node:net';
 import { WebSocket } from 'ws';
 import { generate, type IPublishPacket } from 'mqtt-packet';
-import { RawClient, start, until, type Running } from './running-gateway.ts';
+import { type RawClient, start, until, type Running } from './running-gateway.ts';
 
 describe('a gateway on a scripted cluster', () => {
   let running: Running;
-  const clients: RawClient[] = [];
 
-  const client = (version: 3 | 4 | 5 = 4): RawClient => {
-    const made = new RawClient(running.port, version);
-    clients.push(made);
-    return made;
-  };
+  const client = (version: 3 | 4 | 5 = 4): RawClient => running.client(version);
 
   beforeEach(async () => {
     running = await start();
   });
 
-  afterEach(async () => {
-    for (const each of clients.splice(0)) each.close();
-    await running.stop();
-  });
+  afterEach(() => running.stop());
 
   test.each([3, 4, 5] as const)('version %i: QoS 0 reaches a subscriber without the log', async (version) => {
     const subscriber = client(version);

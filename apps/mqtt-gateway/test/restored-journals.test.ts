@@ -3,24 +3,19 @@
 
 import type { Gateway } from '../src/gateway.ts';
 import { acknowledge, DURABLE, DurableClients, publishes } from './durable-clients.ts';
-import { RecordingLog, start, startGateway, until, type Running } from './running-gateway.ts';
+import { until, type Running } from './running-gateway.ts';
 
 let running: Running;
 let devices: DurableClients;
 /** Starts behind the restore: the tails of the first one have seen what is gone. */
-let next: Gateway | undefined;
+let next: Gateway;
 
 beforeEach(async () => {
-  running = await start();
-  devices = new DurableClients(running);
+  devices = await DurableClients.start();
+  ({ running } = devices);
 });
 
-afterEach(async () => {
-  devices.close();
-  await next?.stop();
-  next = undefined;
-  await running.stop();
-});
+afterEach(() => devices.stop());
 
 /** One batch for each payload. */
 const publishEach = async (gateway: Gateway, payloads: readonly string[]): Promise<void> => {
@@ -43,7 +38,7 @@ const served = async (acknowledged: number): Promise<void> => {
 /** Only 'a' is left of stream 1. */
 const restore = async (): Promise<Gateway> => {
   running.journal.setBack(1, 0, 1);
-  next = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-2']);
+  next = await devices.secondGateway();
   return next;
 };
 
@@ -91,7 +86,7 @@ test('X4: a start vector beyond the end is reset as well', async () => {
 test('X4: an epoch that is over is asked for once, and a session within it stays where it was', async () => {
   await served(3);
   running.journal.setBack(1, 0, 3);
-  next = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-2']);
+  next = await devices.secondGateway();
   await publishEach(next, ['x']);
   for (let round = 1; round <= 2; round++) {
     const device = devices.client(next);
@@ -99,7 +94,7 @@ test('X4: an epoch that is over is asked for once, and a session within it stays
     await until(() => device.payloads().length === 1);
     expect(device.payloads()).toEqual(['x']);
     device.close();
-    await until(() => next!.serving!.directory.get('default', 'dev') === undefined, 'gone');
+    await until(() => next.serving!.directory.get('default', 'dev') === undefined, 'gone');
   }
   expect(running.journal.epochQuestions).toEqual(['0/1']);
   expect(next.counters.resetPlaces).toBe(0);
@@ -167,7 +162,7 @@ test('X4, S3: what was read ahead of a tail that is behind comes from a younger 
   await devices.leave(idle);
   expect(position()).toEqual([2, 5n]);
   running.journal.isTailMute = false;
-  next = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-2']);
+  next = await devices.secondGateway();
   const moved = devices.client(next);
   await moved.connect('dev', DURABLE);
   await publishEach(next, ['z']);

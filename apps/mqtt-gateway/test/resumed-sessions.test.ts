@@ -3,23 +3,17 @@
 
 import type { Gateway } from '../src/gateway.ts';
 import { acknowledge, DURABLE, DurableClients, publishes } from './durable-clients.ts';
-import { RecordingLog, start, startGateway, until, type Running } from './running-gateway.ts';
+import { until, type Running } from './running-gateway.ts';
 
 let running: Running;
 let devices: DurableClients;
-let other: Gateway | undefined;
 
 beforeEach(async () => {
-  running = await start();
-  devices = new DurableClients(running);
+  devices = await DurableClients.start();
+  ({ running } = devices);
 });
 
-afterEach(async () => {
-  devices.close();
-  await other?.stop();
-  other = undefined;
-  await running.stop();
-});
+afterEach(() => devices.stop());
 
 test('[MQTT-3.3.4-9]: what was in flight is sent again within the Receive Maximum of the new connection', async () => {
   const first = devices.client();
@@ -226,10 +220,7 @@ test('a SUBSCRIBE that the journals keep waiting does not keep the client from i
   await first.connect('dev', DURABLE);
   await first.subscribe('d/#', 1);
   await devices.leave(first);
-  other = await startGateway(running.meta, new RecordingLog(), [
-    '--node.id=mqtt-2',
-    '--journal.filterTimeout=30s',
-  ]);
+  const other = await devices.secondGateway('--journal.filterTimeout=30s');
   running.journal.ignoreFilters = true;
   const second = devices.client(other);
   await second.connect('dev', DURABLE);
@@ -272,13 +263,10 @@ test('cursors move with QoS 0 copies as well, so that a crash does not repeat th
 });
 
 describe('between two gateways', () => {
+  let other: Gateway;
+
   beforeEach(async () => {
-    other = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-2']);
-    await until(
-      () =>
-        running.gateway.serving!.mesh.routes.peerCount === 1 && other!.serving!.mesh.routes.peerCount === 1,
-      'mesh',
-    );
+    other = await devices.secondInMesh();
   });
 
   test('S1, S3: a takeover hands over cursors and what is in flight: nothing acknowledged comes again', async () => {
@@ -308,7 +296,7 @@ describe('between two gateways', () => {
   test('an earlier incarnation of this gateway, or of another one, is no owner to wait for', async () => {
     for (const { nodeId, incarnation } of [
       running.gateway.serving!.registration.identity,
-      other!.serving!.registration.identity,
+      other.serving!.registration.identity,
     ]) {
       running.meta.previousOwner = { nodeId, incarnation: incarnation - 1n };
       const device = devices.client();

@@ -41,6 +41,8 @@ export interface Running {
   readonly log: RecordingLog;
   readonly port: number;
   readonly wsPort: number;
+  /** A client of the gateway, which ends with it. */
+  client(version: 3 | 4 | 5): RawClient;
   stop(): Promise<void>;
 }
 
@@ -111,14 +113,22 @@ export async function start(
   await addJournal(meta, journal);
   const log = new RecordingLog();
   const gateway = await startGateway(meta, log, options.flags, options.sampler);
+  const port = portOf(gateway.addresses.mqtt);
+  const clients: RawClient[] = [];
   return {
     gateway,
     meta,
     journal,
     log,
-    port: portOf(gateway.addresses.mqtt),
+    port,
     wsPort: portOf(gateway.addresses.ws ?? ':0'),
+    client(version) {
+      const made = new RawClient(port, version);
+      clients.push(made);
+      return made;
+    },
     async stop() {
+      for (const each of clients) each.close();
       await gateway.stop();
       await journal.close();
       await meta.close();

@@ -1,20 +1,15 @@
 // A session belongs to the principal that made it: a client id is a name, and not a right to what another has there.
 
 import { hashPassword } from '@robustmq/access-control/testing';
-import { RawClient, start, until, type Running } from './running-gateway.ts';
+import { type RawClient, start, until, type Running } from './running-gateway.ts';
 
 const durable = { clean: false, properties: { sessionExpiryInterval: 600 } };
 const ann = { username: 'ann', password: Buffer.from('secret') };
 const bert = { username: 'bert', password: Buffer.from('secret') };
 
 let running: Running;
-const clients: RawClient[] = [];
 
-const client = (version: 4 | 5 = 5): RawClient => {
-  const made = new RawClient(running.port, version);
-  clients.push(made);
-  return made;
-};
+const client = (version: 4 | 5 = 5): RawClient => running.client(version);
 
 beforeEach(async () => {
   running = await start();
@@ -23,10 +18,7 @@ beforeEach(async () => {
   await until(() => running.gateway.meta.view.users.size === 2);
 });
 
-afterEach(async () => {
-  for (const each of clients.splice(0)) each.close();
-  await running.stop();
-});
+afterEach(() => running.stop());
 
 describe.each([
   ['a session that ends with its connection', {}],

@@ -1,18 +1,13 @@
 import { connect } from 'node:net';
 import { generate } from 'mqtt-packet';
-import { RawClient, start, until, type Running } from './running-gateway.ts';
+import { type RawClient, start, until, type Running } from './running-gateway.ts';
 
 const KiB = 1024;
 
 describe('clients that misbehave (I8)', () => {
   let running: Running;
-  const clients: RawClient[] = [];
 
-  const client = (version: 4 | 5 = 5): RawClient => {
-    const made = new RawClient(running.port, version);
-    clients.push(made);
-    return made;
-  };
+  const client = (version: 4 | 5 = 5): RawClient => running.client(version);
 
   beforeEach(async () => {
     running = await start({
@@ -26,10 +21,7 @@ describe('clients that misbehave (I8)', () => {
     });
   });
 
-  afterEach(async () => {
-    for (const each of clients.splice(0)) each.close();
-    await running.stop();
-  });
+  afterEach(() => running.stop());
 
   test('who never reads: QoS 0 is dropped and counted, QoS 1 waits in the log and comes when it reads', async () => {
     const slow = client();

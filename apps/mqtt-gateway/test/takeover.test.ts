@@ -17,7 +17,7 @@ import { SessionDirectory, sessionName } from '../src/session/session-directory.
 import type { StoredPlaces } from '../src/store/session-rows.ts';
 import { Takeovers, type OldSession, type Stopped, type TakeoverHost } from '../src/session/takeovers.ts';
 import { DURABLE, DurableClients } from './durable-clients.ts';
-import { RecordingLog, start, startGateway, until, type RawClient, type Running } from './running-gateway.ts';
+import { RecordingLog, startGateway, until, type RawClient, type Running } from './running-gateway.ts';
 
 describe('two gateways', () => {
   let running: Running;
@@ -25,21 +25,12 @@ describe('two gateways', () => {
   let devices: DurableClients;
 
   beforeEach(async () => {
-    running = await start();
-    devices = new DurableClients(running);
-    other = await startGateway(running.meta, new RecordingLog(), ['--node.id=mqtt-2']);
-    await until(
-      () =>
-        running.gateway.serving!.mesh.routes.peerCount === 1 && other.serving!.mesh.routes.peerCount === 1,
-      'mesh',
-    );
+    devices = await DurableClients.start();
+    ({ running } = devices);
+    other = await devices.secondInMesh();
   });
 
-  afterEach(async () => {
-    devices.close();
-    await other.stop();
-    await running.stop();
-  });
+  afterEach(() => devices.stop());
 
   test('[MQTT-3.2.2-2]: a session that ended with its connection elsewhere is not present', async () => {
     const first = devices.client();
