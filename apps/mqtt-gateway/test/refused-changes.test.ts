@@ -3,7 +3,7 @@
 
 import { BrokerError } from '@robustmq/errors';
 import { DURABLE, DurableClients } from './durable-clients.ts';
-import { RawClient, start, until, type Running } from './running-gateway.ts';
+import { RawClient, until, type Running } from './running-gateway.ts';
 
 const REFUSED = new BrokerError('quota_exceeded', 'no');
 
@@ -11,14 +11,11 @@ let running: Running;
 let devices: DurableClients;
 
 beforeEach(async () => {
-  running = await start();
-  devices = new DurableClients(running);
+  devices = await DurableClients.start();
+  ({ running } = devices);
 });
 
-afterEach(async () => {
-  devices.close();
-  await running.stop();
-});
+afterEach(() => devices.stop());
 
 const storedFilters = (): string[] =>
   (running.meta.sessions.get('dev')?.subscriptions ?? []).map(({ filter }) => filter);
