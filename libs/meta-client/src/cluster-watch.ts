@@ -1,5 +1,5 @@
 // Keeps a ClusterView fed: one watch stream, resumed from the revision reached, for ever.
-import { backoffDelayMs, systemTimers, type Cancel, type Timers } from '@robustmq/runtime';
+import { backoffDelayMs, type Cancel, type Timers, type Turns, TurnShare } from '@robustmq/runtime';
 import {
   fromServiceError,
   type ClusterService,
@@ -25,6 +25,8 @@ export class ClusterWatch {
   readonly #events: WatchEvents;
   #failures = 0;
   readonly #timers: Timers;
+  /** A flood of changes takes a slice of each turn: what follows the view has others to serve (N8). */
+  readonly #share: TurnShare;
   #cancelRetry: Cancel | undefined;
   #cancel: (() => void) | undefined;
   #stopped = false;
@@ -33,10 +35,11 @@ export class ClusterWatch {
   constructor(
     client: () => ServiceClient<typeof ClusterService>,
     view: ClusterView,
-    events: WatchEvents = {},
-    timers: Timers = systemTimers,
+    events: WatchEvents,
+    { clock, timers }: Turns,
   ) {
     this.#timers = timers;
+    this.#share = new TurnShare(clock, timers);
     this.#client = client;
     this.#view = view;
     this.#events = events;
@@ -70,14 +73,21 @@ export class ClusterWatch {
       this.#cancelRetry = this.#timers.after(delayMs, () => this.#open());
     };
     this.#cancel = () => end(undefined);
+    const goOn = (): void => void stream.resume();
     stream.on('data', (message: WatchClusterResponse) => {
       if (over) return;
+      // The first message of a turn begins its slice.
+      this.#share.begin();
       try {
         this.#view.apply(message);
         this.#failures = 0;
       } catch (error) {
         // One boundary for what comes from outside and for the listeners of the view (N9).
         end(error);
+      }
+      if (this.#share.isSpent && !over) {
+        stream.pause();
+        this.#share.wait(goOn);
       }
     });
     stream.on('error', (error: unknown) => end(fromServiceError(error)));

@@ -38,6 +38,8 @@ export class Incarnations<Serving> {
   readonly #timers: Timers;
   #current: { readonly registration: Registration; readonly serving: Serving } | undefined;
   #acknowledged = 0;
+  /** Whose call is under way. */
+  #acknowledging: Registration | undefined;
   #stopFollowing: (() => void) | undefined;
   #isClosed = false;
 
@@ -124,16 +126,29 @@ export class Incarnations<Serving> {
     void this.#next(() => true);
   }
 
+  /** One call at a time: while it is under way many streams may be created, and the next one covers all of them. */
   #acknowledge(): void {
-    const { meta, log, acknowledgesOwnership } = this.#options;
-    const current = this.#current;
+    const { meta, acknowledgesOwnership } = this.#options;
+    const registration = this.#current?.registration;
     const epoch = meta.view.ownershipEpoch;
-    if (!acknowledgesOwnership || current === undefined || epoch <= this.#acknowledged) return;
+    if (!acknowledgesOwnership || registration === undefined || epoch <= this.#acknowledged) return;
+    if (this.#acknowledging === registration) return;
+    this.#acknowledging = registration;
+    meta.acknowledgeOwnership(registration, epoch).then(
+      () => this.#hasAcknowledged(registration, epoch),
+      (err: unknown) => {
+        this.#options.log.warn({ err, epoch }, 'ownership could not be acknowledged');
+        // The next change of the view tries again; so does the next incarnation.
+        this.#hasAcknowledged(registration, 0, epoch);
+      },
+    );
+  }
+
+  /** The call of an incarnation has ended: what has changed meanwhile, beyond what was tried, is told as well. */
+  #hasAcknowledged(registration: Registration, epoch: number, tried = epoch): void {
+    if (this.#acknowledging !== registration) return;
+    this.#acknowledging = undefined;
     this.#acknowledged = epoch;
-    meta.acknowledgeOwnership(current.registration, epoch).catch((err: unknown) => {
-      log.warn({ err, epoch }, 'ownership could not be acknowledged');
-      // The next change of the view tries again; so does the next incarnation.
-      if (this.#acknowledged === epoch) this.#acknowledged = 0;
-    });
+    if (this.#options.meta.view.ownershipEpoch > tried) this.#acknowledge();
   }
 }

@@ -124,7 +124,7 @@ export class MetaClient {
       () => this.#now.cluster,
       this.view,
       { onBroken: (error) => this.#watchBroke(error), random: this.#random },
-      this.#timers,
+      { clock: this.#clock, timers: this.#timers },
     );
   }
 

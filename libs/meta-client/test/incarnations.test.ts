@@ -166,6 +166,7 @@ it('closed between two incarnations, it begins no other', async () => {
 });
 
 describe('O2: the ownership epoch', () => {
+  const acknowledgements = (): string[] => meta.events.filter((event) => event.startsWith('acknowledge'));
   beforeEach(async () => {
     incarnations = make(true);
     await incarnations.start();
@@ -173,15 +174,46 @@ describe('O2: the ownership epoch', () => {
 
   it('is acknowledged by each incarnation, once, and when it rises', async () => {
     meta.ownership(3);
+    await settled();
     meta.ownership(4);
     meta.losing.get(1)!('no renewal');
     meta.ownership(5);
     await settled();
-    expect(meta.events.filter((event) => event.startsWith('acknowledge'))).toEqual([
-      'acknowledge 3 by 1',
-      'acknowledge 4 by 1',
-      'acknowledge 5 by 2',
-    ]);
+    expect(acknowledgements()).toEqual(['acknowledge 3 by 1', 'acknowledge 4 by 1', 'acknowledge 5 by 2']);
+  });
+
+  it('is acknowledged by one call at a time, whose successor covers all that came meanwhile (N8)', async () => {
+    for (let epoch = 4; epoch < 1_000; epoch++) meta.ownership(epoch);
+    expect(acknowledgements()).toEqual(['acknowledge 3 by 1', 'acknowledge 4 by 1']);
+    await settled();
+    expect(acknowledgements().slice(2)).toEqual(['acknowledge 999 by 1']);
+  });
+
+  it('is acknowledged at once when a call fails that was made for less than it is by then', async () => {
+    meta.acknowledgement = new Error('lost');
+    meta.ownership(4);
+    meta.ownership(5);
+    meta.acknowledgement = undefined;
+    await settled();
+    expect(acknowledgements().slice(1)).toEqual(['acknowledge 4 by 1', 'acknowledge 5 by 1']);
+    meta.ownership(5);
+    await settled();
+    expect(acknowledgements()).toHaveLength(3);
+  });
+
+  it('a call of an incarnation that has ended keeps none of the next one', async () => {
+    let answer = (): void => undefined;
+    jest
+      .spyOn(meta, 'acknowledgeOwnership')
+      .mockImplementationOnce(() => new Promise((resolve) => (answer = resolve)));
+    meta.ownership(4);
+    meta.losing.get(1)!('no renewal');
+    await settled();
+    expect(acknowledgements()).toEqual(['acknowledge 3 by 1', 'acknowledge 4 by 2']);
+    answer();
+    meta.ownership(5);
+    await settled();
+    expect(acknowledgements().slice(2)).toEqual(['acknowledge 5 by 2']);
   });
 
   it('is acknowledged again with the next change after a failure', async () => {

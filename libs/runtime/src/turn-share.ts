@@ -21,9 +21,14 @@ export class TurnShare {
     this.#turn = new TurnBudget(clock, timers, budgetMs);
   }
 
+  /** What begins now counts, if nothing of this turn did before: for work that asks behind its first piece only. */
+  begin(): void {
+    if (!this.#isInTurn) this.#beginTurn();
+  }
+
   /** Whether this turn of the loop has no time left: what is under way ends its slice here. */
   get isSpent(): boolean {
-    if (!this.#isInTurn) this.#beginTurn();
+    this.begin();
     return this.#turn.isSpent;
   }
 

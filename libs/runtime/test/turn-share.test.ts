@@ -37,6 +37,16 @@ test('a turn is open until 5 ms of it are used, and the next one again', async (
   expect([share.isOpen, share.isSpent]).toEqual([true, false]);
 });
 
+test('a turn begins with its first piece, whether or not somebody asks before', async () => {
+  share.begin();
+  workMs += 3;
+  share.begin();
+  workMs += 2;
+  expect(share.isSpent).toBe(true);
+  await turn();
+  expect(share.isSpent).toBe(false);
+});
+
 test('a share may be a smaller one', async () => {
   share = new TurnShare(clock, timers, 2);
   expect(share.isOpen).toBe(true);
