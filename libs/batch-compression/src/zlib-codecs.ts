@@ -5,14 +5,15 @@ import {
   constants,
   createGunzip,
   createZstdDecompress,
-  gunzipSync,
   gzipSync,
   zstdCompressSync,
-  zstdDecompressSync,
   type Gunzip,
   type ZstdDecompress,
+  type ZstdOptions,
 } from 'node:zlib';
 import { BrokerError } from '@robustmq/errors';
+import * as minizlib from 'minizlib';
+import { KeptEngine } from './kept-engine.ts';
 import { damaged, tooLarge, type SectionCodec, type Turn } from './section-codec.ts';
 import { isFrameAt, skippedTo } from './zstd-frames.ts';
 
@@ -22,46 +23,35 @@ const PART_BYTES = 256 * 1024;
 const MAX_FRAMES = 1_024;
 /** Each costs tens of microseconds, however small: more are inflated in turns only (N8). */
 const FRAMES_AT_ONCE = 8;
+/** Of the largest window that is inflated at once: 8 MiB. */
+const KEPT_WINDOW_LOG = 23;
 
-/** Least and most memory that is asked for at once for what a section inflates to. */
-const MIN_ROOM_BYTES = 4 * 1024;
-const MAX_ROOM_BYTES = PART_BYTES;
+const gunzip = new KeptEngine(
+  (room) => new minizlib.Gunzip({ ...room, flush: constants.Z_FINISH }),
+  // Whatever follows the last member is skipped until then.
+  (engine) => void engine.reset(),
+);
 
-/** How much the last sections inflated to: with about so much room, one fills one piece of memory and is not copied. */
-class UsualRoom {
-  #bytes = MIN_ROOM_BYTES;
-
-  /** For the next section. */
-  get chunkBytes(): number {
-    return Math.ceil(this.#bytes);
-  }
-
-  /** Grows at once, with an eighth to spare, and shrinks slowly. */
-  inflated(sizeBytes: number): void {
-    const wanted = Math.min(MAX_ROOM_BYTES, Math.max(MIN_ROOM_BYTES, (sizeBytes * 9) / 8));
-    this.#bytes = wanted > this.#bytes ? wanted : this.#bytes - (this.#bytes - wanted) / 16;
-  }
-}
-
-const gzipRoom = new UsualRoom();
-const zstdRoom = new UsualRoom();
-
-/** What the library answers when asked how many bytes it took. Its own types know only of the buffer. */
-interface Inflated {
-  readonly buffer: Buffer;
-  readonly engine: { readonly bytesWritten: number };
-}
-
-/** One frame, or all members where the library reads on by itself: what it inflates to, and the bytes that it took. */
-interface Piece {
-  readonly inflated: Buffer;
-  readonly takenBytes: number;
-}
+/**
+ * The memory for a frame's window is kept too, so it has a bound: RFC 8878 asks of every decoder for 8 MiB. It stands at a
+ * frame's end whenever it has not failed, and begins the next by itself.
+ */
+const unzstd = new KeptEngine((room) => {
+  // The library hands them on; its own type knows only of zlib's.
+  const options: minizlib.ZlibOptions & ZstdOptions = {
+    ...room,
+    flush: constants.ZSTD_e_end,
+    params: { [constants.ZSTD_d_windowLogMax]: KEPT_WINDOW_LOG },
+  };
+  return new minizlib.ZstdDecompress(options);
+});
 
 function explain(format: string, maxInflatedBytes: number, error: unknown): BrokerError {
   if (error instanceof BrokerError) return error;
   const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-  return code === 'ERR_BUFFER_TOO_LARGE' ? tooLarge(maxInflatedBytes) : damaged(format, error);
+  return code === 'ERR_BUFFER_TOO_LARGE' || code === 'ZSTD_error_frameParameter_windowTooLarge'
+    ? tooLarge(maxInflatedBytes)
+    : damaged(format, error);
 }
 
 /** Inflates from the start of the input, as a stream: the bytes are made on the thread pool, part by part. */
@@ -83,11 +73,6 @@ async function streamed(
   return { takenBytes: engine.bytesWritten, inflatedBytes };
 }
 
-function atOnce(answer: unknown): Piece {
-  const { buffer, engine } = answer as Inflated;
-  return { inflated: buffer, takenBytes: engine.bytesWritten };
-}
-
 /** Fast rather than small: the broker compresses only to convert, clients choose their own level. */
 const gzipOptions = { level: constants.Z_BEST_SPEED };
 
@@ -95,9 +80,7 @@ const gzipOptions = { level: constants.Z_BEST_SPEED };
 export const gzipCodec: SectionCodec = {
   inflate(section, maxInflatedBytes) {
     try {
-      const options = { maxOutputLength: maxInflatedBytes, info: true, chunkSize: gzipRoom.chunkBytes };
-      const { inflated, takenBytes } = atOnce(gunzipSync(section, options));
-      gzipRoom.inflated(inflated.length);
+      const { inflated, takenBytes } = gunzip.inflate(section, maxInflatedBytes);
       // The library ends in silence behind the last member; what follows some clients would read and others refuse.
       if (takenBytes !== section.length) throw damaged('gzip');
       return inflated;
@@ -126,13 +109,7 @@ export const zstdCodec: SectionCodec = {
     let leftBytes = maxInflatedBytes;
     try {
       for (const at of framesOf(section, FRAMES_AT_ONCE)) {
-        const options = {
-          maxOutputLength: Math.max(1, leftBytes),
-          info: true,
-          chunkSize: zstdRoom.chunkBytes,
-        };
-        const { inflated, takenBytes } = atOnce(zstdDecompressSync(section.subarray(at.position), options));
-        zstdRoom.inflated(inflated.length);
+        const { inflated, takenBytes } = unzstd.inflate(section.subarray(at.position), maxInflatedBytes);
         parts.push(inflated);
         leftBytes -= inflated.length;
         at.position += takenBytes;
