@@ -124,7 +124,7 @@ export class Serving {
     const { timers } = parts;
     const { directory, store } = this;
     this.#cursorCommits = new CursorCommits(
-      { clock, timers, directory, store },
+      { clock, timers, directory, store, isForgotten: (streamId) => this.#isForgotten(streamId) },
       config.session.cursorCommitInterval,
     );
     this.#stopExpiry = timers.every(EXPIRE_MS, () => {
@@ -205,6 +205,14 @@ export class Serving {
     const sessions: ClientSession[] = [];
     for (const { session } of this.directory.connections()) if (session !== null) sessions.push(session);
     return sessions;
+  }
+
+  /** Gateways acknowledge each change of ownership (rule O2): one that has come to this view's epoch knows each deletion in it. */
+  #isForgotten(streamId: number): boolean {
+    const { view } = this.#parts.meta;
+    if (view.streams.has(streamId)) return false;
+    const gateways = view.liveNodes(ServiceKind.MQTT_GATEWAY);
+    return gateways.every(({ ownershipEpoch }) => ownershipEpoch >= view.ownershipEpoch);
   }
 
   #makePublisher(deliverer: Deliverer): Publisher {

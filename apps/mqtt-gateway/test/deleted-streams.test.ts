@@ -69,6 +69,64 @@ describe('of a gateway', () => {
     expect(tailOf(streamId)).toBeUndefined();
   });
 
+  describe('of its cursors in meta', () => {
+    const cursors = () => running.meta.sessions.get('dev')!.cursors.map(({ position }) => position!.streamId);
+    const FLAGS = ['--session.cursorCommitInterval=100'];
+    const EXPIRING = { clean: false, properties: { sessionExpiryInterval: 600 } };
+
+    /** A session with a cursor in the built-in stream and in one that is deleted then. */
+    const served = async (): Promise<number> => {
+      await running.stop();
+      running = await start({ flags: FLAGS });
+      device = new RawClient(portOf(running.gateway.addresses.mqtt), 5);
+      const { streamId } = running.meta.addStream({ name: 'orders', mqttFilter: 'orders/#' });
+      await until(() => running.meta.acknowledgedEpoch === 2n, 'the new owner');
+      await device.connect('dev', EXPIRING);
+      await device.subscribe('#', 0);
+      running.journal.produce(streamId, 0, batchOf('orders/1', 'one'));
+      running.journal.produce(1, 0, batchOf('d/1', 'two'));
+      await until(() => cursors().length === 2, 'both cursors');
+      return streamId;
+    };
+
+    test('X4: they go as soon as every gateway knows of the deletion, in the chain of the session', async () => {
+      const streamId = await served();
+      running.meta.deleteStream(streamId);
+      await until(() => cursors().length === 1, 'the end of its cursor');
+      expect(cursors()).toEqual([1]);
+      // The next change of the session is a later one.
+      expect(await device.subscribe('other/#', 1)).toBe(1);
+      expect(running.meta.sessions.get('dev')!.lastChange).toBe(3n);
+    });
+
+    test('S3: they stay while a gateway may take the stream for one that is there', async () => {
+      const streamId = await served();
+      running.meta.addGateway('mqtt-behind', 2n);
+      running.meta.deleteStream(streamId);
+      await until(() => running.meta.acknowledgedEpoch === 3n, 'the deletion');
+      // Behind a commit that was made since, nothing has gone.
+      const commits = () => running.meta.calls.filter((call) => call === 'commit dev').length;
+      const before = commits();
+      running.journal.produce(1, 0, batchOf('d/1', 'three'));
+      await until(() => commits() > before, 'a commit');
+      expect(cursors().sort()).toEqual([1, streamId]);
+      running.meta.acknowledged('mqtt-behind', 3n);
+      await until(() => cursors().length === 1, 'the end of its cursor');
+    });
+
+    test('X4: those of a stream that was deleted while the session was away go when it is back', async () => {
+      const streamId = await served();
+      device.close();
+      await until(() => !running.meta.sessions.get('dev')!.connected, 'its end');
+      running.meta.deleteStream(streamId);
+      await until(() => running.meta.acknowledgedEpoch === 3n, 'the deletion');
+      device = new RawClient(portOf(running.gateway.addresses.mqtt), 5);
+      await device.connect('dev', EXPIRING);
+      await until(() => cursors().length === 1, 'the end of its cursor');
+      expect(cursors()).toEqual([1]);
+    });
+  });
+
   test('I5: what comes of a stream before this gateway sees it is read when it does', async () => {
     await device.connect('dev');
     await device.subscribe('#', 1);

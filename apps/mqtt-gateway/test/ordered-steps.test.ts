@@ -124,7 +124,7 @@ describe('SessionStore', () => {
     );
     const changes = new SessionChanges(key, new CollectedRows());
     store.update(changes, { put: [], remove: ['a'], made: [] }, note('a'));
-    store.commit(changes, [], note('commit'));
+    store.commit(changes, {}, note('commit'));
     store.update(changes, { put: [], remove: ['b'], made: [] }, note('b'));
     store.release({ key, expiryIntervalS: 9 }, note('release'));
     for (let step = 0; step < 5; step++) await meta.answer();

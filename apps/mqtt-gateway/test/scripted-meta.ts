@@ -277,8 +277,9 @@ export class ScriptedMeta {
         this.#leadAll();
         return { revision: this.#revision };
       },
-      acknowledgeOwnership: ({ ownershipEpoch }) => {
+      acknowledgeOwnership: ({ node, ownershipEpoch }) => {
         this.acknowledgedEpoch = ownershipEpoch;
+        this.acknowledged(node!.nodeId, ownershipEpoch);
         return {};
       },
       createStream: ({ name, config, shards }) => ({
@@ -292,6 +293,21 @@ export class ScriptedMeta {
       }),
     };
     return { ...all, ...scripted } as ClusterImplementation;
+  }
+
+  /** Shows how far a node has come. */
+  acknowledged(nodeId: string, ownershipEpoch: bigint): void {
+    const node = create(NodeSchema, { ...this.#nodes.get(nodeId)!, ownershipEpoch });
+    this.#nodes.set(nodeId, node);
+    this.#tell([{ case: 'node', value: node }]);
+  }
+
+  /** Another gateway that lives, and has come so far. */
+  addGateway(nodeId: string, ownershipEpoch: bigint): void {
+    const identity = { nodeId, incarnation: ++this.#incarnation };
+    const node = create(NodeSchema, { identity, kind: ServiceKind.MQTT_GATEWAY, live: true });
+    this.#nodes.set(nodeId, node);
+    this.acknowledged(nodeId, ownershipEpoch);
   }
 
   /** Ends the lease of a node, as meta does when no renewal came. */
@@ -382,6 +398,12 @@ export class ScriptedMeta {
         known.subscriptionIdentifier = subscription.subscriptionIdentifier;
       }
     }
+    row.cursors = row.cursors.filter(
+      ({ position }) =>
+        !update.removeCursors.some(
+          ({ streamId, shard }) => position?.streamId === streamId && position.shard === shard,
+        ),
+    );
     putCursors(row, update.putCursors);
     if (update.putCursors.length > 0) this.calls.push(`commit ${update.key!.clientId}`);
     return create(FailureSchema);

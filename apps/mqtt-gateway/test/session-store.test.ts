@@ -61,7 +61,7 @@ describe('SessionStore', () => {
     const errors: (string | undefined)[] = [];
     const changes = new SessionChanges(key, new CollectedRows());
     store.update(changes, { put: [], remove: ['x'], made: [] }, (error) => errors.push(error?.code));
-    store.commit(changes, [], (error) => errors.push(error?.code));
+    store.commit(changes, {}, (error) => errors.push(error?.code));
     await turn();
     await turn();
     expect(errors).toEqual(['fenced', undefined]);

@@ -44,7 +44,8 @@ test('N8: cursors of all sessions are looked at in turns', async () => {
     };
     directory.replace('t', `c${index}`, { session } as unknown as Client);
   }
-  const commits = new CursorCommits({ clock, timers, directory, store: {} as never }, 1_000);
+  const ports = { clock, timers, directory, store: {} as never, isForgotten: () => false };
+  const commits = new CursorCommits(ports, 1_000);
   commits.stop();
   const longest = await longestTurn(timers, clock, () => {
     commits.commit();

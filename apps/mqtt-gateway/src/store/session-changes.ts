@@ -12,11 +12,17 @@ import {
 } from './session-rows.ts';
 import { StartVectors } from './start-vectors.ts';
 
+/** What becomes of a session's cursors. */
+export interface CursorChange {
+  readonly cursors?: readonly StoredCursor[];
+  /** Of streams that are gone. */
+  readonly goneCursors?: readonly Pick<StoredCursor, 'streamId' | 'shard'>[];
+}
+
 /** What becomes of a session's rows. */
-export interface SessionChange {
+export interface SessionChange extends CursorChange {
   readonly put?: readonly StoredSubscription[];
   readonly remove?: readonly string[];
-  readonly cursors?: readonly StoredCursor[];
   /** Whether it is made although nothing else changes: for what earlier ones left undone. */
   readonly repairs?: boolean;
 }
@@ -61,11 +67,20 @@ export class SessionChanges {
     return this.#stray?.has(filter) === true;
   }
 
-  /** The next change; to be made when it is sent. Cursors alone need no order. */
-  next({ put = [], remove = [], cursors = [], repairs = false }: SessionChange): SessionUpdate {
+  /** The next change; to be made when it is sent. Cursors alone need no order, but for those that go. */
+  next({
+    put = [],
+    remove = [],
+    cursors = [],
+    goneCursors = [],
+    repairs = false,
+  }: SessionChange): SessionUpdate {
     const putCursors = cursors.map(cursorRow);
-    if (put.length === 0 && remove.length === 0 && !repairs)
-      return create(SessionUpdateSchema, { key: this.key, putCursors });
+    if (put.length === 0 && remove.length === 0 && !repairs) {
+      const removeCursors = goneCursors.map(({ streamId, shard }) => ({ streamId, shard }));
+      const change = removeCursors.length > 0 ? ++this.#lastChange : 0n;
+      return create(SessionUpdateSchema, { key: this.key, change, putCursors, removeCursors });
+    }
     const starts = (this.#starts ??= new StartVectors([], []));
     const most = repairs ? MAX_REPAIRS : Infinity;
     const rows = [...this.#putAgain(put, remove).slice(0, most), ...put];

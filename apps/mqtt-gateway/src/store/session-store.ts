@@ -24,13 +24,8 @@ import { BatchedCall, type CallPorts, type OutcomeCallback } from './batched-cal
 import { costOfOpen, costOfRelease, costOfUpdate, MAX_ROWS } from './call-costs.ts';
 import { openedSession, wholeSession, type OpenedSession } from './opened-session.ts';
 import { OrderedSteps, type EndStep } from './ordered-steps.ts';
-import type { SessionChange, SessionChanges } from './session-changes.ts';
-import {
-  placesMessage,
-  type StoredCursor,
-  type StoredPlaces,
-  type StoredSubscription,
-} from './session-rows.ts';
+import type { CursorChange, SessionChange, SessionChanges } from './session-changes.ts';
+import { placesMessage, type StoredPlaces, type StoredSubscription } from './session-rows.ts';
 
 /** The part of MetaClient that is used. */
 export interface SessionMeta {
@@ -213,8 +208,8 @@ export class SessionStore {
   }
 
   /** Stores how far a session has read; then, apart, what earlier changes left undone. */
-  commit(changes: SessionChanges, cursors: readonly StoredCursor[], callback: DoneCallback): void {
-    this.#change(this.#commits, changes, [{ cursors }], NOTHING_STORED, callback);
+  commit(changes: SessionChanges, change: CursorChange, callback: DoneCallback): void {
+    this.#change(this.#commits, changes, [change], NOTHING_STORED, callback);
     if (!changes.areUndone) return;
     // What fails again is tried with the next cursors.
     this.#change(this.#updates, changes, [{ repairs: true }], NOTHING_STORED, () => undefined);

@@ -9,6 +9,9 @@ interface Known<P> {
   committed: number;
 }
 
+/** A cursor in a log that is gone, as meta had it. */
+export type GoneCursor<P> = Readonly<Known<P>>;
+
 /** The cursor of a place: nothing below is wanted any more. */
 export interface Cursor<P> {
   readonly place: P;
@@ -19,6 +22,8 @@ export interface Cursor<P> {
 export class MovedCursors<P extends Place> {
   /** By key; null until a shard has something for the session. */
   #known: Map<number, Known<P>> | null = null;
+  /** Keys of those whose log is gone; null when there are none. */
+  #gone: Set<number> | null = null;
   /** Saves the look-up for all but the first message of a run from one shard. */
   #last: P | null = null;
   /** Whether any may have moved since they were last {@link take}n. */
@@ -39,6 +44,39 @@ export class MovedCursors<P extends Place> {
 
   #learn(place: P, committed: number): void {
     (this.#known ??= new Map<number, Known<P>>()).set(place.key, { place, committed });
+  }
+
+  /** The log of a shard is gone: its cursor may go too, see {@link takeGone}. */
+  gone(key: number): void {
+    if (this.#known?.has(key) === true) (this.#gone ??= new Set()).add(key);
+  }
+
+  /** Whether there are cursors in logs that are gone. */
+  get hasGone(): boolean {
+    return this.#gone !== null;
+  }
+
+  /** Takes out at most `count` cursors in logs that are gone, of those that no next owner needs. */
+  takeGone(isNeedless: (place: P) => boolean, count: number): GoneCursor<P>[] {
+    const taken: GoneCursor<P>[] = [];
+    for (const key of this.#gone ?? []) {
+      if (taken.length === count) break;
+      const known = this.#known?.get(key);
+      if (known !== undefined && !isNeedless(known.place)) continue;
+      this.#gone?.delete(key);
+      this.#known?.delete(key);
+      if (known !== undefined) taken.push(known);
+    }
+    if (this.#gone?.size === 0) this.#gone = null;
+    return taken;
+  }
+
+  /** Meta has not let them go. */
+  goneFailed(cursors: readonly GoneCursor<P>[]): void {
+    for (const { place, committed } of cursors) {
+      this.#learn(place, committed);
+      this.gone(place.key);
+    }
   }
 
   /** All of them, for the next owner. */

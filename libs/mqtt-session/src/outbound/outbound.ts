@@ -3,7 +3,7 @@
 
 import { Departures } from './departures.ts';
 import { Handover } from './handover.ts';
-import { MovedCursors, type Cursor } from './moved-cursors.ts';
+import { MovedCursors, type Cursor, type GoneCursor } from './moved-cursors.ts';
 import type { Place, PlacedMessage } from './place.ts';
 import { WINDOW_FULL, type SendWindow } from './send-window.ts';
 import { ShardReading, type ShardLag } from './shard-reading.ts';
@@ -101,8 +101,10 @@ export class Outbound<P extends Place> {
   resumed({ places, inFlight, isUncertain, awaited }: Resumption<P>): void {
     this.#reading.resumed();
     for (const each of awaited) {
-      if (each.isGone === true) this.#knows(each.place, each.committed);
-      else this.awaitPlace(each);
+      if (each.isGone === true) {
+        this.#knows(each.place, each.committed);
+        this.#cursors.gone(each.place.key);
+      } else this.awaitPlace(each);
     }
     this.#wasUncertain = isUncertain;
     if (inFlight.length > 0) this.#handover = new Handover(this.window, inFlight);
@@ -203,10 +205,12 @@ export class Outbound<P extends Place> {
   }
 
   /**
-   * The log is gone: nothing of it is owed or read any more. Its cursor stays, at the end of the tail that is no more: the next
-   * owner may not know of the deletion yet, and without a cursor would begin where the subscriptions do (S3, X4).
+   * The log is gone: nothing of it is owed or read any more. Its cursor stays, at the end of the tail that is no more, until
+   * {@link takeGoneCursors}: the next owner may not know of the deletion yet, and without a cursor would begin where the
+   * subscriptions do (S3, X4).
    */
   forget(key: number): void {
+    this.#cursors.gone(key);
     this.#reading.forget(key);
     this.#maybeSent?.delete(key);
     this.#handover?.abandonPlace(key);
@@ -233,6 +237,21 @@ export class Outbound<P extends Place> {
   /** Cursors that meta does not know yet (rule X4). */
   takeMovedCursors(): Cursor<P>[] {
     return this.#cursors.take((place) => this.cursorOf(place));
+  }
+
+  /** Whether there are cursors in logs that are gone. */
+  get hasGoneCursors(): boolean {
+    return this.#cursors.hasGone;
+  }
+
+  /** Takes out at most `count` cursors in logs that are gone, of those that no next owner needs: their rows can go. */
+  takeGoneCursors(isNeedless: (place: P) => boolean, count: number): GoneCursor<P>[] {
+    return this.#cursors.takeGone(isNeedless, count);
+  }
+
+  /** Meta has not let their rows go. */
+  goneCursorsFailed(cursors: readonly GoneCursor<P>[]): void {
+    this.#cursors.goneFailed(cursors);
   }
 
   /** Meta did not take them. */

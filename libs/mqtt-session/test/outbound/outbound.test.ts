@@ -276,3 +276,46 @@ test('N6: a shard whose tail is not known is owed by place, and its cursor moves
   outbound.begin({ place: tail, from: 5, ringFrom: 8, committed: 5 });
   expect(outbound.lags?.get(1)).toEqual({ nextOffset: 5, ringFrom: 8 });
 });
+
+test('S3, X4: a cursor in a log that is gone is kept until no next owner needs it, and then let go once', () => {
+  const outbound = session();
+  const [tail, other] = [tailAt(9), tailAt(4, 2)];
+  outbound.touch(tail);
+  outbound.touch(other);
+  expect(outbound.takeMovedCursors()).toHaveLength(2);
+  expect(outbound.hasGoneCursors).toBe(false);
+  outbound.forget(1);
+  expect(outbound.hasGoneCursors).toBe(true);
+  expect(outbound.takeGoneCursors(() => false, 9)).toEqual([]);
+  expect(outbound.cursors()).toHaveLength(2);
+  const gone = outbound.takeGoneCursors(() => true, 9);
+  expect(gone).toEqual([{ place: tail, committed: 9 }]);
+  // Meta did not hear of it: it is there still, for an owner to come as well.
+  outbound.goneCursorsFailed(gone);
+  expect(outbound.cursors()).toHaveLength(2);
+  expect(outbound.takeMovedCursors()).toEqual([]);
+  expect(outbound.takeGoneCursors(() => true, 9)).toEqual(gone);
+  expect(outbound.hasGoneCursors).toBe(false);
+  expect(outbound.cursors()).toEqual([{ place: other, offset: 4 }]);
+});
+
+test('N8: as many cursors in logs that are gone are taken at once as one commit lets go', () => {
+  const outbound = session();
+  for (let key = 1; key <= 5; key++) outbound.touch(tailAt(9, key));
+  for (let key = 1; key <= 5; key++) outbound.forget(key);
+  const taken = [1, 2, 3].map(() => outbound.takeGoneCursors(() => true, 2).length);
+  expect([taken, outbound.hasGoneCursors, outbound.cursors()]).toEqual([[2, 2, 1], false, []]);
+});
+
+test('N7: the cursor of a log that is gone when the session comes is let go as well', () => {
+  const outbound = session();
+  const place = tailAt(5);
+  outbound.resume();
+  outbound.resumed({
+    places: [],
+    inFlight: [],
+    isUncertain: false,
+    awaited: [{ place, committed: 5, isGone: true }],
+  });
+  expect(outbound.takeGoneCursors(() => true, 9)).toEqual([{ place, committed: 5 }]);
+});
