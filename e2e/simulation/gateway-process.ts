@@ -172,7 +172,7 @@ function partsOf(life: Life, log: Log, meta: MetaClient, connect: Connect): Proc
     boundary,
     wheel: new TimerWheel({ clock, timers: clock }),
     inputMemory: new InputMemory(limitsOf(CONFIG).maxInputBytes),
-    flusher: new OutputFlusher({ timers, failed: (thrown, where) => boundary.failed(thrown, where) }),
+    flusher: new OutputFlusher({ clock, timers, failed: (thrown, where) => boundary.failed(thrown, where) }),
     log,
     debug: { isOn: false },
     counters,

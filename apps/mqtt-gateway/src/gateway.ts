@@ -95,6 +95,7 @@ export class Gateway {
     this.boundary = new Boundary(log);
     const timers = this.boundary.timers(systemTimers);
     this.flusher = new OutputFlusher({
+      clock: systemClock,
       timers,
       failed: (thrown, where) => this.boundary.failed(thrown, where),
     });

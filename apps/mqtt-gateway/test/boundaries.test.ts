@@ -264,8 +264,10 @@ describe('parts with a boundary of their own', () => {
 
   test('one output of a turn leaves the others', () => {
     const { boundary } = failing();
+    const clock = new VirtualClock();
     const flusher = new OutputFlusher({
-      timers: new VirtualClock(),
+      clock,
+      timers: clock,
       failed: (thrown, where) => boundary.failed(thrown, where),
     });
     const calls: string[] = [];

@@ -158,4 +158,81 @@ describe('filters look through the visible streams', () => {
     // The first look is whether there is anything to look for.
     expect(longest * LOOK_MS).toBeLessThanOrEqual(SLICE_MS + LOOK_MS);
   });
+
+  test('N8: in turns when a session finds its place in every shard, and it is live in none before', async () => {
+    const SHARDS = 256;
+    /** Looks at one shard: its subscriptions. */
+    const LOOKS = 1_000;
+    const tails = Array.from({ length: SHARDS }, (_, shard) => ({
+      streamId: 1,
+      shard,
+      key: shard,
+      arrivedTo: 7,
+    }));
+    const rows = Array.from({ length: FILTERS }, (_, index) => ({
+      ...{ filter: `f/${index}`, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0 },
+      ...{ subscriptionIdentifier: 0, createdAtRevision: 0, start: [] },
+    }));
+    const stored = { subscriptions: rows, cursors: [], outbound: [], inbound: [], doubtful: false };
+    const begun: unknown[] = [];
+    const resumed = jest.fn();
+    let activated = 0;
+    const found = new Map<number, object>();
+    const session = {
+      identity: { tenant: 't' },
+      subscriptions: new Map(),
+      stored,
+      output: {},
+      keep: () => undefined,
+      keepStarts: () => undefined,
+      outbound: { resume: () => undefined, resumed },
+      guard: (action: () => void) => action(),
+      reset: () => true,
+      find: ({ key }: { key: number }) => {
+        clock.looks += LOOKS;
+        expect(resumed).not.toHaveBeenCalled();
+        found.set(key, { stored, from: key, committed: null });
+        return found.get(key);
+      },
+      beginIn: ({ key }: { key: number }, ringFrom: number, place: object) =>
+        begun.push([key, ringFrom, place === found.get(key)]),
+    } as unknown as ClientSession;
+    const want = jest.fn();
+    const activeFrom = new Map([[3, { streamId: 1, shard: 3, leaderEpoch: 1, offset: 9 }]]);
+    const ports = {
+      clock,
+      timers,
+      maxDepartures: 0,
+      registry: {
+        add: (_tenant: string, _filter: string, callback: (error: undefined, active: object) => void) => {
+          callback(undefined, { filterId: 1, activeFrom });
+          return { release: () => undefined };
+        },
+      },
+      routes: {
+        routesOf: () => ({
+          add: (subscription: { isActive: boolean }) => {
+            clock.looks++;
+            if (resumed.mock.calls.length > 0) {
+              expect(subscription.isActive).toBe(false);
+              activated++;
+            }
+          },
+        }),
+        addMeshFilter: () => undefined,
+        meshReady: (callback: () => void) => callback(),
+      },
+      tails: { tails: () => tails, tailOf: () => ({}) },
+      catchUp: { want },
+      shardsOf,
+    } as unknown as ResumePorts;
+    const resumption = new Resumption(ports, session, stored, true);
+    const preparing = new Promise((resolve) => resumption.prepare(resolve));
+    await timers.settle(preparing);
+    const longest = await longestTurn(timers, clock, () => resumption.accepted());
+    expect(longest * LOOK_MS).toBeLessThanOrEqual(SLICE_MS + LOOKS * LOOK_MS);
+    expect(begun).toEqual(tails.map(({ key }) => [key, key === 3 ? 9 : 7, true]));
+    expect([resumed.mock.calls.length, want.mock.calls.length, activated]).toEqual([1, 1, FILTERS]);
+    expect([...session.subscriptions.values()].every(({ isActive }) => isActive)).toBe(true);
+  });
 });

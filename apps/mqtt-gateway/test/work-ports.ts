@@ -1,10 +1,11 @@
 // Time and the boundary as parts of the gateway get them, for tests of a part: what fails unexpectedly fails the test.
 
-import { systemTimers } from '@robustmq/runtime';
-import { OutputFlusher } from '../src/transport/output-flusher.ts';
+import { systemClock, systemTimers } from '@robustmq/runtime';
+import { OutputFlusher, type FlushPorts } from '../src/transport/output-flusher.ts';
 import type { CallPorts } from '../src/store/batched-call.ts';
 
-export const WORK_PORTS: CallPorts = {
+export const WORK_PORTS: CallPorts & FlushPorts = {
+  clock: systemClock,
   timers: systemTimers,
   failed(thrown) {
     throw thrown;

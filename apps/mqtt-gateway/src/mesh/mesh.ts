@@ -17,13 +17,13 @@ import {
 import type { Clock, Timers } from '@robustmq/runtime';
 import type { Boundary } from '../boundary.ts';
 import type { Deliverer } from '../delivery/deliverer.ts';
-import { BatchWalk, newWalkCounters } from '../delivery/batch-walk.ts';
+import { newWalkCounters } from '../delivery/batch-walk.ts';
 import type { Message } from '../delivery/message.ts';
-import { RecordTopics } from '../delivery/record-topic.ts';
 import type { TopicRoutes } from '../delivery/topic-route.ts';
 import type { MeshPort } from '../publish/mesh-port.ts';
 import { placesMessage, rowCountOf } from '../store/session-rows.ts';
 import type { OldSession, Stopped } from '../session/takeovers.ts';
+import { MeshIntake } from './mesh-intake.ts';
 import { MeshPeer, type MeshCounters, type MeshPeerAddress } from './mesh-peer.ts';
 import { MeshRoutes } from './mesh-routes.ts';
 
@@ -44,16 +44,21 @@ export class Mesh implements MeshPort {
   readonly counters: MeshCounters = { sent: 0, received: 0, framesSent: 0, lost: 0 };
   readonly routes: MeshRoutes;
   readonly #host: MeshHost;
-  readonly #deliverer: Deliverer;
   readonly #peers = new Map<string, MeshPeer>();
   /** What the records received turned out to be. */
   readonly walked = newWalkCounters();
-  readonly #walk = new BatchWalk(new RecordTopics(), this.walked);
+  readonly #intake: MeshIntake;
 
   constructor(host: MeshHost, deliverer: Deliverer) {
     this.#host = host;
     this.routes = new MeshRoutes(host);
-    this.#deliverer = deliverer;
+    const { clock, timers } = host;
+    const routesOf = (tenant: string): TopicRoutes => host.routesOf(tenant);
+    this.#intake = new MeshIntake(
+      { clock, timers, routesOf, counters: this.counters },
+      deliverer,
+      this.walked,
+    );
   }
 
   get hasPeers(): boolean {
@@ -98,32 +103,16 @@ export class Mesh implements MeshPort {
     for (const peer of this.#peers.values()) peer.publish(tenant, message, facts, userProperties, nowMs);
   }
 
-  /** Delivers what a peer sent; what of it can't be read is lost, and counted. */
+  /** As {@link MeshIntake.receive}. */
   receive(frame: PublishFrame): void {
-    if (frame.count === 0) return;
-    const { batch } = frame;
-    const buffer = Buffer.from(batch.buffer, batch.byteOffset, batch.length);
-    const source = { stream: null, routes: this.#host.routesOf(frame.tenant) };
-    const before = this.counters.received;
-    try {
-      const walk = this.#walk.begin(buffer, 0, source, 0, true);
-      const nowMs = this.#host.clock.nowMs();
-      while (walk.next()) {
-        this.counters.received++;
-        const { route, message } = walk;
-        if (route === null || route.receivers.length === 0) continue;
-        if (walk.read() && this.#deliverer.begin(message, nowMs)) this.#deliverer.deliver(route, null, 0);
-      }
-    } catch {
-      // A frame that contradicts itself: the peer counts it as sent, we count what did not arrive.
-      this.counters.lost += Math.max(1, frame.count - (this.counters.received - before));
-    }
+    this.#intake.receive(frame);
   }
 
   close(): void {
     for (const peer of this.#peers.values()) peer.close();
     this.#peers.clear();
     this.routes.close();
+    this.#intake.close();
   }
 }
 

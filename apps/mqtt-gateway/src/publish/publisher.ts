@@ -12,6 +12,7 @@ import { Message, readPublish } from '../delivery/message.ts';
 import type { TopicRoute } from '../delivery/topic-route.ts';
 import { HOLD_APPEND } from '../session/read-holds.ts';
 import type { AppendToken } from './append-token.ts';
+import { FanOuts } from './fan-outs.ts';
 import type { BlockedPublishes, HeldPublisher } from './blocked-publishes.ts';
 import type { MeshPort } from './mesh-port.ts';
 import { newPublishCounters } from './publish-counters.ts';
@@ -55,7 +56,7 @@ export class Publisher {
   readonly counters = newPublishCounters();
   readonly outcomes: PublishOutcomes;
   readonly #host: PublisherHost;
-  readonly #deliverer: Deliverer;
+  readonly #fanOuts: FanOuts;
   readonly #mesh: MeshPort;
   readonly #appender: ShardAppender<AppendToken>;
   readonly #blocked: BlockedPublishes;
@@ -72,7 +73,7 @@ export class Publisher {
     traces: PublishTraces,
   ) {
     this.#host = host;
-    this.#deliverer = deliverer;
+    this.#fanOuts = new FanOuts(deliverer, host);
     this.#mesh = mesh;
     this.#appender = appender;
     this.#blocked = blocked;
@@ -92,23 +93,26 @@ export class Publisher {
     const { tenant } = session.identity;
     const route = this.#host.routesOf(tenant).get(topic);
     if (view.qos === 0 && (route.stream === undefined || route.stream.isDefault)) {
-      this.#deliverNow(session, tenant, route, view);
+      this.#deliverNow(connection, session, route, view);
       return;
     }
     this.#append(connection, session, route, view, pending);
   }
 
-  #deliverNow(session: PublishingSession, tenant: string, route: TopicRoute, view: PublishView): void {
+  #deliverNow(
+    connection: PublishingConnection,
+    session: PublishingSession,
+    route: TopicRoute,
+    view: PublishView,
+  ): void {
     const message = this.#message;
     const nowMs = this.#host.clock.nowMs();
     readPublish(message, route.topic, view, session.originId, nowMs);
     message.retain = false;
-    if (route.receivers.length > 0 && this.#deliverer.begin(message, nowMs)) {
-      this.#deliverer.deliver(route, null, 0);
-    }
+    this.#fanOuts.deliver(route, message, nowMs, connection);
     if (this.#mesh.hasPeers) {
       const properties = this.#facts.read(session.originId, view, nowMs);
-      this.#mesh.publish(tenant, message, this.#facts.facts, properties, nowMs);
+      this.#mesh.publish(session.identity.tenant, message, this.#facts.facts, properties, nowMs);
     }
   }
 

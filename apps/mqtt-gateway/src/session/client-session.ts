@@ -49,6 +49,15 @@ export interface SessionSurroundings {
   placesReset(session: SessionIdentity, tail: ShardPlace): void;
 }
 
+/** Where a session stands in a shard. */
+export interface FoundPlace {
+  /** The rows that say so. */
+  readonly stored: StoredPlaces;
+  readonly from: number;
+  /** See `ResumedPlace`. */
+  readonly committed: number | null;
+}
+
 const NOTHING_STORED: StoredPlaces = { cursors: [], outbound: [], doubtful: false };
 
 /** The connection that a session is served on. */
@@ -297,8 +306,17 @@ export class ClientSession implements LaggingSession, LiveSession {
     this.#surroundings.placesReset(this.identity, tail);
   }
 
-  /** Finds the session's place in a shard whose tail is known: by its rows, or by where its subscriptions start (X4). */
-  beginIn(tail: ShardPlace, ringFrom: number): void {
+  /** Looks for the session's place in a shard: in its rows, or where its subscriptions start (X4), each of which is looked at. */
+  find(tail: ShardPlace): FoundPlace {
+    const { stored } = this;
+    const { from: known, committed } = storedPlaceOf(stored, tail);
+    const streamRevision = this.#surroundings.streamRevision(tail.streamId);
+    const from = startPositions.firstToRead(tail, known, this.subscriptions.values(), streamRevision);
+    return { stored, from, committed };
+  }
+
+  /** Begins in a shard whose tail is known, where it was {@link find found} earlier or is found now. */
+  beginIn(tail: ShardPlace, ringFrom: number, found?: FoundPlace): void {
     if (!this.reset(tail)) {
       (this.#unsure ??= new Set()).add(tail.key);
       this.outbound.awaitPlace(standInFor(this.stored, tail));
@@ -308,9 +326,8 @@ export class ClientSession implements LaggingSession, LiveSession {
       });
       return;
     }
-    const { from: known, committed } = storedPlaceOf(this.stored, tail);
-    const streamRevision = this.#surroundings.streamRevision(tail.streamId);
-    const from = startPositions.firstToRead(tail, known, this.subscriptions.values(), streamRevision);
+    // What was reset since then is another place.
+    const { from, committed } = found?.stored === this.stored ? found : this.find(tail);
     this.outbound.begin({ place: tail, from, ringFrom, committed, mayBeBehind: true });
     if (this.outbound.isUnconfirmed) this.#surroundings.confirmations.want(this);
   }

@@ -14,6 +14,8 @@ export const HOLD_REQUEST = 16;
 export const HOLD_TURN = 32;
 /** The filters of its SUBSCRIBE or UNSUBSCRIBE are begun with in slices: however long it takes, no other one gets between (N8). */
 export const HOLD_FILTERS = 64;
+/** Its publish is on its way to very many receivers. */
+export const HOLD_FAN_OUT = 128;
 
 /** Whose reading may be held. */
 export interface Held {

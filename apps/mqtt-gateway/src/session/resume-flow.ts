@@ -9,9 +9,10 @@ import type { CatchUp } from '../delivery/catch-up.ts';
 import type { ActiveCallback, ActiveFilter, FilterRegistry } from '../delivery/filter-registry.ts';
 import { shardKeyOf, type ShardPlace } from '../delivery/shard-place.ts';
 import { Subscription } from '../delivery/subscription.ts';
+import type { ShardTail } from '../delivery/shard-tail.ts';
 import type { TailDelivery } from '../delivery/tail-delivery.ts';
-import type { ShardPlace as StoredPlace, StoredSession } from '../store/session-rows.ts';
-import type { ClientSession, SessionIdentity } from './client-session.ts';
+import type { ShardPlace as StoredPlace, StoredSession, StoredSubscription } from '../store/session-rows.ts';
+import type { ClientSession, FoundPlace, SessionIdentity } from './client-session.ts';
 import type { FilterRoutes } from './filter-routes.ts';
 import { inFlightOf, standIns } from './session-places.ts';
 
@@ -31,6 +32,12 @@ export interface ResumePorts extends Turns {
   skipped(session: SessionIdentity, message: PlacedMessage<ShardPlace>): void;
 }
 
+/** Where a session begins in a tail. */
+interface PlaceInTail {
+  readonly ringFrom: number;
+  readonly found: FoundPlace;
+}
+
 type ShardStart = Pick<StoredPlace, 'streamId' | 'shard' | 'leaderEpoch'>;
 
 /** A session on its way back. */
@@ -42,6 +49,10 @@ export class Resumption {
   readonly #actives: ActiveFilter[] = [];
   /** Of a session in doubt: shards that no vector names, for they are younger than it (X4), and whose tails are not known here. */
   readonly #younger = new Map<number, ShardStart>();
+  /** Of a session in doubt: shards that a vector names, and whose tails are not known here. */
+  readonly #unknown = new Map<number, ShardStart>();
+  /** Vectors that were looked at: filters share them. */
+  readonly #vectors = new Set<readonly StoredPlace[]>();
   /** Filters that no journal has answered for, and the acceptance of the connection. */
   #missing: number;
 
@@ -122,7 +133,7 @@ export class Resumption {
     eachInTurns(
       filters,
       this.#ports,
-      ({ filter }) => this.#noteUnknown(filter),
+      (row) => this.#noteUnknown(row),
       () => this.#session.guard(() => this.#startReading()),
     );
   }
@@ -134,8 +145,15 @@ export class Resumption {
     return false;
   }
 
-  #noteUnknown(filter: string): void {
+  #noteUnknown({ filter, start }: StoredSubscription): void {
     const { tails } = this.#ports;
+    if (!this.#vectors.has(start)) {
+      this.#vectors.add(start);
+      for (const place of start) {
+        const key = shardKeyOf(place.streamId, place.shard);
+        if (tails.tailOf(key) === undefined && !this.#unknown.has(key)) this.#unknown.set(key, place);
+      }
+    }
     for (const { streamId, shard } of this.#ports.shardsOf(this.#session.identity.tenant, filter)) {
       const key = shardKeyOf(streamId, shard);
       if (tails.tailOf(key) === undefined) this.#younger.set(key, { streamId, shard, leaderEpoch: 0 });
@@ -148,15 +166,30 @@ export class Resumption {
     if (session.output === null) return;
     const asked = [...this.#ports.tails.tails()].filter((tail) => !session.reset(tail));
     let missing = asked.length;
-    if (missing === 0) this.#begin();
+    if (missing === 0) this.#findPlaces();
     for (const tail of asked) {
       session.askForEnds(tail, () => {
-        if (--missing === 0) session.guard(() => this.#begin());
+        if (--missing === 0) session.guard(() => this.#findPlaces());
       });
     }
   }
 
-  #begin(): void {
+  /** Shards times subscriptions may be millions of looks: a shard is found at a time, and until all are nothing is live (N8). */
+  #findPlaces(): void {
+    const session = this.#session;
+    const places = new Map<number, PlaceInTail>();
+    const find = (tail: ShardTail): void =>
+      session.guard(() => {
+        if (session.output === null || !session.reset(tail)) return;
+        const ringFrom = this.#ringFrom(tail.key, tail.arrivedTo);
+        places.set(tail.key, { ringFrom, found: session.find(tail) });
+      });
+    eachInTurns([...this.#ports.tails.tails()], this.#ports, find, () =>
+      session.guard(() => this.#begin(places)),
+    );
+  }
+
+  #begin(places: ReadonlyMap<number, PlaceInTail>): void {
     const session = this.#session;
     if (session.output === null) return;
     const { tails } = this.#ports;
@@ -164,7 +197,7 @@ export class Resumption {
     for (const tail of tails.tails()) if (session.reset(tail)) known.set(tail.key, tail);
     const stored = session.stored;
     const isUncertain = stored.doubtful;
-    const starts = isUncertain ? [...this.#starts(), ...this.#younger.values()] : [];
+    const starts = isUncertain ? [...this.#unknown.values(), ...this.#younger.values()] : [];
     const awaited = standIns(stored, (key) => known.has(key), starts).map((stood) => ({
       ...stood,
       isGone: !this.#ports.isVisible(stood.place.streamId),
@@ -176,7 +209,10 @@ export class Resumption {
     // Nothing is suspected where nothing is skipped.
     const owed = this.#ports.maxDepartures > 0 ? kept : kept.map((each) => ({ ...each, departures: 0 }));
     session.outbound.resumed({ places: [], inFlight: owed, isUncertain, awaited });
-    for (const tail of tails.tails()) session.beginIn(tail, this.#ringFrom(tail.key, tail.arrivedTo));
+    for (const tail of tails.tails()) {
+      const { ringFrom, found } = places.get(tail.key) ?? {};
+      session.beginIn(tail, ringFrom ?? this.#ringFrom(tail.key, tail.arrivedTo), found);
+    }
     for (const message of skipped) {
       session.outbound.skipped(message.place);
       this.#ports.skipped(session.identity, message);
@@ -184,11 +220,6 @@ export class Resumption {
     if (!this.#isInRows) session.outbound.cursorsFailed(session.outbound.cursors());
     this.#activate();
     this.#ports.catchUp.want(session);
-  }
-
-  /** Where filters began, once for those that share it. */
-  #starts(): readonly StoredPlace[] {
-    return [...new Set(this.#stored.subscriptions.map(({ start }) => start))].flat();
   }
 
   #isSkipped({ departures = 0 }: PlacedMessage<ShardPlace>): boolean {
@@ -206,15 +237,18 @@ export class Resumption {
     return from;
   }
 
+  /** In turns: until then a subscription is known to the routes as well, and who subscribes again waits (N8). */
   #activate(): void {
-    const { subscriptions, identity } = this.#session;
-    const routes = this.#ports.routes.routesOf(identity.tenant);
-    for (const subscription of subscriptions.values()) {
-      // One that was made meanwhile may still wait for the journals.
-      if (subscription.starts === null) continue;
-      routes.add(subscription);
-      subscription.activated();
-    }
+    const session = this.#session;
+    const routes = this.#ports.routes.routesOf(session.identity.tenant);
+    eachInTurns(session.subscriptions.values(), this.#ports, (subscription) =>
+      session.guard(() => {
+        // One that was made meanwhile may still wait for the journals. And a session that has ended has no routes any more.
+        if (subscription.starts === null || session.output === null) return;
+        routes.add(subscription);
+        subscription.activated();
+      }),
+    );
   }
 }
 

@@ -19,14 +19,27 @@ function isIn(row: Shard, { streamId, shard }: Shard): boolean {
   return row.streamId === streamId && row.shard === shard;
 }
 
+const NOTHING_SAID: StoredPlace = { from: undefined, committed: null };
+
 /** What the rows of a session say of a shard. */
 export function storedPlaceOf(stored: StoredPlaces, shard: Shard): StoredPlace {
-  const cursor = stored.cursors.find((row) => isIn(row, shard));
-  let sentBelow = cursor?.sentBelow ?? 0;
-  for (const row of stored.outbound) if (isIn(row, shard)) sentBelow = Math.max(sentBelow, row.offset + 1);
-  if (cursor === undefined && sentBelow === 0) return { from: undefined, committed: null };
+  const cursors = stored.cursors.filter((row) => isIn(row, shard));
+  const outbound = stored.outbound.filter((row) => isIn(row, shard));
+  return storedPlaces({ cursors, outbound }).get(shardKeyOf(shard.streamId, shard.shard)) ?? NOTHING_SAID;
+}
+
+/** What the rows of a session say, by shard. */
+function storedPlaces({ cursors, outbound }: Omit<StoredPlaces, 'doubtful'>): Map<number, StoredPlace> {
+  const places = new Map<number, StoredPlace>();
+  for (const { streamId, shard, offset, sentBelow } of cursors)
+    places.set(shardKeyOf(streamId, shard), { from: Math.max(sentBelow, offset), committed: offset });
   // What was sent at an earlier release stays in the row until the cursor has passed it.
-  return { from: Math.max(sentBelow, cursor?.offset ?? 0), committed: cursor?.offset ?? -1 };
+  for (const { streamId, shard, offset } of outbound) {
+    const key = shardKeyOf(streamId, shard);
+    const { from = 0, committed } = places.get(key) ?? NOTHING_SAID;
+    places.set(key, { from: Math.max(from, offset + 1), committed: committed ?? -1 });
+  }
+  return places;
 }
 
 /**
@@ -39,10 +52,11 @@ export function standIns(
   starts: readonly StartPlace[] = [],
 ): AwaitedPlace<ShardPlace>[] {
   const found = new Map<number, AwaitedPlace<ShardPlace>>();
+  const places = storedPlaces(stored);
   for (const { streamId, shard, leaderEpoch } of [...stored.cursors, ...stored.outbound, ...starts]) {
     const key = shardKeyOf(streamId, shard);
     if (isKnown(key) || found.has(key)) continue;
-    const { from = 0, committed } = storedPlaceOf(stored, { streamId, shard });
+    const { from = 0, committed } = places.get(key) ?? NOTHING_SAID;
     const place = { streamId, shard, key, leaderEpoch, nextOffset: from, deliveredBelow: from };
     found.set(key, { place, committed });
   }

@@ -1,6 +1,7 @@
-// Writes the output of all connections that have some, once per turn of the event loop, and keeps their chunks.
+// Writes the output of all connections that have some, once per turn of the event loop, and keeps their chunks. What very many
+// connections have is written in slices (N8).
 
-import type { Timers } from '@robustmq/runtime';
+import { TurnBudget, type Turns } from '@robustmq/runtime';
 
 /** Size of a borrowed chunk: one write of this size costs little more than one of a packet. */
 export const CHUNK_BYTES = 16 * 1024;
@@ -13,8 +14,7 @@ interface Output {
 }
 
 /** What flushing needs around it. */
-export interface FlushPorts {
-  readonly timers: Pick<Timers, 'soon'>;
+export interface FlushPorts extends Turns {
   /** An output could not be written: its connection is cut, the others are written all the same (N9). */
   failed(thrown: unknown, where: string): void;
 }
@@ -22,22 +22,32 @@ export interface FlushPorts {
 /** Chunks kept for reuse; more are left to the garbage collector. */
 const MAX_POOLED_CHUNKS = 256;
 
+/** Outputs between two looks at the clock. */
+const STEPS = 32;
+
 /** One per process. */
 export class OutputFlusher {
   flushes = 0;
-  #dirty: Output[] = [];
-  #spare: Output[] = [];
+  readonly #dirty: Output[] = [];
+  /** The first that is not written. */
+  #next = 0;
+  readonly #budget: TurnBudget;
   readonly #pool: Buffer[] = [];
   #scheduled = false;
   readonly #ports: FlushPorts;
 
   constructor(ports: FlushPorts) {
     this.#ports = ports;
+    this.#budget = new TurnBudget(ports.clock, ports.timers);
   }
 
   /** Called by an output that has become dirty. */
   add(output: Output): void {
     this.#dirty.push(output);
+    this.#schedule();
+  }
+
+  #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#ports.timers.soon(this.#run);
@@ -45,24 +55,39 @@ export class OutputFlusher {
 
   readonly #run = (): void => {
     this.#scheduled = false;
-    this.flush();
+    this.#budget.restart();
+    // What becomes dirty by that waits for the next time.
+    const end = this.#dirty.length;
+    this.flushes++;
+    do this.#write(Math.min(end, this.#next + STEPS));
+    while (this.#next < end && !this.#budget.isSpent);
+    this.#forgetWritten();
+    if (this.#dirty.length > 0) this.#schedule();
   };
 
   /** Writes everything now: before the process ends, and in tests. */
   flush(): void {
-    const dirty = this.#dirty;
-    this.#dirty = this.#spare;
-    this.#spare = dirty;
     this.flushes++;
-    for (let index = 0; index < dirty.length;) {
+    this.#write(this.#dirty.length);
+    this.#forgetWritten();
+  }
+
+  #write(end: number): void {
+    const dirty = this.#dirty;
+    while (this.#next < end) {
       try {
-        for (; index < dirty.length; index++) dirty[index]!.flush();
+        while (this.#next < end) dirty[this.#next++]!.flush();
       } catch (thrown) {
         this.#ports.failed(thrown, 'output');
-        dirty[index++]!.destroy();
+        dirty[this.#next - 1]!.destroy();
       }
     }
-    dirty.length = 0;
+  }
+
+  #forgetWritten(): void {
+    if (this.#next === this.#dirty.length) this.#dirty.length = 0;
+    else this.#dirty.splice(0, this.#next);
+    this.#next = 0;
   }
 
   borrow(): Buffer {
