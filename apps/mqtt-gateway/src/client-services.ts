@@ -121,7 +121,7 @@ function connectFlow(parts: ProcessParts, serving: ServingParts, routes: FilterR
       tails,
       catchUp,
       shardsOf: (tenant, filter) => ownership.shardsOf(tenant, filter),
-      isVisible: (streamId) => ownership.streamOf(streamId) !== undefined,
+      isDeleted: (streamId) => parts.meta.view.hasDeleted(streamId),
       maxDepartures: parts.config.session.maxDepartures,
       skipped: ({ clientId }, { place, offset, departures }) => {
         counters.skippedMessages++;

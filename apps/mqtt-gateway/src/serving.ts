@@ -86,12 +86,13 @@ export class Serving {
     const inflation = new Inflation(MAX_INFLATED_BATCH_BYTES, clock, parts.timers);
     this.tails = new TailDelivery(host, deliverer, inflation, config.journal);
     this.journal = this.#makeJournal();
-    this.catchUp = new CatchUp(this.tails, deliverer, this.journal, inflation, host, {
+    const { view } = parts.meta;
+    const catchUpHost = { ...host, isDeleted: (streamId: number) => view.hasDeleted(streamId) };
+    this.catchUp = new CatchUp(this.tails, deliverer, this.journal, inflation, catchUpHost, {
       maxReadBytes: config.journal.backlogReadBytes,
       maxReads: config.journal.maxBacklogReads,
       retryMs: CATCH_UP_RETRY_MS,
     });
-    const { view } = parts.meta;
     this.epochEnds = new EpochEnds(
       epochReader(this.journal),
       parts.timers,
@@ -210,7 +211,7 @@ export class Serving {
   /** Gateways acknowledge each change of ownership (rule O2): one that has come to this view's epoch knows each deletion in it. */
   #isForgotten(streamId: number): boolean {
     const { view } = this.#parts.meta;
-    if (view.streams.has(streamId)) return false;
+    if (!view.hasDeleted(streamId)) return false;
     const gateways = view.liveNodes(ServiceKind.MQTT_GATEWAY);
     return gateways.every(({ ownershipEpoch }) => ownershipEpoch >= view.ownershipEpoch);
   }

@@ -1,8 +1,10 @@
 // What is said of a stream that is gone, or that this gateway does not see yet: nobody keeps a place in it (N7), and nothing
 // of one that comes is lost (I5).
 
+import { create } from '@bufbuild/protobuf';
 import type { TailBatches } from '@robustmq/journal-client';
 import { RecordBatchBuilder } from '@robustmq/record-batch';
+import { CursorRowSchema, OutboundRowSchema } from '@robustmq/rpc';
 import { TraceSampler } from '@robustmq/telemetry';
 import { VirtualClock } from '@robustmq/testkit';
 import { Deliverer, newDeliveryCounters } from '../src/delivery/deliverer.ts';
@@ -112,6 +114,39 @@ describe('of a gateway', () => {
       expect(cursors().sort()).toEqual([1, streamId]);
       running.meta.acknowledged('mqtt-behind', 3n);
       await until(() => cursors().length === 1, 'the end of its cursor');
+    });
+
+    test('N2, N6: what is owed in a stream that this gateway has not heard of yet stays owed, and so does the cursor', async () => {
+      const early = await served();
+      device.close();
+      await until(() => !running.meta.sessions.get('dev')!.connected, 'its end');
+      // Its last owner knew a younger stream already.
+      const streamId = early + 1;
+      running.journal.produce(streamId, 0, batchOf('younger/1', 'settled', 'owed'));
+      const row = running.meta.sessions.get('dev')!;
+      const placeAt = (offset: bigint) => ({ streamId, shard: 0, leaderEpoch: 1, offset });
+      row.cursors.push(create(CursorRowSchema, { position: placeAt(1n), sentBelow: 2n }));
+      row.outbound.push(create(OutboundRowSchema, { packetId: 7, position: placeAt(1n) }));
+      device = new RawClient(portOf(running.gateway.addresses.mqtt), 5);
+      await device.connect('dev', EXPIRING);
+      for (const value of ['three', 'four']) {
+        const commits = () => running.meta.calls.filter((call) => call === 'commit dev').length;
+        const before = commits();
+        running.journal.produce(1, 0, batchOf('d/1', value));
+        await until(() => commits() > before, 'a commit');
+      }
+      expect(cursors().toSorted()).toEqual([1, early, streamId]);
+      expect(device.payloads()).not.toContain('owed');
+      running.meta.addStream({ name: 'younger', mqttFilter: 'younger/#' });
+      await until(() => running.meta.acknowledgedEpoch === 3n, 'the new owner');
+      running.journal.produce(streamId, 0, batchOf('younger/1', 'new'));
+      await until(() => device.payloads().includes('new'), 'what is new');
+      const sent = device.received.filter((packet) => packet.cmd === 'publish').slice(-2);
+      expect(sent).toMatchObject([
+        { messageId: 7, dup: true, topic: 'younger/1', payload: Buffer.from('owed') },
+        { qos: 0, payload: Buffer.from('new') },
+      ]);
+      expect(device.payloads()).not.toContain('settled');
     });
 
     test('X4: those of a stream that was deleted while the session was away go when it is back', async () => {

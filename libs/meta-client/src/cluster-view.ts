@@ -132,6 +132,14 @@ export class ClusterView {
     return node.incarnation > incarnation || !node.live;
   }
 
+  /**
+   * Whether a stream was deleted (rule N2). One that this view has not come to yet is absent as well, and was not: ids are given in
+   * order.
+   */
+  hasDeleted(streamId: number): boolean {
+    return streamId < this.#tables.nextStreamId && !this.streams.has(streamId);
+  }
+
   /** Calls back after each applied revision; the result unsubscribes. */
   onChange(listener: ViewListener): () => void {
     this.#listeners.add(listener);
@@ -192,6 +200,7 @@ export class ClusterView {
     this.#problem = problem;
     if (problem !== undefined) throw new BrokerError('conflict', problem);
     this.#clusterId = clusterId;
+    this.#tables.nextStreamId = Math.max(this.#tables.nextStreamId, nextStreamId);
     this.#advance(toNumber(revision), [...this.#tables.deleteMissing(edits), ...applied(edits)]);
   }
 

@@ -16,7 +16,8 @@ export class ViewTables {
     gone: (_nodeId, node) => ({ kind: 'nodeDeleted', node }),
   });
   readonly streams = new RowTable<number, StreamView>({
-    put: (_streamId, stream, previous) => {
+    put: (streamId, stream, previous) => {
+      this.nextStreamId = Math.max(this.nextStreamId, streamId + 1);
       this.streamIndex.put(stream);
       return { kind: 'stream', stream, previous };
     },
@@ -35,6 +36,8 @@ export class ViewTables {
   });
   /** The highest incarnation of any node that was ever seen. */
   newestIncarnation = 0;
+  /** Every stream id below was given. */
+  nextStreamId = 0;
   /** The newest epoch at which MQTT topics changed owner (rule O2). */
   ownershipEpoch = 0;
   /** What the whole cluster may use (N17). */

@@ -217,6 +217,21 @@ describe('F1: whether an incarnation is over', () => {
   });
 });
 
+describe('N2: whether a stream was deleted', () => {
+  it('tells it from one that this view has not come to yet', () => {
+    view.apply(snapshot(9, [stream(1, 'a'), stream(4, 'd')], { nextStreamId: 7 }));
+    expect([1, 2, 4, 6, 7].map((id) => view.hasDeleted(id))).toEqual([false, true, false, true, false]);
+    view.apply(message(10, [stream(7, 'g')]));
+    view.apply(message(11, [{ change: { case: 'deletedStreamId', value: 7 } }]));
+    expect([6, 7, 8].map((id) => view.hasDeleted(id))).toEqual([true, true, false]);
+  });
+
+  it('also where the snapshot does not say which id is given next', () => {
+    view.apply(snapshot(9, [stream(1, 'a'), stream(4, 'd')]));
+    expect([3, 4, 5].map((id) => view.hasDeleted(id))).toEqual([true, false, false]);
+  });
+});
+
 it('says that it has no view before the first snapshot', () => {
   expect(view.problem).toBe('no view of the cluster yet');
   view.apply(snapshot(5, []));

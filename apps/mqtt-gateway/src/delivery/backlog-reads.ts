@@ -21,6 +21,8 @@ export interface CatchUpHost {
   readonly clock: Clock;
   readonly timers: Timers;
   streamOf(streamId: number): VisibleStream | undefined;
+  /** False for a stream that is there, and for one that this gateway has not heard of yet (N2). */
+  isDeleted(streamId: number): boolean;
   onBadBatch(streamId: number, shard: number, error: BrokerError): void;
 }
 

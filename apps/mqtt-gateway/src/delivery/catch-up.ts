@@ -147,8 +147,9 @@ export class CatchUp {
   /** What an earlier connection had in flight is read by place, whatever today's filters are (N6). */
   #readOwed(session: LaggingSession, place: ShardPlace): void {
     if (this.#host.streamOf(place.streamId) === undefined) {
-      // Nobody leads it, so nobody would ever answer: what it held of the window is free again (N7).
-      session.shardGone(place);
+      // Nobody leads it, so nobody would ever answer: what it held of the window is free again (N7). One that this gateway has
+      // not heard of yet it hears of later, and goes on then: what is owed there is owed still (N6).
+      if (this.#host.isDeleted(place.streamId)) session.shardGone(place);
       return;
     }
     const offsets = session.owedOffsets(place, session.roomIn(place));

@@ -26,8 +26,8 @@ export interface ResumePorts extends Turns {
   readonly maxDepartures: number;
   /** Every shard that can hold a record whose topic the filter matches (rule X3). */
   shardsOf(tenant: string, filter: string): Iterable<{ readonly streamId: number; readonly shard: number }>;
-  /** False for a stream that is gone. */
-  isVisible(streamId: number): boolean;
+  /** False for a stream that is there, and for one that this gateway has not heard of yet (N2). */
+  isDeleted(streamId: number): boolean;
   /** Told of each such message, once. */
   skipped(session: SessionIdentity, message: PlacedMessage<ShardPlace>): void;
 }
@@ -163,35 +163,56 @@ export class Resumption {
   /** What rows say of leader epochs that are over is held against where those ended (X4), asked at most once. */
   #startReading(): void {
     const session = this.#session;
-    if (session.output === null) return;
-    const asked = [...this.#ports.tails.tails()].filter((tail) => !session.reset(tail));
-    let missing = asked.length;
-    if (missing === 0) this.#findPlaces();
-    for (const tail of asked) {
-      session.askForEnds(tail, () => {
-        if (--missing === 0) session.guard(() => this.#findPlaces());
-      });
-    }
+    const asked: ShardTail[] = [];
+    const lookAt = (tail: ShardTail): void => {
+      if (!session.reset(tail)) asked.push(tail);
+    };
+    // All of them before a place is found: each reset makes every place another one.
+    const resetAsked = (): void =>
+      this.#eachOf(
+        asked,
+        (tail) => session.reset(tail),
+        () => this.#findPlaces(),
+      );
+    this.#eachOf(this.#ports.tails.tails(), lookAt, () => {
+      let missing = asked.length;
+      if (missing === 0) this.#findPlaces();
+      for (const tail of asked) {
+        session.askForEnds(tail, () => {
+          if (--missing === 0) session.guard(resetAsked);
+        });
+      }
+    });
   }
 
-  /** Shards times subscriptions may be millions of looks: a shard is found at a time, and until all are nothing is live (N8). */
   #findPlaces(): void {
     const session = this.#session;
     const places = new Map<number, PlaceInTail>();
-    const find = (tail: ShardTail): void =>
+    const find = (tail: ShardTail): void => {
+      if (!session.reset(tail)) return;
+      const ringFrom = this.#ringFrom(tail.key, tail.arrivedTo);
+      places.set(tail.key, { ringFrom, found: session.find(tail) });
+    };
+    this.#eachOf(this.#ports.tails.tails(), find, () => this.#begin(places));
+  }
+
+  /** Shards times subscriptions may be millions of looks: one shard at a time, and until all are found nothing is live (N8). */
+  #eachOf(tails: Iterable<ShardTail>, act: (tail: ShardTail) => void, done: () => void): void {
+    const session = this.#session;
+    const ifServed = (action: () => void): void =>
       session.guard(() => {
-        if (session.output === null || !session.reset(tail)) return;
-        const ringFrom = this.#ringFrom(tail.key, tail.arrivedTo);
-        places.set(tail.key, { ringFrom, found: session.find(tail) });
+        if (session.output !== null) action();
       });
-    eachInTurns([...this.#ports.tails.tails()], this.#ports, find, () =>
-      session.guard(() => this.#begin(places)),
+    eachInTurns(
+      [...tails],
+      this.#ports,
+      (tail) => ifServed(() => act(tail)),
+      () => ifServed(done),
     );
   }
 
   #begin(places: ReadonlyMap<number, PlaceInTail>): void {
     const session = this.#session;
-    if (session.output === null) return;
     const { tails } = this.#ports;
     const known = new Map<number, ShardPlace>();
     for (const tail of tails.tails()) if (session.reset(tail)) known.set(tail.key, tail);
@@ -200,7 +221,7 @@ export class Resumption {
     const starts = isUncertain ? [...this.#unknown.values(), ...this.#younger.values()] : [];
     const awaited = standIns(stored, (key) => known.has(key), starts).map((stood) => ({
       ...stood,
-      isGone: !this.#ports.isVisible(stood.place.streamId),
+      isGone: this.#ports.isDeleted(stood.place.streamId),
     }));
     const stoodIn = new Map(awaited.map(({ place }) => [place.key, place]));
     const inFlight = inFlightOf(stored, (key) => known.get(key) ?? stoodIn.get(key));
