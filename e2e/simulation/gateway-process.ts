@@ -21,6 +21,7 @@ import { InputMemory } from '../../apps/mqtt-gateway/src/transport/input-memory.
 import { OutputFlusher } from '../../apps/mqtt-gateway/src/transport/output-flusher.ts';
 import { credentialsOf, META } from './settings.ts';
 import { connectOver, SimulatedServices, type CallOpening } from './simulated-rpc.ts';
+import { WorkingClock } from './working-clock.ts';
 import { serveSocket, SOCKET, type SocketBytes } from './simulated-socket.ts';
 
 const { values: CONFIG } = mqttGatewayConfig.load({
@@ -160,17 +161,17 @@ class GatewayProcess {
 }
 
 function partsOf(life: Life, log: Log, meta: MetaClient, connect: Connect): ProcessParts {
-  const { clock } = life;
+  const clock = new WorkingClock(life.clock, life.random);
   const counters = newConnectionCounters();
   const boundary = new Boundary(log);
-  const timers = boundary.timers(clock);
+  const timers = boundary.timers(life.clock);
   return {
     config: CONFIG,
     limits: limitsOf(CONFIG),
     clock,
     timers,
     boundary,
-    wheel: new TimerWheel({ clock, timers: clock }),
+    wheel: new TimerWheel({ clock, timers: life.clock }),
     inputMemory: new InputMemory(limitsOf(CONFIG).maxInputBytes),
     flusher: new OutputFlusher({ clock, timers, failed: (thrown, where) => boundary.failed(thrown, where) }),
     log,
@@ -184,7 +185,7 @@ function partsOf(life: Life, log: Log, meta: MetaClient, connect: Connect): Proc
       anonymous: 'allowed',
       findUser: () => undefined,
       nowMs: () => clock.monotonicMs(),
-      timers: clock,
+      timers: life.clock,
     }),
     connectionEnded: () => counters.open--,
     retainIgnored: () => undefined,

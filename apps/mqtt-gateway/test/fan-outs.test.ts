@@ -4,7 +4,7 @@
 import { RecordBatchBuilder } from '@robustmq/record-batch';
 import { PublishFrameSchema, type PublishFrame } from '@robustmq/rpc';
 import { create } from '@bufbuild/protobuf';
-import { TurnBudget } from '@robustmq/runtime';
+import { TurnBudget, type Turns } from '@robustmq/runtime';
 import { VirtualClock } from '@robustmq/testkit';
 import { newWalkCounters } from '../src/delivery/batch-walk.ts';
 import { Deliverer, newDeliveryCounters } from '../src/delivery/deliverer.ts';
@@ -130,6 +130,43 @@ describe('a QoS 0 publish of a client', () => {
     while (await timers.step());
     expect(copies).toBe(RECEIVERS - 1);
     expect(last).toEqual([]);
+  });
+
+  test('I8: what comes when as many bytes wait as may goes at once, and its publisher is not held', async () => {
+    fanOuts = new FanOuts(deliverer, { clock, timers }, 100);
+    fanOuts.deliver(routes.get('many/1'), messageOf(Buffer.alloc(99, 'a')), 1_000, publisher('p'));
+    fanOuts.deliver(routes.get('many/2'), messageOf(Buffer.alloc(99, 'b'), 'many/2'), 1_000, publisher('q'));
+    expect(copies).toBe(0);
+    fanOuts.deliver(routes.get('many/3'), messageOf(Buffer.from('m3'), 'many/3'), 1_000, publisher('r'));
+    expect([copies, first]).toEqual([RECEIVERS, ['m3']]);
+    while (await timers.step());
+    expect([first, holds.filter((hold) => hold.startsWith('r'))]).toEqual([['m3', 'aa', 'bb'], []]);
+    // What waited waits no more.
+    fanOuts.deliver(routes.get('many/1'), messageOf(Buffer.from('m4')), 1_000, publisher('r'));
+    expect(fanOuts.size).toBe(1);
+  });
+
+  test('N9, N7: one that cannot be delivered ends alone; its publisher is read on, and those behind it go out', async () => {
+    const thrown: unknown[] = [];
+    const guarded: Turns['timers'] = {
+      ...{ after: timers.after.bind(timers), every: timers.every.bind(timers) },
+      soon: (action) =>
+        timers.soon(() => {
+          try {
+            action();
+          } catch (error) {
+            thrown.push(error);
+          }
+        }),
+    };
+    fanOuts = new FanOuts(deliverer, { clock, timers: guarded });
+    const bad = messageOf(Buffer.from('m1'));
+    Object.defineProperty(bad, 'expiresAtMs', { value: 10_000n, enumerable: true });
+    fanOuts.deliver(routes.get('many/1'), bad, 1_000, publisher('p'));
+    fanOuts.deliver(routes.get('many/2'), messageOf(Buffer.from('m2'), 'many/2'), 1_000, publisher('q'));
+    while (await timers.step());
+    expect(thrown).toEqual([expect.any(TypeError)]);
+    expect([first, last, holds.length, fanOuts.size]).toEqual([['m2'], ['m2'], 4, 0]);
   });
 
   test('one that has expired when its turn comes is sent to nobody else, and its publisher is read again', async () => {

@@ -1,5 +1,5 @@
 // QoS 0 publishes of this gateway's clients to many receivers at once: in turns (N8). Their publisher is read no further until
-// the last copy is made, so that nothing of it overtakes (I3), and as many messages wait as there are connections (I8).
+// the last copy is made, so that nothing of it overtakes (I3). What waits so is bounded in bytes (I8).
 
 import { TurnBudget, type Turns } from '@robustmq/runtime';
 import type { Deliverer } from '../delivery/deliverer.ts';
@@ -10,10 +10,13 @@ import { HOLD_FAN_OUT, type Held } from '../session/read-holds.ts';
 
 /** Copies that are made at once: they take about a millisecond. */
 export const AT_ONCE = 1_024;
+/** Messages that may wait; what comes on top of that is delivered at once, as long as it may take. */
+const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 
 interface FanOut {
   readonly delivery: MessageDelivery;
   readonly publisher: Held;
+  readonly sizeBytes: number;
 }
 
 /** See the file head. */
@@ -21,14 +24,21 @@ export class FanOuts {
   readonly #deliverer: Deliverer;
   readonly #clock: Turns['clock'] & { nowMs(): number };
   readonly #timers: Turns['timers'];
+  readonly #maxWaitingBytes: number;
   readonly #budget: TurnBudget;
   readonly #line: FanOut[] = [];
+  #waitingBytes = 0;
   #isRunning = false;
 
-  constructor(deliverer: Deliverer, { clock, timers }: Turns & { readonly clock: { nowMs(): number } }) {
+  constructor(
+    deliverer: Deliverer,
+    { clock, timers }: Turns & { readonly clock: { nowMs(): number } },
+    maxWaitingBytes = MAX_WAITING_BYTES,
+  ) {
     this.#deliverer = deliverer;
     this.#clock = clock;
     this.#timers = timers;
+    this.#maxWaitingBytes = maxWaitingBytes;
     this.#budget = new TurnBudget(clock, timers);
   }
 
@@ -41,13 +51,16 @@ export class FanOuts {
   deliver(route: TopicRoute, message: Message, nowMs: number, publisher: Held): void {
     const { length } = route.receivers;
     if (length === 0) return;
-    if (length <= AT_ONCE) {
+    if (length <= AT_ONCE || this.#waitingBytes >= this.#maxWaitingBytes) {
       if (this.#deliverer.begin(message, nowMs)) this.#deliverer.deliver(route, null, 0);
       return;
     }
+    const copy = copyOf(message);
+    const sizeBytes = copy.payload.length + copy.forwardedProperties.length;
+    const delivery = new MessageDelivery(this.#deliverer).start(route, copy);
     publisher.hold(HOLD_FAN_OUT);
-    const delivery = new MessageDelivery(this.#deliverer).start(route, copyOf(message));
-    this.#line.push({ delivery, publisher });
+    this.#line.push({ delivery, publisher, sizeBytes });
+    this.#waitingBytes += sizeBytes;
     if (!this.#isRunning) this.#runLater();
   }
 
@@ -60,15 +73,27 @@ export class FanOuts {
     this.#isRunning = false;
     this.#budget.restart();
     const nowMs = this.#clock.nowMs();
-    let done = 0;
-    for (const { delivery, publisher } of this.#line) {
-      if (!delivery.run(this.#budget, nowMs)) break;
-      done++;
-      this.#timers.soon(() => publisher.release(HOLD_FAN_OUT));
-      if (this.#budget.isSpent) break;
+    try {
+      while (this.#line.length > 0 && this.#deliverFirst(nowMs) && !this.#budget.isSpent);
+    } finally {
+      if (this.#line.length > 0) this.#runLater();
     }
-    this.#line.splice(0, done);
-    if (this.#line.length > 0) this.#runLater();
+  }
+
+  /** False when the slice is over first. What throws has had its turn: those behind it have theirs (N9). */
+  #deliverFirst(nowMs: number): boolean {
+    const { delivery, publisher, sizeBytes } = this.#line[0]!;
+    let isOver = true;
+    try {
+      isOver = delivery.run(this.#budget, nowMs);
+      return isOver;
+    } finally {
+      if (isOver) {
+        this.#line.shift();
+        this.#waitingBytes -= sizeBytes;
+        this.#timers.soon(() => publisher.release(HOLD_FAN_OUT));
+      }
+    }
   }
 }
 

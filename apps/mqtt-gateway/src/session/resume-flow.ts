@@ -163,6 +163,7 @@ export class Resumption {
   /** What rows say of leader epochs that are over is held against where those ended (X4), asked at most once. */
   #startReading(): void {
     const session = this.#session;
+    if (session.output === null) return;
     const asked: ShardTail[] = [];
     const lookAt = (tail: ShardTail): void => {
       if (!session.reset(tail)) asked.push(tail);
