@@ -3,6 +3,7 @@
 // appended again.
 
 import { BrokerError } from '@robustmq/errors';
+import { MOST_EXPIRED } from './producer-table.ts';
 
 /** Key of a publish, as it rides in the record's `mqtt` header. */
 export interface DedupeKey {
@@ -83,8 +84,9 @@ export class Dedupe {
   }
 
   expire(nowMs: number, silentMs: number): void {
+    let left = MOST_EXPIRED;
     for (const [sessionId, { lastSeenMs }] of this.#sessions) {
-      if (nowMs - lastSeenMs <= silentMs) return;
+      if (nowMs - lastSeenMs <= silentMs || left-- === 0) return;
       this.#sessions.delete(sessionId);
     }
   }

@@ -32,6 +32,8 @@ export interface ProducerEntry {
 /** KIP-98: a producer has at most five batches in flight, so a repeat is one of the last five. */
 export const REMEMBERED_BATCHES = 5;
 const SEQUENCE_MODULUS = 2 ** 31;
+/** Producers that are forgotten at a time. */
+export const MOST_EXPIRED = 10_000;
 
 /** How many producers all tables of a process remember together (rule I8). */
 export class ProducerQuota {
@@ -164,16 +166,18 @@ export class ProducerTable {
   }
 
   /**
-   * Forgets producers that have been silent for too long (`producer.id.expiration.ms`). Those that live, though they have had
-   * nothing to write here, count as heard from now (rule R6): a gateway has few ids for all its shards.
+   * Forgets producers that have been silent for too long (`producer.id.expiration.ms`), a bounded number at a time (N8). Those
+   * that live, though they have had nothing to write here, count as heard from now (rule R6): a gateway has few ids for all its
+   * shards.
    */
   expire(nowMs: number, silentMs: number, isLive: (producerId: number) => boolean): void {
     for (const [producerId, entry] of this.#gateways) {
       if (isLive(producerId)) entry.lastSeenMs = nowMs;
       else if (nowMs - entry.lastSeenMs > silentMs) this.#forget(producerId);
     }
+    let left = MOST_EXPIRED;
     for (const [producerId, entry] of this.#clients) {
-      if (nowMs - entry.lastSeenMs <= silentMs) return;
+      if (nowMs - entry.lastSeenMs <= silentMs || left-- === 0) return;
       this.#forget(producerId);
     }
   }

@@ -1,46 +1,16 @@
 // The checkpoint of a data directory (rule L3) in two equal files written one after the other: a torn write leaves the
 // other, and damage to one later does not bring back an older checkpoint, whose commit log is recycled already.
-// docs/en/formats/segments.md has the byte table.
 
-import {
-  ByteReader,
-  ByteWriter,
-  crc32c,
-  readInt32,
-  readInt64,
-  writeInt32,
-  writeInt64,
-} from '@robustmq/bytes';
 import { BrokerError } from '@robustmq/errors';
 import type { Disk } from '@robustmq/commit-log';
-import type { EpochStart } from './leader-epochs.ts';
-import type { SegmentCheckpoint } from './segment.ts';
-import type { SegmentLogCheckpoint } from './log-checkpoint.ts';
+import {
+  decodeCheckpoint,
+  encodeCheckpoint,
+  MAX_CHECKPOINT_BYTES,
+  type Checkpoint,
+  type SliceOfTurn,
+} from './checkpoint-format.ts';
 
-/** What a checkpoint says of one shard. */
-export interface ShardCheckpoint extends SegmentLogCheckpoint {
-  readonly streamId: number;
-  readonly shard: number;
-  /** Tells the stream from another under the same id; empty where the owner does not know it yet. */
-  readonly topicId: string;
-  /** Opaque facts of the owner (snapshot names, quarantine marks). */
-  readonly extra: Buffer;
-}
-
-/** Commit-log frames up to `position` are in the segments, which are at least as long as said here. */
-export interface Checkpoint {
-  readonly position: number;
-  readonly shards: readonly ShardCheckpoint[];
-  /** Opaque facts of the owner about the whole directory. */
-  readonly extra: Buffer;
-}
-
-/** "RMCP" */
-const MAGIC = 0x524d4350;
-const VERSION = 2;
-const HEADER_BYTES = 24;
-/** A checkpoint of 100,000 segments takes a few MB; what claims more is damaged. */
-const MAX_PAYLOAD_BYTES = 256 * 1024 * 1024;
 const SLOTS = ['checkpoint-0', 'checkpoint-1'] as const;
 const EMPTY: Checkpoint = { position: 0, shards: [], extra: Buffer.alloc(0) };
 
@@ -72,8 +42,9 @@ export class CheckpointStore {
     if (store.#generation > 0) {
       await store.#makeFiles();
       // What a failed sync left in memory reads well and is not on the disk (L5): write it again before relying on it.
-      await store.#write(store.#newestSlot, store.#latest);
-      await store.#write(1 - store.#newestSlot, store.#latest);
+      const pieces = await encodeCheckpoint(store.#latest, store.#generation);
+      await store.#write(store.#newestSlot, pieces);
+      await store.#write(1 - store.#newestSlot, pieces);
       return store;
     }
     // The very first save may have been torn: both files are made before it, so a second empty one tells.
@@ -102,28 +73,28 @@ export class CheckpointStore {
     return this.#latest;
   }
 
-  /** Durable, twice, when it resolves; after a rejection the previous or this one holds, and nothing may be recycled. */
-  async save(checkpoint: Checkpoint): Promise<void> {
+  /**
+   * Durable, twice, when it resolves; after a rejection the previous or this one holds, and nothing may be recycled. With a slice
+   * of a turn it is encoded in as many as it takes; the checkpoint must not change meanwhile.
+   */
+  async save(checkpoint: Checkpoint, turn?: SliceOfTurn): Promise<void> {
     this.#generation++;
+    const pieces = await encodeCheckpoint(checkpoint, this.#generation, turn);
     const first = 1 - this.#newestSlot;
-    await this.#write(first, checkpoint);
+    await this.#write(first, pieces);
     this.#newestSlot = first;
-    await this.#write(1 - first, checkpoint);
+    await this.#write(1 - first, pieces);
     this.#latest = checkpoint;
   }
 
-  async #write(slot: number, checkpoint: Checkpoint): Promise<void> {
-    const payload = encodePayload(checkpoint);
-    const bytes = Buffer.alloc(HEADER_BYTES + payload.length);
-    writeInt32(bytes, 0, MAGIC);
-    writeInt32(bytes, 4, VERSION);
-    writeInt64(bytes, 8, this.#generation);
-    writeInt32(bytes, 16, payload.length);
-    bytes.set(payload, HEADER_BYTES);
-    writeInt32(bytes, 20, crc32c(bytes, HEADER_BYTES, bytes.length, crc32c(bytes, 0, 20)));
+  async #write(slot: number, pieces: readonly Buffer[]): Promise<void> {
     const file = this.#disk.open(`${this.#directory}/${SLOTS[slot]!}`);
     try {
-      await file.writeAsync(bytes, 0);
+      let position = 0;
+      for (const piece of pieces) {
+        await file.writeAsync(piece, position);
+        position += piece.length;
+      }
       await file.sync();
     } finally {
       file.close();
@@ -134,16 +105,15 @@ export class CheckpointStore {
     const file = this.#disk.open(`${this.#directory}/${slot}`);
     let bytes: Buffer;
     try {
-      bytes = Buffer.alloc(Math.min(file.sizeBytes(), HEADER_BYTES + MAX_PAYLOAD_BYTES));
+      bytes = Buffer.alloc(Math.min(file.sizeBytes(), MAX_CHECKPOINT_BYTES));
       bytes = bytes.subarray(0, file.read(bytes, 0));
     } finally {
       file.close();
     }
-    const payload = soundPayload(bytes);
-    const generation = payload === undefined ? 0 : readInt64(bytes, 8);
-    if (payload === undefined || generation <= this.#generation) return;
-    this.#latest = decodePayload(payload);
-    this.#generation = generation;
+    const decoded = decodeCheckpoint(bytes, this.#generation);
+    if (decoded === undefined) return;
+    this.#latest = decoded.checkpoint;
+    this.#generation = decoded.generation;
     this.#newestSlot = SLOTS.indexOf(slot);
   }
 
@@ -155,92 +125,4 @@ export class CheckpointStore {
       file.close();
     }
   }
-}
-
-/** Undefined for a damaged or torn file. @throws BrokerError unsupported for a sound one of another version (rule N17). */
-function soundPayload(bytes: Buffer): Buffer | undefined {
-  if (bytes.length < HEADER_BYTES || readInt32(bytes, 0) !== MAGIC) return undefined;
-  const end = HEADER_BYTES + (readInt32(bytes, 16) >>> 0);
-  if (end > bytes.length) return undefined;
-  const crc = crc32c(bytes, HEADER_BYTES, end, crc32c(bytes, 0, 20));
-  if (crc !== readInt32(bytes, 20) >>> 0) return undefined;
-  const version = readInt32(bytes, 4) >>> 0;
-  if (version !== VERSION)
-    throw new BrokerError(
-      'unsupported',
-      `the checkpoint was written by another version: ${version}, this one knows ${VERSION}`,
-    );
-  return bytes.subarray(HEADER_BYTES, end);
-}
-
-function encodePayload(checkpoint: Checkpoint): Buffer {
-  const writer = new ByteWriter({ maxBytes: MAX_PAYLOAD_BYTES });
-  writer.writeInt64(checkpoint.position);
-  writeBlob(writer, checkpoint.extra);
-  writer.writeInt32(checkpoint.shards.length);
-  for (const shard of checkpoint.shards) {
-    writer.writeInt32(shard.streamId);
-    writer.writeInt32(shard.shard);
-    writeBlob(writer, Buffer.from(shard.topicId));
-    writer.writeInt64(shard.logStartOffset);
-    writer.writeInt64(shard.logEndOffset);
-    writer.writeInt32(shard.segments.length);
-    for (const segment of shard.segments) {
-      writer.writeInt64(segment.baseOffset);
-      writer.writeInt64(segment.lengthBytes);
-      writer.writeInt64(segment.maxTimestampMs);
-    }
-    writer.writeInt32(shard.leaderEpochs.length);
-    for (const epoch of shard.leaderEpochs) {
-      writer.writeInt32(epoch.leaderEpoch);
-      writer.writeInt64(epoch.startOffset);
-    }
-    writeBlob(writer, shard.extra);
-  }
-  return writer.finishCopy();
-}
-
-function decodePayload(payload: Buffer): Checkpoint {
-  const reader = new ByteReader(payload);
-  const position = reader.readInt64();
-  const extra = readBlob(reader);
-  const shards: ShardCheckpoint[] = [];
-  for (let left = reader.readUInt32(); left > 0; left--) {
-    const streamId = reader.readUInt32();
-    const shard = reader.readUInt32();
-    const topicId = readBlob(reader).toString();
-    const logStartOffset = reader.readInt64();
-    const logEndOffset = reader.readInt64();
-    const segments: SegmentCheckpoint[] = [];
-    for (let more = reader.readUInt32(); more > 0; more--) {
-      const baseOffset = reader.readInt64();
-      const lengthBytes = reader.readInt64();
-      segments.push({ baseOffset, lengthBytes, maxTimestampMs: reader.readInt64() });
-    }
-    const leaderEpochs: EpochStart[] = [];
-    for (let more = reader.readUInt32(); more > 0; more--) {
-      const leaderEpoch = reader.readInt32();
-      leaderEpochs.push({ leaderEpoch, startOffset: reader.readInt64() });
-    }
-    shards.push({
-      streamId,
-      shard,
-      topicId,
-      logStartOffset,
-      logEndOffset,
-      segments,
-      leaderEpochs,
-      extra: readBlob(reader),
-    });
-  }
-  return { position, shards, extra };
-}
-
-function writeBlob(writer: ByteWriter, blob: Buffer): void {
-  writer.writeInt32(blob.length);
-  writer.writeBytes(blob);
-}
-
-function readBlob(reader: ByteReader): Buffer {
-  return Buffer.from(reader.readBytes(reader.readUInt32()));
 }

@@ -2,7 +2,8 @@
 
 import { assert } from '@robustmq/errors';
 import type { CommitLog } from '@robustmq/commit-log';
-import type { Checkpoint, CheckpointStore, ShardCheckpoint } from './checkpoint-store.ts';
+import type { Checkpoint, ShardCheckpoint, SliceOfTurn } from './checkpoint-format.ts';
+import type { CheckpointStore } from './checkpoint-store.ts';
 import type { SegmentLog } from './segment-log.ts';
 
 /** A shard to checkpoint. */
@@ -14,6 +15,8 @@ export interface CheckpointShard {
   readonly log: SegmentLog;
   /** Opaque facts as of now; default empty. */
   readonly extra?: Buffer;
+  /** In its place: made later, and of what is in the commit log by then, which is durable before the checkpoint is. */
+  readonly makeExtra?: () => Promise<Buffer>;
 }
 
 /** What {@link runCheckpoint} works on. */
@@ -35,7 +38,11 @@ export interface CheckpointInput {
    * many have not changed and cost the disk nothing: what waited as long for them took a minute for some thousands.
    */
   readonly pace?: (hasSynced: boolean) => Promise<void>;
+  /** Where to rest while the checkpoint is encoded (N8); default nowhere. */
+  readonly turn?: SliceOfTurn;
 }
+
+const NOTHING = Buffer.alloc(0);
 
 /**
  * Notes the position and what each shard holds at it; syncs segments, directories and snapshots; stores the
@@ -45,20 +52,23 @@ export async function runCheckpoint(input: CheckpointInput): Promise<Checkpoint>
   const { commitLog, store, appliedPosition: position } = input;
   assert(position >= store.latest.position && position <= commitLog.endPosition, 'checkpoints move forward');
   const pending = input.shards.map((shard) => ({ shard, checkpoint: shard.log.prepareCheckpoint() }));
-  for (const { checkpoint } of pending) {
+  const shards: ShardCheckpoint[] = [];
+  for (const { shard, checkpoint } of pending) {
     const hasSynced = await checkpoint.sync();
+    shards.push({
+      streamId: shard.streamId,
+      shard: shard.shard,
+      topicId: shard.topicId ?? '',
+      extra: (await shard.makeExtra?.()) ?? shard.extra ?? NOTHING,
+      ...checkpoint.record,
+    });
     await input.pace?.(hasSynced);
   }
   await input.syncSnapshots?.();
-  const shards: ShardCheckpoint[] = pending.map(({ shard, checkpoint }) => ({
-    streamId: shard.streamId,
-    shard: shard.shard,
-    topicId: shard.topicId ?? '',
-    extra: shard.extra ?? Buffer.alloc(0),
-    ...checkpoint.record,
-  }));
-  const checkpoint: Checkpoint = { position, shards, extra: input.extra ?? Buffer.alloc(0) };
-  await store.save(checkpoint);
+  // What was made later may speak of sections behind the position: none of them may be lost any more.
+  if (input.shards.some(({ makeExtra }) => makeExtra !== undefined)) await commitLog.sync();
+  const checkpoint: Checkpoint = { position, shards, extra: input.extra ?? NOTHING };
+  await store.save(checkpoint, input.turn);
   for (const { shard, checkpoint: made } of pending) shard.log.checkpointed(made.record);
   await commitLog.recycle(position);
   return checkpoint;

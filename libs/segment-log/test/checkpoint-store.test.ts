@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { crc32c } from '@robustmq/bytes';
 import { NodeDisk } from '@robustmq/commit-log';
 import { CheckpointStore } from '../src/index.ts';
-import type { Checkpoint } from '../src/checkpoint-store.ts';
+import type { Checkpoint } from '../src/checkpoint-format.ts';
 import { scratchDirectory } from './batches.ts';
 
 const disk = new NodeDisk();
@@ -51,6 +51,38 @@ describe('checkpoint store (L3)', () => {
     expect((await CheckpointStore.open(disk, directory)).latest).toEqual(checkpoint(10));
     await store.save({ position: 11, shards: [], extra: Buffer.alloc(0) });
     expect((await CheckpointStore.open(disk, directory)).latest.position).toBe(11);
+  });
+
+  test('N8: however it is cut into pieces and slices, the bytes are the same', async () => {
+    const [{ shards, ...rest }] = [checkpoint(10)];
+    const many: Checkpoint = {
+      ...rest,
+      shards: Array.from({ length: 3_000 }, (_, shard) => ({
+        ...shards[0]!,
+        shard,
+        extra: Buffer.alloc(shard % 1_000 === 0 ? 100_000 : 40, shard),
+      })),
+    };
+    const store = await CheckpointStore.open(disk, directory);
+    await store.save(many);
+    const whole = fs.readFileSync(slot(0));
+    let looks = 0;
+    let turns = 0;
+    const turn = {
+      get isSpent() {
+        looks++;
+        return looks % 10 === 0;
+      },
+      yield: () => (turns++, Promise.resolve()),
+    };
+    await store.save(many, turn);
+    const sliced = fs.readFileSync(slot(0));
+    // The generation alone differs, and the checksum with it.
+    for (const bytes of [whole, sliced]) bytes.fill(0, 8, 24);
+    expect(sliced.equals(whole)).toBe(true);
+    expect(looks).toBeGreaterThanOrEqual(3_000);
+    expect(turns).toBe(Math.floor(looks / 10));
+    expect((await CheckpointStore.open(disk, directory)).latest).toEqual(many);
   });
 
   test.each([0, 1])('one damaged copy changes nothing (slot %i)', async (damaged) => {

@@ -134,6 +134,73 @@ describe('segment log under faults', () => {
     await commitLog.close();
   });
 
+  test('N8, L3: facts made later are stored once the commit log is durable up to them; the position and the log end stay', async () => {
+    const { log: commitLog } = await CommitLog.open(disk, `${directory}/commit`, { fileBytes: 16 * 4096 });
+    const store = await CheckpointStore.open(disk, directory);
+    const log = fresh();
+    log.append(batch(0, ['a']));
+    const appliedPosition = commitLog.append([]);
+    let turns = 0;
+    const making = runCheckpoint({
+      commitLog,
+      store,
+      shards: [
+        {
+          ...{ streamId: 7, shard: 0, log },
+          makeExtra: () => {
+            log.append(batch(1, ['b']));
+            commitLog.append([]);
+            expect(commitLog.durablePosition).toBeLessThan(commitLog.endPosition);
+            return Promise.resolve(Buffer.alloc(200_000, 'x'));
+          },
+        },
+      ],
+      appliedPosition,
+      turn: {
+        get isSpent() {
+          // Before a byte of it is stored.
+          expect(commitLog.durablePosition).toBe(commitLog.endPosition);
+          return true;
+        },
+        yield: () => (turns++, Promise.resolve()),
+      },
+    });
+    const made = await making;
+    expect(made).toMatchObject({ position: appliedPosition, shards: [{ logEndOffset: 1 }] });
+    expect(made.shards[0]!.extra.equals(Buffer.alloc(200_000, 'x'))).toBe(true);
+    // Once per shard, and for each piece: what stands before the facts, the facts, nothing behind them.
+    expect(turns).toBe(3);
+    expect((await CheckpointStore.open(disk, directory)).latest).toEqual(made);
+    await commitLog.close();
+  });
+
+  test('L3: facts made later are not stored when the commit log fails', async () => {
+    const { log: commitLog } = await CommitLog.open(disk, `${directory}/commit`, { fileBytes: 16 * 4096 });
+    const store = await CheckpointStore.open(disk, directory);
+    const log = fresh();
+    const appliedPosition = commitLog.append([]);
+    await commitLog.sync();
+    const making = runCheckpoint({
+      commitLog,
+      store,
+      shards: [
+        {
+          ...{ streamId: 7, shard: 0, log },
+          makeExtra: () => {
+            commitLog.append([]);
+            disk.syncFails = true;
+            return Promise.resolve(Buffer.from('x'));
+          },
+        },
+      ],
+      appliedPosition,
+    });
+    await expect(making).rejects.toMatchObject({ code: 'storage_failed' });
+    expect(store.latest.position).toBe(0);
+    disk.syncFails = false;
+    await commitLog.close();
+  });
+
   test('index files that are gone or wrong are built again', async () => {
     const config = { segmentBytes: 60_000 };
     const log = fresh(config);

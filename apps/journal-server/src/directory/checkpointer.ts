@@ -4,7 +4,7 @@ import { BrokerError } from '@robustmq/errors';
 import type { CommitLog } from '@robustmq/commit-log';
 import { producerSnapshot } from '@robustmq/producer-state';
 import { openFiles, retentionStart, runCheckpoint, type CheckpointStore } from '@robustmq/segment-log';
-import { TurnBudget, type Cancel, type Clock, type Timers } from '@robustmq/runtime';
+import { eachInTurns, TurnBudget, type Cancel, type Clock, type Timers } from '@robustmq/runtime';
 import { reasonIn, type QuarantineMarks } from './quarantine.ts';
 import type { Shard } from '../shard/shard.ts';
 
@@ -59,6 +59,8 @@ export class Checkpointer {
   readonly #stopLooking: Cancel;
   #running: Promise<unknown> = Promise.resolve();
   #busy = false;
+  /** At retention. */
+  #looks = 0;
   #closed = false;
   /** What waits for a checkpoint without the shards that were removed. */
   #afterNext: (() => Promise<void>)[] = [];
@@ -169,14 +171,22 @@ export class Checkpointer {
     if (shards.some((shard) => shard.failure !== undefined)) {
       throw new BrokerError('unavailable', 'no checkpoint while a shard has failed');
     }
-    let roomBytes = this.#options.maxSnapshotBytes ?? DEFAULT_MAX_SNAPSHOT_BYTES;
-    const snapshotOf = (shard: Shard): Buffer => {
-      const bytes = producerSnapshot.encode(shard.producers, shard.log.logEndOffset, startedMs);
-      roomBytes -= bytes.length;
-      // Without one a start reads the segments: slower, never fatal.
-      return roomBytes < 0 ? NO_SNAPSHOT : bytes;
-    };
     const turn = new TurnBudget(clock, this.#options.timers);
+    let roomBytes = this.#options.maxSnapshotBytes ?? DEFAULT_MAX_SNAPSHOT_BYTES;
+    /** Begun in this very turn, made in others (N8): the producers of a directory are many. */
+    const snapshotOf = (shard: Shard): (() => Promise<Buffer>) => {
+      const steps = producerSnapshot.inSteps(shard.producers, shard.log.logEndOffset, startedMs);
+      return async () => {
+        for (;;) {
+          if (turn.isSpent) await turn.yield();
+          const step = steps.next();
+          if (step.done !== true) continue;
+          roomBytes -= step.value.length;
+          // Without one a start reads the segments: slower, never fatal.
+          return roomBytes < 0 ? NO_SNAPSHOT : step.value;
+        }
+      };
+    };
     await runCheckpoint({
       commitLog,
       store,
@@ -186,9 +196,10 @@ export class Checkpointer {
         shard: shard.shard,
         topicId: shard.topicId,
         log: shard.log,
-        extra: snapshotOf(shard),
+        makeExtra: snapshotOf(shard),
       })),
       pace: (hasSynced) => this.#pace(hasSynced, turn),
+      turn,
     });
     this.#lastMs = clock.monotonicMs();
     this.#bytesAtLast = bytesBefore;
@@ -200,7 +211,10 @@ export class Checkpointer {
       },
       'checkpoint',
     );
-    for (const shard of shards) if (shard.failure === undefined) await shard.log.deleteSegments();
+    for (const shard of shards) {
+      if (turn.isSpent) await turn.yield();
+      if (shard.failure === undefined) await shard.log.deleteSegments();
+    }
   }
 
   #isMarked({ streamId, shard }: Shard): boolean {
@@ -214,20 +228,25 @@ export class Checkpointer {
     await this.#options.marks.add(shard, reasonIn(shard.failure));
   }
 
-  /** Raises log starts by time and size; the segments go after the checkpoint that knows of it (rule L4). */
+  /** Raises log starts by time and size, in turns; the segments go after the checkpoint that knows of it (rule L4). */
   retain(): void {
+    // One that is not over yet ends: this one looks at the same.
+    const look = ++this.#looks;
+    eachInTurns(this.#options.shards(), this.#options, (shard) => {
+      if (look === this.#looks && !this.#closed) this.#retainOrLog(shard);
+    });
+  }
+
+  #retainOrLog(shard: Shard): void {
+    if (shard.leader === undefined || shard.failure !== undefined || shard.stream === undefined) return;
     const { clock, isLiveProducer, log } = this.#options;
-    const nowMs = clock.nowMs();
-    for (const shard of this.#options.shards()) {
-      if (shard.leader === undefined || shard.failure !== undefined || shard.stream === undefined) continue;
-      shard.producers.expire(clock.monotonicMs(), PRODUCER_EXPIRATION_MS, isLiveProducer);
-      try {
-        this.#retain(shard, nowMs);
-      } catch (error) {
-        // A full disk, say: this shard is looked at again, the others and the process go on (rules L6, N9).
-        const fields = { err: BrokerError.from(error), stream_id: shard.streamId, shard: shard.shard };
-        log.error(fields, 'could not apply the retention of a shard');
-      }
+    shard.producers.expire(clock.monotonicMs(), PRODUCER_EXPIRATION_MS, isLiveProducer);
+    try {
+      this.#retain(shard, clock.nowMs());
+    } catch (error) {
+      // A full disk, say: this shard is looked at again, the others and the process go on (rules L6, N9).
+      const fields = { err: BrokerError.from(error), stream_id: shard.streamId, shard: shard.shard };
+      log.error(fields, 'could not apply the retention of a shard');
     }
   }
 
