@@ -218,7 +218,9 @@ test('[MQTT-3.10.4-1] what is unsubscribed meanwhile is routed no more; N6: the 
   expect([gone.isActive, routes.get('a/1').receivers.length]).toEqual([false, 0]);
   expect(session.subscriptions.get('b/#')!.isActive).toBe(true);
   // From an earlier place than needed where it was found before: what lies there matches none of its filters.
-  expect(readsFrom()).toEqual(everywhere(START + 1).map(([shard, offset]) => [shard, shard < 2 ? START : offset]));
+  expect(readsFrom()).toEqual(
+    everywhere(START + 1).map(([shard, offset]) => [shard, shard < 2 ? START : offset]),
+  );
 });
 
 test('X3: what is subscribed meanwhile is active with the others once it has a start, and begins nowhere earlier for it', async () => {
@@ -246,7 +248,10 @@ test('N7, S1: one that ends or is taken over meanwhile begins nowhere and is rou
 });
 
 describe('X4: leaders that tell where epochs ended', () => {
-  const inEpoch = (shard: number): StoredSession['cursors'][number] => ({ ...startAt(shard, 8), sentBelow: 8 });
+  const inEpoch = (shard: number): StoredSession['cursors'][number] => ({
+    ...startAt(shard, 8),
+    sentBelow: 8,
+  });
 
   beforeEach(() => {
     for (const tail of tails.values()) tail.leaderEpoch = 2;
