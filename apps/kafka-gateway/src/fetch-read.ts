@@ -12,6 +12,7 @@ import type { RequestContext } from './context.ts';
 import { kafkaErrorOf } from './error-table.ts';
 import type { SessionPartition } from './fetch-session-cache.ts';
 import { POLL_BYTES } from './fetch-window.ts';
+import { READ_COMMITTED } from './isolation-level.ts';
 import { mapLongInTurns } from './map-in-turns.ts';
 import type { FetchSectionResult, TopicView } from './ports.ts';
 
@@ -21,7 +22,6 @@ export type PartitionData = FetchResponseInput['responses'][number]['partitions'
 /** Version below which zstd is unknown to clients (KIP-110). */
 const ZSTD_VERSION = 10;
 const ZSTD = 4;
-const READ_COMMITTED = 1;
 /** Clients take null records for a malformed answer; "nothing" is an empty section. */
 const NO_RECORDS: readonly Buffer[] = [];
 

@@ -21,10 +21,21 @@ export interface TopicConfigKey {
 /** Kafka's largest long, which people write for "no limit". */
 const MAX_LONG = 2n ** 63n - 1n;
 
+/** Digits that are read: numbers have fewer, and zeros before them are no reason to work without end. */
+const MAX_DIGITS = 64;
+const INTEGER = new RegExp(`^[+-]?\\d{1,${MAX_DIGITS}}$`);
+
+/** A number as Java reads it: with a sign, with zeros before it. */
+function integerOf(value: string): bigint | undefined {
+  if (!INTEGER.test(value)) return undefined;
+  return BigInt(value.startsWith('+') ? value.slice(1) : value);
+}
+
 function integer(min: number, max?: number): (value: string) => string | undefined {
   const highest = max === undefined ? MAX_LONG : BigInt(max);
   return (value) => {
-    const sound = /^-?\d{1,19}$/.test(value) && BigInt(value) >= min && BigInt(value) <= highest;
+    const number = integerOf(value);
+    const sound = number !== undefined && number >= min && number <= highest;
     return sound ? undefined : `must be an integer from ${min}${max === undefined ? '' : ` to ${max}`}`;
   };
 }
@@ -154,9 +165,15 @@ export const TOPIC_CONFIG: ReadonlyMap<string, TopicConfigKey> = new Map(
   ).map((key) => [key.name, key]),
 );
 
-/** The value as it is meant: Kafka leaves out the spaces around it, which in an MQTT topic filter are part of it. */
+/**
+ * The value as it is meant: Kafka leaves out the spaces around it, which in an MQTT topic filter are part of it, and shows numbers
+ * without the signs and zeros that nobody needs.
+ */
 export function meantValue(name: string, value: string): string {
-  return name === 'mqtt.filter' ? value : value.trim();
+  if (name === 'mqtt.filter') return value;
+  const meant = value.trim();
+  const type = TOPIC_CONFIG.get(name)?.type;
+  return type === 'INT' || type === 'LONG' ? String(integerOf(meant) ?? meant) : meant;
 }
 
 /** Why these settings are refused, naming the first bad one, or undefined. */

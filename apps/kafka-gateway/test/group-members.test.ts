@@ -120,7 +120,7 @@ describe('members', () => {
     await start();
     const identity = { groupId: 'x', generationId: 1, memberId: 'm' };
     expect(kafkaErrorName((await client.call(HEARTBEAT, 4, identity)).errorCode)).toBe('UNKNOWN_MEMBER_ID');
-    expect(kafkaErrorName((await client.call(SYNC, 5, { ...identity, assignments: [] })).errorCode)).toBe(
+    expect(kafkaErrorName((await client.call(SYNC, 4, { ...identity, assignments: [] })).errorCode)).toBe(
       'UNKNOWN_MEMBER_ID',
     );
     const members = [{ memberId: 'm' }, { memberId: '', groupInstanceId: 'i' }];

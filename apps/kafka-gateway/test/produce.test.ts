@@ -85,7 +85,7 @@ describe('Produce', () => {
     ['null', null, 'INVALID_RECORD'],
     ['nothing', Buffer.alloc(0), 'INVALID_RECORD'],
     ['noise', Buffer.from('x'.repeat(100)), 'CORRUPT_MESSAGE'],
-    ['a batch that is cut off', good.subarray(0, good.length - 1), 'CORRUPT_MESSAGE'],
+    ['a batch that is cut off', good.subarray(0, good.length - 1), 'INVALID_RECORD'],
     [
       'a wrong CRC',
       Buffer.concat([good.subarray(0, CRC_AT), Buffer.from([1]), good.subarray(CRC_AT + 1)]),
@@ -233,7 +233,7 @@ describe('Produce', () => {
       topicData: [{ name: 't', partitionData }],
     });
     const codes = response.responses[0]?.partitionResponses.map(({ errorCode }) => kafkaErrorName(errorCode));
-    expect(codes).toEqual(['NONE', 'CORRUPT_MESSAGE', 'UNKNOWN_TOPIC_OR_PARTITION']);
+    expect(codes).toEqual(['NONE', 'INVALID_RECORD', 'UNKNOWN_TOPIC_OR_PARTITION']);
   });
 });
 

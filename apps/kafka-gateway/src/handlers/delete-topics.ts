@@ -21,8 +21,10 @@ export const deleteTopics = api(20, {
     const targets = context.apiVersion >= 6 ? request.topics : named;
     return {
       throttleTimeMs: 0,
-      responses: await mapBounded(uniqueTargets(targets), context.gateway.turns, ([target, isRepeated]) =>
-        isRepeated ? failed(target, NAMED_TWICE) : remove(target, context),
+      responses: await mapBounded(
+        uniqueTargets(targets, context),
+        context.gateway.turns,
+        ([target, problem]) => (problem === undefined ? remove(target, context) : failed(target, problem)),
       ),
     };
   },
@@ -30,12 +32,22 @@ export const deleteTopics = api(20, {
 
 const NAMED_TWICE: NamedError = { name: 'INVALID_REQUEST', message: 'the topic is named twice' };
 
-/** Each target once, in order, and whether it was named more often. */
-function uniqueTargets(targets: readonly Target[]): [target: Target, isRepeated: boolean][] {
+const NAMED_BY_ID: NamedError = { name: 'INVALID_REQUEST', message: 'the topic is named by its id as well' };
+
+/** Each target once, in order, and why it is refused: it was named more often, be it by its name or its id. */
+function uniqueTargets(
+  targets: readonly Target[],
+  { gateway }: RequestContext,
+): [target: Target, problem: NamedError | undefined][] {
   const groups = Map.groupBy(targets, ({ name, topicId }) => `${name ?? ''}/${topicId}`);
-  return [...groups.values()].flatMap(([target, twice]) =>
-    target === undefined ? [] : [[target, twice !== undefined] as [Target, boolean]],
-  );
+  const ids = new Set(targets.flatMap(({ name, topicId }) => (name === null ? [topicId] : [])));
+  const isNamedById = ({ name }: Target): boolean =>
+    name !== null && ids.size > 0 && ids.has(gateway.cluster.topicByName(name)?.topicId ?? '');
+  return [...groups.values()].flatMap(([target, twice]) => {
+    if (target === undefined) return [];
+    const repeated = isNamedById(target) ? NAMED_BY_ID : undefined;
+    return [[target, twice === undefined ? repeated : NAMED_TWICE]];
+  });
 }
 
 async function remove(target: Target, { gateway, apiVersion }: RequestContext): Promise<Result> {

@@ -1,5 +1,9 @@
 // DescribeTopicPartitions (75): topics in name order, page by page.
-import { KAFKA_ERRORS, type DescribeTopicPartitionsResponseInput } from '@robustmq/kafka-codec';
+import {
+  KAFKA_ERRORS,
+  type DescribeTopicPartitionsRequest,
+  type DescribeTopicPartitionsResponseInput,
+} from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
 import { topicOperations } from '../authorized-operations.ts';
 import { partitionBrokers } from '../brokers.ts';
@@ -10,6 +14,8 @@ import { topicNameProblem } from '../topic-name.ts';
 
 type Topic = DescribeTopicPartitionsResponseInput['topics'][number];
 type Partition = Topic['partitions'][number];
+type Asked = DescribeTopicPartitionsRequest['topics'];
+type Cursor = NonNullable<DescribeTopicPartitionsRequest['cursor']>;
 
 const MAX_PARTITIONS = 2_000;
 
@@ -17,6 +23,7 @@ export const describeTopicPartitions = api(75, {
   access: [{ operation: 'describe', resource: 'topic' }],
   handle: async (request, context): Promise<DescribeTopicPartitionsResponseInput> => {
     const { cursor } = request;
+    if (cursor !== null && !isPossible(cursor, request.topics)) return refused(request.topics);
     const names = wantedNames(request.topics, context).filter(
       (name) => cursor === null || name >= cursor.topicName,
     );
@@ -30,7 +37,7 @@ export const describeTopicPartitions = api(75, {
         topics.push(unknownTopic(name));
         continue;
       }
-      const from = cursor !== null && cursor.topicName === name ? Math.max(0, cursor.partitionIndex) : 0;
+      const from = cursor !== null && cursor.topicName === name ? cursor.partitionIndex : 0;
       if (room === 0) return { topics, nextCursor: { topicName: name, partitionIndex: from } };
       const page = topic.partitions.slice(from, from + room);
       room -= page.length;
@@ -42,6 +49,17 @@ export const describeTopicPartitions = api(75, {
     return { topics };
   },
 });
+
+/** A cursor goes on within what is asked for; of all topics the one that it names may be gone. */
+function isPossible({ topicName, partitionIndex }: Cursor, asked: Asked): boolean {
+  return partitionIndex >= 0 && (asked.length === 0 || asked.some(({ name }) => name === topicName));
+}
+
+function refused(asked: Asked): DescribeTopicPartitionsResponseInput {
+  const names = [...new Set(asked.map(({ name }) => name))];
+  const errorCode = KAFKA_ERRORS.INVALID_REQUEST;
+  return { topics: names.map((name) => ({ errorCode, name, partitions: [] })) };
+}
 
 /** No names means all topics. */
 function wantedNames(asked: readonly { readonly name: string }[], { gateway }: RequestContext): string[] {

@@ -12,6 +12,7 @@ import {
   type SessionRequest,
   type SessionUse,
 } from '../fetch-session-cache.ts';
+import { isIsolationLevel } from '../isolation-level.ts';
 import { mapInTurns, mapLongInTurns } from '../map-in-turns.ts';
 
 /** Version from which topics come by id (KIP-516). */
@@ -23,6 +24,7 @@ export const fetch = api(1, {
   handle: async (request, context): Promise<FetchResponseInput> => {
     const { gateway, apiVersion } = context;
     const { turns } = gateway;
+    if (!isIsolationLevel(request.isolationLevel)) return refused(request, apiVersion, turns);
     const use = gateway.fetchSessions.use(
       await sessionRequestOf(request, apiVersion, turns),
       gateway.nowMs(),
@@ -40,6 +42,22 @@ export const fetch = api(1, {
     };
   },
 });
+
+/** Before topics came by id the error is with each partition as well, as in Kafka: the oldest clients look for it nowhere else. */
+async function refused(
+  { topics }: FetchRequest,
+  apiVersion: number,
+  turns: Turn,
+): Promise<FetchResponseInput> {
+  const named = apiVersion < TOPIC_ID_VERSION ? topics : [];
+  const responses = await mapInTurns(named, turns, async ({ topic, partitions }) => ({
+    topic,
+    partitions: await mapInTurns(partitions, turns, ({ partition }) =>
+      noRecords(partition, 'INVALID_REQUEST'),
+    ),
+  }));
+  return { errorCode: KAFKA_ERRORS.INVALID_REQUEST, sessionId: 0, responses };
+}
 
 async function sessionRequestOf(
   request: FetchRequest,

@@ -7,6 +7,7 @@ import type { RequestContext } from '../context.ts';
 import { kafkaErrorOf } from '../error-table.ts';
 import { mapBounded } from '../map-bounded.ts';
 import { mapInTurns } from '../map-in-turns.ts';
+import { isIsolationLevel, READ_COMMITTED } from '../isolation-level.ts';
 import { exactOffset, MAX_TIMESTAMP } from '../offset-by-time.ts';
 import type { OffsetAnswer, OffsetQuery } from '../ports.ts';
 
@@ -24,7 +25,6 @@ const VERSION_OF_MARK: ReadonlyMap<number, number> = new Map([
   [LATEST_TIERED, 9],
   [LOWEST_MARK, 11],
 ]);
-const READ_COMMITTED = 1;
 /** Batches that one request reads at once to search them. */
 const MAX_SEARCHES = 4;
 const OFFSET_NOT_AVAILABLE_VERSION = 5;
@@ -48,7 +48,7 @@ export const listOffsets = api(2, {
           leaderEpoch: -1,
         };
         // As in Kafka; else a small request asks the journal for work without bound (N8).
-        if (repeated.has(`${partitionIndex}/${name}`))
+        if (!isIsolationLevel(request.isolationLevel) || repeated.has(`${partitionIndex}/${name}`))
           return Object.assign(result, { errorCode: KAFKA_ERRORS.INVALID_REQUEST });
         const topic = context.gateway.cluster.topicByName(name);
         if (topic?.partitions[partitionIndex] === undefined) {

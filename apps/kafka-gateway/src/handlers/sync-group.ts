@@ -4,12 +4,17 @@ import { api } from '../api.ts';
 import { openForMember } from '../groups/open-for-member.ts';
 import { mapInTurns } from '../map-in-turns.ts';
 
+/** From here on a member has to say in which protocol it is (KIP-559). */
+const PROTOCOL_VERSION = 5;
+
 export const syncGroup = api(14, {
   access: [{ operation: 'read', resource: 'group' }],
   handle: async (request, context): Promise<SyncGroupResponseInput> => {
+    const { generationId, memberId, groupInstanceId, protocolType, protocolName } = request;
+    if (context.apiVersion >= PROTOCOL_VERSION && (protocolType === null || protocolName === null))
+      return failed(KAFKA_ERRORS.INCONSISTENT_GROUP_PROTOCOL);
     const owned = await openForMember(request.groupId, false, context);
     if ('error' in owned) return failed(KAFKA_ERRORS[owned.error]);
-    const { generationId, memberId, groupInstanceId, protocolType, protocolName } = request;
     // The group outlives the frame, so the bytes are copied out of it.
     const assignments = await mapInTurns(request.assignments, context.gateway.turns, (one) => ({
       memberId: one.memberId,

@@ -4,6 +4,7 @@ import type { KafkaErrorName } from '@robustmq/kafka-codec';
 import { batchHeader, completeBatchBytes, gatewayProducerIds, validateBatch } from '@robustmq/record-batch';
 import type { NamedError } from '../named-error.ts';
 import type { TimestampLimits } from '../topic-config.ts';
+import { shapeProblem } from './batch-shape.ts';
 
 const ZSTD = 4;
 /** KIP-110: clients that speak less than this do not know zstd. */
@@ -30,10 +31,12 @@ export function headerProblem(records: Buffer | null, rules: BatchRules): NamedE
   if (records === null || records.length === 0) {
     return { name: 'INVALID_RECORD', message: 'a partition without a record batch' };
   }
+  const problem = shapeProblem(records);
+  if (problem !== undefined) return problem;
   try {
     const sizeBytes = validateBatch(records, 0, records.length, { maxBatchBytes: rules.maxBatchBytes });
     if (sizeBytes !== records.length) {
-      return { name: 'INVALID_RECORD', message: 'a partition with more than one record batch' };
+      return { name: 'INVALID_RECORD', message: 'a partition with bytes behind its record batch' };
     }
   } catch (error) {
     return problemOf(error, records);
@@ -64,8 +67,6 @@ function isIntact(records: Buffer): boolean {
 function attributeProblem(records: Buffer, rules: BatchRules): NamedError | undefined {
   if (batchHeader.recordCount(records, 0) === 0)
     return { name: 'INVALID_RECORD', message: 'an empty record batch' };
-  if (batchHeader.baseOffset(records, 0) !== 0)
-    return { name: 'INVALID_RECORD', message: 'a producer gives the base offset 0' };
   if (batchHeader.isControl(records, 0))
     return { name: 'INVALID_RECORD', message: 'clients may not write control records' };
   if (batchHeader.isTransactional(records, 0)) {

@@ -36,6 +36,8 @@ export async function member(
     groupId: options.groupId ?? 'g',
     generationId,
     memberId,
+    protocolType: options.protocolType ?? 'consumer',
+    protocolName: joined.protocolName,
     assignments,
   });
   expect([kafkaErrorName(synced.errorCode), String(synced.assignment)]).toEqual(['NONE', 'mine']);
