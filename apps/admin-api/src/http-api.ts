@@ -88,24 +88,29 @@ export async function createHttpApi(options: HttpApiOptions): Promise<FastifyIns
   );
   await app.register(
     (scope, _options, done) => {
-      if (options.audit !== undefined) auditActions(scope, options.audit);
-      requireAdmin(scope, options.verifyAdmin);
-      scope.addHook('onRequest', (_request, _reply, next) => {
-        next(
-          options.cluster.ready()
-            ? undefined
-            : new BrokerError('unavailable', 'the cluster view has not arrived yet'),
-        );
-      });
-      clusterRoutes(scope, options.cluster, options.isCurrent);
-      upgradeRoutes(scope, options.cluster);
-      sessionRoutes(scope, options.cluster);
-      streamRoutes(scope, options.cluster);
-      userRoutes(scope, options.cluster);
+      administrationRoutes(scope, options);
       done();
     },
     { prefix: '/api/v1' },
   );
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   return app;
+}
+
+/** What only administrators may ask for. */
+function administrationRoutes(scope: FastifyInstance, options: HttpApiOptions): void {
+  if (options.audit !== undefined) auditActions(scope, options.audit);
+  requireAdmin(scope, options.verifyAdmin);
+  scope.addHook('onRequest', (_request, _reply, next) => {
+    next(
+      options.cluster.ready()
+        ? undefined
+        : new BrokerError('unavailable', 'the cluster view has not arrived yet'),
+    );
+  });
+  clusterRoutes(scope, options.cluster, options.isCurrent);
+  upgradeRoutes(scope, options.cluster);
+  sessionRoutes(scope, options.cluster);
+  streamRoutes(scope, options.cluster);
+  userRoutes(scope, options.cluster);
 }

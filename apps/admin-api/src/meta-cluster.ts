@@ -74,6 +74,28 @@ export function metaCluster(
       users: [...view.users.values()].map(({ tenant, name, superuser }) => ({ tenant, name, superuser })),
     }),
     storageProblems: async () => [...diskProblems(meta), ...(await journals.problems())],
+    ...streamCommands(meta),
+    ...userCommands(meta),
+    raiseFeatureLevel: async (level) => {
+      const request = { requestId: meta.requestId(), level };
+      const answer = await meta.persist(() => meta.cluster.raiseFeatureLevel(request));
+      await seen(meta, answer);
+    },
+    ...sessionCommands(meta, identity, log),
+    listGroups: async (tenant, afterGroupId, limit) => {
+      const page = await meta.persist(() => meta.groups.listGroups({ tenant, afterGroupId, limit }));
+      return { items: page.groups.map(groupOverview), more: page.more };
+    },
+  };
+}
+
+/** Waits until the view has what a command changed, so that its caller reads its own write. */
+async function seen({ view }: MetaClient, answer: { readonly revision: bigint }): Promise<void> {
+  await view.waitForRevision(toNumber(answer.revision), VIEW_TIMEOUT_MS);
+}
+
+function streamCommands(meta: MetaClient): Pick<Cluster, 'createStream' | 'deleteStream'> {
+  return {
     createStream: async ({ tenant, name, shards, config }) => {
       const request = {
         requestId: meta.requestId(),
@@ -86,36 +108,31 @@ export function metaCluster(
       const answer = await meta.persist(() =>
         meta.cluster.createStream(request, { timeoutMs: CREATE_TIMEOUT_MS }),
       );
-      await view.waitForRevision(toNumber(answer.revision), VIEW_TIMEOUT_MS);
-      const stream = view.streamByName(tenant, name);
+      await seen(meta, answer);
+      const stream = meta.view.streamByName(tenant, name);
       if (stream === undefined) throw new BrokerError('not_found', `stream ${name} was deleted meanwhile`);
       return streamOverview(stream);
     },
     deleteStream: async (tenant, name) => {
       const request = { requestId: meta.requestId(), tenant, name };
       const answer = await meta.persist(() => meta.cluster.deleteStream(request));
-      await view.waitForRevision(toNumber(answer.revision), VIEW_TIMEOUT_MS);
+      await seen(meta, answer);
     },
+  };
+}
+
+function userCommands(meta: MetaClient): Pick<Cluster, 'putUser' | 'deleteUser'> {
+  return {
     putUser: async ({ tenant, name, superuser, password }, createOnly) => {
       const user = { tenant, name, superuser, ...(await UserCredentials.of(password)) };
       const request = { requestId: meta.requestId(), user, createOnly };
       const answer = await meta.persist(() => meta.cluster.putUser(request));
-      await view.waitForRevision(toNumber(answer.revision), VIEW_TIMEOUT_MS);
+      await seen(meta, answer);
     },
     deleteUser: async (tenant, name) => {
       const request = { requestId: meta.requestId(), tenant, name };
       const answer = await meta.persist(() => meta.cluster.deleteUser(request));
-      await view.waitForRevision(toNumber(answer.revision), VIEW_TIMEOUT_MS);
-    },
-    raiseFeatureLevel: async (level) => {
-      const request = { requestId: meta.requestId(), level };
-      const answer = await meta.persist(() => meta.cluster.raiseFeatureLevel(request));
-      await view.waitForRevision(toNumber(answer.revision), VIEW_TIMEOUT_MS);
-    },
-    ...sessionCommands(meta, identity, log),
-    listGroups: async (tenant, afterGroupId, limit) => {
-      const page = await meta.persist(() => meta.groups.listGroups({ tenant, afterGroupId, limit }));
-      return { items: page.groups.map(groupOverview), more: page.more };
+      await seen(meta, answer);
     },
   };
 }

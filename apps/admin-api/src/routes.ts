@@ -5,7 +5,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { clusterHealth, clusterOverview } from './cluster-overview.ts';
 import { errorBody } from './error-response.ts';
-import type { Cluster } from './ports.ts';
+import type { Cluster, StreamOverview } from './ports.ts';
 import * as schemas from './schemas.ts';
 
 const failures = { '4xx': errorBody, '5xx': errorBody };
@@ -154,6 +154,13 @@ export function sessionRoutes(scope: FastifyInstance, cluster: Cluster): void {
   );
 }
 
+/** @throws BrokerError `not_found` */
+function streamOf(cluster: Cluster, tenant: string, name: string): StreamOverview {
+  const found = cluster.snapshot().streams.find((each) => each.tenant === tenant && each.name === name);
+  if (found === undefined) throw new BrokerError('not_found', `no stream ${name} in tenant ${tenant}`);
+  return found;
+}
+
 /** Streams, which are Kafka topics. */
 export function streamRoutes(scope: FastifyInstance, cluster: Cluster): void {
   const app = scope.withTypeProvider<ZodTypeProvider>();
@@ -182,14 +189,7 @@ export function streamRoutes(scope: FastifyInstance, cluster: Cluster): void {
         response: { 200: schemas.streamBody, ...failures },
       },
     },
-    ({ params, query }) => {
-      const found = cluster
-        .snapshot()
-        .streams.find((stream) => stream.tenant === query.tenant && stream.name === params.name);
-      if (found === undefined)
-        throw new BrokerError('not_found', `no stream ${params.name} in tenant ${query.tenant}`);
-      return found;
-    },
+    ({ params, query }) => streamOf(cluster, query.tenant, params.name),
   );
   app.post(
     '/streams',

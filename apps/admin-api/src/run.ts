@@ -1,9 +1,9 @@
 // The process: configuration in, a serving API out, and an orderly end.
 import { Authenticator } from '@robustmq/access-control';
 import { BrokerError } from '@robustmq/errors';
-import { Incarnations, MetaClient, type Registration } from '@robustmq/meta-client';
+import { Incarnations, MetaClient, type NodeDescription, type Registration } from '@robustmq/meta-client';
 import { openCredentials, ServiceKind } from '@robustmq/rpc';
-import { explainListenError, Shutdown, systemClock, systemTimers } from '@robustmq/runtime';
+import { explainListenError, Shutdown, systemClock, systemTimers, type Log } from '@robustmq/runtime';
 import { RateLimitedLog, startTelemetry } from '@robustmq/telemetry';
 import { auditLog } from './audit.ts';
 import { adminApiConfig, type AdminApiConfig } from './config.ts';
@@ -62,21 +62,12 @@ export async function run(config: AdminApiConfig, version: string): Promise<Runn
   const { host } = config.http;
   const port = await listen(app, host, config.http.port);
   await meta.ready();
-  const description = {
+  const incarnations = incarnationsOf(meta, log, {
     nodeId: config.node.id,
     kind: ServiceKind.ADMIN_API,
     zone: config.node.zone,
     version,
     endpoints: { http: `${host}:${port}`, ops: `${config.ops.host}:${telemetry.opsPort}` },
-  };
-  const incarnations = new Incarnations({
-    meta,
-    description,
-    log,
-    // This API holds nothing that a lease covers.
-    begin: doNothing,
-    end: doNothing,
-    acknowledgesOwnership: false,
   });
   await incarnations.start();
   standing.incarnations = incarnations;
@@ -104,6 +95,18 @@ function identityOf({ incarnations }: Standing): Registration['identity'] {
 }
 
 function doNothing(): void {}
+
+function incarnationsOf(meta: MetaClient, log: Log, description: NodeDescription): Incarnations<void> {
+  return new Incarnations({
+    meta,
+    description,
+    log,
+    // This API holds nothing that a lease covers.
+    begin: doNothing,
+    end: doNothing,
+    acknowledgesOwnership: false,
+  });
+}
 
 async function listen(
   app: Awaited<ReturnType<typeof createHttpApi>>,

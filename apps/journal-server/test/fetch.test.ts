@@ -7,7 +7,7 @@ import { systemClock, systemTimers, TurnBudget } from '@robustmq/runtime';
 import { VirtualClock } from '@robustmq/testkit';
 import { AnswerBudget } from '../src/read/answer-budget.ts';
 import { ReadTurns } from '../src/shard/read-turns.ts';
-import { StreamFetches } from '../src/read/fetch.ts';
+import { StreamFetches } from '../src/read/stream-fetches.ts';
 import type { FetchWaiter } from '../src/read/fetch-waiters.ts';
 import type { Shard } from '../src/shard/shard.ts';
 import { batchOf } from './records.ts';

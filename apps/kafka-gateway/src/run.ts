@@ -1,6 +1,6 @@
 // The process: configuration in, a serving gateway out, and an orderly end.
 import { hostname } from 'node:os';
-import { GroupStore, MetaClient, type Incarnations } from '@robustmq/meta-client';
+import { GroupStore, MetaClient, type Incarnations, type NodeDescription } from '@robustmq/meta-client';
 import { openCredentials, ServiceKind } from '@robustmq/rpc';
 import { Shutdown, systemTimers, type Log } from '@robustmq/runtime';
 import { startTelemetry, type Telemetry } from '@robustmq/telemetry';
@@ -69,17 +69,7 @@ export async function run(config: KafkaGatewayConfig, version: string): Promise<
     journal,
     log,
     tickMs: config.journal.tick,
-    description: {
-      nodeId: config.node.id,
-      kind: ServiceKind.KAFKA_GATEWAY,
-      directoryId: '',
-      zone: config.node.zone,
-      version,
-      endpoints: {
-        [KAFKA_ENDPOINT]: endpointFor(config.kafka.host, port, config.kafka.advertised),
-        ops: endpointFor(config.ops.host, telemetry.opsPort, ''),
-      },
-    },
+    description: description(config, version, { kafka: port, ops: telemetry.opsPort }),
     onLost: () => gateway.groups.resignAll(),
   });
   await meta.ready();
@@ -122,6 +112,25 @@ async function connectToMeta(config: KafkaGatewayConfig, log: Log): Promise<Meta
 function watchHealth(telemetry: Telemetry, membership: Incarnations<void>, journal: JournalAdapter): void {
   telemetry.health.addCheck('lease', () => (membership.held ? null : 'not held'));
   telemetry.health.addCheck('journal', () => (journal.connected ? null : 'no journal-server is connected'));
+}
+
+/** What this process tells meta-service of itself. */
+function description(
+  { node, kafka, ops }: KafkaGatewayConfig,
+  version: string,
+  ports: { readonly kafka: number; readonly ops: number },
+): NodeDescription {
+  return {
+    nodeId: node.id,
+    kind: ServiceKind.KAFKA_GATEWAY,
+    directoryId: '',
+    zone: node.zone,
+    version,
+    endpoints: {
+      [KAFKA_ENDPOINT]: endpointFor(kafka.host, ports.kafka, kafka.advertised),
+      ops: endpointFor(ops.host, ports.ops, ''),
+    },
+  };
 }
 
 /** What other processes dial. */

@@ -11,6 +11,7 @@ import {
   RpcServer,
   ServiceKind,
   SessionService,
+  type Credentials,
 } from '@robustmq/rpc';
 import {
   describeFatal,
@@ -70,11 +71,7 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
     { nodeId: config.node.id, dataGroups: config.groups.data },
     log,
   );
-  const families = [CLUSTER_FAMILY, ...Array.from({ length: dataGroups }, (_, i) => dataFamily(i))];
-  const store = await openState(path.join(directory, 'state'), {
-    families,
-    writeBufferBytes: MEMTABLE_BYTES,
-  });
+  const store = await openState(path.join(directory, 'state'), dataGroups);
   shutdown.add('state', STEP_TIMEOUT_MS, () => store.close());
   const room = await openWatermark(config, log);
   shutdown.add('watermark', STEP_TIMEOUT_MS, () => Promise.resolve(room.watermark.close()));
@@ -93,15 +90,7 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
   if (!meta.isBootstrapped)
     await meta.bootstrap(await UserCredentials.of(await initialPassword(disk, directory)));
   shutdown.add('groups', STEP_TIMEOUT_MS, () => meta.stop());
-  const strangers = new RateLimitedLog(log);
-  const rpc = new RpcServer({
-    credentials,
-    onUnexpected: (err, method) => log.error({ err, method }, 'call failed unexpectedly'),
-    onRefused: (err, method) => strangers.warn('call', { err, method }, 'a call was refused'),
-  })
-    .add(ClusterService, clusterService(meta))
-    .add(SessionService, sessionService(meta))
-    .add(GroupService, groupService(meta));
+  const rpc = services(meta, credentials, log);
   const port = await rpc.listen(config.grpc.host, config.grpc.port, 'grpc.port');
   shutdown.add('calls', STEP_TIMEOUT_MS, () => {
     // A watch never ends by itself: its client goes on with the next meta-service, or with the next start of this one.
@@ -117,6 +106,18 @@ export async function run(config: MetaServiceConfig, version: string): Promise<R
   shutdown.installSignals();
   log.info({ grpc: `${config.grpc.host}:${port}`, cluster: meta.state.meta.clusterId }, 'ready');
   return { port, opsPort: telemetry.opsPort, shutdown };
+}
+
+function services(meta: Meta, credentials: Credentials, log: Log): RpcServer {
+  const strangers = new RateLimitedLog(log);
+  return new RpcServer({
+    credentials,
+    onUnexpected: (err, method) => log.error({ err, method }, 'call failed unexpectedly'),
+    onRefused: (err, method) => strangers.warn('call', { err, method }, 'a call was refused'),
+  })
+    .add(ClusterService, clusterService(meta))
+    .add(SessionService, sessionService(meta))
+    .add(GroupService, groupService(meta));
 }
 
 /** Room on the disk, and what the log takes of it, once there is one. */
@@ -191,9 +192,10 @@ function openMeta(
 }
 
 /** The applied state. @throws BrokerError with what to do, if it is damaged: a repeat would find it so again. */
-async function openState(path: string, options: Parameters<typeof openRocksDb>[1]): Promise<KeyValueStore> {
+async function openState(folder: string, dataGroups: number): Promise<KeyValueStore> {
+  const families = [CLUSTER_FAMILY, ...Array.from({ length: dataGroups }, (_, i) => dataFamily(i))];
   try {
-    return await openRocksDb(path, options);
+    return await openRocksDb(folder, { families, writeBufferBytes: MEMTABLE_BYTES });
   } catch (error) {
     if (!(error instanceof BrokerError) || error.code !== 'corrupt') throw error;
     throw new BrokerError(

@@ -137,18 +137,24 @@ export class Gateway {
     const sources = new SourceBound(this.#limits.maxConnectionsPerAddress, this.#onRefused);
     this.#tcp = new TcpListener(sources, accept);
     this.#ws = config.ws.enabled ? new WsListener(this.#webSockets(sources, timers), accept) : undefined;
+    this.#rpc = this.#makeRpcServer();
+  }
+
+  #makeRpcServer(): RpcServer {
+    const { credentials, log } = this.#options;
     const strangers = new RateLimitedLog(log);
-    this.#rpc = new RpcServer({
-      credentials: options.credentials,
+    const rpc = new RpcServer({
+      credentials,
       onUnexpected: (err, method) => log.error({ err, method }, 'call failed unexpectedly'),
       onRefused: (err, method) => strangers.warn('call', { err, method }, 'a call was refused'),
     });
-    addGatewayService(this.#rpc, {
+    addGatewayService(rpc, {
       boundary: this.boundary,
       mesh: () => this.serving?.mesh ?? null,
       stopSession: (session) => this.serving?.takeovers.stop(session),
       dropSession: (session) => this.serving?.takeovers.drop(session) ?? false,
     });
+    return rpc;
   }
 
   readonly #onRefused = (): void => void this.counters.refused++;

@@ -93,11 +93,7 @@ export class Serving {
       maxReads: config.journal.maxBacklogReads,
       retryMs: CATCH_UP_RETRY_MS,
     });
-    this.epochEnds = new EpochEnds(
-      epochReader(this.journal),
-      parts.timers,
-      (streamId, shard) => view.shard(streamId, shard)?.leaderEpoch ?? -1,
-    );
+    this.epochEnds = this.#makeEpochEnds();
     this.registry = this.#makeRegistry();
     this.store = new SessionStore(parts.meta, () => registration.identity, {
       timers: parts.timers,
@@ -183,6 +179,13 @@ export class Serving {
       onTail: (batches) => boundary.run('tail', () => this.tails.receive(batches)),
       onLink: (nodeId, up, err) => log.info({ journal: nodeId, up, ...(err && { err }) }, 'journal link'),
     });
+  }
+
+  #makeEpochEnds(): EpochEnds {
+    const { timers, meta } = this.#parts;
+    const epochOf = (streamId: number, shard: number): number =>
+      meta.view.shard(streamId, shard)?.leaderEpoch ?? -1;
+    return new EpochEnds(epochReader(this.journal), timers, epochOf);
   }
 
   #makeRegistry(): FilterRegistry {

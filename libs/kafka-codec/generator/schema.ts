@@ -126,42 +126,45 @@ export function loadMessage(directory: string, name: string, maxVersion?: number
   const declared = parseVersions(raw.validVersions);
   const validVersions =
     maxVersion === undefined ? declared : { min: declared.min, max: Math.min(declared.max, maxVersion) };
-  const structs: Struct[] = [];
-  const common = new Map((raw.commonStructs ?? []).map((struct) => [struct.name, struct]));
-  const done = new Set<string>();
+  return {
+    name: raw.name,
+    apiKey: raw.apiKey,
+    validVersions,
+    flexibleVersions: parseVersions(raw.flexibleVersions),
+    structs: new StructReader(raw, validVersions).structs,
+  };
+}
 
-  const addStruct = (structName: string, fields: RawField[], versions: VersionRange): void => {
-    if (done.has(structName)) return;
-    done.add(structName);
+/** Reads the structs of one descriptor, each once, those that another one uses before it. */
+class StructReader {
+  readonly structs: Struct[] = [];
+  readonly #raw: RawMessage;
+  readonly #validVersions: VersionRange;
+  readonly #common: ReadonlyMap<string, NonNullable<RawMessage['commonStructs']>[number]>;
+  readonly #done = new Set<string>();
+
+  constructor(raw: RawMessage, validVersions: VersionRange) {
+    this.#raw = raw;
+    this.#validVersions = validVersions;
+    this.#common = new Map((raw.commonStructs ?? []).map((struct) => [struct.name, struct]));
+    this.#add(raw.name, raw.fields, validVersions);
+  }
+
+  #add(name: string, fields: readonly RawField[], versions: VersionRange): void {
+    if (this.#done.has(name)) return;
+    this.#done.add(name);
     const built = fields
-      .map((field) => buildField(field, versions))
+      .map((field) => this.#field(field, versions))
       .filter((field) => !isEmpty(field.versions));
-    structs.push({ name: structName, versions, fields: built });
-  };
+    this.structs.push({ name, versions, fields: built });
+  }
 
-  const buildType = (field: RawField, type: string, versions: VersionRange): FieldType => {
-    if (type.startsWith('[]')) return { kind: 'array', element: buildType(field, type.slice(2), versions) };
-    if ((SCALARS as readonly string[]).includes(type)) return { kind: 'scalar', name: type as ScalarName };
-    const shared = common.get(type);
-    // A shared struct is used from several places, so only its own versions bound its fields.
-    if (shared !== undefined) {
-      addStruct(
-        raw.name + type,
-        shared.fields,
-        intersect(parseVersions(shared.versions ?? '0+'), validVersions),
-      );
-    } else {
-      addStruct(raw.name + type, field.fields ?? [], versions);
-    }
-    return { kind: 'struct', name: raw.name + type };
-  };
-
-  const buildField = (field: RawField, parent: VersionRange): Field => {
+  #field(field: RawField, parent: VersionRange): Field {
     const versions = intersect(parseVersions(field.versions ?? '0+'), parent);
     const nullable = intersect(parseVersions(field.nullableVersions), versions);
     return {
       name: camelCase(field.name),
-      type: buildType(field, field.type, versions),
+      type: this.#type(field, field.type, versions),
       versions,
       nullable,
       tag: field.tag,
@@ -170,16 +173,22 @@ export function loadMessage(directory: string, name: string, maxVersion?: number
       explicitDefault: field.default === undefined ? undefined : defaultExpression(field),
       mayBeFlexible: field.flexibleVersions !== 'none',
     };
-  };
+  }
 
-  addStruct(raw.name, raw.fields, validVersions);
-  return {
-    name: raw.name,
-    apiKey: raw.apiKey,
-    validVersions,
-    flexibleVersions: parseVersions(raw.flexibleVersions),
-    structs,
-  };
+  #type(field: RawField, type: string, versions: VersionRange): FieldType {
+    if (type.startsWith('[]')) return { kind: 'array', element: this.#type(field, type.slice(2), versions) };
+    if ((SCALARS as readonly string[]).includes(type)) return { kind: 'scalar', name: type as ScalarName };
+    const name = this.#raw.name + type;
+    const shared = this.#common.get(type);
+    if (shared === undefined) {
+      this.#add(name, field.fields ?? [], versions);
+    } else {
+      // A shared struct is used from several places, so only its own versions bound its fields.
+      const own = parseVersions(shared.versions ?? '0+');
+      this.#add(name, shared.fields, intersect(own, this.#validVersions));
+    }
+    return { kind: 'struct', name };
+  }
 }
 
 function defaultExpression(field: RawField): string {

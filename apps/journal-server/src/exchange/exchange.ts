@@ -28,7 +28,7 @@ import { PeerReports } from './peer-reports.ts';
 import type { AppendAnswer, AppendOrigin, AppendRequest, PendingBatch } from '../shard/pending.ts';
 import type { AnswerBudget, AnswerShare } from '../read/answer-budget.ts';
 import { readBacklog, type BacklogAnswer, type BacklogIndex } from '../read/backlog.ts';
-import { StreamFetches } from '../read/fetch.ts';
+import { StreamFetches } from '../read/stream-fetches.ts';
 import type { FetchWaiter } from '../read/fetch-waiters.ts';
 import type { ReadTurns } from '../shard/read-turns.ts';
 import { claimOf } from '../read/sparse-batches.ts';

@@ -1,23 +1,13 @@
-// Long-polling fetches of one stream: read at once if there is enough, else wait for HW of the shards asked for. Bytes
-// of the segments go out as they are; answers wait for credit, one frame at a time.
+// A long-polling fetch: read at once if there is enough, else wait for HW of the shards asked for. Bytes of the segments
+// go out as they are.
 
-import { create } from '@bufbuild/protobuf';
 import { BrokerError } from '@robustmq/errors';
-import {
-  CALL_LIMITS,
-  EpochEndOffsetSchema,
-  FetchOutcomeSchema,
-  toFailure,
-  type ExchangeResponse,
-  type FetchFrame,
-  type FetchSection,
-  IsolationLevel,
-} from '@robustmq/rpc';
-import { BATCH_HEADER_BYTES, batchHeader } from '@robustmq/record-batch';
+import { IsolationLevel, type ExchangeResponse, type FetchFrame } from '@robustmq/rpc';
 import type { Cancel, Timers } from '@robustmq/runtime';
 import type { Shard } from '../shard/shard.ts';
 import type { AnswerShare } from './answer-budget.ts';
 import { cutIntoFrames, type FetchAnswerFrame } from './fetch-frames.ts';
+import { EMPTY, isPartial, judge, newSectionState, outcomeOf, type SectionState } from './fetch-section.ts';
 import type { FetchWaiter } from './fetch-waiters.ts';
 import type { ReadTurns } from '../shard/read-turns.ts';
 
@@ -40,83 +30,8 @@ export interface FetchHost {
   readFailed(shard: Shard, error: BrokerError): void;
 }
 
-interface SectionState {
-  readonly section: FetchSection;
-  shard: Shard | undefined;
-  error: BrokerError | undefined;
-  diverging: { readonly leaderEpoch: number; readonly endOffset: number } | undefined;
-  bytes: Buffer;
-  /** Where the last read ended, at the latest. */
-  readTo: number;
-}
-
-const EMPTY = Buffer.alloc(0);
-/** Fetches of one stream that are read or wait at a time: a gateway has one per consumer connection. */
-const MAX_FETCHES = 20_000;
-
-/** All fetches of one stream instance. */
-export class StreamFetches {
-  readonly #host: FetchHost;
-  readonly #active = new Map<number, Fetch>();
-  readonly #unsent: FetchAnswerFrame[] = [];
-  #closed = false;
-
-  constructor(host: FetchHost) {
-    this.#host = host;
-  }
-
-  /** @throws BrokerError `too_large`, which ends the stream: a refusal of that many sections would cost as much as their answer. */
-  start(frame: FetchFrame): void {
-    if (frame.sections.length > CALL_LIMITS.fetchSections)
-      throw new BrokerError('too_large', `a fetch has at most ${CALL_LIMITS.fetchSections} sections`);
-    const requestId = Number(frame.requestId);
-    if (this.#active.size >= MAX_FETCHES || this.#active.has(requestId)) {
-      this.#refuse(frame, new BrokerError('quota_exceeded', 'too many fetches on this stream'));
-      return;
-    }
-    const fetch = new Fetch(frame, this.#host, (frames) => {
-      this.#active.delete(requestId);
-      if (this.#closed) return;
-      for (const each of frames) this.#unsent.push(each);
-      this.creditReturned();
-    });
-    this.#active.set(requestId, fetch);
-    fetch.begin();
-  }
-
-  /** Answers at once with what there is. */
-  cancel(requestId: number): void {
-    this.#active.get(requestId)?.finish();
-  }
-
-  /** Sends answers that waited for credit. */
-  creditReturned(): void {
-    while (this.#unsent.length > 0 && (this.#host.streamCredit() > 0 || this.#unsent[0]!.bytes === 0)) {
-      const { frame, bytes } = this.#unsent.shift()!;
-      this.#host.spend(bytes);
-      this.#host.send(frame, () => this.#host.answers.release(bytes));
-    }
-  }
-
-  close(): void {
-    this.#closed = true;
-    for (const fetch of this.#active.values()) fetch.abandon();
-    this.#active.clear();
-    this.#unsent.length = 0;
-  }
-
-  #refuse(frame: FetchFrame, error: BrokerError): void {
-    const failure = toFailure(error);
-    const sections = frame.sections.map(({ streamId, shard }) => ({
-      bytes: EMPTY,
-      outcome: () => create(FetchOutcomeSchema, { streamId, shard, failure }),
-    }));
-    for (const each of cutIntoFrames(frame.requestId, sections)) this.#host.send(each.frame);
-  }
-}
-
 /** One fetch from arrival to answer. */
-class Fetch implements FetchWaiter {
+export class Fetch implements FetchWaiter {
   readonly #frame: FetchFrame;
   readonly #host: FetchHost;
   readonly #done: (frames: readonly FetchAnswerFrame[]) => void;
@@ -138,14 +53,7 @@ class Fetch implements FetchWaiter {
     this.#host = host;
     this.#done = done;
     this.#hurry = frame.maxWaitMs <= 0;
-    this.#states = frame.sections.map((section) => ({
-      section,
-      shard: undefined,
-      error: undefined,
-      diverging: undefined,
-      bytes: EMPTY,
-      readTo: 0,
-    }));
+    this.#states = frame.sections.map(newSectionState);
   }
 
   begin(): void {
@@ -241,7 +149,7 @@ class Fetch implements FetchWaiter {
         try {
           found.leaderFor(section.currentLeaderEpoch);
           state.shard = found;
-          this.#judge(state, found);
+          judge(state, found);
         } catch (error) {
           state.error = BrokerError.from(error);
           state.shard = found;
@@ -250,36 +158,6 @@ class Fetch implements FetchWaiter {
       failed ||= state.error !== undefined;
     }
     return failed;
-  }
-
-  #judge(state: SectionState, shard: Shard): void {
-    const { section } = state;
-    const fetchOffset = Number(section.fetchOffset);
-    // KIP-595: does the reader's log part from ours?
-    if (section.lastFetchedEpoch > shard.leaderEpoch) {
-      throw new BrokerError('out_of_range', 'the reader has read from an epoch that this log does not know', {
-        details: { lastFetchedEpoch: section.lastFetchedEpoch, leaderEpoch: shard.leaderEpoch },
-      });
-    }
-    if (section.lastFetchedEpoch >= 0) {
-      const end = shard.log.endOffsetForEpoch(section.lastFetchedEpoch);
-      if (
-        end.leaderEpoch >= 0 &&
-        (end.leaderEpoch < section.lastFetchedEpoch || end.endOffset < fetchOffset)
-      ) {
-        state.diverging = end;
-        return;
-      }
-    }
-    if (fetchOffset < shard.log.logStartOffset || fetchOffset > shard.log.logEndOffset) {
-      throw new BrokerError('out_of_range', 'fetch offset is not in the log', {
-        details: {
-          fetchOffset,
-          logStartOffset: shard.log.logStartOffset,
-          highWatermark: shard.highWatermark,
-        },
-      });
-    }
   }
 
   /** Reads one section; false if the budget for answers has no room for it beside what this fetch has already read. */
@@ -372,35 +250,4 @@ class Fetch implements FetchWaiter {
     }));
     this.#done(cutIntoFrames(this.#frame.requestId, sections));
   }
-}
-
-/** Whether what was read of a section ends before what there is. */
-function isPartial({ section, bytes, readTo, error }: SectionState): boolean {
-  if (error !== undefined || (bytes.length > 0 && bytes.length < BATCH_HEADER_BYTES)) return false;
-  let nextOffset = Number(section.fetchOffset);
-  for (let at = 0; at + BATCH_HEADER_BYTES <= bytes.length; at += batchHeader.batchSizeBytes(bytes, at))
-    nextOffset = batchHeader.lastOffset(bytes, at) + 1;
-  return nextOffset < readTo;
-}
-
-function outcomeOf(state: SectionState, sizeBytes: number) {
-  const { section, shard, error, diverging } = state;
-  return create(FetchOutcomeSchema, {
-    streamId: section.streamId,
-    shard: section.shard,
-    sizeBytes,
-    highWatermark: BigInt(shard?.highWatermark ?? -1),
-    lastStableOffset: BigInt(shard?.lastStableOffset ?? -1),
-    logStartOffset: BigInt(shard?.log.logStartOffset ?? -1),
-    leaderEpoch: shard?.leaderEpoch ?? -1,
-    ...(error === undefined ? {} : { failure: toFailure(error) }),
-    ...(diverging === undefined
-      ? {}
-      : {
-          diverging: create(EpochEndOffsetSchema, {
-            leaderEpoch: diverging.leaderEpoch,
-            endOffset: BigInt(diverging.endOffset),
-          }),
-        }),
-  });
 }
