@@ -33,7 +33,7 @@ export function lockDirectory(directory: string): DirectoryLock {
     database = new DatabaseSync(path);
     // Without a journal file, and without a byte of its own: the open transaction is the lock.
     database.exec('PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE');
-    fs.writeFileSync(`${directory}/${HOLDER_FILE}`, holder(), { mode: 0o600 });
+    writeHolder(`${directory}/${HOLDER_FILE}`);
   } catch (cause) {
     if (database !== undefined) closeQuietly(database);
     throw isBusy(cause)
@@ -48,6 +48,15 @@ export function lockDirectory(directory: string): DirectoryLock {
       locked.close();
     },
   };
+}
+
+/** The lock holds without it: a full disk must not keep a directory from being served (L6). */
+function writeHolder(path: string): void {
+  try {
+    fs.writeFileSync(path, holder(), { mode: 0o600 });
+  } catch (error) {
+    if (unusable(path, error).code !== 'storage_full') throw error;
+  }
 }
 
 function holder(): string {

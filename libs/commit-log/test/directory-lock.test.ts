@@ -71,6 +71,20 @@ test('a lock file that is none is an error with a reason, not a lock', () => {
   expect(attempt()).toMatchObject({ code: 'storage_failed', message });
 });
 
+test('L6: a full disk keeps nobody from its folder, and others are refused without a name', () => {
+  const full = jest.spyOn(fs, 'writeFileSync').mockImplementation(() => {
+    throw Object.assign(new Error('ENOSPC: write'), { code: 'ENOSPC' });
+  });
+  const lock = new NodeDisk().lock(directory);
+  full.mockRestore();
+  expect(attempt()).toMatchObject({
+    code: 'conflict',
+    message: expect.stringContaining('in use by another process') as unknown,
+  });
+  lock.release();
+  expect(attempt()).toBeUndefined();
+});
+
 describe('a folder that can hold no data is refused at once, as a mistake of who named it', () => {
   const refused = (folder: string, code: string, reason: RegExp): void => {
     const message: unknown = expect.stringMatching(

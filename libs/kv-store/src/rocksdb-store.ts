@@ -176,8 +176,9 @@ function asBrokerError(what: string, cause: unknown): BrokerError {
 }
 
 function codeOf(reason: string): ErrorCode {
-  if (/lock hold by current process|while lock file/i.test(reason)) return 'conflict';
+  // Also where it can't make its lock file.
   if (/no space left|disk quota/i.test(reason)) return 'storage_full';
+  if (/lock hold by current process|while lock file/i.test(reason)) return 'conflict';
   return DAMAGE.test(reason) ? 'corrupt' : 'storage_failed';
 }
 

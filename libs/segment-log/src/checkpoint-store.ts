@@ -12,6 +12,7 @@ import {
 } from './checkpoint-format.ts';
 
 const SLOTS = ['checkpoint-0', 'checkpoint-1'] as const;
+type Slot = (typeof SLOTS)[number];
 const EMPTY: Checkpoint = { position: 0, shards: [], extra: Buffer.alloc(0) };
 
 /** Loads and saves the checkpoint; one save at a time. */
@@ -41,10 +42,7 @@ export class CheckpointStore {
     for (const slot of present) store.#adopt(slot);
     if (store.#generation > 0) {
       await store.#makeFiles();
-      // What a failed sync left in memory reads well and is not on the disk (L5): write it again before relying on it.
-      const pieces = await encodeCheckpoint(store.#latest, store.#generation);
-      await store.#write(store.#newestSlot, pieces);
-      await store.#write(1 - store.#newestSlot, pieces);
+      await store.#makeSure();
       return store;
     }
     // The very first save may have been torn: both files are made before it, so a second empty one tells.
@@ -57,6 +55,26 @@ export class CheckpointStore {
     await store.#makeFiles();
     await store.save(EMPTY);
     return store;
+  }
+
+  /**
+   * What a failed sync left in memory reads well and is not on the disk (L5): it is written again before it is relied on. On a
+   * full disk, which must not keep a directory from serving (L6), the one before is relied on, if both are not the same: as long
+   * as a checkpoint was not saved twice, nothing is recycled.
+   */
+  async #makeSure(): Promise<void> {
+    const pieces = await encodeCheckpoint(this.#latest, this.#generation);
+    const other = 1 - this.#newestSlot;
+    try {
+      await this.#write(this.#newestSlot, pieces);
+      await this.#write(other, pieces);
+    } catch (error) {
+      if (!(error instanceof BrokerError) || error.code !== 'storage_full') throw error;
+      const before = decodeCheckpoint(this.#read(SLOTS[other]!), 0);
+      if (before === undefined || before.generation === this.#generation) return;
+      this.#latest = before.checkpoint;
+      this.#newestSlot = other;
+    }
   }
 
   /** Those that are missing, their names durable: of a new directory both, else one that was lost beside its sound twin. */
@@ -101,23 +119,25 @@ export class CheckpointStore {
     }
   }
 
-  #adopt(slot: (typeof SLOTS)[number]): void {
+  #read(slot: Slot): Buffer {
     const file = this.#disk.open(`${this.#directory}/${slot}`);
-    let bytes: Buffer;
     try {
-      bytes = Buffer.alloc(Math.min(file.sizeBytes(), MAX_CHECKPOINT_BYTES));
-      bytes = bytes.subarray(0, file.read(bytes, 0));
+      const bytes = Buffer.alloc(Math.min(file.sizeBytes(), MAX_CHECKPOINT_BYTES));
+      return bytes.subarray(0, file.read(bytes, 0));
     } finally {
       file.close();
     }
-    const decoded = decodeCheckpoint(bytes, this.#generation);
+  }
+
+  #adopt(slot: Slot): void {
+    const decoded = decodeCheckpoint(this.#read(slot), this.#generation);
     if (decoded === undefined) return;
     this.#latest = decoded.checkpoint;
     this.#generation = decoded.generation;
     this.#newestSlot = SLOTS.indexOf(slot);
   }
 
-  #sizeOf(slot: (typeof SLOTS)[number]): number {
+  #sizeOf(slot: Slot): number {
     const file = this.#disk.open(`${this.#directory}/${slot}`);
     try {
       return file.sizeBytes();

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { crc32c } from '@robustmq/bytes';
 import { NodeDisk } from '@robustmq/commit-log';
+import { BrokerError } from '@robustmq/errors';
 import { CheckpointStore } from '../src/index.ts';
 import type { Checkpoint } from '../src/checkpoint-format.ts';
 import { scratchDirectory } from './batches.ts';
@@ -135,6 +136,75 @@ describe('checkpoint store (L3)', () => {
       expect((await CheckpointStore.open(disk, directory)).latest).toEqual(checkpoint(10));
     },
   );
+
+  describe('on a full disk the directory is opened (L6)', () => {
+    /** Takes so many bytes of each file that is written over. */
+    class FullDisk extends NodeDisk {
+      writes = 0;
+      constructor(private readonly fails: (write: number) => boolean) {
+        super();
+      }
+      override open(path: string): ReturnType<NodeDisk['open']> {
+        const file = super.open(path);
+        const { writeAsync } = file;
+        file.writeAsync = async (bytes, position) => {
+          if (!this.fails(this.writes++)) return writeAsync.call(file, bytes, position);
+          await writeAsync.call(file, bytes.subarray(0, 20), position);
+          throw new BrokerError('storage_full', path);
+        };
+        return file;
+      }
+    }
+    const always = (): boolean => true;
+
+    /** As a save of 20 leaves it that ended between the two files, over one of 10. */
+    const betweenFiles = async (): Promise<void> => {
+      const store = await CheckpointStore.open(disk, directory);
+      await store.save(checkpoint(10));
+      const before = fs.readFileSync(slot(1));
+      await store.save(checkpoint(20));
+      fs.writeFileSync(slot(1), before);
+    };
+
+    test.each([0, 1])('with the checkpoint that both files have, and it is kept (write %i)', async (from) => {
+      await (await CheckpointStore.open(disk, directory)).save(checkpoint(10));
+      const full = new FullDisk((write) => write >= from);
+      expect((await CheckpointStore.open(full, directory)).latest).toEqual(checkpoint(10));
+      expect((await CheckpointStore.open(disk, directory)).latest).toEqual(checkpoint(10));
+    });
+
+    test('with the one before, if the last one may not be durable: what lies behind it was not recycled (L5)', async () => {
+      await betweenFiles();
+      const store = await CheckpointStore.open(new FullDisk(always), directory);
+      expect(store.latest).toEqual(checkpoint(10));
+    });
+
+    test('and saves the next one over the one that may not be durable', async () => {
+      await betweenFiles();
+      const store = await CheckpointStore.open(new FullDisk((write) => write === 0), directory);
+      await store.save(checkpoint(30));
+      expect(store.latest).toEqual(checkpoint(30));
+      expect((await CheckpointStore.open(disk, directory)).latest).toEqual(checkpoint(30));
+    });
+
+    test('also where the other file has none: it was written behind the one that is there', async () => {
+      await (await CheckpointStore.open(disk, directory)).save(checkpoint(10));
+      fs.writeFileSync(slot(0), '');
+      expect((await CheckpointStore.open(new FullDisk(always), directory)).latest).toEqual(checkpoint(10));
+    });
+
+    test('and any other failure of the disk ends the opening', async () => {
+      await (await CheckpointStore.open(disk, directory)).save(checkpoint(10));
+      const broken = new NodeDisk();
+      const open = broken.open.bind(broken);
+      broken.open = (path) => {
+        const file = open(path);
+        file.writeAsync = () => Promise.reject(new BrokerError('storage_failed', path));
+        return file;
+      };
+      await expect(CheckpointStore.open(broken, directory)).rejects.toMatchObject({ code: 'storage_failed' });
+    });
+  });
 
   test('both damaged, or one damaged and one gone, is not a new directory', async () => {
     const store = await CheckpointStore.open(disk, directory);
