@@ -118,3 +118,30 @@ test('I8: a checkpoint holds the producers of as many shards as it has room for,
   await clock.settle(checkpointer.checkpoint());
   expect(store.latest.shards.map(({ extra }) => extra.length > 0)).toEqual([true, true, true, false, false]);
 });
+
+test('N7: the last checkpoint has four shards under way at once, those before one: nobody appends any more', async () => {
+  let underWay = 0;
+  let most = 0;
+  shards = Array.from({ length: 12 }, (_, n) => shardOf(n + 1));
+  for (const { log } of shards) {
+    const prepare = log.prepareCheckpoint.bind(log);
+    jest.spyOn(log, 'prepareCheckpoint').mockImplementation(() => {
+      const { record, sync } = prepare();
+      const counted = async (): Promise<boolean> => {
+        most = Math.max(most, (underWay += 1));
+        try {
+          return await sync();
+        } finally {
+          underWay -= 1;
+        }
+      };
+      return { record, sync: counted };
+    });
+  }
+  await clock.settle(checkpointer.checkpoint());
+  expect(most).toBe(1);
+  for (const { log } of shards) log.append(batchOf(['v']));
+  await clock.settle(checkpointer.close());
+  expect([most, underWay]).toEqual([4, 0]);
+  expect(store.latest.shards.map(({ logEndOffset }) => logEndOffset)).toEqual(Array(12).fill(1));
+});

@@ -47,6 +47,8 @@ const DEFAULT_RETENTION_INTERVAL_MS = 30_000;
 const READING_TIME_MS = 300_000;
 const LOOK_MS = 1_000;
 const DEFAULT_PACE_MS = 5;
+/** Of the last checkpoint, which nobody appends beside: as many as the pool of threads runs. */
+const LAST_SYNCS_AT_ONCE = 4;
 /** Kafka's `producer.id.expiration.ms`. */
 const PRODUCER_EXPIRATION_MS = 86_400_000;
 
@@ -199,6 +201,7 @@ export class Checkpointer {
         makeExtra: snapshotOf(shard),
       })),
       pace: (hasSynced) => this.#pace(hasSynced, turn),
+      syncsAtOnce: this.#closed ? LAST_SYNCS_AT_ONCE : 1,
       turn,
     });
     this.#lastMs = clock.monotonicMs();
