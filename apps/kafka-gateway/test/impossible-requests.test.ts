@@ -80,7 +80,7 @@ describe('an isolation level that nobody knows', () => {
 });
 
 describe('DeleteTopics', () => {
-  test('a topic that is named by name and by id is deleted by its id, and its name refused', async () => {
+  test('N12: a topic that is named by name and by id is refused both ways, and stays', async () => {
     const { topicId } = running.meta.add('t');
     running.meta.add('other');
     const { responses } = await client.call(DELETE_TOPICS, 6, {
@@ -94,11 +94,22 @@ describe('DeleteTopics', () => {
     });
     expect(responses.map(({ name, errorCode }) => [name, kafkaErrorName(errorCode)])).toEqual([
       ['t', 'INVALID_REQUEST'],
-      ['t', 'NONE'],
+      [null, 'INVALID_REQUEST'],
       ['other', 'NONE'],
       ['nobody', 'UNKNOWN_TOPIC_OR_PARTITION'],
     ]);
-    expect(running.meta.topics()).toEqual([]);
+    expect(running.meta.topics().map(({ name }) => name)).toEqual(['t']);
+  });
+
+  test('N12: twice by its name, which counts for nothing then, and once by its id: it is deleted', async () => {
+    const { topicId } = running.meta.add('t');
+    const byName = { name: 't', topicId: ZERO_ID };
+    const { responses } = await client.call(DELETE_TOPICS, 6, {
+      topics: [byName, { name: null, topicId }, byName],
+      timeoutMs: 1_000,
+    });
+    expect(responses.map(({ errorCode }) => kafkaErrorName(errorCode))).toEqual(['INVALID_REQUEST', 'NONE']);
+    expect(running.meta.topicByName('t')).toBeUndefined();
   });
 
   test('twice by its id and once by its name: nothing is deleted', async () => {

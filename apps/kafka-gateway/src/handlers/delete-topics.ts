@@ -30,22 +30,29 @@ export const deleteTopics = api(20, {
   },
 });
 
+const NOTHING: Target = { name: null, topicId: ZERO_UUID };
 const NAMED_TWICE: NamedError = { name: 'INVALID_REQUEST', message: 'the topic is named twice' };
+const NAMED_BOTH_WAYS: NamedError = {
+  name: 'INVALID_REQUEST',
+  message: 'the topic is named by name and by id',
+};
 
-const NAMED_BY_ID: NamedError = { name: 'INVALID_REQUEST', message: 'the topic is named by its id as well' };
-
-/** Each target once, in order, and why it is refused: it was named more often, be it by its name or its id. */
+/** Each target once, in order, and why it is refused: it was named more often, be it by its name and its id, as in Kafka. */
 function uniqueTargets(
   targets: readonly Target[],
   { gateway }: RequestContext,
 ): [target: Target, problem: NamedError | undefined][] {
-  const groups = Map.groupBy(targets, ({ name, topicId }) => `${name ?? ''}/${topicId}`);
+  const groups = [...Map.groupBy(targets, ({ name, topicId }) => `${name ?? ''}/${topicId}`).values()];
+  const idOf = (name: string): string => gateway.cluster.topicByName(name)?.topicId ?? '';
   const ids = new Set(targets.flatMap(({ name, topicId }) => (name === null ? [topicId] : [])));
-  const isNamedById = ({ name }: Target): boolean =>
-    name !== null && ids.size > 0 && ids.has(gateway.cluster.topicByName(name)?.topicId ?? '');
-  return [...groups.values()].flatMap(([target, twice]) => {
+  const named = new Set<string>();
+  for (const [{ name, topicId } = NOTHING, twice] of groups)
+    if (twice === undefined && name !== null && topicId === ZERO_UUID && ids.size > 0) named.add(idOf(name));
+  const isNamedBothWays = ({ name, topicId }: Target): boolean =>
+    name === null ? named.has(topicId) : ids.size > 0 && ids.has(idOf(name));
+  return groups.flatMap(([target, twice]) => {
     if (target === undefined) return [];
-    const repeated = isNamedById(target) ? NAMED_BY_ID : undefined;
+    const repeated = isNamedBothWays(target) ? NAMED_BOTH_WAYS : undefined;
     return [[target, twice === undefined ? repeated : NAMED_TWICE]];
   });
 }
