@@ -169,6 +169,36 @@ describe('a QoS 0 publish of a client', () => {
     expect([first, last, holds.length, fanOuts.size]).toEqual([['m2'], ['m2'], 4, 0]);
   });
 
+  test('N8: its receivers are looked for once, however many subscribe elsewhere between its turns', async () => {
+    const match = jest.spyOn(routes, 'match');
+    fanOuts.deliver(routes.get('many/1'), messageOf(Buffer.from('m1')), 1_000, publisher('p'));
+    let turns = 0;
+    while (await timers.step()) routes.add(subscriptionOf(RECEIVERS + turns++, `elsewhere/${turns}/#`));
+    expect(turns).toBeGreaterThan(2);
+    expect([copies, match.mock.calls.length]).toEqual([RECEIVERS, 1]);
+  });
+
+  test('[MQTT-3.10.4-2] of subscriptions that overlap those count that are there still', async () => {
+    const { session } = subscriptionOf(RECEIVERS);
+    const sent: Buffer[] = [];
+    const reserve = (sizeBytes: number): Buffer => sent[sent.push(Buffer.alloc(sizeBytes)) - 1]!;
+    const output = { waitingBytes: 0, position: 0, reserve, advance: () => undefined };
+    Object.assign(session, { isVersion5: true, output });
+    const overlapping = ['many/#', 'many/+', 'many/1'].map((filter) => new Subscription(session, filter));
+    const options = { qos: 0, noLocal: false, retainAsPublished: false, retainHandling: 0 };
+    for (const [index, each] of overlapping.entries()) {
+      each.setOptions({ ...options, subscriptionIdentifier: index + 1 });
+      routes.add(each);
+    }
+    fanOuts.deliver(routes.get('many/1'), messageOf(Buffer.from('m1')), 1_000, publisher('p'));
+    await timers.step();
+    routes.remove(overlapping[1]!);
+    while (await timers.step());
+    const identifier = 0x0b;
+    expect(sent).toHaveLength(1);
+    expect(sent[0]!.includes(Buffer.from([identifier, 1, identifier, 3]))).toBe(true);
+  });
+
   test('one that has expired when its turn comes is sent to nobody else, and its publisher is read again', async () => {
     const message = Object.assign(messageOf(Buffer.from('m1')), { expiresAtMs: 900 });
     fanOuts.deliver(routes.get('many/1'), message, 800, publisher('p'));

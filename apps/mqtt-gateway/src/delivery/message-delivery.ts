@@ -4,7 +4,7 @@
 import type { TurnBudget } from '@robustmq/runtime';
 import type { Deliverer } from './deliverer.ts';
 import type { Message } from './message.ts';
-import type { Receiver } from './subscription.ts';
+import { type Receiver, Subscription } from './subscription.ts';
 import type { TopicRoute } from './topic-route.ts';
 
 /** Copies between two looks at the clock. */
@@ -14,7 +14,6 @@ const NOBODY: readonly Receiver[] = [];
 /** Delivers one message after the other. */
 export class MessageDelivery {
   readonly #deliverer: Deliverer;
-  #route: TopicRoute | null = null;
   #message: Message | null = null;
   #receivers: readonly Receiver[] = NOBODY;
   #done = 0;
@@ -25,7 +24,6 @@ export class MessageDelivery {
 
   /** The next one: it has to stay as it is until {@link run} is done with it. */
   start(route: TopicRoute, message: Message): this {
-    this.#route = route;
     this.#message = message;
     this.#receivers = route.receivers;
     this.#done = 0;
@@ -47,22 +45,27 @@ export class MessageDelivery {
   }
 
   #end(): true {
-    this.#route = null;
     this.#message = null;
     this.#receivers = NOBODY;
     return true;
   }
 
+  /**
+   * The route is not asked for its receivers again: who has subscribed since gets nothing of it, and with every change of a filter
+   * all of them would be matched anew, in every slice.
+   */
   #deliverTo(end: number): void {
-    const route = this.#route!;
     const receivers = this.#receivers;
-    if (route.receivers === receivers) {
-      this.#deliverer.deliverRange(receivers, this.#done, end, null, 0);
-      return;
-    }
-    for (let index = this.#done; index < end; index++) {
-      const receiver = route.receiverOf(receivers[index]!.session);
-      if (receiver !== undefined) this.#deliverer.deliverRange([receiver], 0, 1, null, 0);
+    for (let from = this.#done; from < end;) {
+      let to = from;
+      while (to < end && isRouted(receivers[to]!)) to++;
+      if (from < to) this.#deliverer.deliverRange(receivers, from, to, null, 0);
+      from = to + 1;
     }
   }
+}
+
+/** Of one with several subscriptions the deliverer looks at each. */
+function isRouted(receiver: Receiver): boolean {
+  return !(receiver instanceof Subscription) || receiver.isRouted;
 }

@@ -55,6 +55,8 @@ export class Subscription implements Receiver {
   use: { release(): void } | null = null;
   /** Whether the tails match the filter, so that nothing published from now on is missed. */
   isActive = false;
+  /** Whether the routes have it: what was matched before and is under way still goes to no other one [MQTT-3.10.4-2]. */
+  isRouted = false;
   #waiting: (() => void)[] = [];
 
   constructor(session: ReceivingSession, filter: string) {
@@ -120,6 +122,7 @@ export class OverlappingReceiver implements Receiver {
     this.retainAsPublished = false;
     this.isInherited = false;
     for (const part of this.parts) {
+      if (!part.isRouted) continue;
       if (part.noLocal && originId === part.session.originId) continue;
       if (part.starts !== null && offset < startPositions.of(part.starts, shardKey)) continue;
       qos = Math.max(qos, part.qos);

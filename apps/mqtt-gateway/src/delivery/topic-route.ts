@@ -169,10 +169,12 @@ export class TopicRoutes {
   }
 
   add(subscription: Subscription): void {
+    subscription.isRouted = true;
     if (this.#trie.add(subscription.filter, subscription)) this.#changed(subscription.filter);
   }
 
   remove(subscription: Subscription): void {
+    subscription.isRouted = false;
     if (this.#trie.remove(subscription.filter, subscription)) this.#changed(subscription.filter);
   }
 
