@@ -3,7 +3,12 @@ import type { TopicView } from './ports.ts';
 import { CONFIG_TYPES, TOPIC_CONFIG } from './topic-config.ts';
 
 /** Where a value comes from, by Kafka's numbers. */
-export const CONFIG_SOURCE = { DYNAMIC_TOPIC: 1, STATIC_BROKER: 4, DEFAULT: 5 } as const;
+export const CONFIG_SOURCE = {
+  DYNAMIC_TOPIC: 1,
+  DYNAMIC_ALL_BROKERS: 3,
+  STATIC_BROKER: 4,
+  DEFAULT: 5,
+} as const;
 
 /** One configuration with its value. */
 export interface ConfigView {

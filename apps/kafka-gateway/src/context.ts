@@ -24,7 +24,6 @@ export interface GatewaySettings {
   readonly maxFetchBytes: number;
   readonly maxFetchWaitMs: number;
   readonly maxOffsetMetadataBytes: number;
-  readonly defaultPartitions: number;
 }
 
 /** Plain counters; instruments read them. */

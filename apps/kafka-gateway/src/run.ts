@@ -152,7 +152,6 @@ function gatewayOptions(config: KafkaGatewayConfig) {
       maxFetchBytes: fetch.maxBytes,
       maxFetchWaitMs: fetch.maxWait,
       maxOffsetMetadataBytes: groups.maxOffsetMetadataBytes,
-      defaultPartitions: 1,
     },
     limits: {
       maxProduceFrameBytes: kafka.maxRequestBytes,

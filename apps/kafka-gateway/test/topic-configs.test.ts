@@ -224,6 +224,20 @@ describe('configurations of topics', () => {
     expect((await describe(8, '1', null))?.errorCode).toBe(KAFKA_ERRORS.INVALID_REQUEST);
   });
 
+  test('N12: num.partitions is what meta-service makes of a topic without a number, or is not told', async () => {
+    await start();
+    const ask = async () => {
+      const resources = [{ resourceType: BROKER, resourceName: '1', configurationKeys: ['num.partitions'] }];
+      const [result] = (await client.call(DESCRIBE_CONFIGS, 4, { resources })).results;
+      return result!.configs.map(({ value, configSource }) => [value, configSource]);
+    };
+    // Then the settings of meta-service decide, which are not known here.
+    expect(await ask()).toEqual([]);
+    running.meta.dynamicConfig.set('streams.default.partitions', '12');
+    const DYNAMIC_DEFAULT_BROKER = 3;
+    expect(await ask()).toEqual([['12', DYNAMIC_DEFAULT_BROKER]]);
+  });
+
   test('a resource described many times is answered once (I8)', async () => {
     await start();
     running.meta.add('t');

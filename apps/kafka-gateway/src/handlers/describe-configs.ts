@@ -121,10 +121,23 @@ function brokerConfigs(name: string, gateway: RequestContext['gateway']): Config
   const { settings } = gateway;
   return [
     readOnly('auto.create.topics.enable', 'BOOLEAN', String(settings.autoCreateTopics)),
-    readOnly('num.partitions', 'INT', String(settings.defaultPartitions)),
+    ...clusterConfigs(gateway),
     readOnly('message.max.bytes', 'INT', String(settings.maxBatchBytes)),
     readOnly('fetch.max.bytes', 'INT', String(settings.maxFetchBytes)),
     readOnly('offset.metadata.max.bytes', 'INT', String(settings.maxOffsetMetadataBytes)),
+  ];
+}
+
+/** What holds for all gateways and is known to this one: it is left out while meta-service decides it by its own settings. */
+function clusterConfigs({ cluster }: RequestContext['gateway']): ConfigView[] {
+  const partitions = cluster.config('streams.default.partitions');
+  if (partitions === undefined) return [];
+  return [
+    {
+      ...readOnly('num.partitions', 'INT', partitions),
+      configSource: CONFIG_SOURCE.DYNAMIC_ALL_BROKERS,
+      documentation: 'Set for the cluster as streams.default.partitions.',
+    },
   ];
 }
 

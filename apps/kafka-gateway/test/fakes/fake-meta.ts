@@ -19,6 +19,7 @@ export class FakeMeta implements ClusterViewPort, TopicCommandsPort {
   readonly live: BrokerView[] = [
     { nodeId: 'kafka-1', incarnation: 1, number: 1, address: '127.0.0.1:1', rack: null },
   ];
+  readonly dynamicConfig = new Map<string, string>();
   commandError: BrokerError | undefined;
   readonly created: CreateTopic[] = [];
   allocations = 0;
@@ -70,8 +71,8 @@ export class FakeMeta implements ClusterViewPort, TopicCommandsPort {
     return this.live;
   }
 
-  config(): string | undefined {
-    return undefined;
+  config(key: string): string | undefined {
+    return this.dynamicConfig.get(key);
   }
 
   createTopic(request: CreateTopic): Promise<TopicView> {

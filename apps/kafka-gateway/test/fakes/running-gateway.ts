@@ -47,7 +47,6 @@ export class RunningGateway {
         maxFetchBytes: 16 * 1024 * 1024,
         maxFetchWaitMs: 30_000,
         maxOffsetMetadataBytes: 4096,
-        defaultPartitions: 1,
         ...options.settings,
       },
       limits: {
