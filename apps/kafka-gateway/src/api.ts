@@ -1,5 +1,6 @@
 // Ties an API of the codec to its handler, with the request and response types that belong together.
 import { API_MESSAGES, type ApiKey, type KafkaReader, type KafkaWriter } from '@robustmq/kafka-codec';
+import { claimedAnswer, isUnclaimed, noRoom } from './bounded-answer.ts';
 import type { RequestContext } from './context.ts';
 import type { Overlap } from './overlap.ts';
 
@@ -21,6 +22,7 @@ export interface ApiRow {
   readonly minVersion: number;
   readonly maxVersion: number;
   readonly overlap: Overlap;
+  readonly answer: AnswerBound;
   /**
    * Reads the request (throws BrokerError malformed) and starts its handler. Undefined when the turn was spent before it was
    * read: then it is called again, with the same body.
@@ -46,9 +48,18 @@ export interface AccessRule {
   readonly resource: 'topic' | 'group' | 'cluster';
 }
 
+/**
+ * What keeps the answer small, or counted (I8). `fixed`: a few kilobytes, whatever is asked for. `kept`: what it says is in memory
+ * already, and bounded there. `claimed`: the handler claims, for a few bytes of a request may ask for much. A number: bytes that
+ * the answer has at most for each byte of its request, which are claimed before it is built.
+ */
+export type AnswerBound = 'fixed' | 'kept' | 'claimed' | number;
+
 /** A handler module's description of its API. */
 export interface ApiDefinition<K extends ApiKey> {
   readonly overlap?: Overlap;
+  /** Required, so that no API comes without a bound. */
+  readonly answer: AnswerBound;
   handle(
     request: RequestOf<K>,
     context: RequestContext,
@@ -70,12 +81,17 @@ export function api<K extends ApiKey>(apiKey: K, definition: ApiDefinition<K>): 
     minVersion,
     maxVersion,
     overlap: definition.overlap ?? 'exclusive',
+    answer: definition.answer,
     run: (body, context) => {
       const read = (): unknown => messages.readRequest(body, context.apiVersion);
       const request = body.inSlices(context.gateway.turns, read) as RequestOf<K> | undefined;
       if (request === undefined) return undefined;
       // The handler starts in this turn, so that appends keep the order of their requests (rule K1).
-      const started = definition.handle(request, context);
+      const answerBytes =
+        typeof definition.answer === 'number' ? context.place.sizeBytes * definition.answer : 0;
+      const started = isUnclaimed(answerBytes)
+        ? definition.handle(request, context)
+        : claimedAnswer(answerBytes, context, async () => definition.handle(request, context), noRoom);
       const finish = (response: ResponseOf<K> | typeof NO_RESPONSE): WriteBody | typeof NO_RESPONSE =>
         response === NO_RESPONSE ? NO_RESPONSE : (writer) => write(writer, context.apiVersion, response);
       return started instanceof Promise ? started.then(finish) : Promise.resolve(finish(started));

@@ -1,5 +1,6 @@
 // Large answers to requests of a few bytes: memory is claimed before anything is read or built for them (I8). One of many parts
 // that may each be large has a bound as well.
+import { BrokerError } from '@robustmq/errors';
 import type { RequestContext } from './context.ts';
 import { mapBounded } from './map-bounded.ts';
 
@@ -13,6 +14,11 @@ const CLAIM_WAIT_MS = 500;
 /** What is no larger is not worth a claim: the memory for answers does not count it either. */
 const UNCLAIMED_BYTES = 64 * 1024;
 
+/** Whether an answer of so many bytes is built without a claim. */
+export function isUnclaimed(sizeBytes: number): boolean {
+  return sizeBytes <= UNCLAIMED_BYTES;
+}
+
 /** The answer that `build` makes, of about so many bytes; what `refuse` says if there is no room for it now. */
 export async function claimedAnswer<R>(
   sizeBytes: number,
@@ -20,7 +26,7 @@ export async function claimedAnswer<R>(
   build: () => Promise<R>,
   refuse: () => Promise<R> | R,
 ): Promise<R> {
-  if (sizeBytes <= UNCLAIMED_BYTES) return build();
+  if (isUnclaimed(sizeBytes)) return build();
   const { answers } = gateway;
   if (!(await answers.claim(sizeBytes, CLAIM_WAIT_MS, connection.closed))) return refuse();
   try {
@@ -28,6 +34,11 @@ export async function claimedAnswer<R>(
   } finally {
     answers.release(sizeBytes);
   }
+}
+
+/** Refuses by the end of the connection, behind which clients ask again: an answer that refuses each item were as large. */
+export function noRoom(): never {
+  throw new BrokerError('cancelled', 'there is no room for the answer');
 }
 
 /** How the parts come about. */

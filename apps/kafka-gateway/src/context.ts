@@ -84,7 +84,7 @@ export interface ConnectionInfo {
 /** One request. */
 export interface RequestContext {
   /** Its place among the requests of its connection. Who works in slices and must not be overtaken makes it exclusive. */
-  readonly place: { overlap: Overlap };
+  readonly place: { overlap: Overlap; readonly sizeBytes: number };
   readonly gateway: GatewayParts;
   readonly connection: ConnectionInfo;
   readonly apiVersion: number;

@@ -6,6 +6,7 @@ import { api } from '../api.ts';
 import { replacingChange } from '../config-change.ts';
 
 export const alterConfigs = api(33, {
+  answer: 24,
   access: [{ operation: 'alterConfigs', resource: 'topic' }],
   handle: async ({ resources, validateOnly }, context): Promise<AlterConfigsResponseInput> => ({
     throttleTimeMs: 0,

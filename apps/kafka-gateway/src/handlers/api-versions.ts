@@ -28,6 +28,7 @@ export function apiVersions(rows: () => readonly ApiRow[]): ApiRow {
     throttleTimeMs: 0,
   });
   return api(18, {
+    answer: 'fixed',
     access: [],
     handle: (request, { apiVersion, connection }) => {
       if (apiVersion >= 3) {

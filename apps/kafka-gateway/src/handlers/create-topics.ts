@@ -24,6 +24,7 @@ const MIN_TIMEOUT_MS = 1_000;
 const MAX_TIMEOUT_MS = 60_000;
 
 export const createTopics = api(19, {
+  answer: 'claimed',
   access: [{ operation: 'create', resource: 'topic' }],
   handle: async (request, context): Promise<CreateTopicsResponseInput> => {
     const asks = [...Map.groupBy(request.topics, ({ name }) => name).entries()];

@@ -6,6 +6,7 @@ import { groupErrorOf } from '../error-table.ts';
 import { mapBounded } from '../map-bounded.ts';
 
 export const deleteGroups = api(42, {
+  answer: 4,
   access: [{ operation: 'delete', resource: 'group' }],
   handle: async (request, context): Promise<DeleteGroupsResponseInput> => ({
     throttleTimeMs: 0,

@@ -11,6 +11,7 @@ import { MQTT_TOPIC } from '../topic-name.ts';
 type PartitionResult = DeleteRecordsResponseInput['topics'][number]['partitions'][number];
 
 export const deleteRecords = api(21, {
+  answer: 2,
   access: [{ operation: 'delete', resource: 'topic' }],
   handle: async (request, context): Promise<DeleteRecordsResponseInput> => {
     const queries: DeleteQuery[] = [];

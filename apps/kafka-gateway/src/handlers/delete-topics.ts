@@ -15,6 +15,7 @@ interface Target {
 }
 
 export const deleteTopics = api(20, {
+  answer: 16,
   access: [{ operation: 'delete', resource: 'topic' }],
   handle: async (request, context): Promise<DeleteTopicsResponseInput> => {
     const named = request.topicNames.map((name): Target => ({ name, topicId: ZERO_UUID }));

@@ -12,6 +12,7 @@ const MISMATCHED_ENDPOINT_TYPE = 114;
 const UNSUPPORTED_ENDPOINT_TYPE = 115;
 
 export const describeCluster = api(60, {
+  answer: 'fixed',
   access: [{ operation: 'describe', resource: 'cluster' }],
   handle: ({ endpointType, includeClusterAuthorizedOperations }, context): DescribeClusterResponseInput => {
     if (endpointType !== BROKERS) {

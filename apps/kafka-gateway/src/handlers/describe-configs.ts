@@ -20,6 +20,7 @@ type Result = DescribeConfigsResponseInput['results'][number];
 export const RESOURCE_TYPE = { TOPIC: 2, BROKER: 4 } as const;
 
 export const describeConfigs = api(32, {
+  answer: 'claimed',
   access: [{ operation: 'describeConfigs', resource: 'topic' }],
   handle: async (request, context): Promise<DescribeConfigsResponseInput> => {
     const { turns } = context.gateway;

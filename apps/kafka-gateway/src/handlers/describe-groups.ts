@@ -16,6 +16,7 @@ type Described = DescribeGroupsResponseInput['groups'][number];
 const NOT_FOUND_VERSION = 6;
 
 export const describeGroups = api(15, {
+  answer: 'claimed',
   access: [{ operation: 'describe', resource: 'group' }],
   handle: async (request, context): Promise<DescribeGroupsResponseInput> => ({
     throttleTimeMs: 0,

@@ -5,6 +5,7 @@ import {
   type DescribeTopicPartitionsResponseInput,
 } from '@robustmq/kafka-codec';
 import { api } from '../api.ts';
+import { claimedAnswer, noRoom } from '../bounded-answer.ts';
 import { topicOperations } from '../authorized-operations.ts';
 import { partitionBrokers } from '../brokers.ts';
 import type { RequestContext } from '../context.ts';
@@ -18,8 +19,12 @@ type Asked = DescribeTopicPartitionsRequest['topics'];
 type Cursor = NonNullable<DescribeTopicPartitionsRequest['cursor']>;
 
 const MAX_PARTITIONS = 2_000;
+/** Bytes of a topic, beside its name, and of a partition in an answer, roughly. */
+const TOPIC_BYTES = 32;
+const PARTITION_BYTES = 64;
 
 export const describeTopicPartitions = api(75, {
+  answer: 'claimed',
   access: [{ operation: 'describe', resource: 'topic' }],
   handle: async (request, context): Promise<DescribeTopicPartitionsResponseInput> => {
     const { cursor } = request;
@@ -27,28 +32,51 @@ export const describeTopicPartitions = api(75, {
     const names = wantedNames(request.topics, context).filter(
       (name) => cursor === null || name >= cursor.topicName,
     );
-    let room = Math.min(Math.max(request.responsePartitionLimit, 1), MAX_PARTITIONS);
-    const topics: Topic[] = [];
-    const { turns } = context.gateway;
-    for (const name of names) {
-      if (turns.isSpent) await turns.yield();
-      const topic = context.gateway.cluster.topicByName(name);
-      if (topic === undefined) {
-        topics.push(unknownTopic(name));
-        continue;
-      }
-      const from = cursor !== null && cursor.topicName === name ? cursor.partitionIndex : 0;
-      if (room === 0) return { topics, nextCursor: { topicName: name, partitionIndex: from } };
-      const page = topic.partitions.slice(from, from + room);
-      room -= page.length;
-      topics.push(await describe(topic, page, context));
-      const next = from + page.length;
-      if (next < topic.partitions.length)
-        return { topics, nextCursor: { topicName: name, partitionIndex: next } };
-    }
-    return { topics };
+    const room = Math.min(Math.max(request.responsePartitionLimit, 1), MAX_PARTITIONS);
+    const sizeBytes = await bytesOf(names, room, context);
+    return claimedAnswer(sizeBytes, context, () => pageOf(names, room, cursor, context), noRoom);
   },
 });
+
+/** What an answer about these topics has at most, roughly; of those that are not there it has the names. */
+async function bytesOf(names: readonly string[], room: number, { gateway }: RequestContext): Promise<number> {
+  let partitions = 0;
+  let sizeBytes = 0;
+  await mapInTurns(names, gateway.turns, (name) => {
+    if (partitions >= room) return;
+    partitions += gateway.cluster.topicByName(name)?.partitions.length ?? 0;
+    sizeBytes += TOPIC_BYTES + name.length;
+  });
+  return sizeBytes + Math.min(partitions, room) * PARTITION_BYTES;
+}
+
+async function pageOf(
+  names: readonly string[],
+  limit: number,
+  cursor: Cursor | null,
+  context: RequestContext,
+): Promise<DescribeTopicPartitionsResponseInput> {
+  let room = limit;
+  const topics: Topic[] = [];
+  const { turns } = context.gateway;
+  for (const name of names) {
+    if (turns.isSpent) await turns.yield();
+    const topic = context.gateway.cluster.topicByName(name);
+    if (topic === undefined) {
+      topics.push(unknownTopic(name));
+      continue;
+    }
+    const from = cursor !== null && cursor.topicName === name ? cursor.partitionIndex : 0;
+    if (room === 0) return { topics, nextCursor: { topicName: name, partitionIndex: from } };
+    const page = topic.partitions.slice(from, from + room);
+    room -= page.length;
+    topics.push(await describe(topic, page, context));
+    const next = from + page.length;
+    if (next < topic.partitions.length)
+      return { topics, nextCursor: { topicName: name, partitionIndex: next } };
+  }
+  return { topics };
+}
 
 /** A cursor goes on within what is asked for; of all topics the one that it names may be gone. */
 function isPossible({ topicName, partitionIndex }: Cursor, asked: Asked): boolean {

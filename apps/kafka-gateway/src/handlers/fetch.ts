@@ -19,6 +19,7 @@ import { mapInTurns, mapLongInTurns } from '../map-in-turns.ts';
 const TOPIC_ID_VERSION = 13;
 
 export const fetch = api(1, {
+  answer: 'claimed',
   access: [{ operation: 'read', resource: 'topic' }],
   overlap: 'waiting',
   handle: async (request, context): Promise<FetchResponseInput> => {

@@ -15,6 +15,7 @@ const TRANSACTION = 1;
 const BATCH_VERSION = 4;
 
 export const findCoordinator = api(10, {
+  answer: 64,
   access: [{ operation: 'describe', resource: 'group' }],
   handle: async (request, context): Promise<FindCoordinatorResponseInput> => {
     const batch = context.apiVersion >= BATCH_VERSION;

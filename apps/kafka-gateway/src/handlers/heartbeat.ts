@@ -4,6 +4,7 @@ import { api } from '../api.ts';
 import { openForMember } from '../groups/open-for-member.ts';
 
 export const heartbeat = api(12, {
+  answer: 'fixed',
   access: [{ operation: 'read', resource: 'group' }],
   handle: async (request, context): Promise<HeartbeatResponseInput> => {
     const owned = await openForMember(request.groupId, false, context);

@@ -5,6 +5,7 @@ import { api } from '../api.ts';
 import { incrementalChange, removesOnlyThrottles } from '../config-change.ts';
 
 export const incrementalAlterConfigs = api(44, {
+  answer: 24,
   access: [{ operation: 'alterConfigs', resource: 'topic' }],
   handle: async ({ resources, validateOnly }, context): Promise<IncrementalAlterConfigsResponseInput> => ({
     throttleTimeMs: 0,

@@ -5,6 +5,7 @@ import { api } from '../api.ts';
 import { groupErrorOf } from '../error-table.ts';
 
 export const initProducerId = api(22, {
+  answer: 'fixed',
   access: [{ operation: 'idempotentWrite', resource: 'cluster' }],
   handle: async (request, { gateway }): Promise<InitProducerIdResponseInput> => {
     if (request.transactionalId !== null) {

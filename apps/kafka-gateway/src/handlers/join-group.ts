@@ -12,6 +12,7 @@ const SKIP_ASSIGNMENT_VERSION = 9;
 const NULLABLE_PROTOCOL_VERSION = 7;
 
 export const joinGroup = api(11, {
+  answer: 'kept',
   access: [{ operation: 'read', resource: 'group' }],
   handle: async (request, context): Promise<JoinGroupResponseInput> => {
     const create = request.memberId === '';

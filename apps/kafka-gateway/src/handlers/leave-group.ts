@@ -12,6 +12,7 @@ import { mapInTurns } from '../map-in-turns.ts';
 const SEVERAL_MEMBERS_VERSION = 3;
 
 export const leaveGroup = api(13, {
+  answer: 2,
   access: [{ operation: 'read', resource: 'group' }],
   handle: async (request, context): Promise<LeaveGroupResponseInput> => {
     const owned = await openForMember(request.groupId, false, context);

@@ -30,6 +30,7 @@ const MAX_SEARCHES = 4;
 const OFFSET_NOT_AVAILABLE_VERSION = 5;
 
 export const listOffsets = api(2, {
+  answer: 2,
   access: [{ operation: 'describe', resource: 'topic' }],
   handle: async (request, context): Promise<ListOffsetsResponseInput> => {
     const queries: OffsetQuery[] = [];

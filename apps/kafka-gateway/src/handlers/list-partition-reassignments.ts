@@ -4,6 +4,7 @@ import { KAFKA_ERRORS, type ListPartitionReassignmentsResponseInput } from '@rob
 import { api } from '../api.ts';
 
 export const listPartitionReassignments = api(46, {
+  answer: 'fixed',
   access: [{ operation: 'describe', resource: 'cluster' }],
   handle: (): ListPartitionReassignmentsResponseInput => answer(KAFKA_ERRORS.NONE),
 });

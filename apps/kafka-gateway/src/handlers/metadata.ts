@@ -28,6 +28,7 @@ const AUTO_CREATE_TIMEOUT_MS = 5_000;
 const MAX_AUTO_CREATIONS = 100;
 
 export const metadata = api(3, {
+  answer: 'claimed',
   access: [{ operation: 'describe', resource: 'topic' }],
   handle: async (request, context): Promise<MetadataResponseInput> => {
     const { cluster } = context.gateway;

@@ -20,6 +20,7 @@ const TOPIC_ID_VERSION = 10;
 const NOT_FOUND_VERSION = 9;
 
 export const offsetCommit = api(8, {
+  answer: 1,
   access: [
     { operation: 'read', resource: 'group' },
     { operation: 'read', resource: 'topic' },

@@ -14,6 +14,7 @@ import { mapInTurns } from '../map-in-turns.ts';
 type PartitionResult = OffsetDeleteResponseInput['topics'][number]['partitions'][number];
 
 export const offsetDelete = api(47, {
+  answer: 2,
   access: [
     { operation: 'delete', resource: 'group' },
     { operation: 'read', resource: 'topic' },

@@ -43,6 +43,7 @@ const FEW_PARTITIONS = 64;
 const PARTITION_BYTES = 32;
 
 export const offsetFetch = api(9, {
+  answer: 'claimed',
   access: [
     { operation: 'describe', resource: 'group' },
     { operation: 'describe', resource: 'topic' },

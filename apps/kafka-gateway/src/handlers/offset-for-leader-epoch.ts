@@ -9,6 +9,7 @@ import type { EpochAnswer, EpochQuery } from '../ports.ts';
 type Result = OffsetForLeaderEpochResponseInput['topics'][number]['partitions'][number];
 
 export const offsetForLeaderEpoch = api(23, {
+  answer: 3,
   access: [{ operation: 'describe', resource: 'topic' }],
   handle: async (request, context): Promise<OffsetForLeaderEpochResponseInput> => {
     const queries: EpochQuery[] = [];

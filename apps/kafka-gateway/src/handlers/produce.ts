@@ -8,6 +8,7 @@ import {
 } from '@robustmq/kafka-codec';
 import { BrokerError } from '@robustmq/errors';
 import { api, NO_RESPONSE } from '../api.ts';
+import { claimedAnswer, noRoom } from '../bounded-answer.ts';
 import type { RequestContext } from '../context.ts';
 import { mapInTurns } from '../map-in-turns.ts';
 import type { NamedError } from '../named-error.ts';
@@ -28,8 +29,11 @@ const MAX_TIMEOUT_MS = 60_000;
 const ACKS = new Set([-1, 0, 1]);
 /** Topics and partitions of a Produce that is handled at once: more than producers send. */
 const SHORT_ITEMS = 500;
+/** Bytes of one in an answer, roughly, with what is wrong with it. */
+const ITEM_BYTES = 128;
 
 export const produce = api(0, {
+  answer: 'claimed',
   access: [{ operation: 'write', resource: 'topic' }],
   overlap: 'ordered',
   handle: (request, context) => {
@@ -46,7 +50,13 @@ export const produce = api(0, {
     };
     const finish = (all: TopicResult[]): Promise<ProduceResponseInput | typeof NO_RESPONSE> =>
       acks === 0 ? fireAndForget(all, pending) : answer(all, pending);
-    if (isLong(topicData)) return inSlices(topicData, one, context).then(finish);
+    const items = itemsOf(topicData);
+    if (items > SHORT_ITEMS) {
+      const build = (): Promise<TopicResult[]> => inSlices(topicData, one, context);
+      // What comes behind it on its connection waits, for it must not be overtaken (rule K1).
+      context.place.overlap = 'exclusive';
+      return claimedAnswer(items * ITEM_BYTES, context, build, noRoom).then(finish);
+    }
     const responses = topicData.map((data): TopicResult => {
       const topic = topicOf(data, context);
       const partitionResponses = data.partitionData.map((partition) => one(topic, partition));
@@ -56,21 +66,19 @@ export const produce = api(0, {
   },
 });
 
-/** Whether it names more than is done in the turn in which it starts (N8). */
-function isLong(topicData: readonly TopicData[]): boolean {
+/** Topics and partitions: of few of them the answer begins in the turn in which the request starts (N8). */
+function itemsOf(topicData: readonly TopicData[]): number {
   let items = topicData.length;
   for (const { partitionData } of topicData) items += partitionData.length;
-  return items > SHORT_ITEMS;
+  return items;
 }
 
-/** What comes behind it on its connection waits, for it must not be overtaken (rule K1). */
 function inSlices(
   topicData: readonly TopicData[],
   one: (topic: TopicView | NamedError, partition: PartitionData) => PartitionResult,
   context: RequestContext,
 ): Promise<TopicResult[]> {
   const { turns } = context.gateway;
-  context.place.overlap = 'exclusive';
   return mapInTurns(topicData, turns, async (data) => {
     const topic = topicOf(data, context);
     const partitionResponses = await mapInTurns(data.partitionData, turns, (each) => one(topic, each));

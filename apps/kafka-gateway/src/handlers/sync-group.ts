@@ -8,6 +8,7 @@ import { mapInTurns } from '../map-in-turns.ts';
 const PROTOCOL_VERSION = 5;
 
 export const syncGroup = api(14, {
+  answer: 'kept',
   access: [{ operation: 'read', resource: 'group' }],
   handle: async (request, context): Promise<SyncGroupResponseInput> => {
     const { generationId, memberId, groupInstanceId, protocolType, protocolName } = request;
