@@ -3,44 +3,19 @@
 import type { FastifyInstance } from 'fastify';
 import { RateLimitedLog } from '@robustmq/telemetry';
 import { auditLog, type AuditLine } from '../src/audit.ts';
-import { createHttpApi } from '../src/http-api.ts';
-import { RequestFigures } from '../src/metrics.ts';
-import { RecordingCluster } from './recording-cluster.ts';
+import { type RecordingCluster } from './recording-cluster.ts';
+import { ADMIN, ServedApi } from './served-api.ts';
 
+let api: ServedApi;
+let app: FastifyInstance;
 let cluster: RecordingCluster;
-
-let figures: RequestFigures;
-
 let audit: AuditLine[];
 
-let isCurrent: boolean;
-
-let app: FastifyInstance;
-
-const admin = { authorization: `Basic ${Buffer.from('admin:se:cret').toString('base64')}` };
-
 beforeEach(async () => {
-  cluster = new RecordingCluster();
-  figures = new RequestFigures();
-  audit = [];
-  isCurrent = true;
-  app = await createHttpApi({
-    cluster,
-    verifyAdmin: (name, password) =>
-      Promise.resolve(
-        password === 'se:cret'
-          ? { tenant: 'default', name, superuser: name === 'admin', anonymous: false }
-          : null,
-      ),
-    audit: (line) => audit.push(line),
-    isCurrent: () => isCurrent,
-    version: '0.1.0',
-    bodyLimitBytes: 1024,
-    requestTimeoutMs: 5_000,
-    figures,
-  });
+  api = new ServedApi();
+  ({ cluster, audit } = api);
+  app = await api.start();
 });
-
 afterEach(() => app.close());
 
 describe('access', () => {
@@ -74,7 +49,7 @@ describe('access', () => {
     const answer = await app.inject({
       method: 'DELETE',
       url: '/api/v1/users/device',
-      headers: { ...admin, host: 'localhost', ...headers },
+      headers: { ...ADMIN, host: 'localhost', ...headers },
     });
     // A URL's host leaves the default port out, and so does a browser's Host header.
     expect(answer.statusCode).toBe(status === 204 && 'host' in headers ? 403 : status);
@@ -83,7 +58,7 @@ describe('access', () => {
 
   it('answers tell browsers to take them for nothing else', async () => {
     for (const url of ['/api/v1/health', '/api/v1/cluster', '/openapi.json', '/nowhere']) {
-      const { headers } = await app.inject({ url, headers: admin });
+      const { headers } = await app.inject({ url, headers: ADMIN });
       expect(headers).toMatchObject({
         'x-content-type-options': 'nosniff',
         'x-frame-options': 'DENY',
@@ -98,13 +73,13 @@ describe('access', () => {
       url: '/api/v1/users/pump?tenant=acme',
       payload: { password: 'long enough' },
     } as const;
-    await app.inject({ ...put, headers: admin });
+    await app.inject({ ...put, headers: ADMIN });
     await app.inject({
       ...put,
       headers: { authorization: `Basic ${Buffer.from('device:se:cret').toString('base64')}` },
     });
     await app.inject(put);
-    await app.inject({ url: '/api/v1/users', headers: admin });
+    await app.inject({ url: '/api/v1/users', headers: ADMIN });
     const line = {
       audit: true,
       address: '127.0.0.1',
@@ -122,10 +97,10 @@ describe('access', () => {
 
   it('health is not healthy by a view that meta-service confirms no longer', async () => {
     expect((await app.inject({ url: '/api/v1/health' })).json()).toEqual({ status: 'healthy' });
-    isCurrent = false;
+    api.isCurrent = false;
     const answer = await app.inject({ url: '/api/v1/health' });
     expect([answer.statusCode, answer.json()]).toEqual([503, { status: 'unavailable' }]);
-    const overview = await app.inject({ url: '/api/v1/cluster', headers: admin });
+    const overview = await app.inject({ url: '/api/v1/cluster', headers: ADMIN });
     expect(overview.json()).toMatchObject({
       health: { status: 'unavailable', problems: [{ name: 'cluster' }] },
     });

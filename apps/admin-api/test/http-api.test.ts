@@ -2,46 +2,23 @@
 
 import { BrokerError } from '@robustmq/errors';
 import type { FastifyInstance } from 'fastify';
-import { type AuditLine } from '../src/audit.ts';
+import type { AuditLine } from '../src/audit.ts';
 import { clusterHealth, clusterOverview } from '../src/cluster-overview.ts';
-import { createHttpApi } from '../src/http-api.ts';
-import { RequestFigures } from '../src/metrics.ts';
-import { RecordingCluster, healthy, node, snapshotOf, stream } from './recording-cluster.ts';
+import type { RequestFigures } from '../src/metrics.ts';
+import { type RecordingCluster, healthy, node, snapshotOf, stream } from './recording-cluster.ts';
+import { ADMIN, ServedApi } from './served-api.ts';
 
+let api: ServedApi;
+let app: FastifyInstance;
 let cluster: RecordingCluster;
-
 let figures: RequestFigures;
-
 let audit: AuditLine[];
 
-let isCurrent: boolean;
-
-let app: FastifyInstance;
-
-const admin = { authorization: `Basic ${Buffer.from('admin:se:cret').toString('base64')}` };
-
 beforeEach(async () => {
-  cluster = new RecordingCluster();
-  figures = new RequestFigures();
-  audit = [];
-  isCurrent = true;
-  app = await createHttpApi({
-    cluster,
-    verifyAdmin: (name, password) =>
-      Promise.resolve(
-        password === 'se:cret'
-          ? { tenant: 'default', name, superuser: name === 'admin', anonymous: false }
-          : null,
-      ),
-    audit: (line) => audit.push(line),
-    isCurrent: () => isCurrent,
-    version: '0.1.0',
-    bodyLimitBytes: 1024,
-    requestTimeoutMs: 5_000,
-    figures,
-  });
+  api = new ServedApi();
+  ({ cluster, figures, audit } = api);
+  app = await api.start();
 });
-
 afterEach(() => app.close());
 
 describe('health', () => {
@@ -57,14 +34,14 @@ describe('health', () => {
     cluster.failing = [{ name: 'quarantine', detail: 'journal-0: shard 3 of stream 7: damaged' }];
     const open = await app.inject({ url: '/api/v1/health' });
     expect([open.statusCode, open.json()]).toEqual([200, { status: 'degraded' }]);
-    const closed = await app.inject({ url: '/api/v1/cluster', headers: admin });
+    const closed = await app.inject({ url: '/api/v1/cluster', headers: ADMIN });
     expect(closed.json()).toMatchObject({ health: { status: 'degraded', problems: cluster.failing } });
   });
 
   it('is unavailable, and the rest refused, before the first snapshot', async () => {
     cluster.isReady = false;
     expect((await app.inject({ url: '/api/v1/health' })).statusCode).toBe(503);
-    expect((await app.inject({ url: '/api/v1/nodes', headers: admin })).json()).toMatchObject({
+    expect((await app.inject({ url: '/api/v1/nodes', headers: ADMIN })).json()).toMatchObject({
       code: 'unavailable',
     });
   });
@@ -95,7 +72,7 @@ describe('health', () => {
 describe('cluster', () => {
   it('is shown at a glance', async () => {
     cluster.current = snapshotOf({ nodes: [...healthy, node('journal-server', false)] });
-    const answer = (await app.inject({ url: '/api/v1/cluster', headers: admin })).json<
+    const answer = (await app.inject({ url: '/api/v1/cluster', headers: ADMIN })).json<
       Record<string, unknown>
     >();
     expect(answer).toMatchObject({
@@ -111,19 +88,19 @@ describe('cluster', () => {
 
   it('lists nodes, sessions and groups', async () => {
     expect(
-      (await app.inject({ url: '/api/v1/nodes', headers: admin })).json<{ items: unknown[] }>().items,
+      (await app.inject({ url: '/api/v1/nodes', headers: ADMIN })).json<{ items: unknown[] }>().items,
     ).toHaveLength(3);
-    const sessions = await app.inject({ url: '/api/v1/sessions?prefix=a&limit=5&after=b', headers: admin });
+    const sessions = await app.inject({ url: '/api/v1/sessions?prefix=a&limit=5&after=b', headers: ADMIN });
     expect(sessions.json()).toEqual({ items: [], more: true });
     expect(cluster.calls).toEqual([['listSessions', 'default', 'a', 'b', 5]]);
-    expect((await app.inject({ url: '/api/v1/groups', headers: admin })).json()).toMatchObject({
+    expect((await app.inject({ url: '/api/v1/groups', headers: ADMIN })).json()).toMatchObject({
       items: [{ groupId: 'g' }],
       more: false,
     });
   });
 
   it.each(['limit=0', 'limit=1001', 'limit=x'])('refuses a page of %s', async (query) => {
-    const answer = await app.inject({ url: `/api/v1/sessions?${query}`, headers: admin });
+    const answer = await app.inject({ url: `/api/v1/sessions?${query}`, headers: ADMIN });
     expect(answer.statusCode).toBe(400);
     expect(answer.json()).toMatchObject({
       code: 'invalid_argument',
@@ -134,10 +111,10 @@ describe('cluster', () => {
 
 describe('the feature level (N17)', () => {
   const raise = (payload: object) =>
-    app.inject({ method: 'POST', url: '/api/v1/cluster/feature-level', headers: admin, payload });
+    app.inject({ method: 'POST', url: '/api/v1/cluster/feature-level', headers: ADMIN, payload });
 
   it('rises to what this release knows, or to what is asked for; audited', async () => {
-    const shown = await app.inject({ url: '/api/v1/cluster', headers: admin });
+    const shown = await app.inject({ url: '/api/v1/cluster', headers: ADMIN });
     expect(shown.json()).toMatchObject({ featureLevel: { used: 1, known: 3 } });
     expect((await raise({ level: 2 })).json()).toEqual({ used: 2, known: 3 });
     expect((await raise({})).json()).toEqual({ used: 3, known: 3 });
@@ -164,22 +141,22 @@ describe('the feature level (N17)', () => {
 
 describe('streams', () => {
   it('are listed by tenant, shown, created and deleted', async () => {
-    expect((await app.inject({ url: '/api/v1/streams?tenant=other', headers: admin })).json()).toEqual({
+    expect((await app.inject({ url: '/api/v1/streams?tenant=other', headers: ADMIN })).json()).toEqual({
       items: [],
     });
-    expect((await app.inject({ url: '/api/v1/streams/orders', headers: admin })).json()).toMatchObject({
+    expect((await app.inject({ url: '/api/v1/streams/orders', headers: ADMIN })).json()).toMatchObject({
       streamId: 7,
     });
-    expect((await app.inject({ url: '/api/v1/streams/none', headers: admin })).statusCode).toBe(404);
+    expect((await app.inject({ url: '/api/v1/streams/none', headers: ADMIN })).statusCode).toBe(404);
     const created = await app.inject({
       method: 'POST',
       url: '/api/v1/streams',
-      headers: admin,
+      headers: ADMIN,
       payload: { name: 'a', config: { 'mqtt.filter': 'a/#' } },
     });
     expect(created.statusCode).toBe(201);
     expect(
-      (await app.inject({ method: 'DELETE', url: '/api/v1/streams/a', headers: admin })).statusCode,
+      (await app.inject({ method: 'DELETE', url: '/api/v1/streams/a', headers: ADMIN })).statusCode,
     ).toBe(204);
     expect(cluster.calls).toEqual([
       ['createStream', { name: 'a', tenant: 'default', shards: 0, config: { 'mqtt.filter': 'a/#' } }],
@@ -192,7 +169,7 @@ describe('streams', () => {
     ['no name', {}],
     ['too many shards', { name: 'a', shards: 1e9 }],
   ])('%s is refused', async (_name, payload) => {
-    const answer = await app.inject({ method: 'POST', url: '/api/v1/streams', headers: admin, payload });
+    const answer = await app.inject({ method: 'POST', url: '/api/v1/streams', headers: ADMIN, payload });
     expect(answer.statusCode).toBe(400);
     expect(cluster.calls).toEqual([]);
   });
@@ -200,7 +177,7 @@ describe('streams', () => {
   it('an oversized body is refused before it is parsed', async () => {
     const payload = { name: 'a', config: { x: 'y'.repeat(2000) } };
     expect(
-      (await app.inject({ method: 'POST', url: '/api/v1/streams', headers: admin, payload })).statusCode,
+      (await app.inject({ method: 'POST', url: '/api/v1/streams', headers: ADMIN, payload })).statusCode,
     ).toBe(413);
   });
 });
@@ -210,10 +187,10 @@ describe('sessions', () => {
     'N14: are dropped and given away by client id, audited (%#)',
     async (name) => {
       const url = `/api/v1/sessions/${encodeURIComponent(name)}`;
-      const dropped = await app.inject({ method: 'DELETE', url: `${url}?tenant=acme`, headers: admin });
+      const dropped = await app.inject({ method: 'DELETE', url: `${url}?tenant=acme`, headers: ADMIN });
       expect(dropped.json()).toEqual({ tenant: 'acme', clientId: name, connected: true, gateway: 'mqtt-1' });
       for (const user of ['device', null]) {
-        const put = { method: 'PUT', url: `${url}/owner`, headers: admin, payload: { user } } as const;
+        const put = { method: 'PUT', url: `${url}/owner`, headers: ADMIN, payload: { user } } as const;
         expect((await app.inject(put)).statusCode).toBe(204);
       }
       expect(cluster.calls).toEqual([
@@ -230,14 +207,14 @@ describe('sessions', () => {
   );
 
   it('a session is given to nobody by an empty request', async () => {
-    const put = { method: 'PUT', url: '/api/v1/sessions/pump/owner', headers: admin, payload: {} } as const;
+    const put = { method: 'PUT', url: '/api/v1/sessions/pump/owner', headers: ADMIN, payload: {} } as const;
     expect((await app.inject(put)).statusCode).toBe(400);
   });
 
   it('a stream of the longest name there is is found by its path', async () => {
     const name = 'x'.repeat(249);
     cluster.current = snapshotOf({ streams: [stream({ name })] });
-    expect((await app.inject({ url: `/api/v1/streams/${name}`, headers: admin })).json()).toMatchObject({
+    expect((await app.inject({ url: `/api/v1/streams/${name}`, headers: ADMIN })).json()).toMatchObject({
       name,
     });
   });
@@ -248,7 +225,7 @@ describe('users', () => {
     const put = await app.inject({
       method: 'PUT',
       url: '/api/v1/users/dev',
-      headers: admin,
+      headers: ADMIN,
       payload: { password: 'longenough' },
     });
     expect(put.json()).toEqual({ tenant: 'default', name: 'dev', superuser: false });
@@ -257,11 +234,11 @@ describe('users', () => {
       { tenant: 'default', name: 'dev', superuser: false, password: 'longenough' },
       false,
     ]);
-    expect((await app.inject({ url: '/api/v1/users', headers: admin })).json()).toEqual({
+    expect((await app.inject({ url: '/api/v1/users', headers: ADMIN })).json()).toEqual({
       items: [{ tenant: 'default', name: 'admin', superuser: true }],
     });
     expect(
-      (await app.inject({ method: 'DELETE', url: '/api/v1/users/dev', headers: admin })).statusCode,
+      (await app.inject({ method: 'DELETE', url: '/api/v1/users/dev', headers: ADMIN })).statusCode,
     ).toBe(204);
   });
 
@@ -270,7 +247,7 @@ describe('users', () => {
       app.inject({
         method: 'PUT',
         url: '/api/v1/users/a%3Ab',
-        headers: admin,
+        headers: ADMIN,
         payload: { password: 'longenough', superuser },
       });
     expect((await put(true)).json()).toMatchObject({ code: 'invalid_argument' });
@@ -283,7 +260,7 @@ describe('users', () => {
         await app.inject({
           method: 'PUT',
           url: '/api/v1/users/dev',
-          headers: admin,
+          headers: ADMIN,
           payload: { password: 'x' },
         })
       ).statusCode,

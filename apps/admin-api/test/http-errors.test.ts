@@ -5,52 +5,25 @@ import { PassThrough } from 'node:stream';
 import { BrokerError, type ErrorCode } from '@robustmq/errors';
 import { ERROR_CODES } from '@robustmq/errors/testing';
 import type { FastifyInstance } from 'fastify';
-import { type AuditLine } from '../src/audit.ts';
 import { answerClientError, httpStatusOf } from '../src/error-response.ts';
-import { createHttpApi } from '../src/http-api.ts';
-import { RequestFigures } from '../src/metrics.ts';
-import { RecordingCluster } from './recording-cluster.ts';
+import { type RecordingCluster } from './recording-cluster.ts';
+import { ADMIN, ServedApi } from './served-api.ts';
 
+let api: ServedApi;
+let app: FastifyInstance;
 let cluster: RecordingCluster;
 
-let figures: RequestFigures;
-
-let audit: AuditLine[];
-
-let isCurrent: boolean;
-
-let app: FastifyInstance;
-
-const admin = { authorization: `Basic ${Buffer.from('admin:se:cret').toString('base64')}` };
-
 beforeEach(async () => {
-  cluster = new RecordingCluster();
-  figures = new RequestFigures();
-  audit = [];
-  isCurrent = true;
-  app = await createHttpApi({
-    cluster,
-    verifyAdmin: (name, password) =>
-      Promise.resolve(
-        password === 'se:cret'
-          ? { tenant: 'default', name, superuser: name === 'admin', anonymous: false }
-          : null,
-      ),
-    audit: (line) => audit.push(line),
-    isCurrent: () => isCurrent,
-    version: '0.1.0',
-    bodyLimitBytes: 1024,
-    requestTimeoutMs: 5_000,
-    figures,
-  });
+  api = new ServedApi();
+  ({ cluster } = api);
+  app = await api.start();
 });
-
 afterEach(() => app.close());
 
 describe('failures', () => {
   it.each(Object.keys(ERROR_CODES) as ErrorCode[])('%s becomes its status', async (code) => {
     cluster.failure = new BrokerError(code, 'why', { details: { limit: 1 } });
-    const answer = await app.inject({ method: 'DELETE', url: '/api/v1/streams/a', headers: admin });
+    const answer = await app.inject({ method: 'DELETE', url: '/api/v1/streams/a', headers: ADMIN });
     expect(answer.statusCode).toBe(httpStatusOf(code));
     expect(answer.json()).toEqual({ code, message: 'why', details: { limit: 1 } });
   });

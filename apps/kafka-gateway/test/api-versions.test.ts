@@ -14,8 +14,7 @@ describe('ApiVersions', () => {
   let client: WireClient;
 
   beforeEach(async () => {
-    running = await RunningGateway.start();
-    client = await running.client();
+    ({ running, client } = await RunningGateway.withClient());
   });
   afterEach(() => running.stop());
 

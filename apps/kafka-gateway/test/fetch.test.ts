@@ -13,8 +13,7 @@ describe('Fetch', () => {
   let client: WireClient;
 
   beforeEach(async () => {
-    running = await RunningGateway.start();
-    client = await running.client();
+    ({ running, client } = await RunningGateway.withClient());
   });
   afterEach(() => running.stop());
 

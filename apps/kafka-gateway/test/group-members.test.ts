@@ -12,8 +12,7 @@ let running: RunningGateway;
 let client: WireClient;
 
 async function start(options: TestOptions = {}): Promise<void> {
-  running = await RunningGateway.start(options);
-  client = await running.client();
+  ({ running, client } = await RunningGateway.withClient(options));
   running.meta.add('t', 3);
 }
 

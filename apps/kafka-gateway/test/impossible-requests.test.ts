@@ -17,8 +17,7 @@ const ZERO_ID = 'AAAAAAAAAAAAAAAAAAAAAA';
 let running: RunningGateway;
 let client: WireClient;
 beforeEach(async () => {
-  running = await RunningGateway.start();
-  client = await running.client();
+  ({ running, client } = await RunningGateway.withClient());
 });
 afterEach(() => running.stop());
 

@@ -16,8 +16,7 @@ const MINUTE_MS = 60_000;
 let running: RunningGateway;
 let client: WireClient;
 beforeEach(async () => {
-  running = await RunningGateway.start();
-  client = await running.client();
+  ({ running, client } = await RunningGateway.withClient());
 });
 afterEach(() => running.stop());
 

@@ -14,8 +14,7 @@ describe('Produce', () => {
   let client: WireClient;
 
   beforeEach(async () => {
-    running = await RunningGateway.start();
-    client = await running.client();
+    ({ running, client } = await RunningGateway.withClient());
   });
   afterEach(() => running.stop());
 

@@ -16,8 +16,7 @@ let running: RunningGateway;
 let client: WireClient;
 
 async function start(): Promise<void> {
-  running = await RunningGateway.start();
-  client = await running.client();
+  ({ running, client } = await RunningGateway.withClient());
 }
 afterEach(() => running.stop());
 

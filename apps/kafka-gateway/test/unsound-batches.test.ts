@@ -41,8 +41,7 @@ describe('N1: batches that only their header speaks well of', () => {
   let client: WireClient;
 
   beforeEach(async () => {
-    running = await RunningGateway.start();
-    client = await running.client();
+    ({ running, client } = await RunningGateway.withClient());
   });
   afterEach(() => running.stop());
 

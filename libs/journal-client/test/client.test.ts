@@ -1,45 +1,21 @@
 // Produce, fetch, backlog and the end of a client on a scripted journal.
 
-import { RecordBatchBuilder } from '@robustmq/record-batch';
-import type { BacklogResult, FetchSectionResult, JournalClient, TailBatches } from '../src/index.ts';
-import { connect, TestDirectory } from './connected.ts';
+import type { BacklogResult, FetchSectionResult, JournalClient } from '../src/index.ts';
+import { batch, connected, type TestDirectory } from './connected.ts';
 import { ScriptedJournal, until } from './scripted-journal.ts';
 
 let journal: ScriptedJournal;
-
 let directory: TestDirectory;
-
 let client: JournalClient;
 
-let tails: TailBatches[];
-
 beforeEach(async () => {
-  journal = new ScriptedJournal();
-  await journal.start();
-  directory = new TestDirectory(journal);
-  tails = [];
-  client = connect(directory, {
-    onTail: (batches) => tails.push(batches),
-    streamCreditBytes: 4000,
-    shardCreditBytes: 4000,
-  });
-  await until(() => client.connected, 'connection');
+  ({ journal, directory, client } = await connected());
 });
 
 afterEach(async () => {
   client.close();
   await journal.close();
 });
-
-function batch(value = 'x'): Buffer {
-  const builder = new RecordBatchBuilder();
-  builder.append(1, null, Buffer.from(value));
-  return builder.finishCopy();
-}
-
-function framesOf<C extends string>(kind: C) {
-  return journal.frames.filter((frame) => frame.case === kind);
-}
 
 function fetch(streams: readonly number[], results: FetchSectionResult[][]) {
   const sections = streams.map((streamId) => ({ streamId, shard: 0, fetchOffset: 5, maxBytes: 1000 }));
@@ -104,8 +80,8 @@ describe('fetch', () => {
   test('pieces are collected until complete', async () => {
     const results: FetchSectionResult[][] = [];
     fetch([1, 2], results);
-    await until(() => framesOf('fetch').length === 1, 'request');
-    const frame = framesOf('fetch')[0]!;
+    await until(() => journal.framesOf('fetch').length === 1, 'request');
+    const frame = journal.framesOf('fetch')[0]!;
     const { requestId } = frame.value as { requestId: bigint };
     const marks = { shard: 0, highWatermark: 50n, lastStableOffset: 50n, logStartOffset: 1n, leaderEpoch: 4 };
     journal.send({
@@ -146,10 +122,10 @@ describe('fetch', () => {
   test('cancelling asks for what there is; a broken stream fails the sections', async () => {
     const results: FetchSectionResult[][] = [];
     const call = fetch([1], results);
-    await until(() => framesOf('fetch').length === 1, 'request');
+    await until(() => journal.framesOf('fetch').length === 1, 'request');
     call.cancel();
     call.cancel();
-    await until(() => framesOf('cancelFetch').length === 1, 'cancel');
+    await until(() => journal.framesOf('cancelFetch').length === 1, 'cancel');
     journal.breakStream();
     await until(() => results.length === 1, 'failure');
     expect(results[0]![0]!.error?.code).toBe('unavailable');
@@ -160,8 +136,8 @@ describe('fetch', () => {
     client.fetch({ maxWaitMs: 1000, minBytes: 1, maxBytes: 10_000, readCommitted: true, sections }, () => {
       throw new Error('a bug of the asker');
     });
-    await until(() => framesOf('fetch').length === 1, 'request');
-    const { requestId } = framesOf('fetch')[0]!.value as { requestId: bigint };
+    await until(() => journal.framesOf('fetch').length === 1, 'request');
+    const { requestId } = journal.framesOf('fetch')[0]!.value as { requestId: bigint };
     journal.send({ case: 'fetch', value: { requestId, outcomes: [], complete: true } });
     await until(() => journal.streams === 2 && client.connected, 'the next stream');
   });
@@ -173,8 +149,8 @@ describe('fetch', () => {
     await until(() => results.length === 1, 'result');
     expect(results[0]![0]!.error?.code).toBe('not_leader');
     fetch([1, 2], results);
-    await until(() => framesOf('fetch').length === 1, 'request');
-    expect(framesOf('fetch')[0]!.value).toMatchObject({ maxWaitMs: 0 });
+    await until(() => journal.framesOf('fetch').length === 1, 'request');
+    expect(journal.framesOf('fetch')[0]!.value).toMatchObject({ maxWaitMs: 0 });
   });
 
   test('two journals: the first answer hurries the second', async () => {
@@ -187,10 +163,10 @@ describe('fetch', () => {
     const results: FetchSectionResult[][] = [];
     fetch([1, 2], results);
     await until(
-      () => framesOf('fetch').length === 1 && other.frames.some((frame) => frame.case === 'fetch'),
+      () => journal.framesOf('fetch').length === 1 && other.frames.some((frame) => frame.case === 'fetch'),
       'requests',
     );
-    const { requestId } = framesOf('fetch')[0]!.value as { requestId: bigint };
+    const { requestId } = journal.framesOf('fetch')[0]!.value as { requestId: bigint };
     journal.send({
       case: 'fetch',
       value: { requestId, outcomes: [{ streamId: 1, shard: 0 }], complete: true },
@@ -214,8 +190,10 @@ test('backlog reads of a turn share a frame and are answered apart', async () =>
   read();
   read();
   read();
-  await until(() => framesOf('backlog').length === 1, 'frame');
-  const { reads } = framesOf('backlog')[0]!.value as { reads: { readId: bigint; filters: string[] }[] };
+  await until(() => journal.framesOf('backlog').length === 1, 'frame');
+  const { reads } = journal.framesOf('backlog')[0]!.value as {
+    reads: { readId: bigint; filters: string[] }[];
+  };
   expect(reads).toHaveLength(3);
   journal.send({
     case: 'backlog',

@@ -1,10 +1,11 @@
 // A client on a scripted journal.
 
 import { ServiceKind } from '@robustmq/rpc';
-import { JournalClient } from '../src/index.ts';
+import { RecordBatchBuilder } from '@robustmq/record-batch';
+import { JournalClient, type TailBatches } from '../src/index.ts';
 import type { JournalClientOptions } from '../src/client.ts';
 import type { ShardDirectory } from '../src/directory.ts';
-import type { ScriptedJournal } from './scripted-journal.ts';
+import { ScriptedJournal, until } from './scripted-journal.ts';
 import { CREDENTIALS } from './credentials.ts';
 
 /** A directory that a test changes. */
@@ -56,4 +57,34 @@ export function connect(directory: ShardDirectory, more: Partial<JournalClientOp
     tickMs: 1,
     ...more,
   });
+}
+
+/** A client with a connection, and what its tails brought. */
+export interface Connected {
+  readonly journal: ScriptedJournal;
+  readonly directory: TestDirectory;
+  readonly client: JournalClient;
+  readonly tails: TailBatches[];
+}
+
+/** Starts a journal and connects a client with little credit to it. */
+export async function connected(): Promise<Connected> {
+  const journal = new ScriptedJournal();
+  await journal.start();
+  const directory = new TestDirectory(journal);
+  const tails: TailBatches[] = [];
+  const client = connect(directory, {
+    onTail: (batches) => tails.push(batches),
+    streamCreditBytes: 4000,
+    shardCreditBytes: 4000,
+  });
+  await until(() => client.connected, 'connection');
+  return { journal, directory, client, tails };
+}
+
+/** A batch of one record. */
+export function batch(value = 'x'): Buffer {
+  const builder = new RecordBatchBuilder();
+  builder.append(1, null, Buffer.from(value));
+  return builder.finishCopy();
 }

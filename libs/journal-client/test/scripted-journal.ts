@@ -44,6 +44,11 @@ export class ScriptedJournal {
   #stream: Stream | undefined;
   address = '';
 
+  /** The frames of one kind. */
+  framesOf<C extends string>(kind: C) {
+    return this.frames.filter((frame) => frame.case === kind);
+  }
+
   async start(port = 0): Promise<void> {
     const refuse = (): never => {
       throw new Error('not scripted');

@@ -1,31 +1,19 @@
 // Tails and filters of a client on a scripted journal: what is believed of a section, and where a tail resumes (I6, N5, N7).
 
 import type { BrokerError } from '@robustmq/errors';
-import { batchHeader, RecordBatchBuilder } from '@robustmq/record-batch';
+import { batchHeader } from '@robustmq/record-batch';
 import { TailKind } from '@robustmq/rpc';
 import type { FilterAnswer, JournalClient, TailBatches } from '../src/index.ts';
-import { connect, TestDirectory } from './connected.ts';
+import { batch, connect, connected, type TestDirectory } from './connected.ts';
 import { outcomeOf, ScriptedJournal, until } from './scripted-journal.ts';
 
 let journal: ScriptedJournal;
-
 let directory: TestDirectory;
-
 let client: JournalClient;
-
 let tails: TailBatches[];
 
 beforeEach(async () => {
-  journal = new ScriptedJournal();
-  await journal.start();
-  directory = new TestDirectory(journal);
-  tails = [];
-  client = connect(directory, {
-    onTail: (batches) => tails.push(batches),
-    streamCreditBytes: 4000,
-    shardCreditBytes: 4000,
-  });
-  await until(() => client.connected, 'connection');
+  ({ journal, directory, client, tails } = await connected());
 });
 
 afterEach(async () => {
@@ -33,25 +21,15 @@ afterEach(async () => {
   await journal.close();
 });
 
-function batch(value = 'x'): Buffer {
-  const builder = new RecordBatchBuilder();
-  builder.append(1, null, Buffer.from(value));
-  return builder.finishCopy();
-}
-
-function framesOf<C extends string>(kind: C) {
-  return journal.frames.filter((frame) => frame.case === kind);
-}
-
 describe('tail and filters', () => {
   function answerFilters(more: object = {}): void {
-    const frame = framesOf('filters').at(-1)!;
+    const frame = journal.framesOf('filters').at(-1)!;
     const { requestId } = frame.value as { requestId: bigint };
     journal.send({ case: 'filters', value: { requestId, ...more } });
   }
 
   test('the callback hears where filters are active; many filters travel in slices', async () => {
-    await until(() => framesOf('filters').length === 1, 'the first frame of a stream');
+    await until(() => journal.framesOf('filters').length === 1, 'the first frame of a stream');
     const add = Array.from({ length: 2000 }, (_, filterId) => ({
       filterId,
       tenant: 't',
@@ -60,10 +38,12 @@ describe('tail and filters', () => {
     const answers: FilterAnswer[] = [];
     client.changeFilters({ add }, (_error, answer) => answers.push(answer));
     await until(
-      () => framesOf('filters').flatMap((frame) => (frame.value as { add: unknown[] }).add).length === 2000,
+      () =>
+        journal.framesOf('filters').flatMap((frame) => (frame.value as { add: unknown[] }).add).length ===
+        2000,
       'slices',
     );
-    expect(framesOf('filters').length).toBeGreaterThan(2);
+    expect(journal.framesOf('filters').length).toBeGreaterThan(2);
     answerFilters({ activeFrom: [{ streamId: 1, shard: 0, leaderEpoch: 2, offset: 10n }] });
     await until(() => answers.length === 1, 'answer');
     expect(answers[0]!.activeFrom).toEqual([{ streamId: 1, shard: 0, leaderEpoch: 2, offset: 10 }]);
@@ -72,7 +52,7 @@ describe('tail and filters', () => {
   test('marks', async () => {
     const answers: FilterAnswer[] = [];
     client.marksFor([{ tenant: 't', filter: 'a' }], (_error, answer) => answers.push(answer));
-    await until(() => framesOf('filters').length === 2, 'question');
+    await until(() => journal.framesOf('filters').length === 2, 'question');
     answerFilters({ marks: [{ streamId: 1, shard: 0, highWatermark: 77n }] });
     await until(() => answers.length === 1, 'answer');
     expect(answers[0]!.marks[0]).toMatchObject({ streamId: 1, highWatermark: 77 });
@@ -89,7 +69,7 @@ describe('tail and filters', () => {
       () => undefined,
     );
     client.changeFilters({ remove: [2] }, () => undefined);
-    await until(() => framesOf('filters').length === 3, 'filters');
+    await until(() => journal.framesOf('filters').length === 3, 'filters');
     journal.send({
       case: 'tail',
       value: {
@@ -102,8 +82,8 @@ describe('tail and filters', () => {
     const failures: BrokerError[] = [];
     client.marksFor([{ tenant: 't', filter: 'a' }], (error) => failures.push(error!));
     journal.breakStream();
-    await until(() => framesOf('filters').length === 1, 'first frame of the next stream');
-    expect(framesOf('filters')[0]!.value).toMatchObject({
+    await until(() => journal.framesOf('filters').length === 1, 'first frame of the next stream');
+    expect(journal.framesOf('filters')[0]!.value).toMatchObject({
       add: [{ filterId: 1, tenant: 't', filter: 'a' }],
       resume: [{ streamId: 1, shard: 0, leaderEpoch: 5, offset: 12n }],
     });
@@ -180,8 +160,8 @@ describe('tail and filters', () => {
         batches: data,
       },
     });
-    await until(() => framesOf('credit').length === 1, 'credit');
-    expect(framesOf('credit')[0]!.value).toMatchObject({
+    await until(() => journal.framesOf('credit').length === 1, 'credit');
+    expect(journal.framesOf('credit')[0]!.value).toMatchObject({
       streamBytes: BigInt(data.length),
       shards: [{ streamId: 1, shard: 0, bytes: BigInt(data.length) }],
     });
@@ -230,13 +210,13 @@ describe('what a tail may say (I6, N5, N7)', () => {
   const send = (...sections: object[]): void => journal.send({ case: 'tail', value: { sections: sections } });
   const ranges = (): string[] => tails.map((each) => `[${each.fromOffset},${each.nextOffset})`);
   const resumes = () =>
-    framesOf('filters').flatMap((frame) => (frame.value as { resume: { offset: bigint }[] }).resume);
+    journal.framesOf('filters').flatMap((frame) => (frame.value as { resume: { offset: bigint }[] }).resume);
 
   test('N5: a section ahead of us is not taken; its leader is told our position, once until it answers', async () => {
     send(section(0, 5), section(9, 12), section(12, 14));
     await until(() => resumes().length === 1, 'our position');
     expect(resumes()[0]).toMatchObject({ streamId: 1, leaderEpoch: 2, offset: 5n });
-    const { requestId } = framesOf('filters').at(-1)!.value as { requestId: bigint };
+    const { requestId } = journal.framesOf('filters').at(-1)!.value as { requestId: bigint };
     journal.send({ case: 'filters', value: { requestId } });
     send(section(5, 9), section(9, 14));
     await until(() => tails.length === 3, 'the rest');
@@ -282,21 +262,21 @@ describe('what a tail may say (I6, N5, N7)', () => {
       });
     data(0);
     await until(() => held.length === 1, 'section');
-    expect(framesOf('credit')).toEqual([]);
+    expect(journal.framesOf('credit')).toEqual([]);
     held[0]!.release();
     held[0]!.release();
-    await until(() => framesOf('credit').length === 1, 'credit');
-    expect(framesOf('credit')[0]!.value).toMatchObject({ streamBytes: BigInt(bytes.length) });
+    await until(() => journal.framesOf('credit').length === 1, 'credit');
+    expect(journal.framesOf('credit')[0]!.value).toMatchObject({ streamBytes: BigInt(bytes.length) });
     data(1);
     await until(() => held.length === 2, 'second section');
     journal.breakStream();
-    await until(() => client.connected && framesOf('filters').length === 1, 'next stream');
+    await until(() => client.connected && journal.framesOf('filters').length === 1, 'next stream');
     held[1]!.release();
     data(2);
     await until(() => held.length === 3, 'third section');
     held[2]!.release();
-    await until(() => framesOf('credit').length === 1, 'credit of the third');
-    expect(framesOf('credit')[0]!.value).toMatchObject({ streamBytes: BigInt(bytes.length) });
+    await until(() => journal.framesOf('credit').length === 1, 'credit of the third');
+    expect(journal.framesOf('credit')[0]!.value).toMatchObject({ streamBytes: BigInt(bytes.length) });
   });
 
   test('a moved leader is told where the tail stands also when it is the first that this tail has', async () => {

@@ -88,6 +88,14 @@ export class RunningGateway {
     return running;
   }
 
+  /** Starts it, and connects a first client. */
+  static async withClient(
+    options: TestOptions = {},
+  ): Promise<{ running: RunningGateway; client: WireClient }> {
+    const running = await RunningGateway.start(options);
+    return { running, client: await running.client() };
+  }
+
   async client(): Promise<WireClient> {
     const client = await WireClient.connect(this.port);
     this.#clients.push(client);
