@@ -74,7 +74,11 @@ export class AnswerMemory {
           resolve(granted);
         },
       };
-      const giveUp = (): void => claim.settle(false);
+      const giveUp = (): void => {
+        claim.settle(false);
+        // It may have held up smaller ones (N7).
+        this.#serve();
+      };
       const stopWaiting: Cancel = this.#timers.after(waitMs, giveUp);
       this.#waiting.add(claim);
       signal.addEventListener('abort', giveUp, { once: true });

@@ -63,6 +63,25 @@ describe('I8, N8: memory for answers is claimed before the read', () => {
     expect(memory.claimedBytes).toBe(0);
   });
 
+  test.each(['ends at its deadline', 'loses its connection'])(
+    'N7: who waits behind a claim that %s is served, if there is room for it',
+    async (end) => {
+      const memory = memoryOf(100);
+      memory.hold(60);
+      const gone = new AbortController();
+      const large = memory.claim(50, end === 'ends at its deadline' ? 500 : 10_000, gone.signal);
+      const small = memory.claim(30, 10_000, NEVER);
+      const next = memory.claim(20, 10_000, NEVER);
+      if (end === 'loses its connection') gone.abort();
+      else await clock.advance(500);
+      await expect(large).resolves.toBe(false);
+      await expect(small).resolves.toBe(true);
+      expect([memory.claimedBytes, memory.waitingCount]).toEqual([30, 1]);
+      memory.release(30);
+      await expect(next).resolves.toBe(true);
+    },
+  );
+
   test('twice the bound is too much for any records', () => {
     const memory = memoryOf(100);
     memory.hold(199);
