@@ -14,13 +14,7 @@ export const adminApiConfig = defineConfig(
         .describe('Name of this process in the cluster; stable over restarts.'),
       zone: z.string().default('').describe('Zone or rack of this process.'),
     }),
-    meta: section({
-      addresses: z
-        .array(z.string())
-        .min(1)
-        .default(['127.0.0.1:1228'])
-        .describe('host:port of each meta-service.'),
-    }),
+    meta: section({ addresses: setting.metaAddresses() }),
     http: section({
       host: z.string().default('127.0.0.1').describe('Address to listen on for the HTTP API.'),
       port: setting.port().default(58_080).describe('Port of the HTTP API.'),

@@ -19,13 +19,7 @@ const schema = z.strictObject({
       .default('')
       .describe('host:port that others connect to; empty: the address listened on'),
   }),
-  meta: section({
-    addresses: z
-      .array(z.string().min(1))
-      .min(1)
-      .default(['127.0.0.1:1228'])
-      .describe('host:port of each meta-service'),
-  }),
+  meta: section({ addresses: setting.metaAddresses() }),
   ...clusterSettings(),
   ...telemetrySettings(58_082),
   commitLog: section({

@@ -18,13 +18,7 @@ const settings = z.strictObject({
       .describe('Name of this process in the cluster; stable over restarts.'),
     zone: z.string().default('').describe('Zone or rack of this process, shown to clients.'),
   }),
-  meta: section({
-    addresses: z
-      .array(z.string())
-      .min(1)
-      .default(['127.0.0.1:1228'])
-      .describe('host:port of each meta-service.'),
-  }),
+  meta: section({ addresses: setting.metaAddresses() }),
   tenant: z
     .string()
     .min(1)

@@ -15,13 +15,7 @@ const settings = z.strictObject({
     id: z.string().min(1).default('mqtt-1').describe('Name of this node; stable over restarts.'),
     zone: z.string().default('').describe('Zone or rack of this process.'),
   }),
-  meta: section({
-    addresses: z
-      .array(z.string().min(1))
-      .min(1)
-      .default(['127.0.0.1:1228'])
-      .describe('host:port of each meta-service.'),
-  }),
+  meta: section({ addresses: setting.metaAddresses() }),
   tenant: z.string().min(1).default('default').describe('Tenant of the clients of this gateway.'),
   mqtt: section({
     host: z.string().default('127.0.0.1').describe('Address to listen on for MQTT over TCP.'),

@@ -60,6 +60,7 @@ function withUnits(
   }, number);
 }
 
+const HOST_AND_PORT = /^.+:\d{1,5}$/;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
 
 /** Kinds of values beyond zod's own. */
@@ -93,6 +94,15 @@ export const setting = {
         'calls between services are not encrypted: they are served on loopback only (127.0.0.1, ::1, localhost)',
       )
       .default('127.0.0.1');
+  },
+
+  /** Where the meta-services are that a process registers with. */
+  metaAddresses(): z.ZodDefault<z.ZodArray<z.ZodString>> {
+    return z
+      .array(z.string().regex(HOST_AND_PORT, 'is no host:port'))
+      .min(1)
+      .default(['127.0.0.1:1228'])
+      .describe('host:port of each meta-service.');
   },
 } as const;
 

@@ -17,10 +17,13 @@ export interface Assignment {
   readonly source: string;
 }
 
+/** Begins with a bracket and is no list in brackets: `[::1]:1228`. */
+const IPV6_AND_PORT = /^\s*\[[\da-f:.]+\]:\d/i;
+
 /** A text from a variable or flag as the value that a file would hold. */
 function readText(setting: Setting, text: string): unknown {
   if (setting.form === 'text') return text;
-  const isBareList = !text.trimStart().startsWith('[');
+  const isBareList = !text.trimStart().startsWith('[') || IPV6_AND_PORT.test(text);
   if (setting.form === 'texts' && isBareList) {
     return text === '' ? [] : text.split(',').map((part) => part.trim());
   }

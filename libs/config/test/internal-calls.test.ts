@@ -4,6 +4,7 @@ const config = defineConfig(
   'sample',
   z.strictObject({
     grpc: section({ host: setting.internalHost().describe('Address.') }),
+    meta: section({ addresses: setting.metaAddresses() }),
     ...clusterSettings(),
   }),
 );
@@ -34,3 +35,18 @@ test('the secret is a file, never a value', () => {
   expect(() => load('--cluster.secretFile=')).toThrow('cluster.secretFile');
   expect(() => load('--cluster.secret=x')).toThrow();
 });
+
+test.each([
+  ['one', '127.0.0.1:1228'],
+  ['one in IPv6', '[::1]:1228'],
+  ['several', 'meta-1:1228,meta-2:1229'],
+])('meta-service may be at %s', (_what, addresses) => {
+  expect(load(`--meta.addresses=${addresses}`).meta.addresses).toEqual(addresses.split(','));
+});
+
+test.each(['', 'meta-1', 'meta-1:', ':1228', 'meta-1:x', 'meta-1:1228,meta-2'])(
+  'and not at %j, which nobody could ever reach',
+  (addresses) => {
+    expect(() => load(`--meta.addresses=${addresses}`)).toThrow('meta.addresses');
+  },
+);

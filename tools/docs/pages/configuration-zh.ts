@@ -29,7 +29,6 @@ export const DESCRIPTIONS_IN_CHINESE: Readonly<Record<string, string>> = {
   'Port for gateways': '供网关连接的端口。',
   'host:port that others connect to; empty: the address listened on':
     '供其他进程连接的 host:port；为空则用监听地址。',
-  'host:port of each meta-service': '每个 meta-service 的 host:port。',
   'Size of a pre-allocated file': '一个预分配文件的大小。',
   'Appended bytes after which the segments are synced and the commit log recycled':
     '追加多少字节之后同步段文件并循环使用提交日志。',
