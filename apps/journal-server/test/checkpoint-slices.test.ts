@@ -11,7 +11,9 @@ import { shardKey, type Shard } from '../src/shard/shard.ts';
 import { recordsSection } from '../src/write/sections.ts';
 import { SILENT } from './running-journal.ts';
 
-const PRODUCERS = 6_000;
+const PRODUCERS = 3_000;
+/** Of the commit log: the simulated disk makes all of them, and keeps copies of what is not synced. */
+const FILE_BYTES = 1024 * 1024;
 const STREAM = { streamId: 1, shard: 0 };
 /** What lies between two looks at the clock takes so long. */
 const STEP_MS = 1;
@@ -33,7 +35,8 @@ const sequences = new Map<number, number>();
 const builder = new RecordBatchBuilder();
 const VALUE = Buffer.from('v');
 
-const open = (): Promise<OpenedDirectory> => clock.settle(openDirectory(disk, 'data'));
+const open = (): Promise<OpenedDirectory> =>
+  clock.settle(openDirectory(disk, 'data', { fileBytes: FILE_BYTES }));
 const shardOf = ({ shards }: OpenedDirectory): Shard => shards.get(shardKey(1, 0))!;
 
 /** Appends a batch of each producer, as a tick of the commit loop does: to the commit log, then to the shard, not durable yet. */
