@@ -13,8 +13,8 @@ export const CALL_LIMITS = {
   groupRows: 256,
   /** Groups that are looked up: each is named, and answered with a claim. */
   groupLookups: 250,
-  /** Offsets that are committed. */
-  groupOffsets: 10_000,
+  /** Offsets that are committed: each is a row, and RocksDB takes over the rows of a command within a turn (N8). */
+  groupOffsets: 1_000,
   /** Offsets that are asked for by shard: each is answered with its metadata, and the answer is one message. */
   groupOffsetReads: 1_000,
   /** Sections of one fetch of a journal: each costs an outcome, whatever it brings. As many as are asked for within a turn (N8). */

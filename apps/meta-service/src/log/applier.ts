@@ -35,7 +35,9 @@ export interface FetchedRows {
 const NOTHING = new Uint8Array();
 /**
  * Changes after which a write begins: RocksDB takes over all changes of one within a turn of the loop (N8). Those of one command
- * are one write, however many they are.
+ * are one write, however many they are: what calls may bring is bounded by `CALL_LIMITS` and by what reapers put in a command. Only
+ * a journal that comes, ends or claims what it may lead changes more, a row of each of at most `MAX_STREAMS` streams: some 3 µs of
+ * the loop each, far less than anybody's lease.
  */
 const WRITE_CHANGES = 1_024;
 
