@@ -163,3 +163,74 @@ describe('repeats while HW stands still', () => {
     expect([path.answers, path.committed]).toEqual([[], [0]]);
   });
 });
+
+describe('N8: what one tick may take', () => {
+  /** What it takes to judge one append. */
+  const JUDGE_MS = 0.05;
+  const APPENDS = 1_000;
+  let judged: number;
+
+  beforeEach(() => {
+    judged = 0;
+    path = new WritePath({ nowMs: () => 1_000, monotonicMs: () => judged * JUDGE_MS });
+    shard = path.leading();
+    const { leaderFor } = shard;
+    jest.spyOn(shard, 'leaderFor').mockImplementation((leaderEpoch) => {
+      judged++;
+      return leaderFor.call(shard, leaderEpoch);
+    });
+  });
+
+  const appendAll = (): void => {
+    for (let index = 0; index < APPENDS; index++) path.append(shard, index, batchOf([`${index}`]));
+  };
+
+  test('I3: very many small appends are judged in slices, and written tick behind tick in their order', async () => {
+    appendAll();
+    const perTick: number[] = [];
+    for (let before = 0; path.answers.length < APPENDS; before = judged) {
+      await path.turn();
+      perTick.push(judged - before);
+      path.commitLog.synced();
+    }
+    // Two milliseconds, and as many as go between two looks at the clock.
+    expect(Math.max(...perTick) * JUDGE_MS).toBeLessThanOrEqual(2 + 64 * JUDGE_MS);
+    expect(path.answers).toEqual(Array.from({ length: APPENDS }, (_, index) => `${index}: ${index}`));
+    expect(judged).toBe(APPENDS);
+  });
+
+  test('N7: what a tick leaves has another one although nothing of it was written', async () => {
+    path.diskIsFull = true;
+    appendAll();
+    const longest: number[] = [];
+    for (let before = 0; await path.clock.step(); before = judged) longest.push(judged - before);
+    expect(Math.max(...longest) * JUDGE_MS).toBeLessThanOrEqual(2 + 64 * JUDGE_MS);
+    expect(path.answers).toEqual(Array.from({ length: APPENDS }, (_, index) => `${index}: storage_full`));
+  });
+
+  test('N7: and although the disk took none of it', async () => {
+    path.commitLog.refusal = FULL;
+    appendAll();
+    while (path.answers.length < APPENDS) {
+      await path.turn();
+      path.commitLog.synced();
+    }
+    const refused = path.answers.filter((answer) => answer.endsWith('storage_full')).length;
+    expect(refused).toBeGreaterThan(0);
+    expect(path.answers.slice(refused)).toEqual(
+      Array.from({ length: APPENDS - refused }, (_, index) => `${refused + index}: ${index}`),
+    );
+  });
+
+  test('large batches: two megabytes, and the one that goes beyond', async () => {
+    path.commitLog.maxSectionBytes = 1 << 22;
+    for (let index = 0; index < 5; index++) path.append(shard, index, batchOf(['x'.repeat(900_000)]));
+    const perTick: number[] = [];
+    for (let before = 0; path.answers.length < 5; before = path.commitLog.sections.length) {
+      await path.turn();
+      perTick.push(path.commitLog.sections.length - before);
+      path.commitLog.synced();
+    }
+    expect(perTick.filter((count) => count > 0)).toEqual([3, 2]);
+  });
+});

@@ -2,12 +2,14 @@
 
 import { BrokerError } from '@robustmq/errors';
 import { TailKind, type TailSection } from '@robustmq/rpc';
-import { systemTimers } from '@robustmq/runtime';
+import { systemTimers, TurnBudget } from '@robustmq/runtime';
+import { VirtualClock } from '@robustmq/testkit';
 import { FrameOut } from '../src/exchange/frame-out.ts';
 import { GatewayFilters } from '../src/exchange/gateway-filters.ts';
 import type { AppendOrigin, AppendRequest, PendingBatch } from '../src/shard/pending.ts';
+import { ReadTurns } from '../src/shard/read-turns.ts';
 import type { Shard } from '../src/shard/shard.ts';
-import { GatewayTail } from '../src/exchange/gateway-tail.ts';
+import { GatewayTail, type TailHost } from '../src/exchange/gateway-tail.ts';
 import { batchOf } from './records.ts';
 
 const RECORDS = 10;
@@ -64,7 +66,7 @@ beforeEach(() => {
     origin: ORIGIN,
     filters,
     out,
-    timers: systemTimers,
+    turns: new ReadTurns({ monotonicMs: () => 0 }, systemTimers),
     shardCreditBytes: 1 << 20,
     streamCredit: () => 1 << 20,
     spend: () => undefined,
@@ -164,4 +166,89 @@ test('I8: what a gateway does not take from its stream is not read for it, and i
   tail.reportSkipped();
   await turn();
   expect(shard.waiting.map(({ fromOffset }) => fromOffset)).toEqual([10]);
+});
+
+describe('N8: tails of many shards that are all behind', () => {
+  const SHARDS = 40;
+  /** What a batch takes. */
+  const BATCH_MS = 0.5;
+
+  let timers: VirtualClock;
+  let work: number;
+  let shards: FakeShard[];
+  let host: TailHost;
+
+  beforeEach(() => {
+    timers = new VirtualClock();
+    work = 0;
+    const filters = new GatewayFilters();
+    filters.add(1, 't', 'orders');
+    jest.spyOn(filters, 'matches').mockImplementation(() => {
+      work++;
+      return true;
+    });
+    host = {
+      ...{ origin: ORIGIN, filters, out, shardCreditBytes: 1 << 20, streamCredit: () => 1 << 20 },
+      ...{ spend: () => undefined, takes: () => true },
+      turns: new ReadTurns({ monotonicMs: () => work * BATCH_MS }, timers),
+      readFailed: (_shard, error) => {
+        throw error;
+      },
+    };
+    tail = new GatewayTail(host);
+    shards = Array.from({ length: SHARDS }, (_, shardIndex) => {
+      const made = Object.assign(new FakeShard(), { shard: shardIndex });
+      // The segments are in memory: all reads are over in the turn that began them.
+      made.log.read = ({ fromOffset }) => {
+        const values = Array.from({ length: RECORDS - fromOffset }, (_each, n) => fromOffset + n);
+        return Promise.resolve(
+          Buffer.concat(values.map((baseOffset) => batchOf([`${baseOffset}`], { baseOffset }))),
+        );
+      };
+      return made;
+    });
+  });
+
+  /** Runs what is due, a turn at a time, with what follows from it; the longest turn in ms. */
+  async function untilQuiet(betweenTurns: () => void = () => undefined): Promise<number> {
+    let longest = 0;
+    for (let before = 0; ; before = work) {
+      await turn();
+      longest = Math.max(longest, work - before);
+      if (timers.pending === 0) return longest * BATCH_MS;
+      betweenTurns();
+      await timers.step();
+    }
+  }
+
+  const resumeAll = (): void => shards.forEach((each) => tail.resume(each as unknown as Shard, 0));
+  const offsetsOf = (shardIndex: number): number[] =>
+    sections
+      .filter((section) => section.shard === shardIndex && section.kind === TailKind.BATCHES)
+      .flatMap(({ fromOffset, nextOffset }) =>
+        Array.from(
+          { length: Number(nextOffset) - Number(fromOffset) },
+          (_, index) => Number(fromOffset) + index,
+        ),
+      );
+
+  test('I5: share one slice of each turn, and each record is sent once and in order', async () => {
+    resumeAll();
+    expect(await untilQuiet()).toBeLessThanOrEqual(TurnBudget.sliceMs + BATCH_MS);
+    expect(work).toBe(SHARDS * RECORDS);
+    const all = Array.from({ length: RECORDS }, (_, offset) => offset);
+    expect(shards.map((_, shardIndex) => offsetsOf(shardIndex))).toEqual(shards.map(() => all));
+  });
+
+  test('X5: one that is resumed elsewhere, or dropped, between two slices sends nothing more from where it was', async () => {
+    resumeAll();
+    let turns = 0;
+    await untilQuiet(() => {
+      if (++turns !== 3) return;
+      tail.drop(shards.at(-2) as unknown as Shard);
+      tail.resume(shards.at(-1) as unknown as Shard, 7);
+    });
+    expect([offsetsOf(SHARDS - 2), offsetsOf(SHARDS - 1)]).toEqual([[], [7, 8, 9]]);
+    expect(offsetsOf(SHARDS - 3)).toHaveLength(RECORDS);
+  });
 });

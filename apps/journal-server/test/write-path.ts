@@ -6,6 +6,7 @@ import type { BrokerError } from '@robustmq/errors';
 import { ProducerQuota, ProducerState } from '@robustmq/producer-state';
 import type { IsrProposal, Member } from '@robustmq/replication';
 import { SegmentLog } from '@robustmq/segment-log';
+import type { Clock } from '@robustmq/runtime';
 import { BucketHistogram } from '@robustmq/telemetry';
 import { Random, SimulatedDisk, VirtualClock } from '@robustmq/testkit';
 import { CommitLoop } from '../src/write/commit-loop.ts';
@@ -72,9 +73,10 @@ export class WritePath {
     flush: () => undefined,
   };
 
-  constructor() {
+  /** @param clock of the loop; default one that stands still within a turn. */
+  constructor(clock: Clock = this.clock) {
     this.commits = new CommitLoop({
-      clock: this.clock,
+      clock,
       timers: this.clock,
       commitLog: this.commitLog,
       diskIsFull: () => this.diskIsFull,

@@ -336,7 +336,7 @@ export class Exchange implements AppendOrigin {
       origin: this,
       filters: this.#filters,
       out: this.#out,
-      timers: this.#host.timers,
+      turns: this.#host.turns,
       shardCreditBytes: Number(this.#hello?.shardCreditBytes ?? 0n),
       streamCredit: () => this.#streamCredit,
       spend: (bytes) => this.#spend(bytes),

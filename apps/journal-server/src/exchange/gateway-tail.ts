@@ -4,11 +4,11 @@
 
 import { BrokerError } from '@robustmq/errors';
 import { TailKind } from '@robustmq/rpc';
-import { nextTurn, type Timers } from '@robustmq/runtime';
 import { batchHeader, completeBatchBytes, pickRecords } from '@robustmq/record-batch';
 import type { FrameOut } from './frame-out.ts';
 import type { GatewayFilters } from './gateway-filters.ts';
 import type { AppendOrigin, PendingBatch } from '../shard/pending.ts';
+import type { ReadTurns } from '../shard/read-turns.ts';
 import { shardKey, type Shard } from '../shard/shard.ts';
 import { topicRuleOf, topicsOfBatch, type BatchTopics } from '../shard/stream-topics.ts';
 
@@ -29,7 +29,7 @@ export interface TailHost {
   readonly origin: AppendOrigin;
   readonly filters: GatewayFilters;
   readonly out: FrameOut;
-  readonly timers: Timers;
+  readonly turns: ReadTurns;
   readonly shardCreditBytes: number;
   /** Bytes that may still be sent on this stream; may go below 0 by one batch. */
   streamCredit(): number;
@@ -40,7 +40,7 @@ export interface TailHost {
   readFailed(shard: Shard, error: BrokerError): void;
 }
 
-/** One slice of a catch-up read; between slices appends have their turn. */
+/** One catch-up read; between two of them, and between its batches, everybody else has a turn (N8). */
 const READ_SLICE_BYTES = 256 * 1024;
 
 type Match = 'none' | 'all' | readonly number[];
@@ -214,9 +214,8 @@ export class GatewayTail {
 
   async #readSlices(cursor: TailCursor): Promise<void> {
     const { shard } = cursor;
-    const key = shardKey(shard.streamId, shard.shard);
     try {
-      while (!this.#closed && this.#cursors.get(key) === cursor && this.#hasCredit(cursor)) {
+      while (this.#isUsed(cursor) && this.#hasCredit(cursor)) {
         const upToOffset = shard.highWatermark;
         if (cursor.position >= upToOffset) {
           cursor.live = true;
@@ -228,10 +227,9 @@ export class GatewayTail {
           upToOffset,
           maxBytes: READ_SLICE_BYTES,
         });
-        if (this.#closed || this.#cursors.get(key) !== cursor) return;
-        this.#slice(cursor, batches, upToOffset);
+        if (!(await this.#emitAll(cursor, batches, upToOffset))) return;
         this.#host.out.flush();
-        await nextTurn(this.#host.timers);
+        await this.#host.turns.next();
       }
       this.#report(cursor);
       this.#host.out.flush();
@@ -240,12 +238,26 @@ export class GatewayTail {
     }
   }
 
-  #slice(cursor: TailCursor, batches: Buffer, upToOffset: number): void {
+  /** Whether it is the cursor of its shard still. */
+  #isUsed(cursor: TailCursor): boolean {
+    const { streamId, shard } = cursor.shard;
+    return !this.#closed && this.#cursors.get(shardKey(streamId, shard)) === cursor;
+  }
+
+  /** In turns: all tails that read share one slice of each (N8). False: the cursor is not used any more. */
+  async #emitAll(cursor: TailCursor, batches: Buffer, upToOffset: number): Promise<boolean> {
+    const { turns, out } = this.#host;
+    if (!this.#isUsed(cursor)) return false;
     // Compaction may have left nothing up to HW.
     if (batches.length === 0) cursor.position = Math.max(cursor.position, upToOffset);
     for (let at = 0; at < batches.length;) {
       const sizeBytes = completeBatchBytes(batches, at, batches.length);
-      if (sizeBytes === 0) return;
+      if (sizeBytes === 0) return true;
+      if (turns.isSpent) {
+        out.flush();
+        await turns.next();
+        if (!this.#isUsed(cursor)) return false;
+      }
       const bytes = batches.subarray(at, at + sizeBytes);
       at += sizeBytes;
       // A batch that spans the position is sent whole: the gateway drops what it has.
@@ -253,6 +265,7 @@ export class GatewayTail {
       const match = this.#match(cursor.shard, () => topicsOfBatch(bytes, 0));
       this.#emit(cursor, bytes, match, undefined);
     }
+    return true;
   }
 
   /** Retention overtook the tail: the gap shows in `from_offset` of the next section. */

@@ -4,7 +4,7 @@
 import { BrokerError } from '@robustmq/errors';
 import type { CommitLog, Section } from '@robustmq/commit-log';
 import { batchHeader } from '@robustmq/record-batch';
-import type { Clock, Timers } from '@robustmq/runtime';
+import { TurnBudget, type Clock, type Timers } from '@robustmq/runtime';
 import type { BucketHistogram } from '@robustmq/telemetry';
 import { checkAppend } from './append-check.ts';
 import type {
@@ -51,8 +51,14 @@ interface RoutedAppend {
 /** What one tick appends. */
 type Tick = ReadonlyMap<Shard, readonly PendingBatch[]>;
 
-/** A tick takes no more than this: a frame of this size syncs in some ms. */
-const MAX_TICK_BYTES = 8 * 1024 * 1024;
+/** A tick takes no more than this and one batch: to check, frame and write so much takes some ms. */
+const MAX_TICK_BYTES = 2 * 1024 * 1024;
+/**
+ * And no more appends than are judged in this time: very many small ones. To write and answer them takes about as long again (N8).
+ */
+const JUDGING_MS = 2;
+/** Appends between two looks at the clock. */
+const STEPS = 64;
 
 /** The write path of one data directory. */
 export class CommitLoop {
@@ -66,6 +72,7 @@ export class CommitLoop {
   readonly #origins = new Set<AppendOrigin>();
   readonly #advanced = new Set<Shard>();
   readonly #logStarts = new LogStarts();
+  readonly #judging: TurnBudget;
   #syncing = false;
   #scheduled = false;
   /** Records of this tick whose topics may be told still. */
@@ -75,6 +82,7 @@ export class CommitLoop {
 
   constructor(host: CommitLoopHost) {
     this.#host = host;
+    this.#judging = new TurnBudget(host.clock, host.timers, JUDGING_MS);
   }
 
   /** Appends that wait for the next tick. */
@@ -128,28 +136,37 @@ export class CommitLoop {
   #tick(): void {
     this.#tellable = MAX_TOLD_RECORDS;
     const tick = new Map<Shard, PendingBatch[]>();
-    const sections: Section[] = [];
-    for (const routed of this.#take()) {
-      const pending = this.#assign(routed);
-      if (pending === undefined) continue;
-      const { shard } = routed;
-      const batches = tick.get(shard);
-      if (batches === undefined) tick.set(shard, [pending]);
-      else batches.push(pending);
-      sections.push(recordsSection(shard, pending.bytes));
-    }
+    const sections = this.#judge(tick);
     const logStarts = this.#logStarts.take();
     sections.push(...logStarts.sections());
     if (sections.length > 0 && this.#write(tick, logStarts, sections)) this.#sync(tick, logStarts);
     this.#endPass();
+    // What this tick left has another one: behind its sync, or soon when there was nothing to sync (N7).
+    if (this.#queue.length > 0) this.#schedule();
   }
 
-  #take(): RoutedAppend[] {
+  /** Takes as many appends from the queue as one tick may have; their sections, and the batches by shard. */
+  #judge(tick: Map<Shard, PendingBatch[]>): Section[] {
+    const sections: Section[] = [];
+    const { length } = this.#queue;
     let bytes = 0;
     let count = 0;
-    while (count < this.#queue.length && bytes < MAX_TICK_BYTES)
-      bytes += this.#queue[count++]!.request.bytes.length;
-    return this.#queue.splice(0, count);
+    this.#judging.restart();
+    while (count < length && bytes < MAX_TICK_BYTES) {
+      const routed = this.#queue[count++]!;
+      const pending = this.#assign(routed);
+      if (pending !== undefined) {
+        const { shard } = routed;
+        const batches = tick.get(shard);
+        if (batches === undefined) tick.set(shard, [pending]);
+        else batches.push(pending);
+        sections.push(recordsSection(shard, pending.bytes));
+      }
+      bytes += routed.request.bytes.length;
+      if (count % STEPS === 0 && this.#judging.isSpent) break;
+    }
+    this.#queue.splice(0, count);
+    return sections;
   }
 
   /** Judges an append and gives it its offset; undefined if it was answered instead. */
