@@ -1,7 +1,7 @@
 // One incarnation of this process after the other (rule F1): register, begin what the lease covers, end it at once when the lease
 // is lost, register again with backoff. One flow at a time, so that a process registers once however long meta-service is away.
 import { BrokerError } from '@robustmq/errors';
-import { backoffDelayMs, systemTimers, type Log, type Timers } from '@robustmq/runtime';
+import { backoffDelayMs, systemTimers, type Cancel, type Log, type Timers } from '@robustmq/runtime';
 import type { NodeDescription, Registration } from './meta-client.ts';
 
 /** The part of {@link MetaClient} that incarnations need. */
@@ -40,6 +40,9 @@ export class Incarnations<Serving> {
   #acknowledged = 0;
   /** Whose call is under way. */
   #acknowledging: Registration | undefined;
+  /** Calls that failed since the last one that did not. */
+  #failures = 0;
+  #cancelRepeat: Cancel | undefined;
   #stopFollowing: (() => void) | undefined;
   #isClosed = false;
 
@@ -78,6 +81,7 @@ export class Incarnations<Serving> {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#stopFollowing?.();
+    this.#cancelRepeat?.();
     const registration = this.#current?.registration;
     this.#current = undefined;
     await registration?.release();
@@ -138,10 +142,19 @@ export class Incarnations<Serving> {
       () => this.#hasAcknowledged(registration, epoch),
       (err: unknown) => {
         this.#options.log.warn({ err, epoch }, 'ownership could not be acknowledged');
-        // The next change of the view tries again; so does the next incarnation.
         this.#hasAcknowledged(registration, 0, epoch);
+        this.#acknowledgeLater();
       },
     );
+  }
+
+  /** The next change of the view tries again, and so does the next incarnation; but neither may come, and new owners wait (N7). */
+  #acknowledgeLater(): void {
+    if (this.#isClosed) return;
+    this.#failures++;
+    this.#cancelRepeat?.();
+    const delayMs = backoffDelayMs(this.#failures, { maxDelayMs: MAX_RETRY_MS });
+    this.#cancelRepeat = this.#timers.after(delayMs, () => this.#acknowledge());
   }
 
   /** The call of an incarnation has ended: what has changed meanwhile, beyond what was tried, is told as well. */
@@ -149,6 +162,7 @@ export class Incarnations<Serving> {
     if (this.#acknowledging !== registration) return;
     this.#acknowledging = undefined;
     this.#acknowledged = epoch;
+    if (epoch > 0) this.#failures = 0;
     if (this.#options.meta.view.ownershipEpoch > tried) this.#acknowledge();
   }
 }

@@ -219,10 +219,34 @@ describe('O2: the ownership epoch', () => {
   it('is acknowledged again with the next change after a failure', async () => {
     meta.acknowledgement = new Error('lost');
     meta.ownership(4);
-    await settled();
     meta.acknowledgement = undefined;
+    await Promise.resolve();
     meta.ownership(4);
     meta.ownership(4);
     expect(meta.events.filter((event) => event === 'acknowledge 4 by 1')).toHaveLength(2);
+  });
+
+  it('N7: is acknowledged again after failures, with growing pauses, though the view never changes', async () => {
+    meta.acknowledgement = new Error('lost');
+    meta.ownership(4);
+    await settled();
+    meta.acknowledgement = undefined;
+    await settled();
+    const { length } = acknowledgements();
+    expect(new Set(acknowledgements().slice(1))).toEqual(new Set(['acknowledge 4 by 1']));
+    expect(timers.delaysMs[7]).toBeGreaterThan(timers.delaysMs[0] ?? Infinity);
+    expect(Math.max(...timers.delaysMs)).toBeLessThanOrEqual(5_000);
+    await settled();
+    expect(acknowledgements()).toHaveLength(length);
+  });
+
+  it('N7: what failed is not tried again once it is closed', async () => {
+    meta.acknowledgement = new Error('lost');
+    meta.ownership(4);
+    await settled();
+    await incarnations.close();
+    const { length } = acknowledgements();
+    await settled();
+    expect(acknowledgements()).toHaveLength(length);
   });
 });
