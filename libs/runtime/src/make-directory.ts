@@ -19,12 +19,16 @@ export function makeDirectory(directory: string, mode: number): void {
 }
 
 /** False if one above it has to be made first. */
-function isMadeOrThere(directory: string, mode: number): boolean {
+function isMadeOrThere(directory: string, mode: number, isAgain = false): boolean {
   try {
     fs.mkdirSync(directory, { mode });
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' && !fs.existsSync(path.dirname(directory))) return false;
+    if (code === 'ENOENT') {
+      if (!fs.existsSync(path.dirname(directory))) return false;
+      // Another process may have made the one above it just now.
+      if (!isAgain) return isMadeOrThere(directory, mode, true);
+    }
     // Others answer EACCES, EPERM or EROFS for one that is there.
     if (!fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory()) throw error;
   }

@@ -29,6 +29,20 @@ test('a relative one is made below the working directory', () => {
   expect(fs.statSync(path.join(scratch, 'x', 'y')).isDirectory()).toBe(true);
 });
 
+test('what is above it may be made by another process meanwhile', () => {
+  const { mkdirSync } = fs;
+  const above = path.join(scratch, 'a');
+  jest.spyOn(fs, 'mkdirSync').mockImplementationOnce((directory, options) => {
+    try {
+      return mkdirSync(directory, options);
+    } finally {
+      mkdirSync(above);
+    }
+  });
+  makeDirectory(path.join(above, 'b'), 0o700);
+  expect(fs.readdirSync(above)).toEqual(['b']);
+});
+
 test('a link to a directory is one', () => {
   fs.mkdirSync(path.join(scratch, 'real'));
   fs.symlinkSync(path.join(scratch, 'real'), path.join(scratch, 'link'));
