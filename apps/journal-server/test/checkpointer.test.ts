@@ -24,12 +24,15 @@ let commitLog: CommitLog;
 let store: CheckpointStore;
 let checkpointer: Checkpointer;
 let hasTooManyOpenFiles: boolean;
+/** Raised by retention: stream and offset. */
+let logStarts: [streamId: number, offset: number][];
 
 beforeEach(async () => {
   clock = new VirtualClock();
   hasTooManyOpenFiles = false;
   disk = new SimulatedDisk(clock, new Random(1));
   shards = [];
+  logStarts = [];
   store = await clock.settle(CheckpointStore.open(disk, 'data'));
   ({ log: commitLog } = await clock.settle(CommitLog.open(disk, 'data/commit-log', { fileBytes: 1 << 20 })));
   checkpointer = new Checkpointer({
@@ -44,7 +47,7 @@ beforeEach(async () => {
       throw error;
     },
     isLiveProducer: () => false,
-    advanceLogStart: () => undefined,
+    advanceLogStart: (shard, offset) => void logStarts.push([shard.streamId, offset]),
     checkpointBytes: BYTES,
     checkpointIntervalMs: INTERVAL_MS,
     hasTooManyOpenFiles: () => hasTooManyOpenFiles,
@@ -144,4 +147,41 @@ test('N7: the last checkpoint has four shards under way at once, those before on
   await clock.settle(checkpointer.close());
   expect([most, underWay]).toEqual([4, 0]);
   expect(store.latest.shards.map(({ logEndOffset }) => logEndOffset)).toEqual(Array(12).fill(1));
+});
+
+/** Three segments of a record each, of a stream that keeps the bytes of one. */
+function largeShard(streamId: number): Shard {
+  const shard = shardOf(streamId);
+  const config = { 'segment.bytes': '1000', 'retention.bytes': '1000' };
+  const facts = {
+    streamId,
+    tenant: 't',
+    name: 's',
+    topicId: 'topic',
+    mqttFilter: '',
+    ownsRest: false,
+    config,
+  };
+  shard.describe(facts);
+  const sink = { highWatermarkAdvanced: () => undefined, proposeIsr: () => undefined };
+  const self = { nodeId: 'a', incarnation: 1 };
+  for (let record = 0; record < 3; record++)
+    shard.log.append(batchOf(['v'.repeat(900)], { baseOffset: record }));
+  const reopened = new Shard({ streamId, shard: 0, topicId: '' }, shard.log, producerState());
+  reopened.describe(facts);
+  reopened.lead({ self, leaderEpoch: 1, isr: { members: [self], version: 1 } }, sink, 0);
+  expect(reopened.highWatermark).toBe(3);
+  return reopened;
+}
+
+test("L4, R4: retention is the leader's: a follower that knows as much, or one without a role, raises no log start", () => {
+  shards = [largeShard(1), largeShard(2), largeShard(3)];
+  shards[1]!.follow(2);
+  shards[2]!.stepDown();
+  expect(shards.map(({ highWatermark }) => highWatermark)).toEqual([3, 3, 3]);
+  checkpointer.retain();
+  expect(logStarts).toEqual([[1, 1]]);
+  shards[0]!.follow(2);
+  checkpointer.retain();
+  expect(logStarts).toEqual([[1, 1]]);
 });

@@ -54,6 +54,20 @@ test('a mark is durable when it is set: no power cut forgets it (L2)', async () 
   }
 });
 
+test('L2: a mark that was forgotten stays so: no power cut brings it back over files that are healthy', async () => {
+  for (let seed = 0; seed < 50; seed++) {
+    const world = newWorld(seed);
+    const { clock, disk } = world;
+    const marks = await open(world);
+    await clock.settle(disk.syncDirectory('volume'));
+    await clock.settle(marks.add(SHARD, 'one flipped bit'));
+    await clock.settle(marks.remove(1, 0));
+    expect(marks.reasonOf(1, 0)).toBeUndefined();
+    disk.cutPower({ sector: 0, size: 0 });
+    expect((await open(world)).names).toEqual([]);
+  }
+});
+
 test('a mark is a line of facts of version 1, and says whose it is (N17)', async () => {
   const world = newWorld();
   const marks = await open(world);

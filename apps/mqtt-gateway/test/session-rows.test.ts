@@ -252,6 +252,24 @@ describe('SessionChanges', () => {
     expect([changes.areUndone, changes.mayHaveRow('gone 7')]).toEqual([false, false]);
   });
 
+  test('N8, X3: a change repairs a bounded number of rows of others beside its own, and no row that it puts stays as it was', () => {
+    const changes = new SessionChanges(key, new CollectedRows());
+    const kept = Array.from({ length: 300 }, (_, i) => subscription(`kept ${i}`, at(5)));
+    changes.taken(changes.next({ put: [...kept, subscription('gone 299', at(6))] }));
+    const remove = Array.from({ length: 300 }, (_, i) => `gone ${i}`);
+    changes.failed({ remove, made: [], replaced: kept });
+    const first = changes.next({ put: [subscription('gone 299', at(7))] });
+    changes.taken(first);
+    expect([first.removeSubscriptions.length, first.putSubscriptions.length]).toEqual([256, 257]);
+    expect(first.removeSubscriptions).toContain('gone 299');
+    expect(first.removeStarts).toEqual([]);
+    const second = changes.next({ remove: ['kept 7'] });
+    expect([second.removeSubscriptions.length, second.putSubscriptions.length]).toEqual([45, 44]);
+    expect(second.removeStarts).toHaveLength(1);
+    changes.taken(second);
+    expect(changes.areUndone).toBe(false);
+  });
+
   test('goes on from what was stored, and removes what nothing names', () => {
     const rows = new CollectedRows();
     rows.startRows.push(
@@ -381,16 +399,19 @@ describe('calls to meta', () => {
     expect(calls.map(([update]) => update!.putStarts.length)).toEqual([0, 1, 0, 0]);
   });
 
-  test('N11: when one part fails, the rows of those before go with the next change', async () => {
+  test('N11, N8: when one part fails, the rows of those before go with the next change and, in parts, behind it', async () => {
     const { store, calls } = recordingStore('f300');
     const changes = new SessionChanges(key, new CollectedRows());
     const put = filters(600).map((filter) => subscription(filter, at(5)));
     expect(await outcome(store, changes, { put, remove: [], made: filters(600) })).toBe('quota_exceeded');
     expect(calls.length).toBe(2);
     await outcome(store, changes, { put: [subscription('g', at(5))], remove: [], made: ['g'] });
-    const last = calls[2]![0]!;
-    expect(last.removeSubscriptions).toEqual(filters(600));
-    expect([last.removeStarts, last.putStarts.map(({ id }) => id)]).toEqual([[1], [2]]);
+    while (changes.areUndone) await new Promise((resolve) => setImmediate(resolve));
+    const repairs = calls.slice(2).map(([update]) => update!);
+    expect(repairs.map(({ removeSubscriptions }) => removeSubscriptions.length)).toEqual([256, 256, 88]);
+    expect(repairs.flatMap(({ removeSubscriptions }) => removeSubscriptions)).toEqual(filters(600));
+    expect(repairs.map(({ removeStarts }) => removeStarts)).toEqual([[], [], [1]]);
+    expect(repairs[0]!.putStarts.map(({ id }) => id)).toEqual([2]);
   });
 
   test('N13: a call holds as many entries as meta takes, and as many rows as it applies in a turn', async () => {

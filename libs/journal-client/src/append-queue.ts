@@ -100,6 +100,11 @@ export class AppendQueue<T> implements AppendSource, ShardId {
     this.#open.maxBatchBytes = Math.min(bytes, this.#host.maxBatchBytes);
   }
 
+  /** Memory that gathers records, whatever is in it. */
+  get gatheringBytes(): number {
+    return this.#open.heldBytes;
+  }
+
   /** Records that no final answer came for. */
   get unacknowledgedRecords(): number {
     let records = this.#open.recordCount;
@@ -349,8 +354,12 @@ export class AppendQueue<T> implements AppendSource, ShardId {
     this.#nextSequence = next;
   }
 
-  /** Tells tokens whose delivery timeout is over; their batches stay, so that no sequence is used twice. */
+  /**
+   * Tells tokens whose delivery timeout is over; their batches stay, so that no sequence is used twice. To be called now and then:
+   * memory that has not been used since is given back (I8).
+   */
   expire(nowMs: number): void {
+    this.#open.trim();
     const bound = nowMs - this.#host.deliveryTimeoutMs;
     for (const batch of this.#unacked) {
       if (batch.bornMs > bound) continue;

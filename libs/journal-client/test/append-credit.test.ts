@@ -198,3 +198,21 @@ test('I8: a batch is kept for its tail until the next results only', () => {
   answer(1);
   expect([sender.elided(1), sender.elided(2)]).toEqual([undefined, expect.any(Buffer)]);
 });
+
+test('I8: a queue gives back what its largest batch took once it is idle', () => {
+  const queue = queueOf(1);
+  const idleBytes = queue.gatheringBytes;
+  append(queue, 'a'.repeat(9_000));
+  turn();
+  answer(0);
+  expect(queue.gatheringBytes).toBeGreaterThan(9_000);
+  queue.expire(0);
+  queue.expire(0);
+  expect(queue.gatheringBytes).toBe(idleBytes);
+  // What is being gathered stays.
+  append(queue, 'b');
+  queue.expire(0);
+  turn();
+  answer(1);
+  expect(answered).toEqual(['a: ok', 'b: ok']);
+});

@@ -101,17 +101,17 @@ export class RecordBatchBuilder {
   #baseTimestampMs = -1;
   #maxTimestampMs = -1;
   #maxBatchBytes: number;
+  readonly #initialBytes: number;
+  /** The largest batch since memory was given back. */
+  #largestBytes = 0;
   /** Up to here nothing has to grow. */
   #room: number;
 
   constructor(options: RecordBatchBuilderOptions = {}) {
     this.#maxBatchBytes = options.maxBatchBytes ?? DEFAULT_MAX_BATCH_BYTES;
-    this.#buffer = Buffer.allocUnsafeSlow(
-      Math.min(
-        this.#maxBatchBytes,
-        Math.max(BATCH_HEADER_BYTES, options.initialBytes ?? DEFAULT_INITIAL_BYTES),
-      ),
-    );
+    const initialBytes = Math.max(BATCH_HEADER_BYTES, options.initialBytes ?? DEFAULT_INITIAL_BYTES);
+    this.#initialBytes = Math.min(this.#maxBatchBytes, initialBytes);
+    this.#buffer = Buffer.allocUnsafeSlow(this.#initialBytes);
     this.#room = this.#buffer.length;
   }
 
@@ -224,12 +224,27 @@ export class RecordBatchBuilder {
         },
       );
     }
-    const next = Buffer.allocUnsafeSlow(
-      Math.min(this.#maxBatchBytes, Math.max(needed, this.#buffer.length * 2)),
-    );
+    this.#move(Math.min(this.#maxBatchBytes, Math.max(needed, this.#buffer.length * 2)));
+  }
+
+  #move(sizeBytes: number): void {
+    const next = Buffer.allocUnsafeSlow(sizeBytes);
     this.#buffer.copy(next, 0, 0, this.#position);
     this.#buffer = next;
-    this.#room = next.length;
+    this.#room = Math.min(next.length, this.#maxBatchBytes);
+  }
+
+  /** Memory that it holds. */
+  get heldBytes(): number {
+    return this.#buffer.length;
+  }
+
+  /** Gives back most of what no batch has needed since the last call (I8): the largest batch ever would be held for good. */
+  trim(): void {
+    const needed = Math.max(this.#initialBytes, this.#largestBytes, this.#position);
+    this.#largestBytes = 0;
+    // What is in use doubles as it grows, so that half of it may be unused.
+    if (this.#buffer.length > 2 * needed) this.#move(needed);
   }
 
   #commit(timestampMs: number, position: number): void {
@@ -266,6 +281,7 @@ export class RecordBatchBuilder {
 
   /** Forgets the records and keeps the memory. */
   reset(): void {
+    if (this.#position > this.#largestBytes) this.#largestBytes = this.#position;
     this.#position = BATCH_HEADER_BYTES;
     this.#recordCount = 0;
     this.#baseTimestampMs = -1;

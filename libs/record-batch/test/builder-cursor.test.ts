@@ -156,6 +156,50 @@ describe('RecordBatchBuilder and RecordCursor', () => {
     expect(builder.recordCount).toBe(2);
   });
 
+  it('I8: the memory of the largest batch is given back once it is not needed, in use it stays', () => {
+    const builder = new RecordBatchBuilder();
+    const initialBytes = builder.heldBytes;
+    const fill = (sizeBytes: number): void => {
+      builder.append(1, null, Buffer.alloc(sizeBytes));
+      builder.finishCopy();
+      builder.reset();
+    };
+    fill(900_000);
+    const largeBytes = builder.heldBytes;
+    expect(largeBytes).toBeGreaterThan(900_000);
+    builder.trim();
+    expect(builder.heldBytes).toBe(largeBytes);
+    // As much again: nothing is given back that would be asked for at once.
+    fill(600_000);
+    builder.trim();
+    expect(builder.heldBytes).toBe(largeBytes);
+    fill(100_000);
+    builder.trim();
+    expect(builder.heldBytes).toBeLessThan(101_000);
+    builder.trim();
+    expect(builder.heldBytes).toBe(initialBytes);
+    builder.trim();
+    expect(builder.heldBytes).toBe(initialBytes);
+  });
+
+  it('I8: what is in the batch stays while memory is given back, and more is added behind it', () => {
+    const builder = new RecordBatchBuilder({ maxBatchBytes: 1_000_000 });
+    builder.append(1, null, Buffer.alloc(900_000));
+    builder.reset();
+    for (const value of ['a', 'b']) builder.append(7, null, Buffer.from(value));
+    builder.trim();
+    builder.trim();
+    expect(builder.heldBytes).toBeLessThan(10_000);
+    builder.append(8, null, Buffer.from('c'));
+    const cursor = new RecordCursor().reset(builder.finish(), 0);
+    const values: string[] = [];
+    while (cursor.next()) values.push(String(cursor.value));
+    expect(values).toEqual(['a', 'b', 'c']);
+    expect(() => builder.append(9, null, Buffer.alloc(1_000_001))).toThrow('limit of 1000000');
+    builder.append(9, null, Buffer.alloc(900_000));
+    expect(builder.recordCount).toBe(4);
+  });
+
   it('a reset builder knows nothing of the batch before', () => {
     const builder = new RecordBatchBuilder();
     expect(builder.isEmpty).toBe(true);

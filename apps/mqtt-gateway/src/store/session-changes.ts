@@ -27,7 +27,7 @@ export interface SessionChange extends CursorChange {
   readonly repairs?: boolean;
 }
 
-/** Rows of a change that only repairs: as many as meta applies within a turn of its loop (N8). */
+/** Rows that one change repairs, of either kind: as many as meta applies within a turn of its loop (N8). */
 const MAX_REPAIRS = 256;
 
 /** What a change that failed was about. */
@@ -82,10 +82,10 @@ export class SessionChanges {
       return create(SessionUpdateSchema, { key: this.key, change, putCursors, removeCursors });
     }
     const starts = (this.#starts ??= new StartVectors([], []));
-    const most = repairs ? MAX_REPAIRS : Infinity;
-    const rows = [...this.#putAgain(put, remove).slice(0, most), ...put];
-    const gone = [...new Set([...remove, ...(this.#stray ?? [])])];
-    const removeSubscriptions = gone.slice(0, most);
+    const rows = [...this.#putAgain(put, remove).slice(0, MAX_REPAIRS), ...put];
+    const gone = this.#gone(put, remove);
+    const most = Math.max(MAX_REPAIRS, gone.needed);
+    const removeSubscriptions = gone.filters.slice(0, most);
     for (const filter of remove) starts.remove(filter);
     const putSubscriptions = rows.map((row) => subscriptionRow(row, starts.put(row.filter, row.start)));
     return create(SessionUpdateSchema, {
@@ -95,9 +95,20 @@ export class SessionChanges {
       removeSubscriptions,
       putStarts: starts.missingOf(rows.map(({ filter }) => filter)),
       // A row that stays for now may name one of them.
-      removeStarts: gone.length > most ? [] : starts.unused,
+      removeStarts: gone.filters.length > most ? [] : starts.unused,
       putCursors,
     });
+  }
+
+  /** Filters whose rows must go; those `needed` at once come first. One that is put would else keep the start of its old row (X3). */
+  #gone(
+    put: readonly StoredSubscription[],
+    remove: readonly string[],
+  ): { readonly filters: readonly string[]; readonly needed: number } {
+    const stray = this.#stray;
+    if (stray === null) return { filters: [...new Set(remove)], needed: remove.length };
+    const begun = put.map(({ filter }) => filter).filter((filter) => stray.has(filter));
+    return { filters: [...new Set([...remove, ...begun, ...stray])], needed: remove.length + begun.length };
   }
 
   #putAgain(put: readonly StoredSubscription[], remove: readonly string[]): StoredSubscription[] {

@@ -201,18 +201,27 @@ export class SessionStore {
 
   /**
    * Changes the subscriptions of a session, in as many parts as meta takes in one turn each. `made` are the filters among `put`
-   * that are new: if not all can be stored, their rows go with the next change, and those that were there are put again.
+   * that are new: if not all can be stored, their rows go with the next changes, and those that were there are put again.
    */
   update(changes: SessionChanges, change: SubscriptionChange, callback: DoneCallback): void {
-    this.#change(this.#updates, changes, partsOf(change), change, callback);
+    this.#change(this.#updates, changes, partsOf(change), change, (error) => {
+      callback(error);
+      if (error === undefined) this.#repair(changes);
+    });
   }
 
   /** Stores how far a session has read; then, apart, what earlier changes left undone. */
   commit(changes: SessionChanges, change: CursorChange, callback: DoneCallback): void {
     this.#change(this.#commits, changes, [change], NOTHING_STORED, callback);
+    this.#repair(changes);
+  }
+
+  /** What fails again is tried behind the next change, or with the next cursors. */
+  #repair(changes: SessionChanges): void {
     if (!changes.areUndone) return;
-    // What fails again is tried with the next cursors.
-    this.#change(this.#updates, changes, [{ repairs: true }], NOTHING_STORED, () => undefined);
+    this.#change(this.#updates, changes, [{ repairs: true }], NOTHING_STORED, (error) => {
+      if (error === undefined) this.#repair(changes);
+    });
   }
 
   #change(
