@@ -4,16 +4,16 @@
 import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import type { BrokerError } from '@robustmq/errors';
-import { CommitLog, type CommitLogOptions } from '../src/index.ts';
+import type { CommitLogOptions } from '../src/index.ts';
 import type { OpenedCommitLog } from '../src/commit-log.ts';
 import { twinFile } from '../src/twin-file.ts';
-import { FaultyDisk } from './faulty-disk.ts';
+import type { FaultyDisk } from './faulty-disk.ts';
 import {
   forgetFileList,
   framesIn,
   listedSizes,
   logFiles,
-  scratchDirectory,
+  ScratchLogs,
   text,
   transcript,
   writeFileList,
@@ -25,28 +25,18 @@ const FILE_BYTES = 8 * BLOCK;
 /** Each frame takes two blocks. */
 const PAYLOAD = 'x'.repeat(BLOCK);
 
+let logs: ScratchLogs;
 let directory: string;
-let remove: () => void;
 let disk: FaultyDisk;
-const opened: CommitLog[] = [];
 
 beforeEach(() => {
-  ({ directory, remove } = scratchDirectory());
-  disk = new FaultyDisk();
+  logs = new ScratchLogs(FILE_BYTES);
+  ({ directory, disk } = logs);
 });
 
-afterEach(async () => {
-  disk.hold = false;
-  for (const release of disk.waiting.splice(0)) release();
-  for (const log of opened.splice(0)) await log.close();
-  remove();
-});
+afterEach(() => logs.close());
 
-async function open(options: CommitLogOptions = {}): Promise<OpenedCommitLog> {
-  const result = await CommitLog.open(disk, directory, { fileBytes: FILE_BYTES, spareFiles: 1, ...options });
-  opened.push(result.log);
-  return result;
-}
+const open = (options?: CommitLogOptions): Promise<OpenedCommitLog> => logs.open(options);
 
 /** Why it does not open. */
 async function refusal(): Promise<BrokerError> {

@@ -2,34 +2,26 @@
 
 import fs from 'node:fs';
 import type { BrokerError } from '@robustmq/errors';
-import { CommitLog, type CommitLogOptions } from '../src/index.ts';
+import { type CommitLog, type CommitLogOptions } from '../src/index.ts';
 import type { OpenedCommitLog } from '../src/commit-log.ts';
-import { FaultyDisk } from './faulty-disk.ts';
-import { flipBit, forgetFileList, logFiles, scratchDirectory, text, transcript } from './scratch.ts';
+import type { FaultyDisk } from './faulty-disk.ts';
+import { flipBit, forgetFileList, logFiles, ScratchLogs, text, transcript } from './scratch.ts';
 
 const FILE_BYTES = 4 * 4096;
 const LIST = 'files.json';
 
+let logs: ScratchLogs;
 let directory: string;
-let remove: () => void;
 let disk: FaultyDisk;
-const opened: CommitLog[] = [];
 
 beforeEach(() => {
-  ({ directory, remove } = scratchDirectory());
-  disk = new FaultyDisk();
+  logs = new ScratchLogs(FILE_BYTES);
+  ({ directory, disk } = logs);
 });
 
-afterEach(async () => {
-  for (const log of opened.splice(0)) await log.close();
-  remove();
-});
+afterEach(() => logs.close());
 
-async function open(options: CommitLogOptions = {}): Promise<OpenedCommitLog> {
-  const result = await CommitLog.open(disk, directory, { fileBytes: FILE_BYTES, spareFiles: 1, ...options });
-  opened.push(result.log);
-  return result;
-}
+const open = (options?: CommitLogOptions): Promise<OpenedCommitLog> => logs.open(options);
 
 /** A log of so many acknowledged frames. */
 async function written(frames: number): Promise<CommitLog> {

@@ -1,8 +1,10 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { CommitLogRecovery, Section } from '../src/index.ts';
+import { CommitLog, type CommitLogOptions, type CommitLogRecovery, type Section } from '../src/index.ts';
+import type { OpenedCommitLog } from '../src/commit-log.ts';
 import { twinFile } from '../src/twin-file.ts';
+import { FaultyDisk } from './faulty-disk.ts';
 
 const LIST_FILES = ['files.json', 'files.json.copy'];
 const BLOCK_BYTES = 4096;
@@ -11,6 +13,35 @@ const BLOCK_BYTES = 4096;
 export function scratchDirectory(): { directory: string; remove: () => void } {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'commit-log-'));
   return { directory, remove: () => fs.rmSync(directory, { recursive: true, force: true }) };
+}
+
+/** The commit logs of one test, in a directory and on a disk of their own. */
+export class ScratchLogs {
+  readonly disk = new FaultyDisk();
+  readonly directory: string;
+  readonly #remove: () => void;
+  readonly #fileBytes: number;
+  readonly #opened: CommitLog[] = [];
+
+  constructor(fileBytes: number) {
+    ({ directory: this.directory, remove: this.#remove } = scratchDirectory());
+    this.#fileBytes = fileBytes;
+  }
+
+  async open(options: CommitLogOptions = {}): Promise<OpenedCommitLog> {
+    const small = { fileBytes: this.#fileBytes, spareFiles: 1 };
+    const result = await CommitLog.open(this.disk, this.directory, { ...small, ...options });
+    this.#opened.push(result.log);
+    return result;
+  }
+
+  /** Lets go of what the disk holds, closes all that were opened, and removes the directory. */
+  async close(): Promise<void> {
+    this.disk.hold = false;
+    for (const release of this.disk.waiting.splice(0)) release();
+    for (const log of this.#opened.splice(0)) await log.close();
+    this.#remove();
+  }
 }
 
 /** A section of text. */
