@@ -3,6 +3,7 @@
 import { BrokerError } from '@robustmq/errors';
 import type { FilterAnswer } from '@robustmq/journal-client';
 import type { StartOffset } from '@robustmq/mqtt-session';
+import { TurnBudget } from '@robustmq/runtime';
 import { VirtualClock } from '@robustmq/testkit';
 import { FilterRegistry, type ActiveFilter, type FilterPort } from '../src/delivery/filter-registry.ts';
 
@@ -50,6 +51,28 @@ describe('FilterRegistry', () => {
     expect(port.changes).toHaveLength(2);
     expect(registry.size).toBe(1);
   });
+
+  test.each(['are answered', 'are late'])(
+    'N8: very many who wait for one filter hear in turns when the journals %s',
+    async (fate) => {
+      const WAITERS = 5_000;
+      const HEARING_MS = 0.01;
+      const timers = new VirtualClock();
+      const port = new Port();
+      let heard = 0;
+      const clock = { monotonicMs: () => heard * HEARING_MS };
+      const registry = new FilterRegistry(port, 1_000, () => undefined, timers, clock);
+      for (let n = 0; n < WAITERS; n++) registry.add('t', 'a', () => heard++);
+      await timers.advance(0);
+      if (fate === 'are answered') port.callbacks[0]!(undefined, answer);
+      else registry.expire(1_000);
+      let longest = heard;
+      for (let before = heard; await timers.step(); before = heard)
+        longest = Math.max(longest, heard - before);
+      expect(heard).toBe(WAITERS);
+      expect(longest * HEARING_MS).toBeLessThanOrEqual(TurnBudget.sliceMs + HEARING_MS);
+    },
+  );
 
   test('N7: who lets a filter go before it is active hears so, and the others still wait', async () => {
     const clock = new VirtualClock();

@@ -205,7 +205,13 @@ export class FilterRegistry {
     if (late.length > 0)
       registration.waiting = registration.waiting.filter((entry) => entry.deadlineMs > nowMs);
     if (registration.waiting.length === 0) this.#awaited.delete(registration);
-    for (const { callback } of late) callback(lateAnswer(), undefined);
+    this.#tell(late, lateAnswer(), undefined);
+  }
+
+  /** As many as have subscribed to one filter, or come back with it, while the journals were away: in turns (N8). */
+  #tell(waiters: readonly Waiter[], error: BrokerError | undefined, active: ActiveFilter | undefined): void {
+    const turns = { clock: this.#clock, timers: this.#timers };
+    eachInTurns(waiters, turns, ({ callback }) => callback(error, active));
   }
 
   #schedule(): void {
@@ -253,13 +259,13 @@ export class FilterRegistry {
     if (isWhole) registration.active = active;
     const { waiting } = registration;
     registration.waiting = isWhole ? [] : waiting.filter(({ deadlineMs }) => deadlineMs !== Infinity);
-    for (const { callback, deadlineMs } of waiting)
-      if (isWhole || deadlineMs === Infinity) callback(undefined, active);
     if (registration.waiting.length > 0) this.#timers.after(RETRY_MS, () => this.#again([registration]));
     else if (!isWhole) {
       this.#incomplete.add(registration);
       this.#completeLater();
     }
+    const told = waiting.filter(({ deadlineMs }) => isWhole || deadlineMs === Infinity);
+    this.#tell(told, undefined, active);
   }
 
   #completeLater(): void {
