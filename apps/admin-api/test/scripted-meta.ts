@@ -142,6 +142,7 @@ export class ScriptedMeta {
       snapshotComplete: isSnapshot,
       clusterId: 'scripted',
       moreFollows: false,
+      history: 'scripted',
       nextStreamId: 1_000,
       changes: changes.map((change) => ({ $typeName: 'robustmq.meta.v1.ClusterChange', change })),
     });

@@ -1,6 +1,7 @@
 // Watchers of the cluster group: a snapshot, then every change, nothing left out (design section 3). A watcher is a place in the
 // history that all share; it gets the next message when it has taken the ones before, so one that does not read costs nobody
 // anything, and one that falls behind the history is cut off: it resumes with a snapshot (I8).
+import { randomUUID } from 'node:crypto';
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { BrokerError } from '@robustmq/errors';
 import type { WatchClusterRequest, WatchClusterResponse } from '@robustmq/rpc';
@@ -55,6 +56,8 @@ interface Snapshot {
 export class WatchHub {
   readonly #parts: WatchHubParts;
   readonly #history = new WatchHistory();
+  /** Names this run: who comes from another one may have seen other changes under the same revisions. */
+  readonly historyId = randomUUID();
   readonly #watchers = new Set<Watcher>();
   /** The snapshot of this revision, for all who begin with it or soon after it: a cluster that starts registers one by one. */
   #snapshot: Snapshot | undefined;
@@ -75,7 +78,12 @@ export class WatchHub {
   /** A revision became visible: whole changes, in bytes. */
   publish(revision: bigint, changes: readonly Buffer[]): void {
     const { clusterId } = this.#parts.state.meta;
-    const messages = new WatchMessages(changes, (isLast) => ({ revision, clusterId, moreFollows: !isLast }));
+    const messages = new WatchMessages(changes, (isLast) => ({
+      revision,
+      clusterId,
+      moreFollows: !isLast,
+      ...(isLast && { history: this.historyId }),
+    }));
     let bytes = 0;
     for (const change of changes) bytes += change.length;
     this.#history.add(revision, messages, bytes);
@@ -84,10 +92,13 @@ export class WatchHub {
 
   /** Serves a watcher from its revision on. */
   add(stream: WatchStream): void {
-    const from = stream.request.fromRevision;
+    const { fromRevision: from, history } = stream.request;
     const { revision } = this.#parts.state.meta;
     const isContinuous =
-      from > 0n && from <= revision && (from === revision || this.#history.get(from + 1n) !== undefined);
+      history === this.historyId &&
+      from > 0n &&
+      from <= revision &&
+      (from === revision || this.#history.get(from + 1n) !== undefined);
     const watcher: Watcher = {
       stream,
       revision: isContinuous ? from : undefined,
@@ -193,7 +204,21 @@ export class WatchHub {
     const { revision } = this.#parts.state.meta;
     const known = this.#snapshot;
     if (known !== undefined && (known.revision === revision || this.#leadsOn(known.revision))) return known;
-    return (this.#snapshot = { revision, messages: snapshotOf(this.#parts.state) });
+    return (this.#snapshot = { revision, messages: this.#snapshotNow() });
+  }
+
+  /** Everything that is there, as of now: rows are replaced and never changed, so their bytes may be joined later. */
+  #snapshotNow(): WatchMessages {
+    const { state } = this.#parts;
+    const { revision, clusterId, nextStreamId } = state.meta;
+    const history = this.historyId;
+    return new WatchMessages(state.snapshot(), (snapshotComplete) => ({
+      revision,
+      clusterId,
+      snapshot: true,
+      snapshotComplete,
+      ...(snapshotComplete && { nextStreamId, history }),
+    }));
   }
 
   /** Whether the history has all changes since a snapshot, and these are few. */
@@ -218,16 +243,4 @@ export class WatchHub {
     this.#forget(watcher);
     watcher.stream.destroy(new BrokerError('quota_exceeded', 'the watcher reads too slowly'));
   }
-}
-
-/** Everything that is there, as of now: rows are replaced and never changed, so their bytes may be joined later. */
-function snapshotOf(state: ClusterState): WatchMessages {
-  const { revision, clusterId, nextStreamId } = state.meta;
-  return new WatchMessages(state.snapshot(), (snapshotComplete) => ({
-    revision,
-    clusterId,
-    snapshot: true,
-    snapshotComplete,
-    ...(snapshotComplete && { nextStreamId }),
-  }));
 }

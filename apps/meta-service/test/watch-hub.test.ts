@@ -11,7 +11,7 @@ import { PART_BYTES } from '../src/watch-messages.ts';
 
 /** A watcher that takes what it is sent at once, or when the test says so. */
 class Watcher extends EventEmitter {
-  readonly request: { fromRevision: bigint };
+  readonly request: { fromRevision: bigint; history: string };
   readonly received: WatchClusterResponse[] = [];
   readonly sizes: number[] = [];
   cancelled = false;
@@ -21,9 +21,9 @@ class Watcher extends EventEmitter {
   isStuck: boolean;
   #untaken: (() => void)[] = [];
 
-  constructor(fromRevision: bigint, isStuck = false) {
+  constructor(fromRevision: bigint, isStuck = false, history = '') {
     super();
-    this.request = { fromRevision };
+    this.request = { fromRevision, history };
     this.isStuck = isStuck;
   }
 
@@ -95,8 +95,12 @@ describe('watch', () => {
   };
   /** Whether something is due now. */
   const hasSoon = (): boolean => clock.pending > (hasCheck && hub.watchers > 0 ? 1 : 0);
-  const watch = async (fromRevision: bigint, isStuck = false): Promise<Watcher> => {
-    const watcher = new Watcher(fromRevision, isStuck);
+  const watch = async (
+    fromRevision: bigint,
+    isStuck = false,
+    history = hub.historyId as string,
+  ): Promise<Watcher> => {
+    const watcher = new Watcher(fromRevision, isStuck, history);
     hub.add(watcher as never);
     await sent();
     return watcher;
@@ -126,12 +130,36 @@ describe('watch', () => {
     expect((await watch(from)).received[0]).toMatchObject({ snapshot: true, revision: 9_000n });
   });
 
-  test('after a restart there is no history: the current revision goes on, an older one does not', async () => {
-    publish(5);
-    hub = newHub();
-    expect((await watch(5n)).received).toEqual([]);
-    expect((await watch(4n)).received[0]!.snapshot).toBe(true);
+  test('every whole answer names the run that its revisions are counted in, so that who comes back can say it', async () => {
+    publish(1);
+    const watcher = await watch(0n);
+    publish(1);
+    await sent();
+    expect(watcher.received.map(({ history }) => history)).toEqual([hub.historyId, hub.historyId]);
+    expect(newHub().historyId).not.toBe(hub.historyId);
   });
+
+  test.each([
+    ['the revision that the copy has come to again', 6n],
+    ['one before it, which the new history has', 5n],
+  ])(
+    'N2: behind a restore from an older copy a watcher begins with a snapshot, also at %s',
+    async (_name, from) => {
+      publish(6);
+      const before = hub.historyId;
+      expect((await watch(from)).received.some(({ snapshot }) => snapshot)).toBe(false);
+      hub.close();
+      // The copy was of revision 3; other changes came since.
+      setMeta({ revision: 3n });
+      hub = newHub();
+      publish(3);
+      const [first, ...more] = (await watch(from, false, before)).received;
+      expect(first).toMatchObject({ snapshot: true, revision: 6n, history: hub.historyId });
+      expect(more).toEqual([]);
+      // Who was told by this run goes on.
+      expect((await watch(5n)).received).toMatchObject([{ snapshot: false, revision: 6n }]);
+    },
+  );
 
   test('history is bounded by revisions and by bytes (I8)', async () => {
     for (let i = 0; i < 100; i++) publishRows([change('x'.repeat(400_000))]);

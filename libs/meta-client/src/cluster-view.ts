@@ -35,6 +35,7 @@ export class ClusterView {
   readonly #waiters = new Set<Waiter>();
   /** Edits of a snapshot or revision whose last part is still to come: parsed as they come, applied at once (N8). */
   #part: RowEdit[] = [];
+  #history = '';
   #clusterId = '';
   #revision = 0;
   #problem: string | undefined;
@@ -193,6 +194,11 @@ export class ClusterView {
     this.#part = [];
   }
 
+  /** Names the run of meta-service that the revision comes from. */
+  get history(): string {
+    return this.#history;
+  }
+
   #applySnapshot(message: WatchClusterResponse, edits: readonly RowEdit[]): void {
     const { clusterId, revision, nextStreamId } = message;
     const streams = this.#tables.streamsIn(edits);
@@ -200,6 +206,7 @@ export class ClusterView {
     this.#problem = problem;
     if (problem !== undefined) throw new BrokerError('conflict', problem);
     this.#clusterId = clusterId;
+    this.#history = message.history;
     this.#tables.nextStreamId = Math.max(this.#tables.nextStreamId, nextStreamId);
     this.#advance(toNumber(revision), [...this.#tables.deleteMissing(edits), ...applied(edits)]);
   }

@@ -56,7 +56,7 @@ export class ClusterWatch {
   #open(): void {
     // After a refused snapshot only another snapshot can tell whether the cluster has become the one that is known.
     const fromRevision = this.#view.problem === null ? BigInt(this.#view.revision) : 0n;
-    const stream = this.#client().watchCluster({ fromRevision });
+    const stream = this.#client().watchCluster({ fromRevision, history: this.#view.history });
     let over = false;
     const end = (error: unknown): void => {
       if (over) return;

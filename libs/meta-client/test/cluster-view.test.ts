@@ -261,3 +261,13 @@ it('refuses ids that a number cannot hold', () => {
     expect.objectContaining({ code: 'out_of_range' }),
   );
 });
+
+test('N2: it knows from which run of meta-service its revision comes: only that one may tell it what has changed since', () => {
+  const view = new ClusterView();
+  expect(view.history).toBe('');
+  view.apply(message(5, [], { snapshot: true, snapshotComplete: true, history: 'first' }));
+  view.apply(message(6, []));
+  expect(view.history).toBe('first');
+  view.apply(message(6, [], { snapshot: true, snapshotComplete: true, history: 'second' }));
+  expect(view.history).toBe('second');
+});

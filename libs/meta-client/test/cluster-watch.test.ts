@@ -46,6 +46,7 @@ beforeEach(() => {
     get revision() {
       return applied.at(-1) ?? 0;
     },
+    history: 'the run',
     apply({ revision }: { revision: number }) {
       if (revision === refused) throw new Error(`no ${revision}`);
       applied.push(revision);
@@ -54,7 +55,8 @@ beforeEach(() => {
     abandonPart: () => undefined,
   } as unknown as ClusterView;
   const client = () => ({
-    watchCluster({ fromRevision }: { fromRevision: bigint }) {
+    watchCluster({ fromRevision, history }: { fromRevision: bigint; history: string }) {
+      expect(history).toBe('the run');
       calls.push(new Call(fromRevision));
       return calls.at(-1)!;
     },
