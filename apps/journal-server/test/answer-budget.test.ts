@@ -91,3 +91,13 @@ test('whatever comes and goes, nothing is lost and nobody waits while there is r
     expect([waiting, budget.claimedBytes]).toEqual([0, 0]);
   }
 });
+
+test('I8: the whole budget is given out, and not a byte more', () => {
+  const budget = new AnswerBudget(LIMIT);
+  const streams = Array.from({ length: 4 }, () => budget.share());
+  for (const stream of streams) expect(stream.tryClaim(200)).toBe(true);
+  for (const stream of streams) expect(stream.tryClaim(50)).toBe(true);
+  expect(budget.claimedBytes).toBe(LIMIT);
+  streams[0]!.release(50);
+  expect([streams[0]!.tryClaim(51), streams[0]!.tryClaim(50)]).toEqual([false, true]);
+});
