@@ -1,5 +1,6 @@
 // Groups that nobody uses go with their offsets (KIP-211), and so do offsets of streams that were deleted.
 import {
+  CALL_LIMITS,
   ClaimGroupRequestSchema,
   CommitOffsetsRequestSchema,
   DeleteStreamRequestSchema,
@@ -199,8 +200,14 @@ test('X4: stray offsets among more than one step looks at go in bounded steps, w
     ...{ streamId: n % 100 === 0 ? deleted.streamId : 1_000, shard: n },
     ...{ offset: 7n, leaderEpoch: 0, metadata: 'm'.repeat(n % 100) },
   }));
-  const init = { ...named('g'), coordinatorEpoch: await claim('g'), offsets };
-  await world.groups.commitOffsets(message(CommitOffsetsRequestSchema, init), CONTEXT);
+  const coordinatorEpoch = await claim('g');
+  for (let at = 0; at < offsets.length; at += CALL_LIMITS.groupOffsets) {
+    const init = {
+      ...{ ...named('g'), coordinatorEpoch },
+      offsets: offsets.slice(at, at + CALL_LIMITS.groupOffsets),
+    };
+    await world.groups.commitOffsets(message(CommitOffsetsRequestSchema, init), CONTEXT);
+  }
   const { streamId } = deleted;
   const request = { requestId: world.requestId(node), tenant: 'default', name: 'deleted', streamId };
   await world.cluster.deleteStream(message(DeleteStreamRequestSchema, request), CONTEXT);
