@@ -244,7 +244,10 @@ describe('groups over two gateways (K2, F1)', () => {
     const { memberId } = await owner.call(JOIN, 9, { ...join, memberId: '' });
     const { generationId } = await owner.call(JOIN, 9, { ...join, memberId });
     const assignments = [{ memberId, assignment: Buffer.from('mine') }];
-    const synced = await owner.call(SYNC, 5, { ...identity, memberId, generationId, assignments });
+    const synced = await owner.call(SYNC, 5, {
+      ...{ ...identity, memberId, generationId, assignments },
+      ...{ protocolType: 'consumer', protocolName: 'range' },
+    });
     expect(synced.assignment.toString()).toBe('mine');
     expect(await coordinatorOf(first)).toBe(named);
     expect(await coordinatorOf(second)).toBe(named);

@@ -25,6 +25,7 @@ const MAX_FRAMES = 1_024;
 const FRAMES_AT_ONCE = 8;
 /** Of the largest window that is inflated at once: 8 MiB. */
 const KEPT_WINDOW_LOG = 23;
+const WINDOW_TOO_LARGE = 'ZSTD_error_frameParameter_windowTooLarge';
 
 const gunzip = new KeptEngine(
   (room) => new minizlib.Gunzip({ ...room, flush: constants.Z_FINISH }),
@@ -46,12 +47,13 @@ const unzstd = new KeptEngine((room) => {
   return new minizlib.ZstdDecompress(options);
 });
 
+function codeOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
+}
+
 function explain(format: string, maxInflatedBytes: number, error: unknown): BrokerError {
   if (error instanceof BrokerError) return error;
-  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined;
-  return code === 'ERR_BUFFER_TOO_LARGE' || code === 'ZSTD_error_frameParameter_windowTooLarge'
-    ? tooLarge(maxInflatedBytes)
-    : damaged(format, error);
+  return codeOf(error) === 'ERR_BUFFER_TOO_LARGE' ? tooLarge(maxInflatedBytes) : damaged(format, error);
 }
 
 /** Inflates from the start of the input, as a stream: the bytes are made on the thread pool, part by part. */
@@ -116,6 +118,8 @@ export const zstdCodec: SectionCodec = {
         if (leftBytes < 0) throw tooLarge(maxInflatedBytes);
       }
     } catch (error) {
+      // Too large for the kept memory only: in turns it may be sound.
+      if (codeOf(error) === WINDOW_TOO_LARGE) throw tooLarge(maxInflatedBytes);
       throw explain('zstd', maxInflatedBytes, error);
     }
     return parts.length === 1 ? parts[0]! : Buffer.concat(parts);

@@ -118,3 +118,14 @@ test('I8: a frame with a window that is not kept is inflated in turns only', asy
   const parts = await SECTION_CODECS.zstd.inflateInTurns(larger, LIMIT, FREE);
   expect(Buffer.concat(parts).toString()).toBe('records');
 });
+
+test('N1: a window that nobody could hold is damage, though it is too large for what is kept as well', async () => {
+  // One segment, whose size is the window, and eight bytes that say it: 2^62.
+  const claim = Buffer.from('28b52ffde00000000000000040010000', 'hex');
+  expect(() => SECTION_CODECS.zstd.inflate(claim, LIMIT)).toThrow(
+    expect.objectContaining({ code: 'too_large' }),
+  );
+  await expect(SECTION_CODECS.zstd.inflateInTurns(claim, LIMIT, FREE)).rejects.toEqual(
+    expect.objectContaining({ code: 'corrupt' }),
+  );
+});
