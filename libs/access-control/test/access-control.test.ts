@@ -126,8 +126,9 @@ describe('PasswordVerifier', () => {
     all.push(ask('other', 'me'));
     await Promise.all(all);
     expect(order.filter((entry) => entry === 'flood refused')).toHaveLength(1);
-    // The two under way, then one of the flood whose turn it was, then the other.
-    expect(order.filter((entry) => !entry.endsWith('refused')).indexOf('other')).toBeLessThanOrEqual(3);
+    // The two under way, then one of the flood whose turn it was, then the other begins; each of the two threads may end one or
+    // two of the flood before it.
+    expect(order.filter((entry) => !entry.endsWith('refused')).indexOf('other')).toBeLessThanOrEqual(6);
   });
 
   it('those who logged in before go before strangers, who still get a turn in four', async () => {
