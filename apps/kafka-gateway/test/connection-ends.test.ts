@@ -3,11 +3,10 @@
 import { connect } from 'node:net';
 import { KAFKA_ERRORS } from '@robustmq/kafka-codec';
 import { until } from '@robustmq/testkit';
-import { batchOf } from './fakes/batches.ts';
 import { RunningGateway, type TestOptions } from './fakes/running-gateway.ts';
 import type { WireClient } from './fakes/wire-client.ts';
 import { JOIN, joinOf } from './fakes/members.ts';
-import { fetchOf, produceOf } from './fakes/requests.ts';
+import { FETCH_MUCH, fetchOf, produceOf, storeRecords } from './fakes/requests.ts';
 
 const PRODUCE = 0;
 const FETCH = 1;
@@ -22,21 +21,6 @@ const start = async (options: TestOptions = {}): Promise<WireClient> => {
 
 afterEach(() => running.stop());
 
-const stored = async (client: WireClient, sizeBytes: number, count: number): Promise<void> => {
-  running.meta.add('t');
-  for (let n = 0; n < count; n += 1) {
-    const records = batchOf(['x'.repeat(sizeBytes)]);
-    const topicData = [{ name: 't', partitionData: [{ index: 0, records }] }];
-    await client.call(PRODUCE, 8, { ...produceOf(0), topicData });
-  }
-};
-
-const fetchMuch = {
-  maxWaitMs: 0,
-  minBytes: 1,
-  topics: [{ topic: 't', partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 4_000_000 }] }],
-};
-
 test('N10: complete requests before the end of the stream are answered in order, however many wait', async () => {
   const client = await start({ limits: { maxRequestsInFlight: 2 } });
   running.meta.add('t');
@@ -49,14 +33,14 @@ test('N10: complete requests before the end of the stream are answered in order,
 
 test('F1: a drain ends long polls and does not wait for who reads or leaves slowly', async () => {
   const client = await start();
-  await stored(client, 500_000, 4);
+  await storeRecords(running, client, 500_000, 4);
   const lazy = await running.client();
   lazy.socket.pause();
-  for (let n = 0; n < 10; n += 1) lazy.send(FETCH, 11, fetchMuch);
+  for (let n = 0; n < 10; n += 1) lazy.send(FETCH, 11, FETCH_MUCH);
   const waiting = await running.client();
   const polls = { partition: 0, fetchOffset: 4, partitionMaxBytes: 1_000 };
   const asked = waiting.send(FETCH, 11, {
-    ...fetchMuch,
+    ...FETCH_MUCH,
     maxWaitMs: 60_000,
     topics: [{ topic: 't', partitions: [polls] }],
   });
@@ -85,12 +69,12 @@ test('N7: a drained connection ends with its client, whatever that still sent', 
 
 test('N7: a stop waits for no client that has its answers and does not read, but for those that take theirs', async () => {
   const slow = await start();
-  await stored(slow, 500_000, 4);
+  await storeRecords(running, slow, 500_000, 4);
   // It does not end its side when it hears of the end, as one that never hears of it.
   const idle = connect({ port: running.port, host: '127.0.0.1', allowHalfOpen: true });
   await until(() => running.gateway.counters.connections === 2);
   slow.socket.pause();
-  for (let n = 0; n < 3; n += 1) slow.send(FETCH, 11, fetchMuch);
+  for (let n = 0; n < 3; n += 1) slow.send(FETCH, 11, FETCH_MUCH);
   await until(() => running.gateway.answerBytes > 0);
   const stopped = running.gateway.stop(new AbortController().signal);
   await until(() => running.gateway.counters.connections === 1);

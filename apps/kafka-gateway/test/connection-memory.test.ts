@@ -5,7 +5,7 @@ import { until } from '@robustmq/testkit';
 import { batchOf } from './fakes/batches.ts';
 import { RunningGateway, type TestOptions } from './fakes/running-gateway.ts';
 import type { WireClient } from './fakes/wire-client.ts';
-import { fetchOf, produceOf } from './fakes/requests.ts';
+import { FETCH_MUCH, fetchOf, produceOf, storeRecords } from './fakes/requests.ts';
 
 const PRODUCE = 0;
 const FETCH = 1;
@@ -47,30 +47,15 @@ test('a client that never reads stops being served and holds a bounded amount (I
   for (let n = 0; n < 500; n += 1) await client.receiveFrame();
 });
 
-const stored = async (client: WireClient, sizeBytes: number, count: number): Promise<void> => {
-  running.meta.add('t');
-  for (let n = 0; n < count; n += 1) {
-    const records = batchOf(['x'.repeat(sizeBytes)]);
-    const topicData = [{ name: 't', partitionData: [{ index: 0, records }] }];
-    await client.call(PRODUCE, 8, { ...produceOf(0), topicData });
-  }
-};
-
-const fetchMuch = {
-  maxWaitMs: 0,
-  minBytes: 1,
-  topics: [{ topic: 't', partitions: [{ partition: 0, fetchOffset: 0, partitionMaxBytes: 4_000_000 }] }],
-};
-
 test('answers that wait for an earlier one count as unsent (I8)', async () => {
   const client = await start({ limits: { maxUnsentBytes: 300_000 } });
-  await stored(client, 200_000, 1);
+  await storeRecords(running, client, 200_000, 1);
   running.journal.hold = true;
   const slow = client.send(PRODUCE, 8, produceOf(0));
   await until(() => running.journal.held.length === 1);
   const [answerOfProduce] = running.journal.held.splice(0);
   running.journal.hold = false;
-  const fetches = Array.from({ length: 50 }, () => client.send(FETCH, 11, fetchMuch));
+  const fetches = Array.from({ length: 50 }, () => client.send(FETCH, 11, FETCH_MUCH));
   await until(() => running.journal.fetched.length > 0);
   const other = await running.client();
   for (let n = 0; n < 20; n += 1) await other.call(METADATA, 12, { topics: null });
@@ -83,9 +68,9 @@ test('answers that wait for an earlier one count as unsent (I8)', async () => {
 
 test('what all clients together leave unread is bounded: one batch each, then none, and all again later (I8)', async () => {
   const client = await start({ answerMemoryBytes: 2_000_000, limits: { maxUnsentBytes: 1_000_000 } });
-  await stored(client, 500_000, 8);
+  await storeRecords(running, client, 500_000, 8);
   const sizeOfFetch = async (reader: WireClient) => {
-    const response = await reader.call(FETCH, 11, fetchMuch);
+    const response = await reader.call(FETCH, 11, FETCH_MUCH);
     return response.responses[0]?.partitions[0]?.records?.length ?? 0;
   };
   const readsAll = async (): Promise<boolean> => (await sizeOfFetch(client)) > 3_500_000;
@@ -94,7 +79,7 @@ test('what all clients together leave unread is bounded: one batch each, then no
   while (running.gateway.answerBytes < 2_000_000) {
     const one = await running.client();
     one.socket.pause();
-    for (let n = 0; n < 10; n += 1) one.send(FETCH, 11, fetchMuch);
+    for (let n = 0; n < 10; n += 1) one.send(FETCH, 11, FETCH_MUCH);
     await client.call(METADATA, 12, { topics: null });
     lazy.push(one);
   }
@@ -103,7 +88,7 @@ test('what all clients together leave unread is bounded: one batch each, then no
   for (let n = 0; n < 60; n += 1) {
     const one = await running.client();
     one.socket.pause();
-    for (let m = 0; m < 10; m += 1) one.send(FETCH, 11, fetchMuch);
+    for (let m = 0; m < 10; m += 1) one.send(FETCH, 11, FETCH_MUCH);
     await client.call(METADATA, 12, { topics: null });
     lazy.push(one);
   }
@@ -116,11 +101,11 @@ test('what all clients together leave unread is bounded: one batch each, then no
 
 test('I8, N8: reads under way never bring more than the memory for answers; every client gets its turn', async () => {
   const client = await start({ answerMemoryBytes: 8 * 1024 * 1024 });
-  await stored(client, 500_000, 8);
+  await storeRecords(running, client, 500_000, 8);
   running.journal.hold = true;
   const readers = await Promise.all(Array.from({ length: 60 }, () => running.client()));
   for (const reader of readers)
-    for (let n = 0; n < 3; n += 1) reader.send(FETCH, 11, { ...fetchMuch, maxWaitMs: 60_000 });
+    for (let n = 0; n < 3; n += 1) reader.send(FETCH, 11, { ...FETCH_MUCH, maxWaitMs: 60_000 });
   await until(() => running.gateway.waitingFetches > 0);
   await client.call(METADATA, 12, { topics: null });
   let underWay = 0;
@@ -141,12 +126,12 @@ test('I8, N8: reads under way never bring more than the memory for answers; ever
 test('while memory is short who reads nothing is let go, and who reads is served (I8)', async () => {
   const limits = { maxUnsentBytes: 1_000_000, pressureTimeoutMs: 100 };
   const client = await start({ answerMemoryBytes: 2_000_000, limits });
-  await stored(client, 500_000, 8);
+  await storeRecords(running, client, 500_000, 8);
   const lazy: WireClient[] = [];
   while (running.gateway.answerBytes < 2_000_000) {
     const one = await running.client();
     one.socket.pause();
-    for (let n = 0; n < 10; n += 1) one.send(FETCH, 11, fetchMuch);
+    for (let n = 0; n < 10; n += 1) one.send(FETCH, 11, FETCH_MUCH);
     await client.call(METADATA, 12, { topics: null });
     lazy.push(one);
   }
@@ -154,7 +139,7 @@ test('while memory is short who reads nothing is let go, and who reads is served
   await until(() => running.gateway.answerBytes < 2_000_000);
   expect(running.gateway.counters.connections).toBeLessThan(before);
   for (let sizeBytes = 0; sizeBytes < 3_500_000;) {
-    const { responses } = await client.call(FETCH, 11, fetchMuch);
+    const { responses } = await client.call(FETCH, 11, FETCH_MUCH);
     sizeBytes = responses[0]?.partitions[0]?.records?.length ?? 0;
   }
   for (const one of lazy) one.close();
